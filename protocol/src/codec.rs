@@ -1,0 +1,242 @@
+//! The binary form of records and verdicts, at rest and between nodes.
+//!
+//! This module is the fence around `bincode` 2.0.1, which is no longer maintained
+//! (RUSTSEC-2025-0141): nothing else names it. Every value starts with a version byte, and
+//! decoding is limited, so damaged bytes cost an error and bounded memory. The stored structs
+//! stand apart from the inner types: a new field is a new version, old ones stay readable.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Code, Refusal};
+use crate::ids::{FieldName, RecordId, RecordKey, Seq, TableName, WriterNo};
+use crate::json::Json;
+use crate::limits::DECODE_BYTES_MAX;
+use crate::record::{Field, Record};
+use crate::stamp::{Hlc, Stamp};
+use crate::verdict::{Status, Verdict, Winner, WonField};
+
+/// The version this hub writes.
+const VERSION: u8 = 1;
+
+/// Bytes that are no value of a version this hub knows.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Empty input.
+    #[error("no bytes")]
+    Empty,
+    /// Written by a newer hub.
+    #[error("version {0} is not known here")]
+    Version(u8),
+    /// Damaged, cut short or longer than it says.
+    #[error("damaged: {0}")]
+    Damaged(String),
+}
+
+fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
+    let config = bincode::config::standard();
+    let mut bytes = vec![VERSION];
+    bincode::serde::encode_into_std_write(value, &mut bytes, config)
+        .expect("writing plain data to memory cannot fail");
+    bytes
+}
+
+fn decode_versioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    let config = bincode::config::standard().with_limit::<DECODE_BYTES_MAX>();
+    match bytes.split_first() {
+        None => Err(DecodeError::Empty),
+        Some((&VERSION, rest)) => match bincode::serde::borrow_decode_from_slice(rest, config) {
+            Ok((value, read)) if read == rest.len() => Ok(value),
+            Ok((_, read)) => Err(DecodeError::Damaged(format!("{} bytes left", rest.len() - read))),
+            Err(error) => Err(DecodeError::Damaged(error.to_string())),
+        },
+        Some((&version, _)) => Err(DecodeError::Version(version)),
+    }
+}
+
+/// A small value as hexadecimal text, for positions that clients carry.
+pub(crate) fn encode_text<T: Serialize>(value: &T) -> String {
+    encode_versioned(value).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The bytes of [`encode_text`]; `None` if it is no hexadecimal text.
+pub(crate) fn text_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pair = |pair: &[u8]| {
+        let (high, low) = (char::from(pair[0]).to_digit(16)?, char::from(pair[1]).to_digit(16)?);
+        u8::try_from(high << 4 | low).ok()
+    };
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(pair).collect())?
+}
+
+/// Reads the value of [`text_bytes`].
+pub(crate) fn decode_text<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    decode_versioned(bytes)
+}
+
+type StampV1 = (u64, u32);
+
+#[derive(Serialize, Deserialize)]
+struct RecordV1<'a> {
+    inserted: Option<StampV1>,
+    deleted: Option<StampV1>,
+    seq: u64,
+    by: u32,
+    inserted_seq: u64,
+    deleted_seq: u64,
+    #[serde(borrow)]
+    fields: Vec<FieldV1<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FieldV1<'a> {
+    name: &'a str,
+    value: &'a str,
+    stamp: StampV1,
+    seq: u64,
+}
+
+fn stamp_v1(stamp: Stamp) -> StampV1 {
+    (stamp.at.to_bits(), stamp.writer.0)
+}
+
+fn stamp_of(stored: StampV1) -> Stamp {
+    Stamp { at: Hlc::from_bits(stored.0), writer: WriterNo(stored.1) }
+}
+
+/// A record at rest.
+pub fn encode_record(record: &Record) -> Vec<u8> {
+    encode_versioned(&RecordV1 {
+        inserted: record.inserted.map(stamp_v1),
+        deleted: record.deleted.map(stamp_v1),
+        seq: record.seq.0,
+        by: record.by.0,
+        inserted_seq: record.inserted_seq.0,
+        deleted_seq: record.deleted_seq.0,
+        fields: record
+            .fields
+            .iter()
+            .map(|field| FieldV1 {
+                name: field.name.as_str(),
+                value: field.value.as_str(),
+                stamp: stamp_v1(field.stamp),
+                seq: field.seq.0,
+            })
+            .collect(),
+    })
+}
+
+/// Reads [`encode_record`].
+pub fn decode_record(bytes: &[u8]) -> Result<Record, DecodeError> {
+    let stored: RecordV1<'_> = decode_versioned(bytes)?;
+    Ok(Record {
+        inserted: stored.inserted.map(stamp_of),
+        deleted: stored.deleted.map(stamp_of),
+        seq: Seq(stored.seq),
+        by: WriterNo(stored.by),
+        inserted_seq: Seq(stored.inserted_seq),
+        deleted_seq: Seq(stored.deleted_seq),
+        fields: stored
+            .fields
+            .iter()
+            .map(|field| Field {
+                name: FieldName::trusted(field.name),
+                value: Json::trusted(field.value),
+                stamp: stamp_of(field.stamp),
+                seq: Seq(field.seq),
+            })
+            .collect(),
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct VerdictV1<'a> {
+    #[serde(borrow)]
+    status: StatusV1<'a>,
+    seq: u64,
+    clamped: bool,
+    winners: Vec<WinnerV1<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StatusV1<'a> {
+    Applied,
+    Superseded,
+    Rejected { code: &'a str, message: &'a str },
+}
+
+#[derive(Serialize, Deserialize)]
+struct WinnerV1<'a> {
+    table: &'a str,
+    id: &'a str,
+    deleted_at: Option<u64>,
+    inserted_at: Option<u64>,
+    #[serde(borrow)]
+    fields: Vec<(&'a str, u64, Option<&'a str>)>,
+}
+
+/// A verdict at rest.
+pub fn encode_verdict(verdict: &Verdict) -> Vec<u8> {
+    encode_versioned(&VerdictV1 {
+        status: match &verdict.status {
+            Status::Applied => StatusV1::Applied,
+            Status::Superseded => StatusV1::Superseded,
+            Status::Rejected(refusal) => {
+                StatusV1::Rejected { code: refusal.code.as_str(), message: &refusal.message }
+            }
+        },
+        seq: verdict.seq.0,
+        clamped: verdict.clamped,
+        winners: verdict.winners.iter().map(winner_v1).collect(),
+    })
+}
+
+fn winner_v1(winner: &Winner) -> WinnerV1<'_> {
+    WinnerV1 {
+        table: winner.key.table.as_str(),
+        id: winner.key.id.as_str(),
+        deleted_at: winner.deleted_at.map(Hlc::to_bits),
+        inserted_at: winner.inserted_at.map(Hlc::to_bits),
+        fields: winner
+            .fields
+            .iter()
+            .map(|f| (f.name.as_str(), f.at.to_bits(), f.value.as_ref().map(Json::as_str)))
+            .collect(),
+    }
+}
+
+/// Reads [`encode_verdict`].
+pub fn decode_verdict(bytes: &[u8]) -> Result<Verdict, DecodeError> {
+    let stored: VerdictV1<'_> = decode_versioned(bytes)?;
+    Ok(Verdict {
+        status: match stored.status {
+            StatusV1::Applied => Status::Applied,
+            StatusV1::Superseded => Status::Superseded,
+            StatusV1::Rejected { code, message } => {
+                Status::Rejected(Refusal::new(Code::parse(code).unwrap_or(Code::ChangeInvalid), message))
+            }
+        },
+        seq: Seq(stored.seq),
+        clamped: stored.clamped,
+        winners: stored.winners.iter().map(winner_of).collect(),
+    })
+}
+
+fn winner_of(stored: &WinnerV1<'_>) -> Winner {
+    Winner {
+        key: RecordKey { table: TableName::trusted(stored.table), id: RecordId::trusted(stored.id) },
+        deleted_at: stored.deleted_at.map(Hlc::from_bits),
+        inserted_at: stored.inserted_at.map(Hlc::from_bits),
+        fields: stored
+            .fields
+            .iter()
+            .map(|(name, at, value)| WonField {
+                name: FieldName::trusted(name),
+                at: Hlc::from_bits(*at),
+                value: value.map(Json::trusted),
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

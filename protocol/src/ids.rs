@@ -1,0 +1,212 @@
+//! Names and numbers that could be swapped by mistake, as types of their own. Names are parsed
+//! once at the edge and trusted afterwards.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Code, Refusal};
+use crate::limits::NAME_BYTES_MAX;
+
+/// Checks a name: 1 to 128 bytes, no control characters, not `__proto__` (which poisons
+/// objects in clients that copy keys).
+pub fn check_name(what: &str, text: &str) -> Result<(), Refusal> {
+    let refuse = |why: &str| Err(Refusal::new(Code::NameInvalid, format!("{what} {why}")));
+    if text.is_empty() {
+        return refuse("is empty");
+    }
+    if text.len() > NAME_BYTES_MAX {
+        return refuse("is longer than 128 bytes");
+    }
+    if text.chars().any(char::is_control) {
+        return refuse("holds a control character");
+    }
+    if text == "__proto__" {
+        return refuse("may not be __proto__");
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// Parses a name from outside. Errors: `name_invalid`.
+            pub fn parse(text: &str) -> Result<Self, Refusal> {
+                check_name($what, text)?;
+                Ok(Self(text.into()))
+            }
+
+            /// A name that was checked before it was stored.
+            pub fn trusted(text: &str) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// An application, for example `todo`.
+    AppId, "app"
+);
+name!(
+    /// A set of data inside an app with one order of commits. A user's personal space has the
+    /// user's id.
+    SpaceId, "space"
+);
+name!(
+    /// Who a token speaks for: its `sub`.
+    UserId, "user"
+);
+name!(
+    /// One installation of an app: it numbers its own mutations.
+    ClientId, "client"
+);
+name!(
+    /// A table (collection) of records.
+    TableName, "table"
+);
+name!(
+    /// A record's id, unique in its table and space.
+    RecordId, "id"
+);
+name!(
+    /// A field of a record.
+    FieldName, "field"
+);
+name!(
+    /// A node of the cluster.
+    NodeId, "node"
+);
+
+impl SpaceId {
+    /// The personal space of a user.
+    pub fn personal(user: &UserId) -> Self {
+        SpaceId(user.0.clone())
+    }
+}
+
+/// A space of an app: the unit of order, of sessions and of storage.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpaceKey {
+    /// The app.
+    pub app: AppId,
+    /// The space inside the app.
+    pub space: SpaceId,
+}
+
+impl fmt::Display for SpaceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.app, self.space)
+    }
+}
+
+impl fmt::Debug for SpaceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A record's place in a space. Ordered by table, then id, by bytes: the order of snapshots.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    /// The table.
+    pub table: TableName,
+    /// The id inside the table.
+    pub id: RecordId,
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.table, self.id)
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A client of a user in a space: who numbers mutations and who a mark belongs to. Equal client
+/// ids of two users share nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientKey {
+    /// The user.
+    pub user: UserId,
+    /// The user's client.
+    pub client: ClientId,
+}
+
+/// The number of a commit in its space: 1, 2, 3… without gaps. 0 is the empty space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The commit after this one.
+    #[must_use]
+    pub const fn next(self) -> Seq {
+        Seq(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Seq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The identity of a space's history, random. A cursor of another epoch is of another history.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// Reads the form on the wire; `None` if it is none, which no epoch of ours is.
+    pub fn parse(text: &str) -> Option<Epoch> {
+        let wire_form = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        wire_form.then(|| u64::from_str_radix(text, 16).ok().map(Epoch)).flatten()
+    }
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// A (user, client) of a space as a short number, given by the space at its first commit and
+/// never given again. 0 is the hub itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriterNo(pub u32);

@@ -1,0 +1,87 @@
+use super::*;
+use crate::limits::JSON_DEPTH_MAX;
+
+fn canon(text: &str) -> String {
+    canonical(text, JSON_DEPTH_MAX).unwrap()
+}
+
+fn code(text: &str) -> Code {
+    canonical(text, JSON_DEPTH_MAX).unwrap_err().code
+}
+
+#[test]
+fn rfc_8785_example_is_reproduced() {
+    // RFC 8785, section 3.2.2 and 3.2.3.
+    let text = r#"{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],
+        "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#;
+    let expected = "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27],\"string\":\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\"}";
+    assert_eq!(canon(text), expected);
+}
+
+#[test]
+fn members_are_sorted_by_utf16_code_units() {
+    // RFC 8785, section 3.2.3: U+1F600 (surrogates D83D…) sorts before U+FB33.
+    assert_eq!(canon("{\"\u{fb33}\":1,\"\u{1f600}\":2,\"\u{20ac}\":3,\"1\":4,\"\\r\":5}"),
+        "{\"\\r\":5,\"1\":4,\"\u{20ac}\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}");
+}
+
+#[test]
+fn the_last_of_equal_names_is_kept() {
+    assert_eq!(canon(r#"{"b":1,"a":2,"b":3}"#), r#"{"a":2,"b":3}"#);
+    assert_eq!(canon(r#"{"a":1,"a":2}"#), r#"{"a":2}"#);
+}
+
+#[test]
+fn equal_numbers_have_one_text() {
+    for text in ["1", "1.0", "1e0", "10e-1"] {
+        assert_eq!(canon(text), "1");
+    }
+    assert_eq!(canon("-0"), "0");
+    assert_eq!(canon("-0.0"), "0");
+}
+
+#[test]
+fn an_integer_is_kept_exactly_or_refused() {
+    assert_eq!(canon("9007199254740992"), "9007199254740992");
+    assert_eq!(code("9007199254740993"), Code::ValueInvalid);
+    assert_eq!(canon("-9007199254740992"), "-9007199254740992");
+    assert_eq!(code("-9007199254740993"), Code::ValueInvalid);
+    // What a browser writes for 2**63 and for 12345678901234567890.
+    assert_eq!(canon("9223372036854776000"), "9223372036854776000");
+    assert_eq!(canon("12345678901234567000"), "12345678901234567000");
+    assert_eq!(code("12345678901234567891"), Code::ValueInvalid);
+}
+
+#[test]
+fn what_no_double_holds_is_refused() {
+    assert_eq!(code("1e400"), Code::ValueInvalid);
+    assert_eq!(canon("1e308"), "1e+308");
+    assert_eq!(code("NaN"), Code::ValueInvalid);
+}
+
+#[test]
+fn nul_is_refused_in_strings_and_names() {
+    assert_eq!(code(r#"{"a":["x\u0000"]}"#), Code::NulInString);
+    assert_eq!(code(r#"{"a\u0000":1}"#), Code::NulInString);
+}
+
+#[test]
+fn lone_surrogates_are_refused() {
+    assert_eq!(code(r#""\ud800""#), Code::ValueInvalid);
+}
+
+#[test]
+fn nesting_is_taken_at_the_limit_and_refused_one_past_it() {
+    let nested = |n: usize| format!("{}1{}", "[".repeat(n), "]".repeat(n));
+    assert_eq!(canon(&nested(32)), nested(32));
+    assert_eq!(code(&nested(33)), Code::JsonTooDeep);
+    assert_eq!(depth(&nested(32)), 32);
+    assert_eq!(depth(r#"{"a]":[{"b":"\"[["}]}"#), 3);
+    assert_eq!(depth("\"[[\""), 0);
+}
+
+#[test]
+fn trailing_text_is_refused() {
+    assert_eq!(code("1 2"), Code::ValueInvalid);
+    assert_eq!(code(""), Code::ValueInvalid);
+}

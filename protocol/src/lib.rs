@@ -1,0 +1,22 @@
+//! Syncline's data model, without IO and without a clock: what a record is, how changes
+//! merge, what travels on the wire and what is kept at rest.
+//!
+//! Modules in reading order: [`limits`] and [`error`] (what is refused, and how it is told),
+//! [`ids`], [`json`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
+//! how it moves), [`mutation`] and [`verdict`] (what a client asks and what it is answered),
+//! [`delta`] (what a client at a cursor has to learn), [`wire`] (JSON messages) and [`codec`]
+//! (binary form at rest and between nodes).
+
+pub mod change;
+pub mod codec;
+pub mod delta;
+pub mod error;
+pub mod ids;
+pub mod json;
+pub mod limits;
+pub mod merge;
+pub mod mutation;
+pub mod record;
+pub mod stamp;
+pub mod verdict;
+pub mod wire;

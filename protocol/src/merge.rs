@@ -1,0 +1,181 @@
+//! The merge: field by field, last write wins (design of the record in [`crate::record`]).
+//!
+//! Merging a change is joining its state into the record's: the greatest insert stamp, the
+//! greatest delete stamp, per field the greatest (stamp, canonical value); fields not newer
+//! than the delete are dropped. It is commutative, associative and idempotent, so every order
+//! and every repetition of the same changes ends in the same state. Whether a change may be
+//! merged at all (an update of an unknown record) is decided before, by the session.
+
+use crate::change::{Op, StampedChange};
+use crate::ids::{FieldName, Seq, WriterNo};
+use crate::json::Json;
+use crate::record::{Field, Record};
+use crate::stamp::Stamp;
+
+/// What a change did to a record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// The state moved, if only in a stamp.
+    pub changed: bool,
+    /// What a client can see of the record changed: its liveness or a value of a live record.
+    pub visible: bool,
+    /// What of the change lost against what was there.
+    pub lost: Lost,
+}
+
+/// The parts of a change that lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Fields whose stored value is newer.
+    pub fields: Vec<FieldName>,
+    /// An insert or a field is not newer than the record's delete.
+    pub to_delete: bool,
+    /// The delete is not newer than the record's insert.
+    pub to_insert: bool,
+}
+
+impl Lost {
+    /// Nothing lost.
+    pub fn is_empty(&self) -> bool {
+        *self == Lost::default()
+    }
+}
+
+/// How one field of a change fared.
+enum Fate {
+    Won,
+    WonStampOnly,
+    Same,
+    Lost,
+    Deleted,
+}
+
+impl Record {
+    /// Joins a change into the record. `seq` is the commit it will belong to.
+    pub fn merge(&mut self, change: &StampedChange, seq: Seq) -> Merged {
+        let was_live = self.is_live();
+        let mut merged = Merged::default();
+        let mut by = None;
+        match &change.op {
+            Op::Insert { at, data } => {
+                by = Some(at.writer);
+                merged.lost.to_delete = self.deleted >= Some(*at);
+                merged.changed |= raise(&mut self.inserted, *at);
+                for (name, value) in data {
+                    self.merge_field(Write { name, value, stamp: *at }, seq, &mut merged);
+                }
+            }
+            Op::Update { fields } => {
+                for (name, value, stamp) in fields {
+                    by = Some(stamp.writer);
+                    self.merge_field(Write { name, value, stamp: *stamp }, seq, &mut merged);
+                }
+            }
+            Op::Delete { at } => {
+                by = Some(at.writer);
+                merged.lost.to_insert = self.inserted > Some(*at);
+                merged.changed |= raise(&mut self.deleted, *at);
+            }
+        }
+        self.settle(was_live, seq, &mut merged);
+        if let (true, Some(by)) = (merged.changed, by) {
+            self.touch(seq, by);
+        }
+        merged
+    }
+
+    fn merge_field(&mut self, write: Write<'_>, seq: Seq, merged: &mut Merged) {
+        match self.join_field(&write, seq) {
+            Fate::Won => (merged.changed, merged.visible) = (true, true),
+            Fate::WonStampOnly => merged.changed = true,
+            Fate::Same => {}
+            Fate::Lost => merged.lost.fields.push(write.name.clone()),
+            Fate::Deleted => merged.lost.to_delete = true,
+        }
+    }
+
+    fn join_field(&mut self, write: &Write<'_>, seq: Seq) -> Fate {
+        if self.deleted >= Some(write.stamp) {
+            return Fate::Deleted;
+        }
+        let Write { name, value, stamp } = *write;
+        match self.position(name.as_str()) {
+            Err(at) => {
+                let field = Field { name: name.clone(), value: value.clone(), stamp, seq };
+                self.fields.insert(at, field);
+                Fate::Won
+            }
+            Ok(at) => {
+                let stored = &mut self.fields[at];
+                match (stamp, value).cmp(&(stored.stamp, &stored.value)) {
+                    std::cmp::Ordering::Less => Fate::Lost,
+                    std::cmp::Ordering::Equal => Fate::Same,
+                    std::cmp::Ordering::Greater if *value == stored.value => {
+                        stored.stamp = stamp;
+                        Fate::WonStampOnly
+                    }
+                    std::cmp::Ordering::Greater => {
+                        (stored.stamp, stored.value, stored.seq) = (stamp, value.clone(), seq);
+                        Fate::Won
+                    }
+                }
+            }
+        }
+    }
+
+    /// Drops what the delete covers and notes the commit of a change of liveness.
+    fn settle(&mut self, was_live: bool, seq: Seq, merged: &mut Merged) {
+        let before = self.fields.len();
+        self.fields.retain(|field| self.deleted < Some(field.stamp));
+        let dropped = self.fields.len() < before;
+        let live = self.is_live();
+        match (was_live, live) {
+            (false, true) => self.inserted_seq = seq,
+            (true, false) => self.deleted_seq = seq,
+            (true, true) if dropped => self.inserted_seq = seq,
+            _ => {}
+        }
+        merged.visible = was_live != live || (live && (merged.visible || dropped));
+    }
+
+    fn touch(&mut self, seq: Seq, by: WriterNo) {
+        self.seq = seq;
+        self.by = by;
+    }
+
+    /// Joins two states of a record: what merging all changes of both would give. The
+    /// bookkeeping is the greater of both sides'.
+    #[must_use]
+    pub fn join(&self, other: &Record) -> Record {
+        let mut joined = self.clone();
+        joined.inserted = self.inserted.max(other.inserted);
+        joined.deleted = self.deleted.max(other.deleted);
+        joined.inserted_seq = self.inserted_seq.max(other.inserted_seq);
+        joined.deleted_seq = self.deleted_seq.max(other.deleted_seq);
+        (joined.seq, joined.by) = (self.seq, self.by).max((other.seq, other.by));
+        for field in &other.fields {
+            let write = Write { name: &field.name, value: &field.value, stamp: field.stamp };
+            joined.join_field(&write, field.seq);
+        }
+        joined.fields.retain(|field| joined.deleted < Some(field.stamp));
+        joined
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Write<'a> {
+    name: &'a FieldName,
+    value: &'a Json,
+    stamp: Stamp,
+}
+
+fn raise(stored: &mut Option<Stamp>, stamp: Stamp) -> bool {
+    let higher = *stored < Some(stamp);
+    if higher {
+        *stored = Some(stamp);
+    }
+    higher
+}
+
+#[cfg(test)]
+mod tests;

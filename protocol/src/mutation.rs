@@ -1,0 +1,224 @@
+//! A mutation: an atomic batch of changes, as one client numbered it.
+//!
+//! A mutation that cannot be read is still a mutation: its number is used and it is rejected
+//! with a reason, so it never blocks the ones behind it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::change::{Change, Claim, ClaimedChange, Op};
+use crate::error::{Code, Refusal};
+use crate::ids::{FieldName, RecordId, RecordKey, TableName};
+use crate::json::{self, Json};
+use crate::limits::{CHANGES_PER_PUSH_MAX, JSON_DEPTH_MAX};
+use crate::stamp::Hlc;
+use crate::verdict::PayloadHash;
+
+/// Arrays and objects around a value in `changes`: the list, the change, `fields`, the field.
+const DEPTH_AROUND_VALUE: usize = 4;
+
+/// Field operations of later versions: refused, so that no client comes to rely on their names.
+const RESERVED_OPS: [&str; 3] = ["add", "addTo", "removeFrom"];
+
+/// The greatest number a client may use: 2^53 - 1, the greatest a browser counts to.
+pub const MUTATION_NUMBER_MAX: u64 = (1 << 53) - 1;
+
+/// A mutation as it arrived.
+#[derive(Clone, Debug)]
+pub struct Mutation {
+    /// The client's number for it: 1, 2, 3…
+    pub m: u64,
+    /// Of the canonical changes; of the text itself where that is not canonicable.
+    pub hash: PayloadHash,
+    /// What it asks for, or why that can never be done.
+    pub asked: Result<Vec<ClaimedChange>, Refusal>,
+}
+
+#[derive(Deserialize)]
+struct RawMutation<'a> {
+    m: u64,
+    #[serde(borrow)]
+    changes: &'a RawValue,
+}
+
+impl Mutation {
+    /// Reads `{"m","changes":[…]}`. Only a missing or unusable number is an error
+    /// (`bad_message`): without it nothing can be answered.
+    pub fn parse(text: &str) -> Result<Mutation, Refusal> {
+        let raw: RawMutation<'_> = serde_json::from_str(text)
+            .map_err(|e| Refusal::new(Code::BadMessage, format!("a mutation: {e}")))?;
+        if !(1..=MUTATION_NUMBER_MAX).contains(&raw.m) {
+            return Err(Refusal::new(Code::BadMessage, "a mutation's number is not in 1 to 2^53 - 1"));
+        }
+        let (hash, asked) = read_changes(raw.changes.get());
+        Ok(Mutation { m: raw.m, hash, asked })
+    }
+
+    /// How many changes it holds; a rejected one counts as one.
+    pub fn change_count(&self) -> usize {
+        self.asked.as_ref().map_or(1, Vec::len)
+    }
+}
+
+fn read_changes(text: &str) -> (PayloadHash, Result<Vec<ClaimedChange>, Refusal>) {
+    match json::canonical(text, JSON_DEPTH_MAX + DEPTH_AROUND_VALUE) {
+        Ok(canonical) => (hash(&canonical), parse_changes(&canonical)),
+        Err(refusal) => (hash(text), Err(refusal)),
+    }
+}
+
+fn hash(text: &str) -> PayloadHash {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+/// Reads a list of changes from canonical JSON, so that values are copied as they stand.
+pub fn parse_changes(canonical: &str) -> Result<Vec<ClaimedChange>, Refusal> {
+    let raw: Vec<RawChange<'_>> = serde_json::from_str(canonical).map_err(invalid)?;
+    if raw.len() > CHANGES_PER_PUSH_MAX {
+        let message = format!("a mutation has more than {CHANGES_PER_PUSH_MAX} changes");
+        return Err(Refusal::new(Code::TooManyChanges, message));
+    }
+    raw.into_iter().map(RawChange::read).collect()
+}
+
+fn invalid(error: impl fmt::Display) -> Refusal {
+    Refusal::new(Code::ChangeInvalid, format!("a change: {error}"))
+}
+
+/// The shape of a change on the wire.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawChange<'a> {
+    #[serde(borrow)]
+    table: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    op: Cow<'a, str>,
+    #[serde(borrow)]
+    fields: Option<Members<'a>>,
+    #[serde(borrow)]
+    data: Option<Members<'a>>,
+    #[serde(borrow)]
+    inserted_at: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    deleted_at: Option<Cow<'a, str>>,
+}
+
+impl RawChange<'_> {
+    fn read(self) -> Result<ClaimedChange, Refusal> {
+        let key = RecordKey { table: TableName::parse(&self.table)?, id: RecordId::parse(&self.id)? };
+        let op = match &*self.op {
+            "insert" => read_insert(self.data, self.inserted_at.as_deref())?,
+            "update" => read_update(self.fields)?,
+            "delete" => Op::Delete { at: self.deleted_at.as_deref().map(Hlc::parse).transpose()? },
+            other => return Err(Refusal::new(Code::OpUnknown, format!("op {other:?} is unknown"))),
+        };
+        Ok(Change { key, op })
+    }
+}
+
+/// An insert's time is `insertedAt`, else `data.updatedAt`, else `data.createdAt` where those
+/// are stamps, else the hub's.
+fn read_insert(data: Option<Members<'_>>, inserted_at: Option<&str>) -> Result<Op<Claim>, Refusal> {
+    let data = data.ok_or_else(|| invalid("an insert has no data"))?;
+    let at = match inserted_at {
+        Some(text) => Some(Hlc::parse(text)?),
+        None => data.stamp("updatedAt").or_else(|| data.stamp("createdAt")),
+    };
+    let data = data
+        .0
+        .iter()
+        .map(|(name, value)| Ok((FieldName::parse(name)?, read_value(value)?)))
+        .collect::<Result<_, Refusal>>()?;
+    Ok(Op::Insert { at, data })
+}
+
+fn read_update(fields: Option<Members<'_>>) -> Result<Op<Claim>, Refusal> {
+    let fields = fields.ok_or_else(|| invalid("an update has no fields"))?;
+    let fields = fields
+        .0
+        .iter()
+        .map(|(name, write)| {
+            let name = FieldName::parse(name)?;
+            let write: Members<'_> = serde_json::from_str(write.get()).map_err(invalid)?;
+            let (value, at) = read_write(&name, &write)?;
+            Ok((name, value, at))
+        })
+        .collect::<Result<_, Refusal>>()?;
+    Ok(Op::Update { fields })
+}
+
+/// Reads `{"value":…,"updatedAt":"…"}`.
+fn read_write(name: &FieldName, write: &Members<'_>) -> Result<(Json, Claim), Refusal> {
+    if let Some(op) = RESERVED_OPS.iter().find(|op| write.get(op).is_some()) {
+        return Err(Refusal::new(Code::OpReserved, format!("field {name}: {op} is reserved")));
+    }
+    let value = write.get("value").ok_or_else(|| invalid(format!("field {name} has no value")))?;
+    let at = match write.get("updatedAt") {
+        None => None,
+        Some(text) => {
+            let text: Cow<'_, str> = serde_json::from_str(text.get())
+                .map_err(|e| Refusal::new(Code::StampInvalid, format!("field {name}: {e}")))?;
+            Some(Hlc::parse(&text)?)
+        }
+    };
+    Ok((read_value(value)?, at))
+}
+
+fn read_value(value: &RawValue) -> Result<Json, Refusal> {
+    if json::depth(value.get()) > JSON_DEPTH_MAX {
+        return Err(Refusal::new(Code::JsonTooDeep, "a value is nested too deep"));
+    }
+    Ok(Json::trusted(value.get()))
+}
+
+/// The members of an object, in order, with their values as text. Unlike a map of options it
+/// tells `null` from absent.
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl Members<'_> {
+    fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| *value)
+    }
+
+    /// The member as a stamp, if it is one.
+    fn stamp(&self, name: &str) -> Option<Hlc> {
+        let text: Cow<'_, str> = serde_json::from_str(self.get(name)?.get()).ok()?;
+        Hlc::parse(&text).ok()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut read = Vec::with_capacity(members.size_hint().unwrap_or(8));
+                while let Some(Name(name)) = members.next_key::<Name<'de>>()? {
+                    read.push((name, members.next_value()?));
+                }
+                Ok(Members(read))
+            }
+        }
+        source.deserialize_map(Reader)
+    }
+}
+
+/// A member's name, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! A record: a map of last-write-wins fields under an insert stamp and a delete stamp.
+//!
+//! Two things live side by side. The *state* (the stamps, and each field's value and stamp) is
+//! a join semilattice, see [`crate::merge`]. The *bookkeeping* (`seq`, `by`, `inserted_seq`,
+//! `deleted_seq`, a field's `seq`) says which commit last changed what; the space's one order
+//! of commits assigns it, it never takes part in a comparison.
+
+use crate::ids::{FieldName, Seq, WriterNo};
+use crate::json::Json;
+use crate::stamp::Stamp;
+
+/// One field of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The name, unique in the record.
+    pub name: FieldName,
+    /// The winning value.
+    pub value: Json,
+    /// When and by whom the value was written.
+    pub stamp: Stamp,
+    /// The commit that last changed the value. A newer stamp on an equal value leaves it.
+    pub seq: Seq,
+}
+
+/// One row of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The greatest insert stamp; `None` if only updates or deletes are known.
+    pub inserted: Option<Stamp>,
+    /// The greatest delete stamp.
+    pub deleted: Option<Stamp>,
+    /// Sorted by name. On a dead record: the hidden fields, newer than the delete.
+    pub fields: Vec<Field>,
+    /// The commit that last changed anything here, stamps included.
+    pub seq: Seq,
+    /// The writer whose mutation last changed anything here.
+    pub by: WriterNo,
+    /// The commit since which clients must take the record as a whole: it became live, or
+    /// lost fields while it was live.
+    pub inserted_seq: Seq,
+    /// The commit in which it last died.
+    pub deleted_seq: Seq,
+}
+
+impl Record {
+    /// Live iff it was inserted after it was last deleted.
+    pub fn is_live(&self) -> bool {
+        self.inserted.is_some() && self.inserted > self.deleted
+    }
+
+    /// The field of that name, hidden ones included.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.position(name).ok().map(|at| &self.fields[at])
+    }
+
+    /// Where the field of that name is, or would be.
+    pub(crate) fn position(&self, name: &str) -> Result<usize, usize> {
+        self.fields.binary_search_by(|field| field.name.as_str().cmp(name))
+    }
+
+    /// Bytes of all fields as one JSON object: what the record limit counts.
+    pub fn size_bytes(&self) -> usize {
+        let members: usize =
+            self.fields.iter().map(|f| f.name.as_str().len() + f.value.as_str().len() + 4).sum();
+        members.saturating_sub(1) + 2
+    }
+}

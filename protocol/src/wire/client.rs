@@ -1,0 +1,232 @@
+//! Messages from a client.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::cursor::{Cursor, SnapshotPlace};
+use crate::error::{Code, Refusal};
+use crate::ids::{AppId, ClientId, SpaceId, TableName, check_name};
+use crate::json::Json;
+use crate::limits::{
+    CHANGES_PER_PUSH_MAX, EPHEMERAL_BYTES_MAX, JSON_DEPTH_MAX, MUTATIONS_IN_FLIGHT_MAX,
+    TABLES_PER_HELLO_MAX,
+};
+use crate::mutation::Mutation;
+
+/// What a client may say.
+#[derive(Debug)]
+pub enum ClientMessage {
+    /// The first message of a socket.
+    Hello(Box<Hello>),
+    /// Mutations, in order of number.
+    Push(Vec<Mutation>),
+    /// A fresh token for the same user.
+    Auth {
+        /// The JWT.
+        token: String,
+    },
+    /// Everything up to `seq` is applied and kept.
+    Ack {
+        /// The seq.
+        seq: u64,
+    },
+    /// The client's ephemeral state, shown to the space's other clients; `None` clears it.
+    Presence(Option<Json>),
+    /// An ephemeral message to the space's other clients.
+    Broadcast {
+        /// A label of the sender's choice.
+        room: String,
+        /// Anything.
+        data: Json,
+    },
+    /// Asks for a pong.
+    Ping,
+}
+
+/// Who a client is and where it stands.
+#[derive(Debug)]
+pub struct Hello {
+    /// The app.
+    pub app: AppId,
+    /// The space; `None` is the user's own.
+    pub space: Option<SpaceId>,
+    /// The client's id, made by the client and kept by it.
+    pub client: ClientId,
+    /// The JWT.
+    pub token: String,
+    /// What the client has applied; `None` starts from a snapshot.
+    pub cursor: Option<Cursor>,
+    /// The tables it wants; `None` is all.
+    pub tables: Option<Vec<TableName>>,
+    /// Tables of `tables` that the cursor does not cover yet.
+    pub backfill: Vec<TableName>,
+    /// Where a broken snapshot goes on.
+    pub snapshot_next: Option<SnapshotPlace>,
+    /// The last mutation it saw a verdict for.
+    pub acked: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow)]
+    t: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct RawHello<'a> {
+    v: u32,
+    #[serde(borrow)]
+    app: Cow<'a, str>,
+    #[serde(borrow)]
+    space: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    client: Cow<'a, str>,
+    token: String,
+    #[serde(borrow)]
+    cursor: Option<RawCursor<'a>>,
+    #[serde(borrow)]
+    tables: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    backfill: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    snapshot_next: Option<Cow<'a, str>>,
+    acked: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct RawCursor<'a> {
+    #[serde(borrow)]
+    epoch: Cow<'a, str>,
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct RawPush<'a> {
+    #[serde(borrow)]
+    muts: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawAuth {
+    token: String,
+}
+
+#[derive(Deserialize)]
+struct RawAck {
+    seq: u64,
+}
+
+#[derive(Deserialize)]
+struct RawPresence<'a> {
+    #[serde(borrow)]
+    state: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawBroadcast<'a> {
+    room: String,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+impl ClientMessage {
+    /// Reads one message. Unknown members are ignored. Errors: `bad_message`, `unknown_type`,
+    /// and those of the parts.
+    pub fn parse(text: &str) -> Result<ClientMessage, Refusal> {
+        let head: Head<'_> = read(text)?;
+        match &*head.t {
+            "push" => parse_muts(read::<RawPush<'_>>(text)?.muts).map(ClientMessage::Push),
+            "ping" => Ok(ClientMessage::Ping),
+            "ack" => Ok(ClientMessage::Ack { seq: read::<RawAck>(text)?.seq }),
+            "hello" => Hello::parse(read(text)?).map(Box::new).map(ClientMessage::Hello),
+            "auth" => Ok(ClientMessage::Auth { token: read::<RawAuth>(text)?.token }),
+            "presence" => {
+                let state = read::<RawPresence<'_>>(text)?.state;
+                Ok(ClientMessage::Presence(state.map(ephemeral).transpose()?))
+            }
+            "broadcast" => {
+                let RawBroadcast { room, data } = read(text)?;
+                check_name("room", &room)?;
+                Ok(ClientMessage::Broadcast { room, data: ephemeral(data)? })
+            }
+            other => {
+                let shown: String = other.chars().take(32).collect();
+                Err(Refusal::new(Code::UnknownType, format!("message type {shown:?} is unknown")))
+            }
+        }
+    }
+}
+
+impl Hello {
+    fn parse(raw: RawHello<'_>) -> Result<Hello, Refusal> {
+        if raw.v != super::VERSION {
+            let message = format!("version {} is not spoken here, only {}", raw.v, super::VERSION);
+            return Err(Refusal::new(Code::VersionUnsupported, message));
+        }
+        let named = raw.tables.as_ref().map_or(0, Vec::len);
+        if named.max(raw.backfill.as_ref().map_or(0, Vec::len)) > TABLES_PER_HELLO_MAX {
+            let message = format!("more than {TABLES_PER_HELLO_MAX} tables");
+            return Err(Refusal::new(Code::TooManyTables, message));
+        }
+        Ok(Hello {
+            app: AppId::parse(&raw.app)?,
+            space: raw.space.map(|space| SpaceId::parse(&space)).transpose()?,
+            client: ClientId::parse(&raw.client)?,
+            token: raw.token,
+            cursor: raw.cursor.map(|c| Cursor { epoch: c.epoch.into_owned(), seq: c.seq }),
+            tables: raw.tables.map(|names| table_names(&names)).transpose()?,
+            backfill: raw.backfill.map(|names| table_names(&names)).transpose()?.unwrap_or_default(),
+            snapshot_next: raw.snapshot_next.map(|next| SnapshotPlace::parse(&next)).transpose()?,
+            acked: raw.acked,
+        })
+    }
+}
+
+/// Reads the body of an HTTP push, `{"client","muts":[…]}`.
+pub fn parse_http_push(text: &str) -> Result<(ClientId, Vec<Mutation>), Refusal> {
+    #[derive(Deserialize)]
+    struct RawBody<'a> {
+        #[serde(borrow)]
+        client: Cow<'a, str>,
+        #[serde(borrow)]
+        muts: Vec<&'a RawValue>,
+    }
+    let body: RawBody<'_> = read(text)?;
+    Ok((ClientId::parse(&body.client)?, parse_muts(body.muts)?))
+}
+
+fn parse_muts(muts: Vec<&RawValue>) -> Result<Vec<Mutation>, Refusal> {
+    if muts.len() > MUTATIONS_IN_FLIGHT_MAX {
+        let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in one push");
+        return Err(Refusal::new(Code::TooManyInFlight, message));
+    }
+    let muts =
+        muts.into_iter().map(|m| Mutation::parse(m.get())).collect::<Result<Vec<_>, _>>()?;
+    let changes: usize = muts.iter().map(Mutation::change_count).sum();
+    if changes > CHANGES_PER_PUSH_MAX {
+        let message = format!("more than {CHANGES_PER_PUSH_MAX} changes in one push: split it");
+        return Err(Refusal::new(Code::TooManyChanges, message));
+    }
+    Ok(muts)
+}
+
+fn table_names(names: &[Cow<'_, str>]) -> Result<Vec<TableName>, Refusal> {
+    names.iter().map(|name| TableName::parse(name)).collect()
+}
+
+fn ephemeral(value: &RawValue) -> Result<Json, Refusal> {
+    if value.get().len() > EPHEMERAL_BYTES_MAX {
+        let message = format!("more than {EPHEMERAL_BYTES_MAX} bytes");
+        return Err(Refusal::new(Code::EphemeralTooLarge, message));
+    }
+    Json::parse(value.get(), JSON_DEPTH_MAX)
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|e| Refusal::new(Code::BadMessage, e.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! The positions a client keeps: its cursor, and its place in a snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::error::{Code, Refusal};
+use crate::ids::{Epoch, RecordId, RecordKey, Seq, TableName};
+
+/// What a client has applied. The epoch is kept as text: one that this hub never wrote is a
+/// cursor of another history, not an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The epoch as it came.
+    pub epoch: String,
+    /// The last seq applied.
+    pub seq: u64,
+}
+
+/// Where a snapshot stands, carried by the client as an opaque text. It names only places in
+/// the client's own space, so it needs no signature.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPlace {
+    /// The history it reads.
+    pub epoch: Epoch,
+    /// The head before the first part.
+    pub at: Seq,
+    /// The last record sent.
+    pub after: RecordKey,
+    /// Records sent.
+    pub done: u64,
+    /// The running sum, see [`SnapshotSum`].
+    pub sum: SnapshotSum,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlaceV1<'a> {
+    epoch: u64,
+    at: u64,
+    table: &'a str,
+    id: &'a str,
+    done: u64,
+    sum: u32,
+}
+
+impl SnapshotPlace {
+    /// As text for `next`.
+    pub fn to_text(&self) -> String {
+        codec::encode_text(&PlaceV1 {
+            epoch: self.epoch.0,
+            at: self.at.0,
+            table: self.after.table.as_str(),
+            id: self.after.id.as_str(),
+            done: self.done,
+            sum: self.sum.0,
+        })
+    }
+
+    /// Reads [`SnapshotPlace::to_text`]. Errors: `cursor_invalid`.
+    pub fn parse(text: &str) -> Result<SnapshotPlace, Refusal> {
+        let invalid = || Refusal::new(Code::CursorInvalid, "next is not of this hub");
+        let bytes = codec::text_bytes(text).ok_or_else(invalid)?;
+        let place: PlaceV1<'_> = codec::decode_text(&bytes).map_err(|_| invalid())?;
+        Ok(SnapshotPlace {
+            epoch: Epoch(place.epoch),
+            at: Seq(place.at),
+            after: RecordKey {
+                table: TableName::parse(place.table)?,
+                id: RecordId::parse(place.id)?,
+            },
+            done: place.done,
+            sum: SnapshotSum(place.sum),
+        })
+    }
+}
+
+/// The sum of a snapshot: over all records, the CRC-32 (IEEE) of `table \0 id \0 data`, data
+/// being the canonical JSON (RFC 8785), added modulo 2^32. It tells a client that it holds
+/// what was sent, in whatever order it was applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SnapshotSum(pub u32);
+
+impl SnapshotSum {
+    /// Adds a record. `data` is its canonical JSON.
+    pub fn add(&mut self, key: &RecordKey, data: &str) {
+        let mut crc = crc32fast::Hasher::new();
+        for part in [key.table.as_str(), "\0", key.id.as_str(), "\0", data] {
+            crc.update(part.as_bytes());
+        }
+        self.0 = self.0.wrapping_add(crc.finalize());
+    }
+}
+
+impl std::fmt::Display for SnapshotSum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> SnapshotPlace {
+        SnapshotPlace {
+            epoch: Epoch(7),
+            at: Seq(131),
+            after: RecordKey { table: TableName::trusted("tasks"), id: RecordId::trusted("é/1") },
+            done: 3_000,
+            sum: SnapshotSum(0xdead_beef),
+        }
+    }
+
+    #[test]
+    fn a_place_survives_its_text() {
+        assert_eq!(SnapshotPlace::parse(&place().to_text()).unwrap(), place());
+    }
+
+    #[test]
+    fn a_damaged_place_is_refused() {
+        let text = place().to_text();
+        for damaged in ["", "zz", "0", &text[..text.len() - 2], &format!("{text}00"), &text[2..]] {
+            assert_eq!(SnapshotPlace::parse(damaged).unwrap_err().code, Code::CursorInvalid);
+        }
+    }
+
+    #[test]
+    fn the_sum_does_not_depend_on_order_but_on_every_byte() {
+        let key = |id| RecordKey { table: TableName::trusted("t"), id: RecordId::trusted(id) };
+        let sum = |records: &[(&str, &str)]| {
+            let mut sum = SnapshotSum::default();
+            records.iter().for_each(|(id, data)| sum.add(&key(id), data));
+            sum
+        };
+        assert_eq!(sum(&[("a", "{}"), ("b", "1")]), sum(&[("b", "1"), ("a", "{}")]));
+        assert_ne!(sum(&[("a", "{}")]), sum(&[("a", "{} ")]));
+        assert_ne!(sum(&[("a", "{}")]), sum(&[("a", "{}"), ("a", "{}")]));
+        assert_eq!(sum(&[("k1", r#"{"done":true}"#)]).to_string(), "82c28250");
+    }
+}

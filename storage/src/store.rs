@@ -1,0 +1,75 @@
+//! The contract of a store. Correctness lives here: actors, caches and the bus only make it
+//! fast, and two nodes may serve the same space at once.
+
+use async_trait::async_trait;
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::stamp::WallMs;
+
+use crate::types::{
+    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead,
+};
+
+/// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the
+/// `view` it returns with it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The space as it is, created empty with a random epoch if it is not there yet.
+    async fn open_space(&self, space: &SpaceKey, now_ms: WallMs) -> Result<SpaceView, StoreError>;
+
+    /// The space as it is now, read afresh; `None` if it was never opened.
+    async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError>;
+
+    /// What is remembered of clients, in the order asked. `None` for an unknown client.
+    async fn marks(&self, space: &SpaceKey, clients: &[ClientKey])
+    -> Result<MarksRead, StoreError>;
+
+    /// The remembered verdicts of one client with the numbers `ms`, in the order asked. `None`
+    /// for a number that is not remembered (any more).
+    async fn verdicts(
+        &self,
+        space: &SpaceKey,
+        writer: WriterNo,
+        ms: &[u64],
+    ) -> Result<VerdictsRead, StoreError>;
+
+    /// Records, live or dead, in the order asked. `None` for one never stored, or collected.
+    async fn records(&self, space: &SpaceKey, keys: &[RecordKey])
+    -> Result<RecordsRead, StoreError>;
+
+    /// Records changed after `after`, dead ones included, ordered by seq, cut between two
+    /// commits, never inside one. Cost follows the rows returned, never the history.
+    async fn changes(
+        &self,
+        space: &SpaceKey,
+        after: Seq,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError>;
+
+    /// Live records in (table, id) order after `after`, of `tables` only if given.
+    async fn snapshot(
+        &self,
+        space: &SpaceKey,
+        tables: Option<&[TableName]>,
+        after: Option<&RecordKey>,
+        limit: PageLimit,
+    ) -> Result<SnapshotPage, StoreError>;
+
+    /// Commits what many spaces hand in, at most one commit a space, in as few transactions
+    /// as the engine can. The answers stand in the order of the commits. A commit takes effect
+    /// whole or not at all, independently of the others, and is durable before it is answered.
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>>;
+
+    /// Replaces the epoch `expected` of a space by a new random one; its records, head and
+    /// marks stay. Returns the space as it is then: with another epoch than the new one if
+    /// `expected` was no longer its epoch.
+    async fn new_epoch(
+        &self,
+        space: &SpaceKey,
+        expected: Epoch,
+        now_ms: WallMs,
+    ) -> Result<SpaceView, StoreError>;
+
+    /// How many committers can usefully run at once.
+    fn committers(&self) -> usize;
+}

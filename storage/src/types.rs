@@ -1,0 +1,153 @@
+//! The vocabulary of the store: what a commit holds, what a read returns.
+
+use std::sync::Arc;
+
+use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::record::Record;
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::verdict::{Mark, Remembered};
+
+/// A space's row: what every commit tests and moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpaceView {
+    /// The history's identity. Part of every compare-and-set.
+    pub epoch: Epoch,
+    /// When the epoch was given, by the clock of the node that gave it.
+    pub epoch_at_ms: WallMs,
+    /// The last commit.
+    pub head: Seq,
+    /// Cursors below it may have missed a collected tombstone.
+    pub gc_seq: Seq,
+    /// The space's own clock: the last tick the hub gave for a clamped or missing stamp.
+    pub clock: Hlc,
+    /// How many records are live.
+    pub live: u64,
+    /// The last writer number given.
+    pub writers: WriterNo,
+}
+
+/// What the store takes at once for a space: one or more mutations. All of it is tested and
+/// written in one transaction, or none.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The space. It must have been opened.
+    pub space: SpaceKey,
+    /// Refused unless the stored epoch is this one.
+    pub expect_epoch: Epoch,
+    /// Refused unless the stored head is this one.
+    pub expect_head: Seq,
+    /// The head afterwards: the next seq, or `expect_head` if only marks move.
+    pub head: Seq,
+    /// The space's clock afterwards.
+    pub clock: Hlc,
+    /// Live records afterwards.
+    pub live: u64,
+    /// The last writer number given afterwards.
+    pub writers: WriterNo,
+    /// The hub's clock: when tombstones begin to age, when marks were last used.
+    pub now_ms: WallMs,
+    /// The changed records, whole, each at most once, each with `seq` = `head`.
+    pub records: Vec<(RecordKey, Arc<Record>)>,
+    /// The clients whose mutations were decided, each at most once.
+    pub marks: Vec<MarkMove>,
+}
+
+/// A client's mark moving forward, tested against where it is expected.
+#[derive(Clone, Debug)]
+pub struct MarkMove {
+    /// The client.
+    pub client: ClientKey,
+    /// Its writer number: the stored one, or a new one above all given before.
+    pub writer: WriterNo,
+    /// Refused unless this is the stored last number (`None`: unknown, or without number).
+    pub expect_last: Option<u64>,
+    /// The last number afterwards.
+    pub last: u64,
+    /// The verdicts of the numbers from the expected one to `last`. Of each client the store
+    /// keeps the last 256.
+    pub verdicts: Vec<Remembered>,
+}
+
+/// Why a commit did not take effect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Epoch, head or a mark is not the expected one. Nothing was written.
+    #[error("the space moved")]
+    Conflict,
+    /// The store failed. Whether the commit took effect is unknown unless a read tells.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The store could not do it now. The caller tries again later.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No answer, a full disk, a lost connection: may pass.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// Stored bytes that cannot be read: does not pass by itself.
+    #[error("stored data damaged: {0}")]
+    Damaged(String),
+}
+
+/// How much one page may hold. The first commit of a page is returned whole whatever its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageLimit {
+    /// Records.
+    pub records: usize,
+    /// Bytes of stored records.
+    pub bytes: usize,
+}
+
+/// Marks as of `view`.
+#[derive(Clone, Debug)]
+pub struct MarksRead {
+    /// The space in the same snapshot.
+    pub view: SpaceView,
+    /// In the order asked.
+    pub marks: Vec<Option<Mark>>,
+}
+
+/// Verdicts as of `view`.
+#[derive(Clone, Debug)]
+pub struct VerdictsRead {
+    /// The space in the same snapshot.
+    pub view: SpaceView,
+    /// In the order asked.
+    pub verdicts: Vec<Option<Remembered>>,
+}
+
+/// Records as of `view`.
+#[derive(Clone, Debug)]
+pub struct RecordsRead {
+    /// The space in the same snapshot.
+    pub view: SpaceView,
+    /// In the order asked.
+    pub records: Vec<Option<Record>>,
+}
+
+/// Changes as of `view`.
+#[derive(Clone, Debug)]
+pub struct ChangesPage {
+    /// The space in the same snapshot.
+    pub view: SpaceView,
+    /// The seq up to which this page is complete: `view.head` unless the page was cut.
+    pub to: Seq,
+    /// Ordered by seq.
+    pub records: Vec<(RecordKey, Record)>,
+    /// The names of the records' `by` writers, each once.
+    pub writers: Vec<(WriterNo, ClientId)>,
+}
+
+/// A part of a snapshot as of `view`.
+#[derive(Clone, Debug)]
+pub struct SnapshotPage {
+    /// The space in the same snapshot.
+    pub view: SpaceView,
+    /// Live, in (table, id) order.
+    pub records: Vec<(RecordKey, Record)>,
+    /// The names of the records' `by` writers, each once.
+    pub writers: Vec<(WriterNo, ClientId)>,
+    /// There are more after the last one.
+    pub more: bool,
+}
