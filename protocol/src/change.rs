@@ -71,8 +71,14 @@ pub fn stamp(
         .map(|change| {
             let ticks = Ticks::draw(&change.op, horizon, now_ms, clock);
             clamped |= ticks.0.iter().any(|(claim, _)| claim.is_some());
-            let stamp = |claim: &Claim| Stamp { at: ticks.resolve(*claim), writer };
-            Change { key: change.key.clone(), op: restamp(&change.op, stamp) }
+            let stamp = |claim: &Claim| Stamp {
+                at: ticks.resolve(*claim),
+                writer,
+            };
+            Change {
+                key: change.key.clone(),
+                op: restamp(&change.op, stamp),
+            }
         })
         .collect();
     Stamped { changes, clamped }
@@ -80,7 +86,10 @@ pub fn stamp(
 
 fn restamp(op: &Op<Claim>, stamp: impl Fn(&Claim) -> Stamp) -> Op<Stamp> {
     match op {
-        Op::Insert { at, data } => Op::Insert { at: stamp(at), data: data.clone() },
+        Op::Insert { at, data } => Op::Insert {
+            at: stamp(at),
+            data: data.clone(),
+        },
         Op::Delete { at } => Op::Delete { at: stamp(at) },
         Op::Update { fields } => Op::Update {
             fields: fields
@@ -116,7 +125,11 @@ impl Ticks {
     }
 
     fn resolve(&self, claim: Claim) -> Hlc {
-        let drawn = self.0.iter().find(|(drawn, _)| *drawn == claim).map(|(_, tick)| *tick);
+        let drawn = self
+            .0
+            .iter()
+            .find(|(drawn, _)| *drawn == claim)
+            .map(|(_, tick)| *tick);
         drawn.or(claim).unwrap_or_default()
     }
 }

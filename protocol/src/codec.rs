@@ -46,7 +46,10 @@ fn decode_versioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
         None => Err(DecodeError::Empty),
         Some((&VERSION, rest)) => match bincode::serde::borrow_decode_from_slice(rest, config) {
             Ok((value, read)) if read == rest.len() => Ok(value),
-            Ok((_, read)) => Err(DecodeError::Damaged(format!("{} bytes left", rest.len() - read))),
+            Ok((_, read)) => Err(DecodeError::Damaged(format!(
+                "{} bytes left",
+                rest.len() - read
+            ))),
             Err(error) => Err(DecodeError::Damaged(error.to_string())),
         },
         Some((&version, _)) => Err(DecodeError::Version(version)),
@@ -55,14 +58,20 @@ fn decode_versioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
 
 /// A small value as hexadecimal text, for positions that clients carry.
 pub(crate) fn encode_text<T: Serialize>(value: &T) -> String {
-    encode_versioned(value).iter().map(|byte| format!("{byte:02x}")).collect()
+    encode_versioned(value)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The bytes of [`encode_text`]; `None` if it is no hexadecimal text.
 pub(crate) fn text_bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let pair = |pair: &[u8]| {
-        let (high, low) = (char::from(pair[0]).to_digit(16)?, char::from(pair[1]).to_digit(16)?);
+        let (high, low) = (
+            char::from(pair[0]).to_digit(16)?,
+            char::from(pair[1]).to_digit(16)?,
+        );
         u8::try_from(high << 4 | low).ok()
     };
     (digits.len() % 2 == 0).then(|| digits.chunks(2).map(pair).collect())?
@@ -100,7 +109,10 @@ fn stamp_v1(stamp: Stamp) -> StampV1 {
 }
 
 fn stamp_of(stored: StampV1) -> Stamp {
-    Stamp { at: Hlc::from_bits(stored.0), writer: WriterNo(stored.1) }
+    Stamp {
+        at: Hlc::from_bits(stored.0),
+        writer: WriterNo(stored.1),
+    }
 }
 
 /// A record at rest.
@@ -180,9 +192,10 @@ pub fn encode_verdict(verdict: &Verdict) -> Vec<u8> {
         status: match &verdict.status {
             Status::Applied => StatusV1::Applied,
             Status::Superseded => StatusV1::Superseded,
-            Status::Rejected(refusal) => {
-                StatusV1::Rejected { code: refusal.code.as_str(), message: &refusal.message }
-            }
+            Status::Rejected(refusal) => StatusV1::Rejected {
+                code: refusal.code.as_str(),
+                message: &refusal.message,
+            },
         },
         seq: verdict.seq.0,
         clamped: verdict.clamped,
@@ -199,7 +212,13 @@ fn winner_v1(winner: &Winner) -> WinnerV1<'_> {
         fields: winner
             .fields
             .iter()
-            .map(|f| (f.name.as_str(), f.at.to_bits(), f.value.as_ref().map(Json::as_str)))
+            .map(|f| {
+                (
+                    f.name.as_str(),
+                    f.at.to_bits(),
+                    f.value.as_ref().map(Json::as_str),
+                )
+            })
             .collect(),
     }
 }
@@ -211,9 +230,10 @@ pub fn decode_verdict(bytes: &[u8]) -> Result<Verdict, DecodeError> {
         status: match stored.status {
             StatusV1::Applied => Status::Applied,
             StatusV1::Superseded => Status::Superseded,
-            StatusV1::Rejected { code, message } => {
-                Status::Rejected(Refusal::new(Code::parse(code).unwrap_or(Code::ChangeInvalid), message))
-            }
+            StatusV1::Rejected { code, message } => Status::Rejected(Refusal::new(
+                Code::parse(code).unwrap_or(Code::ChangeInvalid),
+                message,
+            )),
         },
         seq: Seq(stored.seq),
         clamped: stored.clamped,
@@ -223,7 +243,10 @@ pub fn decode_verdict(bytes: &[u8]) -> Result<Verdict, DecodeError> {
 
 fn winner_of(stored: &WinnerV1<'_>) -> Winner {
     Winner {
-        key: RecordKey { table: TableName::trusted(stored.table), id: RecordId::trusted(stored.id) },
+        key: RecordKey {
+            table: TableName::trusted(stored.table),
+            id: RecordId::trusted(stored.id),
+        },
         deleted_at: stored.deleted_at.map(Hlc::from_bits),
         inserted_at: stored.inserted_at.map(Hlc::from_bits),
         fields: stored

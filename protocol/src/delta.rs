@@ -25,7 +25,11 @@ pub fn since(record: &Record, after: Seq) -> Option<Shown> {
     if record.inserted_seq > after {
         return Some(Shown::Insert);
     }
-    record.fields.iter().any(|field| field.seq > after).then_some(Shown::Update)
+    record
+        .fields
+        .iter()
+        .any(|field| field.seq > after)
+        .then_some(Shown::Update)
 }
 
 /// A record's change as one entry of `changes`.
@@ -59,12 +63,20 @@ impl Entry<'_> {
         push_member(out, "op", op);
         match self.shown {
             Shown::Insert => {
-                push_time(out, "insertedAt", self.record.inserted.map(|stamp| stamp.at));
+                push_time(
+                    out,
+                    "insertedAt",
+                    self.record.inserted.map(|stamp| stamp.at),
+                );
                 push_data(out, self.record);
             }
             Shown::Update => {
                 out.push_str(r#","fields":{"#);
-                let newer = self.record.fields.iter().filter(|field| field.seq > self.after);
+                let newer = self
+                    .record
+                    .fields
+                    .iter()
+                    .filter(|field| field.seq > self.after);
                 push_joined(out, newer, |out, field| {
                     push_field(out, field.name.as_str(), Some(&field.value), field.stamp.at);
                 });
@@ -83,11 +95,15 @@ impl Entry<'_> {
 /// Appends a record's visible fields as a JSON object, sorted by name.
 pub fn write_data(out: &mut String, record: &Record) {
     out.push('{');
-    push_joined(out, record.fields.iter(), |out, Field { name, value, .. }| {
-        json::push_string(out, name.as_str());
-        out.push(':');
-        out.push_str(value.as_str());
-    });
+    push_joined(
+        out,
+        record.fields.iter(),
+        |out, Field { name, value, .. }| {
+            json::push_string(out, name.as_str());
+            out.push(':');
+            out.push_str(value.as_str());
+        },
+    );
     out.push('}');
 }
 
@@ -155,11 +171,17 @@ mod tests {
     use crate::stamp::Stamp;
 
     fn key() -> RecordKey {
-        RecordKey { table: TableName::trusted("tasks"), id: RecordId::trusted("k1") }
+        RecordKey {
+            table: TableName::trusted("tasks"),
+            id: RecordId::trusted("k1"),
+        }
     }
 
     fn at(ms: u64) -> Stamp {
-        Stamp { at: Hlc::new(1_795_514_400_000 + ms, 0), writer: WriterNo(1) }
+        Stamp {
+            at: Hlc::new(1_795_514_400_000 + ms, 0),
+            writer: WriterNo(1),
+        }
     }
 
     fn change(op: Op<Stamp>) -> StampedChange {
@@ -179,14 +201,26 @@ mod tests {
 
     fn update(record: &mut Record, value: &str, ms: u64, seq: u64) {
         let (name, value) = pair("done", value);
-        record.merge(&change(Op::Update { fields: vec![(name, value, at(ms))] }), Seq(seq));
+        record.merge(
+            &change(Op::Update {
+                fields: vec![(name, value, at(ms))],
+            }),
+            Seq(seq),
+        );
     }
 
     fn text(record: &Record, after: u64) -> String {
         let mut out = String::new();
         let (key, after) = (key(), Seq(after));
         let shown = since(record, after).unwrap();
-        Entry { key: &key, record, shown, after, by: Some("c-7") }.write(&mut out);
+        Entry {
+            key: &key,
+            record,
+            shown,
+            after,
+            by: Some("c-7"),
+        }
+        .write(&mut out);
         out
     }
 
@@ -232,7 +266,13 @@ mod tests {
         record.merge(&change(Op::Delete { at: at(9) }), Seq(2));
         update(&mut record, "true", 12, 3);
         assert_eq!(since(&record, Seq(2)), None);
-        record.merge(&change(Op::Insert { at: at(20), data: vec![] }), Seq(4));
+        record.merge(
+            &change(Op::Insert {
+                at: at(20),
+                data: vec![],
+            }),
+            Seq(4),
+        );
         assert_eq!(since(&record, Seq(3)), Some(Shown::Insert));
         assert!(text(&record, 3).contains(r#""data":{"done":true}"#));
     }
@@ -240,7 +280,13 @@ mod tests {
     #[test]
     fn a_live_record_that_lost_fields_is_shown_whole() {
         let mut record = inserted();
-        record.merge(&change(Op::Insert { at: at(10), data: vec![pair("done", "true")] }), Seq(2));
+        record.merge(
+            &change(Op::Insert {
+                at: at(10),
+                data: vec![pair("done", "true")],
+            }),
+            Seq(2),
+        );
         record.merge(&change(Op::Delete { at: at(5) }), Seq(3));
         assert_eq!(since(&record, Seq(2)), Some(Shown::Insert));
         assert!(text(&record, 2).contains(r#""data":{"done":true}"#));

@@ -189,8 +189,11 @@ pub struct Epoch(pub u64);
 impl Epoch {
     /// Reads the form on the wire; `None` if it is none, which no epoch of ours is.
     pub fn parse(text: &str) -> Option<Epoch> {
-        let wire_form = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        wire_form.then(|| u64::from_str_radix(text, 16).ok().map(Epoch)).flatten()
+        let wire_form =
+            text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        wire_form
+            .then(|| u64::from_str_radix(text, 16).ok().map(Epoch))
+            .flatten()
     }
 }
 

@@ -49,11 +49,18 @@ pub fn canonical(text: &str, depth_max: usize) -> Result<String, Refusal> {
     let mut out = String::with_capacity(text.len());
     let mut refusal = None;
     let mut source = serde_json::Deserializer::from_str(text);
-    let writer = Writer { out: &mut out, refusal: &mut refusal, depth_left: depth_max };
+    let writer = Writer {
+        out: &mut out,
+        refusal: &mut refusal,
+        depth_left: depth_max,
+    };
     let read = writer.deserialize(&mut source).and_then(|()| source.end());
     match (refusal, read) {
         (Some(refusal), _) => Err(refusal),
-        (None, Err(error)) => Err(Refusal::new(Code::ValueInvalid, format!("not JSON: {error}"))),
+        (None, Err(error)) => Err(Refusal::new(
+            Code::ValueInvalid,
+            format!("not JSON: {error}"),
+        )),
         (None, Ok(())) => Ok(out),
     }
 }
@@ -122,7 +129,11 @@ impl Writer<'_> {
     }
 
     fn inner(&mut self) -> Writer<'_> {
-        Writer { out: self.out, refusal: self.refusal, depth_left: self.depth_left - 1 }
+        Writer {
+            out: self.out,
+            refusal: self.refusal,
+            depth_left: self.depth_left - 1,
+        }
     }
 
     fn too_deep<E: serde::de::Error>(self) -> E {
@@ -136,7 +147,11 @@ impl Writer<'_> {
         }
         digits.push_str(&magnitude.to_string());
         if magnitude > EXACT_INTEGER_MAX {
-            let value = if negative { -(magnitude as f64) } else { magnitude as f64 };
+            let value = if negative {
+                -(magnitude as f64)
+            } else {
+                magnitude as f64
+            };
             if ryu_js::Buffer::new().format_finite(value) != digits {
                 return Err(self.refuse(
                     Code::ValueInvalid,
@@ -186,7 +201,8 @@ impl<'de> Visitor<'de> for Writer<'_> {
         if !value.is_finite() {
             return Err(self.refuse(Code::ValueInvalid, "a number is out of a double's range"));
         }
-        self.out.push_str(ryu_js::Buffer::new().format_finite(value));
+        self.out
+            .push_str(ryu_js::Buffer::new().format_finite(value));
         Ok(())
     }
 
@@ -247,7 +263,11 @@ impl<'de> Visitor<'de> for Writer<'_> {
 }
 
 /// Rewrites the members written from `first` on in order, of equal names the last.
-fn sort_members(out: &mut String, first: usize, mut written: Vec<(String, std::ops::Range<usize>)>) {
+fn sort_members(
+    out: &mut String,
+    first: usize,
+    mut written: Vec<(String, std::ops::Range<usize>)>,
+) {
     written.reverse();
     written.sort_by(|a, b| utf16_cmp(&a.0, &b.0));
     written.dedup_by(|later, first| later.0 == first.0);
@@ -262,7 +282,11 @@ fn sort_members(out: &mut String, first: usize, mut written: Vec<(String, std::o
 }
 
 fn utf16_cmp(a: &str, b: &str) -> std::cmp::Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    if a.is_ascii() && b.is_ascii() {
+        a.cmp(b)
+    } else {
+        a.encode_utf16().cmp(b.encode_utf16())
+    }
 }
 
 #[cfg(test)]

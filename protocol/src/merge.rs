@@ -62,13 +62,29 @@ impl Record {
                 merged.lost.to_delete = self.deleted >= Some(*at);
                 merged.changed |= raise(&mut self.inserted, *at);
                 for (name, value) in data {
-                    self.merge_field(Write { name, value, stamp: *at }, seq, &mut merged);
+                    self.merge_field(
+                        Write {
+                            name,
+                            value,
+                            stamp: *at,
+                        },
+                        seq,
+                        &mut merged,
+                    );
                 }
             }
             Op::Update { fields } => {
                 for (name, value, stamp) in fields {
                     by = Some(stamp.writer);
-                    self.merge_field(Write { name, value, stamp: *stamp }, seq, &mut merged);
+                    self.merge_field(
+                        Write {
+                            name,
+                            value,
+                            stamp: *stamp,
+                        },
+                        seq,
+                        &mut merged,
+                    );
                 }
             }
             Op::Delete { at } => {
@@ -101,7 +117,12 @@ impl Record {
         let Write { name, value, stamp } = *write;
         match self.position(name.as_str()) {
             Err(at) => {
-                let field = Field { name: name.clone(), value: value.clone(), stamp, seq };
+                let field = Field {
+                    name: name.clone(),
+                    value: value.clone(),
+                    stamp,
+                    seq,
+                };
                 self.fields.insert(at, field);
                 Fate::Won
             }
@@ -154,10 +175,16 @@ impl Record {
         joined.deleted_seq = self.deleted_seq.max(other.deleted_seq);
         (joined.seq, joined.by) = (self.seq, self.by).max((other.seq, other.by));
         for field in &other.fields {
-            let write = Write { name: &field.name, value: &field.value, stamp: field.stamp };
+            let write = Write {
+                name: &field.name,
+                value: &field.value,
+                stamp: field.stamp,
+            };
             joined.join_field(&write, field.seq);
         }
-        joined.fields.retain(|field| joined.deleted < Some(field.stamp));
+        joined
+            .fields
+            .retain(|field| joined.deleted < Some(field.stamp));
         joined
     }
 }

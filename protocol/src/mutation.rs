@@ -53,10 +53,17 @@ impl Mutation {
         let raw: RawMutation<'_> = serde_json::from_str(text)
             .map_err(|e| Refusal::new(Code::BadMessage, format!("a mutation: {e}")))?;
         if !(1..=MUTATION_NUMBER_MAX).contains(&raw.m) {
-            return Err(Refusal::new(Code::BadMessage, "a mutation's number is not in 1 to 2^53 - 1"));
+            return Err(Refusal::new(
+                Code::BadMessage,
+                "a mutation's number is not in 1 to 2^53 - 1",
+            ));
         }
         let (hash, asked) = read_changes(raw.changes.get());
-        Ok(Mutation { m: raw.m, hash, asked })
+        Ok(Mutation {
+            m: raw.m,
+            hash,
+            asked,
+        })
     }
 
     /// How many changes it holds; a rejected one counts as one.
@@ -112,12 +119,22 @@ struct RawChange<'a> {
 
 impl RawChange<'_> {
     fn read(self) -> Result<ClaimedChange, Refusal> {
-        let key = RecordKey { table: TableName::parse(&self.table)?, id: RecordId::parse(&self.id)? };
+        let key = RecordKey {
+            table: TableName::parse(&self.table)?,
+            id: RecordId::parse(&self.id)?,
+        };
         let op = match &*self.op {
             "insert" => read_insert(self.data, self.inserted_at.as_deref())?,
             "update" => read_update(self.fields)?,
-            "delete" => Op::Delete { at: self.deleted_at.as_deref().map(Hlc::parse).transpose()? },
-            other => return Err(Refusal::new(Code::OpUnknown, format!("op {other:?} is unknown"))),
+            "delete" => Op::Delete {
+                at: self.deleted_at.as_deref().map(Hlc::parse).transpose()?,
+            },
+            other => {
+                return Err(Refusal::new(
+                    Code::OpUnknown,
+                    format!("op {other:?} is unknown"),
+                ));
+            }
         };
         Ok(Change { key, op })
     }
@@ -157,9 +174,14 @@ fn read_update(fields: Option<Members<'_>>) -> Result<Op<Claim>, Refusal> {
 /// Reads `{"value":…,"updatedAt":"…"}`.
 fn read_write(name: &FieldName, write: &Members<'_>) -> Result<(Json, Claim), Refusal> {
     if let Some(op) = RESERVED_OPS.iter().find(|op| write.get(op).is_some()) {
-        return Err(Refusal::new(Code::OpReserved, format!("field {name}: {op} is reserved")));
+        return Err(Refusal::new(
+            Code::OpReserved,
+            format!("field {name}: {op} is reserved"),
+        ));
     }
-    let value = write.get("value").ok_or_else(|| invalid(format!("field {name} has no value")))?;
+    let value = write
+        .get("value")
+        .ok_or_else(|| invalid(format!("field {name} has no value")))?;
     let at = match write.get("updatedAt") {
         None => None,
         Some(text) => {
@@ -173,7 +195,10 @@ fn read_write(name: &FieldName, write: &Members<'_>) -> Result<(Json, Claim), Re
 
 fn read_value(value: &RawValue) -> Result<Json, Refusal> {
     if json::depth(value.get()) > JSON_DEPTH_MAX {
-        return Err(Refusal::new(Code::JsonTooDeep, "a value is nested too deep"));
+        return Err(Refusal::new(
+            Code::JsonTooDeep,
+            "a value is nested too deep",
+        ));
     }
     Ok(Json::trusted(value.get()))
 }
@@ -184,7 +209,10 @@ struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl Members<'_> {
     fn get(&self, name: &str) -> Option<&RawValue> {
-        self.0.iter().find(|(member, _)| member == name).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .find(|(member, _)| member == name)
+            .map(|(_, value)| *value)
     }
 
     /// The member as a stamp, if it is one.

@@ -55,13 +55,17 @@ impl Record {
 
     /// Where the field of that name is, or would be.
     pub(crate) fn position(&self, name: &str) -> Result<usize, usize> {
-        self.fields.binary_search_by(|field| field.name.as_str().cmp(name))
+        self.fields
+            .binary_search_by(|field| field.name.as_str().cmp(name))
     }
 
     /// Bytes of all fields as one JSON object: what the record limit counts.
     pub fn size_bytes(&self) -> usize {
-        let members: usize =
-            self.fields.iter().map(|f| f.name.as_str().len() + f.value.as_str().len() + 4).sum();
+        let members: usize = self
+            .fields
+            .iter()
+            .map(|f| f.name.as_str().len() + f.value.as_str().len() + 4)
+            .sum();
         members.saturating_sub(1) + 2
     }
 }

@@ -76,7 +76,11 @@ impl Hlc {
 /// Splits `…Z-00ff` into the time and the counter. A time without counter ends in `Z` or in an
 /// offset with a colon, so four characters after a dash are never an offset.
 fn split_counter(text: &str) -> Result<(&str, u16), ()> {
-    let Some(dash) = text.len().checked_sub(5).filter(|at| text.as_bytes()[*at] == b'-') else {
+    let Some(dash) = text
+        .len()
+        .checked_sub(5)
+        .filter(|at| text.as_bytes()[*at] == b'-')
+    else {
         return Ok((text, 0));
     };
     let digits = &text.as_bytes()[dash + 1..];
@@ -152,12 +156,18 @@ mod tests {
         ] {
             assert_eq!(parse(text), expected, "{text}");
         }
-        assert_eq!(parse("2026-11-24T10:00:00Z"), Hlc::new(1_795_514_400_000, 0));
+        assert_eq!(
+            parse("2026-11-24T10:00:00Z"),
+            Hlc::new(1_795_514_400_000, 0)
+        );
     }
 
     #[test]
     fn the_counter_is_read_and_written_in_hexadecimal() {
-        assert_eq!(parse("2026-11-24T10:00:00.123Z-00ff"), Hlc::new(1_795_514_400_123, 255));
+        assert_eq!(
+            parse("2026-11-24T10:00:00.123Z-00ff"),
+            Hlc::new(1_795_514_400_123, 255)
+        );
         assert_eq!(parse("2026-11-24T11:00:00.123+01:00-0001").counter(), 1);
         assert_eq!(parse("2026-11-24T10:00:00Z-FFFF").counter(), u16::MAX);
         for text in ["2026-11-24T10:00:00.123Z", "2026-11-24T10:00:00.123Z-00ff"] {
@@ -168,10 +178,22 @@ mod tests {
     #[test]
     fn what_is_no_stamp_is_refused() {
         for text in [
-            "", "Z", "now", "1795514400123", "2026-11-24", "2026-11-24T10:00:00",
-            "2026-11-24T10:00:00-0100", "2026-11-24T10:00:00Z-00fg", "2026-11-24T10:00:00Z-+0ff",
-            "2026-13-24T10:00:00Z", "2026-02-30T10:00:00Z", "2026-11-24T24:00:00Z",
-            "2026-11-24T10:00:00.1234567890Z5", "-2026-11-24T10:00:00Z", "NaN", "é2026-11-24-00ff",
+            "",
+            "Z",
+            "now",
+            "1795514400123",
+            "2026-11-24",
+            "2026-11-24T10:00:00",
+            "2026-11-24T10:00:00-0100",
+            "2026-11-24T10:00:00Z-00fg",
+            "2026-11-24T10:00:00Z-+0ff",
+            "2026-13-24T10:00:00Z",
+            "2026-02-30T10:00:00Z",
+            "2026-11-24T24:00:00Z",
+            "2026-11-24T10:00:00.1234567890Z5",
+            "-2026-11-24T10:00:00Z",
+            "NaN",
+            "é2026-11-24-00ff",
             "2026-11-24T10:00:00Zé-00f",
         ] {
             assert!(refused(text), "{text}");
@@ -198,7 +220,10 @@ mod tests {
 
     #[test]
     fn stamps_order_by_wall_then_counter_then_writer() {
-        let stamp = |ms, counter, writer| Stamp { at: Hlc::new(ms, counter), writer: WriterNo(writer) };
+        let stamp = |ms, counter, writer| Stamp {
+            at: Hlc::new(ms, counter),
+            writer: WriterNo(writer),
+        };
         assert!(stamp(2, 0, 0) > stamp(1, 9, 9));
         assert!(stamp(1, 1, 0) > stamp(1, 0, 9));
         assert!(stamp(1, 0, 1) > stamp(1, 0, 0));

@@ -62,14 +62,22 @@ pub struct WonField {
 impl Verdict {
     /// A rejection decided at `head`.
     pub fn rejected(refusal: Refusal, head: Seq) -> Verdict {
-        Verdict { status: Status::Rejected(refusal), seq: head, winners: Vec::new(), clamped: false }
+        Verdict {
+            status: Status::Rejected(refusal),
+            seq: head,
+            winners: Vec::new(),
+            clamped: false,
+        }
     }
 }
 
 /// Names what beat a change, from the record after the merge. `bytes_left` is what the verdict
 /// may still hold of winning values; start it with [`VERDICT_WINNERS_BYTES_MAX`].
 pub fn winner(key: &RecordKey, record: &Record, lost: &Lost, bytes_left: &mut usize) -> Winner {
-    let fields = lost.fields.iter().filter_map(|name| record.field(name.as_str()));
+    let fields = lost
+        .fields
+        .iter()
+        .filter_map(|name| record.field(name.as_str()));
     Winner {
         key: key.clone(),
         fields: fields
@@ -86,8 +94,14 @@ pub fn winner(key: &RecordKey, record: &Record, lost: &Lost, bytes_left: &mut us
                 }
             })
             .collect(),
-        deleted_at: lost.to_delete.then(|| record.deleted.map(|stamp| stamp.at)).flatten(),
-        inserted_at: lost.to_insert.then(|| record.inserted.map(|stamp| stamp.at)).flatten(),
+        deleted_at: lost
+            .to_delete
+            .then(|| record.deleted.map(|stamp| stamp.at))
+            .flatten(),
+        inserted_at: lost
+            .to_insert
+            .then(|| record.inserted.map(|stamp| stamp.at))
+            .flatten(),
     }
 }
 

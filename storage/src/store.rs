@@ -34,8 +34,11 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<VerdictsRead, StoreError>;
 
     /// Records, live or dead, in the order asked. `None` for one never stored, or collected.
-    async fn records(&self, space: &SpaceKey, keys: &[RecordKey])
-    -> Result<RecordsRead, StoreError>;
+    async fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<RecordsRead, StoreError>;
 
     /// Records changed after `after`, dead ones included, ordered by seq, cut between two
     /// commits, never inside one. Cost follows the rows returned, never the history.

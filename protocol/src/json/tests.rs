@@ -21,8 +21,10 @@ fn rfc_8785_example_is_reproduced() {
 #[test]
 fn members_are_sorted_by_utf16_code_units() {
     // RFC 8785, section 3.2.3: U+1F600 (surrogates D83D…) sorts before U+FB33.
-    assert_eq!(canon("{\"\u{fb33}\":1,\"\u{1f600}\":2,\"\u{20ac}\":3,\"1\":4,\"\\r\":5}"),
-        "{\"\\r\":5,\"1\":4,\"\u{20ac}\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}");
+    assert_eq!(
+        canon("{\"\u{fb33}\":1,\"\u{1f600}\":2,\"\u{20ac}\":3,\"1\":4,\"\\r\":5}"),
+        "{\"\\r\":5,\"1\":4,\"\u{20ac}\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}"
+    );
 }
 
 #[test]

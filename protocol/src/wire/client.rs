@@ -139,9 +139,15 @@ impl ClientMessage {
         match &*head.t {
             "push" => parse_muts(read::<RawPush<'_>>(text)?.muts).map(ClientMessage::Push),
             "ping" => Ok(ClientMessage::Ping),
-            "ack" => Ok(ClientMessage::Ack { seq: read::<RawAck>(text)?.seq }),
-            "hello" => Hello::parse(read(text)?).map(Box::new).map(ClientMessage::Hello),
-            "auth" => Ok(ClientMessage::Auth { token: read::<RawAuth>(text)?.token }),
+            "ack" => Ok(ClientMessage::Ack {
+                seq: read::<RawAck>(text)?.seq,
+            }),
+            "hello" => Hello::parse(read(text)?)
+                .map(Box::new)
+                .map(ClientMessage::Hello),
+            "auth" => Ok(ClientMessage::Auth {
+                token: read::<RawAuth>(text)?.token,
+            }),
             "presence" => {
                 let state = read::<RawPresence<'_>>(text)?.state;
                 Ok(ClientMessage::Presence(state.map(ephemeral).transpose()?))
@@ -149,11 +155,17 @@ impl ClientMessage {
             "broadcast" => {
                 let RawBroadcast { room, data } = read(text)?;
                 check_name("room", &room)?;
-                Ok(ClientMessage::Broadcast { room, data: ephemeral(data)? })
+                Ok(ClientMessage::Broadcast {
+                    room,
+                    data: ephemeral(data)?,
+                })
             }
             other => {
                 let shown: String = other.chars().take(32).collect();
-                Err(Refusal::new(Code::UnknownType, format!("message type {shown:?} is unknown")))
+                Err(Refusal::new(
+                    Code::UnknownType,
+                    format!("message type {shown:?} is unknown"),
+                ))
             }
         }
     }
@@ -162,7 +174,11 @@ impl ClientMessage {
 impl Hello {
     fn parse(raw: RawHello<'_>) -> Result<Hello, Refusal> {
         if raw.v != super::VERSION {
-            let message = format!("version {} is not spoken here, only {}", raw.v, super::VERSION);
+            let message = format!(
+                "version {} is not spoken here, only {}",
+                raw.v,
+                super::VERSION
+            );
             return Err(Refusal::new(Code::VersionUnsupported, message));
         }
         let named = raw.tables.as_ref().map_or(0, Vec::len);
@@ -175,10 +191,20 @@ impl Hello {
             space: raw.space.map(|space| SpaceId::parse(&space)).transpose()?,
             client: ClientId::parse(&raw.client)?,
             token: raw.token,
-            cursor: raw.cursor.map(|c| Cursor { epoch: c.epoch.into_owned(), seq: c.seq }),
+            cursor: raw.cursor.map(|c| Cursor {
+                epoch: c.epoch.into_owned(),
+                seq: c.seq,
+            }),
             tables: raw.tables.map(|names| table_names(&names)).transpose()?,
-            backfill: raw.backfill.map(|names| table_names(&names)).transpose()?.unwrap_or_default(),
-            snapshot_next: raw.snapshot_next.map(|next| SnapshotPlace::parse(&next)).transpose()?,
+            backfill: raw
+                .backfill
+                .map(|names| table_names(&names))
+                .transpose()?
+                .unwrap_or_default(),
+            snapshot_next: raw
+                .snapshot_next
+                .map(|next| SnapshotPlace::parse(&next))
+                .transpose()?,
             acked: raw.acked,
         })
     }
@@ -202,8 +228,10 @@ fn parse_muts(muts: Vec<&RawValue>) -> Result<Vec<Mutation>, Refusal> {
         let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in one push");
         return Err(Refusal::new(Code::TooManyInFlight, message));
     }
-    let muts =
-        muts.into_iter().map(|m| Mutation::parse(m.get())).collect::<Result<Vec<_>, _>>()?;
+    let muts = muts
+        .into_iter()
+        .map(|m| Mutation::parse(m.get()))
+        .collect::<Result<Vec<_>, _>>()?;
     let changes: usize = muts.iter().map(Mutation::change_count).sum();
     if changes > CHANGES_PER_PUSH_MAX {
         let message = format!("more than {CHANGES_PER_PUSH_MAX} changes in one push: split it");

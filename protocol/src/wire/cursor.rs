@@ -104,7 +104,10 @@ mod tests {
         SnapshotPlace {
             epoch: Epoch(7),
             at: Seq(131),
-            after: RecordKey { table: TableName::trusted("tasks"), id: RecordId::trusted("é/1") },
+            after: RecordKey {
+                table: TableName::trusted("tasks"),
+                id: RecordId::trusted("é/1"),
+            },
             done: 3_000,
             sum: SnapshotSum(0xdead_beef),
         }
@@ -118,20 +121,38 @@ mod tests {
     #[test]
     fn a_damaged_place_is_refused() {
         let text = place().to_text();
-        for damaged in ["", "zz", "0", &text[..text.len() - 2], &format!("{text}00"), &text[2..]] {
-            assert_eq!(SnapshotPlace::parse(damaged).unwrap_err().code, Code::CursorInvalid);
+        for damaged in [
+            "",
+            "zz",
+            "0",
+            &text[..text.len() - 2],
+            &format!("{text}00"),
+            &text[2..],
+        ] {
+            assert_eq!(
+                SnapshotPlace::parse(damaged).unwrap_err().code,
+                Code::CursorInvalid
+            );
         }
     }
 
     #[test]
     fn the_sum_does_not_depend_on_order_but_on_every_byte() {
-        let key = |id| RecordKey { table: TableName::trusted("t"), id: RecordId::trusted(id) };
         let sum = |records: &[(&str, &str)]| {
             let mut sum = SnapshotSum::default();
-            records.iter().for_each(|(id, data)| sum.add(&key(id), data));
+            for (id, data) in records {
+                let key = RecordKey {
+                    table: TableName::trusted("t"),
+                    id: RecordId::trusted(id),
+                };
+                sum.add(&key, data);
+            }
             sum
         };
-        assert_eq!(sum(&[("a", "{}"), ("b", "1")]), sum(&[("b", "1"), ("a", "{}")]));
+        assert_eq!(
+            sum(&[("a", "{}"), ("b", "1")]),
+            sum(&[("b", "1"), ("a", "{}")])
+        );
         assert_ne!(sum(&[("a", "{}")]), sum(&[("a", "{} ")]));
         assert_ne!(sum(&[("a", "{}")]), sum(&[("a", "{}"), ("a", "{}")]));
         assert_eq!(sum(&[("k1", r#"{"done":true}"#)]).to_string(), "82c28250");

@@ -259,7 +259,13 @@ pub fn error(refusal: &Refusal) -> String {
 /// `error` `gap`: the numbers go on after `acked`.
 pub fn gap(acked: Option<u64>) -> String {
     let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");
-    error_with(&refusal, &format!(r#","acked":{}"#, acked.map_or("null".into(), |m| m.to_string())))
+    error_with(
+        &refusal,
+        &format!(
+            r#","acked":{}"#,
+            acked.map_or("null".into(), |m| m.to_string())
+        ),
+    )
 }
 
 fn error_with(refusal: &Refusal, more: &str) -> String {
