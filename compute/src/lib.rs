@@ -1,1 +1,2 @@
-//! Placeholder of the crate map.
+//! Work that sync events trigger. Nothing triggers yet: triggers, jobs and pools stand on
+//! the committed changes of [`syncline_cluster::event::CommitEvent`].

@@ -32,6 +32,18 @@ pub fn since(record: &Record, after: Seq) -> Option<Shown> {
         .then_some(Shown::Update)
 }
 
+/// Decides what a reader of pages is told of a record changed after `after`. Its cursor may
+/// stand inside what it missed (a page was cut, the record moved on to a later page), so a
+/// record of a page is always told, and whole: [`since`] would leave out what changed before
+/// the cut. `None` only for a record no client ever saw.
+pub fn paged(record: &Record, after: Seq) -> Option<Shown> {
+    if record.is_live() {
+        let new = record.inserted_seq > after;
+        return Some(if new { Shown::Insert } else { Shown::Update });
+    }
+    (record.deleted_seq > Seq(0)).then_some(Shown::Delete)
+}
+
 /// A record's change as one entry of `changes`.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
@@ -290,6 +302,20 @@ mod tests {
         record.merge(&change(Op::Delete { at: at(5) }), Seq(3));
         assert_eq!(since(&record, Seq(2)), Some(Shown::Insert));
         assert!(text(&record, 2).contains(r#""data":{"done":true}"#));
+    }
+
+    #[test]
+    fn a_page_tells_every_record_it_holds() {
+        let mut record = inserted();
+        update(&mut record, "true", 5, 2);
+        update(&mut record, "true", 6, 4);
+        assert_eq!(since(&record, Seq(3)), None);
+        assert_eq!(paged(&record, Seq(3)), Some(Shown::Update));
+        record.merge(&change(Op::Delete { at: at(9) }), Seq(5));
+        update(&mut record, "false", 12, 7);
+        assert_eq!(since(&record, Seq(6)), None);
+        assert_eq!(paged(&record, Seq(6)), Some(Shown::Delete));
+        assert_eq!(paged(&Record::default(), Seq(0)), None);
     }
 
     #[test]

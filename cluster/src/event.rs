@@ -1,0 +1,57 @@
+//! What a node tells the others about a commit.
+
+use std::sync::Arc;
+
+use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::record::Record;
+use syncline_storage::types::Commit;
+
+/// A commit that is durable.
+#[derive(Clone, Debug)]
+pub struct CommitEvent {
+    /// The node that made it.
+    pub node: NodeId,
+    /// The space.
+    pub space: SpaceKey,
+    /// The space's epoch.
+    pub epoch: Epoch,
+    /// The head before.
+    pub from: Seq,
+    /// The head after; equal to `from` if only marks moved.
+    pub to: Seq,
+    /// The changed records, whole.
+    pub records: Vec<(RecordKey, Arc<Record>)>,
+    /// The clients whose marks moved: their writer number and last mutation.
+    pub marks: Vec<MarkMoved>,
+}
+
+/// A client's mark after a commit.
+#[derive(Clone, Debug)]
+pub struct MarkMoved {
+    /// The client.
+    pub client: ClientKey,
+    /// Its number in the space.
+    pub writer: WriterNo,
+    /// Its last mutation with a verdict.
+    pub last: u64,
+}
+
+impl CommitEvent {
+    /// The event of a commit that `node` is about to make.
+    pub fn of(commit: &Commit, node: &NodeId) -> CommitEvent {
+        let moved = commit.marks.iter().map(|mark| MarkMoved {
+            client: mark.client.clone(),
+            writer: mark.writer,
+            last: mark.last,
+        });
+        CommitEvent {
+            node: node.clone(),
+            space: commit.space.clone(),
+            epoch: commit.expect_epoch,
+            from: commit.expect_head,
+            to: commit.head,
+            records: commit.records.clone(),
+            marks: moved.collect(),
+        }
+    }
+}
