@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
+use syncline_protocol::stamp::Hlc;
 use syncline_storage::types::Commit;
 
 /// A commit that is durable.
@@ -19,6 +20,12 @@ pub struct CommitEvent {
     pub from: Seq,
     /// The head after; equal to `from` if only marks moved.
     pub to: Seq,
+    /// The space's clock after.
+    pub clock: Hlc,
+    /// Live records after.
+    pub live: u64,
+    /// The last writer number given after.
+    pub writers: WriterNo,
     /// The changed records, whole.
     pub records: Vec<(RecordKey, Arc<Record>)>,
     /// The clients whose marks moved: their writer number and last mutation.
@@ -50,6 +57,9 @@ impl CommitEvent {
             epoch: commit.expect_epoch,
             from: commit.expect_head,
             to: commit.head,
+            clock: commit.clock,
+            live: commit.live,
+            writers: commit.writers,
             records: commit.records.clone(),
             marks: moved.collect(),
         }

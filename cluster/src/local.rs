@@ -50,7 +50,8 @@ impl Subscription for LocalSubscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
+    use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey, WriterNo};
+    use syncline_protocol::stamp::Hlc;
 
     fn event(to: u64) -> Arc<CommitEvent> {
         Arc::new(CommitEvent {
@@ -59,6 +60,9 @@ mod tests {
             epoch: Epoch(1),
             from: Seq(to - 1),
             to: Seq(to),
+            clock: Hlc::default(),
+            live: 0,
+            writers: WriterNo(0),
             records: Vec::new(),
             marks: Vec::new(),
         })

@@ -1,1 +1,3 @@
-//! x
+//! The Syncline node.
+
+pub mod session;

@@ -21,6 +21,8 @@ pub struct Merged {
     pub visible: bool,
     /// What of the change lost against what was there.
     pub lost: Lost,
+    /// Fields where an equal stamp met another value, decided by the values.
+    pub ties: usize,
 }
 
 /// The parts of a change that lost.
@@ -101,6 +103,9 @@ impl Record {
     }
 
     fn merge_field(&mut self, write: Write<'_>, seq: Seq, merged: &mut Merged) {
+        let stored = self.field(write.name.as_str());
+        let tie = |field: &Field| field.stamp == write.stamp && field.value != *write.value;
+        merged.ties += usize::from(stored.is_some_and(tie));
         match self.join_field(&write, seq) {
             Fate::Won => (merged.changed, merged.visible) = (true, true),
             Fate::WonStampOnly => merged.changed = true,

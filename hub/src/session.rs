@@ -1,0 +1,32 @@
+//! Sessions: one for each (app, space) with work to do on this node.
+//!
+//! [`state`] is the heart: a state machine without IO that owns the space's view, its
+//! connections, the numbering of its clients and the commit in flight. It is moved by
+//! [`event::Event`]s and answers with [`event::Effect`]s. [`actor`] is the thin shell that
+//! carries effects out, [`registry`] finds or starts the actor of a space, [`cache`] is the
+//! node-wide cache of records.
+//!
+//! The state's parts, in the order of a change: [`attach`] (a client says hello), [`push`]
+//! (numbers are checked), [`commit`] (records are merged and committed), [`fanout`] (devices
+//! are told), [`reader`] (a device behind catches up), [`refresh`] (the session itself was
+//! behind), [`ephemeral`] (presence and broadcasts).
+
+/// x
+pub mod actor;
+mod attach;
+pub mod cache;
+mod client;
+mod commit;
+mod conn;
+mod ephemeral;
+pub mod event;
+mod fanout;
+mod push;
+mod reader;
+mod refresh;
+/// x
+pub mod registry;
+pub mod state;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! A client says hello: its mark is read afresh, its cursor is judged, it is welcomed.
+
+use syncline_protocol::error::{Code, Refusal, close};
+use syncline_protocol::ids::{ClientKey, Epoch, Seq};
+use syncline_protocol::verdict::Mark;
+use syncline_protocol::wire::hub::{self, ResetWhy, Welcome};
+use syncline_protocol::wire::{Cursor, SnapshotPlace};
+use syncline_storage::types::{MarksRead, SpaceView, StoreError};
+
+use super::conn::{Conn, Phase, Snapshot, Step};
+use super::event::{Attach, ConnId, Effect, MarksFor, Note};
+use super::state::{Context, SessionState, Work};
+
+/// A client between hello and welcome.
+#[derive(Debug)]
+pub(super) struct Attaching {
+    attach: Attach,
+    /// The space and the client's mark as the store had them after the hello.
+    read: Option<(SpaceView, Option<Mark>)>,
+}
+
+/// What a client's position is worth.
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    /// Changes after this seq bring it up to date.
+    From(Seq),
+    /// It has no position: a snapshot.
+    Empty,
+    /// A snapshot goes on at its place.
+    Resume(SnapshotPlace),
+    /// Its position is of no use, and why.
+    Reset(ResetWhy),
+    /// It has seen what the store does not hold: the store has lost commits.
+    Ahead,
+}
+
+impl SessionState {
+    pub(super) fn attach(&mut self, attach: Attach, cx: &mut Context<'_>) {
+        if let Some(old) = self.clients.get(&attach.client).and_then(|client| client.conn) {
+            let reason = "the same client opened another socket";
+            cx.effect(Effect::Close { conn: old, code: close::REPLACED, reason });
+            self.detach(old, cx);
+        }
+        let conn = attach.conn;
+        self.client(&attach.client).conn = Some(conn);
+        self.attaching.insert(conn, Attaching { attach, read: None });
+        self.read_attach_mark(conn, cx);
+    }
+
+    fn read_attach_mark(&self, conn: ConnId, cx: &mut Context<'_>) {
+        if let Some(Attaching { attach, .. }) = self.attaching.get(&conn) {
+            cx.effect(Effect::ReadMarks(MarksFor::Attach(conn), vec![attach.client.clone()]));
+        }
+    }
+
+    pub(super) fn detach(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        self.absent(conn, cx);
+        let attached = self.conns.remove(&conn).map(|conn| conn.client);
+        let attaching = self.attaching.remove(&conn).map(|waiting| waiting.attach.client);
+        if let Some(key) = attached.or(attaching) {
+            let client = self.client(&key);
+            if client.conn == Some(conn) {
+                client.conn = None;
+            }
+            self.trim_clients();
+        }
+    }
+
+    pub(super) fn attach_mark_read(
+        &mut self,
+        conn: ConnId,
+        read: Result<MarksRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(attaching) = self.attaching.get_mut(&conn) else { return };
+        match read {
+            Ok(read) => {
+                attaching.read = Some((read.view, read.marks.first().copied().flatten()));
+                self.admit(conn, cx);
+            }
+            Err(error) => {
+                let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
+                tracing::warn!(space = %self.space, %error, "attach failed");
+                cx.answer(conn, hub::error(&refusal));
+                cx.effect(Effect::Close { conn, code: TRY_AGAIN_LATER, reason: "store unavailable" });
+                self.detach(conn, cx);
+            }
+        }
+    }
+
+    /// Welcomes those who waited until the session had caught up.
+    pub(super) fn admit_waiting(&mut self, cx: &mut Context<'_>) {
+        let waiting: Vec<ConnId> = self.attaching.keys().copied().collect();
+        for conn in waiting {
+            if let Some(Attaching { read: Some((view, _)), .. }) = self.attaching.get_mut(&conn) {
+                *view = self.view;
+                self.admit(conn, cx);
+            }
+        }
+    }
+
+    /// Welcomes a client whose mark was read, unless the session is behind that read.
+    fn admit(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let Some(Attaching { attach, read: Some((read, mark)) }) = self.attaching.get(&conn) else {
+            return;
+        };
+        if read.epoch != self.view.epoch || read.head > self.view.head {
+            self.stale = true;
+            return;
+        }
+        let mark = *mark;
+        let mut standing = self.standing(attach, mark);
+        if standing == Standing::Ahead {
+            if self.may_change_epoch(cx.now_ms) {
+                return self.change_epoch(cx);
+            }
+            standing = if cursor_ahead(attach.cursor.as_ref(), self.view.head) {
+                Standing::Reset(ResetWhy::Cursor)
+            } else {
+                self.place(attach)
+            };
+        }
+        let Some(Attaching { attach, .. }) = self.attaching.remove(&conn) else { return };
+        self.welcome(attach, mark, standing, cx);
+    }
+
+    /// The epoch may change by itself once in an interval, or for the first time.
+    fn may_change_epoch(&self, now_ms: u64) -> bool {
+        let since = now_ms.saturating_sub(self.view.epoch_at_ms);
+        since >= self.limits.epoch_change_interval_ms
+    }
+
+    fn change_epoch(&mut self, cx: &mut Context<'_>) {
+        // A commit in flight ends first; whoever admits next comes here again.
+        if matches!(self.work, Work::Idle) {
+            self.work = Work::ChangingEpoch;
+            cx.effect(Effect::NewEpoch { expected: self.view.epoch });
+        } else {
+            self.stale = true;
+        }
+    }
+
+    /// Judges a client's position against the view, which is as fresh as the client's mark.
+    fn standing(&self, attach: &Attach, mark: Option<Mark>) -> Standing {
+        let stored = mark.and_then(|mark| mark.last);
+        let of_this_epoch = attach.cursor.as_ref().is_some_and(|c| self.is_of_epoch(c));
+        let cursor_ahead = of_this_epoch && cursor_ahead(attach.cursor.as_ref(), self.view.head);
+        let mark_ahead = of_this_epoch && stored.is_some() && attach.acked > stored;
+        if cursor_ahead || mark_ahead {
+            return Standing::Ahead;
+        }
+        self.place(attach)
+    }
+
+    fn place(&self, attach: &Attach) -> Standing {
+        if let Some(place) = &attach.snapshot_next {
+            let usable = place.epoch == self.view.epoch
+                && place.at <= self.view.head
+                && place.at >= self.view.gc_seq;
+            return if usable {
+                Standing::Resume(place.clone())
+            } else {
+                Standing::Reset(ResetWhy::Cursor)
+            };
+        }
+        match &attach.cursor {
+            None => Standing::Empty,
+            Some(cursor) if !self.is_of_epoch(cursor) => Standing::Reset(ResetWhy::Epoch),
+            Some(cursor) if Seq(cursor.seq) < self.view.gc_seq => Standing::Reset(ResetWhy::Gc),
+            Some(cursor) => Standing::From(Seq(cursor.seq)),
+        }
+    }
+
+    fn is_of_epoch(&self, cursor: &Cursor) -> bool {
+        Epoch::parse(&cursor.epoch) == Some(self.view.epoch)
+    }
+
+    fn welcome(
+        &mut self,
+        attach: Attach,
+        mark: Option<Mark>,
+        standing: Standing,
+        cx: &mut Context<'_>,
+    ) {
+        let conn = attach.conn;
+        let client = self.client(&attach.client);
+        client.learn(mark);
+        let acked = client.decided;
+        let text = Welcome {
+            node: self.node.as_str(),
+            epoch: self.view.epoch,
+            head: self.view.head,
+            gc_seq: self.view.gc_seq,
+            now_ms: cx.now_ms,
+            token_expires_in_s: attach.token_expires_in_s,
+            acked,
+        }
+        .to_text();
+        cx.answer(conn, text);
+        self.show_presences(conn, cx);
+        let sent = match &standing {
+            Standing::From(seq) => *seq,
+            _ => self.view.head,
+        };
+        self.conns.insert(
+            conn,
+            Conn {
+                client: attach.client,
+                tables: attach.tables.clone(),
+                sent,
+                seen: sent,
+                acked: Seq(0),
+                phase: Phase::Live,
+                presence: None,
+            },
+        );
+        match standing {
+            Standing::From(seq) => match attach.backfill {
+                Some(new_tables) => self.start_snapshot(conn, self.fresh(Some(new_tables), seq), cx),
+                None => self.follow(conn, cx),
+            },
+            Standing::Resume(place) => {
+                self.start_snapshot(conn, resumed(place, attach.tables), cx);
+            }
+            Standing::Empty => {
+                self.start_snapshot(conn, self.fresh(attach.tables, self.view.head), cx);
+            }
+            Standing::Reset(why) => self.reset_conn(conn, why, cx),
+            Standing::Ahead => unreachable!("resolved by admit"),
+        }
+    }
+
+    /// Tells a client that its position is of no use and begins a snapshot.
+    pub(super) fn reset_conn(&mut self, conn: ConnId, why: ResetWhy, cx: &mut Context<'_>) {
+        cx.note(Note::Reset(why));
+        cx.answer(conn, hub::reset(why));
+        let tables = self.conns.get(&conn).and_then(|conn| conn.tables.clone());
+        self.start_snapshot(conn, self.fresh(tables, self.view.head), cx);
+    }
+
+    /// A snapshot from the start.
+    fn fresh(
+        &self,
+        tables: Option<std::sync::Arc<[syncline_protocol::ids::TableName]>>,
+        resume_from: Seq,
+    ) -> Snapshot {
+        Snapshot {
+            tables,
+            at: self.view.head,
+            after: None,
+            done: 0,
+            sum: Default::default(),
+            resume_from,
+        }
+    }
+
+    fn start_snapshot(&mut self, conn: ConnId, snapshot: Snapshot, cx: &mut Context<'_>) {
+        let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
+        if let Some(state) = self.conns.get_mut(&conn) {
+            state.phase = Phase::Snapshot(Box::new(snapshot), Step::Reading);
+            cx.effect(Effect::ReadSnapshot { conn, tables, after });
+        }
+    }
+
+    /// The client of an attached socket.
+    pub(super) fn client_of(&self, conn: ConnId) -> Option<&ClientKey> {
+        self.conns.get(&conn).map(|conn| &conn.client)
+    }
+
+    pub(super) fn acked(&mut self, conn: ConnId, seq: Seq) {
+        if let Some(conn) = self.conns.get_mut(&conn) {
+            conn.acked = conn.acked.max(seq.min(conn.sent));
+        }
+    }
+}
+
+fn resumed(
+    place: SnapshotPlace,
+    tables: Option<std::sync::Arc<[syncline_protocol::ids::TableName]>>,
+) -> Snapshot {
+    Snapshot {
+        tables,
+        at: place.at,
+        after: Some(place.after),
+        done: place.done,
+        sum: place.sum,
+        resume_from: place.at,
+    }
+}
+
+fn cursor_ahead(cursor: Option<&Cursor>, head: Seq) -> bool {
+    cursor.is_some_and(|cursor| Seq(cursor.seq) > head)
+}
+
+/// RFC 6455's registry: the server cannot serve now.
+const TRY_AGAIN_LATER: u16 = 1013;

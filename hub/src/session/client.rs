@@ -1,0 +1,39 @@
+//! The numbering of one client's mutations.
+
+use syncline_protocol::ids::WriterNo;
+use syncline_protocol::verdict::Mark;
+
+use super::event::ConnId;
+
+/// What a session knows of a client. It is exact only until another node serves the client
+/// too; the commit tests it again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Client {
+    /// Its number in the space; `None` until its first commit.
+    pub(super) writer: Option<WriterNo>,
+    /// The last number with a verdict.
+    pub(super) decided: Option<u64>,
+    /// The last number taken: decided, pending or in flight.
+    pub(super) taken: u64,
+    /// How many are taken and not decided.
+    pub(super) undecided: usize,
+    /// Its socket here.
+    pub(super) conn: Option<ConnId>,
+}
+
+impl Client {
+    /// Takes what the store remembers. Marks only move forward inside an epoch, so the greater
+    /// of what is known and what was read is true, however late the read arrives.
+    pub(super) fn learn(&mut self, mark: Option<Mark>) {
+        if let Some(mark) = mark {
+            self.writer = Some(mark.writer);
+            self.decided = self.decided.max(mark.last);
+            self.taken = self.taken.max(self.decided.unwrap_or(0));
+        }
+    }
+
+    /// Nobody needs it here.
+    pub(super) fn is_idle(&self) -> bool {
+        self.conn.is_none() && self.undecided == 0
+    }
+}

@@ -1,0 +1,172 @@
+//! The commit in flight: records are gathered, mutations merged, the outcome taken in.
+
+pub(super) mod decide;
+
+use std::collections::HashMap;
+
+use syncline_protocol::change::Change;
+use syncline_protocol::ids::{ClientKey, RecordKey, Seq};
+use syncline_storage::types::{CommitError, RecordsRead, StoreError};
+
+use self::decide::{Decided, Deciding};
+use super::cache::Known;
+use super::event::{Effect, Note};
+use super::fanout::Answers;
+use super::state::{Context, Pending, SessionState, Work};
+
+/// A batch whose records are being read: the first `count` pending mutations.
+#[derive(Debug)]
+pub(super) struct Loading {
+    pub(super) count: usize,
+    pub(super) base: Base,
+}
+
+/// Records as of the session's head.
+pub(super) type Base = HashMap<RecordKey, Known>;
+
+impl SessionState {
+    /// Forms the next commit from what is pending. Records the cache does not hold are read
+    /// first.
+    pub(super) fn plan(&mut self, cx: &mut Context<'_>) {
+        let count = self.batch_len();
+        let mut base = Base::new();
+        let mut missing = Vec::new();
+        for key in self.pending.iter().take(count).flat_map(keys) {
+            if base.contains_key(key) {
+                continue;
+            }
+            match cx.cache.get(self.activation, key) {
+                Some(known) => drop(base.insert(key.clone(), known)),
+                None => {
+                    base.insert(key.clone(), None);
+                    missing.push(key.clone());
+                }
+            }
+        }
+        let loading = Loading { count, base };
+        if missing.is_empty() {
+            self.decide(loading, cx);
+        } else {
+            self.work = Work::Loading(Box::new(loading));
+            cx.effect(Effect::ReadRecords(missing));
+        }
+    }
+
+    /// How many pending mutations go into the next commit: at least one, else within limits.
+    fn batch_len(&self) -> usize {
+        let mut changes = 0;
+        let fits = |pending: &&Pending| {
+            changes += pending.mutation.change_count();
+            changes <= self.limits.commit_changes_max
+        };
+        let within = self.pending.iter().take(self.limits.commit_mutations_max).take_while(fits);
+        within.count().max(1)
+    }
+
+    pub(super) fn records_read(
+        &mut self,
+        keys: Vec<RecordKey>,
+        read: Result<RecordsRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        let Work::Loading(mut loading) = std::mem::replace(&mut self.work, Work::Idle) else {
+            return;
+        };
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "records could not be read");
+                return self.back_off(cx);
+            }
+        };
+        // Only what is current at the very head the commit will expect may be merged onto.
+        let behind = read.view.epoch != self.view.epoch || read.view.head > self.view.head;
+        if behind || read.view.head < self.view.head {
+            self.stale |= behind;
+            return;
+        }
+        for (key, record) in keys.into_iter().zip(read.records) {
+            let known = record.map(std::sync::Arc::new);
+            cx.cache.put(self.activation, key.clone(), known.clone());
+            loading.base.insert(key, known);
+        }
+        self.decide(*loading, cx);
+    }
+
+    fn decide(&mut self, loading: Loading, cx: &mut Context<'_>) {
+        let Loading { count, base } = loading;
+        let mut deciding = Deciding::new(self.view, base);
+        for pending in self.pending.iter().take(count) {
+            let client = self.clients.get(&pending.client).cloned().unwrap_or_default();
+            deciding.mutation(pending, &client);
+        }
+        let (decided, commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        self.work = Work::Committing(Box::new(decided));
+        cx.effect(Effect::Commit(Box::new(commit)));
+    }
+
+    pub(super) fn committed(&mut self, outcome: Result<(), CommitError>, cx: &mut Context<'_>) {
+        let Work::Committing(decided) = std::mem::replace(&mut self.work, Work::Idle) else {
+            return;
+        };
+        match outcome {
+            Ok(()) => {
+                self.failures = 0;
+                self.take_in(*decided, cx);
+            }
+            Err(CommitError::Conflict) => {
+                cx.note(Note::Conflict);
+                self.stale = true;
+                self.failures += 1;
+                if self.failures > 1 {
+                    self.back_off(cx);
+                }
+            }
+            Err(CommitError::Store(error)) => {
+                // Committed or not: the marks tell when the store is read again.
+                tracing::warn!(space = %self.space, %error, "commit outcome unknown");
+                self.back_off(cx);
+            }
+        }
+    }
+
+    /// A commit is durable: only now do the view, the cache, the clients and the devices learn
+    /// of it.
+    fn take_in(&mut self, decided: Decided, cx: &mut Context<'_>) {
+        let from = self.view.head;
+        self.view = decided.view;
+        for (key, record) in &decided.records {
+            cx.cache.put(self.activation, key.clone(), Some(record.clone()));
+        }
+        (0..decided.ties).for_each(|_| cx.note(Note::Tie));
+        let mut answers = Answers::default();
+        let mut authors: Vec<ClientKey> = Vec::new();
+        for outcome in decided.outcomes {
+            let Some(pending) = self.pending.pop_front() else { break };
+            let client = self.client(&pending.client);
+            client.writer = Some(outcome.writer);
+            client.decided = Some(pending.mutation.m);
+            client.undecided = client.undecided.saturating_sub(1);
+            cx.note(Note::Verdict(outcome.label()));
+            answers.add(&pending.waiters, &pending.client, pending.mutation.m, &outcome.answer());
+            if authors.last() != Some(&pending.client) {
+                authors.push(pending.client);
+            }
+        }
+        self.send_answers(answers, cx);
+        if self.view.head > from {
+            self.fan_out(from, &decided.records, &authors, cx);
+        }
+        self.trim_clients();
+    }
+}
+
+/// The records a pending mutation touches.
+fn keys(pending: &Pending) -> impl Iterator<Item = &RecordKey> {
+    pending.mutation.asked.iter().flatten().map(|Change { key, .. }| key)
+}
+
+/// The seq of the commit after `head`.
+pub(super) fn next(head: Seq) -> Seq {
+    head.next()
+}

@@ -1,0 +1,254 @@
+//! Judges a batch of mutations: merges each, whole or not at all, onto the records of one head
+//! and forms the commit. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{ClientKey, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::limits::{FIELDS_PER_RECORD_MAX, RECORD_BYTES_MAX};
+use syncline_protocol::record::Record;
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
+use syncline_protocol::wire::hub::Answer;
+use syncline_storage::types::{Commit, MarkMove, SpaceView};
+
+use super::Base;
+use crate::session::client::Client;
+use crate::session::state::Pending;
+
+/// A batch on its way through.
+pub(super) struct Deciding {
+    /// The view the records are of.
+    view: SpaceView,
+    /// The seq the commit will have if anything takes effect.
+    seq: Seq,
+    /// The records as they were.
+    base: Base,
+    /// The records changed so far.
+    dirty: BTreeMap<RecordKey, Arc<Record>>,
+    clock: Hlc,
+    writers: WriterNo,
+    given: HashMap<ClientKey, WriterNo>,
+    outcomes: Vec<Outcome>,
+    marks: BTreeMap<ClientKey, MarkMove>,
+    ties: usize,
+}
+
+/// A commit that was handed to the store, and what to do when it is durable.
+#[derive(Debug)]
+pub(in crate::session) struct Decided {
+    /// The space afterwards.
+    pub(super) view: SpaceView,
+    /// The changed records.
+    pub(super) records: Vec<(RecordKey, Arc<Record>)>,
+    /// One for each mutation, in order.
+    pub(super) outcomes: Vec<Outcome>,
+    /// Writes of equal stamps and different values.
+    pub(super) ties: usize,
+}
+
+/// A mutation's verdict and its client's number.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) writer: WriterNo,
+    verdict: Verdict,
+}
+
+impl Outcome {
+    pub(super) fn answer(&self) -> Answer {
+        Answer::Verdict(self.verdict.clone())
+    }
+
+    /// The metric label.
+    pub(super) fn label(&self) -> &'static str {
+        match self.verdict.status {
+            Status::Applied => "applied",
+            Status::Superseded => "superseded",
+            Status::Rejected(_) => "rejected",
+        }
+    }
+}
+
+/// What one mutation did so far.
+#[derive(Default)]
+struct Trial {
+    touched: HashMap<RecordKey, Arc<Record>>,
+    winners: Vec<Winner>,
+    changed: bool,
+    ties: usize,
+}
+
+impl Deciding {
+    /// A batch on records that are current at `view`'s head.
+    pub(super) fn new(view: SpaceView, base: Base) -> Deciding {
+        Deciding {
+            view,
+            seq: super::next(view.head),
+            base,
+            dirty: BTreeMap::new(),
+            clock: view.clock,
+            writers: view.writers,
+            given: HashMap::new(),
+            outcomes: Vec::new(),
+            marks: BTreeMap::new(),
+            ties: 0,
+        }
+    }
+
+    /// Judges the next mutation.
+    pub(super) fn mutation(&mut self, pending: &Pending, client: &Client) {
+        let writer = self.writer(&pending.client, client);
+        let clock = self.clock;
+        let verdict = match &pending.mutation.asked {
+            Err(refusal) => Err(refusal.clone()),
+            Ok(changes) => self.try_changes(changes, writer, pending.taken_at_ms),
+        };
+        let verdict = verdict.unwrap_or_else(|refusal| {
+            self.clock = clock;
+            Verdict::rejected(refusal, self.view.head)
+        });
+        let m = pending.mutation.m;
+        let remembered = Remembered { m, hash: pending.mutation.hash, verdict: verdict.clone() };
+        let mark = self.marks.entry(pending.client.clone()).or_insert_with(|| MarkMove {
+            client: pending.client.clone(),
+            writer,
+            expect_last: client.decided,
+            last: m,
+            verdicts: Vec::new(),
+        });
+        mark.last = m;
+        mark.verdicts.push(remembered);
+        self.outcomes.push(Outcome { writer, verdict });
+    }
+
+    /// The client's number in the space, a new one at its first commit.
+    fn writer(&mut self, key: &ClientKey, client: &Client) -> WriterNo {
+        if let Some(writer) = client.writer {
+            return writer;
+        }
+        *self.given.entry(key.clone()).or_insert_with(|| {
+            self.writers = WriterNo(self.writers.0 + 1);
+            self.writers
+        })
+    }
+
+    fn try_changes(
+        &mut self,
+        changes: &[ClaimedChange],
+        writer: WriterNo,
+        taken_at_ms: WallMs,
+    ) -> Result<Verdict, Refusal> {
+        let stamped = change::stamp(changes, writer, taken_at_ms, &mut self.clock);
+        let mut trial = Trial::default();
+        let mut budget = verdict::WINNERS_BUDGET;
+        for change in &stamped.changes {
+            self.try_change(change, &mut trial, &mut budget)?;
+        }
+        self.keep(&trial);
+        Ok(Verdict {
+            status: if trial.changed { Status::Applied } else { Status::Superseded },
+            seq: self.view.head,
+            winners: trial.winners,
+            clamped: stamped.clamped,
+        })
+    }
+
+    fn try_change(
+        &self,
+        change: &StampedChange,
+        trial: &mut Trial,
+        budget: &mut usize,
+    ) -> Result<(), Refusal> {
+        let key = &change.key;
+        let before = trial.touched.get(key).or_else(|| self.current(key));
+        let inserts = matches!(change.op, Op::Insert { .. });
+        if !inserts && before.is_none_or(|record| record.inserted.is_none()) {
+            let message = format!("{key} was never inserted, or was collected");
+            return Err(Refusal::new(Code::RecordUnknown, message));
+        }
+        let size_before = before.map_or(0, |record| record.size_bytes());
+        let mut after = before.map(|record| (**record).clone()).unwrap_or_default();
+        let merged = after.merge(change, self.seq);
+        if merged.changed {
+            check_size(key, &after, size_before)?;
+        }
+        if !merged.lost.is_empty() {
+            trial.winners.push(verdict::winner(key, &after, &merged.lost, budget));
+        }
+        trial.changed |= merged.changed;
+        trial.ties += merged.ties;
+        if merged.changed {
+            trial.touched.insert(key.clone(), Arc::new(after));
+        }
+        Ok(())
+    }
+
+    /// The record as this batch has it so far.
+    fn current(&self, key: &RecordKey) -> Option<&Arc<Record>> {
+        self.dirty.get(key).or_else(|| self.base.get(key).and_then(Option::as_ref))
+    }
+
+    fn keep(&mut self, trial: &Trial) {
+        self.ties += trial.ties;
+        for (key, record) in &trial.touched {
+            self.dirty.insert(key.clone(), record.clone());
+        }
+    }
+
+    /// The commit, and what follows from it.
+    pub(super) fn finish(mut self, space: SpaceKey, now_ms: WallMs) -> (Decided, Commit) {
+        let head = if self.dirty.is_empty() { self.view.head } else { self.seq };
+        let live = self.live_after();
+        for outcome in &mut self.outcomes {
+            outcome.verdict.seq = head;
+        }
+        for mark in self.marks.values_mut() {
+            mark.verdicts.iter_mut().for_each(|remembered| remembered.verdict.seq = head);
+        }
+        let records: Vec<(RecordKey, Arc<Record>)> = self.dirty.into_iter().collect();
+        let view = SpaceView {
+            head,
+            clock: self.clock,
+            live,
+            writers: self.writers,
+            ..self.view
+        };
+        let commit = Commit {
+            space,
+            expect_epoch: self.view.epoch,
+            expect_head: self.view.head,
+            head,
+            clock: self.clock,
+            live,
+            writers: self.writers,
+            now_ms,
+            records: records.clone(),
+            marks: self.marks.into_values().collect(),
+        };
+        (Decided { view, records, outcomes: self.outcomes, ties: self.ties }, commit)
+    }
+
+    fn live_after(&self) -> u64 {
+        let was_live =
+            |key| self.base.get(key).and_then(Option::as_ref).is_some_and(|r| r.is_live());
+        let moved = self.dirty.iter().map(|(key, record)| {
+            i64::from(record.is_live()) - i64::from(was_live(key))
+        });
+        self.view.live.saturating_add_signed(moved.sum())
+    }
+}
+
+fn check_size(key: &RecordKey, record: &Record, size_before: usize) -> Result<(), Refusal> {
+    let size = record.size_bytes();
+    if size > RECORD_BYTES_MAX && size > size_before {
+        let message = format!("{key} would have {size} bytes, more than {RECORD_BYTES_MAX}");
+        return Err(Refusal::new(Code::RecordTooLarge, message));
+    }
+    if record.fields.len() > FIELDS_PER_RECORD_MAX && size > size_before {
+        let message = format!("{key} would have more than {FIELDS_PER_RECORD_MAX} fields");
+        return Err(Refusal::new(Code::TooManyFields, message));
+    }
+    Ok(())
+}

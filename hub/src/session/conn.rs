@@ -1,0 +1,81 @@
+//! One attached socket, as the session sees it.
+
+use std::sync::Arc;
+
+use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName};
+use syncline_protocol::json::Json;
+use syncline_protocol::wire::cursor::SnapshotSum;
+
+/// A socket of a client that was welcomed.
+#[derive(Debug)]
+pub(super) struct Conn {
+    /// Whose it is.
+    pub(super) client: ClientKey,
+    /// The tables it wants, sorted; `None` is all.
+    pub(super) tables: Option<Arc<[TableName]>>,
+    /// The `to` of the last delta sent: what its cursor will be.
+    pub(super) sent: Seq,
+    /// It needs nothing up to here; at or past `sent`, since a commit without anything it can
+    /// see is not sent.
+    pub(super) seen: Seq,
+    /// The last seq it said it has kept.
+    pub(super) acked: Seq,
+    /// How it gets what it lacks.
+    pub(super) phase: Phase,
+    /// Its ephemeral state.
+    pub(super) presence: Option<Json>,
+}
+
+/// How a socket gets what it lacks.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It has everything up to the session's head and gets commits as they happen.
+    Live,
+    /// It is read to from the store, from `sent`.
+    CatchUp(Step),
+    /// It gets a snapshot, then catches up.
+    Snapshot(Box<Snapshot>, Step),
+    /// Its outbox is full; when it drains, it catches up.
+    Lagging,
+}
+
+/// Where a reading phase stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The store was asked.
+    Reading,
+    /// A frame was sent; the next is read when it is written.
+    Writing,
+    /// It is ahead of the session, which is catching up itself.
+    WaitingForView,
+}
+
+/// A snapshot under way.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// The tables it is of; `None` is all.
+    pub(super) tables: Option<Arc<[TableName]>>,
+    /// The head before the first part.
+    pub(super) at: Seq,
+    /// The last record sent.
+    pub(super) after: Option<RecordKey>,
+    /// Records sent.
+    pub(super) done: u64,
+    /// Their sum.
+    pub(super) sum: SnapshotSum,
+    /// The cursor to go on from afterwards: `at`, or the client's own if only new tables were
+    /// filled.
+    pub(super) resume_from: Seq,
+}
+
+impl Conn {
+    /// Whether it wants a table.
+    pub(super) fn wants(&self, table: &TableName) -> bool {
+        wants(self.tables.as_deref(), table)
+    }
+}
+
+/// Whether a sorted selection of tables holds one; `None` is all.
+pub(super) fn wants(tables: Option<&[TableName]>, table: &TableName) -> bool {
+    tables.is_none_or(|tables| tables.binary_search(table).is_ok())
+}

@@ -1,0 +1,301 @@
+//! What moves a session and what it wants done: the vocabulary between the pure state and its
+//! shell.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use syncline_cluster::event::CommitEvent;
+use syncline_protocol::error::Refusal;
+use syncline_protocol::ids::{
+    ClientKey, Epoch, RecordKey, Seq, TableName, WriterNo,
+};
+use syncline_protocol::json::Json;
+use syncline_protocol::mutation::Mutation;
+use syncline_protocol::wire::hub::{Answer, ResetWhy};
+use syncline_protocol::wire::{Cursor, SnapshotPlace};
+use syncline_storage::types::{
+    ChangesPage, Commit, CommitError, MarksRead, RecordsRead, SnapshotPage, SpaceView, StoreError,
+    VerdictsRead,
+};
+use tokio::sync::OwnedSemaphorePermit;
+
+/// A socket on this node, numbered by the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// An HTTP push that waits for its verdicts, numbered by the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What happens to a session.
+#[derive(Debug)]
+pub enum Event {
+    /// An authenticated client wants in.
+    Attach(Box<Attach>),
+    /// A socket is gone.
+    Detach(ConnId),
+    /// Mutations of a socket or a call.
+    Push(Push),
+    /// A client has applied and kept everything up to here.
+    Ack {
+        /// Whose.
+        conn: ConnId,
+        /// Up to.
+        seq: Seq,
+    },
+    /// A client's ephemeral state.
+    Presence {
+        /// Whose.
+        conn: ConnId,
+        /// `None` clears it.
+        state: Option<Json>,
+    },
+    /// An ephemeral message to the others.
+    Broadcast {
+        /// From.
+        conn: ConnId,
+        /// The sender's label.
+        room: String,
+        /// Anything.
+        data: Json,
+    },
+    /// A socket has written all that was queued, after a bulk frame or an overflow.
+    Drained(ConnId),
+    /// A socket refused a live frame: its outbox is full. It has everything up to `from`.
+    Overflowed {
+        /// Which.
+        conn: ConnId,
+        /// The refused frame's `from`.
+        from: Seq,
+    },
+    /// The store answered.
+    Store(StoreAnswer),
+    /// Another node committed.
+    Heard(Arc<CommitEvent>),
+    /// Events of other nodes may have been lost.
+    Missed,
+    /// The time of [`Effect::RetryAfter`] is over.
+    RetryDue,
+    /// The node goes down: take nothing more, finish what was taken.
+    Drain,
+}
+
+/// A client that said hello.
+#[derive(Clone, Debug)]
+pub struct Attach {
+    /// Its socket.
+    pub conn: ConnId,
+    /// Who it is.
+    pub client: ClientKey,
+    /// What it has applied.
+    pub cursor: Option<Cursor>,
+    /// The tables it wants, sorted; `None` is all.
+    pub tables: Option<Arc<[TableName]>>,
+    /// Tables its cursor does not cover yet, sorted.
+    pub backfill: Option<Arc<[TableName]>>,
+    /// Where a broken snapshot goes on.
+    pub snapshot_next: Option<SnapshotPlace>,
+    /// The last number it saw a verdict for.
+    pub acked: Option<u64>,
+    /// Seconds until its token expires.
+    pub token_expires_in_s: u64,
+}
+
+/// Mutations on their way in.
+#[derive(Debug)]
+pub struct Push {
+    /// Who waits for the verdicts.
+    pub origin: Origin,
+    /// In order of number.
+    pub muts: Vec<Mutation>,
+    /// Back-pressure: given back when all of them are decided.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Who waits for verdicts.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// An attached socket.
+    Conn(ConnId),
+    /// An HTTP request of a client.
+    Call(CallId, ClientKey),
+}
+
+/// The store's answer to an effect.
+#[derive(Debug)]
+pub enum StoreAnswer {
+    /// To [`Effect::ReadMarks`].
+    Marks(MarksFor, Result<MarksRead, StoreError>),
+    /// To [`Effect::ReadVerdicts`].
+    Verdicts(Vec<Repeat>, Result<VerdictsRead, StoreError>),
+    /// To [`Effect::ReadRecords`]: the keys asked and what was read.
+    Records(Vec<RecordKey>, Result<RecordsRead, StoreError>),
+    /// To [`Effect::Commit`].
+    Committed(Result<(), CommitError>),
+    /// To [`Effect::ReadView`].
+    View(Result<ChangesPage, StoreError>),
+    /// To [`Effect::ReadChanges`].
+    Changes(ConnId, Result<ChangesPage, StoreError>),
+    /// To [`Effect::ReadSnapshot`].
+    Snapshot(ConnId, Result<SnapshotPage, StoreError>),
+    /// To [`Effect::NewEpoch`].
+    NewEpoch(Result<SpaceView, StoreError>),
+}
+
+/// Why marks are read.
+#[derive(Clone, Debug)]
+pub enum MarksFor {
+    /// A client attaches.
+    Attach(ConnId),
+    /// A call of a client that is not attached.
+    Call(CallId),
+    /// The session was behind: the marks of these clients with pending mutations.
+    Refresh(Vec<ClientKey>),
+}
+
+/// A mutation that had its verdict before and came again.
+#[derive(Clone, Debug)]
+pub struct Repeat {
+    /// Its number.
+    pub m: u64,
+    /// What it says now.
+    pub hash: [u8; 32],
+    /// Whose it is.
+    pub client: ClientKey,
+    /// Who waits.
+    pub waiters: Vec<Waiter>,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiter {
+    /// A socket.
+    Conn(ConnId),
+    /// A call.
+    Call(CallId),
+}
+
+/// What a session wants done. The shell carries effects out in order; those that read or
+/// commit come back as [`Event::Store`].
+#[derive(Debug)]
+pub enum Effect {
+    /// Queue a frame for a socket.
+    Send {
+        /// Which.
+        conn: ConnId,
+        /// The message's text, shared by all who get it.
+        frame: Bytes,
+        /// What may become of it.
+        kind: FrameKind,
+    },
+    /// The socket's outbox takes live frames again.
+    Resume(ConnId),
+    /// Close a socket after what is queued.
+    Close {
+        /// Which.
+        conn: ConnId,
+        /// The close code.
+        code: u16,
+        /// For people.
+        reason: &'static str,
+    },
+    /// Answer a call.
+    Reply(CallId, CallReply),
+    /// Read marks afresh.
+    ReadMarks(MarksFor, Vec<ClientKey>),
+    /// Read the verdicts of one client's numbers.
+    ReadVerdicts(WriterNo, Vec<Repeat>),
+    /// Read records.
+    ReadRecords(Vec<RecordKey>),
+    /// Commit.
+    Commit(Box<Commit>),
+    /// Read what the session itself missed.
+    ReadView {
+        /// The session's head.
+        after: Seq,
+    },
+    /// Read what a socket missed.
+    ReadChanges {
+        /// Whose.
+        conn: ConnId,
+        /// Its cursor.
+        after: Seq,
+    },
+    /// Read a part of a snapshot for a socket.
+    ReadSnapshot {
+        /// Whose.
+        conn: ConnId,
+        /// Which tables; `None` is all.
+        tables: Option<Arc<[TableName]>>,
+        /// After which record.
+        after: Option<RecordKey>,
+    },
+    /// Give the space a new epoch: the store has lost commits.
+    NewEpoch {
+        /// The epoch that lost.
+        expected: Epoch,
+    },
+    /// Send [`Event::RetryDue`] after so long.
+    RetryAfter {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// All that was taken is decided; follows [`Event::Drain`].
+    DrainDone,
+    /// Something worth counting.
+    Note(Note),
+}
+
+/// What may become of a frame in a full outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Always queued: an answer the client waits for.
+    Answer,
+    /// A live delta. Refused by a full outbox, since the store can tell it again.
+    Live {
+        /// The delta's `from`.
+        from: Seq,
+    },
+    /// A part of a catch-up or snapshot: always queued, and [`Event::Drained`] follows when it
+    /// is written.
+    Bulk,
+    /// Ephemeral: dropped by a full outbox.
+    Ephemeral,
+}
+
+/// How an HTTP push ends.
+#[derive(Debug)]
+pub enum CallReply {
+    /// All mutations are answered.
+    Results {
+        /// The space's epoch.
+        epoch: Epoch,
+        /// The space's head.
+        head: Seq,
+        /// In order of number.
+        results: Vec<(u64, Answer)>,
+    },
+    /// Numbers are missing before one of them; go on after this number.
+    Gap(Option<u64>),
+    /// It was not taken.
+    Refused(Refusal),
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A mutation got its verdict: `applied`, `superseded`, `rejected` or `known`.
+    Verdict(&'static str),
+    /// A client was told to reset.
+    Reset(ResetWhy),
+    /// The space got a new epoch because the store lost commits.
+    EpochLost,
+    /// A commit conflicted.
+    Conflict,
+    /// A device caught up from the store.
+    CatchUp,
+    /// A slow device will be caught up when it drains.
+    Resync,
+    /// Writes of equal stamps and different values met.
+    Tie,
+}

@@ -1,0 +1,204 @@
+//! Telling devices: verdicts to those who wait, deltas to those who are live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use syncline_protocol::delta::{self, Entry, Shown};
+use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName, WriterNo};
+use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::record::Record;
+use syncline_protocol::wire::hub::{self, Answer};
+
+use super::conn::{Phase, wants};
+use super::event::{CallId, CallReply, ConnId, Effect, FrameKind, Waiter};
+use super::state::{Context, SessionState};
+
+/// Bytes of changes in one delta or snapshot part: half a message, so that one record of the
+/// greatest size and the frame around it still fit.
+pub(super) const CHANGES_BYTES_MAX: usize = MESSAGE_BYTES_MAX / 2;
+
+/// A socket whose tables saw nothing of so many commits gets an empty delta, so that its
+/// cursor does not fall behind the tombstones kept.
+const CURSOR_LAG_MAX: u64 = 64;
+
+/// Answers gathered in one step, to be sent as one message for each socket.
+#[derive(Default)]
+pub(super) struct Answers {
+    conns: BTreeMap<ConnId, (ClientKey, Vec<(u64, Answer)>)>,
+    calls: Vec<(CallId, u64, Answer)>,
+}
+
+impl Answers {
+    pub(super) fn add(&mut self, waiters: &[Waiter], client: &ClientKey, m: u64, answer: &Answer) {
+        for waiter in waiters {
+            match waiter {
+                Waiter::Conn(conn) => {
+                    let gathered = self.conns.entry(*conn);
+                    let (_, list) = gathered.or_insert_with(|| (client.clone(), Vec::new()));
+                    list.push((m, answer.clone()));
+                }
+                Waiter::Call(call) => self.calls.push((*call, m, answer.clone())),
+            }
+        }
+    }
+}
+
+impl SessionState {
+    pub(super) fn send_answers(&mut self, answers: Answers, cx: &mut Context<'_>) {
+        for (conn, (client, results)) in answers.conns {
+            if self.conns.contains_key(&conn) {
+                let through = self.clients.get(&client).and_then(|c| c.decided).unwrap_or(0);
+                cx.answer(conn, hub::verdicts(through, cx.now_ms, &results));
+            }
+        }
+        for (id, m, answer) in answers.calls {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.results.push((m, answer));
+                call.missing -= 1;
+                self.finish_call(id, cx);
+            }
+        }
+    }
+
+    /// Answers a call that has all its results.
+    pub(super) fn finish_call(&mut self, id: CallId, cx: &mut Context<'_>) {
+        if self.calls.get(&id).is_none_or(|call| call.missing > 0 || call.held.is_some()) {
+            return;
+        }
+        if let Some(mut call) = self.calls.remove(&id) {
+            call.results.sort_by_key(|(m, _)| *m);
+            let (epoch, head) = (self.view.epoch, self.view.head);
+            cx.effect(Effect::Reply(id, CallReply::Results { epoch, head, results: call.results }));
+        }
+    }
+
+    /// Tells the live sockets of a commit made here, `from` → the view's head. Its `authors`
+    /// hear of it even if nothing of it shows in their tables.
+    pub(super) fn fan_out(
+        &mut self,
+        from: Seq,
+        records: &[(RecordKey, Arc<Record>)],
+        authors: &[ClientKey],
+        cx: &mut Context<'_>,
+    ) {
+        if self.conns.values().all(|conn| !matches!(conn.phase, Phase::Live)) {
+            return;
+        }
+        let entries: Vec<ShownEntry<'_>> = records
+            .iter()
+            .filter_map(|(key, record)| {
+                let shown = delta::since(record, from)?;
+                Some(ShownEntry { table: &key.table, text: self.entry_text(key, record, (shown, from)) })
+            })
+            .collect();
+        self.tell_live(from, &entries, authors, cx);
+    }
+
+    fn entry_text(&self, key: &RecordKey, record: &Record, (shown, after): (Shown, Seq)) -> String {
+        let by = self.writer_name(record.by);
+        let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
+        Entry { key, record, shown, after, by }.write(&mut text);
+        text
+    }
+
+    /// The client behind a writer number, among those this session knows.
+    fn writer_name(&self, writer: WriterNo) -> Option<&str> {
+        let known = self.clients.iter().find(|(_, client)| client.writer == Some(writer));
+        known.map(|(key, _)| key.client.as_str())
+    }
+
+    /// Sends `entries` to every live socket that stands at `from`; their text is encoded once
+    /// for each selection of tables.
+    pub(super) fn tell_live(
+        &mut self,
+        from: Seq,
+        entries: &[ShownEntry<'_>],
+        authors: &[ClientKey],
+        cx: &mut Context<'_>,
+    ) {
+        let to = self.view.head;
+        let mut frames: Vec<Encoded> = Vec::new();
+        for (id, conn) in &mut self.conns {
+            if !matches!(conn.phase, Phase::Live) || conn.seen != from {
+                continue;
+            }
+            conn.seen = to;
+            let visible = entries.iter().any(|entry| conn.wants(entry.table));
+            let lags = to.0 - conn.sent.0 >= CURSOR_LAG_MAX;
+            if !visible && !lags && !authors.contains(&conn.client) {
+                continue;
+            }
+            let at = frames
+                .iter()
+                .position(|frame| frame.from == conn.sent && frame.tables == conn.tables)
+                .unwrap_or_else(|| {
+                    frames.push(Encoded::new((conn.sent, to), conn.tables.clone(), entries));
+                    frames.len() - 1
+                });
+            for frame in &frames[at].frames {
+                let kind = FrameKind::Live { from: conn.sent };
+                cx.effects.push(Effect::Send { conn: *id, frame: frame.clone(), kind });
+            }
+            conn.sent = to;
+        }
+    }
+}
+
+/// A change as text, and the table that decides who gets it.
+pub(super) struct ShownEntry<'a> {
+    pub(super) table: &'a TableName,
+    pub(super) text: String,
+}
+
+/// A delta for all sockets of one cursor and one selection of tables.
+struct Encoded {
+    from: Seq,
+    tables: Option<Arc<[TableName]>>,
+    frames: Vec<Bytes>,
+}
+
+impl Encoded {
+    fn new(
+        (from, to): (Seq, Seq),
+        tables: Option<Arc<[TableName]>>,
+        entries: &[ShownEntry<'_>],
+    ) -> Encoded {
+        let wanted = entries.iter().filter(|entry| wants(tables.as_deref(), entry.table));
+        let texts = wanted.map(|entry| entry.text.as_str());
+        let frames = delta_frames((from, to), texts, Last::Complete);
+        Encoded { from, tables, frames }
+    }
+}
+
+/// Whether the last of some deltas brings the client up to the head.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// It does.
+    Complete,
+    /// More follow.
+    More,
+}
+
+/// Packs changes into deltas of bounded size. All but the last leave the cursor where it is
+/// and say `more`, so a commit is never half shown.
+pub(super) fn delta_frames<'t>(
+    (from, to): (Seq, Seq),
+    texts: impl Iterator<Item = &'t str>,
+    last: Last,
+) -> Vec<Bytes> {
+    let mut frames = Vec::with_capacity(1);
+    let mut changes = String::new();
+    for text in texts {
+        if !changes.is_empty() && changes.len() + text.len() > CHANGES_BYTES_MAX {
+            frames.push(Bytes::from(hub::delta(from, from, &changes, true)));
+            changes.clear();
+        }
+        if !changes.is_empty() {
+            changes.push(',');
+        }
+        changes.push_str(text);
+    }
+    frames.push(Bytes::from(hub::delta(from, to, &changes, last == Last::More)));
+    frames
+}

@@ -1,0 +1,258 @@
+//! Mutations come in: their numbers are checked, repeats are answered from the marks.
+
+use std::sync::Arc;
+
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::ClientKey;
+use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
+use syncline_protocol::mutation::Mutation;
+use syncline_protocol::wire::hub::{self, Answer};
+use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::event::{
+    CallId, CallReply, Effect, MarksFor, Note, Origin, Push, Repeat, Waiter,
+};
+use super::fanout::Answers;
+use super::state::{Call, Context, HeldPush, Pending, SessionState};
+
+/// What a number says of a mutation.
+enum Turn {
+    /// The next one.
+    Next,
+    /// Decided before.
+    Repeat,
+    /// Already taken, undecided.
+    Taken,
+    /// Numbers are missing before it.
+    Gap,
+}
+
+impl SessionState {
+    pub(super) fn push(&mut self, push: Push, cx: &mut Context<'_>) {
+        match push.origin {
+            Origin::Conn(conn) => {
+                // A push of a socket that was detached meanwhile is dropped: it was not answered.
+                if let Some(client) = self.client_of(conn).cloned() {
+                    let held = HeldPush { client, muts: push.muts, permit: push.permit };
+                    self.number(held, Waiter::Conn(conn), cx);
+                }
+            }
+            Origin::Call(call, client) => {
+                let known = self.clients.get(&client).is_some_and(|c| c.writer.is_some());
+                let held = HeldPush { client, muts: push.muts, permit: push.permit };
+                if known {
+                    self.start_call(call, held, cx);
+                } else {
+                    let clients = vec![held.client.clone()];
+                    let waiting = Call { missing: 0, results: Vec::new(), held: Some(held) };
+                    self.calls.insert(call, waiting);
+                    cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
+                }
+            }
+        }
+    }
+
+    pub(super) fn marks_read(
+        &mut self,
+        why: MarksFor,
+        read: Result<MarksRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        match why {
+            MarksFor::Attach(conn) => self.attach_mark_read(conn, read, cx),
+            MarksFor::Call(call) => self.call_mark_read(call, read, cx),
+            MarksFor::Refresh(clients) => self.refresh_marks_read(&clients, read, cx),
+        }
+    }
+
+    fn call_mark_read(
+        &mut self,
+        call: CallId,
+        read: Result<MarksRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(held) = self.calls.remove(&call).and_then(|call| call.held) else { return };
+        match read {
+            Ok(read) => {
+                self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;
+                let mark = read.marks.first().copied().flatten();
+                self.client(&held.client).learn(mark);
+                self.start_call(call, held, cx);
+            }
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "push failed");
+                let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
+                cx.effect(Effect::Reply(call, CallReply::Refused(refusal)));
+            }
+        }
+    }
+
+    fn start_call(&mut self, call: CallId, held: HeldPush, cx: &mut Context<'_>) {
+        let missing = held.muts.len();
+        self.calls.insert(call, Call { missing, results: Vec::with_capacity(missing), held: None });
+        self.number(held, Waiter::Call(call), cx);
+        self.finish_call(call, cx);
+    }
+
+    /// Sorts mutations by their numbers into next ones, which are taken, and repeats, which are
+    /// answered. A gap, or too many in flight, takes none of what follows.
+    fn number(&mut self, push: HeldPush, waiter: Waiter, cx: &mut Context<'_>) {
+        let HeldPush { client, muts, permit } = push;
+        let entry = self.client(&client);
+        if entry.undecided + muts.len() > MUTATIONS_IN_FLIGHT_MAX {
+            let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in flight");
+            return self.refuse(waiter, Refusal::new(Code::TooManyInFlight, message), cx);
+        }
+        let permit = permit.map(Arc::new);
+        let mut answers = Answers::default();
+        let mut repeats = Vec::new();
+        for mutation in muts {
+            match self.turn(&client, mutation.m) {
+                Turn::Next => self.take(&client, mutation, waiter, permit.clone(), cx.now_ms),
+                Turn::Taken => self.join_taken(&client, &mutation, waiter, &mut answers),
+                Turn::Repeat => repeats.push(Repeat {
+                    m: mutation.m,
+                    hash: mutation.hash,
+                    client: client.clone(),
+                    waiters: vec![waiter],
+                }),
+                Turn::Gap => {
+                    self.refuse_gap(&client, waiter, cx);
+                    break;
+                }
+            }
+        }
+        self.read_repeats(&client, repeats, cx);
+        self.send_answers(answers, cx);
+        self.trim_clients();
+    }
+
+    fn turn(&self, client: &ClientKey, m: u64) -> Turn {
+        let Some(client) = self.clients.get(client) else { return Turn::Gap };
+        if client.decided.is_some_and(|decided| m <= decided) {
+            Turn::Repeat
+        } else if m <= client.taken {
+            Turn::Taken
+        } else if m == client.taken + 1 {
+            Turn::Next
+        } else {
+            Turn::Gap
+        }
+    }
+
+    fn take(
+        &mut self,
+        client: &ClientKey,
+        mutation: Mutation,
+        waiter: Waiter,
+        permit: Option<Arc<OwnedSemaphorePermit>>,
+        now_ms: u64,
+    ) {
+        let entry = self.client(client);
+        entry.taken = mutation.m;
+        entry.undecided += 1;
+        self.pending.push_back(Pending {
+            client: client.clone(),
+            mutation,
+            taken_at_ms: now_ms,
+            waiters: vec![waiter],
+            _permit: permit,
+        });
+    }
+
+    /// A resend of what is still undecided waits for the same verdict.
+    fn join_taken(
+        &mut self,
+        client: &ClientKey,
+        mutation: &Mutation,
+        waiter: Waiter,
+        answers: &mut Answers,
+    ) {
+        let taken = self.pending.iter_mut().find(|p| p.client == *client && p.mutation.m == mutation.m);
+        match taken {
+            Some(pending) if pending.mutation.hash == mutation.hash => {
+                if !pending.waiters.contains(&waiter) {
+                    pending.waiters.push(waiter);
+                }
+            }
+            _ => answers.add(&[waiter], client, mutation.m, &reused()),
+        }
+    }
+
+    /// Asks the store for the verdicts of repeats.
+    pub(super) fn read_repeats(
+        &mut self,
+        client: &ClientKey,
+        repeats: Vec<Repeat>,
+        cx: &mut Context<'_>,
+    ) {
+        let writer = self.clients.get(client).and_then(|client| client.writer);
+        if let (false, Some(writer)) = (repeats.is_empty(), writer) {
+            cx.effect(Effect::ReadVerdicts(writer, repeats));
+        }
+    }
+
+    pub(super) fn verdicts_read(
+        &mut self,
+        repeats: Vec<Repeat>,
+        read: Result<VerdictsRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        let mut answers = Answers::default();
+        match read {
+            Ok(read) => {
+                for (repeat, remembered) in repeats.iter().zip(read.verdicts) {
+                    let answer = match remembered {
+                        None => Answer::Known,
+                        Some(found) if found.hash == repeat.hash => Answer::Verdict(found.verdict),
+                        Some(_) => reused(),
+                    };
+                    if answer == Answer::Known {
+                        cx.note(Note::Verdict("known"));
+                    }
+                    answers.add(&repeat.waiters, &repeat.client, repeat.m, &answer);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "verdicts could not be read");
+                let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
+                let waiters: Vec<Waiter> = repeats.into_iter().flat_map(|r| r.waiters).collect();
+                for waiter in waiters {
+                    self.refuse(waiter, refusal.clone(), cx);
+                }
+            }
+        }
+        self.send_answers(answers, cx);
+    }
+
+    /// Tells a client where its numbers must go on.
+    pub(super) fn refuse_gap(&mut self, client: &ClientKey, waiter: Waiter, cx: &mut Context<'_>) {
+        let acked = self.clients.get(client).and_then(|client| client.decided);
+        match waiter {
+            Waiter::Conn(conn) => cx.answer(conn, hub::gap(acked)),
+            Waiter::Call(call) => {
+                if self.calls.remove(&call).is_some() {
+                    cx.effect(Effect::Reply(call, CallReply::Gap(acked)));
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, waiter: Waiter, refusal: Refusal, cx: &mut Context<'_>) {
+        match waiter {
+            Waiter::Conn(conn) => cx.answer(conn, hub::error(&refusal)),
+            Waiter::Call(call) => {
+                if self.calls.remove(&call).is_some() {
+                    cx.effect(Effect::Reply(call, CallReply::Refused(refusal)));
+                }
+            }
+        }
+    }
+}
+
+/// The number belongs to another payload.
+fn reused() -> Answer {
+    let message = "the number was used for another payload";
+    Answer::Refused(Refusal::new(Code::NumberReused, message))
+}

@@ -1,0 +1,232 @@
+//! Devices that are behind: snapshots and catch-ups, read from the store page by page, the
+//! next page only when the last one is written.
+
+use bytes::Bytes;
+use syncline_protocol::delta::{self, Entry, Shown};
+use syncline_protocol::ids::{ClientId, RecordKey, Seq, WriterNo};
+use syncline_protocol::record::Record;
+use syncline_protocol::wire::SnapshotPlace;
+use syncline_protocol::wire::hub::{self, ResetWhy};
+use syncline_storage::types::{ChangesPage, SnapshotPage, StoreError};
+
+use super::conn::{Conn, Phase, Snapshot, Step};
+use super::event::{ConnId, Effect, FrameKind, Note};
+use super::fanout::{Last, delta_frames};
+use super::state::{Context, SessionState};
+
+impl SessionState {
+    /// Brings a socket up to date from its cursor: live if it is, else by reading.
+    pub(super) fn follow(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        match state.seen.cmp(&self.view.head) {
+            std::cmp::Ordering::Equal => state.phase = Phase::Live,
+            std::cmp::Ordering::Less => {
+                state.phase = Phase::CatchUp(Step::Reading);
+                cx.note(Note::CatchUp);
+                cx.effect(Effect::ReadChanges { conn, after: state.seen });
+            }
+            std::cmp::Ordering::Greater => {
+                state.phase = Phase::CatchUp(Step::WaitingForView);
+                self.stale = true;
+            }
+        }
+    }
+
+    pub(super) fn changes_read(
+        &mut self,
+        conn: ConnId,
+        page: Result<ChangesPage, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        if !matches!(state.phase, Phase::CatchUp(Step::Reading)) {
+            return;
+        }
+        let Ok(page) = page else { return self.reader_failed(conn, cx) };
+        if page.view.epoch != self.view.epoch {
+            state.phase = Phase::CatchUp(Step::WaitingForView);
+            self.stale = true;
+            return;
+        }
+        if state.seen < page.view.gc_seq {
+            return self.reset_conn(conn, ResetWhy::Gc, cx);
+        }
+        let complete = page.to >= page.view.head;
+        let texts = page_texts(state, &page);
+        let last = if complete { Last::Complete } else { Last::More };
+        let frames = delta_frames((state.sent, page.to), texts.iter().map(String::as_str), last);
+        state.sent = page.to;
+        state.seen = page.to;
+        state.phase = Phase::CatchUp(Step::Writing);
+        send_bulk(conn, frames, cx);
+    }
+
+    pub(super) fn snapshot_read(
+        &mut self,
+        conn: ConnId,
+        page: Result<SnapshotPage, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Phase::Snapshot(snapshot, step @ Step::Reading) = &mut state.phase else { return };
+        let Ok(page) = page else { return self.reader_failed(conn, cx) };
+        if page.view.epoch != self.view.epoch {
+            *step = Step::WaitingForView;
+            self.stale = true;
+            return;
+        }
+        if page.view.gc_seq > snapshot.at {
+            return self.reset_conn(conn, ResetWhy::Gc, cx);
+        }
+        *step = Step::Writing;
+        let of = if snapshot.tables.is_none() { page.view.live } else { 0 };
+        let mut frames = Vec::with_capacity(2);
+        if let Some(changes) = add_part(snapshot, &page) {
+            frames.push(Bytes::from(hub::snapshot(&place(&page, snapshot), of, &changes)));
+        }
+        if page.more {
+            return send_bulk(conn, frames, cx);
+        }
+        let (at, done, sum) = (snapshot.at, snapshot.done, snapshot.sum);
+        frames.push(Bytes::from(hub::snapshot_end(at, done, sum)));
+        state.sent = snapshot.resume_from;
+        state.seen = snapshot.resume_from;
+        state.phase = Phase::CatchUp(Step::Writing);
+        send_bulk(conn, frames, cx);
+    }
+
+    /// Everything queued is written: read on.
+    pub(super) fn drained(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        match &mut state.phase {
+            Phase::Lagging => {
+                cx.effect(Effect::Resume(conn));
+                self.follow(conn, cx);
+            }
+            Phase::CatchUp(Step::Writing) => self.follow(conn, cx),
+            Phase::Snapshot(snapshot, step @ Step::Writing) => {
+                *step = Step::Reading;
+                let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
+                cx.effect(Effect::ReadSnapshot { conn, tables, after });
+            }
+            _ => {}
+        }
+    }
+
+    /// A live frame found the outbox full: from here the store tells it.
+    pub(super) fn overflowed(&mut self, conn: ConnId, from: Seq, cx: &mut Context<'_>) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        if matches!(state.phase, Phase::Live) {
+            state.phase = Phase::Lagging;
+            (state.sent, state.seen) = (from, from);
+            cx.note(Note::Resync);
+        }
+    }
+
+    /// The session has caught up: sockets that were ahead of it go on.
+    pub(super) fn resume_readers(&mut self, cx: &mut Context<'_>) {
+        let waiting: Vec<ConnId> = self
+            .conns
+            .iter()
+            .filter(|(_, conn)| conn.waits_for_view())
+            .map(|(id, _)| *id)
+            .collect();
+        for conn in waiting {
+            self.read_on(conn, cx);
+        }
+    }
+
+    fn read_on(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let Some(state) = self.conns.get_mut(&conn) else { return };
+        match &mut state.phase {
+            Phase::Snapshot(snapshot, step) => {
+                *step = Step::Reading;
+                let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
+                cx.effect(Effect::ReadSnapshot { conn, tables, after });
+            }
+            _ => self.follow(conn, cx),
+        }
+    }
+
+    /// A read failed: it is tried again after the session has looked at the store itself.
+    fn reader_failed(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        if let Some(state) = self.conns.get_mut(&conn) {
+            match &mut state.phase {
+                Phase::CatchUp(step) | Phase::Snapshot(_, step) => *step = Step::WaitingForView,
+                Phase::Live | Phase::Lagging => {}
+            }
+        }
+        tracing::warn!(space = %self.space, "a device could not be read to");
+        self.stale = true;
+        if matches!(self.work, super::state::Work::Idle) {
+            self.back_off(cx);
+        }
+    }
+}
+
+impl Conn {
+    fn waits_for_view(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::CatchUp(Step::WaitingForView) | Phase::Snapshot(_, Step::WaitingForView)
+        )
+    }
+}
+
+/// The changes of a page that a socket wants, as text.
+fn page_texts(conn: &Conn, page: &ChangesPage) -> Vec<String> {
+    page.records
+        .iter()
+        .filter(|(key, _)| conn.wants(&key.table))
+        .filter_map(|(key, record)| {
+            let shown = delta::paged(record, conn.seen)?;
+            Some(entry_text((key, record), shown, conn.seen, &page.writers))
+        })
+        .collect()
+}
+
+/// One record of a page as text.
+pub(crate) fn entry_text(
+    (key, record): (&RecordKey, &Record),
+    shown: Shown,
+    after: Seq,
+    writers: &[(WriterNo, ClientId)],
+) -> String {
+    let by = writers.iter().find(|(no, _)| *no == record.by).map(|(_, client)| client.as_str());
+    let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
+    Entry { key, record, shown, after, by }.write(&mut text);
+    text
+}
+
+/// Counts a page's records into the snapshot and returns their text; `None` for no records.
+fn add_part(snapshot: &mut Snapshot, page: &SnapshotPage) -> Option<String> {
+    let mut changes = String::new();
+    for (key, record) in &page.records {
+        let mut data = String::with_capacity(record.size_bytes());
+        delta::write_data(&mut data, record);
+        snapshot.sum.add(key, &data);
+        if !changes.is_empty() {
+            changes.push(',');
+        }
+        changes.push_str(&entry_text((key, record), Shown::Insert, Seq(0), &page.writers));
+    }
+    snapshot.done += page.records.len() as u64;
+    snapshot.after = Some(page.records.last()?.0.clone());
+    Some(changes)
+}
+
+fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
+    SnapshotPlace {
+        epoch: page.view.epoch,
+        at: snapshot.at,
+        after: snapshot.after.clone().expect("a part with records has a last one"),
+        done: snapshot.done,
+        sum: snapshot.sum,
+    }
+}
+
+fn send_bulk(conn: ConnId, frames: Vec<Bytes>, cx: &mut Context<'_>) {
+    for frame in frames {
+        cx.effect(Effect::Send { conn, frame, kind: FrameKind::Bulk });
+    }
+}

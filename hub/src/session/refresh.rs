@@ -1,0 +1,221 @@
+//! The session itself was behind the store: it reads what it missed, tells its live devices,
+//! and numbers the pending mutations again by the marks as they are now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use syncline_cluster::event::CommitEvent;
+use syncline_protocol::delta;
+use syncline_protocol::ids::ClientKey;
+use syncline_protocol::wire::hub::ResetWhy;
+use syncline_storage::types::{ChangesPage, MarksRead, SpaceView, StoreError};
+
+use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
+use super::fanout::ShownEntry;
+use super::reader::entry_text;
+use super::state::{Context, Pending, SessionState, Work};
+
+impl SessionState {
+    /// Starts catching up.
+    pub(super) fn refresh(&mut self, cx: &mut Context<'_>) {
+        self.stale = false;
+        self.work = Work::Refreshing;
+        cx.effect(Effect::ReadView { after: self.view.head });
+    }
+
+    pub(super) fn view_read(&mut self, page: Result<ChangesPage, StoreError>, cx: &mut Context<'_>) {
+        if !matches!(self.work, Work::Refreshing) {
+            return;
+        }
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "session could not catch up");
+                return self.back_off(cx);
+            }
+        };
+        if page.view.epoch != self.view.epoch {
+            self.adopt(page.view, cx);
+            return self.read_pending_marks(cx);
+        }
+        if page.view.head < self.view.head {
+            // The store lost commits that this session saw durable.
+            self.work = Work::ChangingEpoch;
+            return cx.effect(Effect::NewEpoch { expected: self.view.epoch });
+        }
+        let cut = page.to < page.view.head;
+        self.apply_page(page, cx);
+        if cut {
+            cx.effect(Effect::ReadView { after: self.view.head });
+        } else {
+            self.read_pending_marks(cx);
+        }
+    }
+
+    /// Applies a page to view, cache and live devices.
+    fn apply_page(&mut self, page: ChangesPage, cx: &mut Context<'_>) {
+        let from = self.view.head;
+        self.view = SpaceView { head: page.to, ..page.view };
+        let mut told = Vec::with_capacity(page.records.len());
+        for (key, record) in page.records {
+            let record = Arc::new(record);
+            cx.cache.put(self.activation, key.clone(), Some(record.clone()));
+            told.push((key, record));
+        }
+        let entries: Vec<ShownEntry<'_>> = told
+            .iter()
+            .filter_map(|(key, record)| {
+                let shown = delta::paged(record, from)?;
+                let text = entry_text((key, record), shown, from, &page.writers);
+                Some(ShownEntry { table: &key.table, text })
+            })
+            .collect();
+        if self.view.head > from {
+            self.tell_live(from, &entries, &[], cx);
+        }
+    }
+
+    /// Takes over another history: nothing known of the old one counts.
+    fn adopt(&mut self, view: SpaceView, cx: &mut Context<'_>) {
+        self.view = view;
+        self.activation = self.activations.next();
+        for client in self.clients.values_mut() {
+            (client.writer, client.decided, client.taken) = (None, None, 0);
+        }
+        let conns: Vec<ConnId> = self.conns.keys().copied().collect();
+        for conn in conns {
+            self.reset_conn(conn, ResetWhy::Epoch, cx);
+        }
+    }
+
+    pub(super) fn epoch_changed(
+        &mut self,
+        view: Result<SpaceView, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        if !matches!(self.work, Work::ChangingEpoch) {
+            return;
+        }
+        match view {
+            Ok(view) => {
+                tracing::error!(space = %self.space, "the store has lost commits; epoch changed");
+                cx.note(Note::EpochLost);
+                self.adopt(view, cx);
+                self.read_pending_marks(cx);
+            }
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "epoch could not be changed");
+                self.back_off(cx);
+            }
+        }
+    }
+
+    /// Reads the marks of attached clients and of those with pending mutations.
+    fn read_pending_marks(&mut self, cx: &mut Context<'_>) {
+        let pending = self.pending.iter().map(|pending| &pending.client);
+        let attached = self.conns.values().map(|conn| &conn.client);
+        let clients: BTreeSet<&ClientKey> = pending.chain(attached).collect();
+        if clients.is_empty() {
+            return self.refreshed(cx);
+        }
+        let clients: Vec<ClientKey> = clients.into_iter().cloned().collect();
+        self.work = Work::Refreshing;
+        cx.effect(Effect::ReadMarks(MarksFor::Refresh(clients.clone()), clients));
+    }
+
+    pub(super) fn refresh_marks_read(
+        &mut self,
+        clients: &[ClientKey],
+        read: Result<MarksRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        if !matches!(self.work, Work::Refreshing) {
+            return;
+        }
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "marks could not be read");
+                return self.back_off(cx);
+            }
+        };
+        for (key, mark) in clients.iter().zip(read.marks) {
+            self.client(key).learn(mark);
+        }
+        self.renumber(cx);
+        self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;
+        self.refreshed(cx);
+    }
+
+    fn refreshed(&mut self, cx: &mut Context<'_>) {
+        self.work = Work::Idle;
+        if !self.stale {
+            self.admit_waiting(cx);
+            self.resume_readers(cx);
+        }
+    }
+
+    /// Sorts what is pending by the marks: what was decided elsewhere, or by a commit whose
+    /// answer was lost, is answered from the store; what no longer follows its mark is a gap.
+    fn renumber(&mut self, cx: &mut Context<'_>) {
+        let pending = std::mem::take(&mut self.pending);
+        for client in self.clients.values_mut() {
+            client.taken = client.decided.unwrap_or(0);
+            client.undecided = 0;
+        }
+        let mut repeats: BTreeMap<ClientKey, Vec<Repeat>> = BTreeMap::new();
+        for mutation in pending {
+            let client = self.client(&mutation.client);
+            let m = mutation.mutation.m;
+            if client.decided.is_some_and(|decided| m <= decided) {
+                repeats.entry(mutation.client.clone()).or_default().push(repeat(mutation));
+            } else if m == client.taken + 1 {
+                client.taken = m;
+                client.undecided += 1;
+                self.pending.push_back(mutation);
+            } else {
+                for waiter in mutation.waiters {
+                    self.refuse_gap(&mutation.client, waiter, cx);
+                }
+            }
+        }
+        for (client, repeats) in repeats {
+            self.read_repeats(&client, repeats, cx);
+        }
+    }
+
+    /// Another node committed: applied if it continues the view, else the store is read.
+    pub(super) fn heard(&mut self, event: &CommitEvent, cx: &mut Context<'_>) {
+        let continues = event.epoch == self.view.epoch && event.from == self.view.head;
+        // What is in flight stands on this head and will conflict; the refresh then applies it.
+        if !continues || !matches!(self.work, Work::Idle) {
+            self.stale |= event.epoch != self.view.epoch || event.to > self.view.head;
+            return;
+        }
+        for mark in &event.marks {
+            let client = self.client(&mark.client);
+            client.writer = Some(mark.writer);
+            client.decided = client.decided.max(Some(mark.last));
+            client.taken = client.taken.max(mark.last);
+        }
+        for (key, record) in &event.records {
+            cx.cache.put(self.activation, key.clone(), Some(record.clone()));
+        }
+        let (head, clock) = (event.to, event.clock);
+        self.view =
+            SpaceView { head, clock, live: event.live, writers: event.writers, ..self.view };
+        if event.to > event.from {
+            self.fan_out(event.from, &event.records, &[], cx);
+        }
+        self.trim_clients();
+    }
+}
+
+fn repeat(pending: Pending) -> Repeat {
+    Repeat {
+        m: pending.mutation.m,
+        hash: pending.mutation.hash,
+        client: pending.client,
+        waiters: pending.waiters,
+    }
+}

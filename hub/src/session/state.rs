@@ -1,0 +1,299 @@
+//! The session's state machine: events in, effects out, no IO, no clock.
+//!
+//! The pipeline (`work`) has at most one commit in flight; what arrives meanwhile forms the
+//! next one. Whenever the session finds itself behind the store (a conflict, a lost answer, a
+//! missed event) it becomes `stale`, and [`super::refresh`] runs before anything else.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
+use syncline_protocol::mutation::Mutation;
+use syncline_protocol::stamp::WallMs;
+use syncline_protocol::wire::hub::Answer;
+use syncline_storage::types::SpaceView;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::attach::Attaching;
+use super::cache::{Activation, Activations, RecordCache};
+use super::client::Client;
+use super::commit::Loading;
+use super::commit::decide::Decided;
+use super::conn::Conn;
+use super::event::{CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer, Waiter};
+
+/// Limits of a session, from the hub's config.
+#[derive(Clone, Debug)]
+pub struct SessionLimits {
+    /// Mutations of one commit; what waits beyond goes into the next.
+    pub commit_mutations_max: usize,
+    /// Changes of one commit, unless a single mutation has more.
+    pub commit_changes_max: usize,
+    /// The epoch changes by itself at most once in so many milliseconds.
+    pub epoch_change_interval_ms: u64,
+    /// Clients remembered without socket or pending mutation.
+    pub idle_clients_max: usize,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        SessionLimits {
+            commit_mutations_max: 256,
+            commit_changes_max: 5_000,
+            epoch_change_interval_ms: 3_600_000,
+            idle_clients_max: 1_024,
+        }
+    }
+}
+
+/// What a step is given besides the event.
+pub struct Context<'a> {
+    /// The hub's clock.
+    pub now_ms: WallMs,
+    /// The node's record cache.
+    pub cache: &'a dyn RecordCache,
+    /// Where effects go, in order.
+    pub effects: &'a mut Vec<Effect>,
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("now_ms", &self.now_ms).finish_non_exhaustive()
+    }
+}
+
+impl Context<'_> {
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    pub(super) fn note(&mut self, note: Note) {
+        self.effect(Effect::Note(note));
+    }
+
+    /// Queues a message the client waits for.
+    pub(super) fn answer(&mut self, conn: ConnId, text: String) {
+        self.effect(Effect::Send { conn, frame: Bytes::from(text), kind: FrameKind::Answer });
+    }
+}
+
+/// The session of one (app, space) on this node.
+#[derive(Debug)]
+pub struct SessionState {
+    pub(super) space: SpaceKey,
+    pub(super) node: NodeId,
+    pub(super) limits: SessionLimits,
+    /// The space as of the last commit made or applied here.
+    pub(super) view: SpaceView,
+    /// Which cache entries are of this view.
+    pub(super) activation: Activation,
+    pub(super) activations: Activations,
+    pub(super) conns: BTreeMap<ConnId, Conn>,
+    pub(super) attaching: BTreeMap<ConnId, Attaching>,
+    pub(super) clients: BTreeMap<ClientKey, Client>,
+    /// Taken and not decided, in order of arrival; the first of them may be in flight.
+    pub(super) pending: VecDeque<Pending>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) work: Work,
+    /// The view may be behind the store.
+    pub(super) stale: bool,
+    /// Conflicts and failures in a row.
+    pub(super) failures: u32,
+    draining: bool,
+}
+
+/// A mutation without verdict.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) client: ClientKey,
+    pub(super) mutation: Mutation,
+    /// When it was taken: the time its stamps are judged by, kept through retries.
+    pub(super) taken_at_ms: WallMs,
+    pub(super) waiters: Vec<Waiter>,
+    /// Given back when the last mutation of its push is decided.
+    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+/// An HTTP push under way.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// Answers still missing.
+    pub(super) missing: usize,
+    pub(super) results: Vec<(u64, Answer)>,
+    /// Not yet numbered: the client's mark is being read.
+    pub(super) held: Option<HeldPush>,
+}
+
+/// A call's mutations while its client's mark is read.
+#[derive(Debug)]
+pub(super) struct HeldPush {
+    pub(super) client: ClientKey,
+    pub(super) muts: Vec<Mutation>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+/// What the pipeline is doing.
+#[derive(Debug)]
+pub(super) enum Work {
+    Idle,
+    /// Reading records the cache does not hold.
+    Loading(Box<Loading>),
+    /// The store has the commit.
+    Committing(Box<Decided>),
+    /// Reading what the session missed.
+    Refreshing,
+    /// Asking for a new epoch.
+    ChangingEpoch,
+    /// Waiting before the next try.
+    BackingOff,
+}
+
+impl SessionState {
+    /// A session of a space that was just read from the store.
+    pub fn new(
+        space: SpaceKey,
+        node: NodeId,
+        view: SpaceView,
+        (limits, activations): (SessionLimits, Activations),
+    ) -> SessionState {
+        SessionState {
+            space,
+            node,
+            limits,
+            view,
+            activation: activations.next(),
+            activations,
+            conns: BTreeMap::new(),
+            attaching: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            pending: VecDeque::new(),
+            calls: BTreeMap::new(),
+            work: Work::Idle,
+            stale: false,
+            failures: 0,
+            draining: false,
+        }
+    }
+
+    /// The space as this session knows it.
+    pub fn view(&self) -> SpaceView {
+        self.view
+    }
+
+    /// Nobody is attached and nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.conns.is_empty()
+            && self.attaching.is_empty()
+            && self.calls.is_empty()
+            && self.pending.is_empty()
+            && matches!(self.work, Work::Idle)
+    }
+
+    /// Sockets that were welcomed.
+    pub fn conn_count(&self) -> usize {
+        self.conns.len()
+    }
+
+    /// Takes one event.
+    pub fn step(&mut self, event: Event, cx: &mut Context<'_>) {
+        match event {
+            Event::Attach(attach) => self.attach(*attach, cx),
+            Event::Detach(conn) => self.detach(conn, cx),
+            Event::Push(push) if self.draining => self.refuse_push(&push, cx),
+            Event::Push(push) => self.push(push, cx),
+            Event::Ack { conn, seq } => self.acked(conn, seq),
+            Event::Presence { conn, state } => self.presence(conn, state, cx),
+            Event::Broadcast { conn, room, data } => self.broadcast(conn, &room, &data, cx),
+            Event::Drained(conn) => self.drained(conn, cx),
+            Event::Overflowed { conn, from } => self.overflowed(conn, from, cx),
+            Event::Store(answer) => self.store_answered(answer, cx),
+            Event::Heard(event) => self.heard(&event, cx),
+            Event::Missed => self.stale = true,
+            Event::RetryDue => self.retry(),
+            Event::Drain => self.draining = true,
+        }
+        self.advance(cx);
+    }
+
+    fn store_answered(&mut self, answer: StoreAnswer, cx: &mut Context<'_>) {
+        match answer {
+            StoreAnswer::Marks(why, read) => self.marks_read(why, read, cx),
+            StoreAnswer::Verdicts(repeats, read) => self.verdicts_read(repeats, read, cx),
+            StoreAnswer::Records(keys, read) => self.records_read(keys, read, cx),
+            StoreAnswer::Committed(outcome) => self.committed(outcome, cx),
+            StoreAnswer::View(page) => self.view_read(page, cx),
+            StoreAnswer::Changes(conn, page) => self.changes_read(conn, page, cx),
+            StoreAnswer::Snapshot(conn, page) => self.snapshot_read(conn, page, cx),
+            StoreAnswer::NewEpoch(view) => self.epoch_changed(view, cx),
+        }
+    }
+
+    /// Starts what can be started.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        if !matches!(self.work, Work::Idle) {
+            return;
+        }
+        if self.stale {
+            self.refresh(cx);
+        } else if !self.pending.is_empty() {
+            self.plan(cx);
+        } else if self.draining && self.calls.is_empty() {
+            cx.effect(Effect::DrainDone);
+        }
+    }
+
+    /// Waits before the next try, longer each time, with jitter from the view so that nodes
+    /// that collide part. Then the session looks at the store afresh.
+    pub(super) fn back_off(&mut self, cx: &mut Context<'_>) {
+        self.failures = self.failures.saturating_add(1);
+        let longest = (BACK_OFF_FIRST_MS << self.failures.min(8)).min(BACK_OFF_MAX_MS);
+        let ms = longest / 2 + jitter(cx.now_ms, &self.node) % (longest / 2 + 1);
+        self.work = Work::BackingOff;
+        cx.effect(Effect::RetryAfter { ms });
+    }
+
+    fn retry(&mut self) {
+        if matches!(self.work, Work::BackingOff) {
+            self.work = Work::Idle;
+            self.stale = true;
+        }
+    }
+
+    fn refuse_push(&mut self, push: &super::event::Push, cx: &mut Context<'_>) {
+        let refusal = Refusal::new(Code::Draining, "this node is going down");
+        match &push.origin {
+            super::event::Origin::Conn(conn) => {
+                cx.answer(*conn, syncline_protocol::wire::hub::error(&refusal));
+            }
+            super::event::Origin::Call(call, _) => {
+                cx.effect(Effect::Reply(*call, CallReply::Refused(refusal)));
+            }
+        }
+    }
+
+    /// A client's entry, made if it is not there.
+    pub(super) fn client(&mut self, key: &ClientKey) -> &mut Client {
+        self.clients.entry(key.clone()).or_default()
+    }
+
+    /// Forgets a client nobody needs, once too many of those are remembered.
+    pub(super) fn trim_clients(&mut self) {
+        if self.clients.len() > self.limits.idle_clients_max + self.conns.len() + self.pending.len() {
+            self.clients.retain(|_, client| !client.is_idle());
+        }
+    }
+}
+
+/// The first wait after a failure, doubled each time, and the longest, in milliseconds.
+const BACK_OFF_FIRST_MS: u64 = 5;
+const BACK_OFF_MAX_MS: u64 = 2_000;
+
+/// A number that differs between nodes and moments (FNV-1a); quality does not matter.
+fn jitter(now_ms: WallMs, node: &NodeId) -> u64 {
+    let bytes = node.as_str().bytes().chain(now_ms.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
