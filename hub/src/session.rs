@@ -11,7 +11,7 @@
 //! are told), [`reader`] (a device behind catches up), [`refresh`] (the session itself was
 //! behind), [`ephemeral`] (presence and broadcasts).
 
-/// x
+
 pub mod actor;
 mod attach;
 pub mod cache;
@@ -24,9 +24,11 @@ mod fanout;
 mod push;
 mod reader;
 mod refresh;
-/// x
+
 pub mod registry;
 pub mod state;
+
+pub(crate) use reader::entry_text;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@
 pub mod conformance;
 pub mod faulty;
 pub mod group;
+pub mod model;
 pub mod sqlite;
 pub mod store;
 pub mod types;

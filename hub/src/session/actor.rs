@@ -1,0 +1,312 @@
+//! The actor around a session's state: it carries effects out and brings answers back.
+//!
+//! It owns the outboxes of its sockets and the reply ends of its calls. Store work runs in
+//! tasks of its own, so the actor never waits; the state sees to it that there is one commit
+//! in flight. When the actor ends, for whatever reason, its sockets learn it from their
+//! outboxes and its calls from their dropped reply ends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use syncline_cluster::ChangeLog;
+use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
+use syncline_protocol::mutation::Mutation;
+use syncline_storage::Store;
+use syncline_storage::types::PageLimit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::cache::{Activations, NodeCache};
+use super::event::{Attach, CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push, StoreAnswer};
+use super::registry::Registration;
+use super::state::{Context, SessionLimits, SessionState};
+use crate::clock::Clock;
+use crate::gateway::outbox::Outbox;
+use crate::telemetry::Metrics;
+
+/// What all sessions of a node share.
+#[derive(Clone)]
+pub struct Shared {
+    /// This node.
+    pub node: NodeId,
+    /// Reads.
+    pub store: Arc<dyn Store>,
+    /// Commits.
+    pub log: ChangeLog,
+    /// The node's records.
+    pub cache: NodeCache,
+    /// Gives activations.
+    pub activations: Activations,
+    /// The hub's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Limits of each session.
+    pub limits: SessionLimits,
+    /// How much one read for a device may hold.
+    pub page: PageLimit,
+    /// A session without sockets and work stops after so long.
+    pub idle: Duration,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+/// What a session actor is told.
+#[derive(Debug)]
+pub enum Message {
+    /// A client's socket wants in.
+    Attach {
+        /// The hello.
+        attach: Box<Attach>,
+        /// Where frames for it go.
+        outbox: Arc<Outbox>,
+        /// Answered when the session has taken it: a session that stops at this moment drops
+        /// it, and the socket asks the registry again.
+        taken: oneshot::Sender<()>,
+    },
+    /// An HTTP push.
+    Call {
+        /// The node's number for it.
+        call: CallId,
+        /// Whose.
+        client: ClientKey,
+        /// In order of number.
+        muts: Vec<Mutation>,
+        /// Back-pressure.
+        permit: Option<OwnedSemaphorePermit>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<CallReply>,
+    },
+    /// Anything else that moves the state.
+    Event(Event),
+    /// The idle time is over.
+    IdleDue {
+        /// How often the session had been idle when the time began.
+        spell: u64,
+    },
+    /// Finish what was taken, then answer.
+    Drain(oneshot::Sender<()>),
+}
+
+/// The session actor.
+#[derive(Debug)]
+pub struct Session;
+
+/// What a session actor is started with.
+#[derive(Debug)]
+pub struct Args {
+    /// Its space.
+    pub space: SpaceKey,
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+    /// Its entry in the registry, taken out when it ends.
+    pub registration: Registration,
+}
+
+/// What the actor owns.
+#[derive(Debug)]
+pub struct Live {
+    state: SessionState,
+    space: SpaceKey,
+    shared: Arc<Shared>,
+    outboxes: HashMap<ConnId, Arc<Outbox>>,
+    calls: HashMap<CallId, oneshot::Sender<CallReply>>,
+    drained: Vec<oneshot::Sender<()>>,
+    /// Counts the times the session became idle, so that an old timer is not taken for a new.
+    idle_spell: u64,
+    _registration: Registration,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.outboxes.values().for_each(|outbox| outbox.session_gone());
+    }
+}
+
+impl Actor for Session {
+    type Msg = Message;
+    type State = Live;
+    type Arguments = Args;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        args: Args,
+    ) -> Result<Live, ActorProcessingErr> {
+        let Args { space, shared, registration } = args;
+        let now_ms = shared.clock.now_ms();
+        let view = shared.store.open_space(&space, now_ms).await?;
+        registration.started();
+        let own = (shared.limits.clone(), shared.activations.clone());
+        let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
+        let mut live = Live {
+            state,
+            space,
+            shared,
+            outboxes: HashMap::new(),
+            calls: HashMap::new(),
+            drained: Vec::new(),
+            idle_spell: 0,
+            _registration: registration,
+        };
+        live.watch_idle(&myself);
+        Ok(live)
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        live: &mut Live,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Event(event) => live.step(event, &myself),
+            Message::Attach { attach, outbox, taken } => {
+                live.outboxes.insert(attach.conn, outbox);
+                // A socket that does not wait any more detaches itself.
+                let _ = taken.send(());
+                live.step(Event::Attach(attach), &myself);
+            }
+            Message::Call { call, client, muts, permit, reply } => {
+                live.calls.insert(call, reply);
+                let push = Push { origin: Origin::Call(call, client), muts, permit };
+                live.step(Event::Push(push), &myself);
+            }
+            Message::IdleDue { spell } => {
+                if spell == live.idle_spell && live.state.is_idle() {
+                    myself.stop(None);
+                }
+            }
+            Message::Drain(done) => {
+                live.drained.push(done);
+                live.step(Event::Drain, &myself);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Live {
+    /// Moves the state and carries out what it wants, until it wants nothing more.
+    fn step(&mut self, event: Event, myself: &ActorRef<Message>) {
+        let was_idle = self.state.is_idle();
+        if let Event::Detach(conn) = event {
+            self.outboxes.remove(&conn);
+        }
+        let mut events = vec![event];
+        let mut effects = Vec::new();
+        while let Some(event) = events.pop() {
+            let mut cx = Context {
+                now_ms: self.shared.clock.now_ms(),
+                cache: &self.shared.cache,
+                effects: &mut effects,
+            };
+            self.state.step(event, &mut cx);
+            for effect in effects.drain(..) {
+                events.extend(self.carry_out(effect, myself));
+            }
+        }
+        if !was_idle && self.state.is_idle() {
+            self.watch_idle(myself);
+        }
+    }
+
+    /// Begins the idle time; a session that is busy when it ends stays.
+    fn watch_idle(&mut self, myself: &ActorRef<Message>) {
+        self.idle_spell += 1;
+        let spell = self.idle_spell;
+        myself.send_after(self.shared.idle, move || Message::IdleDue { spell });
+    }
+
+    fn carry_out(&mut self, effect: Effect, myself: &ActorRef<Message>) -> Option<Event> {
+        match effect {
+            Effect::Send { conn, frame, kind } => {
+                let refused = self.outboxes.get(&conn)?.push(frame, kind)?;
+                return Some(Event::Overflowed { conn, from: refused.from });
+            }
+            Effect::Resume(conn) => self.outboxes.get(&conn)?.resume(),
+            Effect::Close { conn, code, reason } => {
+                self.outboxes.remove(&conn)?.close(code, reason);
+            }
+            Effect::Reply(call, reply) => {
+                // The caller may have gone.
+                let _ = self.calls.remove(&call)?.send(reply);
+            }
+            Effect::Note(note) => self.count(note),
+            Effect::DrainDone => {
+                for done in self.drained.drain(..) {
+                    let _ = done.send(());
+                }
+            }
+            Effect::RetryAfter { ms } => {
+                myself.send_after(Duration::from_millis(ms), || Message::Event(Event::RetryDue));
+            }
+            store => self.ask_store(store, myself.clone()),
+        }
+        None
+    }
+
+    /// Runs store work beside the actor and sends it the answer.
+    fn ask_store(&self, effect: Effect, myself: ActorRef<Message>) {
+        let (shared, space) = (self.shared.clone(), self.space.clone());
+        tokio::spawn(async move {
+            if let Some(answer) = answer(&shared, &space, effect).await {
+                // An actor that ended needs no answer: what it had in flight, the marks tell.
+                let _ = myself.cast(Message::Event(Event::Store(answer)));
+            }
+        });
+    }
+
+    fn count(&self, note: Note) {
+        let metrics = &self.shared.metrics;
+        match note {
+            Note::Verdict(status) => metrics.verdicts.with_label_values(&[status]).inc(),
+            Note::Reset(why) => metrics.resets.with_label_values(&[why.as_str()]).inc(),
+            Note::EpochLost => metrics.epoch_changes.inc(),
+            Note::Conflict => metrics.commit_conflicts.inc(),
+            Note::CatchUp => metrics.catch_ups.inc(),
+            Note::Resync => metrics.resyncs.inc(),
+            Note::Tie => metrics.stamp_ties.inc(),
+        }
+    }
+}
+
+/// Does what an effect asks of the store; `None` for effects that ask nothing of it.
+async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<StoreAnswer> {
+    let store = &shared.store;
+    Some(match effect {
+        Effect::Commit(commit) => StoreAnswer::Committed(shared.log.commit(*commit).await),
+        Effect::ReadRecords(keys) => {
+            let read = store.records(space, &keys).await;
+            StoreAnswer::Records(keys, read)
+        }
+        Effect::ReadMarks(why, clients) => {
+            StoreAnswer::Marks(why, store.marks(space, &clients).await)
+        }
+        Effect::ReadVerdicts(writer, repeats) => {
+            let ms: Vec<u64> = repeats.iter().map(|repeat| repeat.m).collect();
+            let read = store.verdicts(space, writer, &ms).await;
+            StoreAnswer::Verdicts(repeats, read)
+        }
+        Effect::ReadView { after } => {
+            StoreAnswer::View(store.changes(space, after, shared.page).await)
+        }
+        Effect::ReadChanges { conn, after } => {
+            StoreAnswer::Changes(conn, store.changes(space, after, shared.page).await)
+        }
+        Effect::ReadSnapshot { conn, tables, after } => {
+            let page = store.snapshot(space, tables.as_deref(), after.as_ref(), shared.page);
+            StoreAnswer::Snapshot(conn, page.await)
+        }
+        Effect::NewEpoch { expected } => {
+            let now_ms = shared.clock.now_ms();
+            StoreAnswer::NewEpoch(store.new_epoch(space, expected, now_ms).await)
+        }
+        _ => return None,
+    })
+}

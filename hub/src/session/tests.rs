@@ -1,0 +1,8 @@
+//! The session's behaviour, event by event, against the model store.
+
+mod catching_up;
+mod desk;
+mod failing;
+mod pushing;
+mod telling;
+mod welcoming;

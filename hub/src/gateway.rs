@@ -1,0 +1,64 @@
+//! The way in: WebSocket and HTTP, for one node.
+//!
+//! [`upgrade`] takes a request out of HTTP, [`socket`] runs it as a WebSocket task, [`ws`] is
+//! the strict framing under it, [`outbox`] the queue between a session and a socket. [`api`]
+//! is the same protocol over HTTP. [`access`] decides who may use which space, [`intake`] is
+//! the back-pressure on what comes in.
+
+pub mod access;
+pub mod api;
+pub mod intake;
+pub mod outbox;
+pub mod refused;
+pub mod socket;
+pub mod sockets;
+pub mod upgrade;
+pub mod ws;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use syncline_storage::Store;
+
+use self::access::Access;
+use self::intake::Intake;
+use self::sockets::Sockets;
+use crate::clock::Clock;
+use crate::session::event::{CallId, ConnId};
+use crate::session::registry::Sessions;
+use crate::telemetry::Metrics;
+
+/// What every request and socket needs. Shared by `Arc`.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Who may do what.
+    pub access: Access,
+    /// The sessions of this node.
+    pub sessions: Sessions,
+    /// Reads over HTTP go to it directly.
+    pub store: Arc<dyn Store>,
+    /// Back-pressure.
+    pub intake: Intake,
+    /// The open sockets.
+    pub sockets: Sockets,
+    /// The hub's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Numbers sockets and calls.
+    pub numbers: AtomicU64,
+    /// The epoch changes by itself at most once in so many milliseconds.
+    pub epoch_change_interval_ms: u64,
+}
+
+impl Gateway {
+    /// A number for a new socket.
+    pub fn next_conn(&self) -> ConnId {
+        ConnId(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A number for a new call.
+    pub fn next_call(&self) -> CallId {
+        CallId(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+}

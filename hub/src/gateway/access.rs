@@ -1,0 +1,118 @@
+//! Who may use which app and space, and from where.
+
+use axum::http::{HeaderMap, header};
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
+
+use crate::auth::{Identity, ServiceKey, Verifier};
+
+/// The header that carries the service key.
+pub const SERVICE_KEY_HEADER: &str = "x-service-key";
+
+/// The user in whose name a service writes. No token can have it: `@` never begins a `sub`.
+const SERVICE_USER: &str = "@service";
+
+/// Decides who may do what.
+#[derive(Debug)]
+pub struct Access {
+    /// Verifies tokens.
+    pub verifier: Verifier,
+    /// The servers' key, if one is configured.
+    pub service_key: Option<ServiceKey>,
+    /// The apps served; empty serves any.
+    pub apps: Vec<AppId>,
+    /// Origins besides the hub's own that browsers may connect from.
+    pub origins: Vec<String>,
+}
+
+/// Who makes a request, and in which space.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The user, or the service.
+    pub user: UserId,
+    /// The space.
+    pub space: SpaceKey,
+}
+
+impl Access {
+    /// Verifies a token.
+    pub async fn identify(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        self.verifier.verify(token, now_ms).await
+    }
+
+    /// The space of an app that a user asks for; none asked is the user's own. For now that is
+    /// the only one a user may have.
+    pub fn space(
+        &self,
+        app: &AppId,
+        asked: Option<SpaceId>,
+        user: &UserId,
+    ) -> Result<SpaceKey, Refusal> {
+        self.check_app(app)?;
+        let own = SpaceId::personal(user);
+        match asked {
+            Some(space) if space != own => {
+                Err(Refusal::new(Code::Forbidden, "the space is not yours"))
+            }
+            _ => Ok(SpaceKey { app: app.clone(), space: own }),
+        }
+    }
+
+    /// The caller of an HTTP request: a user by token, or a server by the service key, which
+    /// must name the space.
+    pub async fn caller(
+        &self,
+        headers: &HeaderMap,
+        app: &AppId,
+        asked: Option<SpaceId>,
+        now_ms: u64,
+    ) -> Result<Caller, Refusal> {
+        if let Some(key) = headers.get(SERVICE_KEY_HEADER) {
+            if !self.service_key.as_ref().is_some_and(|own| own.matches(key.as_bytes())) {
+                return Err(Refusal::new(Code::TokenInvalid, "the service key is wrong"));
+            }
+            self.check_app(app)?;
+            let space = asked.ok_or_else(|| {
+                Refusal::new(Code::BadMessage, "a service names the space: ?space=")
+            })?;
+            let space = SpaceKey { app: app.clone(), space };
+            return Ok(Caller { user: UserId::trusted(SERVICE_USER), space });
+        }
+        let token = bearer(headers)?;
+        let user = self.identify(token, now_ms).await?.user;
+        let space = self.space(app, asked, &user)?;
+        Ok(Caller { user, space })
+    }
+
+    fn check_app(&self, app: &AppId) -> Result<(), Refusal> {
+        if self.apps.is_empty() || self.apps.contains(app) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::AppUnknown, format!("app {app} is not served here")))
+    }
+
+    /// Whether a browser page may open a socket: from the hub's own origin or a listed one.
+    /// Clients that are no browsers send no origin.
+    pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let origin = origin.to_str().unwrap_or_default();
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        if own || self.origins.iter().any(|allowed| allowed == origin) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::Forbidden, "this origin may not connect; see auth.origins"))
+    }
+}
+
+/// The token of `Authorization: Bearer <token>`.
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = value.and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    token
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| Refusal::new(Code::TokenInvalid, "no bearer token"))
+}

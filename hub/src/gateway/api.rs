@@ -1,0 +1,295 @@
+//! The native protocol over HTTP, for clients without WebSocket and for servers.
+//!
+//! `POST /v1/{app}/push`, `GET /v1/{app}/changes`, `GET /v1/{app}/snapshot`. Pushes go through
+//! the session; reads go to the store, since what it holds is what a session would say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde::Deserialize;
+use syncline_protocol::delta::{self, Shown};
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{AppId, ClientKey, Epoch, Seq, SpaceId, SpaceKey};
+use syncline_protocol::stamp::wall_text;
+use syncline_protocol::wire::client::parse_http_push;
+use syncline_protocol::wire::cursor::{SnapshotPlace, SnapshotSum};
+use syncline_protocol::wire::hub;
+use syncline_storage::types::{PageLimit, SpaceView, StoreError};
+use tokio::sync::oneshot;
+
+use super::Gateway;
+use super::access::Caller;
+use super::refused::{Refused, json};
+use crate::session::actor::Message;
+use crate::session::entry_text;
+use crate::session::event::CallReply;
+
+/// Records of one page if the client does not say, and at most.
+const PAGE_RECORDS: usize = 1_000;
+const PAGE_RECORDS_MAX: usize = 5_000;
+
+/// Bytes of stored records of one page.
+const PAGE_BYTES_MAX: usize = 4 << 20;
+
+/// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
+/// to it that it takes effect once.
+const PUSH_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a session that stops at the very moment is looked for again.
+const CALL_TRIES: usize = 5;
+
+/// The routes.
+pub fn routes() -> Router<Arc<Gateway>> {
+    Router::new()
+        .route("/v1/{app}/push", post(push))
+        .route("/v1/{app}/changes", get(changes))
+        .route("/v1/{app}/snapshot", get(snapshot))
+}
+
+#[derive(Debug, Deserialize)]
+struct SpaceQuery {
+    space: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ChangesQuery {
+    space: Option<String>,
+    epoch: Option<String>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SnapshotQuery {
+    space: Option<String>,
+    next: Option<String>,
+    limit: Option<usize>,
+}
+
+type Query_<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
+
+async fn caller(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    app: &str,
+    space: Option<String>,
+) -> Result<Caller, Refused> {
+    let app = AppId::parse(app)?;
+    let space = space.map(|space| SpaceId::parse(&space)).transpose()?;
+    let now_ms = gateway.clock.now_ms();
+    let caller = gateway.access.caller(headers, &app, space, now_ms).await;
+    caller.map_err(|refusal| {
+        if refusal.code.status() == StatusCode::UNAUTHORIZED.as_u16() {
+            let label = [refusal.code.as_str()];
+            gateway.metrics.auth_failures.with_label_values(&label).inc();
+        }
+        Refused::from(refusal)
+    })
+}
+
+fn query<T>(query: Query_<T>) -> Result<T, Refusal> {
+    query.map(|Query(query)| query).map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
+}
+
+fn unavailable(error: StoreError) -> Refusal {
+    tracing::warn!(%error, "read failed");
+    Refusal::new(Code::Unavailable, "the store does not answer")
+}
+
+async fn push(
+    State(gateway): State<Arc<Gateway>>,
+    Path(app): Path<String>,
+    space: Query_<SpaceQuery>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
+    let caller = caller(&gateway, &headers, &app, query(space)?.space).await?;
+    let text = std::str::from_utf8(&body)
+        .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
+    let (client, muts) = parse_http_push(text)?;
+    let client = ClientKey { user: caller.user, client };
+    let permit = gateway.intake.permit(body.len()).await;
+    let mut permit = Some(permit.map_err(|_| Refusal::new(Code::Slow, "the node is loaded"))?);
+    let mut muts = Some(muts);
+    for _ in 0..CALL_TRIES {
+        let Ok(session) = gateway.sessions.get(&caller.space).await else { break };
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Call {
+            call: gateway.next_call(),
+            client: client.clone(),
+            muts: muts.take().unwrap_or_default(),
+            permit: permit.take(),
+            reply,
+        };
+        match session.cast(message) {
+            Ok(()) => {
+                let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else { break };
+                // A session that ended has not answered: the client repeats, the marks tell.
+                return answered(answer.map_err(|_| ended())?, gateway.clock.now_ms());
+            }
+            // The message comes back whole from a session that had just stopped.
+            Err(ractor::MessagingErr::SendErr(Message::Call { muts: back, permit: held, .. })) => {
+                (muts, permit) = (Some(back), held);
+            }
+            Err(_) => break,
+        }
+    }
+    Err(Refusal::new(Code::Unavailable, "no verdict in time; repeat the push").into())
+}
+
+fn ended() -> Refusal {
+    Refusal::new(Code::Unavailable, "the session ended; repeat the push")
+}
+
+fn answered(reply: CallReply, now_ms: u64) -> Result<Response, Refused> {
+    match reply {
+        CallReply::Refused(refusal) => Err(refusal.into()),
+        CallReply::Gap(acked) => {
+            let acked = acked.map_or("null".into(), |m| m.to_string());
+            let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");
+            Err(Refused::with(refusal, &format!(r#""acked":{acked}"#)))
+        }
+        CallReply::Results { epoch, head, results } => {
+            let now = wall_text(now_ms);
+            let mut body =
+                format!(r#"{{"epoch":"{epoch}","head":{head},"now":"{now}","results":"#);
+            hub::write_results(&mut body, &results);
+            body.push('}');
+            Ok(json(StatusCode::OK, body))
+        }
+    }
+}
+
+fn page_limit(limit: Option<usize>) -> Result<PageLimit, Refusal> {
+    let records = limit.unwrap_or(PAGE_RECORDS);
+    if !(1..=PAGE_RECORDS_MAX).contains(&records) {
+        let message = format!("limit is not in 1 to {PAGE_RECORDS_MAX}");
+        return Err(Refusal::new(Code::CursorInvalid, message));
+    }
+    Ok(PageLimit { records, bytes: PAGE_BYTES_MAX })
+}
+
+async fn changes(
+    State(gateway): State<Arc<Gateway>>,
+    Path(app): Path<String>,
+    asked: Query_<ChangesQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let asked = query(asked)?;
+    let space = caller(&gateway, &headers, &app, asked.space).await?.space;
+    let limit = page_limit(asked.limit)?;
+    let (Some(epoch), Some(after)) = (asked.epoch, asked.after) else {
+        let message = "epoch and after are needed; begin with a snapshot";
+        return Err(Refusal::new(Code::CursorInvalid, message).into());
+    };
+    open(&gateway, &space).await?;
+    let after = Seq(after);
+    let page = gateway.store.changes(&space, after, limit).await.map_err(unavailable)?;
+    check_cursor(&gateway, &space, (&epoch, after), page.view).await?;
+    let mut body = format!(
+        r#"{{"epoch":"{}","from":{after},"to":{},"head":{},"changes":["#,
+        page.view.epoch, page.to, page.view.head
+    );
+    let mut separator = "";
+    for (key, record) in &page.records {
+        if let Some(shown) = delta::paged(record, after) {
+            body.push_str(separator);
+            body.push_str(&entry_text((key, record), shown, after, &page.writers));
+            separator = ",";
+        }
+    }
+    body.push_str("]}");
+    Ok(json(StatusCode::OK, body))
+}
+
+/// Refuses a cursor that changes cannot continue. One ahead of the store shows that the store
+/// has lost commits: then the epoch changes, as for a socket.
+async fn check_cursor(
+    gateway: &Gateway,
+    space: &SpaceKey,
+    (epoch, after): (&str, Seq),
+    view: SpaceView,
+) -> Result<(), Refused> {
+    let reset = |why: &str| {
+        let refusal = Refusal::new(Code::Reset, "take a snapshot");
+        Err(Refused::with(refusal, &format!(r#""why":"{why}""#)))
+    };
+    if Epoch::parse(epoch) != Some(view.epoch) {
+        return reset("epoch");
+    }
+    if after > view.head {
+        let now_ms = gateway.clock.now_ms();
+        if now_ms.saturating_sub(view.epoch_at_ms) < gateway.epoch_change_interval_ms {
+            return reset("cursor");
+        }
+        tracing::error!(%space, "the store has lost commits; epoch changed");
+        gateway.store.new_epoch(space, view.epoch, now_ms).await.map_err(unavailable)?;
+        gateway.metrics.epoch_changes.inc();
+        if let Some(session) = gateway.sessions.running(space) {
+            let _ = session.cast(Message::Event(crate::session::event::Event::Missed));
+        }
+        return reset("epoch");
+    }
+    if after < view.gc_seq {
+        return reset("gc");
+    }
+    Ok(())
+}
+
+async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, Refused> {
+    let opened = gateway.store.open_space(space, gateway.clock.now_ms()).await;
+    Ok(opened.map_err(unavailable)?)
+}
+
+async fn snapshot(
+    State(gateway): State<Arc<Gateway>>,
+    Path(app): Path<String>,
+    asked: Query_<SnapshotQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let asked = query(asked)?;
+    let space = caller(&gateway, &headers, &app, asked.space).await?.space;
+    let limit = page_limit(asked.limit)?;
+    let place = asked.next.map(|next| SnapshotPlace::parse(&next)).transpose()?;
+    let opened = open(&gateway, &space).await?;
+    let after = place.as_ref().map(|place| &place.after);
+    let page = gateway.store.snapshot(&space, None, after, limit).await.map_err(unavailable)?;
+    let (at, mut done, mut sum) = match &place {
+        None => (opened.head, 0, SnapshotSum::default()),
+        Some(place) => (place.at, place.done, place.sum),
+    };
+    let epoch = place.as_ref().map_or(opened.epoch, |place| place.epoch);
+    let continues = epoch == page.view.epoch && at <= page.view.head && at >= page.view.gc_seq;
+    if !continues {
+        let refusal = Refusal::new(Code::Reset, "begin the snapshot again");
+        return Err(Refused::with(refusal, r#""why":"cursor""#));
+    }
+    let mut changes = String::new();
+    for (key, record) in &page.records {
+        let mut data = String::new();
+        delta::write_data(&mut data, record);
+        sum.add(key, &data);
+        if !changes.is_empty() {
+            changes.push(',');
+        }
+        changes.push_str(&entry_text((key, record), Shown::Insert, Seq(0), &page.writers));
+    }
+    done += page.records.len() as u64;
+    let last = page.records.last().filter(|_| page.more).map(|(key, _)| key.clone());
+    let next = last.map(|after| SnapshotPlace { epoch, at, after, done, sum }.to_text());
+    let end = match next {
+        Some(next) => format!(r#""next":"{next}""#),
+        None => format!(r#""next":null,"count":{done},"sum":"{sum}""#),
+    };
+    let of = page.view.live.max(done);
+    let body = format!(
+        r#"{{"epoch":"{epoch}","at":{at},"done":{done},"of":{of},"changes":[{changes}],{end}}}"#
+    );
+    Ok(json(StatusCode::OK, body))
+}

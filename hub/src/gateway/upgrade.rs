@@ -1,0 +1,81 @@
+//! From HTTP to WebSocket: `GET /v1/ws`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
+use hyper_util::rt::TokioIo;
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::wire::SUBPROTOCOL;
+use tokio::net::TcpStream;
+
+use super::Gateway;
+use super::refused::Refused;
+use super::socket;
+
+/// Answers the upgrade request and hands the stream to a socket task.
+pub async fn native(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
+    if !is_upgrade_request(&request) {
+        let refusal = Refusal::new(Code::BadMessage, "this route is a WebSocket");
+        let mut response = Refused::from(refusal).into_response();
+        *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return response;
+    }
+    if let Err(refusal) = gateway.access.check_origin(request.headers()) {
+        return Refused::from(refusal).into_response();
+    }
+    let subprotocol = match subprotocol(request.headers()) {
+        Ok(subprotocol) => subprotocol,
+        Err(refusal) => return Refused::from(refusal).into_response(),
+    };
+    let (response, upgraded) = match upgrade(&mut request) {
+        Ok(answer) => answer,
+        Err(error) => {
+            return Refused::from(Refusal::new(Code::BadMessage, error.to_string())).into_response();
+        }
+    };
+    tokio::spawn(run(upgraded, gateway));
+    let mut response = response.map(Body::new);
+    if let Some(subprotocol) = subprotocol {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    response
+}
+
+/// Takes our subprotocol if any are offered. A browser that offered others only would refuse
+/// the answer anyway.
+fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let mut names = offered.iter().filter_map(|value| value.to_str().ok()).flat_map(|list| {
+        list.split(',').map(str::trim)
+    });
+    if headers.get(header::SEC_WEBSOCKET_PROTOCOL).is_none() {
+        return Ok(None);
+    }
+    if names.any(|name| name == SUBPROTOCOL) {
+        return Ok(Some(HeaderValue::from_static(SUBPROTOCOL)));
+    }
+    let message = format!("only the subprotocol {SUBPROTOCOL} is spoken here");
+    Err(Refusal::new(Code::VersionUnsupported, message))
+}
+
+async fn run(upgraded: UpgradeFut, gateway: Arc<Gateway>) {
+    match take_stream(upgraded).await {
+        Ok((stream, early)) => socket::serve(stream, early, gateway).await,
+        Err(error) => tracing::debug!(%error, "upgrade failed"),
+    }
+}
+
+/// Takes the TCP stream out of hyper, with what the client sent right behind its request.
+async fn take_stream(upgraded: UpgradeFut) -> Result<(TcpStream, Bytes), anyhow::Error> {
+    let upgraded = upgraded.await?.into_inner().into_inner();
+    let parts = upgraded
+        .downcast::<TokioIo<TcpStream>>()
+        .map_err(|_| anyhow::anyhow!("the connection is no TCP stream of the gateway"))?;
+    Ok((parts.io.into_inner(), parts.read_buf))
+}

@@ -1,0 +1,157 @@
+//! The store fails, conflicts, loses answers and loses commits.
+
+use serde_json::json;
+
+use super::desk::{Desk, Fate, insert, update};
+use crate::session::event::{CallReply, ConnId, Effect, Event, Note};
+
+fn one_record() -> (Desk, ConnId) {
+    let mut desk = Desk::new();
+    let phone = desk.hello(1, "phone", None);
+    desk.push(phone, &[insert(1, "k1", &json!({"a": 0, "b": 0}))]);
+    desk.take(phone);
+    (desk, phone)
+}
+
+/// Another node commits what its device pushes.
+fn elsewhere(desk: &mut Desk, edit: serde_json::Value) {
+    let mut other = Desk::on(desk.store.clone(), Default::default());
+    let tablet = other.hello(1, "tablet", None);
+    other.push(tablet, &[edit]);
+    desk.store = other.store;
+}
+
+fn serve_until_commit(desk: &mut Desk) {
+    while !matches!(desk.asked.front(), Some(Effect::Commit(_))) {
+        desk.serve_one(None);
+    }
+}
+
+#[test]
+fn a_conflict_merges_again_onto_what_the_other_node_wrote() {
+    let (mut desk, phone) = one_record();
+    elsewhere(&mut desk, update(1, "k1", "b", &json!("other"), 5));
+    desk.push(phone, &[update(2, "k1", "a", &json!("mine"), 6)]);
+    assert_eq!(desk.stored("k1"), Some(json!({"a": "mine", "b": "other"})));
+    assert!(desk.notes.contains(&Note::Conflict));
+    let deltas = desk.take_of(phone, "delta");
+    let steps: Vec<_> = deltas.iter().map(|d| (d["from"].clone(), d["to"].clone())).collect();
+    assert_eq!(steps, [(json!(1), json!(2)), (json!(2), json!(3))]);
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_answered_from_the_mark_and_not_repeated() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[update(2, "k1", "a", &json!(1), 5)]);
+    serve_until_commit(&mut desk);
+    desk.serve_one(Some(Fate::AnswerLost));
+    assert_eq!(desk.take_of(phone, "verdicts").len(), 0);
+    desk.settle();
+    let results = desk.take_of(phone, "verdicts")[0]["results"].clone();
+    assert_eq!(results, json!([{"m": 2, "status": "applied", "seq": 2}]));
+    assert_eq!((desk.head(), desk.commits), (2, 2));
+}
+
+#[test]
+fn a_commit_that_failed_is_made_again() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[update(2, "k1", "a", &json!(1), 5)]);
+    serve_until_commit(&mut desk);
+    desk.serve_one(Some(Fate::Fails));
+    desk.settle();
+    assert_eq!(desk.take_of(phone, "verdicts")[0]["results"][0]["status"], "applied");
+    assert_eq!(desk.stored("k1").unwrap()["a"], 1);
+}
+
+#[test]
+fn the_time_of_a_clamp_is_kept_through_retries() {
+    let (mut desk, phone) = one_record();
+    let taken_at = desk.now_ms;
+    desk.start_push(phone, &[update(2, "k1", "a", &json!(1), 86_400_000)]);
+    serve_until_commit(&mut desk);
+    desk.serve_one(Some(Fate::Fails));
+    desk.now_ms += 600_000;
+    desk.settle();
+    let records = desk.store.all(&super::desk::space());
+    let stamp = records.values().next().unwrap().field("a").unwrap().stamp;
+    assert_eq!(stamp.at.wall_ms(), taken_at);
+}
+
+#[test]
+fn records_read_at_another_head_are_thrown_away() {
+    let (mut desk, phone) = one_record();
+    elsewhere(&mut desk, insert(1, "k2", &json!({"a": 0})));
+    // k2 is read at head 2 while the session stands at 1.
+    desk.start_push(phone, &[update(2, "k2", "b", &json!(1), 6)]);
+    assert!(matches!(desk.asked[0], Effect::ReadRecords(_)));
+    desk.settle();
+    assert_eq!(desk.stored("k2"), Some(json!({"a": 0, "b": 1})));
+    assert_eq!(desk.notes.iter().filter(|note| **note == Note::Conflict).count(), 0);
+}
+
+#[test]
+fn reads_that_fail_are_tried_again() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(2, "k2", &json!({}))]);
+    desk.serve_one(Some(Fate::Fails)); // its record
+    desk.settle();
+    assert!(desk.stored("k2").is_some());
+    elsewhere(&mut desk, insert(1, "k3", &json!({})));
+    desk.step(Event::Missed);
+    desk.serve_one(Some(Fate::Fails)); // what was missed
+    desk.settle();
+    assert_eq!(desk.take_of(phone, "delta").last().unwrap()["to"], 3);
+}
+
+#[test]
+fn a_mutation_decided_by_another_node_is_answered_once() {
+    let (mut desk, phone) = one_record();
+    // The phone's mutation 2 got through on another node, whose answer it never saw.
+    let edit = update(2, "k1", "a", &json!(1), 5);
+    let mut other = Desk::on(desk.store.clone(), Default::default());
+    let moved = other.hello(1, "phone", None);
+    other.push(moved, std::slice::from_ref(&edit));
+    desk.store = other.store;
+    desk.push(phone, &[edit, update(3, "k1", "a", &json!(2), 6)]);
+    let results: Vec<_> = desk
+        .take_of(phone, "verdicts")
+        .iter()
+        .flat_map(|verdicts| verdicts["results"].as_array().unwrap().clone())
+        .map(|result| (result["m"].clone(), result["status"].clone()))
+        .collect();
+    assert_eq!(results.len(), 2, "{results:?}");
+    assert!(results.contains(&(json!(2), json!("applied"))));
+    assert!(results.contains(&(json!(3), json!("applied"))));
+    assert_eq!(desk.head(), 3);
+}
+
+#[test]
+fn a_store_that_lost_commits_gets_a_new_epoch_and_devices_begin_again() {
+    let (mut desk, phone) = one_record();
+    let backup = desk.store.clone();
+    desk.push(phone, &[update(2, "k1", "a", &json!(1), 5)]);
+    desk.take(phone);
+    desk.store = backup;
+    desk.push(phone, &[update(3, "k1", "b", &json!(1), 6)]);
+    let sent = desk.take(phone);
+    let resets: Vec<_> = sent.iter().filter(|m| m["t"] == "reset").collect();
+    assert_eq!(resets[0]["why"], "epoch");
+    // Number 3 does not follow the restored mark: the client must take a new id.
+    let gaps: Vec<_> = sent.iter().filter(|m| m["code"] == "gap").collect();
+    assert_eq!(gaps[0]["acked"], 1);
+    assert_eq!(desk.stored("k1"), Some(json!({"a": 0, "b": 0})));
+}
+
+#[test]
+fn draining_finishes_what_was_taken_and_takes_nothing_more() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[update(2, "k1", "a", &json!(1), 5)]);
+    desk.step(Event::Drain);
+    assert!(!desk.drained);
+    desk.start_push(phone, &[update(3, "k1", "a", &json!(2), 6)]);
+    assert_eq!(desk.take_of(phone, "error")[0]["code"], "draining");
+    desk.settle();
+    assert!(desk.drained);
+    assert_eq!(desk.stored("k1").unwrap()["a"], 1);
+    assert!(matches!(desk.call(1, "server", &[]), CallReply::Refused(_)));
+}

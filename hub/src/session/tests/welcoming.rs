@@ -1,0 +1,216 @@
+//! Hello: what a client is worth and what it gets.
+
+use serde_json::{Value, json};
+use syncline_protocol::error::close;
+use syncline_protocol::wire::Cursor;
+
+use super::desk::{Desk, Hello, hello, insert, insertion, update};
+use crate::session::event::{Effect, Note};
+use crate::session::event::Event;
+
+fn types(messages: &[Value]) -> Vec<&str> {
+    messages.iter().map(|message| message["t"].as_str().unwrap()).collect()
+}
+
+/// A space with records k1 … k5, written by `phone`.
+fn five_records() -> Desk {
+    let mut desk = Desk::new();
+    let phone = desk.hello(1, "phone", None);
+    for m in 1..=5 {
+        desk.push(phone, &[insert(m, &format!("k{m}"), &json!({"n": m}))]);
+    }
+    desk.step(Event::Detach(phone));
+    desk
+}
+
+#[test]
+fn a_device_from_scratch_gets_a_snapshot_and_is_live() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let laptop = desk.hello(2, "laptop", None);
+    let sent = desk.take(laptop);
+    assert_eq!(
+        types(&sent),
+        ["welcome", "snapshot", "snapshot", "snapshot", "snapshot_end", "delta"][..5]
+    );
+    assert_eq!(sent[0]["head"], 5);
+    assert_eq!(sent[0]["acked"], json!(null));
+    assert_eq!((&sent[3]["done"], &sent[3]["of"]), (&json!(5), &json!(5)));
+    assert_eq!(sent[4]["count"], 5);
+}
+
+#[test]
+fn a_device_at_the_head_is_live_without_a_read() {
+    let mut desk = five_records();
+    let cursor = Some(desk.cursor());
+    let laptop = desk.hello(2, "laptop", cursor);
+    assert_eq!(types(&desk.take(laptop)), ["welcome"]);
+}
+
+#[test]
+fn a_device_behind_gets_what_it_missed_from_its_cursor() {
+    let mut desk = five_records();
+    let cursor = Cursor { seq: 3, ..desk.cursor() };
+    let laptop = desk.hello(2, "laptop", Some(cursor));
+    let sent = desk.take(laptop);
+    assert_eq!(types(&sent), ["welcome", "delta"]);
+    assert_eq!((&sent[1]["from"], &sent[1]["to"]), (&json!(3), &json!(5)));
+    assert_eq!(sent[1]["changes"].as_array().unwrap().len(), 2);
+    assert_eq!(sent[1]["changes"][0]["by"], "phone");
+    assert_eq!(sent[1]["more"], json!(null));
+}
+
+#[test]
+fn a_returning_device_is_told_its_last_number() {
+    let mut desk = five_records();
+    let cursor = Some(desk.cursor());
+    let phone = desk.hello(2, "phone", cursor);
+    assert_eq!(desk.take(phone)[0]["acked"], 5);
+}
+
+#[test]
+fn a_cursor_of_another_epoch_is_reset() {
+    let mut desk = five_records();
+    for epoch in ["0000000000000007", "e1"] {
+        let cursor = Some(Cursor { epoch: epoch.into(), seq: 5 });
+        let laptop = desk.hello(2, "laptop", cursor);
+        let sent = desk.take(laptop);
+        assert_eq!(types(&sent), ["welcome", "reset", "snapshot", "snapshot_end"]);
+        assert_eq!(sent[1]["why"], "epoch");
+    }
+}
+
+#[test]
+fn a_cursor_ahead_of_the_store_changes_the_epoch_once_an_hour() {
+    let mut desk = five_records();
+    let old = desk.cursor();
+    let ahead = |desk: &Desk| Some(Cursor { seq: 9, ..desk.cursor() });
+
+    let (cursor, soon) = (ahead(&desk), desk.now_ms + 3_599_999);
+    desk.now_ms = soon;
+    let early = desk.hello(2, "early", cursor.clone());
+    assert_eq!(desk.take_of(early, "reset")[0]["why"], "cursor");
+    assert_eq!(desk.cursor(), old);
+
+    desk.now_ms += 1;
+    let late = desk.hello(3, "late", cursor);
+    assert_ne!(desk.cursor().epoch, old.epoch);
+    assert_eq!(desk.take_of(late, "reset")[0]["why"], "epoch");
+    assert_eq!(desk.take_of(early, "reset")[0]["why"], "epoch");
+    assert!(desk.notes.contains(&Note::EpochLost));
+}
+
+#[test]
+fn a_client_that_saw_a_later_verdict_changes_the_epoch() {
+    let mut desk = five_records();
+    let old = desk.cursor();
+    desk.now_ms += 3_600_000;
+    let known = Hello { cursor: Some(old.clone()), acked: Some(5), ..hello(2, "phone") };
+    desk.hello_with(known);
+    assert_eq!(desk.cursor(), old);
+    let ahead = Hello { cursor: Some(old.clone()), acked: Some(6), ..hello(3, "phone") };
+    let phone = desk.hello_with(ahead);
+    assert_ne!(desk.cursor().epoch, old.epoch);
+    let sent = desk.take(phone);
+    assert_eq!(sent[0]["acked"], 5);
+}
+
+#[test]
+fn a_second_socket_of_a_client_replaces_the_first() {
+    let mut desk = five_records();
+    let first = desk.hello(2, "laptop", None);
+    let second = desk.hello(3, "laptop", None);
+    assert_eq!(desk.closed.get(&first), Some(&close::REPLACED));
+    desk.take(second);
+    desk.push(second, &[insert(1, "k6", &json!({}))]);
+    assert_eq!(desk.take_of(second, "verdicts").len(), 1);
+}
+
+#[test]
+fn a_broken_snapshot_goes_on_where_it_stood() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let whole = desk.hello(2, "whole", None);
+    let sent = desk.take(whole);
+    let (first, end) = (sent[1].clone(), sent[4].clone());
+    let next = first["next"].as_str().unwrap().to_owned();
+    let rest = desk.hello_with(Hello { next: Some(next), ..hello(3, "rest") });
+    let sent = desk.take(rest);
+    assert_eq!(types(&sent), ["welcome", "snapshot", "snapshot", "snapshot_end"]);
+    assert_eq!(sent[1]["changes"][0]["id"], "k3");
+    assert_eq!(sent[3], end);
+}
+
+#[test]
+fn a_snapshot_place_of_another_history_begins_again() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let whole = desk.hello(2, "whole", None);
+    let next = desk.take(whole)[1]["next"].as_str().unwrap().to_owned();
+    let mut desk = Desk::on(syncline_storage::model::ModelStore::new(7), Default::default());
+    let rest = desk.hello_with(Hello { next: Some(next), ..hello(3, "rest") });
+    let sent = desk.take(rest);
+    assert_eq!(types(&sent), ["welcome", "reset", "snapshot_end"]);
+    assert_eq!(sent[1]["why"], "cursor");
+}
+
+#[test]
+fn what_changes_during_a_snapshot_follows_it() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let phone_cursor = Some(desk.cursor());
+    let phone = desk.hello(2, "phone", phone_cursor);
+    desk.step(Event::Attach(Box::new(attach(3, "laptop"))));
+    desk.serve_one(None); // mark
+    desk.serve_one(None); // first part: k1, k2
+    desk.push(phone, &[update(6, "k1", "n", &json!("new"), 9)]);
+    let laptop = crate::session::event::ConnId(3);
+    let sent = desk.take(laptop);
+    let (end, delta) = (&sent[sent.len() - 2], &sent[sent.len() - 1]);
+    assert_eq!((&end["t"], &end["at"]), (&json!("snapshot_end"), &json!(5)));
+    assert_eq!((&delta["from"], &delta["to"]), (&json!(5), &json!(6)));
+    assert_eq!(delta["changes"][0]["data"]["n"], "new");
+}
+
+fn attach(conn: u64, name: &str) -> crate::session::event::Attach {
+    crate::session::event::Attach {
+        conn: crate::session::event::ConnId(conn),
+        client: super::desk::client(name),
+        cursor: None,
+        tables: None,
+        backfill: None,
+        snapshot_next: None,
+        acked: None,
+        token_expires_in_s: 60,
+    }
+}
+
+#[test]
+fn new_tables_are_filled_before_the_cursor_goes_on() {
+    let mut desk = five_records();
+    let phone = desk.hello(2, "phone", None);
+    desk.push(phone, &[json!({"m": 6, "changes": [insertion("projects", "p1", &json!({}))]})]);
+    desk.push(phone, &[insert(7, "k7", &json!({}))]);
+    let grown = Hello {
+        cursor: Some(Cursor { seq: 6, ..desk.cursor() }),
+        tables: Some(&["projects", "tasks"]),
+        backfill: Some(&["projects"]),
+        ..hello(3, "laptop")
+    };
+    let laptop = desk.hello_with(grown);
+    let sent = desk.take(laptop);
+    assert_eq!(types(&sent), ["welcome", "snapshot", "snapshot_end", "delta"]);
+    assert_eq!(sent[1]["changes"][0]["id"], "p1");
+    assert_eq!((&sent[3]["from"], &sent[3]["to"]), (&json!(6), &json!(7)));
+}
+
+#[test]
+fn an_attach_the_store_does_not_answer_is_told_so() {
+    let mut desk = five_records();
+    desk.step(Event::Attach(Box::new(attach(2, "laptop"))));
+    assert!(matches!(desk.asked[0], Effect::ReadMarks(..)));
+    desk.serve_one(Some(super::desk::Fate::Fails));
+    let laptop = crate::session::event::ConnId(2);
+    assert_eq!(desk.take_of(laptop, "error")[0]["code"], "unavailable");
+    assert_eq!(desk.closed.get(&laptop), Some(&1013));
+}

@@ -1,0 +1,230 @@
+//! The contract of a store in its simplest form: in memory, synchronous, without durability.
+//!
+//! It is what the simulation runs on and what the engines are compared with. Nothing in
+//! production uses it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
+use syncline_protocol::record::Record;
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::verdict::{Mark, Remembered};
+
+use crate::types::{
+    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead,
+};
+
+/// A store in memory. A clone is a backup.
+#[derive(Clone, Debug, Default)]
+pub struct ModelStore {
+    spaces: BTreeMap<SpaceKey, Space>,
+    /// The next epoch; every space and every change takes another.
+    epochs: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Space {
+    view: SpaceView,
+    records: BTreeMap<RecordKey, Arc<Record>>,
+    clients: BTreeMap<ClientKey, Mark>,
+    verdicts: BTreeMap<(WriterNo, u64), Remembered>,
+}
+
+impl ModelStore {
+    /// An empty store whose epochs begin after `seed`.
+    pub fn new(seed: u64) -> ModelStore {
+        ModelStore { spaces: BTreeMap::new(), epochs: seed }
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.epochs += 1;
+        Epoch(self.epochs)
+    }
+
+    fn at(&self, space: &SpaceKey) -> Result<&Space, StoreError> {
+        let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
+        self.spaces.get(space).ok_or_else(unknown)
+    }
+
+    /// See [`crate::Store::open_space`].
+    pub fn open_space(&mut self, space: &SpaceKey, now_ms: WallMs) -> SpaceView {
+        if let Some(space) = self.spaces.get(space) {
+            return space.view;
+        }
+        let view = SpaceView {
+            epoch: self.next_epoch(),
+            epoch_at_ms: now_ms,
+            head: Seq(0),
+            gc_seq: Seq(0),
+            clock: Hlc::default(),
+            live: 0,
+            writers: WriterNo(0),
+        };
+        let (records, clients, verdicts) = Default::default();
+        self.spaces.insert(space.clone(), Space { view, records, clients, verdicts });
+        view
+    }
+
+    /// See [`crate::Store::space`].
+    pub fn space(&self, space: &SpaceKey) -> Option<SpaceView> {
+        self.spaces.get(space).map(|space| space.view)
+    }
+
+    /// See [`crate::Store::marks`].
+    pub fn marks(&self, space: &SpaceKey, clients: &[ClientKey]) -> Result<MarksRead, StoreError> {
+        let space = self.at(space)?;
+        let marks = clients.iter().map(|client| space.clients.get(client).copied()).collect();
+        Ok(MarksRead { view: space.view, marks })
+    }
+
+    /// See [`crate::Store::verdicts`].
+    pub fn verdicts(
+        &self,
+        space: &SpaceKey,
+        writer: WriterNo,
+        ms: &[u64],
+    ) -> Result<VerdictsRead, StoreError> {
+        let space = self.at(space)?;
+        let verdicts = ms.iter().map(|m| space.verdicts.get(&(writer, *m)).cloned()).collect();
+        Ok(VerdictsRead { view: space.view, verdicts })
+    }
+
+    /// See [`crate::Store::records`].
+    pub fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<RecordsRead, StoreError> {
+        let space = self.at(space)?;
+        let record = |key| space.records.get(key).map(|record| Record::clone(record));
+        Ok(RecordsRead { view: space.view, records: keys.iter().map(record).collect() })
+    }
+
+    /// See [`crate::Store::changes`]. Only the number of records is limited.
+    pub fn changes(
+        &self,
+        space: &SpaceKey,
+        after: Seq,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let space = self.at(space)?;
+        let mut changed: Vec<(&RecordKey, &Arc<Record>)> =
+            space.records.iter().filter(|(_, record)| record.seq > after).collect();
+        changed.sort_by_key(|(_, record)| record.seq);
+        let mut to = space.view.head;
+        if let Some((_, first_out)) = changed.get(limit.records) {
+            let (first, cut_at) = (changed[0].1.seq, first_out.seq);
+            // Never inside a commit; the first comes whole.
+            let kept = |seq: Seq| seq < cut_at || seq == first;
+            changed.retain(|(_, record)| kept(record.seq));
+            to = changed.last().map_or(to, |(_, record)| record.seq);
+        }
+        let records: Vec<_> =
+            changed.into_iter().map(|(key, record)| (key.clone(), Record::clone(record))).collect();
+        Ok(ChangesPage { view: space.view, to, writers: space.writers(&records), records })
+    }
+
+    /// See [`crate::Store::snapshot`]. Only the number of records is limited.
+    pub fn snapshot(
+        &self,
+        space: &SpaceKey,
+        tables: Option<&[TableName]>,
+        after: Option<&RecordKey>,
+        limit: PageLimit,
+    ) -> Result<SnapshotPage, StoreError> {
+        let space = self.at(space)?;
+        let wanted = |key: &RecordKey| {
+            after.is_none_or(|after| key > after)
+                && tables.is_none_or(|tables| tables.contains(&key.table))
+        };
+        let mut live =
+            space.records.iter().filter(|(key, record)| record.is_live() && wanted(key));
+        let records: Vec<_> = live
+            .by_ref()
+            .take(limit.records)
+            .map(|(key, record)| (key.clone(), Record::clone(record)))
+            .collect();
+        let more = live.next().is_some();
+        Ok(SnapshotPage { view: space.view, writers: space.writers(&records), records, more })
+    }
+
+    /// See [`crate::Store::commit`], for one commit.
+    pub fn commit(&mut self, commit: &Commit) -> Result<(), CommitError> {
+        let Some(space) = self.spaces.get_mut(&commit.space) else {
+            return Err(CommitError::Conflict);
+        };
+        let expected = (commit.expect_epoch, commit.expect_head);
+        if (space.view.epoch, space.view.head) != expected {
+            return Err(CommitError::Conflict);
+        }
+        for moved in &commit.marks {
+            let stored = space.clients.get(&moved.client);
+            let writer_fits = stored.is_none_or(|mark| mark.writer == moved.writer);
+            if stored.and_then(|mark| mark.last) != moved.expect_last || !writer_fits {
+                return Err(CommitError::Conflict);
+            }
+        }
+        space.apply(commit);
+        Ok(())
+    }
+
+    /// See [`crate::Store::new_epoch`].
+    pub fn new_epoch(
+        &mut self,
+        space: &SpaceKey,
+        expected: Epoch,
+        now_ms: WallMs,
+    ) -> Result<SpaceView, StoreError> {
+        let epoch = self.next_epoch();
+        let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
+        let view = &mut self.spaces.get_mut(space).ok_or_else(unknown)?.view;
+        if view.epoch == expected {
+            (view.epoch, view.epoch_at_ms) = (epoch, now_ms);
+        }
+        Ok(*view)
+    }
+
+    /// Every record of a space, live or dead.
+    pub fn all(&self, space: &SpaceKey) -> BTreeMap<RecordKey, Arc<Record>> {
+        self.spaces.get(space).map(|space| space.records.clone()).unwrap_or_default()
+    }
+}
+
+impl Space {
+    fn apply(&mut self, commit: &Commit) {
+        self.view.head = commit.head;
+        self.view.clock = commit.clock;
+        self.view.live = commit.live;
+        self.view.writers = commit.writers;
+        for (key, record) in &commit.records {
+            self.records.insert(key.clone(), record.clone());
+        }
+        for moved in &commit.marks {
+            let mark = Mark { writer: moved.writer, last: Some(moved.last) };
+            self.clients.insert(moved.client.clone(), mark);
+            for remembered in &moved.verdicts {
+                self.verdicts.insert((moved.writer, remembered.m), remembered.clone());
+                if let Some(old) = remembered.m.checked_sub(MUTATIONS_IN_FLIGHT_MAX as u64) {
+                    self.verdicts.remove(&(moved.writer, old));
+                }
+            }
+        }
+    }
+
+    fn writers(
+        &self,
+        records: &[(RecordKey, Record)],
+    ) -> Vec<(WriterNo, syncline_protocol::ids::ClientId)> {
+        let named = |writer: WriterNo| {
+            let found = self.clients.iter().find(|(_, mark)| mark.writer == writer)?;
+            Some((writer, found.0.client.clone()))
+        };
+        let mut writers: Vec<WriterNo> = records.iter().map(|(_, record)| record.by).collect();
+        writers.sort_unstable();
+        writers.dedup();
+        writers.into_iter().filter_map(named).collect()
+    }
+}
