@@ -9,7 +9,6 @@ pub mod access;
 pub mod api;
 pub mod intake;
 pub mod outbox;
-pub mod refused;
 pub mod socket;
 pub mod sockets;
 pub mod upgrade;
@@ -22,6 +21,7 @@ use syncline_storage::Store;
 
 use self::access::Access;
 use self::intake::Intake;
+use self::socket::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
 use crate::session::event::{CallId, ConnId};
@@ -49,6 +49,8 @@ pub struct Gateway {
     pub numbers: AtomicU64,
     /// The epoch changes by itself at most once in so many milliseconds.
     pub epoch_change_interval_ms: u64,
+    /// Limits of sockets.
+    pub limits: SocketLimits,
 }
 
 impl Gateway {

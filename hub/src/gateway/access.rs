@@ -1,5 +1,7 @@
 //! Who may use which app and space, and from where.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
@@ -16,7 +18,7 @@ const SERVICE_USER: &str = "@service";
 #[derive(Debug)]
 pub struct Access {
     /// Verifies tokens.
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     /// The servers' key, if one is configured.
     pub service_key: Option<ServiceKey>,
     /// The apps served; empty serves any.
@@ -68,7 +70,8 @@ impl Access {
         now_ms: u64,
     ) -> Result<Caller, Refusal> {
         if let Some(key) = headers.get(SERVICE_KEY_HEADER) {
-            if !self.service_key.as_ref().is_some_and(|own| own.matches(key.as_bytes())) {
+            let key = key.to_str().unwrap_or_default();
+            if !self.service_key.as_ref().is_some_and(|own| own.matches(key)) {
                 return Err(Refusal::new(Code::TokenInvalid, "the service key is wrong"));
             }
             self.check_app(app)?;

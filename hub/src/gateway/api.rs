@@ -11,7 +11,6 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
-use bytes::Bytes;
 use serde::Deserialize;
 use syncline_protocol::delta::{self, Shown};
 use syncline_protocol::error::{Code, Refusal};
@@ -19,16 +18,19 @@ use syncline_protocol::ids::{AppId, ClientKey, Epoch, Seq, SpaceId, SpaceKey};
 use syncline_protocol::stamp::wall_text;
 use syncline_protocol::wire::client::parse_http_push;
 use syncline_protocol::wire::cursor::{SnapshotPlace, SnapshotSum};
-use syncline_protocol::wire::hub;
+use syncline_protocol::wire::hub::{self, ResetWhy};
 use syncline_storage::types::{PageLimit, SpaceView, StoreError};
 use tokio::sync::oneshot;
 
 use super::Gateway;
 use super::access::Caller;
-use super::refused::{Refused, json};
+use crate::http::error::json;
+use crate::http::guard::counted;
+use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
 use crate::session::entry_text;
-use crate::session::event::CallReply;
+use crate::session::event::{CallReply, Event};
+use crate::telemetry::labels::Route;
 
 /// Records of one page if the client does not say, and at most.
 const PAGE_RECORDS: usize = 1_000;
@@ -47,9 +49,9 @@ const CALL_TRIES: usize = 5;
 /// The routes.
 pub fn routes() -> Router<Arc<Gateway>> {
     Router::new()
-        .route("/v1/{app}/push", post(push))
-        .route("/v1/{app}/changes", get(changes))
-        .route("/v1/{app}/snapshot", get(snapshot))
+        .route("/v1/{app}/push", counted(Route::Push, post(push)))
+        .route("/v1/{app}/changes", counted(Route::Changes, get(changes)))
+        .route("/v1/{app}/snapshot", counted(Route::Snapshot, get(snapshot)))
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,18 +81,11 @@ async fn caller(
     headers: &HeaderMap,
     app: &str,
     space: Option<String>,
-) -> Result<Caller, Refused> {
+) -> Result<Caller, HttpError> {
     let app = AppId::parse(app)?;
     let space = space.map(|space| SpaceId::parse(&space)).transpose()?;
     let now_ms = gateway.clock.now_ms();
-    let caller = gateway.access.caller(headers, &app, space, now_ms).await;
-    caller.map_err(|refusal| {
-        if refusal.code.status() == StatusCode::UNAUTHORIZED.as_u16() {
-            let label = [refusal.code.as_str()];
-            gateway.metrics.auth_failures.with_label_values(&label).inc();
-        }
-        Refused::from(refusal)
-    })
+    Ok(gateway.access.caller(headers, &app, space, now_ms).await?)
 }
 
 fn query<T>(query: Query_<T>) -> Result<T, Refusal> {
@@ -107,8 +102,8 @@ async fn push(
     Path(app): Path<String>,
     space: Query_<SpaceQuery>,
     headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Refused> {
+    RawBody(body): RawBody,
+) -> Result<Response, HttpError> {
     let caller = caller(&gateway, &headers, &app, query(space)?.space).await?;
     let text = std::str::from_utf8(&body)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
@@ -147,13 +142,13 @@ fn ended() -> Refusal {
     Refusal::new(Code::Unavailable, "the session ended; repeat the push")
 }
 
-fn answered(reply: CallReply, now_ms: u64) -> Result<Response, Refused> {
+fn answered(reply: CallReply, now_ms: u64) -> Result<Response, HttpError> {
     match reply {
         CallReply::Refused(refusal) => Err(refusal.into()),
         CallReply::Gap(acked) => {
             let acked = acked.map_or("null".into(), |m| m.to_string());
             let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");
-            Err(Refused::with(refusal, &format!(r#""acked":{acked}"#)))
+            Ok(refused_with(refusal, &format!(r#""acked":{acked}"#)))
         }
         CallReply::Results { epoch, head, results } => {
             let now = wall_text(now_ms);
@@ -180,7 +175,7 @@ async fn changes(
     Path(app): Path<String>,
     asked: Query_<ChangesQuery>,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
+) -> Result<Response, HttpError> {
     let asked = query(asked)?;
     let space = caller(&gateway, &headers, &app, asked.space).await?.space;
     let limit = page_limit(asked.limit)?;
@@ -191,7 +186,9 @@ async fn changes(
     open(&gateway, &space).await?;
     let after = Seq(after);
     let page = gateway.store.changes(&space, after, limit).await.map_err(unavailable)?;
-    check_cursor(&gateway, &space, (&epoch, after), page.view).await?;
+    if let Some(why) = cursor_fault(&gateway, &space, (&epoch, after), page.view).await? {
+        return Ok(reset(&gateway, why));
+    }
     let mut body = format!(
         r#"{{"epoch":"{}","from":{after},"to":{},"head":{},"changes":["#,
         page.view.epoch, page.to, page.view.head
@@ -208,41 +205,52 @@ async fn changes(
     Ok(json(StatusCode::OK, body))
 }
 
-/// Refuses a cursor that changes cannot continue. One ahead of the store shows that the store
-/// has lost commits: then the epoch changes, as for a socket.
-async fn check_cursor(
+/// Says why changes cannot continue a cursor. One ahead of the store shows that the store has
+/// lost commits: then the epoch changes, as for a socket.
+async fn cursor_fault(
     gateway: &Gateway,
     space: &SpaceKey,
     (epoch, after): (&str, Seq),
     view: SpaceView,
-) -> Result<(), Refused> {
-    let reset = |why: &str| {
-        let refusal = Refusal::new(Code::Reset, "take a snapshot");
-        Err(Refused::with(refusal, &format!(r#""why":"{why}""#)))
-    };
+) -> Result<Option<ResetWhy>, HttpError> {
     if Epoch::parse(epoch) != Some(view.epoch) {
-        return reset("epoch");
-    }
-    if after > view.head {
-        let now_ms = gateway.clock.now_ms();
-        if now_ms.saturating_sub(view.epoch_at_ms) < gateway.epoch_change_interval_ms {
-            return reset("cursor");
-        }
-        tracing::error!(%space, "the store has lost commits; epoch changed");
-        gateway.store.new_epoch(space, view.epoch, now_ms).await.map_err(unavailable)?;
-        gateway.metrics.epoch_changes.inc();
-        if let Some(session) = gateway.sessions.running(space) {
-            let _ = session.cast(Message::Event(crate::session::event::Event::Missed));
-        }
-        return reset("epoch");
+        return Ok(Some(ResetWhy::Epoch));
     }
     if after < view.gc_seq {
-        return reset("gc");
+        return Ok(Some(ResetWhy::Gc));
     }
-    Ok(())
+    if after <= view.head {
+        return Ok(None);
+    }
+    let now_ms = gateway.clock.now_ms();
+    if now_ms.saturating_sub(view.epoch_at_ms) < gateway.epoch_change_interval_ms {
+        return Ok(Some(ResetWhy::Cursor));
+    }
+    tracing::error!(%space, "the store has lost commits; epoch changed");
+    gateway.store.new_epoch(space, view.epoch, now_ms).await.map_err(unavailable)?;
+    gateway.metrics.epoch_changes.inc();
+    if let Some(session) = gateway.sessions.running(space) {
+        // One that stops meanwhile reads the epoch when it starts again.
+        let _ = session.cast(Message::Event(Event::Missed));
+    }
+    Ok(Some(ResetWhy::Epoch))
 }
 
-async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, Refused> {
+fn reset(gateway: &Gateway, why: ResetWhy) -> Response {
+    gateway.metrics.resets.inc(why);
+    let refusal = Refusal::new(Code::Reset, "take a snapshot from the start");
+    refused_with(refusal, &format!(r#""why":"{}""#, why.as_str()))
+}
+
+/// An error answer with more members, as `"name":value`.
+fn refused_with(refusal: Refusal, members: &str) -> Response {
+    let status = StatusCode::from_u16(refusal.code.status());
+    let mut body = hub::http_error(&refusal);
+    body.pop();
+    json(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), format!("{body},{members}}}"))
+}
+
+async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpError> {
     let opened = gateway.store.open_space(space, gateway.clock.now_ms()).await;
     Ok(opened.map_err(unavailable)?)
 }
@@ -252,7 +260,7 @@ async fn snapshot(
     Path(app): Path<String>,
     asked: Query_<SnapshotQuery>,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
+) -> Result<Response, HttpError> {
     let asked = query(asked)?;
     let space = caller(&gateway, &headers, &app, asked.space).await?.space;
     let limit = page_limit(asked.limit)?;
@@ -267,8 +275,7 @@ async fn snapshot(
     let epoch = place.as_ref().map_or(opened.epoch, |place| place.epoch);
     let continues = epoch == page.view.epoch && at <= page.view.head && at >= page.view.gc_seq;
     if !continues {
-        let refusal = Refusal::new(Code::Reset, "begin the snapshot again");
-        return Err(Refused::with(refusal, r#""why":"cursor""#));
+        return Ok(reset(&gateway, ResetWhy::Cursor));
     }
     let mut changes = String::new();
     for (key, record) in &page.records {

@@ -10,17 +10,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use syncline_protocol::error::close;
 use syncline_protocol::ids::Seq;
-use syncline_protocol::limits::{MESSAGE_BYTES_MAX, OUTBOX_BYTES_MAX};
 use tokio::sync::Notify;
 
 use crate::session::event::FrameKind;
 
-/// Bytes of answers a socket may leave unread before it is closed as slow.
-const ANSWER_BYTES_MAX: usize = OUTBOX_BYTES_MAX + 4 * MESSAGE_BYTES_MAX;
+/// Answers a socket may leave unread before it is closed as slow, in outboxes.
+const ANSWERS_MAX: usize = 16;
 
 /// A queue of frames. The session pushes, the socket takes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outbox {
+    /// Bytes of live frames it holds.
+    bytes_max: usize,
     queue: Mutex<Queue>,
     wake: Notify,
 }
@@ -53,13 +54,18 @@ pub struct Refused {
 }
 
 impl Outbox {
+    /// An empty one for so many bytes.
+    pub fn new(bytes_max: usize) -> Outbox {
+        Outbox { bytes_max, queue: Mutex::default(), wake: Notify::new() }
+    }
+
     /// Queues a frame, or says that a live one does not fit.
     pub fn push(&self, frame: Bytes, kind: FrameKind) -> Option<Refused> {
         let mut queue = self.lock();
         if queue.end.is_some() {
             return None;
         }
-        let fits = queue.bytes == 0 || queue.bytes + frame.len() <= OUTBOX_BYTES_MAX;
+        let fits = queue.bytes == 0 || queue.bytes + frame.len() <= self.bytes_max;
         match kind {
             FrameKind::Live { from } if queue.lagging || !fits => {
                 queue.lagging = true;
@@ -69,7 +75,7 @@ impl Outbox {
                 return Some(Refused { from });
             }
             FrameKind::Ephemeral if !fits => return None,
-            FrameKind::Answer if queue.bytes > ANSWER_BYTES_MAX => {
+            FrameKind::Answer if queue.bytes > ANSWERS_MAX * self.bytes_max => {
                 queue.end = Some(End::Close(close::SLOW, "answers are not read"));
             }
             FrameKind::Bulk => queue.tell_drained = true,
@@ -141,6 +147,12 @@ impl Outbox {
 mod tests {
     use super::*;
 
+    const BYTES_MAX: usize = 1_000;
+
+    fn outbox() -> Outbox {
+        Outbox::new(BYTES_MAX)
+    }
+
     fn frame(bytes: usize) -> Bytes {
         Bytes::from(vec![b'x'; bytes])
     }
@@ -157,16 +169,16 @@ mod tests {
 
     #[test]
     fn a_live_frame_is_taken_up_to_the_limit_and_refused_one_byte_past_it() {
-        let outbox = Outbox::default();
+        let outbox = outbox();
         assert_eq!(outbox.push(frame(1), FrameKind::Answer), None);
-        assert_eq!(outbox.push(frame(OUTBOX_BYTES_MAX - 1), live(1)), None);
+        assert_eq!(outbox.push(frame(BYTES_MAX - 1), live(1)), None);
         assert_eq!(outbox.push(frame(1), live(2)), Some(Refused { from: Seq(2) }));
     }
 
     #[test]
     fn after_a_refusal_all_live_frames_are_refused_until_the_session_resumes() {
-        let outbox = Outbox::default();
-        outbox.push(frame(OUTBOX_BYTES_MAX), live(1));
+        let outbox = outbox();
+        outbox.push(frame(BYTES_MAX), live(1));
         assert!(outbox.push(frame(1), live(2)).is_some());
         assert_eq!(take_all(&outbox), 1);
         assert!(outbox.push(frame(1), live(3)).is_some());
@@ -178,8 +190,8 @@ mod tests {
 
     #[test]
     fn answers_and_bulk_are_queued_past_the_limit_but_ephemeral_frames_are_dropped() {
-        let outbox = Outbox::default();
-        outbox.push(frame(OUTBOX_BYTES_MAX), FrameKind::Bulk);
+        let outbox = outbox();
+        outbox.push(frame(BYTES_MAX), FrameKind::Bulk);
         outbox.push(frame(1), FrameKind::Answer);
         outbox.push(frame(1), FrameKind::Ephemeral);
         assert_eq!(take_all(&outbox), 2);
@@ -187,19 +199,20 @@ mod tests {
 
     #[test]
     fn a_client_that_never_reads_its_answers_is_closed_as_slow() {
-        let outbox = Outbox::default();
-        for _ in 0..=ANSWER_BYTES_MAX / MESSAGE_BYTES_MAX + 1 {
-            outbox.push(frame(MESSAGE_BYTES_MAX), FrameKind::Answer);
+        let outbox = outbox();
+        for _ in 0..=ANSWERS_MAX {
+            outbox.push(frame(BYTES_MAX), FrameKind::Answer);
         }
+        outbox.push(frame(1), FrameKind::Answer);
+        outbox.push(frame(1), FrameKind::Answer);
         assert_eq!(outbox.ended(), None);
-        let queued = take_all(&outbox);
-        assert!(queued <= ANSWER_BYTES_MAX / MESSAGE_BYTES_MAX + 2, "{queued}");
+        assert_eq!(take_all(&outbox), ANSWERS_MAX + 2);
         assert_eq!(outbox.ended(), Some(End::Close(close::SLOW, "answers are not read")));
     }
 
     #[test]
     fn bulk_asks_to_be_told_when_it_is_written() {
-        let outbox = Outbox::default();
+        let outbox = outbox();
         outbox.push(frame(1), FrameKind::Bulk);
         assert!(!outbox.take_drained());
         take_all(&outbox);
@@ -208,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_end_comes_after_what_was_queued_and_the_first_end_counts() {
-        let outbox = Outbox::default();
+        let outbox = outbox();
         outbox.push(frame(1), FrameKind::Answer);
         outbox.close(close::REPLACED, "replaced");
         outbox.session_gone();

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use ractor::ActorRef;
 use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{ClientKey, Seq};
-use syncline_protocol::limits::{FRAME_BYTES_BEFORE_AUTH_MAX, MESSAGE_BYTES_MAX};
+use syncline_protocol::limits::FRAME_BYTES_BEFORE_AUTH_MAX;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 use tokio::io::AsyncWriteExt;
@@ -25,18 +25,10 @@ use super::outbox::{End, Outbox};
 use super::sockets::OpenSocket;
 use super::ws::{Incoming, Reader, Violation, WsLimits, push_close, push_ping, push_pong, push_text};
 use crate::auth::Identity;
+use crate::config::GatewayConfig;
 use crate::session::actor::Message;
 use crate::session::event::{Attach, ConnId, Event, FrameKind, Origin, Push};
-
-/// How long a socket may take to say hello.
-const HELLO_WITHIN: Duration = Duration::from_secs(5);
-
-/// A socket that was silent so long is pinged; one silent twice as long more is given up.
-const PING_AFTER: Duration = Duration::from_secs(25);
-const SILENT_MAX: Duration = Duration::from_secs(75);
-
-/// A socket that takes nothing of what is written for so long is given up.
-const STALLED_MAX: Duration = Duration::from_secs(30);
+use crate::telemetry::labels::AuthFailure;
 
 /// A token's end is announced so long before, and the socket closed so long after.
 const AUTH_DUE_BEFORE_MS: u64 = 60_000;
@@ -52,17 +44,56 @@ const WRITE_BYTES: usize = 64 << 10;
 /// How often a session that stops at the very moment is looked for again.
 const ATTACH_TRIES: usize = 5;
 
-const BEFORE_HELLO: WsLimits = WsLimits {
-    frame_bytes_max: FRAME_BYTES_BEFORE_AUTH_MAX,
-    message_bytes_max: FRAME_BYTES_BEFORE_AUTH_MAX,
-    fragments_max: 16,
-};
+/// Frames of one message, before and after the hello.
+const FRAGMENTS_BEFORE_HELLO_MAX: usize = 16;
+const FRAGMENTS_MAX: usize = 1_024;
 
-const AFTER_HELLO: WsLimits = WsLimits {
-    frame_bytes_max: MESSAGE_BYTES_MAX,
-    message_bytes_max: MESSAGE_BYTES_MAX,
-    fragments_max: 1_024,
-};
+/// Limits of sockets, from the hub's config.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketLimits {
+    /// How long a socket may take to say hello.
+    pub hello_within: Duration,
+    /// A socket that was silent so long is pinged; one silent for twice as long is given up.
+    pub ping_after: Duration,
+    /// A socket that takes nothing of what is written for so long is given up.
+    pub stalled_max: Duration,
+    /// Bytes of one message.
+    pub message_bytes_max: usize,
+    /// Bytes queued before the socket is read to from the store instead.
+    pub outbox_bytes_max: usize,
+}
+
+impl From<&GatewayConfig> for SocketLimits {
+    fn from(config: &GatewayConfig) -> Self {
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        SocketLimits {
+            hello_within: Duration::from_millis(config.hello_timeout_ms),
+            ping_after: Duration::from_millis(config.ping_ms),
+            stalled_max: Duration::from_millis(config.stalled_ms),
+            message_bytes_max: bytes(config.message_bytes_max),
+            outbox_bytes_max: bytes(config.outbox_bytes_max),
+        }
+    }
+}
+
+impl SocketLimits {
+    fn before_hello(self) -> WsLimits {
+        let bytes_max = self.message_bytes_max.min(FRAME_BYTES_BEFORE_AUTH_MAX);
+        WsLimits {
+            frame_bytes_max: bytes_max,
+            message_bytes_max: bytes_max,
+            fragments_max: FRAGMENTS_BEFORE_HELLO_MAX,
+        }
+    }
+
+    fn after_hello(self) -> WsLimits {
+        WsLimits {
+            frame_bytes_max: self.message_bytes_max,
+            message_bytes_max: self.message_bytes_max,
+            fragments_max: FRAGMENTS_MAX,
+        }
+    }
+}
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
@@ -70,9 +101,11 @@ thread_local! {
 
 /// Serves a socket until it ends. `early` is what came right behind the upgrade request.
 pub async fn serve(stream: TcpStream, early: Bytes, gateway: Arc<Gateway>) {
-    let conn = gateway.next_conn();
-    let outbox = Arc::new(Outbox::default());
-    let open = gateway.sockets.enter(conn, &outbox);
+    let (conn, limits) = (gateway.next_conn(), gateway.limits);
+    let outbox = Arc::new(Outbox::new(limits.outbox_bytes_max));
+    let Ok(open) = gateway.sockets.enter(conn, &outbox) else {
+        return turn_away(stream).await;
+    };
     // Frames are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
     let now = Instant::now();
@@ -82,7 +115,7 @@ pub async fn serve(stream: TcpStream, early: Bytes, gateway: Arc<Gateway>) {
         conn,
         outbox,
         open,
-        reader: Reader::new(BEFORE_HELLO),
+        reader: Reader::new(limits.before_hello()),
         writing: Vec::new(),
         written: 0,
         attached: None,
@@ -97,6 +130,16 @@ pub async fn serve(stream: TcpStream, early: Bytes, gateway: Arc<Gateway>) {
         Err(ending) => ending,
     };
     socket.finish(ending).await;
+}
+
+/// Closes a socket for which there is no room.
+async fn turn_away(mut stream: TcpStream) {
+    let mut last = Vec::new();
+    let refusal = Refusal::new(Code::TooManySockets, "this node has no room for more sockets");
+    push_text(&mut last, hub::error(&refusal).as_bytes());
+    push_close(&mut last, close::LIMITS, "too many sockets");
+    // A peer that does not listen misses only the goodbye.
+    let _ = timeout(CLOSE_WITHIN, stream.write_all(&last)).await;
 }
 
 struct Socket {
@@ -267,7 +310,7 @@ impl Socket {
             token_expires_in_s: identity.expires_at_ms.saturating_sub(now_ms) / 1_000,
         };
         let session = self.attach(&space, attach).await?;
-        self.reader.set_limits(AFTER_HELLO);
+        self.reader.set_limits(self.gateway.limits.after_hello());
         self.attached = Some(Attached { session, client, identity, auth_due_told: false });
         Ok(())
     }
@@ -348,8 +391,6 @@ impl Socket {
     }
 
     fn refuse_auth(&self, refusal: &Refusal) -> Ending {
-        let label = [refusal.code.as_str()];
-        self.gateway.metrics.auth_failures.with_label_values(&label).inc();
         self.refuse(refusal, close::AUTH, "token refused")
     }
 
@@ -401,20 +442,21 @@ impl Socket {
     /// Does what is due and says when to look again.
     fn keep_time(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
-        if self.is_writing() && now >= self.wrote_at + STALLED_MAX {
+        let SocketLimits { ping_after, stalled_max, .. } = self.gateway.limits;
+        if self.is_writing() && now >= self.wrote_at + stalled_max {
             return Err(Ending::Gone);
         }
-        if now >= self.heard_at + SILENT_MAX {
+        if now >= self.heard_at + 2 * ping_after {
             return Err(Ending::Gone);
         }
-        if !self.pinged && now >= self.heard_at + PING_AFTER {
+        if !self.pinged && now >= self.heard_at + ping_after {
             self.pinged = true;
             push_ping(&mut self.writing);
             self.flush()?;
         }
-        let mut wake_at = self.heard_at + if self.pinged { SILENT_MAX } else { PING_AFTER };
+        let mut wake_at = self.heard_at + if self.pinged { 2 * ping_after } else { ping_after };
         if self.is_writing() {
-            wake_at = wake_at.min(self.wrote_at + STALLED_MAX);
+            wake_at = wake_at.min(self.wrote_at + stalled_max);
         }
         let due = match self.attached {
             Some(_) => self.keep_auth(now)?,
@@ -424,11 +466,12 @@ impl Socket {
     }
 
     fn keep_hello(&self, now: Instant) -> Result<Instant, Ending> {
-        let due = self.opened_at + HELLO_WITHIN;
+        let due = self.opened_at + self.gateway.limits.hello_within;
         if now < due {
             return Ok(due);
         }
         let refusal = Refusal::new(Code::AuthTimeout, "no hello in time");
+        self.gateway.metrics.auth_failures.inc(AuthFailure::AuthTimeout);
         Err(self.refuse(&refusal, close::AUTH, "no hello in time"))
     }
 

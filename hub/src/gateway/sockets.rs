@@ -17,37 +17,61 @@ use crate::telemetry::Metrics;
 pub struct Sockets {
     open: Arc<Mutex<Open>>,
     metrics: Arc<Metrics>,
-    per_user_max: usize,
+    caps: SocketCaps,
+}
+
+/// How many sockets may be open.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketCaps {
+    /// On this node.
+    pub all: usize,
+    /// Before their hello.
+    pub before_hello: usize,
+    /// Of one user on this node.
+    pub per_user: usize,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     outboxes: HashMap<ConnId, Arc<Outbox>>,
     users: HashMap<UserId, usize>,
+    /// Sockets before their hello.
+    strangers: usize,
     draining: bool,
 }
 
-/// The user has as many sockets as a user may have.
+/// There are as many sockets as there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many sockets of this user")]
+#[error("too many sockets")]
 pub struct TooMany;
 
 impl Sockets {
     /// No sockets yet.
-    pub fn new(per_user_max: usize, metrics: Arc<Metrics>) -> Sockets {
-        Sockets { open: Arc::default(), metrics, per_user_max }
+    pub fn new(caps: SocketCaps, metrics: Arc<Metrics>) -> Sockets {
+        Sockets { open: Arc::default(), metrics, caps }
     }
 
     /// Counts a socket in until the returned guard is dropped. While the node drains, it is
     /// closed at once.
-    pub fn enter(&self, conn: ConnId, outbox: &Arc<Outbox>) -> OpenSocket {
+    pub fn enter(&self, conn: ConnId, outbox: &Arc<Outbox>) -> Result<OpenSocket, TooMany> {
         let mut open = self.lock();
+        if open.outboxes.len() >= self.caps.all || open.strangers >= self.caps.before_hello {
+            return Err(TooMany);
+        }
+        open.strangers += 1;
         open.outboxes.insert(conn, outbox.clone());
         if open.draining {
             outbox.close(close::DRAINING, DRAINING);
         }
-        self.metrics.sockets.inc();
-        OpenSocket { sockets: self.clone(), conn, user: None }
+        self.show(&open);
+        Ok(OpenSocket { sockets: self.clone(), conn, user: None })
+    }
+
+    fn show(&self, open: &Open) {
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.sockets.set(gauge(open.outboxes.len()));
+        self.metrics.compat_connections.set(gauge(open.outboxes.len()));
+        self.metrics.compat_users.set(gauge(open.users.len()));
     }
 
     /// Tells every socket to come back elsewhere and closes it.
@@ -90,13 +114,14 @@ impl OpenSocket {
     /// Counts the socket as the user's, once.
     pub fn authenticated(&mut self, user: &UserId) -> Result<(), TooMany> {
         let mut open = self.sockets.lock();
-        let count = open.users.entry(user.clone()).or_default();
-        if *count >= self.sockets.per_user_max {
+        let count = open.users.get(user).copied().unwrap_or(0);
+        if count >= self.sockets.caps.per_user {
             return Err(TooMany);
         }
-        *count += 1;
-        self.sockets.metrics.users_connected.set(gauge(open.users.len()));
+        open.users.insert(user.clone(), count + 1);
+        open.strangers -= 1;
         self.user = Some(user.clone());
+        self.sockets.show(&open);
         Ok(())
     }
 }
@@ -105,21 +130,23 @@ impl Drop for OpenSocket {
     fn drop(&mut self) {
         let mut open = self.sockets.lock();
         open.outboxes.remove(&self.conn);
-        if let Some(user) = &self.user
-            && let Some(count) = open.users.get_mut(user)
-        {
-            *count -= 1;
-            if *count == 0 {
-                open.users.remove(user);
-            }
+        match &self.user {
+            None => open.strangers -= 1,
+            Some(user) => open.forget(user),
         }
-        self.sockets.metrics.users_connected.set(gauge(open.users.len()));
-        self.sockets.metrics.sockets.dec();
+        self.sockets.show(&open);
     }
 }
 
-fn gauge(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+impl Open {
+    fn forget(&mut self, user: &UserId) {
+        if let Some(count) = self.users.get_mut(user) {
+            *count -= 1;
+            if *count == 0 {
+                self.users.remove(user);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,12 +155,28 @@ mod tests {
     use super::*;
 
     fn sockets() -> Sockets {
-        Sockets::new(2, Arc::new(Metrics::new()))
+        let caps = SocketCaps { all: 5, before_hello: 3, per_user: 2 };
+        Sockets::new(caps, Arc::new(Metrics::new()))
     }
 
     fn enter(sockets: &Sockets, conn: u64) -> (OpenSocket, Arc<Outbox>) {
-        let outbox = Arc::new(Outbox::default());
-        (sockets.enter(ConnId(conn), &outbox), outbox)
+        let outbox = Arc::new(Outbox::new(1_000));
+        (sockets.enter(ConnId(conn), &outbox).unwrap(), outbox)
+    }
+
+    #[test]
+    fn strangers_and_all_sockets_are_taken_up_to_their_limits() {
+        let sockets = sockets();
+        let outbox = Arc::new(Outbox::new(1_000));
+        let mut open: Vec<_> = (0..3).map(|conn| enter(&sockets, conn).0).collect();
+        assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);
+        for (i, socket) in open.iter_mut().enumerate() {
+            socket.authenticated(&UserId::trusted(&i.to_string())).unwrap();
+        }
+        open.extend((3..5).map(|conn| enter(&sockets, conn).0));
+        assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);
+        open.pop();
+        sockets.enter(ConnId(9), &outbox).unwrap();
     }
 
     #[test]

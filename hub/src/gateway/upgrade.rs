@@ -14,29 +14,29 @@ use syncline_protocol::wire::SUBPROTOCOL;
 use tokio::net::TcpStream;
 
 use super::Gateway;
-use super::refused::Refused;
 use super::socket;
+use crate::http::HttpError;
 
 /// Answers the upgrade request and hands the stream to a socket task.
 pub async fn native(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
     if !is_upgrade_request(&request) {
         let refusal = Refusal::new(Code::BadMessage, "this route is a WebSocket");
-        let mut response = Refused::from(refusal).into_response();
+        let mut response = HttpError::from(refusal).into_response();
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
         response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return response;
     }
     if let Err(refusal) = gateway.access.check_origin(request.headers()) {
-        return Refused::from(refusal).into_response();
+        return HttpError::from(refusal).into_response();
     }
     let subprotocol = match subprotocol(request.headers()) {
         Ok(subprotocol) => subprotocol,
-        Err(refusal) => return Refused::from(refusal).into_response(),
+        Err(refusal) => return HttpError::from(refusal).into_response(),
     };
     let (response, upgraded) = match upgrade(&mut request) {
         Ok(answer) => answer,
         Err(error) => {
-            return Refused::from(Refusal::new(Code::BadMessage, error.to_string())).into_response();
+            return HttpError::from(Refusal::new(Code::BadMessage, error.to_string())).into_response();
         }
     };
     tokio::spawn(run(upgraded, gateway));

@@ -265,8 +265,8 @@ impl Live {
     fn count(&self, note: Note) {
         let metrics = &self.shared.metrics;
         match note {
-            Note::Verdict(status) => metrics.verdicts.with_label_values(&[status]).inc(),
-            Note::Reset(why) => metrics.resets.with_label_values(&[why.as_str()]).inc(),
+            Note::Verdict(status) => metrics.verdicts.inc(status),
+            Note::Reset(why) => metrics.resets.inc(why),
             Note::EpochLost => metrics.epoch_changes.inc(),
             Note::Conflict => metrics.commit_conflicts.inc(),
             Note::CatchUp => metrics.catch_ups.inc(),

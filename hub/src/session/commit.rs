@@ -13,6 +13,7 @@ use super::cache::Known;
 use super::event::{Effect, Note};
 use super::fanout::Answers;
 use super::state::{Context, Pending, SessionState, Work};
+use crate::telemetry::labels::VerdictStatus;
 
 /// A batch whose records are being read: the first `count` pending mutations.
 #[derive(Debug)]
@@ -147,8 +148,9 @@ impl SessionState {
             client.writer = Some(outcome.writer);
             client.decided = Some(pending.mutation.m);
             client.undecided = client.undecided.saturating_sub(1);
-            cx.note(Note::Verdict(outcome.label()));
-            answers.add(&pending.waiters, &pending.client, pending.mutation.m, &outcome.answer());
+            let answer = outcome.answer();
+            cx.note(Note::Verdict(VerdictStatus::from(&answer)));
+            answers.add(&pending.waiters, &pending.client, pending.mutation.m, &answer);
             if authors.last() != Some(&pending.client) {
                 authors.push(pending.client);
             }

@@ -19,6 +19,8 @@ use syncline_storage::types::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::telemetry::labels::VerdictStatus;
+
 /// A socket on this node, numbered by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
@@ -284,8 +286,8 @@ pub enum CallReply {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// A mutation got its verdict: `applied`, `superseded`, `rejected` or `known`.
-    Verdict(&'static str),
+    /// A mutation was answered.
+    Verdict(VerdictStatus),
     /// A client was told to reset.
     Reset(ResetWhy),
     /// The space got a new epoch because the store lost commits.

@@ -15,6 +15,7 @@ use super::event::{
 };
 use super::fanout::Answers;
 use super::state::{Call, Context, HeldPush, Pending, SessionState};
+use crate::telemetry::labels::VerdictStatus;
 
 /// What a number says of a mutation.
 enum Turn {
@@ -208,9 +209,7 @@ impl SessionState {
                         Some(found) if found.hash == repeat.hash => Answer::Verdict(found.verdict),
                         Some(_) => reused(),
                     };
-                    if answer == Answer::Known {
-                        cx.note(Note::Verdict("known"));
-                    }
+                    cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&repeat.waiters, &repeat.client, repeat.m, &answer);
                 }
             }

@@ -12,6 +12,7 @@ use tokio::sync::{OnceCell, oneshot};
 use super::actor::{Args, Message, Session, Shared};
 use super::event::Event;
 use crate::telemetry::Metrics;
+use crate::telemetry::labels::SessionState;
 
 /// Locks of the map; a power of two.
 const SHARDS: usize = 64;
@@ -176,7 +177,7 @@ impl Registration {
     /// The session runs.
     pub fn started(&self) {
         if !self.counted.swap(true, Ordering::Relaxed) {
-            self.metrics.sessions.inc();
+            self.metrics.sessions.of(SessionState::Live).inc();
         }
     }
 }
@@ -184,7 +185,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         if self.counted.load(Ordering::Relaxed) {
-            self.metrics.sessions.dec();
+            self.metrics.sessions.of(SessionState::Live).dec();
         }
         forget(&self.shards, &self.space, &self.slot);
     }

@@ -61,14 +61,6 @@ impl Outcome {
         Answer::Verdict(self.verdict.clone())
     }
 
-    /// The metric label.
-    pub(super) fn label(&self) -> &'static str {
-        match self.verdict.status {
-            Status::Applied => "applied",
-            Status::Superseded => "superseded",
-            Status::Rejected(_) => "rejected",
-        }
-    }
 }
 
 /// What one mutation did so far.
