@@ -13,6 +13,9 @@ use crate::limits::STAMP_WALL_MS_MIN;
 /// The last millisecond RFC 3339 can write: 9999-12-31T23:59:59.999Z.
 const WALL_MS_MAX: u64 = 253_402_300_799_999;
 
+/// Digits of a second a stamp may have: nanoseconds.
+const SECOND_DIGITS_MAX: usize = 9;
+
 /// Milliseconds since 1970 by the hub's clock, passed in as a value everywhere.
 pub type WallMs = u64;
 
@@ -62,7 +65,7 @@ impl Hlc {
             Ok(parts) => parts,
             Err(()) => return refuse("ends in no counter of four hexadecimal digits"),
         };
-        let Ok(time) = OffsetDateTime::parse(time, &Rfc3339) else {
+        let Some(time) = parse_rfc3339(time) else {
             return refuse("is no RFC 3339 time");
         };
         let wall_ms = time.unix_timestamp_nanos().div_euclid(1_000_000);
@@ -90,6 +93,18 @@ fn split_counter(text: &str) -> Result<(&str, u16), ()> {
     // The slice boundaries are ASCII by the two tests above.
     let counter = u16::from_str_radix(&text[dash + 1..], 16).map_err(|_| ())?;
     Ok((&text[..dash], counter))
+}
+
+/// Reads RFC 3339 as every device reads it. The parser alone takes any character for the `T` and
+/// any number of digits.
+fn parse_rfc3339(text: &str) -> Option<OffsetDateTime> {
+    let has_t = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
+    let fraction = text.get(20..).unwrap_or_default().bytes();
+    let digits = fraction.take_while(u8::is_ascii_digit).count();
+    if !has_t || digits > SECOND_DIGITS_MAX {
+        return None;
+    }
+    OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
 impl fmt::Display for Hlc {
