@@ -23,4 +23,6 @@ pub mod verdict;
 pub mod wire;
 
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod vectors;

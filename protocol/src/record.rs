@@ -6,7 +6,7 @@
 //! of commits assigns it, it never takes part in a comparison.
 
 use crate::ids::{FieldName, Seq, WriterNo};
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::stamp::Stamp;
 
 /// One field of a record.
@@ -29,7 +29,7 @@ pub struct Record {
     pub inserted: Option<Stamp>,
     /// The greatest delete stamp.
     pub deleted: Option<Stamp>,
-    /// Sorted by name. On a dead record: the hidden fields, newer than the delete.
+    /// Sorted by name as canonical JSON sorts. On a dead record: the hidden fields, newer than the delete.
     pub fields: Vec<Field>,
     /// The commit that last changed anything here, stamps included.
     pub seq: Seq,
@@ -56,7 +56,7 @@ impl Record {
     /// Where the field of that name is, or would be.
     pub(crate) fn position(&self, name: &str) -> Result<usize, usize> {
         self.fields
-            .binary_search_by(|field| field.name.as_str().cmp(name))
+            .binary_search_by(|field| json::utf16_cmp(field.name.as_str(), name))
     }
 
     /// Bytes of all fields as one JSON object: what the record limit counts.

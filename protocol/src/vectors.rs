@@ -18,6 +18,7 @@ use crate::merge::Merged;
 use crate::mutation::{Mutation, parse_changes};
 use crate::overlay::{self, Data, Outbox};
 use crate::record::Record;
+use crate::samples::{key, state};
 use crate::stamp::{Hlc, Stamp};
 
 trait Case {
@@ -83,13 +84,6 @@ fn canonical(text: &str) -> Json {
 
 fn hlc(text: &str) -> Hlc {
     Hlc::parse(text).expect("a vector's stamp is one")
-}
-
-fn key() -> RecordKey {
-    RecordKey {
-        table: TableName::trusted("tasks"),
-        id: RecordId::trusted("k1"),
-    }
 }
 
 /// Reads a change that names no record through the parser of the wire.
@@ -227,7 +221,7 @@ impl MergeChange {
             },
             _ => panic!("{} has not the members it needs", self.op),
         };
-        Change { key: key(), op }
+        Change { key: key("k1"), op }
     }
 }
 
@@ -254,19 +248,6 @@ fn told(merged: &Merged) -> MergeResult {
             .collect(),
         lost_to,
     }
-}
-
-/// The state without the bookkeeping.
-type State = (
-    Option<Stamp>,
-    Option<Stamp>,
-    BTreeMap<String, (Json, Stamp)>,
-);
-
-fn state(record: &Record) -> State {
-    let fields = record.fields.iter();
-    let fields = fields.map(|f| (f.name.as_str().to_owned(), (f.value.clone(), f.stamp)));
-    (record.inserted, record.deleted, fields.collect())
 }
 
 case!(MergeCase, |case| {
@@ -407,7 +388,7 @@ case!(ClampCase, |case| {
             .changes
             .iter()
             .map(|c| Change {
-                key: key(),
+                key: key("k1"),
                 op: wire_op(c),
             })
             .collect();
