@@ -150,7 +150,10 @@ pub fn wall_text(now_ms: WallMs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::samples::{cases, mutated};
 
     fn parse(text: &str) -> Hlc {
         Hlc::parse(text).unwrap()
@@ -242,5 +245,51 @@ mod tests {
         assert!(stamp(2, 0, 0) > stamp(1, 9, 9));
         assert!(stamp(1, 1, 0) > stamp(1, 0, 9));
         assert!(stamp(1, 0, 1) > stamp(1, 0, 0));
+    }
+
+    proptest! {
+        #![proptest_config(cases(1_000))]
+
+        #[test]
+        fn every_stamp_survives_its_text(
+            ms in STAMP_WALL_MS_MIN..=WALL_MS_MAX, counter in any::<u16>(),
+        ) {
+            let at = Hlc::new(ms, counter);
+            prop_assert_eq!(Hlc::parse(&at.to_string()), Ok(at));
+            prop_assert_eq!(Hlc::from_bits(at.to_bits()), at);
+        }
+
+        #[test]
+        fn stamps_order_as_their_plain_texts_do(
+            a in STAMP_WALL_MS_MIN..=WALL_MS_MAX, b in STAMP_WALL_MS_MIN..=WALL_MS_MAX,
+        ) {
+            prop_assert_eq!(wall_text(a).cmp(&wall_text(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(
+            text in ".{0,32}", near in mutated("2026-11-24T10:00:00.123+01:00-00ff"),
+        ) {
+            for text in [text, near] {
+                if let Ok(at) = Hlc::parse(&text) {
+                    prop_assert_eq!(Hlc::parse(&at.to_string()), Ok(at));
+                }
+            }
+        }
+
+        #[test]
+        fn any_bits_can_be_written(bits in any::<u64>()) {
+            prop_assert!(Hlc::from_bits(bits).to_string().len() <= 29);
+        }
+
+        #[test]
+        fn a_tick_is_the_least_that_is_new(
+            ms in 0..1u64 << 47, counter in any::<u16>(), now_ms in 0..1u64 << 47,
+        ) {
+            let clock = Hlc::new(ms, counter);
+            let tick = clock.tick(now_ms);
+            prop_assert!(tick > clock && tick.wall_ms() >= now_ms);
+            prop_assert!(tick.to_bits() == clock.to_bits() + 1 || tick == Hlc::new(now_ms, 0));
+        }
     }
 }
