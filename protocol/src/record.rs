@@ -69,3 +69,42 @@ impl Record {
         members.saturating_sub(1) + 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delta::write_data;
+    use crate::samples::{at, delete, insert, update};
+
+    #[test]
+    fn a_record_never_inserted_is_not_live() {
+        let mut record = Record::default();
+        record.merge(&update(at(5, 1), "a", "1"), Seq(1));
+        assert!(!record.is_live());
+        assert!(!Record::default().is_live());
+    }
+
+    #[test]
+    fn hidden_fields_are_found_by_name() {
+        let mut record = Record::default();
+        record.merge(&delete(at(1, 1)), Seq(1));
+        record.merge(&update(at(5, 1), "a", "1"), Seq(2));
+        assert_eq!(record.field("a").unwrap().seq, Seq(2));
+        assert_eq!(record.field("b"), None);
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_data_as_text() {
+        for data in [
+            &[][..],
+            &[("a", "1")],
+            &[("done", "false"), ("title", "\"\u{e9}\"")],
+        ] {
+            let mut record = Record::default();
+            record.merge(&insert(at(0, 1), data), Seq(1));
+            let mut text = String::new();
+            write_data(&mut text, &record);
+            assert_eq!(record.size_bytes(), text.len());
+        }
+    }
+}

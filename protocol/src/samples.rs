@@ -97,13 +97,11 @@ pub(crate) fn stamps() -> impl Strategy<Value = Stamp> {
 
 fn names() -> impl Strategy<Value = FieldName> {
     // The last two are in one order as UTF-8 and in the other as UTF-16.
-    prop::sample::select(vec!["a", "b", "\u{fb33}", "\u{1f600}"])
-        .prop_map(|name| FieldName::trusted(name))
+    prop::sample::select(vec!["a", "b", "\u{fb33}", "\u{1f600}"]).prop_map(FieldName::trusted)
 }
 
 pub(crate) fn values() -> impl Strategy<Value = Json> {
-    prop::sample::select(vec!["0", "1", "null", "\"x\"", "{\"x\":[1]}"])
-        .prop_map(|value| Json::trusted(value))
+    prop::sample::select(vec!["0", "1", "null", "\"x\"", "{\"x\":[1]}"]).prop_map(Json::trusted)
 }
 
 fn ops() -> impl Strategy<Value = Op<Stamp>> {

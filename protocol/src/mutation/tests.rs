@@ -160,10 +160,8 @@ fn a_change_needs_table_id_and_op() {
 
 #[test]
 fn one_bad_change_rejects_all() {
-    let text = format!(
-        r#"[{{"table":"t","id":"k1","op":"delete"}},{{"table":"t","id":"","op":"delete"}}]"#
-    );
-    assert_eq!(code(&text), Code::NameInvalid);
+    let text = r#"[{"table":"t","id":"k1","op":"delete"},{"table":"t","id":"","op":"delete"}]"#;
+    assert_eq!(code(text), Code::NameInvalid);
 }
 
 #[test]
