@@ -74,7 +74,10 @@ pub(crate) fn text_bytes(text: &str) -> Option<Vec<u8>> {
         );
         u8::try_from(high << 4 | low).ok()
     };
-    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(pair).collect())?
+    digits
+        .len()
+        .is_multiple_of(2)
+        .then(|| digits.chunks(2).map(pair).collect())?
 }
 
 /// Reads the value of [`text_bytes`].

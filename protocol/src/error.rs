@@ -189,3 +189,77 @@ pub mod close {
     /// A limit on sockets or messages.
     pub const LIMITS: u16 = 4029;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_text_of_its_own() {
+        let texts: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(texts.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn every_code_is_read_back() {
+        for code in Code::ALL {
+            assert_eq!(Code::parse(code.as_str()), Some(*code));
+            assert_eq!(serde_json::to_string(code).unwrap(), format!("\"{code}\""));
+        }
+        assert_eq!(Code::parse("from_a_newer_hub"), None);
+    }
+
+    #[test]
+    fn a_code_is_written_in_lower_case_words() {
+        for code in Code::ALL {
+            let word = |byte| matches!(byte, b'a'..=b'z' | b'_');
+            assert!(code.as_str().bytes().all(word), "{code}");
+        }
+    }
+
+    #[test]
+    fn retry_and_status_say_the_same() {
+        for code in Code::ALL {
+            let status = code.status();
+            let fits = match code.retry() {
+                Retry::Never | Retry::Upgrade => matches!(status, 400..=499),
+                Retry::Now => matches!(status, 401 | 409 | 410 | 503),
+                Retry::After => matches!(status, 429 | 500 | 503),
+                Retry::Reauth => status == 401,
+            };
+            assert!(fits, "{code}: {status}");
+        }
+    }
+
+    #[test]
+    fn only_what_uses_no_number_invites_a_retry() {
+        let asked_again = |code: &&Code| matches!(code.retry(), Retry::Now | Retry::After);
+        let texts: Vec<_> = Code::ALL
+            .iter()
+            .filter(asked_again)
+            .map(|code| code.as_str())
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "too_many_in_flight",
+                "gap",
+                "reset",
+                "issuer_unavailable",
+                "too_many_sockets",
+                "auth_timeout",
+                "slow",
+                "draining",
+                "unavailable",
+                "internal",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_reads_code_first() {
+        assert_eq!(Refusal::new(Code::Gap, "why").to_string(), "gap: why");
+    }
+}

@@ -213,3 +213,97 @@ impl fmt::Debug for Epoch {
 /// never given again. 0 is the hub itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriterNo(pub u32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_at_128_bytes_and_refused_at_129() {
+        let longest = "n".repeat(NAME_BYTES_MAX);
+        assert_eq!(AppId::parse(&longest).unwrap().as_str(), longest);
+        let refusal = AppId::parse(&format!("{longest}n")).unwrap_err();
+        assert_eq!(refusal.code, Code::NameInvalid);
+    }
+
+    #[test]
+    fn a_refused_name_is_told_what_it_names() {
+        assert!(
+            TableName::parse("")
+                .unwrap_err()
+                .message
+                .starts_with("table ")
+        );
+        assert!(
+            ClientId::parse("a\tb")
+                .unwrap_err()
+                .message
+                .starts_with("client ")
+        );
+    }
+
+    #[test]
+    fn names_that_poison_or_break_lines_are_refused() {
+        for name in ["", "__proto__", "a\n", "\u{7f}", "\u{9f}", "\0"] {
+            assert!(FieldName::parse(name).is_err(), "{name:?}");
+        }
+        for name in [
+            "a b",
+            "proto",
+            "a/b",
+            "a.b",
+            "*",
+            ">",
+            "\u{a0}",
+            "\u{1f600}",
+        ] {
+            assert!(FieldName::parse(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_read_in_its_one_form_only() {
+        let epoch = Epoch(0x00ab);
+        assert_eq!(epoch.to_string(), "00000000000000ab");
+        assert_eq!(Epoch::parse("00000000000000ab"), Some(epoch));
+        for text in [
+            "",
+            "ab",
+            "00000000000000AB",
+            "+0000000000000ab",
+            "00000000000000abc",
+            "e1",
+        ] {
+            assert_eq!(Epoch::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn records_are_ordered_by_table_then_id_by_bytes() {
+        let key = |table: &str, id: &str| RecordKey {
+            table: TableName::trusted(table),
+            id: RecordId::trusted(id),
+        };
+        let keys = [
+            key("a", "b"),
+            key("ab", "a"),
+            key("b", "A"),
+            key("b", "a"),
+            key("b", "\u{e9}"),
+        ];
+        assert!(keys.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn a_personal_space_has_the_users_id() {
+        assert_eq!(
+            SpaceId::personal(&UserId::trusted("ada")),
+            SpaceId::trusted("ada")
+        );
+    }
+
+    #[test]
+    fn seqs_are_dense() {
+        assert_eq!(Seq::default().next(), Seq(1));
+    }
+}

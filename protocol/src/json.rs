@@ -281,7 +281,9 @@ fn sort_members(
     }
 }
 
-fn utf16_cmp(a: &str, b: &str) -> std::cmp::Ordering {
+/// The order of members in canonical JSON. It differs from the order of bytes only between
+/// U+E000 to U+FFFF and what is past them.
+pub(crate) fn utf16_cmp(a: &str, b: &str) -> std::cmp::Ordering {
     if a.is_ascii() && b.is_ascii() {
         a.cmp(b)
     } else {

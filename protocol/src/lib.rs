@@ -4,8 +4,8 @@
 //! Modules in reading order: [`limits`] and [`error`] (what is refused, and how it is told),
 //! [`ids`], [`json`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
 //! how it moves), [`mutation`] and [`verdict`] (what a client asks and what it is answered),
-//! [`delta`] (what a client at a cursor has to learn), [`wire`] (JSON messages) and [`codec`]
-//! (binary form at rest and between nodes).
+//! [`delta`] (what a client at a cursor has to learn), [`overlay`] (what a device shows),
+//! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes).
 
 pub mod change;
 pub mod codec;
@@ -16,7 +16,13 @@ pub mod json;
 pub mod limits;
 pub mod merge;
 pub mod mutation;
+pub mod overlay;
 pub mod record;
 pub mod stamp;
 pub mod verdict;
 pub mod wire;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod vectors;

@@ -164,6 +164,16 @@ impl Record {
         merged.visible = was_live != live || (live && (merged.visible || dropped));
     }
 
+    /// Where both sides hold the same value, the later of the commits that they know.
+    fn raise_seq(&mut self, other: &Field) {
+        if let Ok(at) = self.position(other.name.as_str()) {
+            let stored = &mut self.fields[at];
+            if stored.value == other.value {
+                stored.seq = stored.seq.max(other.seq);
+            }
+        }
+    }
+
     fn touch(&mut self, seq: Seq, by: WriterNo) {
         self.seq = seq;
         self.by = by;
@@ -186,6 +196,7 @@ impl Record {
                 stamp: field.stamp,
             };
             joined.join_field(&write, field.seq);
+            joined.raise_seq(field);
         }
         joined
             .fields

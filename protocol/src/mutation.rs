@@ -43,7 +43,7 @@ pub struct Mutation {
 struct RawMutation<'a> {
     m: u64,
     #[serde(borrow)]
-    changes: &'a RawValue,
+    changes: Option<&'a RawValue>,
 }
 
 impl Mutation {
@@ -58,7 +58,7 @@ impl Mutation {
                 "a mutation's number is not in 1 to 2^53 - 1",
             ));
         }
-        let (hash, asked) = read_changes(raw.changes.get());
+        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get));
         Ok(Mutation {
             m: raw.m,
             hash,

@@ -6,7 +6,7 @@
 //! of commits assigns it, it never takes part in a comparison.
 
 use crate::ids::{FieldName, Seq, WriterNo};
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::stamp::Stamp;
 
 /// One field of a record.
@@ -29,7 +29,7 @@ pub struct Record {
     pub inserted: Option<Stamp>,
     /// The greatest delete stamp.
     pub deleted: Option<Stamp>,
-    /// Sorted by name. On a dead record: the hidden fields, newer than the delete.
+    /// Sorted by name as canonical JSON sorts. On a dead record: the hidden fields, newer than the delete.
     pub fields: Vec<Field>,
     /// The commit that last changed anything here, stamps included.
     pub seq: Seq,
@@ -56,7 +56,7 @@ impl Record {
     /// Where the field of that name is, or would be.
     pub(crate) fn position(&self, name: &str) -> Result<usize, usize> {
         self.fields
-            .binary_search_by(|field| field.name.as_str().cmp(name))
+            .binary_search_by(|field| json::utf16_cmp(field.name.as_str(), name))
     }
 
     /// Bytes of all fields as one JSON object: what the record limit counts.
@@ -67,5 +67,44 @@ impl Record {
             .map(|f| f.name.as_str().len() + f.value.as_str().len() + 4)
             .sum();
         members.saturating_sub(1) + 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delta::write_data;
+    use crate::samples::{at, delete, insert, update};
+
+    #[test]
+    fn a_record_never_inserted_is_not_live() {
+        let mut record = Record::default();
+        record.merge(&update(at(5, 1), "a", "1"), Seq(1));
+        assert!(!record.is_live());
+        assert!(!Record::default().is_live());
+    }
+
+    #[test]
+    fn hidden_fields_are_found_by_name() {
+        let mut record = Record::default();
+        record.merge(&delete(at(1, 1)), Seq(1));
+        record.merge(&update(at(5, 1), "a", "1"), Seq(2));
+        assert_eq!(record.field("a").unwrap().seq, Seq(2));
+        assert_eq!(record.field("b"), None);
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_data_as_text() {
+        for data in [
+            &[][..],
+            &[("a", "1")],
+            &[("done", "false"), ("title", "\"\u{e9}\"")],
+        ] {
+            let mut record = Record::default();
+            record.merge(&insert(at(0, 1), data), Seq(1));
+            let mut text = String::new();
+            write_data(&mut text, &record);
+            assert_eq!(record.size_bytes(), text.len());
+        }
     }
 }

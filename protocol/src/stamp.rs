@@ -13,6 +13,9 @@ use crate::limits::STAMP_WALL_MS_MIN;
 /// The last millisecond RFC 3339 can write: 9999-12-31T23:59:59.999Z.
 const WALL_MS_MAX: u64 = 253_402_300_799_999;
 
+/// Digits of a second a stamp may have: nanoseconds.
+const SECOND_DIGITS_MAX: usize = 9;
+
 /// Milliseconds since 1970 by the hub's clock, passed in as a value everywhere.
 pub type WallMs = u64;
 
@@ -62,7 +65,7 @@ impl Hlc {
             Ok(parts) => parts,
             Err(()) => return refuse("ends in no counter of four hexadecimal digits"),
         };
-        let Ok(time) = OffsetDateTime::parse(time, &Rfc3339) else {
+        let Some(time) = parse_rfc3339(time) else {
             return refuse("is no RFC 3339 time");
         };
         let wall_ms = time.unix_timestamp_nanos().div_euclid(1_000_000);
@@ -90,6 +93,18 @@ fn split_counter(text: &str) -> Result<(&str, u16), ()> {
     // The slice boundaries are ASCII by the two tests above.
     let counter = u16::from_str_radix(&text[dash + 1..], 16).map_err(|_| ())?;
     Ok((&text[..dash], counter))
+}
+
+/// Reads RFC 3339 as every device reads it. The parser alone takes any character for the `T` and
+/// any number of digits.
+fn parse_rfc3339(text: &str) -> Option<OffsetDateTime> {
+    let has_t = matches!(text.as_bytes().get(10), Some(b'T' | b't'));
+    let fraction = text.get(20..).unwrap_or_default().bytes();
+    let digits = fraction.take_while(u8::is_ascii_digit).count();
+    if !has_t || digits > SECOND_DIGITS_MAX {
+        return None;
+    }
+    OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
 impl fmt::Display for Hlc {
@@ -135,7 +150,10 @@ pub fn wall_text(now_ms: WallMs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::samples::{cases, mutated};
 
     fn parse(text: &str) -> Hlc {
         Hlc::parse(text).unwrap()
@@ -227,5 +245,51 @@ mod tests {
         assert!(stamp(2, 0, 0) > stamp(1, 9, 9));
         assert!(stamp(1, 1, 0) > stamp(1, 0, 9));
         assert!(stamp(1, 0, 1) > stamp(1, 0, 0));
+    }
+
+    proptest! {
+        #![proptest_config(cases(1_000))]
+
+        #[test]
+        fn every_stamp_survives_its_text(
+            ms in STAMP_WALL_MS_MIN..=WALL_MS_MAX, counter in any::<u16>(),
+        ) {
+            let at = Hlc::new(ms, counter);
+            prop_assert_eq!(Hlc::parse(&at.to_string()), Ok(at));
+            prop_assert_eq!(Hlc::from_bits(at.to_bits()), at);
+        }
+
+        #[test]
+        fn stamps_order_as_their_plain_texts_do(
+            a in STAMP_WALL_MS_MIN..=WALL_MS_MAX, b in STAMP_WALL_MS_MIN..=WALL_MS_MAX,
+        ) {
+            prop_assert_eq!(wall_text(a).cmp(&wall_text(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn arbitrary_text_never_panics(
+            text in ".{0,32}", near in mutated("2026-11-24T10:00:00.123+01:00-00ff"),
+        ) {
+            for text in [text, near] {
+                if let Ok(at) = Hlc::parse(&text) {
+                    prop_assert_eq!(Hlc::parse(&at.to_string()), Ok(at));
+                }
+            }
+        }
+
+        #[test]
+        fn any_bits_can_be_written(bits in any::<u64>()) {
+            prop_assert!(Hlc::from_bits(bits).to_string().len() <= 29);
+        }
+
+        #[test]
+        fn a_tick_is_the_least_that_is_new(
+            ms in 0..1u64 << 47, counter in any::<u16>(), now_ms in 0..1u64 << 47,
+        ) {
+            let clock = Hlc::new(ms, counter);
+            let tick = clock.tick(now_ms);
+            prop_assert!(tick > clock && tick.wall_ms() >= now_ms);
+            prop_assert!(tick.to_bits() == clock.to_bits() + 1 || tick == Hlc::new(now_ms, 0));
+        }
     }
 }

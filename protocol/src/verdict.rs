@@ -127,3 +127,93 @@ pub struct Remembered {
     /// What it was answered.
     pub verdict: Verdict,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::StampedChange;
+    use crate::samples::{at, delete, insert, key, update};
+
+    /// What the last change is told about the others.
+    fn told(changes: &[StampedChange], bytes_left: &mut usize) -> Winner {
+        let (mut record, mut lost) = (Record::default(), Lost::default());
+        for change in changes {
+            lost = record.merge(change, Seq(1)).lost;
+        }
+        winner(&key("k1"), &record, &lost, bytes_left)
+    }
+
+    #[test]
+    fn a_field_that_lost_is_told_the_value_that_stayed() {
+        let changes = [
+            insert(at(0, 1), &[("a", "[1,2]"), ("b", "1")]),
+            update(at(9, 1), "a", "7"),
+        ];
+        let late = update(at(5, 2), "a", "8");
+        let winner = told(
+            &[&changes[..], &[late]].concat(),
+            &mut WINNERS_BUDGET.clone(),
+        );
+        assert_eq!(winner.fields.len(), 1);
+        assert_eq!(winner.fields[0].at, at(9, 1).at);
+        assert_eq!(winner.fields[0].value, Some(Json::trusted("7")));
+        assert_eq!((winner.deleted_at, winner.inserted_at), (None, None));
+    }
+
+    #[test]
+    fn a_change_that_lost_to_a_delete_is_told_its_time() {
+        let changes = [
+            insert(at(0, 1), &[]),
+            delete(at(9, 1)),
+            update(at(5, 2), "a", "8"),
+        ];
+        let winner = told(&changes, &mut WINNERS_BUDGET.clone());
+        assert_eq!(
+            (winner.fields.len(), winner.deleted_at),
+            (0, Some(at(9, 1).at))
+        );
+    }
+
+    #[test]
+    fn a_delete_that_lost_is_told_the_inserts_time() {
+        let winner = told(
+            &[insert(at(9, 1), &[]), delete(at(5, 2))],
+            &mut WINNERS_BUDGET.clone(),
+        );
+        assert_eq!(
+            (winner.deleted_at, winner.inserted_at),
+            (None, Some(at(9, 1).at))
+        );
+    }
+
+    #[test]
+    fn values_are_told_up_to_the_budget_and_named_past_it() {
+        let changes = [
+            insert(at(9, 1), &[("a", "12"), ("b", "3")]),
+            insert(at(5, 1), &[("a", "0"), ("b", "0")]),
+        ];
+        let values = |mut budget: usize| {
+            let fields = told(&changes, &mut budget).fields;
+            let told: Vec<_> = fields
+                .into_iter()
+                .map(|field| field.value.is_some())
+                .collect();
+            (told, budget)
+        };
+        assert_eq!(values(3), (vec![true, true], 0));
+        assert_eq!(values(2), (vec![true, false], 0));
+        assert_eq!(values(1), (vec![false, true], 0));
+        assert_eq!(values(0), (vec![false, false], 0));
+    }
+
+    #[test]
+    fn a_rejection_stands_at_the_head() {
+        let refusal = Refusal::new(crate::error::Code::ValueInvalid, "why");
+        let verdict = Verdict::rejected(refusal.clone(), Seq(5));
+        assert_eq!(
+            (verdict.status, verdict.seq),
+            (Status::Rejected(refusal), Seq(5))
+        );
+        assert!(verdict.winners.is_empty() && !verdict.clamped);
+    }
+}

@@ -1,5 +1,9 @@
+use proptest::prelude::*;
+use serde_json::Value;
+
 use super::*;
 use crate::limits::JSON_DEPTH_MAX;
+use crate::samples::{cases, json_values, mutated};
 
 fn canon(text: &str) -> String {
     canonical(text, JSON_DEPTH_MAX).unwrap()
@@ -86,4 +90,73 @@ fn nesting_is_taken_at_the_limit_and_refused_one_past_it() {
 fn trailing_text_is_refused() {
     assert_eq!(code("1 2"), Code::ValueInvalid);
     assert_eq!(code(""), Code::ValueInvalid);
+}
+
+fn as_doubles(value: &Value) -> Value {
+    match value {
+        Value::Number(n) => Value::from(n.as_f64().unwrap() + 0.0),
+        Value::Array(items) => items.iter().map(as_doubles).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), as_doubles(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(500))]
+
+    #[test]
+    fn the_canonical_text_is_the_same_value(value in json_values()) {
+        let text = canon(&value.to_string());
+        let read: Value = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(as_doubles(&read), as_doubles(&value));
+    }
+
+    #[test]
+    fn the_canonical_text_is_its_own(value in json_values()) {
+        let text = canon(&value.to_string());
+        prop_assert_eq!(canon(&text), text);
+    }
+
+    #[test]
+    fn layout_does_not_matter(value in json_values()) {
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        prop_assert_eq!(canon(&pretty), canon(&value.to_string()));
+    }
+
+    #[test]
+    fn depth_is_what_canonical_counts(value in json_values()) {
+        let text = canon(&value.to_string());
+        let depth = depth(&text);
+        prop_assert!(canonical(&text, depth).is_ok());
+        if let Some(less) = depth.checked_sub(1) {
+            prop_assert_eq!(canonical(&text, less).unwrap_err().code, Code::JsonTooDeep);
+        }
+    }
+
+    #[test]
+    fn a_double_is_read_back_to_the_bit(n in any::<f64>().prop_filter("finite", |n| n.is_finite())) {
+        let text = canon(&format!("{n:e}"));
+        prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), (n + 0.0).to_bits());
+    }
+
+    #[test]
+    fn arbitrary_text_never_panics(
+        text in ".{0,40}",
+        near in mutated(r#"{"b":[1,2.5e3,"x\u0041\n"],"a":{"c":null,"d":[true,-0]}}"#),
+    ) {
+        for text in [text, near] {
+            if let Ok(canonical) = canonical(&text, JSON_DEPTH_MAX) {
+                prop_assert_eq!(canon(&canonical), canonical);
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_of_names_is_that_of_their_utf16(a in "\\PC{0,4}", b in "\\PC{0,4}") {
+        let units = |text: &str| text.encode_utf16().collect::<Vec<_>>();
+        prop_assert_eq!(utf16_cmp(&a, &b), units(&a).cmp(&units(&b)));
+    }
 }

@@ -75,8 +75,12 @@ struct Head<'a> {
 }
 
 #[derive(Deserialize)]
-struct RawHello<'a> {
+struct RawVersion {
     v: u32,
+}
+
+#[derive(Deserialize)]
+struct RawHello<'a> {
     #[serde(borrow)]
     app: Cow<'a, str>,
     #[serde(borrow)]
@@ -142,9 +146,13 @@ impl ClientMessage {
             "ack" => Ok(ClientMessage::Ack {
                 seq: read::<RawAck>(text)?.seq,
             }),
-            "hello" => Hello::parse(read(text)?)
-                .map(Box::new)
-                .map(ClientMessage::Hello),
+            "hello" => {
+                // Before anything else: another version's hello may have another shape.
+                check_version(read::<RawVersion>(text)?.v)?;
+                Hello::parse(read(text)?)
+                    .map(Box::new)
+                    .map(ClientMessage::Hello)
+            }
             "auth" => Ok(ClientMessage::Auth {
                 token: read::<RawAuth>(text)?.token,
             }),
@@ -173,14 +181,6 @@ impl ClientMessage {
 
 impl Hello {
     fn parse(raw: RawHello<'_>) -> Result<Hello, Refusal> {
-        if raw.v != super::VERSION {
-            let message = format!(
-                "version {} is not spoken here, only {}",
-                raw.v,
-                super::VERSION
-            );
-            return Err(Refusal::new(Code::VersionUnsupported, message));
-        }
         let named = raw.tables.as_ref().map_or(0, Vec::len);
         if named.max(raw.backfill.as_ref().map_or(0, Vec::len)) > TABLES_PER_HELLO_MAX {
             let message = format!("more than {TABLES_PER_HELLO_MAX} tables");
@@ -240,16 +240,27 @@ fn parse_muts(muts: Vec<&RawValue>) -> Result<Vec<Mutation>, Refusal> {
     Ok(muts)
 }
 
+fn check_version(v: u32) -> Result<(), Refusal> {
+    if v == super::VERSION {
+        return Ok(());
+    }
+    let message = format!("version {v} is not spoken here, only {}", super::VERSION);
+    Err(Refusal::new(Code::VersionUnsupported, message))
+}
+
 fn table_names(names: &[Cow<'_, str>]) -> Result<Vec<TableName>, Refusal> {
     names.iter().map(|name| TableName::parse(name)).collect()
 }
 
+/// Reads a value that is passed on and not kept. What counts is the text that is passed on,
+/// which may be longer than what came: `1e20` is written with 21 digits.
 fn ephemeral(value: &RawValue) -> Result<Json, Refusal> {
-    if value.get().len() > EPHEMERAL_BYTES_MAX {
+    let value = Json::parse(value.get(), JSON_DEPTH_MAX)?;
+    if value.as_str().len() > EPHEMERAL_BYTES_MAX {
         let message = format!("more than {EPHEMERAL_BYTES_MAX} bytes");
         return Err(Refusal::new(Code::EphemeralTooLarge, message));
     }
-    Json::parse(value.get(), JSON_DEPTH_MAX)
+    Ok(value)
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {

@@ -64,8 +64,8 @@ impl SnapshotPlace {
             epoch: Epoch(place.epoch),
             at: Seq(place.at),
             after: RecordKey {
-                table: TableName::parse(place.table)?,
-                id: RecordId::parse(place.id)?,
+                table: TableName::parse(place.table).map_err(|_| invalid())?,
+                id: RecordId::parse(place.id).map_err(|_| invalid())?,
             },
             done: place.done,
             sum: SnapshotSum(place.sum),
@@ -98,7 +98,12 @@ impl std::fmt::Display for SnapshotSum {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::samples::{cases, mutated};
+
+    const PLACE: &str = "010783057461736b7304c3a92f31fbb80bfcefbeadde";
 
     fn place() -> SnapshotPlace {
         SnapshotPlace {
@@ -156,5 +161,40 @@ mod tests {
         assert_ne!(sum(&[("a", "{}")]), sum(&[("a", "{} ")]));
         assert_ne!(sum(&[("a", "{}")]), sum(&[("a", "{}"), ("a", "{}")]));
         assert_eq!(sum(&[("k1", r#"{"done":true}"#)]).to_string(), "82c28250");
+    }
+
+    #[test]
+    fn a_place_with_a_bad_name_is_a_bad_place() {
+        let text = place().to_text();
+        let bad = text.replace(&hex("tasks"), &hex("t\nsks"));
+        assert_ne!(bad, text);
+        assert_eq!(
+            SnapshotPlace::parse(&bad).unwrap_err().code,
+            Code::CursorInvalid
+        );
+    }
+
+    fn hex(text: &str) -> String {
+        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    proptest! {
+        #![proptest_config(cases(500))]
+
+        #[test]
+        fn whatever_a_client_carries_is_a_place_or_invalid(
+            text in ".{0,40}", near in mutated(PLACE),
+        ) {
+            for text in [text, near] {
+                if let Err(refusal) = SnapshotPlace::parse(&text) {
+                    prop_assert_eq!(refusal.code, Code::CursorInvalid);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_place_is_fixed() {
+        assert_eq!(place().to_text(), PLACE);
     }
 }
