@@ -1,1 +1,288 @@
-//! To be written.
+//! A store that fails on purpose: what a network, a full disk or a crash at the wrong moment
+//! does to any engine, scripted or drawn from a seed.
+//!
+//! A fault before the inner call leaves the store as it is. A lost answer of a commit is the
+//! nasty one: it took effect, and the caller is told `Unavailable`.
+
+mod prng;
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::stamp::WallMs;
+
+pub use prng::Prng;
+
+use crate::Store;
+use crate::types::{
+    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead,
+};
+
+/// A call of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// [`Store::open_space`].
+    OpenSpace,
+    /// [`Store::space`].
+    Space,
+    /// [`Store::marks`].
+    Marks,
+    /// [`Store::verdicts`].
+    Verdicts,
+    /// [`Store::records`].
+    Records,
+    /// [`Store::changes`].
+    Changes,
+    /// [`Store::snapshot`].
+    Snapshot,
+    /// [`Store::commit`].
+    Commit,
+    /// [`Store::new_epoch`].
+    NewEpoch,
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `Unavailable`, and nothing was done.
+    Refused,
+    /// It takes this long before it begins.
+    Delayed(Duration),
+    /// It was done, and the answer is `Unavailable`.
+    AnswerLost,
+    /// It panics, and nothing was done.
+    Panicked,
+}
+
+/// How often a seeded store fails, in calls of a thousand. What is left goes well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FaultRates {
+    /// [`Fault::Refused`].
+    pub refused: u32,
+    /// [`Fault::AnswerLost`].
+    pub answer_lost: u32,
+    /// [`Fault::Delayed`] by `delay`.
+    pub delayed: u32,
+    /// How long a delay is.
+    pub delay: Duration,
+}
+
+/// A store with faults. Scripted ones go first; a call without one is drawn from the seed.
+#[derive(Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Debug)]
+struct Plan {
+    scripts: HashMap<Operation, VecDeque<Option<Fault>>>,
+    rates: FaultRates,
+    random: Prng,
+    injected: u64,
+}
+
+impl<S: Store> FaultyStore<S> {
+    /// A store that fails only as scripted.
+    pub fn scripted(inner: S) -> FaultyStore<S> {
+        FaultyStore::seeded(inner, 0, FaultRates::default())
+    }
+
+    /// A store that fails at random. Equal seeds and equal calls give equal faults.
+    pub fn seeded(inner: S, seed: u64, rates: FaultRates) -> FaultyStore<S> {
+        FaultyStore {
+            inner,
+            plan: Mutex::new(Plan {
+                scripts: HashMap::new(),
+                rates,
+                random: Prng::new(seed),
+                injected: 0,
+            }),
+        }
+    }
+
+    /// Says what happens to the next call of an operation that nothing was said of yet:
+    /// `None` lets it go well.
+    pub fn script(&self, operation: Operation, fault: Option<Fault>) {
+        let mut plan = self.plan();
+        plan.scripts.entry(operation).or_default().push_back(fault);
+    }
+
+    /// Sets the rates from now on; zero for a store that has recovered.
+    pub fn set_rates(&self, rates: FaultRates) {
+        self.plan().rates = rates;
+    }
+
+    /// How many faults there were, delays included.
+    pub fn injected(&self) -> u64 {
+        self.plan().injected
+    }
+
+    /// The store behind the faults.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Meets the fault of a call. `Ok(true)`: do it and lose the answer.
+    async fn meet(&self, operation: Operation) -> Result<bool, StoreError> {
+        let fault = self.plan().next(operation);
+        match fault {
+            None => Ok(false),
+            Some(Fault::AnswerLost) => Ok(true),
+            Some(Fault::Refused) => Err(injected("refused")),
+            Some(Fault::Panicked) => panic!("injected: {operation:?} panicked"),
+            Some(Fault::Delayed(delay)) => {
+                tokio::time::sleep(delay).await;
+                Ok(false)
+            }
+        }
+    }
+
+    async fn with_fault<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let answer_lost = self.meet(operation).await?;
+        let answer = call.await?;
+        if answer_lost {
+            return Err(injected("answer lost"));
+        }
+        Ok(answer)
+    }
+}
+
+impl Plan {
+    fn next(&mut self, operation: Operation) -> Option<Fault> {
+        let scripted = self
+            .scripts
+            .get_mut(&operation)
+            .and_then(VecDeque::pop_front);
+        let fault = match scripted {
+            Some(fault) => fault,
+            None => self.draw(),
+        };
+        self.injected += u64::from(fault.is_some());
+        fault
+    }
+
+    fn draw(&mut self) -> Option<Fault> {
+        let rates = self.rates;
+        let drawn = self.random.below(1_000) as u32;
+        let refused = rates.refused;
+        let lost = refused + rates.answer_lost;
+        match drawn {
+            n if n < refused => Some(Fault::Refused),
+            n if n < lost => Some(Fault::AnswerLost),
+            n if n < lost + rates.delayed => Some(Fault::Delayed(rates.delay)),
+            _ => None,
+        }
+    }
+}
+
+fn injected(what: &str) -> StoreError {
+    StoreError::Unavailable(format!("injected: {what}"))
+}
+
+#[async_trait]
+impl<S: Store> Store for FaultyStore<S> {
+    async fn open_space(&self, space: &SpaceKey, now_ms: WallMs) -> Result<SpaceView, StoreError> {
+        let call = self.inner.open_space(space, now_ms);
+        self.with_fault(Operation::OpenSpace, call).await
+    }
+
+    async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError> {
+        let call = self.inner.space(space);
+        self.with_fault(Operation::Space, call).await
+    }
+
+    async fn marks(
+        &self,
+        space: &SpaceKey,
+        clients: &[ClientKey],
+    ) -> Result<MarksRead, StoreError> {
+        let call = self.inner.marks(space, clients);
+        self.with_fault(Operation::Marks, call).await
+    }
+
+    async fn verdicts(
+        &self,
+        space: &SpaceKey,
+        writer: WriterNo,
+        ms: &[u64],
+    ) -> Result<VerdictsRead, StoreError> {
+        let call = self.inner.verdicts(space, writer, ms);
+        self.with_fault(Operation::Verdicts, call).await
+    }
+
+    async fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<RecordsRead, StoreError> {
+        let call = self.inner.records(space, keys);
+        self.with_fault(Operation::Records, call).await
+    }
+
+    async fn changes(
+        &self,
+        space: &SpaceKey,
+        after: Seq,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let call = self.inner.changes(space, after, limit);
+        self.with_fault(Operation::Changes, call).await
+    }
+
+    async fn snapshot(
+        &self,
+        space: &SpaceKey,
+        tables: Option<&[TableName]>,
+        after: Option<&RecordKey>,
+        limit: PageLimit,
+    ) -> Result<SnapshotPage, StoreError> {
+        let call = self.inner.snapshot(space, tables, after, limit);
+        self.with_fault(Operation::Snapshot, call).await
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
+        let count = commits.len();
+        let failed = |error: StoreError| vec![Err(CommitError::Store(error)); count];
+        match self.meet(Operation::Commit).await {
+            Err(error) => failed(error),
+            Ok(answer_lost) => {
+                let answers = self.inner.commit(commits).await;
+                if answer_lost {
+                    return failed(injected("answer lost"));
+                }
+                answers
+            }
+        }
+    }
+
+    async fn new_epoch(
+        &self,
+        space: &SpaceKey,
+        expected: Epoch,
+        now_ms: WallMs,
+    ) -> Result<SpaceView, StoreError> {
+        let call = self.inner.new_epoch(space, expected, now_ms);
+        self.with_fault(Operation::NewEpoch, call).await
+    }
+
+    fn committers(&self) -> usize {
+        self.inner.committers()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,210 @@
-//! To be written.
+//! The embedded engine: one SQLite file in WAL mode.
+//!
+//! One thread owns the write connection and runs one transaction per group of commits; two
+//! threads own a read connection each and run every read in a transaction of its own, so a view
+//! and its rows are of one snapshot; one thread checkpoints. Callers wait on channels and never
+//! block their runtime. Everything a caller must know is the contract of [`Store`]; this module
+//! does not group commits (see [`crate::group`]).
+
+mod changes;
+mod checkpoint;
+mod commit;
+mod connection;
+mod error;
+mod marks;
+mod names;
+mod options;
+mod records;
+mod schema;
+mod snapshot;
+mod space;
+mod workers;
+
+use async_trait::async_trait;
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::stamp::WallMs;
+
+pub use options::{OpenError, SqliteOptions, Synchronous};
+
+use crate::Store;
+use crate::types::{
+    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead,
+};
+use checkpoint::Checkpointer;
+use connection::Role;
+use workers::Workers;
+
+/// Threads that read. Two keep a long page from delaying a short look-up.
+const READERS: usize = 2;
+
+/// Reads waiting for a reader. One more waits for a place before it is queued.
+const READS_WAITING_MAX: usize = 1_024;
+
+/// Groups and space changes waiting for the writer. One more waits for a place.
+const WRITES_WAITING_MAX: usize = 64;
+
+/// A store in one SQLite file. Dropping it finishes what is queued, joins its threads and
+/// closes the file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    // Dropped in this order: the checkpointer's connection is the last one and leaves no WAL.
+    writer: Workers,
+    readers: Workers,
+    _checkpointer: Checkpointer,
+}
+
+impl SqliteStore {
+    /// Opens the file, created if it is not there, and migrates its schema. Blocks; meant for
+    /// start-up. Errors: the file cannot be opened, or its schema is newer than this program.
+    pub fn open(options: &SqliteOptions) -> Result<SqliteStore, OpenError> {
+        let mut write = connection::open(options, Role::Write)?;
+        schema::migrate(&mut write)?;
+        let checkpoint = connection::open(options, Role::Checkpoint)?;
+        let (checkpointer, mut policy) = Checkpointer::start(checkpoint, options)?;
+        let readers = (0..READERS)
+            .map(|_| connection::open(options, Role::Read))
+            .collect::<Result<_, _>>()?;
+        Ok(SqliteStore {
+            writer: Workers::start(
+                "sqlite-write",
+                vec![write],
+                WRITES_WAITING_MAX,
+                move |conn| {
+                    policy.after_write(conn);
+                },
+            )?,
+            readers: Workers::start("sqlite-read", readers, READS_WAITING_MAX, |_| {})?,
+            _checkpointer: checkpointer,
+        })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn open_space(&self, space: &SpaceKey, now_ms: WallMs) -> Result<SpaceView, StoreError> {
+        if let Some(view) = self.space(space).await? {
+            return Ok(view);
+        }
+        let space = space.clone();
+        let epoch = random_epoch()?;
+        self.writer
+            .run(move |conn| space::create(conn, &space, epoch, now_ms))
+            .await
+    }
+
+    async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError> {
+        let space = space.clone();
+        self.readers
+            .read(move |conn| Ok(space::find(conn, &space)?.map(|row| row.view)))
+            .await
+    }
+
+    async fn marks(
+        &self,
+        space: &SpaceKey,
+        clients: &[ClientKey],
+    ) -> Result<MarksRead, StoreError> {
+        let (space, clients) = (space.clone(), clients.to_vec());
+        self.readers
+            .read(move |conn| marks::marks(conn, &space, &clients))
+            .await
+    }
+
+    async fn verdicts(
+        &self,
+        space: &SpaceKey,
+        writer: WriterNo,
+        ms: &[u64],
+    ) -> Result<VerdictsRead, StoreError> {
+        let (space, ms) = (space.clone(), ms.to_vec());
+        self.readers
+            .read(move |conn| marks::verdicts(conn, &space, writer, &ms))
+            .await
+    }
+
+    async fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<RecordsRead, StoreError> {
+        let (space, keys) = (space.clone(), keys.to_vec());
+        self.readers
+            .read(move |conn| records::records(conn, &space, &keys))
+            .await
+    }
+
+    async fn changes(
+        &self,
+        space: &SpaceKey,
+        after: Seq,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let space = space.clone();
+        self.readers
+            .read(move |conn| changes::changes(conn, &space, after, limit))
+            .await
+    }
+
+    async fn snapshot(
+        &self,
+        space: &SpaceKey,
+        tables: Option<&[TableName]>,
+        after: Option<&RecordKey>,
+        limit: PageLimit,
+    ) -> Result<SnapshotPage, StoreError> {
+        let (space, tables, after) = (space.clone(), tables.map(<[_]>::to_vec), after.cloned());
+        self.readers
+            .read(move |conn| {
+                let from = snapshot::From {
+                    tables: tables.as_deref(),
+                    after: after.as_ref(),
+                };
+                snapshot::snapshot(conn, &space, from, limit)
+            })
+            .await
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
+        let count = commits.len();
+        let answers = self
+            .writer
+            .run(move |conn| commit::group(conn, &commits))
+            .await;
+        match answers {
+            Ok(answers) => answers,
+            Err(error) => vec![Err(CommitError::Store(error)); count],
+        }
+    }
+
+    async fn new_epoch(
+        &self,
+        space: &SpaceKey,
+        expected: Epoch,
+        now_ms: WallMs,
+    ) -> Result<SpaceView, StoreError> {
+        let space = space.clone();
+        let change = space::EpochChange {
+            expected,
+            epoch: random_epoch()?,
+            now_ms,
+        };
+        self.writer
+            .run(move |conn| space::change_epoch(conn, &space, &change))
+            .await
+    }
+
+    fn committers(&self) -> usize {
+        // One writer: a second committer would only wait for it with a smaller group.
+        1
+    }
+}
+
+fn random_epoch() -> Result<Epoch, StoreError> {
+    getrandom::u64()
+        .map(Epoch)
+        .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,11 @@ use crate::types::{
 };
 
 /// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the
-/// `view` it returns with it.
+/// `view` it returns with it. A read of a space that was never opened is `Unavailable`.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "a snapshot is asked by four values, each of its own type"
+)]
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// The space as it is, created empty with a random epoch if it is not there yet.

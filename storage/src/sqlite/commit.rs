@@ -1,0 +1,156 @@
+//! Commits: many spaces' in one transaction, each tested before any of it is written.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use syncline_protocol::codec;
+use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
+
+use super::space::{self, SpaceRow};
+use crate::types::{Commit, CommitError, MarkMove, StoreError};
+
+/// Verdicts kept of a client, and the modulus of their slots.
+pub(super) const VERDICT_SLOTS: u64 = MUTATIONS_IN_FLIGHT_MAX as u64;
+
+const FIND_MARK: &str =
+    "SELECT writer, last FROM clients WHERE sid = ?1 AND usr = ?2 AND client = ?3";
+
+const MOVE_SPACE: &str =
+    "UPDATE spaces SET head = ?2, clock = ?3, live = ?4, writers = ?5 WHERE sid = ?1";
+
+const WRITE_RECORD: &str = "INSERT INTO records(sid, seq, tbl, id, dead_at, state)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, tbl, id) DO UPDATE
+    SET seq = excluded.seq, dead_at = excluded.dead_at, state = excluded.state";
+
+const MOVE_MARK: &str = "INSERT INTO clients(sid, usr, client, writer, last, used_at)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, usr, client) DO UPDATE
+    SET last = excluded.last, used_at = excluded.used_at";
+
+const WRITE_VERDICT: &str = "INSERT INTO verdicts(sid, writer, slot, m, hash, verdict)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, writer, slot) DO UPDATE
+    SET m = excluded.m, hash = excluded.hash, verdict = excluded.verdict";
+
+/// Commits a group in one transaction. A conflict leaves the others alone, because nothing of
+/// it was written; a failing statement fails them all, because the transaction is rolled back.
+pub(super) fn group(
+    conn: &mut Connection,
+    commits: &[Commit],
+) -> Result<Vec<Result<(), CommitError>>, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let answers = commits
+        .iter()
+        .map(|commit| test_and_write(&tx, commit))
+        .collect::<Result<_, _>>()?;
+    tx.commit()?;
+    Ok(answers)
+}
+
+fn test_and_write(
+    tx: &Transaction<'_>,
+    commit: &Commit,
+) -> Result<Result<(), CommitError>, StoreError> {
+    match expected_row(tx, commit)? {
+        None => Ok(Err(CommitError::Conflict)),
+        Some(row) => write(tx, &row, commit).map(Ok),
+    }
+}
+
+/// The space's row, if everything is where the commit expects it.
+fn expected_row(tx: &Transaction<'_>, commit: &Commit) -> Result<Option<SpaceRow>, StoreError> {
+    let Some(row) = space::find(tx, &commit.space)? else {
+        return Ok(None);
+    };
+    let view = &row.view;
+    // A commit of marks alone leaves the head, so writer numbers given by another node may
+    // show only here.
+    if view.epoch != commit.expect_epoch
+        || view.head != commit.expect_head
+        || view.writers > commit.writers
+    {
+        return Ok(None);
+    }
+    for mark in &commit.marks {
+        if !is_expected(tx, &row, mark)? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(row))
+}
+
+fn is_expected(tx: &Transaction<'_>, row: &SpaceRow, mark: &MarkMove) -> Result<bool, StoreError> {
+    let client = params![
+        row.sid,
+        mark.client.user.as_str(),
+        mark.client.client.as_str()
+    ];
+    let stored: Option<(u32, Option<i64>)> = tx
+        .prepare_cached(FIND_MARK)?
+        .query_row(client, |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    Ok(match stored {
+        Some((writer, last)) => {
+            writer == mark.writer.0 && last == mark.expect_last.map(|last| last as i64)
+        }
+        None => mark.expect_last.is_none() && mark.writer > row.view.writers,
+    })
+}
+
+fn write(tx: &Transaction<'_>, row: &SpaceRow, commit: &Commit) -> Result<(), StoreError> {
+    let sid = row.sid;
+    // Two nodes may both have ticked the clock without moving the head.
+    let clock = commit.clock.max(row.view.clock);
+    tx.prepare_cached(MOVE_SPACE)?.execute(params![
+        sid,
+        commit.head.0 as i64,
+        clock.to_bits() as i64,
+        commit.live as i64,
+        commit.writers.0
+    ])?;
+    write_records(tx, sid, commit)?;
+    for mark in &commit.marks {
+        write_mark(tx, sid, commit, mark)?;
+    }
+    Ok(())
+}
+
+fn write_records(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), StoreError> {
+    let mut statement = tx.prepare_cached(WRITE_RECORD)?;
+    for (key, record) in &commit.records {
+        let dead_at = (!record.is_live()).then_some(commit.now_ms as i64);
+        statement.execute(params![
+            sid,
+            record.seq.0 as i64,
+            key.table.as_str(),
+            key.id.as_str(),
+            dead_at,
+            codec::encode_record(record)
+        ])?;
+    }
+    Ok(())
+}
+
+fn write_mark(
+    tx: &Transaction<'_>,
+    sid: i64,
+    commit: &Commit,
+    mark: &MarkMove,
+) -> Result<(), StoreError> {
+    tx.prepare_cached(MOVE_MARK)?.execute(params![
+        sid,
+        mark.client.user.as_str(),
+        mark.client.client.as_str(),
+        mark.writer.0,
+        mark.last as i64,
+        commit.now_ms as i64
+    ])?;
+    let mut statement = tx.prepare_cached(WRITE_VERDICT)?;
+    for remembered in &mark.verdicts {
+        statement.execute(params![
+            sid,
+            mark.writer.0,
+            (remembered.m % VERDICT_SLOTS) as i64,
+            remembered.m as i64,
+            remembered.hash,
+            codec::encode_verdict(&remembered.verdict)
+        ])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! A connection as each of the threads needs it.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::options::{SqliteOptions, Synchronous};
+
+/// How long a statement waits for a lock another process holds.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements kept prepared per connection; the module has fewer.
+const STATEMENTS_MAX: usize = 64;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Commits and space changes.
+    Write,
+    /// Reads only; SQLite refuses anything else.
+    Read,
+    /// Copies the WAL into the database.
+    Checkpoint,
+}
+
+/// Opens the file for a role. The write connection comes first: it turns WAL on.
+pub(super) fn open(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match &options.vfs {
+        None => Connection::open_with_flags(&options.path, flags)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(&options.path, flags, vfs.as_str())?,
+    };
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let synchronous = match options.synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Off => "OFF",
+    };
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
+    conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+    match role {
+        Role::Write => set_up_wal(&conn, options)?,
+        Role::Read => conn.pragma_update(None, "query_only", true)?,
+        Role::Checkpoint => {}
+    }
+    Ok(conn)
+}
+
+/// Turns WAL on, and cuts a WAL back that once grew past its bound.
+fn set_up_wal(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    let page_bytes: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let wal_bytes_max = 2 * i64::from(options.restart_pages) * page_bytes;
+    conn.pragma_update_and_check(None, "journal_size_limit", wal_bytes_max, |_| Ok(()))
+}

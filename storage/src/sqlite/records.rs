@@ -1,0 +1,67 @@
+//! Reading records by key, and what every read of records shares.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use syncline_protocol::codec;
+use syncline_protocol::ids::{RecordId, RecordKey, SpaceKey, TableName};
+use syncline_protocol::record::Record;
+
+use super::{error, space};
+use crate::types::{RecordsRead, StoreError};
+
+const RECORD: &str = "SELECT state FROM records WHERE sid = ?1 AND tbl = ?2 AND id = ?3";
+
+/// The records of `keys`, in their order.
+pub(super) fn records(
+    conn: &Connection,
+    space: &SpaceKey,
+    keys: &[RecordKey],
+) -> Result<RecordsRead, StoreError> {
+    let row = space::get(conn, space)?;
+    let mut statement = conn.prepare_cached(RECORD)?;
+    let mut record = |key: &RecordKey| {
+        let place = params![row.sid, key.table.as_str(), key.id.as_str()];
+        let stored: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
+        stored.map(|stored| decode(&stored, row.sid)).transpose()
+    };
+    Ok(RecordsRead {
+        view: row.view,
+        records: keys
+            .iter()
+            .map(&mut record)
+            .collect::<Result<_, StoreError>>()?,
+    })
+}
+
+/// A record as it stands in a row `(tbl, id, state)`.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Its key and state.
+    pub(super) keyed: (RecordKey, Record),
+    /// Bytes of the stored state: what a page limit counts.
+    pub(super) bytes: usize,
+}
+
+/// Reads the columns `tbl, id, state`, which stand first.
+pub(super) fn stored(row: &Row<'_>, sid: i64) -> Result<Stored, StoreError> {
+    let text = |at| -> Result<&str, StoreError> {
+        row.get_ref(at)?
+            .as_str()
+            .map_err(|error| StoreError::Damaged(error.to_string()))
+    };
+    let key = RecordKey {
+        table: TableName::trusted(text(0)?),
+        id: RecordId::trusted(text(1)?),
+    };
+    let state = row
+        .get_ref(2)?
+        .as_blob()
+        .map_err(|error| StoreError::Damaged(error.to_string()))?;
+    Ok(Stored {
+        keyed: (key, decode(state, sid)?),
+        bytes: state.len(),
+    })
+}
+
+fn decode(state: &[u8], sid: i64) -> Result<Record, StoreError> {
+    codec::decode_record(state).map_err(|cause| error::damaged("a record", sid, &cause))
+}

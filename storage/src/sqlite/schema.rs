@@ -1,0 +1,82 @@
+//! The schema, as numbered steps. `PRAGMA user_version` holds how many were taken.
+//!
+//! A step that was released is never edited: a change of the schema is a new step at the end.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::options::OpenError;
+
+/// Every step, in order. All the missing ones are taken in one transaction.
+const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
+
+/// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
+/// record lives, else when it was last found dead (ms). `last` is null for a client that has a
+/// writer number and no mutation. `slot` is `m % 256`: a verdict overwrites the one 256 before.
+const SPACES_RECORDS_MARKS: &str = "
+CREATE TABLE spaces(
+    sid INTEGER PRIMARY KEY,
+    app TEXT NOT NULL,
+    space TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    epoch_at INTEGER NOT NULL,
+    head INTEGER NOT NULL,
+    gc_seq INTEGER NOT NULL,
+    clock INTEGER NOT NULL,
+    live INTEGER NOT NULL,
+    writers INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX spaces_key ON spaces(app, space);
+
+CREATE TABLE records(
+    sid INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    tbl TEXT NOT NULL,
+    id TEXT NOT NULL,
+    dead_at INTEGER,
+    state BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX records_key ON records(sid, tbl, id);
+CREATE INDEX records_seq ON records(sid, seq);
+
+CREATE TABLE clients(
+    sid INTEGER NOT NULL,
+    usr TEXT NOT NULL,
+    client TEXT NOT NULL,
+    writer INTEGER NOT NULL,
+    last INTEGER,
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY(sid, usr, client)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX clients_writer ON clients(sid, writer);
+
+CREATE TABLE verdicts(
+    sid INTEGER NOT NULL,
+    writer INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    m INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    verdict BLOB NOT NULL,
+    PRIMARY KEY(sid, writer, slot)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Brings the file to the newest schema, whole or not at all. Two programs may do it at once.
+pub(super) fn migrate(conn: &mut Connection) -> Result<(), OpenError> {
+    let known = STEPS.len() as i64;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let Some(missing) = usize::try_from(found)
+        .ok()
+        .and_then(|taken| STEPS.get(taken..))
+    else {
+        return Err(OpenError::SchemaNewer { found, known });
+    };
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for step in missing {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", known)?;
+    Ok(tx.commit()?)
+}

@@ -1,0 +1,101 @@
+//! A space's row: finding, creating, a new epoch.
+
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use syncline_protocol::ids::{Epoch, Seq, SpaceKey, WriterNo};
+use syncline_protocol::stamp::{Hlc, WallMs};
+
+use crate::types::{SpaceView, StoreError};
+
+const FIND: &str = "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers
+    FROM spaces WHERE app = ?1 AND space = ?2";
+
+const CREATE: &str =
+    "INSERT INTO spaces(app, space, epoch, epoch_at, head, gc_seq, clock, live, writers)
+    VALUES(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0) ON CONFLICT(app, space) DO NOTHING";
+
+const CHANGE_EPOCH: &str = "UPDATE spaces SET epoch = ?4, epoch_at = ?5
+    WHERE app = ?1 AND space = ?2 AND epoch = ?3";
+
+/// A space as stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SpaceRow {
+    /// Its number in every other table.
+    pub(super) sid: i64,
+    /// What the contract shows of it.
+    pub(super) view: SpaceView,
+}
+
+/// The space, if it was ever opened.
+pub(super) fn find(conn: &Connection, space: &SpaceKey) -> Result<Option<SpaceRow>, StoreError> {
+    let mut statement = conn.prepare_cached(FIND)?;
+    let names = params![space.app.as_str(), space.space.as_str()];
+    Ok(statement.query_row(names, from_row).optional()?)
+}
+
+/// The space, which the caller opened before. An error if it did not, or if it was erased.
+pub(super) fn get(conn: &Connection, space: &SpaceKey) -> Result<SpaceRow, StoreError> {
+    find(conn, space)?
+        .ok_or_else(|| StoreError::Unavailable("the space was never opened".to_owned()))
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
+    let unsigned = |at| row.get::<_, i64>(at).map(|stored| stored as u64);
+    Ok(SpaceRow {
+        sid: row.get(0)?,
+        view: SpaceView {
+            epoch: Epoch(unsigned(1)?),
+            epoch_at_ms: unsigned(2)?,
+            head: Seq(unsigned(3)?),
+            gc_seq: Seq(unsigned(4)?),
+            clock: Hlc::from_bits(unsigned(5)?),
+            live: unsigned(6)?,
+            writers: WriterNo(row.get(7)?),
+        },
+    })
+}
+
+/// Creates the space unless another was faster, and returns it as it is then.
+pub(super) fn create(
+    conn: &mut Connection,
+    space: &SpaceKey,
+    epoch: Epoch,
+    now_ms: WallMs,
+) -> Result<SpaceView, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let names = (space.app.as_str(), space.space.as_str());
+    tx.prepare_cached(CREATE)?
+        .execute(params![names.0, names.1, epoch.0 as i64, now_ms as i64])?;
+    let view = get(&tx, space)?.view;
+    tx.commit()?;
+    Ok(view)
+}
+
+/// A change of epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EpochChange {
+    /// The epoch it replaces; of another one nothing happens.
+    pub(super) expected: Epoch,
+    /// The new one.
+    pub(super) epoch: Epoch,
+    /// When.
+    pub(super) now_ms: WallMs,
+}
+
+/// Changes the epoch if it is the expected one, and returns the space as it is then.
+pub(super) fn change_epoch(
+    conn: &mut Connection,
+    space: &SpaceKey,
+    change: &EpochChange,
+) -> Result<SpaceView, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    tx.prepare_cached(CHANGE_EPOCH)?.execute(params![
+        space.app.as_str(),
+        space.space.as_str(),
+        change.expected.0 as i64,
+        change.epoch.0 as i64,
+        change.now_ms as i64
+    ])?;
+    let view = get(&tx, space)?.view;
+    tx.commit()?;
+    Ok(view)
+}
