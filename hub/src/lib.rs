@@ -1,3 +1,18 @@
 //! The Syncline node.
+//!
+//! Modules in reading order: [`config`] (what an operator may set), [`cli`] (the commands),
+//! [`clock`] (the only reader of the wall clock), [`lifecycle`] (starting, ready, draining),
+//! [`telemetry`] (logs and metrics), [`auth`] (who a token speaks for), [`http`] (the listeners
+//! and the plain routes), [`gateway`] (sync over WebSocket and HTTP), [`session`] (the actor of
+//! a space), [`app`] (the one place where the parts are put together).
 
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod gateway;
+pub mod http;
+pub mod lifecycle;
 pub mod session;
+pub mod telemetry;

@@ -1,1 +1,24 @@
-fn main() {}
+//! The `hub` program: reads the line, runs the command, returns its exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use syncline_hub::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => {
+            // Help and version come this way too, with code 0. Nobody left to tell is no error.
+            let _ = shown.print();
+            return ExitCode::from(u8::try_from(shown.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.run(std::env::vars_os()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hub: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The one place where the parts of a node are put together: built, started, stopped.
+//!
+//! It decides who gets what and in which order things stop. It holds no logic of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{AuthConfig, Config, Problems};
+use crate::http::{Context, Server, ServerLimits, bind, guarded, routes, serve};
+use crate::lifecycle::{Lifecycle, Stage};
+use crate::telemetry::Metrics;
+
+/// Until the next read of the issuer's keys after one that failed, unless the config says
+/// sooner.
+const JWKS_RETRY: Duration = Duration::from_secs(5);
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct App {
+    public_addr: SocketAddr,
+    admin_addr: SocketAddr,
+    context: Arc<Context>,
+    verifier: Arc<Verifier>,
+    drain: Duration,
+    /// Listeners and what runs beside them; all end when the node drains.
+    tasks: JoinSet<()>,
+}
+
+/// A node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Values that cannot be used.
+    #[error("{0}")]
+    Config(#[from] Problems),
+    /// The data directory cannot be made.
+    #[error("data_dir {}: {error}", path.display())]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// An address is taken or not this machine's.
+    #[error("{key} {address}: {error}")]
+    Bind {
+        /// The config's key: `listen` or `admin_listen`.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The development issuer has no key.
+    #[error("development issuer: {0}")]
+    DevKey(#[from] DevKeyError),
+    /// The issuer's keys could never be read.
+    #[error("auth.jwks_url: {0}")]
+    Jwks(#[from] JwksError),
+}
+
+impl App {
+    /// Starts a node. When it returns, both listeners take connections.
+    pub async fn start(config: Config) -> Result<App, StartError> {
+        App::start_with(config, Arc::new(SystemClock)).await
+    }
+
+    /// The same with another clock.
+    pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<App, StartError> {
+        config.validate()?;
+        create_data_dir(&config.data_dir)?;
+        let metrics = Arc::new(Metrics::new());
+        let dev_issuer = dev_issuer(&config)?.map(Arc::new);
+        let keys = key_source(&config.auth, dev_issuer.as_deref())?;
+        let verifier = Arc::new(Verifier::new(&config.auth, keys, metrics.clone()));
+        let context = Arc::new(Context {
+            node: config.node.clone(),
+            clock,
+            lifecycle: Arc::new(Lifecycle::starting()),
+            metrics,
+            dev_issuer,
+        });
+        let mut app = App {
+            // Until they are bound.
+            public_addr: config.listen,
+            admin_addr: config.admin_listen,
+            context,
+            verifier,
+            drain: Duration::from_secs(config.drain_s),
+            tasks: JoinSet::new(),
+        };
+        app.listen(&config)?;
+        app.keep_keys_fresh(&config.auth);
+        app.context.lifecycle.advance(Stage::Ready);
+        info!(node = %config.node, public = %app.public_addr, admin = %app.admin_addr, "ready");
+        Ok(app)
+    }
+
+    /// Where clients connect, with the port that was taken.
+    pub fn public_addr(&self) -> SocketAddr {
+        self.public_addr
+    }
+
+    /// Where operators connect, with the port that was taken.
+    pub fn admin_addr(&self) -> SocketAddr {
+        self.admin_addr
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.context.metrics
+    }
+
+    /// Who verifies tokens.
+    pub fn verifier(&self) -> &Arc<Verifier> {
+        &self.verifier
+    }
+
+    /// The issuer of `--dev`.
+    pub fn dev_issuer(&self) -> Option<&Arc<DevIssuer>> {
+        self.context.dev_issuer.as_ref()
+    }
+
+    /// Stops: takes nothing new, finishes what is there, and cuts off after the drain time what
+    /// is not finished then.
+    pub async fn shutdown(mut self) {
+        info!(drain_s = self.drain.as_secs(), "draining");
+        self.context.lifecycle.advance(Stage::Draining);
+        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.drain, finished).await.is_err() {
+            warn!("the drain time is over: what is still open is cut off");
+        }
+        self.tasks.shutdown().await;
+        info!("stopped");
+    }
+
+    fn listen(&mut self, config: &Config) -> Result<(), StartError> {
+        let context = &self.context;
+        let bind = |key, address| {
+            let named = |error| StartError::Bind {
+                key,
+                address,
+                error,
+            };
+            let listener = bind(address).map_err(named)?;
+            let address = listener.local_addr().map_err(named)?;
+            Ok::<_, StartError>((listener, address))
+        };
+        let guarded = |router| guarded(router, &config.gateway, context.metrics.clone());
+        let (public, public_addr) = bind("listen", config.listen)?;
+        let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
+        let routers = [
+            (public, guarded(routes::public(context, &config.metrics))),
+            (admin, guarded(routes::admin(context))),
+        ];
+        for (listener, router) in routers {
+            self.tasks.spawn(serve(Server {
+                listener,
+                router,
+                limits: ServerLimits::from(&config.gateway),
+                lifecycle: context.lifecycle.clone(),
+                metrics: context.metrics.clone(),
+            }));
+        }
+        (self.public_addr, self.admin_addr) = (public_addr, admin_addr);
+        Ok(())
+    }
+
+    /// Reads the issuer's keys now and then until the node drains.
+    fn keep_keys_fresh(&mut self, config: &AuthConfig) {
+        if config.jwks_url.is_none() {
+            return;
+        }
+        let (verifier, context) = (self.verifier.clone(), self.context.clone());
+        let every = Duration::from_secs(config.jwks_refresh_s);
+        let refreshing = async move {
+            loop {
+                let read = verifier.refresh(context.clock.now_ms()).await;
+                let pause = if read { every } else { every.min(JWKS_RETRY) };
+                tokio::time::sleep(pause).await;
+            }
+        };
+        let lifecycle = self.context.lifecycle.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = lifecycle.draining() => {}
+                () = refreshing => {}
+            }
+        });
+    }
+}
+
+fn create_data_dir(path: &Path) -> Result<(), StartError> {
+    std::fs::create_dir_all(path).map_err(|error| StartError::DataDir {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn dev_issuer(config: &Config) -> Result<Option<DevIssuer>, DevKeyError> {
+    let open = || DevIssuer::open(&config.data_dir, &config.auth);
+    config.auth.dev.then(open).transpose()
+}
+
+/// The config's check made sure that there is one.
+fn key_source(config: &AuthConfig, dev: Option<&DevIssuer>) -> Result<KeySource, JwksError> {
+    let timeout = Duration::from_millis(config.jwks_timeout_ms);
+    let jwks = |url| JwksSource::new(url, timeout);
+    let jwks = config.jwks_url.clone().map(jwks).transpose()?;
+    Ok(match (dev.map(DevIssuer::keys), jwks) {
+        (Some(dev), Some(jwks)) => KeySource::Both(dev, jwks),
+        (None, Some(jwks)) => KeySource::Jwks(jwks),
+        (dev, None) => KeySource::Dev(dev.unwrap_or_default()),
+    })
+}
+
+#[cfg(test)]
+mod tests;

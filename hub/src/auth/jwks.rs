@@ -1,0 +1,241 @@
+//! An issuer's keys over HTTP: cached, rotated, and never fetched as often as tokens ask.
+//!
+//! All fetches run in a task of their own, one at a time, and whoever needs the outcome waits
+//! for it: a hundred tokens with an unknown key make one fetch, and a client that goes away
+//! does not cancel it for the others. The last good answer serves until the next good answer.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use reqwest::{Client, Response, StatusCode, Url, redirect};
+use syncline_protocol::error::{Code, Refusal};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::claims::invalid;
+use super::key::{Key, KeyPrint, Lookup};
+use super::{Algorithm, KeySet};
+
+/// Milliseconds between two fetches that unknown keys ask for.
+const UNKNOWN_KID_EVERY_MS: u64 = 30_000;
+
+/// The same while no fetch has succeeded yet: the hub may have been started before its issuer.
+const NO_KEYS_EVERY_MS: u64 = 2_000;
+
+/// Bytes of a JWKS. A longer answer counts as a failed fetch.
+const BODY_BYTES_MAX: usize = 256 << 10;
+
+/// The keys of the issuer at a URL. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct JwksSource(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    url: Url,
+    client: Client,
+    /// Written only by [`JwksSource::start`].
+    started: Mutex<Started>,
+    /// Written only by the task of a fetch.
+    outcome: watch::Sender<Outcome>,
+}
+
+/// The fetch begun last.
+#[derive(Debug)]
+struct Started {
+    /// Fetches begun so far.
+    count: u64,
+    /// When the last one began, ms since 1970.
+    at_ms: u64,
+}
+
+/// What the fetches brought.
+#[derive(Clone, Debug, Default)]
+struct Outcome {
+    /// Fetches ended so far.
+    count: u64,
+    /// Did the last one succeed?
+    succeeded: bool,
+    /// Of the last that succeeded.
+    keys: Option<Arc<KeySet>>,
+}
+
+/// Who asks for a fetch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// A token with an unknown key; fetches at most so often.
+    UnknownKey,
+    /// The node's own schedule; fetches always.
+    Schedule,
+}
+
+/// Why a fetch failed.
+#[derive(Debug, thiserror::Error)]
+pub enum JwksError {
+    /// No connection, no answer in time, or no TLS roots.
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    /// An answer other than 200.
+    #[error("status {0}")]
+    Status(StatusCode),
+    /// An answer over 256 KiB.
+    #[error("the answer is too long")]
+    TooLong,
+    /// An answer that is no JWKS.
+    #[error("no JWKS: {0}")]
+    NotJwks(#[from] serde_json::Error),
+    /// A fault of the hub.
+    #[error("the fetch panicked")]
+    Panicked,
+}
+
+impl JwksSource {
+    /// Nothing is fetched yet. `timeout` is for one whole fetch. Errors: TLS cannot be set up,
+    /// for want of root certificates.
+    pub fn new(url: Url, timeout: Duration) -> Result<JwksSource, JwksError> {
+        let mut client = Client::builder()
+            .timeout(timeout)
+            .redirect(redirect::Policy::none());
+        if url.scheme() == "http" {
+            // No TLS, so no roots: a machine without any can still read it.
+            client = client.tls_certs_only([]);
+        }
+        if is_local(&url) {
+            client = client.no_proxy();
+        }
+        Ok(JwksSource(Arc::new(Shared {
+            url,
+            client: client.build()?,
+            started: Mutex::new(Started { count: 0, at_ms: 0 }),
+            outcome: watch::Sender::new(Outcome::default()),
+        })))
+    }
+
+    /// Fetches now, or joins the fetch that is under way. True if it succeeded. What it found
+    /// replaces the keys; if it failed, those of before stay.
+    pub async fn refresh(&self, now_ms: u64) -> bool {
+        self.fetch(Reason::Schedule, now_ms).await.succeeded
+    }
+
+    /// The key of a token's header. Errors: `token_invalid`; `issuer_unavailable` if the key is
+    /// unknown and the last fetch failed, since the issuer might know it.
+    pub(super) async fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now_ms: u64,
+    ) -> Result<Arc<Key>, Refusal> {
+        let look = |outcome: &Outcome| match &outcome.keys {
+            Some(keys) => keys.find(kid, algorithm),
+            None => Lookup::Unknown,
+        };
+        let mut known = look(&self.0.outcome.borrow());
+        let mut succeeded = true;
+        if matches!(known, Lookup::Unknown) {
+            let outcome = self.fetch(Reason::UnknownKey, now_ms).await;
+            (known, succeeded) = (look(&outcome), outcome.succeeded);
+        }
+        match known {
+            Lookup::Found(key) => Ok(key),
+            Lookup::Refused(refusal) => Err(refusal),
+            Lookup::Unknown if succeeded => Err(invalid("the token's key is not known")),
+            Lookup::Unknown => Err(Refusal::new(
+                Code::IssuerUnavailable,
+                "the issuer's keys cannot be had now",
+            )),
+        }
+    }
+
+    pub(super) fn holds(&self, print: &KeyPrint) -> bool {
+        let outcome = self.0.outcome.borrow();
+        outcome.keys.as_ref().is_some_and(|keys| keys.holds(print))
+    }
+
+    /// The outcome of the fetch that now begins or is under way; of the last one, if it is too
+    /// early for another.
+    async fn fetch(&self, reason: Reason, now_ms: u64) -> Outcome {
+        let wanted = self.start(reason, now_ms);
+        let mut outcome = self.0.outcome.subscribe();
+        let ended = outcome.wait_for(|outcome| outcome.count >= wanted).await;
+        ended.expect("the sender lives in self").clone()
+    }
+
+    /// Begins a fetch if it is time for one. Returns the number of the fetch to wait for.
+    fn start(&self, reason: Reason, now_ms: u64) -> u64 {
+        let mut started = self
+            .0
+            .started
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (ended, every_ms) = {
+            let outcome = self.0.outcome.borrow();
+            let every_ms = match outcome.keys {
+                Some(_) => UNKNOWN_KID_EVERY_MS,
+                None => NO_KEYS_EVERY_MS,
+            };
+            (outcome.count, every_ms)
+        };
+        let under_way = started.count > ended;
+        let too_early = started.count > 0
+            && reason == Reason::UnknownKey
+            // The clock may have been set back; then the distance counts too.
+            && now_ms.abs_diff(started.at_ms) < every_ms;
+        if !under_way && !too_early {
+            started.count += 1;
+            started.at_ms = now_ms;
+            tokio::spawn(self.clone().run(started.count));
+        }
+        started.count
+    }
+
+    /// One fetch, from its beginning to its outcome.
+    async fn run(self, count: u64) {
+        let fetched = AssertUnwindSafe(self.0.fetch_keys()).catch_unwind().await;
+        let fetched = fetched.unwrap_or(Err(JwksError::Panicked));
+        let url = &self.0.url;
+        match &fetched {
+            Ok(keys) if keys.is_empty() => warn!(%url, "the issuer has no key this hub can use"),
+            Ok(keys) => info!(%url, keys = keys.len(), "read the issuer's keys"),
+            Err(error) => warn!(%url, %error, "could not read the issuer's keys"),
+        }
+        self.0.outcome.send_modify(|outcome| {
+            outcome.count = count;
+            outcome.succeeded = fetched.is_ok();
+            if let Ok(keys) = fetched {
+                outcome.keys = Some(Arc::new(keys));
+            }
+        });
+    }
+}
+
+impl Shared {
+    async fn fetch_keys(&self) -> Result<KeySet, JwksError> {
+        let response = self.client.get(self.url.clone()).send().await?;
+        if response.status() != StatusCode::OK {
+            return Err(JwksError::Status(response.status()));
+        }
+        Ok(KeySet::parse(&limited_body(response).await?)?)
+    }
+}
+
+async fn limited_body(mut response: Response) -> Result<Vec<u8>, JwksError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err(JwksError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Is it this machine, which no proxy reaches?
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,62 @@
+//! Where keys come from.
+
+use std::sync::Arc;
+
+use syncline_protocol::error::Refusal;
+
+use super::claims::invalid;
+use super::key::{Key, KeyPrint, Lookup};
+use super::{Algorithm, JwksSource, KeySet};
+
+/// Where the keys of tokens come from.
+#[derive(Debug)]
+pub enum KeySource {
+    /// The development issuer of this process.
+    Dev(KeySet),
+    /// An issuer's JWKS.
+    Jwks(JwksSource),
+    /// Both, the development issuer asked first.
+    Both(KeySet, JwksSource),
+}
+
+impl KeySource {
+    fn dev(&self) -> Option<&KeySet> {
+        match self {
+            KeySource::Dev(keys) | KeySource::Both(keys, _) => Some(keys),
+            KeySource::Jwks(_) => None,
+        }
+    }
+
+    /// The issuer that is asked over the network, if any.
+    pub fn jwks(&self) -> Option<&JwksSource> {
+        match self {
+            KeySource::Jwks(jwks) | KeySource::Both(_, jwks) => Some(jwks),
+            KeySource::Dev(_) => None,
+        }
+    }
+
+    /// The key of a token's header. Errors: `token_invalid`, `issuer_unavailable`.
+    pub(crate) async fn find(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+        now_ms: u64,
+    ) -> Result<Arc<Key>, Refusal> {
+        let here = match self.dev() {
+            Some(keys) => keys.find(kid, algorithm),
+            None => Lookup::Unknown,
+        };
+        match (here, self.jwks()) {
+            (Lookup::Found(key), _) => Ok(key),
+            (Lookup::Refused(refusal), _) => Err(refusal),
+            (Lookup::Unknown, Some(jwks)) => jwks.find(kid, algorithm, now_ms).await,
+            (Lookup::Unknown, None) => Err(invalid("the token's key is not known")),
+        }
+    }
+
+    /// Is the key still one of the issuer's?
+    pub(crate) fn holds(&self, print: &KeyPrint) -> bool {
+        self.dev().is_some_and(|keys| keys.holds(print))
+            || self.jwks().is_some_and(|jwks| jwks.holds(print))
+    }
+}

@@ -1,0 +1,137 @@
+//! From a token's text to who it speaks for.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::{Validation, decode, decode_header};
+use syncline_protocol::error::Refusal;
+
+use super::claims::{Claims, Expected, Identity, expired, invalid};
+use super::key::Key;
+use super::token_cache::{TokenCache, TokenHash, Verified};
+use super::{Algorithm, KeySource};
+use crate::config::AuthConfig;
+use crate::telemetry::Metrics;
+
+/// Bytes of a token. A longer one is refused unread.
+pub(crate) const TOKEN_BYTES_MAX: usize = 16 << 10;
+
+/// Verifies tokens. Shared by all sockets and requests.
+#[derive(Debug)]
+pub struct Verifier {
+    keys: KeySource,
+    algorithms: Vec<Algorithm>,
+    expected: Expected,
+    cache: TokenCache,
+    metrics: Arc<Metrics>,
+}
+
+impl Verifier {
+    /// Takes the tokens `config` allows, signed by a key of `keys`. Refusals are counted in
+    /// `metrics`.
+    pub fn new(config: &AuthConfig, keys: KeySource, metrics: Arc<Metrics>) -> Verifier {
+        Verifier {
+            keys,
+            algorithms: config.algorithms.clone(),
+            expected: Expected {
+                issuer: config.issuer.clone(),
+                audience: config.audience.clone(),
+            },
+            cache: TokenCache::new(config.cached_tokens_max),
+            metrics,
+        }
+    }
+
+    /// Who the token speaks for at `now_ms`. Waits for the network only if the token's key is
+    /// not known here. Errors: `token_invalid`, `token_expired`, `issuer_unavailable`.
+    pub async fn verify(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        let verified = self.verify_uncounted(token, now_ms).await;
+        if let Err(refusal) = &verified {
+            self.metrics.auth_failures.inc(refusal.code.into());
+        }
+        verified
+    }
+
+    /// Reads the issuer's keys again, if there is an issuer to ask. False if that failed; the
+    /// keys of before then stay.
+    pub async fn refresh(&self, now_ms: u64) -> bool {
+        match self.keys.jwks() {
+            Some(jwks) => jwks.refresh(now_ms).await,
+            None => true,
+        }
+    }
+
+    /// Verified tokens remembered now, those included whose time is over.
+    pub fn cached_tokens(&self) -> u64 {
+        self.cache.len()
+    }
+
+    async fn verify_uncounted(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(invalid("the token is too long"));
+        }
+        let hash = hash(token);
+        if let Some(known) = self.cached(&hash) {
+            if known.identity.expires_at_ms > now_ms {
+                return Ok(known.identity);
+            }
+            self.cache.remove(&hash);
+            return Err(expired());
+        }
+        let key = self.key_of(token, now_ms).await?;
+        let identity = self.verify_with(&key, token, now_ms)?;
+        let verified = Verified {
+            identity: identity.clone(),
+            key: key.print,
+        };
+        self.cache.insert(hash, verified);
+        Ok(identity)
+    }
+
+    /// A remembered token whose key is still there. One whose key is gone is forgotten here.
+    fn cached(&self, hash: &TokenHash) -> Option<Verified> {
+        let known = self.cache.get(hash)?;
+        if self.keys.holds(&known.key) {
+            return Some(known);
+        }
+        self.cache.remove(hash);
+        None
+    }
+
+    /// The key the token's header asks for, if the algorithm is one the config allows.
+    async fn key_of(&self, token: &str, now_ms: u64) -> Result<Arc<Key>, Refusal> {
+        let header = decode_header(token).map_err(|_| invalid("this is no signed token"))?;
+        let algorithm = Algorithm::of_header(header.alg)
+            .filter(|algorithm| self.algorithms.contains(algorithm))
+            .ok_or_else(|| invalid("the token's algorithm is not allowed here"))?;
+        if header.crit.is_some() {
+            // RFC 7515 §4.1.11: what must be understood and is not makes the token invalid.
+            return Err(invalid("the token has critical extensions"));
+        }
+        let kid = header.kid.as_deref();
+        self.keys.find(kid, algorithm, now_ms).await
+    }
+
+    fn verify_with(&self, key: &Key, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        let token = decode::<Claims>(token, &key.decoding, &signature_only(key.algorithm));
+        let claims = token.map_err(|_| invalid("the token cannot be verified"))?;
+        claims.claims.identity(&self.expected, now_ms)
+    }
+}
+
+/// The library checks the signature; claims are ours, because it reads the clock itself and
+/// lets a wrong type pass as absent.
+fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm.for_decoding());
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}
+
+fn hash(token: &str) -> TokenHash {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}

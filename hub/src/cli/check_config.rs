@@ -1,0 +1,14 @@
+//! `hub check-config`: what the node would run with.
+
+use std::io::Write;
+
+use super::CliError;
+use crate::config::Config;
+
+pub(super) fn run(config: &Config) -> Result<(), CliError> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "the configuration is good:")?;
+    writeln!(out, "{config:#?}")?;
+    writeln!(out, "store in use: {:?}", config.store_url())?;
+    Ok(())
+}

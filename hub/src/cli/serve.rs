@@ -1,0 +1,76 @@
+//! `hub serve`: the node, from its start to a signal.
+
+use std::io::Write;
+
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::info;
+
+use super::CliError;
+use crate::app::App;
+use crate::config::Config;
+use crate::telemetry::logs;
+
+pub(super) fn run(config: Config) -> Result<(), CliError> {
+    logs::init(&config.log);
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), CliError> {
+    // Before anything is bound: from here on a signal is never lost.
+    let mut signals = Signals::new()?;
+    let app = App::start(config).await?;
+    if app.dev_issuer().is_some() {
+        // A closed standard output does not stop a hub.
+        let _ = std::io::stdout().write_all(welcome(&app).as_bytes());
+    }
+    let name = signals.next().await;
+    info!(signal = name, "stopping");
+    tokio::select! {
+        () = app.shutdown() => {}
+        // Whoever asks twice does not want to wait.
+        _ = signals.next() => {}
+    }
+    Ok(())
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next signal's name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn welcome(app: &App) -> String {
+    let (public, admin) = (app.public_addr(), app.admin_addr());
+    format!(
+        "
+  Syncline runs at http://{public}  (admin: http://{admin})
+
+  Get a token, valid for an hour:
+    curl -s -d '{{\"user\":\"ada\",\"ttl_s\":3600}}' http://{public}/dev/token
+  Look around:
+    curl -s http://{public}/
+    curl -s http://{public}/health
+    curl -s http://{public}/metrics
+  Stop with Ctrl-C. The README shows two devices in sync.
+
+"
+    )
+}

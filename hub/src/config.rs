@@ -1,0 +1,128 @@
+//! What an operator may set: defaults, then `hub.toml`, then the environment (`HUB__…`, nested
+//! with `__`). Unknown keys are refused, and everything is checked before anything is bound.
+//!
+//! One file a concern, each with its defaults and its `check`. Reading the sources is in
+//! [`source`]; what a value means is documented at its field and nowhere else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer};
+use syncline_protocol::ids::{AppId, NodeId};
+
+pub mod auth;
+pub mod gateway;
+pub mod log;
+pub mod metrics;
+pub mod nats;
+mod node;
+mod parse;
+pub mod problem;
+pub mod session;
+pub mod source;
+pub mod store;
+
+pub use auth::AuthConfig;
+pub use gateway::GatewayConfig;
+pub use log::{LogConfig, LogFormat};
+pub use metrics::MetricsConfig;
+pub use nats::NatsConfig;
+pub use problem::{Problem, Problems};
+pub use session::SessionConfig;
+pub use source::ConfigError;
+pub use store::{StoreConfig, StoreUrl};
+
+/// Everything a node is told from outside.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where clients connect. Port 0 takes a free one. Default 127.0.0.1:3010.
+    pub listen: SocketAddr,
+    /// Where operators connect: `/admin/*`, metrics, health. Default 127.0.0.1:3011.
+    pub admin_listen: SocketAddr,
+    /// The node's name in `welcome`, logs and the cluster; no two nodes may share it. Default:
+    /// the host's name and four random hex digits.
+    #[serde(deserialize_with = "node::deserialize")]
+    pub node: NodeId,
+    /// Where the node keeps files: the SQLite database and the development issuer's key.
+    /// Created if missing. Default ./data.
+    pub data_dir: PathBuf,
+    /// Seconds from SIGTERM until what is still open is cut off. 0 to 3,600, default 10.
+    pub drain_s: u64,
+    /// The apps served. Empty, the default, serves every valid name.
+    #[serde(deserialize_with = "apps")]
+    pub apps: Vec<AppId>,
+    /// The durable store.
+    pub store: StoreConfig,
+    /// The bus between nodes.
+    pub nats: NatsConfig,
+    /// Who may come in.
+    pub auth: AuthConfig,
+    /// What Prometheus may read.
+    pub metrics: MetricsConfig,
+    /// What is logged.
+    pub log: LogConfig,
+    /// The session of a space.
+    pub session: SessionConfig,
+    /// Sockets and requests.
+    pub gateway: GatewayConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 3010)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 3011)),
+            node: node::derived(),
+            data_dir: PathBuf::from("./data"),
+            drain_s: 10,
+            apps: Vec::new(),
+            store: StoreConfig::default(),
+            nats: NatsConfig::default(),
+            auth: AuthConfig::default(),
+            metrics: MetricsConfig::default(),
+            log: LogConfig::default(),
+            session: SessionConfig::default(),
+            gateway: GatewayConfig::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Where the data is: what is set, else `hub.db` in the data directory.
+    pub fn store_url(&self) -> StoreUrl {
+        let in_data_dir = || StoreUrl::Sqlite(self.data_dir.join("hub.db"));
+        self.store.url.clone().unwrap_or_else(in_data_dir)
+    }
+
+    /// Is the app served here?
+    pub fn serves(&self, app: &AppId) -> bool {
+        self.apps.is_empty() || self.apps.contains(app)
+    }
+
+    /// Checks what no single value can tell by its type. Errors: every problem, not the first.
+    pub fn validate(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        problems.range("drain_s", self.drain_s, 0..=3_600);
+        if self.listen == self.admin_listen && self.listen.port() != 0 {
+            problems.push("admin_listen", "is the same address as listen");
+        }
+        if self.data_dir.as_os_str().is_empty() {
+            problems.push("data_dir", "is empty");
+        }
+        self.store.check(&mut problems);
+        self.nats.check(&mut problems);
+        self.auth.check(self.listen, &mut problems);
+        self.log.check(&mut problems);
+        self.session.check(&mut problems);
+        self.gateway.check(&mut problems);
+        problems.into_result()
+    }
+}
+
+fn apps<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<AppId>, D::Error> {
+    parse::list(from, AppId::parse)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! Sockets and requests: how many, how large, how patient.
+
+use serde::Deserialize;
+use syncline_protocol::limits;
+
+use super::Problems;
+
+/// Limits of the two listeners and of the sockets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GatewayConfig {
+    /// HTTP connections open at once on a listener, upgraded ones not counted. One more is
+    /// closed at once. 1 to 1,000,000, default 20,000.
+    pub connections_max: u64,
+    /// Milliseconds a connection may take to send a request's head, or stay idle between two.
+    /// 100 to 600,000, default 15,000.
+    pub header_timeout_ms: u64,
+    /// Bytes of a request's body. One more is answered 413. 1 KiB to 1 GiB, default 10 MiB.
+    pub body_bytes_max: u64,
+    /// Milliseconds a body may take to arrive. 100 to 600,000, default 30,000.
+    pub body_timeout_ms: u64,
+    /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000.
+    pub hello_timeout_ms: u64,
+    /// Milliseconds between the hub's pings; a socket silent for two of them is closed. 1,000
+    /// to 600,000, default 30,000.
+    pub ping_ms: u64,
+    /// Bytes of one message. One more closes the socket. 1 KiB to 64 MiB, default 1 MiB.
+    pub message_bytes_max: u64,
+    /// Bytes queued for one socket before it is read again from the store instead. 4 KiB to
+    /// 64 MiB, default 256 KiB.
+    pub outbox_bytes_max: u64,
+    /// Milliseconds a socket with a full outbox may make no progress before it is closed. 1,000
+    /// to 600,000, default 30,000.
+    pub stalled_ms: u64,
+    /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
+    pub sockets_per_user_max: u64,
+    /// Sockets of the node. One more is refused; a tenth of it may wait for their `hello`. 10
+    /// to 10,000,000, default 200,000.
+    pub sockets_max: u64,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        GatewayConfig {
+            connections_max: 20_000,
+            header_timeout_ms: 15_000,
+            body_bytes_max: limits::HTTP_BODY_BYTES_MAX as u64,
+            body_timeout_ms: 30_000,
+            hello_timeout_ms: 5_000,
+            ping_ms: 30_000,
+            message_bytes_max: limits::MESSAGE_BYTES_MAX as u64,
+            outbox_bytes_max: limits::OUTBOX_BYTES_MAX as u64,
+            stalled_ms: 30_000,
+            sockets_per_user_max: limits::SOCKETS_PER_USER_MAX as u64,
+            sockets_max: 200_000,
+        }
+    }
+}
+
+impl GatewayConfig {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let ranges = [
+            (
+                "gateway.connections_max",
+                self.connections_max,
+                1..=1_000_000,
+            ),
+            (
+                "gateway.header_timeout_ms",
+                self.header_timeout_ms,
+                100..=600_000,
+            ),
+            (
+                "gateway.body_bytes_max",
+                self.body_bytes_max,
+                1 << 10..=1 << 30,
+            ),
+            (
+                "gateway.body_timeout_ms",
+                self.body_timeout_ms,
+                100..=600_000,
+            ),
+            (
+                "gateway.hello_timeout_ms",
+                self.hello_timeout_ms,
+                100..=60_000,
+            ),
+            ("gateway.ping_ms", self.ping_ms, 1_000..=600_000),
+            (
+                "gateway.message_bytes_max",
+                self.message_bytes_max,
+                1 << 10..=64 << 20,
+            ),
+            (
+                "gateway.outbox_bytes_max",
+                self.outbox_bytes_max,
+                4 << 10..=64 << 20,
+            ),
+            ("gateway.stalled_ms", self.stalled_ms, 1_000..=600_000),
+            (
+                "gateway.sockets_per_user_max",
+                self.sockets_per_user_max,
+                1..=100_000,
+            ),
+            ("gateway.sockets_max", self.sockets_max, 10..=10_000_000),
+        ];
+        for (key, value, allowed) in ranges {
+            problems.range(key, value, allowed);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The session of a space: how long it stays, how much it holds.
+
+use serde::Deserialize;
+
+use super::Problems;
+
+/// Limits of the sessions of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionConfig {
+    /// Milliseconds without work after which a session's actor stops; its sockets stay. 1 to
+    /// 3,600,000, default 30,000.
+    pub idle_ms: u64,
+    /// Bytes of records the node keeps in memory for all sessions. The least used go first; 0
+    /// keeps none. Up to 1 TiB, default 64 MiB.
+    pub cache_bytes: u64,
+    /// Bytes of pushes that wait in one session behind the commit in flight. A push past it is
+    /// answered `slow`. 1 MiB (a message) to 1 GiB, default 8 MiB.
+    pub pending_bytes: u64,
+    /// Mutations one commit may hold; the others wait for the next. 1 to 10,000, default 256.
+    pub commit_mutations_max: u64,
+    /// Bytes of changes one commit may hold, but always one mutation. 1 KiB to 64 MiB, default
+    /// 4 MiB.
+    pub commit_bytes_max: u64,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        SessionConfig {
+            idle_ms: 30_000,
+            cache_bytes: 64 << 20,
+            pending_bytes: 8 << 20,
+            commit_mutations_max: 256,
+            commit_bytes_max: 4 << 20,
+        }
+    }
+}
+
+impl SessionConfig {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        problems.range("session.idle_ms", self.idle_ms, 1..=3_600_000);
+        problems.range("session.cache_bytes", self.cache_bytes, 0..=1 << 40);
+        problems.range(
+            "session.pending_bytes",
+            self.pending_bytes,
+            1 << 20..=1 << 30,
+        );
+        problems.range(
+            "session.commit_mutations_max",
+            self.commit_mutations_max,
+            1..=10_000,
+        );
+        problems.range(
+            "session.commit_bytes_max",
+            self.commit_bytes_max,
+            1 << 10..=64 << 20,
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! Which store keeps the data.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer};
+
+use super::{Problems, parse};
+
+/// The durable store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sqlite:PATH`, `postgres://…` or `scylla://HOST:PORT/KEYSPACE`. Default: `hub.db` in
+    /// the data directory, `sqlite:./data/hub.db`.
+    #[serde(deserialize_with = "url")]
+    pub url: Option<StoreUrl>,
+}
+
+impl StoreConfig {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let engine = match &self.url {
+            None | Some(StoreUrl::Sqlite(_)) => return,
+            Some(StoreUrl::Postgres(_)) => "postgres",
+            Some(StoreUrl::Scylla(_)) => "scylla",
+        };
+        problems.push(
+            "store.url",
+            format!("asks for {engine}, which is not built yet; use sqlite:PATH"),
+        );
+    }
+}
+
+/// A store's address.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// A database file of this node alone.
+    Sqlite(PathBuf),
+    /// The whole URL; it may hold a password.
+    Postgres(String),
+    /// The whole URL; it may hold a password.
+    Scylla(String),
+}
+
+impl StoreUrl {
+    /// Reads an address. Errors: a sentence saying what is allowed.
+    pub fn parse(text: &str) -> Result<StoreUrl, &'static str> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return match path {
+                "" => Err("sqlite: needs a path, as in sqlite:./data/hub.db"),
+                _ if path.starts_with(':') => Err("a database in memory would lose what it acks"),
+                _ => Ok(StoreUrl::Sqlite(path.into())),
+            };
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(StoreUrl::Postgres(text.into()));
+        }
+        if text.starts_with("scylla://") {
+            return Ok(StoreUrl::Scylla(text.into()));
+        }
+        Err("must be sqlite:PATH, postgres://… or scylla://HOST:PORT/KEYSPACE")
+    }
+}
+
+impl std::fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            StoreUrl::Postgres(_) => f.write_str("postgres://…"),
+            StoreUrl::Scylla(_) => f.write_str("scylla://…"),
+        }
+    }
+}
+
+fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<StoreUrl>, D::Error> {
+    parse::text(from, StoreUrl::parse).map(Some)
+}

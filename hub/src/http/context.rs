@@ -1,0 +1,25 @@
+//! What the plain routes need.
+
+use std::sync::Arc;
+
+use syncline_protocol::ids::NodeId;
+
+use crate::auth::DevIssuer;
+use crate::clock::Clock;
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
+
+/// Shared by the handlers of both listeners.
+#[derive(Debug)]
+pub struct Context {
+    /// The node's name.
+    pub node: NodeId,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ready or draining.
+    pub lifecycle: Arc<Lifecycle>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// With `--dev`.
+    pub dev_issuer: Option<Arc<DevIssuer>>,
+}

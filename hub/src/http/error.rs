@@ -1,0 +1,45 @@
+//! An HTTP answer that refuses: `{"code","message","retry"}` with the code's status.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use syncline_protocol::error::{Code, Refusal, Retry};
+use syncline_protocol::wire::hub::http_error;
+
+/// Seconds a client is asked to wait (`Retry-After`) where nothing better is known.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+
+/// What a handler returns to refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpError(pub Refusal);
+
+impl HttpError {
+    /// A refusal with a message for people.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        HttpError(Refusal::new(code, message))
+    }
+}
+
+impl From<Refusal> for HttpError {
+    fn from(refusal: Refusal) -> Self {
+        HttpError(refusal)
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let code = self.0.code;
+        let status = StatusCode::from_u16(code.status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = json(status, http_error(&self.0));
+        if matches!(status.as_u16(), 429 | 503) && code.retry() == Retry::After {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_S);
+        }
+        response
+    }
+}
+
+/// A JSON answer from text that is JSON already.
+pub fn json(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

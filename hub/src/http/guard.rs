@@ -1,0 +1,85 @@
+//! What every route is wrapped in.
+
+use std::future::ready;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+use futures_util::FutureExt;
+use syncline_protocol::error::Code;
+use tracing::error;
+
+use super::HttpError;
+use super::body::{self, BodyLimits};
+use crate::config::GatewayConfig;
+use crate::telemetry::Metrics;
+use crate::telemetry::labels::{Route, StatusClass};
+
+#[derive(Clone, Debug)]
+struct Guard {
+    metrics: Arc<Metrics>,
+    limits: BodyLimits,
+}
+
+/// Puts the guard around a finished router: unknown routes and methods are answered in JSON,
+/// bodies too long with 413, faults with 500 and nothing of their inside; all are counted.
+pub fn guarded(router: Router, config: &GatewayConfig, metrics: Arc<Metrics>) -> Router {
+    let limits = BodyLimits {
+        bytes_max: usize::try_from(config.body_bytes_max).unwrap_or(usize::MAX),
+        timeout: Duration::from_millis(config.body_timeout_ms),
+    };
+    router
+        .fallback(async || HttpError::new(Code::NotFound, "no such route"))
+        .method_not_allowed_fallback(async || {
+            HttpError::new(
+                Code::MethodNotAllowed,
+                "the route does not take this method",
+            )
+        })
+        .layer(from_fn_with_state(Guard { metrics, limits }, guard))
+}
+
+/// Names a route for the metrics: its answers are counted under it.
+pub fn counted<S: Clone + Send + Sync + 'static>(
+    route: Route,
+    handlers: MethodRouter<S>,
+) -> MethodRouter<S> {
+    handlers.layer(map_response(move |mut response: Response| {
+        response.extensions_mut().insert(route);
+        ready(response)
+    }))
+}
+
+async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let announced = body::announced_bytes(request.headers()).unwrap_or(0);
+    request.extensions_mut().insert(guard.limits);
+    let response = if announced > guard.limits.bytes_max as u64 {
+        refuse_body(request, guard.limits).await
+    } else {
+        let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        answered.unwrap_or_else(|_| {
+            guard.metrics.handler_panics.inc();
+            error!("a handler panicked");
+            HttpError::new(Code::Internal, "a fault of the hub").into_response()
+        })
+    };
+    let route = response.extensions().get().copied();
+    let class = StatusClass::from(response.status().as_u16());
+    let requests = &guard.metrics.http_requests;
+    requests.inc(route.unwrap_or(Route::Other), class);
+    response
+}
+
+async fn refuse_body(request: Request, limits: BodyLimits) -> Response {
+    if !body::waits_for_continue(request.headers()) {
+        let discard = body::discard(request.into_body(), limits.bytes_max);
+        // Late or not, the answer is the same.
+        let _ = tokio::time::timeout(limits.timeout, discard).await;
+    }
+    body::too_large(limits.bytes_max).into_response()
+}

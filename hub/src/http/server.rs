@@ -1,0 +1,180 @@
+//! An HTTP/1.1 listener: accepts, serves a router, stops gracefully.
+//!
+//! The loop is our own, for three reasons: a head must come in time, a machine out of file
+//! descriptors must not spin, and an upgraded socket is taken out of it without a trace.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use prometheus::IntGauge;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+
+use crate::config::GatewayConfig;
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
+
+/// Connections the kernel keeps for us between two accepts.
+const BACKLOG: u32 = 4_096;
+
+/// How long to wait when the machine has no file descriptor or memory for one more.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Who is on the other side of a request's connection; in the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+/// What connections may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerLimits {
+    /// Open at once. One more is closed at once, so that those served stay served.
+    pub connections_max: usize,
+    /// For a request's head, and for idling between two requests. Then it is closed.
+    pub header_timeout: Duration,
+}
+
+impl From<&GatewayConfig> for ServerLimits {
+    fn from(config: &GatewayConfig) -> Self {
+        ServerLimits {
+            connections_max: usize::try_from(config.connections_max).unwrap_or(usize::MAX),
+            header_timeout: Duration::from_millis(config.header_timeout_ms),
+        }
+    }
+}
+
+/// Listens. Port 0 takes a free one. Errors: the address is taken or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // A restarted node must not wait for its old connections' last minutes.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// A listener's life.
+#[derive(Debug)]
+pub struct Server {
+    /// Bound already.
+    pub listener: TcpListener,
+    /// What is served, guarded.
+    pub router: Router,
+    /// See there.
+    pub limits: ServerLimits,
+    /// When it drains, no connection is accepted and those open end after their request.
+    pub lifecycle: Arc<Lifecycle>,
+    /// Counts the connections.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Serves until the node drains and the last request is answered. Dropping it cuts them off.
+pub async fn serve(server: Server) {
+    let mut connections = JoinSet::new();
+    let mut draining = Box::pin(server.lifecycle.draining());
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut draining => break,
+            Some(_) = connections.join_next() => {}
+            accepted = server.listener.accept() => match accepted {
+                Ok(_) if connections.len() >= server.limits.connections_max => {
+                    debug!("too many connections: one was closed");
+                }
+                Ok((stream, peer)) => {
+                    let connection = server.connection(Peer(peer));
+                    connections.spawn(connection.run(stream));
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    warn!(%error, "cannot accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(draining);
+    drop(server.listener);
+    while connections.join_next().await.is_some() {}
+}
+
+impl Server {
+    fn connection(&self, peer: Peer) -> Connection {
+        let open = self.metrics.http_connections.clone();
+        open.inc();
+        Connection {
+            peer,
+            router: self.router.clone(),
+            header_timeout: self.limits.header_timeout,
+            lifecycle: self.lifecycle.clone(),
+            _open: Open(open),
+        }
+    }
+}
+
+/// One connection, from its first request to its last or its upgrade.
+struct Connection {
+    peer: Peer,
+    router: Router,
+    header_timeout: Duration,
+    lifecycle: Arc<Lifecycle>,
+    _open: Open,
+}
+
+/// Counted while it lives.
+struct Open(IntGauge);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Connection {
+    async fn run(self, stream: TcpStream) {
+        // Small messages go out at once; without it they only go later.
+        let _ = stream.set_nodelay(true);
+        let peer = self.peer;
+        let router = TowerToHyperService::new(self.router);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = self.lifecycle.draining() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            debug!(%error, "connection ended");
+        }
+    }
+}
+
+/// An error of the connection that was to be accepted, not of the listener.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    )
+}
