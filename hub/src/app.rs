@@ -12,11 +12,16 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
-use crate::clock::{Clock, SystemClock};
 use crate::config::{AuthConfig, Config, Problems};
 use crate::http::{Context, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
+use crate::session::registry::NoSession;
 use crate::telemetry::Metrics;
+
+mod core;
+
+pub use self::core::Parts;
+use self::core::Core;
 
 /// Until the next read of the issuer's keys after one that failed, unless the config says
 /// sooner.
@@ -29,6 +34,7 @@ pub struct App {
     admin_addr: SocketAddr,
     context: Arc<Context>,
     verifier: Arc<Verifier>,
+    core: Core,
     drain: Duration,
     /// Listeners and what runs beside them; all end when the node drains.
     tasks: JoinSet<()>,
@@ -64,16 +70,25 @@ pub enum StartError {
     /// The issuer's keys could never be read.
     #[error("auth.jwks_url: {0}")]
     Jwks(#[from] JwksError),
+    /// The store cannot be opened.
+    #[error("store.url: {0}")]
+    Store(String),
+    /// The store is of an engine this program does not have.
+    #[error("store.url: only sqlite:PATH is built")]
+    StoreUnsupported,
+    /// The sessions' supervisor did not start.
+    #[error("{0}")]
+    Sessions(NoSession),
 }
 
 impl App {
     /// Starts a node. When it returns, both listeners take connections.
     pub async fn start(config: Config) -> Result<App, StartError> {
-        App::start_with(config, Arc::new(SystemClock)).await
+        App::start_with(config, Parts::default()).await
     }
 
-    /// The same with another clock.
-    pub async fn start_with(config: Config, clock: Arc<dyn Clock>) -> Result<App, StartError> {
+    /// The same with other outer parts.
+    pub async fn start_with(config: Config, parts: Parts) -> Result<App, StartError> {
         config.validate()?;
         create_data_dir(&config.data_dir)?;
         let metrics = Arc::new(Metrics::new());
@@ -82,17 +97,19 @@ impl App {
         let verifier = Arc::new(Verifier::new(&config.auth, keys, metrics.clone()));
         let context = Arc::new(Context {
             node: config.node.clone(),
-            clock,
+            clock: parts.clock(),
             lifecycle: Arc::new(Lifecycle::starting()),
             metrics,
             dev_issuer,
         });
+        let core = Core::start(&config, parts, (&context, verifier.clone())).await?;
         let mut app = App {
             // Until they are bound.
             public_addr: config.listen,
             admin_addr: config.admin_listen,
             context,
             verifier,
+            core,
             drain: Duration::from_secs(config.drain_s),
             tasks: JoinSet::new(),
         };
@@ -133,11 +150,15 @@ impl App {
     pub async fn shutdown(mut self) {
         info!(drain_s = self.drain.as_secs(), "draining");
         self.context.lifecycle.advance(Stage::Draining);
-        let finished = async { while self.tasks.join_next().await.is_some() {} };
+        let finished = async {
+            self.core.drain().await;
+            while self.tasks.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(self.drain, finished).await.is_err() {
             warn!("the drain time is over: what is still open is cut off");
         }
         self.tasks.shutdown().await;
+        self.core.stop().await;
         info!("stopped");
     }
 
@@ -157,7 +178,7 @@ impl App {
         let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
         let routers = [
-            (public, guarded(routes::public(context, &config.metrics))),
+            (public, guarded(routes::public(context, &config.metrics).merge(self.core.routes()))),
             (admin, guarded(routes::admin(context))),
         ];
         for (listener, router) in routers {

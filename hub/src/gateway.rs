@@ -20,16 +20,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use syncline_storage::Store;
 
 use self::access::Access;
-use self::intake::Intake;
 use self::socket::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
+use crate::session::cache::NodeCache;
 use crate::session::event::{CallId, ConnId};
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
 
 /// What every request and socket needs. Shared by `Arc`.
-#[derive(Debug)]
 pub struct Gateway {
     /// Who may do what.
     pub access: Access,
@@ -37,8 +36,6 @@ pub struct Gateway {
     pub sessions: Sessions,
     /// Reads over HTTP go to it directly.
     pub store: Arc<dyn Store>,
-    /// Back-pressure.
-    pub intake: Intake,
     /// The open sockets.
     pub sockets: Sockets,
     /// The hub's clock.
@@ -51,6 +48,14 @@ pub struct Gateway {
     pub epoch_change_interval_ms: u64,
     /// Limits of sockets.
     pub limits: SocketLimits,
+    /// The node's records; read by the metrics.
+    pub cache: NodeCache,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("access", &self.access).finish_non_exhaustive()
+    }
 }
 
 impl Gateway {

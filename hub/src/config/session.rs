@@ -14,14 +14,13 @@ pub struct SessionConfig {
     /// Bytes of records the node keeps in memory for all sessions. The least used go first; 0
     /// keeps none. Up to 1 TiB, default 64 MiB.
     pub cache_bytes: u64,
-    /// Bytes of pushes that wait in one session behind the commit in flight. A push past it is
-    /// answered `slow`. 1 MiB (a message) to 1 GiB, default 8 MiB.
+    /// Bytes of pushes that wait in one session behind the commit in flight. A push past it
+    /// waits, its socket unread, and is answered `slow` after five seconds. 1 MiB (a message) to 1 GiB, default 8 MiB.
     pub pending_bytes: u64,
     /// Mutations one commit may hold; the others wait for the next. 1 to 10,000, default 256.
     pub commit_mutations_max: u64,
-    /// Bytes of changes one commit may hold, but always one mutation. 1 KiB to 64 MiB, default
-    /// 4 MiB.
-    pub commit_bytes_max: u64,
+    /// Changes one commit may hold, but always one mutation. 1 to 100,000, default 5,000.
+    pub commit_changes_max: u64,
 }
 
 impl Default for SessionConfig {
@@ -31,7 +30,7 @@ impl Default for SessionConfig {
             cache_bytes: 64 << 20,
             pending_bytes: 8 << 20,
             commit_mutations_max: 256,
-            commit_bytes_max: 4 << 20,
+            commit_changes_max: 5_000,
         }
     }
 }
@@ -51,9 +50,9 @@ impl SessionConfig {
             1..=10_000,
         );
         problems.range(
-            "session.commit_bytes_max",
-            self.commit_bytes_max,
-            1 << 10..=64 << 20,
+            "session.commit_changes_max",
+            self.commit_changes_max,
+            1..=100_000,
         );
     }
 }

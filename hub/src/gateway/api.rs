@@ -109,28 +109,28 @@ async fn push(
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
     let (client, muts) = parse_http_push(text)?;
     let client = ClientKey { user: caller.user, client };
-    let permit = gateway.intake.permit(body.len()).await;
-    let mut permit = Some(permit.map_err(|_| Refusal::new(Code::Slow, "the node is loaded"))?);
     let mut muts = Some(muts);
     for _ in 0..CALL_TRIES {
         let Ok(session) = gateway.sessions.get(&caller.space).await else { break };
+        let permit = session.intake.permit(body.len()).await;
+        let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
         let message = Message::Call {
             call: gateway.next_call(),
             client: client.clone(),
             muts: muts.take().unwrap_or_default(),
-            permit: permit.take(),
+            permit: Some(permit),
             reply,
         };
-        match session.cast(message) {
+        match session.actor.cast(message) {
             Ok(()) => {
                 let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else { break };
                 // A session that ended has not answered: the client repeats, the marks tell.
                 return answered(answer.map_err(|_| ended())?, gateway.clock.now_ms());
             }
             // The message comes back whole from a session that had just stopped.
-            Err(ractor::MessagingErr::SendErr(Message::Call { muts: back, permit: held, .. })) => {
-                (muts, permit) = (Some(back), held);
+            Err(ractor::MessagingErr::SendErr(Message::Call { muts: back, .. })) => {
+                muts = Some(back);
             }
             Err(_) => break,
         }

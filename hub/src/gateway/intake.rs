@@ -14,7 +14,7 @@ const UNIT_BYTES: usize = 1_024;
 /// How long a push waits for its permit before the client is told to slow down.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// The room for undecided pushes of a node.
+/// The room for undecided pushes of a session.
 #[derive(Clone, Debug)]
 pub struct Intake {
     room: Arc<Semaphore>,
@@ -23,7 +23,7 @@ pub struct Intake {
 
 /// No room within the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the node is loaded")]
+#[error("the session is loaded")]
 pub struct Full;
 
 impl Intake {

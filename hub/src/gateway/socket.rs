@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ractor::ActorRef;
 use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{ClientKey, Seq};
 use syncline_protocol::limits::FRAME_BYTES_BEFORE_AUTH_MAX;
@@ -27,6 +26,7 @@ use super::ws::{Incoming, Reader, Violation, WsLimits, push_close, push_ping, pu
 use crate::auth::Identity;
 use crate::config::GatewayConfig;
 use crate::session::actor::Message;
+use crate::session::registry::Handle;
 use crate::session::event::{Attach, ConnId, Event, FrameKind, Origin, Push};
 use crate::telemetry::labels::AuthFailure;
 
@@ -162,7 +162,7 @@ struct Socket {
 
 /// A socket that said hello.
 struct Attached {
-    session: ActorRef<Message>,
+    session: Handle,
     client: ClientKey,
     identity: Identity,
     /// The client was told that its token ends soon.
@@ -319,7 +319,7 @@ impl Socket {
         &mut self,
         space: &syncline_protocol::ids::SpaceKey,
         attach: Attach,
-    ) -> Result<ActorRef<Message>, Ending> {
+    ) -> Result<Handle, Ending> {
         for _ in 0..ATTACH_TRIES {
             let Ok(session) = self.gateway.sessions.get(space).await else { break };
             let (taken, was_taken) = oneshot::channel();
@@ -328,7 +328,7 @@ impl Socket {
                 outbox: self.outbox.clone(),
                 taken,
             };
-            if session.cast(message).is_ok() && was_taken.await.is_ok() {
+            if session.actor.cast(message).is_ok() && was_taken.await.is_ok() {
                 return Ok(session);
             }
         }
@@ -343,13 +343,13 @@ impl Socket {
             self.answer(hub::error(&refusal));
             return Ok(());
         }
-        match self.gateway.intake.permit(bytes).await {
+        match attached.session.intake.permit(bytes).await {
             Ok(permit) => {
                 let origin = Origin::Conn(self.conn);
                 self.tell(Event::Push(Push { origin, muts, permit: Some(permit) }))
             }
             Err(_) => {
-                self.answer(hub::slow("node", SLOW_RETRY_MS));
+                self.answer(hub::slow("app", SLOW_RETRY_MS));
                 Ok(())
             }
         }
@@ -376,7 +376,7 @@ impl Socket {
     /// Tells the session. One that ended has closed the outbox, which says how to go on.
     fn tell(&self, event: Event) -> Result<(), Ending> {
         if let Some(attached) = &self.attached {
-            let _ = attached.session.cast(Message::Event(event));
+            let _ = attached.session.actor.cast(Message::Event(event));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use syncline_protocol::error::close;
 use syncline_protocol::ids::UserId;
 use syncline_protocol::wire::hub;
+use tokio::sync::Notify;
 
 use super::outbox::Outbox;
 use crate::session::event::{ConnId, FrameKind};
@@ -16,6 +17,8 @@ use crate::telemetry::Metrics;
 #[derive(Clone, Debug)]
 pub struct Sockets {
     open: Arc<Mutex<Open>>,
+    /// Told when the last one closes.
+    emptied: Arc<Notify>,
     metrics: Arc<Metrics>,
     caps: SocketCaps,
 }
@@ -48,7 +51,7 @@ pub struct TooMany;
 impl Sockets {
     /// No sockets yet.
     pub fn new(caps: SocketCaps, metrics: Arc<Metrics>) -> Sockets {
-        Sockets { open: Arc::default(), metrics, caps }
+        Sockets { open: Arc::default(), emptied: Arc::default(), metrics, caps }
     }
 
     /// Counts a socket in until the returned guard is dropped. While the node drains, it is
@@ -81,6 +84,17 @@ impl Sockets {
         for outbox in open.outboxes.values() {
             outbox.push(Bytes::from(hub::reconnect(0)), FrameKind::Answer);
             outbox.close(close::DRAINING, DRAINING);
+        }
+    }
+
+    /// Returns when no socket is open.
+    pub async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.count() == 0 {
+                return;
+            }
+            emptied.await;
         }
     }
 
@@ -135,6 +149,9 @@ impl Drop for OpenSocket {
             Some(user) => open.forget(user),
         }
         self.sockets.show(&open);
+        if open.outboxes.is_empty() {
+            self.sockets.emptied.notify_waiters();
+        }
     }
 }
 

@@ -14,11 +14,14 @@ use syncline_cluster::ChangeLog;
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::Store;
-use syncline_storage::types::PageLimit;
+use syncline_storage::types::{Commit, CommitError, PageLimit};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
 
 use super::cache::{Activations, NodeCache};
-use super::event::{Attach, CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push, StoreAnswer};
+use super::event::{
+    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
+};
 use super::registry::Registration;
 use super::state::{Context, SessionLimits, SessionState};
 use crate::clock::Clock;
@@ -46,6 +49,8 @@ pub struct Shared {
     pub limits: SessionLimits,
     /// How much one read for a device may hold.
     pub page: PageLimit,
+    /// Bytes of pushes a session may have undecided.
+    pub pending_bytes_max: usize,
     /// A session without sockets and work stops after so long.
     pub idle: Duration,
 }
@@ -226,6 +231,10 @@ impl Live {
     fn carry_out(&mut self, effect: Effect, myself: &ActorRef<Message>) -> Option<Event> {
         match effect {
             Effect::Send { conn, frame, kind } => {
+                if let FrameKind::Live { .. } | FrameKind::Bulk = kind {
+                    self.shared.metrics.deltas.inc();
+                    self.shared.metrics.delta_bytes.inc_by(frame.len() as u64);
+                }
                 let refused = self.outboxes.get(&conn)?.push(frame, kind)?;
                 return Some(Event::Overflowed { conn, from: refused.from });
             }
@@ -276,11 +285,21 @@ impl Live {
     }
 }
 
+async fn make_commit(shared: &Shared, commit: Commit) -> Result<(), CommitError> {
+    let handed_in = Instant::now();
+    let outcome = shared.log.commit(commit).await;
+    shared.metrics.commit_seconds.observe(handed_in.elapsed());
+    if outcome.is_ok() {
+        shared.metrics.commits.inc();
+    }
+    outcome
+}
+
 /// Does what an effect asks of the store; `None` for effects that ask nothing of it.
 async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<StoreAnswer> {
     let store = &shared.store;
     Some(match effect {
-        Effect::Commit(commit) => StoreAnswer::Committed(shared.log.commit(*commit).await),
+        Effect::Commit(commit) => StoreAnswer::Committed(make_commit(shared, *commit).await),
         Effect::ReadRecords(keys) => {
             let read = store.records(space, &keys).await;
             StoreAnswer::Records(keys, read)

@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, oneshot};
 
 use super::actor::{Args, Message, Session, Shared};
 use super::event::Event;
+use crate::gateway::intake::Intake;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::SessionState;
 
@@ -40,7 +41,16 @@ impl std::fmt::Debug for Sessions {
 #[error("no session: {0}")]
 pub struct NoSession(String);
 
-type Slot = Arc<OnceCell<ActorRef<Message>>>;
+/// A running session, as others reach it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    /// The actor.
+    pub actor: ActorRef<Message>,
+    /// Room for pushes to it.
+    pub intake: Intake,
+}
+
+type Slot = Arc<OnceCell<Handle>>;
 
 struct Shards {
     hasher: RandomState,
@@ -69,7 +79,7 @@ impl Sessions {
 
     /// The running session of a space; started if there is none. Fails if the store does not
     /// answer.
-    pub async fn get(&self, space: &SpaceKey) -> Result<ActorRef<Message>, NoSession> {
+    pub async fn get(&self, space: &SpaceKey) -> Result<Handle, NoSession> {
         loop {
             let slot =
                 self.inner.shards.with(space, |map| map.entry(space.clone()).or_default().clone());
@@ -88,7 +98,7 @@ impl Sessions {
     /// The session of a space, if one is running.
     pub fn running(&self, space: &SpaceKey) -> Option<ActorRef<Message>> {
         let slot = self.inner.shards.with(space, |map| map.get(space).cloned())?;
-        slot.get().filter(|session| is_running(session)).cloned()
+        slot.get().filter(|session| is_running(session)).map(|session| session.actor.clone())
     }
 
     /// Tells every running session; used when the bus has lost events.
@@ -126,12 +136,12 @@ impl Sessions {
     fn all(&self) -> Vec<ActorRef<Message>> {
         let lock = |map: &Mutex<HashMap<SpaceKey, Slot>>| {
             let map = map.lock().unwrap_or_else(PoisonError::into_inner);
-            map.values().filter_map(|slot| slot.get().cloned()).collect::<Vec<_>>()
+            map.values().filter_map(|slot| Some(slot.get()?.actor.clone())).collect::<Vec<_>>()
         };
         self.inner.shards.maps.iter().flat_map(lock).collect()
     }
 
-    async fn spawn(&self, space: &SpaceKey, slot: &Slot) -> Result<ActorRef<Message>, NoSession> {
+    async fn spawn(&self, space: &SpaceKey, slot: &Slot) -> Result<Handle, NoSession> {
         let registration = Registration {
             space: space.clone(),
             slot: slot.clone(),
@@ -141,9 +151,11 @@ impl Sessions {
         };
         let shared = self.inner.shared.clone();
         let args = Args { space: space.clone(), shared, registration };
-        let supervisor: ActorCell = self.inner.supervisor.get_cell();
+        let supervisor: ActorCell =
+            self.inner.supervisor.get_cell();
         let spawned = Actor::spawn_linked(None, Session, args, supervisor).await;
-        spawned.map(|(session, _)| session).map_err(|error| NoSession(error.to_string()))
+        let (actor, _) = spawned.map_err(|error| NoSession(error.to_string()))?;
+        Ok(Handle { actor, intake: Intake::new(self.inner.shared.pending_bytes_max) })
     }
 
     fn forget(&self, space: &SpaceKey, slot: &Slot) {
@@ -151,8 +163,8 @@ impl Sessions {
     }
 }
 
-fn is_running(session: &ActorRef<Message>) -> bool {
-    session.get_status() < ActorStatus::Stopping
+fn is_running(session: &Handle) -> bool {
+    session.actor.get_status() < ActorStatus::Stopping
 }
 
 fn forget(shards: &Shards, space: &SpaceKey, slot: &Slot) {

@@ -45,6 +45,9 @@ metrics! {
     delta_bytes: IntCounter = "syncline_delta_bytes_total", "Bytes of delta messages sent.";
     resets: Counters<ResetWhy> = "syncline_resets_total", "Cursors that could not be continued, by why.";
     epoch_changes: IntCounter = "syncline_epoch_changes_total", "Epochs this node gave because the store had lost commits.";
+    stamp_ties: IntCounter = "syncline_stamp_ties_total", "Writes of one stamp and different values, decided by the values.";
+    catch_ups: IntCounter = "syncline_catch_ups_total", "Devices behind that were read to from the store.";
+    resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
     session_panics: IntCounter = "syncline_session_panics_total", "Sessions that ended by a fault of the hub.";
     handler_panics: IntCounter = "syncline_handler_panics_total", "HTTP requests that ended by a fault of the hub.";
     auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Refused tokens and sockets, by code.";

@@ -1,0 +1,194 @@
+//! The sync part of a node: store, commits, bus, sessions, gateway.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use syncline_cluster::bus::{Bus, Heard, Subscription};
+use syncline_cluster::local::LocalBus;
+use syncline_cluster::ChangeLog;
+use syncline_protocol::ids::NodeId;
+use syncline_storage::Store;
+use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
+use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
+use syncline_storage::types::PageLimit;
+use tokio::task::JoinHandle;
+
+use super::StartError;
+use crate::auth::Verifier;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, StoreUrl};
+use crate::gateway::access::Access;
+use crate::gateway::sockets::{SocketCaps, Sockets};
+use crate::gateway::{Gateway, api, upgrade};
+use crate::http::Context;
+use crate::http::guard::counted;
+use crate::session::actor::{Message, Shared};
+use crate::session::cache::{Activations, NodeCache};
+use crate::session::event::Event;
+use crate::session::registry::Sessions;
+use crate::session::state::SessionLimits;
+use crate::telemetry::labels::Route;
+
+/// Records and stored bytes of one read for a device that is behind.
+const READER_PAGE: PageLimit = PageLimit { records: 500, bytes: 256 << 10 };
+
+/// The outer parts of a node, replaced in tests.
+#[derive(Default)]
+pub struct Parts {
+    /// The clock; the machine's by default.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// The store; what the config names by default.
+    pub store: Option<Arc<dyn Store>>,
+    /// The bus; of this process alone by default.
+    pub bus: Option<Arc<dyn Bus>>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Parts {
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock))
+    }
+}
+
+/// The running sync part.
+#[derive(Debug)]
+pub(super) struct Core {
+    gateway: Arc<Gateway>,
+    committers: Committers,
+    hearing: JoinHandle<()>,
+}
+
+impl Core {
+    /// Opens the store and starts what works on it.
+    pub(super) async fn start(
+        config: &Config,
+        parts: Parts,
+        (context, verifier): (&Context, Arc<Verifier>),
+    ) -> Result<Core, StartError> {
+        let store = match parts.store {
+            Some(store) => store,
+            None => open_store(config.store_url()).await?,
+        };
+        let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
+        let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
+        let log = ChangeLog::new(config.node.clone(), group, bus.clone());
+        let limits = SessionLimits {
+            commit_mutations_max: count(config.session.commit_mutations_max),
+            commit_changes_max: count(config.session.commit_changes_max),
+            ..SessionLimits::default()
+        };
+        let epoch_change_interval_ms = limits.epoch_change_interval_ms;
+        let shared = Shared {
+            node: config.node.clone(),
+            store: store.clone(),
+            log,
+            cache: NodeCache::new(config.session.cache_bytes),
+            activations: Activations::default(),
+            clock: context.clock.clone(),
+            metrics: context.metrics.clone(),
+            limits,
+            page: READER_PAGE,
+            pending_bytes_max: count(config.session.pending_bytes),
+            idle: Duration::from_millis(config.session.idle_ms),
+        };
+        let cache = shared.cache.clone();
+        let sessions = Sessions::start(Arc::new(shared)).await.map_err(StartError::Sessions)?;
+        let hearing = tokio::spawn(hear(bus.subscribe(), config.node.clone(), sessions.clone()));
+        let gateway = Gateway {
+            access: Access {
+                verifier,
+                service_key: config.auth.service_key.clone(),
+                apps: config.apps.clone(),
+                origins: config.auth.origins.clone(),
+            },
+            sessions,
+            store,
+            sockets: Sockets::new(socket_caps(config), context.metrics.clone()),
+            clock: context.clock.clone(),
+            metrics: context.metrics.clone(),
+            numbers: AtomicU64::new(0),
+            epoch_change_interval_ms,
+            limits: (&config.gateway).into(),
+            cache,
+        };
+        Ok(Core { gateway: Arc::new(gateway), committers, hearing })
+    }
+
+    /// The sync routes.
+    pub(super) fn routes(&self) -> Router {
+        Router::new()
+            .route("/v1/ws", counted(Route::Ws, get(upgrade::native)))
+            .merge(api::routes())
+            .with_state(self.gateway.clone())
+    }
+
+    /// Finishes what was taken, then closes the sockets. Returns when the last one is closed.
+    pub(super) async fn drain(&self) {
+        self.gateway.sessions.drain().await;
+        self.gateway.sockets.drain();
+        self.gateway.sockets.empty().await;
+    }
+
+    /// Stops sessions and committers; the store closes with the last of its users.
+    pub(super) async fn stop(self) {
+        self.hearing.abort();
+        self.gateway.sessions.stop().await;
+        self.committers.shut_down().await;
+    }
+}
+
+fn count(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn socket_caps(config: &Config) -> SocketCaps {
+    let all = count(config.gateway.sockets_max);
+    SocketCaps {
+        all,
+        before_hello: (all / 10).max(1),
+        per_user: count(config.gateway.sockets_per_user_max),
+    }
+}
+
+async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
+    let StoreUrl::Sqlite(path) = url else {
+        // The config's check refuses the others.
+        return Err(StartError::StoreUnsupported);
+    };
+    let open = move || open_sqlite(path);
+    tokio::task::spawn_blocking(open).await.map_err(|e| StartError::Store(e.to_string()))?
+}
+
+fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory)
+            .map_err(|error| StartError::DataDir { path: directory.to_owned(), error })?;
+    }
+    let store = SqliteStore::open(&SqliteOptions::new(path));
+    Ok(Arc::new(store.map_err(|error| StartError::Store(error.to_string()))?))
+}
+
+/// Passes what other nodes committed to the sessions that run here.
+async fn hear(mut bus: Box<dyn Subscription>, node: NodeId, sessions: Sessions) {
+    while let Some(heard) = bus.next().await {
+        match heard {
+            Heard::Missed => sessions.missed(),
+            Heard::Commit(event) if event.node == node => {}
+            Heard::Commit(event) => {
+                if let Some(session) = sessions.running(&event.space) {
+                    // One that stops reads the store when it starts again.
+                    let _ = session.cast(Message::Event(Event::Heard(event)));
+                }
+            }
+        }
+    }
+}
