@@ -125,11 +125,8 @@ impl Ticks {
     }
 
     fn resolve(&self, claim: Claim) -> Hlc {
-        let drawn = self
-            .0
-            .iter()
-            .find(|(drawn, _)| *drawn == claim)
-            .map(|(_, tick)| *tick);
+        let drawn = self.0.binary_search_by_key(&claim, |(drawn, _)| *drawn);
+        let drawn = drawn.ok().map(|at| self.0[at].1);
         drawn.or(claim).unwrap_or_default()
     }
 }

@@ -92,7 +92,7 @@ codes! {
     JsonTooDeep = "json_too_deep", Never, 422;
     /// The merged record would be larger than the limit.
     RecordTooLarge = "record_too_large", Never, 422;
-    /// The merged record would have more fields than the limit.
+    /// The merged record would have more fields than the limit, or a change has.
     TooManyFields = "too_many_fields", Never, 422;
     /// An update or delete of a record never inserted, or already collected.
     RecordUnknown = "record_unknown", Never, 422;

@@ -3,7 +3,8 @@
 //! A value is kept as the text that every device would write for it, so equality is equality
 //! of bytes, the tie rule of the merge is a comparison of bytes, and sending it is a copy.
 //! Numbers are IEEE doubles, as in every browser. An integer that a double cannot carry is
-//! refused rather than rounded, a decimal is rounded as every parser does.
+//! refused rather than rounded, a decimal is rounded as every parser does. An integer past 64
+//! bits counts as a decimal: the parser does not tell them apart.
 
 use std::fmt;
 use std::sync::Arc;

@@ -16,7 +16,8 @@ pub const CHANGES_PER_PUSH_MAX: usize = 5_000;
 /// A mutation that would make a record larger is rejected with `record_too_large`.
 pub const RECORD_BYTES_MAX: usize = 256 << 10;
 
-/// Fields of a record, hidden ones included. One more rejects with `too_many_fields`.
+/// Fields of a record, hidden ones included, and of one change. One more rejects with
+/// `too_many_fields`.
 pub const FIELDS_PER_RECORD_MAX: usize = 1_024;
 
 /// Nesting of arrays and objects inside one field value. One more rejects with `json_too_deep`.

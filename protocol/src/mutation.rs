@@ -15,7 +15,7 @@ use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
 use crate::ids::{FieldName, RecordId, RecordKey, TableName};
 use crate::json::{self, Json};
-use crate::limits::{CHANGES_PER_PUSH_MAX, JSON_DEPTH_MAX};
+use crate::limits::{CHANGES_PER_PUSH_MAX, FIELDS_PER_RECORD_MAX, JSON_DEPTH_MAX};
 use crate::stamp::Hlc;
 use crate::verdict::PayloadHash;
 
@@ -144,6 +144,7 @@ impl RawChange<'_> {
 /// are stamps, else the hub's.
 fn read_insert(data: Option<Members<'_>>, inserted_at: Option<&str>) -> Result<Op<Claim>, Refusal> {
     let data = data.ok_or_else(|| invalid("an insert has no data"))?;
+    check_count(&data)?;
     let at = match inserted_at {
         Some(text) => Some(Hlc::parse(text)?),
         None => data.stamp("updatedAt").or_else(|| data.stamp("createdAt")),
@@ -158,6 +159,7 @@ fn read_insert(data: Option<Members<'_>>, inserted_at: Option<&str>) -> Result<O
 
 fn read_update(fields: Option<Members<'_>>) -> Result<Op<Claim>, Refusal> {
     let fields = fields.ok_or_else(|| invalid("an update has no fields"))?;
+    check_count(&fields)?;
     let fields = fields
         .0
         .iter()
@@ -169,6 +171,15 @@ fn read_update(fields: Option<Members<'_>>) -> Result<Op<Claim>, Refusal> {
         })
         .collect::<Result<_, Refusal>>()?;
     Ok(Op::Update { fields })
+}
+
+/// More fields than a record may have are refused before they cost a merge.
+fn check_count(fields: &Members<'_>) -> Result<(), Refusal> {
+    if fields.0.len() <= FIELDS_PER_RECORD_MAX {
+        return Ok(());
+    }
+    let message = format!("a change of more than {FIELDS_PER_RECORD_MAX} fields");
+    Err(Refusal::new(Code::TooManyFields, message))
 }
 
 /// Reads `{"value":…,"updatedAt":"…"}`.

@@ -360,6 +360,32 @@ fn changes_are_taken_at_5000_and_refused_at_5001() {
 }
 
 #[test]
+fn fields_of_a_change_are_taken_at_1024_and_refused_at_1025() {
+    let members = |n: usize, value: &str| {
+        let members: Vec<_> = (0..n).map(|n| format!(r#""f{n}":{value}"#)).collect();
+        members.join(",")
+    };
+    let insert = |n| change(&format!(r#""op":"insert","data":{{{}}}"#, members(n, "1")));
+    let write = r#"{"value":1}"#;
+    let update = |n| {
+        change(&format!(
+            r#""op":"update","fields":{{{}}}"#,
+            members(n, write)
+        ))
+    };
+    assert_eq!(asked(&insert(FIELDS_PER_RECORD_MAX)).len(), 1);
+    assert_eq!(asked(&update(FIELDS_PER_RECORD_MAX)).len(), 1);
+    assert_eq!(
+        code(&insert(FIELDS_PER_RECORD_MAX + 1)),
+        Code::TooManyFields
+    );
+    assert_eq!(
+        code(&update(FIELDS_PER_RECORD_MAX + 1)),
+        Code::TooManyFields
+    );
+}
+
+#[test]
 fn equal_payloads_hash_equal_whatever_their_layout() {
     let hash = |changes: &str| read(changes).hash;
     let one = hash(r#"[{"table":"t","id":"k","op":"insert","data":{"a":1,"b":"x"}}]"#);
