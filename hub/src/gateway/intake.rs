@@ -65,6 +65,6 @@ mod tests {
         let whole = intake.permit(100 * UNIT_BYTES).await.unwrap();
         assert_eq!(intake.permit(0).await.unwrap_err(), Full);
         drop(whole);
-        intake.permit(0).await.unwrap();
+        drop(intake.permit(0).await.unwrap());
     }
 }

@@ -193,7 +193,7 @@ mod tests {
         open.extend((3..5).map(|conn| enter(&sockets, conn).0));
         assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);
         open.pop();
-        sockets.enter(ConnId(9), &outbox).unwrap();
+        drop(sockets.enter(ConnId(9), &outbox).unwrap());
     }
 
     #[test]

@@ -160,11 +160,11 @@ impl Deciding {
             let message = format!("{key} was never inserted, or was collected");
             return Err(Refusal::new(Code::RecordUnknown, message));
         }
-        let size_before = before.map_or(0, |record| record.size_bytes());
+        let before_size = before.map_or((0, 0), |record| (record.size_bytes(), record.fields.len()));
         let mut after = before.map(|record| (**record).clone()).unwrap_or_default();
         let merged = after.merge(change, self.seq);
         if merged.changed {
-            check_size(key, &after, size_before)?;
+            check_size(key, &after, before_size)?;
         }
         if !merged.lost.is_empty() {
             trial.winners.push(verdict::winner(key, &after, &merged.lost, budget));
@@ -232,14 +232,16 @@ impl Deciding {
     }
 }
 
-fn check_size(key: &RecordKey, record: &Record, size_before: usize) -> Result<(), Refusal> {
-    let size = record.size_bytes();
-    if size > RECORD_BYTES_MAX && size > size_before {
+/// Refuses a record that grew past a limit. One that was past it before, under a higher limit,
+/// may still shrink.
+fn check_size(key: &RecordKey, record: &Record, before: (usize, usize)) -> Result<(), Refusal> {
+    let (size, fields) = (record.size_bytes(), record.fields.len());
+    if size > RECORD_BYTES_MAX && size > before.0 {
         let message = format!("{key} would have {size} bytes, more than {RECORD_BYTES_MAX}");
         return Err(Refusal::new(Code::RecordTooLarge, message));
     }
-    if record.fields.len() > FIELDS_PER_RECORD_MAX && size > size_before {
-        let message = format!("{key} would have more than {FIELDS_PER_RECORD_MAX} fields");
+    if fields > FIELDS_PER_RECORD_MAX && fields > before.1 {
+        let message = format!("{key} would have {fields} fields, more than {FIELDS_PER_RECORD_MAX}");
         return Err(Refusal::new(Code::TooManyFields, message));
     }
     Ok(())
