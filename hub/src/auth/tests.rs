@@ -28,12 +28,12 @@ const NOW_S: u64 = NOW_MS / 1000;
 const LATER_MS: u64 = NOW_MS + 30_000;
 
 fn verifier(url: &str) -> Verifier {
-    verifier_with(url, AuthConfig::default())
+    verifier_with(url, &AuthConfig::default())
 }
 
-fn verifier_with(url: &str, config: AuthConfig) -> Verifier {
+fn verifier_with(url: &str, config: &AuthConfig) -> Verifier {
     let jwks = JwksSource::new(url.parse().unwrap(), Duration::from_secs(5)).unwrap();
-    Verifier::new(&config, KeySource::Jwks(jwks), Arc::new(Metrics::new()))
+    Verifier::new(config, KeySource::Jwks(jwks), Arc::new(Metrics::new()))
 }
 
 async fn code(verifier: &Verifier, token: &str, now_ms: u64) -> Code {

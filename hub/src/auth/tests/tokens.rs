@@ -32,7 +32,7 @@ async fn every_allowed_algorithm_verifies() {
         algorithms: vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256],
         ..AuthConfig::default()
     };
-    let verifier = verifier_with(&issuer.url, config);
+    let verifier = verifier_with(&issuer.url, &config);
     for key in &keys {
         assert!(verifier.verify(&key.token("ada"), NOW_MS).await.is_ok());
     }
@@ -114,7 +114,7 @@ async fn key_of_another_algorithm_is_refused_without_a_fetch() {
         algorithms: vec![Algorithm::EdDsa, Algorithm::Es256],
         ..AuthConfig::default()
     };
-    let verifier = verifier_with(&issuer.url, config);
+    let verifier = verifier_with(&issuer.url, &config);
     let mixed = ed.token_under("k2");
     assert_eq!(code(&verifier, &mixed, NOW_MS).await, Code::TokenInvalid);
     assert_eq!(code(&verifier, &mixed, LATER_MS).await, Code::TokenInvalid);
