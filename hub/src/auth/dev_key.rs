@@ -53,7 +53,7 @@ pub(super) fn load_or_create(data_dir: &Path) -> Result<Vec<u8>, DevKeyError> {
 
 /// Writes a new key beside `path` and links it there, whole or not at all.
 fn create(path: &Path) -> Result<(), DevKeyError> {
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new())
         .map_err(|_| DevKeyError::NoRandomness)?;
     let unique = getrandom::u64().map_err(|_| DevKeyError::NoRandomness)?;
     let new = path.with_extension(format!("{unique:016x}.new"));

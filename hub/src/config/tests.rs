@@ -1,1 +1,336 @@
+use std::fs;
+use std::path::PathBuf;
 
+use super::source::Sources;
+use super::*;
+use crate::auth::Algorithm;
+
+const JWKS: (&str, &str) = ("HUB__AUTH__JWKS_URL", "https://issuer.example/jwks");
+
+/// What a file with `toml` and the variables `env` load to.
+fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("my.toml");
+    fs::write(&file, toml).unwrap();
+    let env = env.iter().chain([&JWKS]);
+    let sources = Sources {
+        file: Some(file),
+        env: env.map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        dev: false,
+    };
+    Config::load(&sources).map_err(|error| error.to_string())
+}
+
+fn refused(toml: &str, env: &[(&str, &str)]) -> String {
+    load(toml, env).expect_err("it should be refused")
+}
+
+#[test]
+fn defaults_are_those_documented() {
+    let config = load("", &[]).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:3010");
+    assert_eq!(config.admin_listen.to_string(), "127.0.0.1:3011");
+    assert_eq!(config.data_dir, PathBuf::from("./data"));
+    assert_eq!(config.drain_s, 10);
+    assert_eq!(config.store_url(), StoreUrl::Sqlite("./data/hub.db".into()));
+    assert_eq!(config.auth.algorithms, [Algorithm::EdDsa]);
+    assert!(config.auth.origins.is_empty());
+    assert!(config.auth.service_key.is_none());
+    assert!(config.metrics.public);
+    assert_eq!(config.log.format, LogFormat::Text);
+    assert_eq!(config.session.idle_ms, 30_000);
+    assert_eq!(config.session.cache_bytes, 64 << 20);
+    assert!(!config.node.as_str().is_empty());
+}
+
+#[test]
+fn environment_wins_over_file_and_file_over_default() {
+    let toml = "drain_s = 20\n[session]\nidle_ms = 5\ncache_bytes = 7";
+    let env = [("HUB__SESSION__IDLE_MS", "6")];
+    let config = load(toml, &env).unwrap();
+    assert_eq!(config.drain_s, 20);
+    assert_eq!(config.session.idle_ms, 6);
+    assert_eq!(config.session.cache_bytes, 7);
+    assert_eq!(config.session.commit_mutations_max, 256);
+}
+
+#[test]
+fn fixed_variable_names_are_read() {
+    let env = [
+        ("HUB__LISTEN", "127.0.0.1:0"),
+        ("HUB__ADMIN_LISTEN", "[::1]:4000"),
+        ("HUB__STORE__URL", "sqlite:/tmp/x.db"),
+        ("HUB__AUTH__SERVICE_KEY", "0123456789"),
+    ];
+    let config = load("", &env).unwrap();
+    assert_eq!(config.listen.port(), 0);
+    assert_eq!(config.admin_listen.to_string(), "[::1]:4000");
+    assert_eq!(config.store_url(), StoreUrl::Sqlite("/tmp/x.db".into()));
+    assert_eq!(config.auth.jwks_url.unwrap().as_str(), JWKS.1);
+    assert!(config.auth.service_key.unwrap().matches("0123456789"));
+}
+
+#[test]
+fn text_that_looks_like_a_number_stays_text() {
+    let config = load("", &[("HUB__NODE", "007")]).unwrap();
+    assert_eq!(config.node.as_str(), "007");
+}
+
+#[test]
+fn lists_are_read_from_both_sources() {
+    let toml = "apps = [\"todo\", \"chat\"]";
+    assert_eq!(load(toml, &[]).unwrap().apps.len(), 2);
+    let env = [
+        ("HUB__APPS", "todo, chat,calendar"),
+        ("HUB__AUTH__ALGORITHMS", "ES256,RS256"),
+        (
+            "HUB__AUTH__ORIGINS",
+            "http://localhost:5173,https://app.example",
+        ),
+    ];
+    let config = load(toml, &env).unwrap();
+    assert_eq!(config.apps.len(), 3);
+    assert_eq!(config.auth.algorithms, [Algorithm::Es256, Algorithm::Rs256]);
+    assert_eq!(
+        config.auth.origins,
+        ["http://localhost:5173", "https://app.example"]
+    );
+}
+
+#[test]
+fn empty_variable_counts_as_not_set() {
+    let config = load(
+        "drain_s = 3",
+        &[("HUB__NATS__URL", ""), ("HUB__DRAIN_S", "")],
+    );
+    assert_eq!(config.unwrap().drain_s, 3);
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let env = [
+        ("HUB_PORT", "tcp://10.0.0.1:80"),
+        ("HUBBLE__X", "1"),
+        ("PATH", "/bin"),
+    ];
+    assert!(load("", &env).is_ok());
+}
+
+#[test]
+fn unknown_key_is_refused_with_its_source() {
+    let said = refused("drian_s = 1", &[]);
+    assert!(
+        said.contains("my.toml") && said.contains("`drian_s`"),
+        "{said}"
+    );
+    let said = refused("[session]\nidle_s = 1", &[]);
+    assert!(
+        said.contains("my.toml: session") && said.contains("`idle_s`"),
+        "{said}"
+    );
+    let said = refused("", &[("HUB__AUTH__JWKS", "x")]);
+    assert!(
+        said.contains("HUB__AUTH") && said.contains("`jwks`"),
+        "{said}"
+    );
+    let said = refused("", &[("HUB__DRIAN_S", "1")]);
+    assert!(
+        said.contains("environment") && said.contains("`drian_s`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn value_of_the_wrong_type_names_key_and_source() {
+    let said = refused("drain_s = \"soon\"", &[("HUB__DRAIN_S", "4")]);
+    assert!(
+        said.contains("my.toml: drain_s") && said.contains("soon"),
+        "{said}"
+    );
+    let said = refused("", &[("HUB__SESSION__IDLE_MS", "long")]);
+    assert!(
+        said.contains("environment: HUB__SESSION__IDLE_MS"),
+        "{said}"
+    );
+    let said = refused("", &[("HUB__LISTEN", "localhost:3010")]);
+    assert!(said.contains("environment: HUB__LISTEN"), "{said}");
+    let said = refused("", &[("HUB__DRAIN_S", "-1")]);
+    assert!(said.contains("environment: HUB__DRAIN_S"), "{said}");
+    let said = refused("", &[("HUB__LOG__FORMAT", "xml")]);
+    assert!(said.contains("environment: HUB__LOG__FORMAT"), "{said}");
+}
+
+#[test]
+fn broken_file_is_named() {
+    let said = refused("drain_s = ", &[]);
+    assert!(said.contains("my.toml"), "{said}");
+}
+
+#[test]
+fn named_file_must_exist() {
+    let sources = Sources {
+        file: Some("/nowhere/hub.toml".into()),
+        ..Sources::default()
+    };
+    let said = Config::load(&sources).unwrap_err().to_string();
+    assert!(said.contains("/nowhere/hub.toml"), "{said}");
+}
+
+#[test]
+fn what_is_not_built_yet_says_so() {
+    for (name, value) in [
+        ("HUB__NATS__URL", "nats://127.0.0.1:4222"),
+        ("HUB__STORE__URL", "postgres://u:secret@db/hub"),
+        ("HUB__STORE__URL", "scylla://db:9042/hub"),
+    ] {
+        let said = refused("", &[(name, value)]);
+        assert!(
+            said.contains("not built yet") && said.contains(name),
+            "{said}"
+        );
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn store_urls_of_no_engine_are_refused() {
+    for url in ["sqlite:", "sqlite::memory:", "mysql://x", "/tmp/hub.db"] {
+        let said = refused("", &[("HUB__STORE__URL", url)]);
+        assert!(said.contains("HUB__STORE__URL"), "{said}");
+    }
+}
+
+#[test]
+fn bad_auth_values_are_refused() {
+    for (name, value) in [
+        ("HUB__AUTH__JWKS_URL", "ftp://issuer.example/"),
+        ("HUB__AUTH__JWKS_URL", "issuer.example"),
+        ("HUB__AUTH__JWKS_URL", "https://a:b@issuer.example/"),
+        ("HUB__AUTH__ALGORITHMS", "HS256"),
+        ("HUB__AUTH__ALGORITHMS", "none"),
+        ("HUB__AUTH__ORIGINS", "https://app.example/"),
+        ("HUB__AUTH__ORIGINS", "*"),
+        ("HUB__AUTH__ORIGINS", "app.example"),
+        ("HUB__APPS", "todo,,chat"),
+        ("HUB__NODE", "a\nb"),
+    ] {
+        // The last one of a name is the one read.
+        let sources = Sources {
+            env: vec![(JWKS.0.into(), JWKS.1.into()), (name.into(), value.into())],
+            ..Sources::default()
+        };
+        let said = Config::load(&sources).unwrap_err().to_string();
+        assert!(said.contains(name), "{name}={value}: {said}");
+    }
+}
+
+#[test]
+fn without_keys_and_without_dev_nothing_starts() {
+    let said = Config::load(&Sources::default()).unwrap_err().to_string();
+    assert!(
+        said.contains("auth.jwks_url") && said.contains("--dev"),
+        "{said}"
+    );
+    let dev = Sources {
+        dev: true,
+        ..Sources::default()
+    };
+    assert!(Config::load(&dev).unwrap().auth.dev);
+}
+
+#[test]
+fn development_issuer_is_for_loopback_only() {
+    let load = |listen: &str| {
+        Config::load(&Sources {
+            env: vec![("HUB__LISTEN".into(), listen.into())],
+            dev: true,
+            ..Sources::default()
+        })
+    };
+    assert!(load("127.0.0.1:3010").is_ok());
+    assert!(load("[::1]:3010").is_ok());
+    for open in ["0.0.0.0:3010", "[::]:3010", "192.168.1.5:3010"] {
+        let said = load(open).unwrap_err().to_string();
+        assert!(
+            said.contains("HUB__LISTEN") && said.contains(open),
+            "{said}"
+        );
+    }
+    let said = load("127.0.0.1:3011").unwrap_err().to_string();
+    assert!(said.contains("admin_listen"), "{said}");
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let toml = "drain_s = 9999\n[session]\nidle_ms = 0\n[log]\nfilter = \"a=b=c\"";
+    let said = refused(toml, &[]);
+    for key in ["drain_s", "session.idle_ms", "log.filter"] {
+        assert!(said.contains(key), "{key} in {said}");
+    }
+    assert_eq!(said.lines().count(), 3);
+}
+
+/// Each limit: its key, the least and the greatest value taken.
+const LIMITS: &[(&str, u64, u64)] = &[
+    ("drain_s", 0, 3_600),
+    ("auth.jwks_refresh_s", 1, 86_400),
+    ("auth.jwks_timeout_ms", 100, 60_000),
+    ("auth.cached_tokens_max", 0, 10_000_000),
+    ("session.idle_ms", 1, 3_600_000),
+    ("session.cache_bytes", 0, 1 << 40),
+    ("session.pending_bytes", 1 << 20, 1 << 30),
+    ("session.commit_mutations_max", 1, 10_000),
+    ("session.commit_bytes_max", 1 << 10, 64 << 20),
+    ("gateway.connections_max", 1, 1_000_000),
+    ("gateway.header_timeout_ms", 100, 600_000),
+    ("gateway.body_bytes_max", 1 << 10, 1 << 30),
+    ("gateway.body_timeout_ms", 100, 600_000),
+    ("gateway.hello_timeout_ms", 100, 60_000),
+    ("gateway.ping_ms", 1_000, 600_000),
+    ("gateway.message_bytes_max", 1 << 10, 64 << 20),
+    ("gateway.outbox_bytes_max", 4 << 10, 64 << 20),
+    ("gateway.stalled_ms", 1_000, 600_000),
+    ("gateway.sockets_per_user_max", 1, 100_000),
+    ("gateway.sockets_max", 10, 10_000_000),
+];
+
+#[test]
+fn limits_are_taken_at_their_ends_and_refused_one_past() {
+    for &(key, least, greatest) in LIMITS {
+        let name = source::variable(key);
+        let set = |value: u64| load("", &[(&name, &value.to_string())]);
+        for good in [least, greatest] {
+            assert!(set(good).is_ok(), "{key} = {good}");
+        }
+        let past = [least.checked_sub(1), Some(greatest + 1)];
+        for bad in past.into_iter().flatten() {
+            let said = set(bad).unwrap_err();
+            assert!(said.contains(key) && said.contains(&name), "{said}");
+        }
+    }
+}
+
+#[test]
+fn apps_not_listed_are_not_served() {
+    let todo = AppId::trusted("todo");
+    assert!(Config::default().serves(&todo));
+    let config = load("apps = [\"chat\"]", &[]).unwrap();
+    assert!(!config.serves(&todo));
+    assert!(config.serves(&AppId::trusted("chat")));
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let env = [("HUB__AUTH__SERVICE_KEY", "very-secret")];
+    let shown = format!("{:?}", load("", &env).unwrap());
+    assert!(!shown.contains("very-secret"), "{shown}");
+}
+
+#[test]
+fn derived_names_of_one_host_differ() {
+    let names: std::collections::HashSet<_> = (0..8).map(|_| node::derived()).collect();
+    assert!(names.len() > 1);
+    for name in names {
+        assert_eq!(NodeId::parse(name.as_str()), Ok(name));
+    }
+}

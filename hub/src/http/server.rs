@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,15 +153,16 @@ impl Connection {
             request.extensions_mut().insert(peer);
             router.call(request)
         });
-        let mut connection = http1::Builder::new()
+        let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
+        let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = &mut connection => ended,
             () = self.lifecycle.draining() => {
-                Pin::new(&mut connection).graceful_shutdown();
+                connection.as_mut().graceful_shutdown();
                 connection.await
             }
         };

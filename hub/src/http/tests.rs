@@ -1,1 +1,272 @@
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::config::GatewayConfig;
+use crate::lifecycle::{Lifecycle, Stage};
+use crate::telemetry::Metrics;
+use crate::telemetry::labels::{Route, StatusClass};
+
+struct Served {
+    address: SocketAddr,
+    lifecycle: Arc<Lifecycle>,
+    metrics: Arc<Metrics>,
+    serving: JoinHandle<()>,
+}
+
+fn start(router: Router, config: &GatewayConfig) -> Served {
+    let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let lifecycle = Arc::new(Lifecycle::starting());
+    let metrics = Arc::new(Metrics::new());
+    let serving = tokio::spawn(serve(Server {
+        listener,
+        router: guarded(router, config, metrics.clone()),
+        limits: ServerLimits::from(config),
+        lifecycle: lifecycle.clone(),
+        metrics: metrics.clone(),
+    }));
+    Served {
+        address,
+        lifecycle,
+        metrics,
+        serving,
+    }
+}
+
+fn echo() -> Router {
+    Router::new()
+        .route("/echo", post(async |body: RawBody| body.0))
+        .route(
+            "/panic",
+            get(async || -> &'static str { panic!("a secret") }),
+        )
+}
+
+fn small() -> GatewayConfig {
+    GatewayConfig {
+        body_bytes_max: 1_024,
+        ..GatewayConfig::default()
+    }
+}
+
+impl Served {
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Sends raw text and reads to the connection's end.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .build()
+        .unwrap()
+}
+
+/// The status and the `code` of a JSON error.
+async fn refusal(response: reqwest::Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    assert_eq!(response.headers()["content-type"], "application/json");
+    let body: Value = response.json().await.unwrap();
+    assert!(
+        body["message"].is_string() && body["retry"].is_string(),
+        "{body}"
+    );
+    (status, body["code"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn unknown_route_and_method_are_answered_in_json() {
+    let served = start(echo(), &small());
+    let http = client();
+    let unknown = http.get(served.url("/nowhere")).send().await.unwrap();
+    assert_eq!(refusal(unknown).await, (404, "not_found".into()));
+    let method = http.get(served.url("/echo")).send().await.unwrap();
+    assert_eq!(method.headers()["allow"], "POST");
+    assert_eq!(refusal(method).await, (405, "method_not_allowed".into()));
+    let counted = &served.metrics.http_requests;
+    assert_eq!(counted.get(Route::Other, StatusClass::ClientError), 2);
+}
+
+#[tokio::test]
+async fn fault_of_a_handler_is_a_500_that_tells_nothing_and_the_node_goes_on() {
+    let served = start(echo(), &small());
+    let http = client();
+    let fault = http.get(served.url("/panic")).send().await.unwrap();
+    let text = fault.text().await.unwrap();
+    assert!(
+        text.contains("\"internal\"") && !text.contains("secret"),
+        "{text}"
+    );
+    assert_eq!(served.metrics.handler_panics.get(), 1);
+    let after = http.post(served.url("/echo")).body("x").send().await;
+    assert_eq!(after.unwrap().text().await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn body_is_taken_at_its_limit_and_refused_one_past() {
+    let served = start(echo(), &small());
+    let http = client();
+    let post = |bytes: usize| {
+        http.post(served.url("/echo"))
+            .body(vec![b'x'; bytes])
+            .send()
+    };
+    assert_eq!(
+        post(1_024).await.unwrap().bytes().await.unwrap().len(),
+        1_024
+    );
+    assert_eq!(
+        refusal(post(1_025).await.unwrap()).await,
+        (413, "body_too_large".into())
+    );
+}
+
+#[tokio::test]
+async fn default_body_limit_is_10_mib() {
+    let served = start(echo(), &GatewayConfig::default());
+    let http = client();
+    let post = |bytes: usize| {
+        http.post(served.url("/echo"))
+            .body(vec![b'x'; bytes])
+            .send()
+    };
+    assert_eq!(post(10 << 20).await.unwrap().status(), 200);
+    assert_eq!(refusal(post((10 << 20) + 1).await.unwrap()).await.0, 413);
+}
+
+#[tokio::test]
+async fn body_without_a_length_is_counted_as_it_comes() {
+    let served = start(echo(), &small());
+    let chunk = format!("201\r\n{}\r\n", "x".repeat(0x201));
+    let head =
+        "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    let answer = served.raw(&format!("{head}{chunk}{chunk}0\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let answer = served.raw(&format!("{head}{chunk}0\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn client_that_asks_first_is_refused_before_it_sends() {
+    let served = start(echo(), &small());
+    let head =
+        "POST /echo HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9999\r\n\r\n";
+    let answer = served.raw(head).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn body_cut_off_is_no_request() {
+    let served = start(echo(), &small());
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    // Whether the refusal still arrives is the connection's matter; a 200 must not.
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(!answer.contains(" 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn head_must_come_in_time() {
+    let config = GatewayConfig {
+        header_timeout_ms: 100,
+        ..small()
+    };
+    let served = start(echo(), &config);
+    let answer = served.raw("POST /echo HTTP/1.1\r\nhost: x\r\n").await;
+    assert!(!answer.contains(" 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn body_must_come_in_time() {
+    let config = GatewayConfig {
+        body_timeout_ms: 100,
+        ..small()
+    };
+    let served = start(echo(), &config);
+    let head = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\n";
+    let answer = served.raw(&format!("{head}ab")).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test]
+async fn peer_is_known_to_handlers() {
+    let shown = async |request: Request| {
+        let Peer(peer) = request.extensions().get().unwrap();
+        Ok::<_, Infallible>(Bytes::from(peer.ip().to_string()))
+    };
+    let served = start(Router::new().route("/peer", get(shown)), &small());
+    let peer = client().get(served.url("/peer")).send().await.unwrap();
+    assert_eq!(peer.text().await.unwrap(), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn connection_past_the_limit_is_closed_and_others_are_served() {
+    let config = GatewayConfig {
+        connections_max: 1,
+        ..small()
+    };
+    let served = start(echo(), &config);
+    let mut first = TcpStream::connect(served.address).await.unwrap();
+    let request = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n1";
+    first.write_all(request).await.unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).await.unwrap();
+    let mut second = TcpStream::connect(served.address).await.unwrap();
+    let closed = second.read(&mut [0; 1]).await;
+    assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
+    first.write_all(request).await.unwrap();
+    first.read_exact(&mut answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn draining_finishes_the_request_and_takes_no_other() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (begun, go_on) = (begun.clone(), go_on.clone());
+        move || {
+            let (begun, go_on) = (begun.clone(), go_on.clone());
+            async move {
+                begun.notify_one();
+                go_on.notified().await;
+                "done"
+            }
+        }
+    };
+    let served = start(Router::new().route("/slow", get(slow)), &small());
+    let asked = tokio::spawn(client().get(served.url("/slow")).send());
+    let idle = TcpStream::connect(served.address).await.unwrap();
+    begun.notified().await;
+    served.lifecycle.advance(Stage::Draining);
+    go_on.notify_one();
+    let answer = asked.await.unwrap().unwrap();
+    assert_eq!(answer.text().await.unwrap(), "done");
+    served.serving.await.unwrap();
+    assert!(TcpStream::connect(served.address).await.is_err());
+    assert_eq!(served.metrics.http_connections.get(), 0);
+    drop(idle);
+}

@@ -1,0 +1,23 @@
+# The few commands of this repository. Everything they do is in the scripts they call.
+
+.PHONY: run test test-fast fmt lint
+
+# Build and start the hub on SQLite (./data) with the development issuer.
+run:
+	cargo build --release --locked -p syncline-hub
+	exec target/release/hub serve --dev
+
+# Everything: formatting, lints, all tests.
+test:
+	tests/run.sh
+
+# Tests only; T=name runs those whose name holds it.
+test-fast:
+	tests/run.sh --fast $(T)
+
+fmt:
+	cargo fmt --all
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings

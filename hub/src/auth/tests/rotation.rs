@@ -1,0 +1,204 @@
+//! Keys that come and go, and an issuer that is not always there.
+
+use axum::http::StatusCode;
+
+use super::*;
+
+#[tokio::test]
+async fn keys_are_fetched_once_for_many_tokens() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    for user in ["ada", "bob", "ada"] {
+        assert!(verifier.verify(&key.token(user), NOW_MS).await.is_ok());
+    }
+    assert_eq!(issuer.fetches(), 1);
+    assert_eq!(verifier.cached_tokens(), 2);
+}
+
+#[tokio::test]
+async fn new_key_is_found_but_not_asked_for_more_than_every_30_s() {
+    let (old, new) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&old]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.verify(&old.token("ada"), NOW_MS).await.is_ok());
+    issuer.publish(&[&old, &new]);
+    let token = new.token("ada");
+    assert_eq!(
+        code(&verifier, &token, LATER_MS - 1).await,
+        Code::TokenInvalid
+    );
+    assert_eq!(issuer.fetches(), 1);
+    assert!(verifier.verify(&token, LATER_MS).await.is_ok());
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test]
+async fn hundred_unknown_keys_at_once_make_one_fetch() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    let tokens: Vec<_> = (0..100)
+        .map(|n| key.token_under(&format!("x{n}")))
+        .collect();
+    let asked = tokens.iter().map(|token| code(&verifier, token, LATER_MS));
+    let codes = join_all(asked).await;
+    assert!(codes.iter().all(|code| *code == Code::TokenInvalid));
+    assert_eq!(issuer.fetches(), 2);
+    for token in &tokens {
+        code(&verifier, token, LATER_MS + 29_999).await;
+    }
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test]
+async fn hundred_first_tokens_share_the_first_fetch() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    let tokens: Vec<_> = (0..100).map(|n| key.token(&format!("u{n}"))).collect();
+    let verified = join_all(tokens.iter().map(|token| verifier.verify(token, NOW_MS))).await;
+    assert!(verified.iter().all(Result::is_ok));
+    assert_eq!(issuer.fetches(), 1);
+}
+
+#[tokio::test]
+async fn clock_set_back_does_not_stop_fetches() {
+    let (old, new) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&old]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    issuer.publish(&[&new]);
+    let token = new.token("ada");
+    assert!(verifier.verify(&token, NOW_MS - 86_400_000).await.is_ok());
+}
+
+#[tokio::test]
+async fn stale_keys_serve_while_the_issuer_is_down() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.verify(&key.token("ada"), NOW_MS).await.is_ok());
+    issuer.say(Answer::Status(StatusCode::INTERNAL_SERVER_ERROR));
+    assert!(!verifier.refresh(LATER_MS).await);
+    assert!(verifier.verify(&key.token("ada"), LATER_MS).await.is_ok());
+    assert!(verifier.verify(&key.token("bob"), LATER_MS).await.is_ok());
+    let unknown = Signer::ed("k2").token("ada");
+    assert_eq!(
+        code(&verifier, &unknown, LATER_MS).await,
+        Code::IssuerUnavailable,
+        "the issuer might know it"
+    );
+}
+
+#[tokio::test]
+async fn answers_that_are_no_jwks_change_nothing() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let elsewhere = TestIssuer::with(&[&Signer::ed("k9")]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    let long = format!(r#"{{"keys":[],"x":"{}"}}"#, "x".repeat(256 << 10));
+    for answer in [
+        Answer::Body("<html>".into()),
+        Answer::Body("{}".into()),
+        Answer::Body(long),
+        Answer::Status(StatusCode::NO_CONTENT),
+        Answer::RedirectTo(elsewhere.url.clone()),
+    ] {
+        issuer.say(answer);
+        assert!(!verifier.refresh(NOW_MS).await);
+        assert!(verifier.verify(&key.token("ada"), NOW_MS).await.is_ok());
+    }
+    assert_eq!(elsewhere.fetches(), 0, "redirects are not followed");
+}
+
+#[tokio::test]
+async fn without_any_key_the_issuer_is_unavailable_until_it_comes() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    issuer.say(Answer::Status(StatusCode::BAD_GATEWAY));
+    let verifier = verifier(&issuer.url);
+    let token = key.token("ada");
+    assert_eq!(
+        code(&verifier, &token, NOW_MS).await,
+        Code::IssuerUnavailable
+    );
+    issuer.publish(&[&key]);
+    assert_eq!(
+        code(&verifier, &token, NOW_MS + 1_999).await,
+        Code::IssuerUnavailable
+    );
+    assert_eq!(issuer.fetches(), 1);
+    assert!(verifier.verify(&token, NOW_MS + 2_000).await.is_ok());
+}
+
+#[tokio::test]
+async fn issuer_that_refuses_connections_is_unavailable() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", taken.local_addr().unwrap());
+    drop(taken);
+    let code = code(&verifier(&url), &Signer::ed("k1").token("ada"), NOW_MS).await;
+    assert_eq!(code, Code::IssuerUnavailable);
+}
+
+#[tokio::test]
+async fn removed_key_is_worth_nothing_after_a_refresh() {
+    let (old, new) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&old, &new]).await;
+    let verifier = verifier(&issuer.url);
+    let (lost, kept) = (old.token("ada"), new.token("ada"));
+    assert!(verifier.verify(&lost, NOW_MS).await.is_ok());
+    assert!(verifier.verify(&kept, NOW_MS).await.is_ok());
+    assert_eq!(verifier.cached_tokens(), 2);
+    issuer.publish(&[&new]);
+    assert!(verifier.verify(&lost, NOW_MS).await.is_ok(), "not read yet");
+    assert!(verifier.refresh(NOW_MS).await);
+    assert_eq!(code(&verifier, &lost, NOW_MS).await, Code::TokenInvalid);
+    assert_eq!(verifier.cached_tokens(), 1);
+    assert!(verifier.verify(&kept, NOW_MS).await.is_ok());
+}
+
+#[tokio::test]
+async fn key_replaced_under_the_same_name_drops_its_tokens() {
+    let (old, new) = (Signer::ed("k1"), Signer::ed("k1"));
+    let issuer = TestIssuer::with(&[&old]).await;
+    let verifier = verifier(&issuer.url);
+    let token = old.token("ada");
+    assert!(verifier.verify(&token, NOW_MS).await.is_ok());
+    issuer.publish(&[&new]);
+    assert!(verifier.refresh(NOW_MS).await);
+    assert_eq!(code(&verifier, &token, NOW_MS).await, Code::TokenInvalid);
+}
+
+#[tokio::test]
+async fn issuer_that_revokes_everything_is_obeyed() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    let token = key.token("ada");
+    assert!(verifier.verify(&token, NOW_MS).await.is_ok());
+    issuer.publish(&[]);
+    assert!(verifier.refresh(NOW_MS).await);
+    assert_eq!(code(&verifier, &token, NOW_MS).await, Code::TokenInvalid);
+}
+
+#[tokio::test]
+async fn client_that_goes_away_does_not_cancel_the_fetch() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    issuer.close_gate();
+    let verifier = Arc::new(verifier(&issuer.url));
+    let token = key.token("ada");
+    let mut impatient = Box::pin(verifier.verify(&token, NOW_MS));
+    // Polled until the issuer has its request: the fetch runs then.
+    while issuer.fetches() == 0 {
+        assert!(futures_util::poll!(impatient.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    drop(impatient);
+    issuer.open_gate();
+    assert!(verifier.verify(&token, NOW_MS).await.is_ok());
+    assert_eq!(issuer.fetches(), 1);
+}

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Runs the stages one after another, says how long each took, and fails if any failed.
+#
+#   tests/run.sh                  set-up, lint, rust
+#   tests/run.sh --fast [FILTER]  set-up, rust (only tests whose name holds FILTER)
+#
+# Needs nothing but PATH and HOME. All stages together may take an hour.
+
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+LIMIT_S=3600
+LOGS=target/test-logs
+
+fast=false
+filter=()
+if [ "${1:-}" = --fast ]; then
+  fast=true
+  shift
+  filter=("$@")
+fi
+
+# Cargo is often installed where only a login shell looks.
+if ! command -v cargo >/dev/null && [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
+  PATH="$HOME/.cargo/bin:$PATH"
+fi
+
+set_up() {
+  if ! command -v cargo >/dev/null; then
+    echo "cargo is missing: install Rust (the version is in rust-toolchain.toml)"
+    return 1
+  fi
+  cargo --version || return 1
+  if ! command -v cc >/dev/null; then
+    install build-essential || return 1
+  fi
+  cc --version | head -n 1
+}
+
+install() {
+  local as=()
+  [ "$(id -u)" = 0 ] || as=(sudo)
+  echo "installing $*"
+  "${as[@]}" apt-get update -q && "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -yq "$@"
+}
+
+lint() {
+  cargo fmt --all --check &&
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+}
+
+rust() {
+  cargo test --workspace --locked --no-fail-fast -- "$@"
+}
+
+names=() results=() times=()
+failed=0
+
+# Runs a stage with what is left of the time; its output is shown and kept.
+stage() {
+  local name=$1 began=$SECONDS left=$((LIMIT_S - SECONDS)) code
+  shift
+  echo "== $name"
+  # A shell of its own, so that `timeout` can end it with all it started.
+  export -f set_up install lint rust
+  if ((left > 0)); then
+    timeout --kill-after=10 "$left" bash -uo pipefail -c '"$@"' stage "$@" 2>&1 |
+      tee "$LOGS/$name.log"
+    code=${PIPESTATUS[0]}
+  else
+    code=124
+  fi
+  case $code in
+    0) results+=(ok) ;;
+    124 | 137) results+=("out of time") ;;
+    *) results+=("failed ($code)") ;;
+  esac
+  ((code == 0)) || failed=1
+  names+=("$name")
+  times+=($((SECONDS - began)))
+  echo "== $name: ${results[-1]}, ${times[-1]} s"
+  return "$code"
+}
+
+summary() {
+  echo
+  printf '%-10s %8s  %s\n' stage seconds result
+  local at
+  for at in "${!names[@]}"; do
+    printf '%-10s %8s  %s\n' "${names[at]}" "${times[at]}" "${results[at]}"
+  done
+  printf '%-10s %8s  %s\n' all "$SECONDS" "$([ "$failed" = 0 ] && echo ok || echo failed)"
+  # The runners' own last words.
+  [ ! -f "$LOGS/rust.log" ] || grep -E '^(test result:|error: )|^test .* FAILED$' "$LOGS/rust.log"
+}
+
+rm -rf "$LOGS"
+mkdir -p "$LOGS"
+export PATH
+if stage set-up set_up; then
+  $fast || stage lint lint
+  stage rust rust "${filter[@]}"
+fi
+summary
+exit "$failed"
