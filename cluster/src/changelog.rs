@@ -36,6 +36,8 @@ impl ChangeLog {
 
 impl std::fmt::Debug for ChangeLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChangeLog").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("ChangeLog")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,9 @@ pub struct LocalBus {
 
 impl Default for LocalBus {
     fn default() -> Self {
-        LocalBus { sender: broadcast::channel(BACKLOG_EVENTS_MAX).0 }
+        LocalBus {
+            sender: broadcast::channel(BACKLOG_EVENTS_MAX).0,
+        }
     }
 }
 
@@ -56,7 +58,10 @@ mod tests {
     fn event(to: u64) -> Arc<CommitEvent> {
         Arc::new(CommitEvent {
             node: NodeId::trusted("n1"),
-            space: SpaceKey { app: AppId::trusted("todo"), space: SpaceId::trusted("ada") },
+            space: SpaceKey {
+                app: AppId::trusted("todo"),
+                space: SpaceId::trusted("ada"),
+            },
             epoch: Epoch(1),
             from: Seq(to - 1),
             to: Seq(to),
@@ -76,7 +81,9 @@ mod tests {
         bus.publish(event(2));
         for hearer in &mut hearers {
             for to in [1, 2] {
-                let Some(Heard::Commit(heard)) = hearer.next().await else { panic!("no event") };
+                let Some(Heard::Commit(heard)) = hearer.next().await else {
+                    panic!("no event")
+                };
                 assert_eq!(heard.to, Seq(to));
             }
         }

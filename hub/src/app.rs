@@ -20,8 +20,8 @@ use crate::telemetry::Metrics;
 
 mod core;
 
-pub use self::core::Parts;
 use self::core::Core;
+pub use self::core::Parts;
 
 /// Until the next read of the issuer's keys after one that failed, unless the config says
 /// sooner.
@@ -178,7 +178,10 @@ impl App {
         let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
         let routers = [
-            (public, guarded(routes::public(context, &config.metrics).merge(self.core.routes()))),
+            (
+                public,
+                guarded(routes::public(context, &config.metrics).merge(self.core.routes())),
+            ),
             (admin, guarded(routes::admin(context))),
         ];
         for (listener, router) in routers {

@@ -11,7 +11,6 @@
 //! are told), [`reader`] (a device behind catches up), [`refresh`] (the session itself was
 //! behind), [`ephemeral`] (presence and broadcasts).
 
-
 pub mod actor;
 mod attach;
 pub mod cache;

@@ -36,7 +36,10 @@ struct Space {
 impl ModelStore {
     /// An empty store whose epochs begin after `seed`.
     pub fn new(seed: u64) -> ModelStore {
-        ModelStore { spaces: BTreeMap::new(), epochs: seed }
+        ModelStore {
+            spaces: BTreeMap::new(),
+            epochs: seed,
+        }
     }
 
     fn next_epoch(&mut self) -> Epoch {
@@ -64,7 +67,15 @@ impl ModelStore {
             writers: WriterNo(0),
         };
         let (records, clients, verdicts) = Default::default();
-        self.spaces.insert(space.clone(), Space { view, records, clients, verdicts });
+        self.spaces.insert(
+            space.clone(),
+            Space {
+                view,
+                records,
+                clients,
+                verdicts,
+            },
+        );
         view
     }
 
@@ -76,8 +87,14 @@ impl ModelStore {
     /// See [`crate::Store::marks`].
     pub fn marks(&self, space: &SpaceKey, clients: &[ClientKey]) -> Result<MarksRead, StoreError> {
         let space = self.at(space)?;
-        let marks = clients.iter().map(|client| space.clients.get(client).copied()).collect();
-        Ok(MarksRead { view: space.view, marks })
+        let marks = clients
+            .iter()
+            .map(|client| space.clients.get(client).copied())
+            .collect();
+        Ok(MarksRead {
+            view: space.view,
+            marks,
+        })
     }
 
     /// See [`crate::Store::verdicts`].
@@ -88,19 +105,24 @@ impl ModelStore {
         ms: &[u64],
     ) -> Result<VerdictsRead, StoreError> {
         let space = self.at(space)?;
-        let verdicts = ms.iter().map(|m| space.verdicts.get(&(writer, *m)).cloned()).collect();
-        Ok(VerdictsRead { view: space.view, verdicts })
+        let verdicts = ms
+            .iter()
+            .map(|m| space.verdicts.get(&(writer, *m)).cloned())
+            .collect();
+        Ok(VerdictsRead {
+            view: space.view,
+            verdicts,
+        })
     }
 
     /// See [`crate::Store::records`].
-    pub fn records(
-        &self,
-        space: &SpaceKey,
-        keys: &[RecordKey],
-    ) -> Result<RecordsRead, StoreError> {
+    pub fn records(&self, space: &SpaceKey, keys: &[RecordKey]) -> Result<RecordsRead, StoreError> {
         let space = self.at(space)?;
         let record = |key| space.records.get(key).map(|record| Record::clone(record));
-        Ok(RecordsRead { view: space.view, records: keys.iter().map(record).collect() })
+        Ok(RecordsRead {
+            view: space.view,
+            records: keys.iter().map(record).collect(),
+        })
     }
 
     /// See [`crate::Store::changes`]. Only the number of records is limited.
@@ -111,8 +133,11 @@ impl ModelStore {
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
         let space = self.at(space)?;
-        let mut changed: Vec<(&RecordKey, &Arc<Record>)> =
-            space.records.iter().filter(|(_, record)| record.seq > after).collect();
+        let mut changed: Vec<(&RecordKey, &Arc<Record>)> = space
+            .records
+            .iter()
+            .filter(|(_, record)| record.seq > after)
+            .collect();
         changed.sort_by_key(|(_, record)| record.seq);
         let mut to = space.view.head;
         if let Some((_, first_out)) = changed.get(limit.records) {
@@ -122,9 +147,16 @@ impl ModelStore {
             changed.retain(|(_, record)| kept(record.seq));
             to = changed.last().map_or(to, |(_, record)| record.seq);
         }
-        let records: Vec<_> =
-            changed.into_iter().map(|(key, record)| (key.clone(), Record::clone(record))).collect();
-        Ok(ChangesPage { view: space.view, to, writers: space.writers(&records), records })
+        let records: Vec<_> = changed
+            .into_iter()
+            .map(|(key, record)| (key.clone(), Record::clone(record)))
+            .collect();
+        Ok(ChangesPage {
+            view: space.view,
+            to,
+            writers: space.writers(&records),
+            records,
+        })
     }
 
     /// See [`crate::Store::snapshot`]. Only the number of records is limited.
@@ -140,15 +172,22 @@ impl ModelStore {
             after.is_none_or(|after| key > after)
                 && tables.is_none_or(|tables| tables.contains(&key.table))
         };
-        let mut live =
-            space.records.iter().filter(|(key, record)| record.is_live() && wanted(key));
+        let mut live = space
+            .records
+            .iter()
+            .filter(|(key, record)| record.is_live() && wanted(key));
         let records: Vec<_> = live
             .by_ref()
             .take(limit.records)
             .map(|(key, record)| (key.clone(), Record::clone(record)))
             .collect();
         let more = live.next().is_some();
-        Ok(SnapshotPage { view: space.view, writers: space.writers(&records), records, more })
+        Ok(SnapshotPage {
+            view: space.view,
+            writers: space.writers(&records),
+            records,
+            more,
+        })
     }
 
     /// See [`crate::Store::commit`], for one commit.
@@ -189,7 +228,10 @@ impl ModelStore {
 
     /// Every record of a space, live or dead.
     pub fn all(&self, space: &SpaceKey) -> BTreeMap<RecordKey, Arc<Record>> {
-        self.spaces.get(space).map(|space| space.records.clone()).unwrap_or_default()
+        self.spaces
+            .get(space)
+            .map(|space| space.records.clone())
+            .unwrap_or_default()
     }
 }
 
@@ -203,10 +245,14 @@ impl Space {
             self.records.insert(key.clone(), record.clone());
         }
         for moved in &commit.marks {
-            let mark = Mark { writer: moved.writer, last: Some(moved.last) };
+            let mark = Mark {
+                writer: moved.writer,
+                last: Some(moved.last),
+            };
             self.clients.insert(moved.client.clone(), mark);
             for remembered in &moved.verdicts {
-                self.verdicts.insert((moved.writer, remembered.m), remembered.clone());
+                self.verdicts
+                    .insert((moved.writer, remembered.m), remembered.clone());
                 if let Some(old) = remembered.m.checked_sub(MUTATIONS_IN_FLIGHT_MAX as u64) {
                     self.verdicts.remove(&(moved.writer, old));
                 }
@@ -219,7 +265,10 @@ impl Space {
         records: &[(RecordKey, Record)],
     ) -> Vec<(WriterNo, syncline_protocol::ids::ClientId)> {
         let named = |writer: WriterNo| {
-            let found = self.clients.iter().find(|(_, mark)| mark.writer == writer)?;
+            let found = self
+                .clients
+                .iter()
+                .find(|(_, mark)| mark.writer == writer)?;
             Some((writer, found.0.client.clone()))
         };
         let mut writers: Vec<WriterNo> = records.iter().map(|(_, record)| record.by).collect();

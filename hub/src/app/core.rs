@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::{Bus, Heard, Subscription};
 use syncline_cluster::local::LocalBus;
-use syncline_cluster::ChangeLog;
 use syncline_protocol::ids::NodeId;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
@@ -34,7 +34,10 @@ use crate::session::state::SessionLimits;
 use crate::telemetry::labels::Route;
 
 /// Records and stored bytes of one read for a device that is behind.
-const READER_PAGE: PageLimit = PageLimit { records: 500, bytes: 256 << 10 };
+const READER_PAGE: PageLimit = PageLimit {
+    records: 500,
+    bytes: 256 << 10,
+};
 
 /// The outer parts of a node, replaced in tests.
 #[derive(Default)]
@@ -49,7 +52,9 @@ pub struct Parts {
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,7 +106,9 @@ impl Core {
             idle: Duration::from_millis(config.session.idle_ms),
         };
         let cache = shared.cache.clone();
-        let sessions = Sessions::start(Arc::new(shared)).await.map_err(StartError::Sessions)?;
+        let sessions = Sessions::start(Arc::new(shared))
+            .await
+            .map_err(StartError::Sessions)?;
         let hearing = tokio::spawn(hear(bus.subscribe(), config.node.clone(), sessions.clone()));
         let gateway = Gateway {
             access: Access {
@@ -120,7 +127,11 @@ impl Core {
             limits: (&config.gateway).into(),
             cache,
         };
-        Ok(Core { gateway: Arc::new(gateway), committers, hearing })
+        Ok(Core {
+            gateway: Arc::new(gateway),
+            committers,
+            hearing,
+        })
     }
 
     /// The sync routes.
@@ -165,16 +176,25 @@ async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
         return Err(StartError::StoreUnsupported);
     };
     let open = move || open_sqlite(path);
-    tokio::task::spawn_blocking(open).await.map_err(|e| StartError::Store(e.to_string()))?
+    tokio::task::spawn_blocking(open)
+        .await
+        .map_err(|e| StartError::Store(e.to_string()))?
 }
 
 fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        std::fs::create_dir_all(directory)
-            .map_err(|error| StartError::DataDir { path: directory.to_owned(), error })?;
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(directory).map_err(|error| StartError::DataDir {
+            path: directory.to_owned(),
+            error,
+        })?;
     }
     let store = SqliteStore::open(&SqliteOptions::new(path));
-    Ok(Arc::new(store.map_err(|error| StartError::Store(error.to_string()))?))
+    Ok(Arc::new(
+        store.map_err(|error| StartError::Store(error.to_string()))?,
+    ))
 }
 
 /// Passes what other nodes committed to the sessions that run here.

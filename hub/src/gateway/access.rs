@@ -56,7 +56,10 @@ impl Access {
             Some(space) if space != own => {
                 Err(Refusal::new(Code::Forbidden, "the space is not yours"))
             }
-            _ => Ok(SpaceKey { app: app.clone(), space: own }),
+            _ => Ok(SpaceKey {
+                app: app.clone(),
+                space: own,
+            }),
         }
     }
 
@@ -71,15 +74,25 @@ impl Access {
     ) -> Result<Caller, Refusal> {
         if let Some(key) = headers.get(SERVICE_KEY_HEADER) {
             let key = key.to_str().unwrap_or_default();
-            if !self.service_key.as_ref().is_some_and(|own| own.matches(key)) {
+            if !self
+                .service_key
+                .as_ref()
+                .is_some_and(|own| own.matches(key))
+            {
                 return Err(Refusal::new(Code::TokenInvalid, "the service key is wrong"));
             }
             self.check_app(app)?;
             let space = asked.ok_or_else(|| {
                 Refusal::new(Code::BadMessage, "a service names the space: ?space=")
             })?;
-            let space = SpaceKey { app: app.clone(), space };
-            return Ok(Caller { user: UserId::trusted(SERVICE_USER), space });
+            let space = SpaceKey {
+                app: app.clone(),
+                space,
+            };
+            return Ok(Caller {
+                user: UserId::trusted(SERVICE_USER),
+                space,
+            });
         }
         let token = bearer(headers)?;
         let user = self.identify(token, now_ms).await?.user;
@@ -91,26 +104,40 @@ impl Access {
         if self.apps.is_empty() || self.apps.contains(app) {
             return Ok(());
         }
-        Err(Refusal::new(Code::AppUnknown, format!("app {app} is not served here")))
+        Err(Refusal::new(
+            Code::AppUnknown,
+            format!("app {app} is not served here"),
+        ))
     }
 
     /// Whether a browser page may open a socket: from the hub's own origin or a listed one.
     /// Clients that are no browsers send no origin.
     pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            return Ok(());
+        };
         let origin = origin.to_str().unwrap_or_default();
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let own = origin.split_once("://").is_some_and(|(_, authority)| Some(authority) == host);
+        let host = headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok());
+        let own = origin
+            .split_once("://")
+            .is_some_and(|(_, authority)| Some(authority) == host);
         if own || self.origins.iter().any(|allowed| allowed == origin) {
             return Ok(());
         }
-        Err(Refusal::new(Code::Forbidden, "this origin may not connect; see auth.origins"))
+        Err(Refusal::new(
+            Code::Forbidden,
+            "this origin may not connect; see auth.origins",
+        ))
     }
 }
 
 /// The token of `Authorization: Bearer <token>`.
 fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let value = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     let token = value.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -51,7 +51,10 @@ pub fn routes() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/v1/{app}/push", counted(Route::Push, post(push)))
         .route("/v1/{app}/changes", counted(Route::Changes, get(changes)))
-        .route("/v1/{app}/snapshot", counted(Route::Snapshot, get(snapshot)))
+        .route(
+            "/v1/{app}/snapshot",
+            counted(Route::Snapshot, get(snapshot)),
+        )
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,7 +92,9 @@ async fn caller(
 }
 
 fn query<T>(query: Query_<T>) -> Result<T, Refusal> {
-    query.map(|Query(query)| query).map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
+    query
+        .map(|Query(query)| query)
+        .map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
 }
 
 fn unavailable(error: StoreError) -> Refusal {
@@ -108,10 +113,15 @@ async fn push(
     let text = std::str::from_utf8(&body)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
     let (client, muts) = parse_http_push(text)?;
-    let client = ClientKey { user: caller.user, client };
+    let client = ClientKey {
+        user: caller.user,
+        client,
+    };
     let mut muts = Some(muts);
     for _ in 0..CALL_TRIES {
-        let Ok(session) = gateway.sessions.get(&caller.space).await else { break };
+        let Ok(session) = gateway.sessions.get(&caller.space).await else {
+            break;
+        };
         let permit = session.intake.permit(body.len()).await;
         let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
@@ -124,7 +134,9 @@ async fn push(
         };
         match session.actor.cast(message) {
             Ok(()) => {
-                let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else { break };
+                let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else {
+                    break;
+                };
                 // A session that ended has not answered: the client repeats, the marks tell.
                 return answered(answer.map_err(|_| ended())?, gateway.clock.now_ms());
             }
@@ -150,10 +162,13 @@ fn answered(reply: CallReply, now_ms: u64) -> Result<Response, HttpError> {
             let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");
             Ok(refused_with(refusal, &format!(r#""acked":{acked}"#)))
         }
-        CallReply::Results { epoch, head, results } => {
+        CallReply::Results {
+            epoch,
+            head,
+            results,
+        } => {
             let now = wall_text(now_ms);
-            let mut body =
-                format!(r#"{{"epoch":"{epoch}","head":{head},"now":"{now}","results":"#);
+            let mut body = format!(r#"{{"epoch":"{epoch}","head":{head},"now":"{now}","results":"#);
             hub::write_results(&mut body, &results);
             body.push('}');
             Ok(json(StatusCode::OK, body))
@@ -167,7 +182,10 @@ fn page_limit(limit: Option<usize>) -> Result<PageLimit, Refusal> {
         let message = format!("limit is not in 1 to {PAGE_RECORDS_MAX}");
         return Err(Refusal::new(Code::CursorInvalid, message));
     }
-    Ok(PageLimit { records, bytes: PAGE_BYTES_MAX })
+    Ok(PageLimit {
+        records,
+        bytes: PAGE_BYTES_MAX,
+    })
 }
 
 async fn changes(
@@ -185,7 +203,11 @@ async fn changes(
     };
     open(&gateway, &space).await?;
     let after = Seq(after);
-    let page = gateway.store.changes(&space, after, limit).await.map_err(unavailable)?;
+    let page = gateway
+        .store
+        .changes(&space, after, limit)
+        .await
+        .map_err(unavailable)?;
     if let Some(why) = cursor_fault(&gateway, &space, (&epoch, after), page.view).await? {
         return Ok(reset(&gateway, why));
     }
@@ -227,7 +249,11 @@ async fn cursor_fault(
         return Ok(Some(ResetWhy::Cursor));
     }
     tracing::error!(%space, "the store has lost commits; epoch changed");
-    gateway.store.new_epoch(space, view.epoch, now_ms).await.map_err(unavailable)?;
+    gateway
+        .store
+        .new_epoch(space, view.epoch, now_ms)
+        .await
+        .map_err(unavailable)?;
     gateway.metrics.epoch_changes.inc();
     if let Some(session) = gateway.sessions.running(space) {
         // One that stops meanwhile reads the epoch when it starts again.
@@ -247,11 +273,17 @@ fn refused_with(refusal: Refusal, members: &str) -> Response {
     let status = StatusCode::from_u16(refusal.code.status());
     let mut body = hub::http_error(&refusal);
     body.pop();
-    json(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), format!("{body},{members}}}"))
+    json(
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        format!("{body},{members}}}"),
+    )
 }
 
 async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpError> {
-    let opened = gateway.store.open_space(space, gateway.clock.now_ms()).await;
+    let opened = gateway
+        .store
+        .open_space(space, gateway.clock.now_ms())
+        .await;
     Ok(opened.map_err(unavailable)?)
 }
 
@@ -264,10 +296,17 @@ async fn snapshot(
     let asked = query(asked)?;
     let space = caller(&gateway, &headers, &app, asked.space).await?.space;
     let limit = page_limit(asked.limit)?;
-    let place = asked.next.map(|next| SnapshotPlace::parse(&next)).transpose()?;
+    let place = asked
+        .next
+        .map(|next| SnapshotPlace::parse(&next))
+        .transpose()?;
     let opened = open(&gateway, &space).await?;
     let after = place.as_ref().map(|place| &place.after);
-    let page = gateway.store.snapshot(&space, None, after, limit).await.map_err(unavailable)?;
+    let page = gateway
+        .store
+        .snapshot(&space, None, after, limit)
+        .await
+        .map_err(unavailable)?;
     let (at, mut done, mut sum) = match &place {
         None => (opened.head, 0, SnapshotSum::default()),
         Some(place) => (place.at, place.done, place.sum),
@@ -285,11 +324,29 @@ async fn snapshot(
         if !changes.is_empty() {
             changes.push(',');
         }
-        changes.push_str(&entry_text((key, record), Shown::Insert, Seq(0), &page.writers));
+        changes.push_str(&entry_text(
+            (key, record),
+            Shown::Insert,
+            Seq(0),
+            &page.writers,
+        ));
     }
     done += page.records.len() as u64;
-    let last = page.records.last().filter(|_| page.more).map(|(key, _)| key.clone());
-    let next = last.map(|after| SnapshotPlace { epoch, at, after, done, sum }.to_text());
+    let last = page
+        .records
+        .last()
+        .filter(|_| page.more)
+        .map(|(key, _)| key.clone());
+    let next = last.map(|after| {
+        SnapshotPlace {
+            epoch,
+            at,
+            after,
+            done,
+            sum,
+        }
+        .to_text()
+    });
     let end = match next {
         Some(next) => format!(r#""next":"{next}""#),
         None => format!(r#""next":null,"count":{done},"sum":"{sum}""#),

@@ -29,13 +29,20 @@ pub struct Full;
 impl Intake {
     /// Room for so many bytes of undecided pushes.
     pub fn new(bytes_max: usize) -> Intake {
-        let units = u32::try_from(bytes_max / UNIT_BYTES).unwrap_or(u32::MAX >> 4).max(1);
-        Intake { room: Arc::new(Semaphore::new(units as usize)), units }
+        let units = u32::try_from(bytes_max / UNIT_BYTES)
+            .unwrap_or(u32::MAX >> 4)
+            .max(1);
+        Intake {
+            room: Arc::new(Semaphore::new(units as usize)),
+            units,
+        }
     }
 
     /// Waits for room for a push of so many bytes. One larger than all the room takes all.
     pub async fn permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Full> {
-        let wanted = u32::try_from(bytes / UNIT_BYTES + 1).unwrap_or(u32::MAX).min(self.units);
+        let wanted = u32::try_from(bytes / UNIT_BYTES + 1)
+            .unwrap_or(u32::MAX)
+            .min(self.units);
         let room = self.room.clone().acquire_many_owned(wanted);
         match tokio::time::timeout(WAIT_MAX, room).await {
             Ok(Ok(permit)) => Ok(permit),

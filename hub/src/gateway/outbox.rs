@@ -56,7 +56,11 @@ pub struct Refused {
 impl Outbox {
     /// An empty one for so many bytes.
     pub fn new(bytes_max: usize) -> Outbox {
-        Outbox { bytes_max, queue: Mutex::default(), wake: Notify::new() }
+        Outbox {
+            bytes_max,
+            queue: Mutex::default(),
+            wake: Notify::new(),
+        }
     }
 
     /// Queues a frame, or says that a live one does not fit.
@@ -113,7 +117,9 @@ impl Outbox {
         let mut queue = self.lock();
         let mut taken = 0;
         while taken < bytes_max {
-            let Some(frame) = queue.frames.pop_front() else { break };
+            let Some(frame) = queue.frames.pop_front() else {
+                break;
+            };
             taken += frame.len();
             frames.push(frame);
         }
@@ -172,7 +178,10 @@ mod tests {
         let outbox = outbox();
         assert_eq!(outbox.push(frame(1), FrameKind::Answer), None);
         assert_eq!(outbox.push(frame(BYTES_MAX - 1), live(1)), None);
-        assert_eq!(outbox.push(frame(1), live(2)), Some(Refused { from: Seq(2) }));
+        assert_eq!(
+            outbox.push(frame(1), live(2)),
+            Some(Refused { from: Seq(2) })
+        );
     }
 
     #[test]
@@ -207,7 +216,10 @@ mod tests {
         outbox.push(frame(1), FrameKind::Answer);
         assert_eq!(outbox.ended(), None);
         assert_eq!(take_all(&outbox), ANSWERS_MAX + 2);
-        assert_eq!(outbox.ended(), Some(End::Close(close::SLOW, "answers are not read")));
+        assert_eq!(
+            outbox.ended(),
+            Some(End::Close(close::SLOW, "answers are not read"))
+        );
     }
 
     #[test]
@@ -228,6 +240,9 @@ mod tests {
         assert_eq!(outbox.push(frame(1), live(1)), None);
         assert_eq!(outbox.ended(), None);
         assert_eq!(take_all(&outbox), 1);
-        assert_eq!(outbox.ended(), Some(End::Close(close::REPLACED, "replaced")));
+        assert_eq!(
+            outbox.ended(),
+            Some(End::Close(close::REPLACED, "replaced"))
+        );
     }
 }

@@ -22,12 +22,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::Gateway;
 use super::outbox::{End, Outbox};
 use super::sockets::OpenSocket;
-use super::ws::{Incoming, Reader, Violation, WsLimits, push_close, push_ping, push_pong, push_text};
+use super::ws::{
+    Incoming, Reader, Violation, WsLimits, push_close, push_ping, push_pong, push_text,
+};
 use crate::auth::Identity;
 use crate::config::GatewayConfig;
 use crate::session::actor::Message;
-use crate::session::registry::Handle;
 use crate::session::event::{Attach, ConnId, Event, FrameKind, Origin, Push};
+use crate::session::registry::Handle;
 use crate::telemetry::labels::AuthFailure;
 
 /// A token's end is announced so long before, and the socket closed so long after.
@@ -135,7 +137,10 @@ pub async fn serve(stream: TcpStream, early: Bytes, gateway: Arc<Gateway>) {
 /// Closes a socket for which there is no room.
 async fn turn_away(mut stream: TcpStream) {
     let mut last = Vec::new();
-    let refusal = Refusal::new(Code::TooManySockets, "this node has no room for more sockets");
+    let refusal = Refusal::new(
+        Code::TooManySockets,
+        "this node has no room for more sockets",
+    );
     push_text(&mut last, hub::error(&refusal).as_bytes());
     push_close(&mut last, close::LIMITS, "too many sockets");
     // A peer that does not listen misses only the goodbye.
@@ -271,7 +276,10 @@ impl Socket {
         match message {
             ClientMessage::Push(muts) => self.push(muts, bytes).await,
             ClientMessage::Auth { token } => self.auth(&token).await,
-            ClientMessage::Ack { seq } => self.tell(Event::Ack { conn, seq: Seq(seq) }),
+            ClientMessage::Ack { seq } => self.tell(Event::Ack {
+                conn,
+                seq: Seq(seq),
+            }),
             ClientMessage::Presence(state) => self.tell(Event::Presence { conn, state }),
             ClientMessage::Broadcast { room, data } => {
                 self.tell(Event::Broadcast { conn, room, data })
@@ -291,27 +299,40 @@ impl Socket {
             Ok(identity) => identity,
             Err(refusal) => return Err(self.refuse_auth(&refusal)),
         };
-        let space = self.gateway.access.space(&hello.app, hello.space, &identity.user);
-        let space = space
-            .map_err(|refusal| self.refuse(&refusal, close::FORBIDDEN, "not allowed"))?;
+        let space = self
+            .gateway
+            .access
+            .space(&hello.app, hello.space, &identity.user);
+        let space =
+            space.map_err(|refusal| self.refuse(&refusal, close::FORBIDDEN, "not allowed"))?;
         if self.open.authenticated(&identity.user).is_err() {
             let refusal = Refusal::new(Code::TooManySockets, "too many sockets of this user");
             return Err(self.refuse(&refusal, close::LIMITS, "too many sockets"));
         }
-        let client = ClientKey { user: identity.user.clone(), client: hello.client };
+        let client = ClientKey {
+            user: identity.user.clone(),
+            client: hello.client,
+        };
         let attach = Attach {
             conn: self.conn,
             client: client.clone(),
             cursor: hello.cursor,
             tables: hello.tables.map(sorted),
-            backfill: Some(hello.backfill).filter(|tables| !tables.is_empty()).map(sorted),
+            backfill: Some(hello.backfill)
+                .filter(|tables| !tables.is_empty())
+                .map(sorted),
             snapshot_next: hello.snapshot_next,
             acked: hello.acked,
             token_expires_in_s: identity.expires_at_ms.saturating_sub(now_ms) / 1_000,
         };
         let session = self.attach(&space, attach).await?;
         self.reader.set_limits(self.gateway.limits.after_hello());
-        self.attached = Some(Attached { session, client, identity, auth_due_told: false });
+        self.attached = Some(Attached {
+            session,
+            client,
+            identity,
+            auth_due_told: false,
+        });
         Ok(())
     }
 
@@ -321,7 +342,9 @@ impl Socket {
         attach: Attach,
     ) -> Result<Handle, Ending> {
         for _ in 0..ATTACH_TRIES {
-            let Ok(session) = self.gateway.sessions.get(space).await else { break };
+            let Ok(session) = self.gateway.sessions.get(space).await else {
+                break;
+            };
             let (taken, was_taken) = oneshot::channel();
             let message = Message::Attach {
                 attach: Box::new(attach.clone()),
@@ -337,7 +360,9 @@ impl Socket {
     }
 
     async fn push(&mut self, muts: Vec<Mutation>, bytes: usize) -> Result<(), Ending> {
-        let Some(attached) = &self.attached else { return Ok(()) };
+        let Some(attached) = &self.attached else {
+            return Ok(());
+        };
         if attached.identity.expires_at_ms <= self.gateway.clock.now_ms() {
             let refusal = Refusal::new(Code::TokenExpired, "the token expired; send auth");
             self.answer(hub::error(&refusal));
@@ -346,7 +371,11 @@ impl Socket {
         match attached.session.intake.permit(bytes).await {
             Ok(permit) => {
                 let origin = Origin::Conn(self.conn);
-                self.tell(Event::Push(Push { origin, muts, permit: Some(permit) }))
+                self.tell(Event::Push(Push {
+                    origin,
+                    muts,
+                    permit: Some(permit),
+                }))
             }
             Err(_) => {
                 self.answer(hub::slow("app", SLOW_RETRY_MS));
@@ -361,7 +390,9 @@ impl Socket {
         match self.gateway.access.identify(token, now_ms).await {
             Err(refusal) => Err(self.refuse_auth(&refusal)),
             Ok(identity) => {
-                let Some(attached) = &mut self.attached else { return Ok(()) };
+                let Some(attached) = &mut self.attached else {
+                    return Ok(());
+                };
                 if identity.user != attached.identity.user {
                     let refusal = Refusal::new(Code::Forbidden, "the token is another user's");
                     return Err(self.refuse(&refusal, close::FORBIDDEN, "another user"));
@@ -442,7 +473,11 @@ impl Socket {
     /// Does what is due and says when to look again.
     fn keep_time(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
-        let SocketLimits { ping_after, stalled_max, .. } = self.gateway.limits;
+        let SocketLimits {
+            ping_after,
+            stalled_max,
+            ..
+        } = self.gateway.limits;
         if self.is_writing() && now >= self.wrote_at + stalled_max {
             return Err(Ending::Gone);
         }
@@ -454,7 +489,12 @@ impl Socket {
             push_ping(&mut self.writing);
             self.flush()?;
         }
-        let mut wake_at = self.heard_at + if self.pinged { 2 * ping_after } else { ping_after };
+        let mut wake_at = self.heard_at
+            + if self.pinged {
+                2 * ping_after
+            } else {
+                ping_after
+            };
         if self.is_writing() {
             wake_at = wake_at.min(self.wrote_at + stalled_max);
         }
@@ -471,14 +511,19 @@ impl Socket {
             return Ok(due);
         }
         let refusal = Refusal::new(Code::AuthTimeout, "no hello in time");
-        self.gateway.metrics.auth_failures.inc(AuthFailure::AuthTimeout);
+        self.gateway
+            .metrics
+            .auth_failures
+            .inc(AuthFailure::AuthTimeout);
         Err(self.refuse(&refusal, close::AUTH, "no hello in time"))
     }
 
     /// Announces the token's end, and closes some time after it.
     fn keep_auth(&mut self, now: Instant) -> Result<Instant, Ending> {
         let now_ms = self.gateway.clock.now_ms();
-        let Some(attached) = &mut self.attached else { return Ok(now) };
+        let Some(attached) = &mut self.attached else {
+            return Ok(now);
+        };
         let ends_ms = attached.identity.expires_at_ms;
         if now_ms >= ends_ms.saturating_add(AUTH_GRACE_MS) {
             let refusal = Refusal::new(Code::TokenExpired, "the token expired");
@@ -490,8 +535,15 @@ impl Socket {
             self.answer(hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
             self.flush()?;
         }
-        let told = self.attached.as_ref().is_some_and(|attached| attached.auth_due_told);
-        let next_ms = if told { ends_ms.saturating_add(AUTH_GRACE_MS) } else { announce_ms };
+        let told = self
+            .attached
+            .as_ref()
+            .is_some_and(|attached| attached.auth_due_told);
+        let next_ms = if told {
+            ends_ms.saturating_add(AUTH_GRACE_MS)
+        } else {
+            announce_ms
+        };
         Ok(now + Duration::from_millis(next_ms.saturating_sub(now_ms).min(LOOK_AGAIN_MS)))
     }
 

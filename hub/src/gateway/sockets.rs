@@ -51,7 +51,12 @@ pub struct TooMany;
 impl Sockets {
     /// No sockets yet.
     pub fn new(caps: SocketCaps, metrics: Arc<Metrics>) -> Sockets {
-        Sockets { open: Arc::default(), emptied: Arc::default(), metrics, caps }
+        Sockets {
+            open: Arc::default(),
+            emptied: Arc::default(),
+            metrics,
+            caps,
+        }
     }
 
     /// Counts a socket in until the returned guard is dropped. While the node drains, it is
@@ -67,13 +72,19 @@ impl Sockets {
             outbox.close(close::DRAINING, DRAINING);
         }
         self.show(&open);
-        Ok(OpenSocket { sockets: self.clone(), conn, user: None })
+        Ok(OpenSocket {
+            sockets: self.clone(),
+            conn,
+            user: None,
+        })
     }
 
     fn show(&self, open: &Open) {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.metrics.sockets.set(gauge(open.outboxes.len()));
-        self.metrics.compat_connections.set(gauge(open.outboxes.len()));
+        self.metrics
+            .compat_connections
+            .set(gauge(open.outboxes.len()));
         self.metrics.compat_users.set(gauge(open.users.len()));
     }
 
@@ -172,7 +183,11 @@ mod tests {
     use super::*;
 
     fn sockets() -> Sockets {
-        let caps = SocketCaps { all: 5, before_hello: 3, per_user: 2 };
+        let caps = SocketCaps {
+            all: 5,
+            before_hello: 3,
+            per_user: 2,
+        };
         Sockets::new(caps, Arc::new(Metrics::new()))
     }
 
@@ -188,7 +203,9 @@ mod tests {
         let mut open: Vec<_> = (0..3).map(|conn| enter(&sockets, conn).0).collect();
         assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);
         for (i, socket) in open.iter_mut().enumerate() {
-            socket.authenticated(&UserId::trusted(&i.to_string())).unwrap();
+            socket
+                .authenticated(&UserId::trusted(&i.to_string()))
+                .unwrap();
         }
         open.extend((3..5).map(|conn| enter(&sockets, conn).0));
         assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use fastwebsockets::WebSocketError;
 use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
 use hyper_util::rt::TokioIo;
 use syncline_protocol::error::{Code, Refusal};
@@ -23,7 +24,9 @@ pub async fn native(State(gateway): State<Arc<Gateway>>, mut request: Request) -
         let refusal = Refusal::new(Code::BadMessage, "this route is a WebSocket");
         let mut response = HttpError::from(refusal).into_response();
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
-        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        response
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return response;
     }
     if let Err(refusal) = gateway.access.check_origin(request.headers()) {
@@ -36,13 +39,16 @@ pub async fn native(State(gateway): State<Arc<Gateway>>, mut request: Request) -
     let (response, upgraded) = match upgrade(&mut request) {
         Ok(answer) => answer,
         Err(error) => {
-            return HttpError::from(Refusal::new(Code::BadMessage, error.to_string())).into_response();
+            return HttpError::from(Refusal::new(Code::BadMessage, error.to_string()))
+                .into_response();
         }
     };
     tokio::spawn(run(upgraded, gateway));
     let mut response = response.map(Body::new);
     if let Some(subprotocol) = subprotocol {
-        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        response
+            .headers_mut()
+            .insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
 }
@@ -51,9 +57,10 @@ pub async fn native(State(gateway): State<Arc<Gateway>>, mut request: Request) -
 /// the answer anyway.
 fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
     let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
-    let mut names = offered.iter().filter_map(|value| value.to_str().ok()).flat_map(|list| {
-        list.split(',').map(str::trim)
-    });
+    let mut names = offered
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|list| list.split(',').map(str::trim));
     if headers.get(header::SEC_WEBSOCKET_PROTOCOL).is_none() {
         return Ok(None);
     }
@@ -72,10 +79,21 @@ async fn run(upgraded: UpgradeFut, gateway: Arc<Gateway>) {
 }
 
 /// Takes the TCP stream out of hyper, with what the client sent right behind its request.
-async fn take_stream(upgraded: UpgradeFut) -> Result<(TcpStream, Bytes), anyhow::Error> {
+async fn take_stream(upgraded: UpgradeFut) -> Result<(TcpStream, Bytes), NoStream> {
     let upgraded = upgraded.await?.into_inner().into_inner();
     let parts = upgraded
         .downcast::<TokioIo<TcpStream>>()
-        .map_err(|_| anyhow::anyhow!("the connection is no TCP stream of the gateway"))?;
+        .map_err(|_| NoStream::NotTcp)?;
     Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+/// The stream behind an upgrade cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum NoStream {
+    /// The client went before the upgrade.
+    #[error(transparent)]
+    Upgrade(#[from] WebSocketError),
+    /// The listener serves something else than TCP streams.
+    #[error("the connection is no TCP stream of the gateway")]
+    NotTcp,
 }

@@ -82,7 +82,11 @@ struct Head {
 impl Reader {
     /// A reader of a new connection.
     pub fn new(limits: WsLimits) -> Reader {
-        Reader { limits, partial: Vec::new(), message: None }
+        Reader {
+            limits,
+            partial: Vec::new(),
+            message: None,
+        }
     }
 
     /// Changes the limits, as after authentication.
@@ -115,7 +119,9 @@ impl Reader {
 
     /// Reads and checks the head of the next frame, before its payload has arrived.
     fn head(&self) -> Result<Option<Head>, Violation> {
-        let [first, second, rest @ ..] = &self.partial[..] else { return Ok(None) };
+        let [first, second, rest @ ..] = &self.partial[..] else {
+            return Ok(None);
+        };
         if first & 0x70 != 0 {
             return violation(PROTOCOL, "reserved bits are set");
         }
@@ -130,10 +136,14 @@ impl Reader {
             127 => (8, 1 << 16),
             _ => (0, 0),
         };
-        let Some((length, rest)) = rest.split_at_checked(length_bytes) else { return Ok(None) };
+        let Some((length, rest)) = rest.split_at_checked(length_bytes) else {
+            return Ok(None);
+        };
         let payload_len = match length_bytes {
             0 => u64::from(second & 0x7f),
-            _ => length.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)),
+            _ => length
+                .iter()
+                .fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)),
         };
         if payload_len >> 63 != 0 {
             return violation(PROTOCOL, "length has its highest bit set");
@@ -144,8 +154,16 @@ impl Reader {
         let fin = first & 0x80 != 0;
         let payload_len = usize::try_from(payload_len).unwrap_or(usize::MAX);
         self.check(fin, opcode, payload_len)?;
-        let Some(mask) = rest.first_chunk::<4>() else { return Ok(None) };
-        Ok(Some(Head { fin, opcode, mask: *mask, head_len: 6 + length_bytes, payload_len }))
+        let Some(mask) = rest.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        Ok(Some(Head {
+            fin,
+            opcode,
+            mask: *mask,
+            head_len: 6 + length_bytes,
+            payload_len,
+        }))
     }
 
     fn check(&self, fin: bool, opcode: OpCode, payload_len: usize) -> Result<(), Violation> {
@@ -167,14 +185,21 @@ impl Reader {
             }
             _ => {}
         }
-        let so_far = self.message.as_ref().map_or(0, |message| message.payload.len());
+        let so_far = self
+            .message
+            .as_ref()
+            .map_or(0, |message| message.payload.len());
         if payload_len > self.limits.frame_bytes_max {
             return violation(TOO_BIG, "frame is too long");
         }
         if so_far + payload_len > self.limits.message_bytes_max {
             return violation(TOO_BIG, "message is too long");
         }
-        if self.message.as_ref().is_some_and(|m| m.frames >= self.limits.fragments_max) {
+        if self
+            .message
+            .as_ref()
+            .is_some_and(|m| m.frames >= self.limits.fragments_max)
+        {
             return violation(TOO_BIG, "message has too many fragments");
         }
         Ok(())
@@ -199,7 +224,11 @@ impl Reader {
             OpCode::Close => close_code(&payload).map(|code| Some(Incoming::Close(code))),
             OpCode::Text | OpCode::Binary => {
                 let is_text = head.opcode == OpCode::Text;
-                self.message = Some(Fragments { is_text, payload, frames: 1 });
+                self.message = Some(Fragments {
+                    is_text,
+                    payload,
+                    frames: 1,
+                });
                 self.finish(head.fin)
             }
             OpCode::Continuation => {
@@ -216,7 +245,9 @@ impl Reader {
         if !fin {
             return Ok(None);
         }
-        let Some(message) = self.message.take() else { return Ok(None) };
+        let Some(message) = self.message.take() else {
+            return Ok(None);
+        };
         if !message.is_text {
             return Ok(Some(Incoming::Binary(message.payload)));
         }

@@ -57,7 +57,9 @@ pub struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -129,7 +131,9 @@ pub struct Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.outboxes.values().for_each(|outbox| outbox.session_gone());
+        self.outboxes
+            .values()
+            .for_each(|outbox| outbox.session_gone());
     }
 }
 
@@ -143,7 +147,11 @@ impl Actor for Session {
         myself: ActorRef<Message>,
         args: Args,
     ) -> Result<Live, ActorProcessingErr> {
-        let Args { space, shared, registration } = args;
+        let Args {
+            space,
+            shared,
+            registration,
+        } = args;
         let now_ms = shared.clock.now_ms();
         let view = shared.store.open_space(&space, now_ms).await?;
         registration.started();
@@ -171,15 +179,29 @@ impl Actor for Session {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Event(event) => live.step(event, &myself),
-            Message::Attach { attach, outbox, taken } => {
+            Message::Attach {
+                attach,
+                outbox,
+                taken,
+            } => {
                 live.outboxes.insert(attach.conn, outbox);
                 // A socket that does not wait any more detaches itself.
                 let _ = taken.send(());
                 live.step(Event::Attach(attach), &myself);
             }
-            Message::Call { call, client, muts, permit, reply } => {
+            Message::Call {
+                call,
+                client,
+                muts,
+                permit,
+                reply,
+            } => {
                 live.calls.insert(call, reply);
-                let push = Push { origin: Origin::Call(call, client), muts, permit };
+                let push = Push {
+                    origin: Origin::Call(call, client),
+                    muts,
+                    permit,
+                };
                 live.step(Event::Push(push), &myself);
             }
             Message::IdleDue { spell } => {
@@ -236,7 +258,10 @@ impl Live {
                     self.shared.metrics.delta_bytes.inc_by(frame.len() as u64);
                 }
                 let refused = self.outboxes.get(&conn)?.push(frame, kind)?;
-                return Some(Event::Overflowed { conn, from: refused.from });
+                return Some(Event::Overflowed {
+                    conn,
+                    from: refused.from,
+                });
             }
             Effect::Resume(conn) => self.outboxes.get(&conn)?.resume(),
             Effect::Close { conn, code, reason } => {
@@ -253,7 +278,9 @@ impl Live {
                 }
             }
             Effect::RetryAfter { ms } => {
-                myself.send_after(Duration::from_millis(ms), || Message::Event(Event::RetryDue));
+                myself.send_after(Duration::from_millis(ms), || {
+                    Message::Event(Event::RetryDue)
+                });
             }
             store => self.ask_store(store, myself.clone()),
         }
@@ -318,7 +345,11 @@ async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<Sto
         Effect::ReadChanges { conn, after } => {
             StoreAnswer::Changes(conn, store.changes(space, after, shared.page).await)
         }
-        Effect::ReadSnapshot { conn, tables, after } => {
+        Effect::ReadSnapshot {
+            conn,
+            tables,
+            after,
+        } => {
             let page = store.snapshot(space, tables.as_deref(), after.as_ref(), shared.page);
             StoreAnswer::Snapshot(conn, page.await)
         }

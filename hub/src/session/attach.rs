@@ -36,27 +36,42 @@ enum Standing {
 
 impl SessionState {
     pub(super) fn attach(&mut self, attach: Attach, cx: &mut Context<'_>) {
-        if let Some(old) = self.clients.get(&attach.client).and_then(|client| client.conn) {
+        if let Some(old) = self
+            .clients
+            .get(&attach.client)
+            .and_then(|client| client.conn)
+        {
             let reason = "the same client opened another socket";
-            cx.effect(Effect::Close { conn: old, code: close::REPLACED, reason });
+            cx.effect(Effect::Close {
+                conn: old,
+                code: close::REPLACED,
+                reason,
+            });
             self.detach(old, cx);
         }
         let conn = attach.conn;
         self.client(&attach.client).conn = Some(conn);
-        self.attaching.insert(conn, Attaching { attach, read: None });
+        self.attaching
+            .insert(conn, Attaching { attach, read: None });
         self.read_attach_mark(conn, cx);
     }
 
     fn read_attach_mark(&self, conn: ConnId, cx: &mut Context<'_>) {
         if let Some(Attaching { attach, .. }) = self.attaching.get(&conn) {
-            cx.effect(Effect::ReadMarks(MarksFor::Attach(conn), vec![attach.client.clone()]));
+            cx.effect(Effect::ReadMarks(
+                MarksFor::Attach(conn),
+                vec![attach.client.clone()],
+            ));
         }
     }
 
     pub(super) fn detach(&mut self, conn: ConnId, cx: &mut Context<'_>) {
         self.absent(conn, cx);
         let attached = self.conns.remove(&conn).map(|conn| conn.client);
-        let attaching = self.attaching.remove(&conn).map(|waiting| waiting.attach.client);
+        let attaching = self
+            .attaching
+            .remove(&conn)
+            .map(|waiting| waiting.attach.client);
         if let Some(key) = attached.or(attaching) {
             let client = self.client(&key);
             if client.conn == Some(conn) {
@@ -72,7 +87,9 @@ impl SessionState {
         read: Result<MarksRead, StoreError>,
         cx: &mut Context<'_>,
     ) {
-        let Some(attaching) = self.attaching.get_mut(&conn) else { return };
+        let Some(attaching) = self.attaching.get_mut(&conn) else {
+            return;
+        };
         match read {
             Ok(read) => {
                 attaching.read = Some((read.view, read.marks.first().copied().flatten()));
@@ -82,7 +99,11 @@ impl SessionState {
                 let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
                 tracing::warn!(space = %self.space, %error, "attach failed");
                 cx.answer(conn, hub::error(&refusal));
-                cx.effect(Effect::Close { conn, code: TRY_AGAIN_LATER, reason: "store unavailable" });
+                cx.effect(Effect::Close {
+                    conn,
+                    code: TRY_AGAIN_LATER,
+                    reason: "store unavailable",
+                });
                 self.detach(conn, cx);
             }
         }
@@ -92,7 +113,11 @@ impl SessionState {
     pub(super) fn admit_waiting(&mut self, cx: &mut Context<'_>) {
         let waiting: Vec<ConnId> = self.attaching.keys().copied().collect();
         for conn in waiting {
-            if let Some(Attaching { read: Some((view, _)), .. }) = self.attaching.get_mut(&conn) {
+            if let Some(Attaching {
+                read: Some((view, _)),
+                ..
+            }) = self.attaching.get_mut(&conn)
+            {
                 *view = self.view;
                 self.admit(conn, cx);
             }
@@ -101,7 +126,11 @@ impl SessionState {
 
     /// Welcomes a client whose mark was read, unless the session is behind that read.
     fn admit(&mut self, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(Attaching { attach, read: Some((read, mark)) }) = self.attaching.get(&conn) else {
+        let Some(Attaching {
+            attach,
+            read: Some((read, mark)),
+        }) = self.attaching.get(&conn)
+        else {
             return;
         };
         if read.epoch != self.view.epoch || read.head > self.view.head {
@@ -120,7 +149,9 @@ impl SessionState {
                 self.place(attach)
             };
         }
-        let Some(Attaching { attach, .. }) = self.attaching.remove(&conn) else { return };
+        let Some(Attaching { attach, .. }) = self.attaching.remove(&conn) else {
+            return;
+        };
         self.welcome(attach, mark, standing, cx);
     }
 
@@ -134,7 +165,9 @@ impl SessionState {
         // A commit in flight ends first; whoever admits next comes here again.
         if matches!(self.work, Work::Idle) {
             self.work = Work::ChangingEpoch;
-            cx.effect(Effect::NewEpoch { expected: self.view.epoch });
+            cx.effect(Effect::NewEpoch {
+                expected: self.view.epoch,
+            });
         } else {
             self.stale = true;
         }
@@ -216,7 +249,9 @@ impl SessionState {
         );
         match standing {
             Standing::From(seq) => match attach.backfill {
-                Some(new_tables) => self.start_snapshot(conn, self.fresh(Some(new_tables), seq), cx),
+                Some(new_tables) => {
+                    self.start_snapshot(conn, self.fresh(Some(new_tables), seq), cx)
+                }
                 None => self.follow(conn, cx),
             },
             Standing::Resume(place) => {
@@ -258,7 +293,11 @@ impl SessionState {
         let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
         if let Some(state) = self.conns.get_mut(&conn) {
             state.phase = Phase::Snapshot(Box::new(snapshot), Step::Reading);
-            cx.effect(Effect::ReadSnapshot { conn, tables, after });
+            cx.effect(Effect::ReadSnapshot {
+                conn,
+                tables,
+                after,
+            });
         }
     }
 

@@ -54,7 +54,12 @@ pub struct NodeCache(Cache<(Activation, RecordKey), Known>);
 impl NodeCache {
     /// A cache of at most so many bytes, by estimate.
     pub fn new(bytes_max: u64) -> NodeCache {
-        NodeCache(Cache::builder().max_capacity(bytes_max).weigher(weigh).build())
+        NodeCache(
+            Cache::builder()
+                .max_capacity(bytes_max)
+                .weigher(weigh)
+                .build(),
+        )
     }
 
     /// Entries and bytes now, by moka's own delayed count.
@@ -75,14 +80,18 @@ impl RecordCache for NodeCache {
 
 impl fmt::Debug for NodeCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeCache").field("usage", &self.usage()).finish()
+        f.debug_struct("NodeCache")
+            .field("usage", &self.usage())
+            .finish()
     }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "moka gives references")]
 fn weigh((_, key): &(Activation, RecordKey), known: &Known) -> u32 {
     let names = key.table.as_str().len() + key.id.as_str().len();
-    let record = known.as_ref().map_or(0, |r| r.size_bytes() + r.fields.len() * FIELD_OVERHEAD_BYTES);
+    let record = known.as_ref().map_or(0, |r| {
+        r.size_bytes() + r.fields.len() * FIELD_OVERHEAD_BYTES
+    });
     u32::try_from(ENTRY_OVERHEAD_BYTES + names + record).unwrap_or(u32::MAX)
 }
 
@@ -95,14 +104,24 @@ mod tests {
     use syncline_protocol::stamp::Stamp;
 
     fn key(id: &str) -> RecordKey {
-        RecordKey { table: TableName::trusted("t"), id: RecordId::trusted(id) }
+        RecordKey {
+            table: TableName::trusted("t"),
+            id: RecordId::trusted(id),
+        }
     }
 
     fn record(bytes: usize) -> Known {
         let value = Json::trusted(&format!("\"{}\"", "x".repeat(bytes)));
-        let field =
-            Field { name: FieldName::trusted("f"), value, stamp: Stamp::default(), seq: Seq(1) };
-        Some(Arc::new(Record { fields: vec![field], ..Record::default() }))
+        let field = Field {
+            name: FieldName::trusted("f"),
+            value,
+            stamp: Stamp::default(),
+            seq: Seq(1),
+        };
+        Some(Arc::new(Record {
+            fields: vec![field],
+            ..Record::default()
+        }))
     }
 
     #[test]

@@ -60,7 +60,11 @@ impl SessionState {
             changes += pending.mutation.change_count();
             changes <= self.limits.commit_changes_max
         };
-        let within = self.pending.iter().take(self.limits.commit_mutations_max).take_while(fits);
+        let within = self
+            .pending
+            .iter()
+            .take(self.limits.commit_mutations_max)
+            .take_while(fits);
         within.count().max(1)
     }
 
@@ -98,7 +102,11 @@ impl SessionState {
         let Loading { count, base } = loading;
         let mut deciding = Deciding::new(self.view, base);
         for pending in self.pending.iter().take(count) {
-            let client = self.clients.get(&pending.client).cloned().unwrap_or_default();
+            let client = self
+                .clients
+                .get(&pending.client)
+                .cloned()
+                .unwrap_or_default();
             deciding.mutation(pending, &client);
         }
         let (decided, commit) = deciding.finish(self.space.clone(), cx.now_ms);
@@ -137,20 +145,28 @@ impl SessionState {
         let from = self.view.head;
         self.view = decided.view;
         for (key, record) in &decided.records {
-            cx.cache.put(self.activation, key.clone(), Some(record.clone()));
+            cx.cache
+                .put(self.activation, key.clone(), Some(record.clone()));
         }
         (0..decided.ties).for_each(|_| cx.note(Note::Tie));
         let mut answers = Answers::default();
         let mut authors: Vec<ClientKey> = Vec::new();
         for outcome in decided.outcomes {
-            let Some(pending) = self.pending.pop_front() else { break };
+            let Some(pending) = self.pending.pop_front() else {
+                break;
+            };
             let client = self.client(&pending.client);
             client.writer = Some(outcome.writer);
             client.decided = Some(pending.mutation.m);
             client.undecided = client.undecided.saturating_sub(1);
             let answer = outcome.answer();
             cx.note(Note::Verdict(VerdictStatus::from(&answer)));
-            answers.add(&pending.waiters, &pending.client, pending.mutation.m, &answer);
+            answers.add(
+                &pending.waiters,
+                &pending.client,
+                pending.mutation.m,
+                &answer,
+            );
             if authors.last() != Some(&pending.client) {
                 authors.push(pending.client);
             }
@@ -165,7 +181,12 @@ impl SessionState {
 
 /// The records a pending mutation touches.
 fn keys(pending: &Pending) -> impl Iterator<Item = &RecordKey> {
-    pending.mutation.asked.iter().flatten().map(|Change { key, .. }| key)
+    pending
+        .mutation
+        .asked
+        .iter()
+        .flatten()
+        .map(|Change { key, .. }| key)
 }
 
 /// The seq of the commit after `head`.

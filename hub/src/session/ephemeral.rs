@@ -10,7 +10,9 @@ use super::state::{Context, SessionState};
 
 impl SessionState {
     pub(super) fn presence(&mut self, conn: ConnId, state: Option<Json>, cx: &mut Context<'_>) {
-        let Some(own) = self.conns.get_mut(&conn) else { return };
+        let Some(own) = self.conns.get_mut(&conn) else {
+            return;
+        };
         if own.presence == state {
             return;
         }
@@ -50,5 +52,9 @@ impl SessionState {
 }
 
 fn send(conn: ConnId, frame: Bytes, cx: &mut Context<'_>) {
-    cx.effect(Effect::Send { conn, frame, kind: FrameKind::Ephemeral });
+    cx.effect(Effect::Send {
+        conn,
+        frame,
+        kind: FrameKind::Ephemeral,
+    });
 }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use syncline_cluster::event::CommitEvent;
 use syncline_protocol::error::Refusal;
-use syncline_protocol::ids::{
-    ClientKey, Epoch, RecordKey, Seq, TableName, WriterNo,
-};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};

@@ -48,7 +48,11 @@ impl SessionState {
     pub(super) fn send_answers(&mut self, answers: Answers, cx: &mut Context<'_>) {
         for (conn, (client, results)) in answers.conns {
             if self.conns.contains_key(&conn) {
-                let through = self.clients.get(&client).and_then(|c| c.decided).unwrap_or(0);
+                let through = self
+                    .clients
+                    .get(&client)
+                    .and_then(|c| c.decided)
+                    .unwrap_or(0);
                 cx.answer(conn, hub::verdicts(through, cx.now_ms, &results));
             }
         }
@@ -63,13 +67,24 @@ impl SessionState {
 
     /// Answers a call that has all its results.
     pub(super) fn finish_call(&mut self, id: CallId, cx: &mut Context<'_>) {
-        if self.calls.get(&id).is_none_or(|call| call.missing > 0 || call.held.is_some()) {
+        if self
+            .calls
+            .get(&id)
+            .is_none_or(|call| call.missing > 0 || call.held.is_some())
+        {
             return;
         }
         if let Some(mut call) = self.calls.remove(&id) {
             call.results.sort_by_key(|(m, _)| *m);
             let (epoch, head) = (self.view.epoch, self.view.head);
-            cx.effect(Effect::Reply(id, CallReply::Results { epoch, head, results: call.results }));
+            cx.effect(Effect::Reply(
+                id,
+                CallReply::Results {
+                    epoch,
+                    head,
+                    results: call.results,
+                },
+            ));
         }
     }
 
@@ -82,14 +97,21 @@ impl SessionState {
         authors: &[ClientKey],
         cx: &mut Context<'_>,
     ) {
-        if self.conns.values().all(|conn| !matches!(conn.phase, Phase::Live)) {
+        if self
+            .conns
+            .values()
+            .all(|conn| !matches!(conn.phase, Phase::Live))
+        {
             return;
         }
         let entries: Vec<ShownEntry<'_>> = records
             .iter()
             .filter_map(|(key, record)| {
                 let shown = delta::since(record, from)?;
-                Some(ShownEntry { table: &key.table, text: self.entry_text(key, record, (shown, from)) })
+                Some(ShownEntry {
+                    table: &key.table,
+                    text: self.entry_text(key, record, (shown, from)),
+                })
             })
             .collect();
         self.tell_live(from, &entries, authors, cx);
@@ -98,13 +120,23 @@ impl SessionState {
     fn entry_text(&self, key: &RecordKey, record: &Record, (shown, after): (Shown, Seq)) -> String {
         let by = self.writer_name(record.by);
         let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
-        Entry { key, record, shown, after, by }.write(&mut text);
+        Entry {
+            key,
+            record,
+            shown,
+            after,
+            by,
+        }
+        .write(&mut text);
         text
     }
 
     /// The client behind a writer number, among those this session knows.
     fn writer_name(&self, writer: WriterNo) -> Option<&str> {
-        let known = self.clients.iter().find(|(_, client)| client.writer == Some(writer));
+        let known = self
+            .clients
+            .iter()
+            .find(|(_, client)| client.writer == Some(writer));
         known.map(|(key, _)| key.client.as_str())
     }
 
@@ -138,7 +170,11 @@ impl SessionState {
                 });
             for frame in &frames[at].frames {
                 let kind = FrameKind::Live { from: conn.sent };
-                cx.effects.push(Effect::Send { conn: *id, frame: frame.clone(), kind });
+                cx.effects.push(Effect::Send {
+                    conn: *id,
+                    frame: frame.clone(),
+                    kind,
+                });
             }
             conn.sent = to;
         }
@@ -164,10 +200,16 @@ impl Encoded {
         tables: Option<Arc<[TableName]>>,
         entries: &[ShownEntry<'_>],
     ) -> Encoded {
-        let wanted = entries.iter().filter(|entry| wants(tables.as_deref(), entry.table));
+        let wanted = entries
+            .iter()
+            .filter(|entry| wants(tables.as_deref(), entry.table));
         let texts = wanted.map(|entry| entry.text.as_str());
         let frames = delta_frames((from, to), texts, Last::Complete);
-        Encoded { from, tables, frames }
+        Encoded {
+            from,
+            tables,
+            frames,
+        }
     }
 }
 
@@ -199,6 +241,11 @@ pub(super) fn delta_frames<'t>(
         }
         changes.push_str(text);
     }
-    frames.push(Bytes::from(hub::delta(from, to, &changes, last == Last::More)));
+    frames.push(Bytes::from(hub::delta(
+        from,
+        to,
+        &changes,
+        last == Last::More,
+    )));
     frames
 }

@@ -10,9 +10,7 @@ use syncline_protocol::wire::hub::{self, Answer};
 use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::event::{
-    CallId, CallReply, Effect, MarksFor, Note, Origin, Push, Repeat, Waiter,
-};
+use super::event::{CallId, CallReply, Effect, MarksFor, Note, Origin, Push, Repeat, Waiter};
 use super::fanout::Answers;
 use super::state::{Call, Context, HeldPush, Pending, SessionState};
 use crate::telemetry::labels::VerdictStatus;
@@ -35,18 +33,33 @@ impl SessionState {
             Origin::Conn(conn) => {
                 // A push of a socket that was detached meanwhile is dropped: it was not answered.
                 if let Some(client) = self.client_of(conn).cloned() {
-                    let held = HeldPush { client, muts: push.muts, permit: push.permit };
+                    let held = HeldPush {
+                        client,
+                        muts: push.muts,
+                        permit: push.permit,
+                    };
                     self.number(held, Waiter::Conn(conn), cx);
                 }
             }
             Origin::Call(call, client) => {
-                let known = self.clients.get(&client).is_some_and(|c| c.writer.is_some());
-                let held = HeldPush { client, muts: push.muts, permit: push.permit };
+                let known = self
+                    .clients
+                    .get(&client)
+                    .is_some_and(|c| c.writer.is_some());
+                let held = HeldPush {
+                    client,
+                    muts: push.muts,
+                    permit: push.permit,
+                };
                 if known {
                     self.start_call(call, held, cx);
                 } else {
                     let clients = vec![held.client.clone()];
-                    let waiting = Call { missing: 0, results: Vec::new(), held: Some(held) };
+                    let waiting = Call {
+                        missing: 0,
+                        results: Vec::new(),
+                        held: Some(held),
+                    };
                     self.calls.insert(call, waiting);
                     cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
                 }
@@ -73,7 +86,9 @@ impl SessionState {
         read: Result<MarksRead, StoreError>,
         cx: &mut Context<'_>,
     ) {
-        let Some(held) = self.calls.remove(&call).and_then(|call| call.held) else { return };
+        let Some(held) = self.calls.remove(&call).and_then(|call| call.held) else {
+            return;
+        };
         match read {
             Ok(read) => {
                 self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;
@@ -91,7 +106,14 @@ impl SessionState {
 
     fn start_call(&mut self, call: CallId, held: HeldPush, cx: &mut Context<'_>) {
         let missing = held.muts.len();
-        self.calls.insert(call, Call { missing, results: Vec::with_capacity(missing), held: None });
+        self.calls.insert(
+            call,
+            Call {
+                missing,
+                results: Vec::with_capacity(missing),
+                held: None,
+            },
+        );
         self.number(held, Waiter::Call(call), cx);
         self.finish_call(call, cx);
     }
@@ -99,7 +121,11 @@ impl SessionState {
     /// Sorts mutations by their numbers into next ones, which are taken, and repeats, which are
     /// answered. A gap, or too many in flight, takes none of what follows.
     fn number(&mut self, push: HeldPush, waiter: Waiter, cx: &mut Context<'_>) {
-        let HeldPush { client, muts, permit } = push;
+        let HeldPush {
+            client,
+            muts,
+            permit,
+        } = push;
         let entry = self.client(&client);
         if entry.undecided + muts.len() > MUTATIONS_IN_FLIGHT_MAX {
             let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in flight");
@@ -130,7 +156,9 @@ impl SessionState {
     }
 
     fn turn(&self, client: &ClientKey, m: u64) -> Turn {
-        let Some(client) = self.clients.get(client) else { return Turn::Gap };
+        let Some(client) = self.clients.get(client) else {
+            return Turn::Gap;
+        };
         if client.decided.is_some_and(|decided| m <= decided) {
             Turn::Repeat
         } else if m <= client.taken {
@@ -170,7 +198,10 @@ impl SessionState {
         waiter: Waiter,
         answers: &mut Answers,
     ) {
-        let taken = self.pending.iter_mut().find(|p| p.client == *client && p.mutation.m == mutation.m);
+        let taken = self
+            .pending
+            .iter_mut()
+            .find(|p| p.client == *client && p.mutation.m == mutation.m);
         match taken {
             Some(pending) if pending.mutation.hash == mutation.hash => {
                 if !pending.waiters.contains(&waiter) {

@@ -17,13 +17,18 @@ use super::state::{Context, SessionState};
 impl SessionState {
     /// Brings a socket up to date from its cursor: live if it is, else by reading.
     pub(super) fn follow(&mut self, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
         match state.seen.cmp(&self.view.head) {
             std::cmp::Ordering::Equal => state.phase = Phase::Live,
             std::cmp::Ordering::Less => {
                 state.phase = Phase::CatchUp(Step::Reading);
                 cx.note(Note::CatchUp);
-                cx.effect(Effect::ReadChanges { conn, after: state.seen });
+                cx.effect(Effect::ReadChanges {
+                    conn,
+                    after: state.seen,
+                });
             }
             std::cmp::Ordering::Greater => {
                 state.phase = Phase::CatchUp(Step::WaitingForView);
@@ -38,11 +43,15 @@ impl SessionState {
         page: Result<ChangesPage, StoreError>,
         cx: &mut Context<'_>,
     ) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
         if !matches!(state.phase, Phase::CatchUp(Step::Reading)) {
             return;
         }
-        let Ok(page) = page else { return self.reader_failed(conn, cx) };
+        let Ok(page) = page else {
+            return self.reader_failed(conn, cx);
+        };
         if page.view.epoch != self.view.epoch {
             state.phase = Phase::CatchUp(Step::WaitingForView);
             self.stale = true;
@@ -54,7 +63,11 @@ impl SessionState {
         let complete = page.to >= page.view.head;
         let texts = page_texts(state, &page);
         let last = if complete { Last::Complete } else { Last::More };
-        let frames = delta_frames((state.sent, page.to), texts.iter().map(String::as_str), last);
+        let frames = delta_frames(
+            (state.sent, page.to),
+            texts.iter().map(String::as_str),
+            last,
+        );
         state.sent = page.to;
         state.seen = page.to;
         state.phase = Phase::CatchUp(Step::Writing);
@@ -67,9 +80,15 @@ impl SessionState {
         page: Result<SnapshotPage, StoreError>,
         cx: &mut Context<'_>,
     ) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
-        let Phase::Snapshot(snapshot, step @ Step::Reading) = &mut state.phase else { return };
-        let Ok(page) = page else { return self.reader_failed(conn, cx) };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        let Phase::Snapshot(snapshot, step @ Step::Reading) = &mut state.phase else {
+            return;
+        };
+        let Ok(page) = page else {
+            return self.reader_failed(conn, cx);
+        };
         if page.view.epoch != self.view.epoch {
             *step = Step::WaitingForView;
             self.stale = true;
@@ -79,10 +98,18 @@ impl SessionState {
             return self.reset_conn(conn, ResetWhy::Gc, cx);
         }
         *step = Step::Writing;
-        let of = if snapshot.tables.is_none() { page.view.live } else { 0 };
+        let of = if snapshot.tables.is_none() {
+            page.view.live
+        } else {
+            0
+        };
         let mut frames = Vec::with_capacity(2);
         if let Some(changes) = add_part(snapshot, &page) {
-            frames.push(Bytes::from(hub::snapshot(&place(&page, snapshot), of, &changes)));
+            frames.push(Bytes::from(hub::snapshot(
+                &place(&page, snapshot),
+                of,
+                &changes,
+            )));
         }
         if page.more {
             return send_bulk(conn, frames, cx);
@@ -97,7 +124,9 @@ impl SessionState {
 
     /// Everything queued is written: read on.
     pub(super) fn drained(&mut self, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
         match &mut state.phase {
             Phase::Lagging => {
                 cx.effect(Effect::Resume(conn));
@@ -107,7 +136,11 @@ impl SessionState {
             Phase::Snapshot(snapshot, step @ Step::Writing) => {
                 *step = Step::Reading;
                 let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
-                cx.effect(Effect::ReadSnapshot { conn, tables, after });
+                cx.effect(Effect::ReadSnapshot {
+                    conn,
+                    tables,
+                    after,
+                });
             }
             _ => {}
         }
@@ -115,7 +148,9 @@ impl SessionState {
 
     /// A live frame found the outbox full: from here the store tells it.
     pub(super) fn overflowed(&mut self, conn: ConnId, from: Seq, cx: &mut Context<'_>) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
         if matches!(state.phase, Phase::Live) {
             state.phase = Phase::Lagging;
             (state.sent, state.seen) = (from, from);
@@ -137,12 +172,18 @@ impl SessionState {
     }
 
     fn read_on(&mut self, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(state) = self.conns.get_mut(&conn) else { return };
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
         match &mut state.phase {
             Phase::Snapshot(snapshot, step) => {
                 *step = Step::Reading;
                 let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
-                cx.effect(Effect::ReadSnapshot { conn, tables, after });
+                cx.effect(Effect::ReadSnapshot {
+                    conn,
+                    tables,
+                    after,
+                });
             }
             _ => self.follow(conn, cx),
         }
@@ -192,9 +233,19 @@ pub(crate) fn entry_text(
     after: Seq,
     writers: &[(WriterNo, ClientId)],
 ) -> String {
-    let by = writers.iter().find(|(no, _)| *no == record.by).map(|(_, client)| client.as_str());
+    let by = writers
+        .iter()
+        .find(|(no, _)| *no == record.by)
+        .map(|(_, client)| client.as_str());
     let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
-    Entry { key, record, shown, after, by }.write(&mut text);
+    Entry {
+        key,
+        record,
+        shown,
+        after,
+        by,
+    }
+    .write(&mut text);
     text
 }
 
@@ -208,7 +259,12 @@ fn add_part(snapshot: &mut Snapshot, page: &SnapshotPage) -> Option<String> {
         if !changes.is_empty() {
             changes.push(',');
         }
-        changes.push_str(&entry_text((key, record), Shown::Insert, Seq(0), &page.writers));
+        changes.push_str(&entry_text(
+            (key, record),
+            Shown::Insert,
+            Seq(0),
+            &page.writers,
+        ));
     }
     snapshot.done += page.records.len() as u64;
     snapshot.after = Some(page.records.last()?.0.clone());
@@ -219,7 +275,10 @@ fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
     SnapshotPlace {
         epoch: page.view.epoch,
         at: snapshot.at,
-        after: snapshot.after.clone().expect("a part with records has a last one"),
+        after: snapshot
+            .after
+            .clone()
+            .expect("a part with records has a last one"),
         done: snapshot.done,
         sum: snapshot.sum,
     }
@@ -227,6 +286,10 @@ fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
 
 fn send_bulk(conn: ConnId, frames: Vec<Bytes>, cx: &mut Context<'_>) {
     for frame in frames {
-        cx.effect(Effect::Send { conn, frame, kind: FrameKind::Bulk });
+        cx.effect(Effect::Send {
+            conn,
+            frame,
+            kind: FrameKind::Bulk,
+        });
     }
 }

@@ -20,10 +20,16 @@ impl SessionState {
     pub(super) fn refresh(&mut self, cx: &mut Context<'_>) {
         self.stale = false;
         self.work = Work::Refreshing;
-        cx.effect(Effect::ReadView { after: self.view.head });
+        cx.effect(Effect::ReadView {
+            after: self.view.head,
+        });
     }
 
-    pub(super) fn view_read(&mut self, page: Result<ChangesPage, StoreError>, cx: &mut Context<'_>) {
+    pub(super) fn view_read(
+        &mut self,
+        page: Result<ChangesPage, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
         if !matches!(self.work, Work::Refreshing) {
             return;
         }
@@ -41,12 +47,16 @@ impl SessionState {
         if page.view.head < self.view.head {
             // The store lost commits that this session saw durable.
             self.work = Work::ChangingEpoch;
-            return cx.effect(Effect::NewEpoch { expected: self.view.epoch });
+            return cx.effect(Effect::NewEpoch {
+                expected: self.view.epoch,
+            });
         }
         let cut = page.to < page.view.head;
         self.apply_page(page, cx);
         if cut {
-            cx.effect(Effect::ReadView { after: self.view.head });
+            cx.effect(Effect::ReadView {
+                after: self.view.head,
+            });
         } else {
             self.read_pending_marks(cx);
         }
@@ -55,11 +65,15 @@ impl SessionState {
     /// Applies a page to view, cache and live devices.
     fn apply_page(&mut self, page: ChangesPage, cx: &mut Context<'_>) {
         let from = self.view.head;
-        self.view = SpaceView { head: page.to, ..page.view };
+        self.view = SpaceView {
+            head: page.to,
+            ..page.view
+        };
         let mut told = Vec::with_capacity(page.records.len());
         for (key, record) in page.records {
             let record = Arc::new(record);
-            cx.cache.put(self.activation, key.clone(), Some(record.clone()));
+            cx.cache
+                .put(self.activation, key.clone(), Some(record.clone()));
             told.push((key, record));
         }
         let entries: Vec<ShownEntry<'_>> = told
@@ -67,7 +81,10 @@ impl SessionState {
             .filter_map(|(key, record)| {
                 let shown = delta::paged(record, from)?;
                 let text = entry_text((key, record), shown, from, &page.writers);
-                Some(ShownEntry { table: &key.table, text })
+                Some(ShownEntry {
+                    table: &key.table,
+                    text,
+                })
             })
             .collect();
         if self.view.head > from {
@@ -120,7 +137,10 @@ impl SessionState {
         }
         let clients: Vec<ClientKey> = clients.into_iter().cloned().collect();
         self.work = Work::Refreshing;
-        cx.effect(Effect::ReadMarks(MarksFor::Refresh(clients.clone()), clients));
+        cx.effect(Effect::ReadMarks(
+            MarksFor::Refresh(clients.clone()),
+            clients,
+        ));
     }
 
     pub(super) fn refresh_marks_read(
@@ -168,7 +188,10 @@ impl SessionState {
             let client = self.client(&mutation.client);
             let m = mutation.mutation.m;
             if client.decided.is_some_and(|decided| m <= decided) {
-                repeats.entry(mutation.client.clone()).or_default().push(repeat(mutation));
+                repeats
+                    .entry(mutation.client.clone())
+                    .or_default()
+                    .push(repeat(mutation));
             } else if m == client.taken + 1 {
                 client.taken = m;
                 client.undecided += 1;
@@ -199,11 +222,17 @@ impl SessionState {
             client.taken = client.taken.max(mark.last);
         }
         for (key, record) in &event.records {
-            cx.cache.put(self.activation, key.clone(), Some(record.clone()));
+            cx.cache
+                .put(self.activation, key.clone(), Some(record.clone()));
         }
         let (head, clock) = (event.to, event.clock);
-        self.view =
-            SpaceView { head, clock, live: event.live, writers: event.writers, ..self.view };
+        self.view = SpaceView {
+            head,
+            clock,
+            live: event.live,
+            writers: event.writers,
+            ..self.view
+        };
         if event.to > event.from {
             self.fan_out(event.from, &event.records, &[], cx);
         }

@@ -73,16 +73,27 @@ impl Sessions {
             .await
             .map_err(|error| NoSession(error.to_string()))?;
         let maps = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let shards = Arc::new(Shards { hasher: RandomState::new(), maps });
-        Ok(Sessions { inner: Arc::new(Inner { shared, supervisor, shards }) })
+        let shards = Arc::new(Shards {
+            hasher: RandomState::new(),
+            maps,
+        });
+        Ok(Sessions {
+            inner: Arc::new(Inner {
+                shared,
+                supervisor,
+                shards,
+            }),
+        })
     }
 
     /// The running session of a space; started if there is none. Fails if the store does not
     /// answer.
     pub async fn get(&self, space: &SpaceKey) -> Result<Handle, NoSession> {
         loop {
-            let slot =
-                self.inner.shards.with(space, |map| map.entry(space.clone()).or_default().clone());
+            let slot = self
+                .inner
+                .shards
+                .with(space, |map| map.entry(space.clone()).or_default().clone());
             let session = slot.get_or_try_init(|| self.spawn(space, &slot)).await;
             match session {
                 Ok(session) if is_running(session) => return Ok(session.clone()),
@@ -97,8 +108,13 @@ impl Sessions {
 
     /// The session of a space, if one is running.
     pub fn running(&self, space: &SpaceKey) -> Option<ActorRef<Message>> {
-        let slot = self.inner.shards.with(space, |map| map.get(space).cloned())?;
-        slot.get().filter(|session| is_running(session)).map(|session| session.actor.clone())
+        let slot = self
+            .inner
+            .shards
+            .with(space, |map| map.get(space).cloned())?;
+        slot.get()
+            .filter(|session| is_running(session))
+            .map(|session| session.actor.clone())
     }
 
     /// Tells every running session; used when the bus has lost events.
@@ -136,7 +152,9 @@ impl Sessions {
     fn all(&self) -> Vec<ActorRef<Message>> {
         let lock = |map: &Mutex<HashMap<SpaceKey, Slot>>| {
             let map = map.lock().unwrap_or_else(PoisonError::into_inner);
-            map.values().filter_map(|slot| Some(slot.get()?.actor.clone())).collect::<Vec<_>>()
+            map.values()
+                .filter_map(|slot| Some(slot.get()?.actor.clone()))
+                .collect::<Vec<_>>()
         };
         self.inner.shards.maps.iter().flat_map(lock).collect()
     }
@@ -150,12 +168,18 @@ impl Sessions {
             counted: AtomicBool::new(false),
         };
         let shared = self.inner.shared.clone();
-        let args = Args { space: space.clone(), shared, registration };
-        let supervisor: ActorCell =
-            self.inner.supervisor.get_cell();
+        let args = Args {
+            space: space.clone(),
+            shared,
+            registration,
+        };
+        let supervisor: ActorCell = self.inner.supervisor.get_cell();
         let spawned = Actor::spawn_linked(None, Session, args, supervisor).await;
         let (actor, _) = spawned.map_err(|error| NoSession(error.to_string()))?;
-        Ok(Handle { actor, intake: Intake::new(self.inner.shared.pending_bytes_max) })
+        Ok(Handle {
+            actor,
+            intake: Intake::new(self.inner.shared.pending_bytes_max),
+        })
     }
 
     fn forget(&self, space: &SpaceKey, slot: &Slot) {
@@ -169,7 +193,10 @@ fn is_running(session: &Handle) -> bool {
 
 fn forget(shards: &Shards, space: &SpaceKey, slot: &Slot) {
     shards.with(space, |map| {
-        if map.get(space).is_some_and(|current| Arc::ptr_eq(current, slot)) {
+        if map
+            .get(space)
+            .is_some_and(|current| Arc::ptr_eq(current, slot))
+        {
             map.remove(space);
         }
     });
@@ -205,7 +232,9 @@ impl Drop for Registration {
 
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registration").field("space", &self.space).finish_non_exhaustive()
+        f.debug_struct("Registration")
+            .field("space", &self.space)
+            .finish_non_exhaustive()
     }
 }
 

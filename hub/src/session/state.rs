@@ -22,7 +22,9 @@ use super::client::Client;
 use super::commit::Loading;
 use super::commit::decide::Decided;
 use super::conn::Conn;
-use super::event::{CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer, Waiter};
+use super::event::{
+    CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer, Waiter,
+};
 
 /// Limits of a session, from the hub's config.
 #[derive(Clone, Debug)]
@@ -60,7 +62,9 @@ pub struct Context<'a> {
 
 impl std::fmt::Debug for Context<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context").field("now_ms", &self.now_ms).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("now_ms", &self.now_ms)
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,7 +79,11 @@ impl Context<'_> {
 
     /// Queues a message the client waits for.
     pub(super) fn answer(&mut self, conn: ConnId, text: String) {
-        self.effect(Effect::Send { conn, frame: Bytes::from(text), kind: FrameKind::Answer });
+        self.effect(Effect::Send {
+            conn,
+            frame: Bytes::from(text),
+            kind: FrameKind::Answer,
+        });
     }
 }
 
@@ -280,7 +288,8 @@ impl SessionState {
 
     /// Forgets a client nobody needs, once too many of those are remembered.
     pub(super) fn trim_clients(&mut self) {
-        if self.clients.len() > self.limits.idle_clients_max + self.conns.len() + self.pending.len() {
+        if self.clients.len() > self.limits.idle_clients_max + self.conns.len() + self.pending.len()
+        {
             self.clients.retain(|_, client| !client.is_idle());
         }
     }

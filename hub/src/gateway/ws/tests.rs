@@ -1,7 +1,10 @@
 use super::*;
 
-const LIMITS: WsLimits =
-    WsLimits { frame_bytes_max: 1_000, message_bytes_max: 1_500, fragments_max: 4 };
+const LIMITS: WsLimits = WsLimits {
+    frame_bytes_max: 1_000,
+    message_bytes_max: 1_500,
+    fragments_max: 4,
+};
 
 /// A client's frame: first byte, payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -19,7 +22,12 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     out.extend_from_slice(&mask);
-    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    out.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     out
 }
 
@@ -61,7 +69,11 @@ fn a_message_arrives_whole_however_its_bytes_are_cut() {
         Incoming::Binary(vec![7; 300]),
     ];
     for piece in [1, 2, 3, 7, 64, bytes.len()] {
-        assert_eq!(read_in_pieces(&bytes, piece).unwrap(), expected, "pieces of {piece}");
+        assert_eq!(
+            read_in_pieces(&bytes, piece).unwrap(),
+            expected,
+            "pieces of {piece}"
+        );
     }
 }
 
@@ -109,7 +121,10 @@ fn a_length_must_be_in_its_shortest_form() {
 #[test]
 fn a_header_that_claims_the_world_is_refused_before_its_payload() {
     assert_eq!(code(&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]), 1002);
-    assert_eq!(code(&[0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]), 1009);
+    assert_eq!(
+        code(&[0x81, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        1009
+    );
 }
 
 #[test]
@@ -125,7 +140,10 @@ fn a_message_is_taken_at_the_limit_and_refused_one_byte_past_it() {
         bytes.extend(frame(0x80, &vec![0; last]));
         bytes
     };
-    assert_eq!(read(&message(500)).unwrap(), vec![Incoming::Binary(vec![0; 1_500])]);
+    assert_eq!(
+        read(&message(500)).unwrap(),
+        vec![Incoming::Binary(vec![0; 1_500])]
+    );
     assert_eq!(code(&message(501)), 1009);
 }
 
@@ -137,7 +155,10 @@ fn fragments_are_taken_up_to_the_limit_and_refused_one_past_it() {
         bytes.extend(frame(0x80, b"x"));
         bytes
     };
-    assert_eq!(read(&message(4)).unwrap(), vec![Incoming::Binary(b"xxxx".to_vec())]);
+    assert_eq!(
+        read(&message(4)).unwrap(),
+        vec![Incoming::Binary(b"xxxx".to_vec())]
+    );
     assert_eq!(code(&message(5)), 1009);
 }
 
@@ -151,7 +172,10 @@ fn text_must_be_utf8() {
 fn close_codes_and_reasons_are_checked() {
     let close = |payload: &[u8]| read(&frame(0x88, payload));
     assert_eq!(close(b"").unwrap(), vec![Incoming::Close(None)]);
-    assert_eq!(close(&[0x03, 0xe8, b'x']).unwrap(), vec![Incoming::Close(Some(1000))]);
+    assert_eq!(
+        close(&[0x03, 0xe8, b'x']).unwrap(),
+        vec![Incoming::Close(Some(1000))]
+    );
     assert_eq!(close(&[0x03]).unwrap_err().code, 1002);
     for bad in [999u16, 1004, 1005, 1006, 1015, 2999, 5000] {
         assert_eq!(close(&bad.to_be_bytes()).unwrap_err().code, 1002, "{bad}");

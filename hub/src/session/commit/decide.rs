@@ -60,7 +60,6 @@ impl Outcome {
     pub(super) fn answer(&self) -> Answer {
         Answer::Verdict(self.verdict.clone())
     }
-
 }
 
 /// What one mutation did so far.
@@ -102,14 +101,21 @@ impl Deciding {
             Verdict::rejected(refusal, self.view.head)
         });
         let m = pending.mutation.m;
-        let remembered = Remembered { m, hash: pending.mutation.hash, verdict: verdict.clone() };
-        let mark = self.marks.entry(pending.client.clone()).or_insert_with(|| MarkMove {
-            client: pending.client.clone(),
-            writer,
-            expect_last: client.decided,
-            last: m,
-            verdicts: Vec::new(),
-        });
+        let remembered = Remembered {
+            m,
+            hash: pending.mutation.hash,
+            verdict: verdict.clone(),
+        };
+        let mark = self
+            .marks
+            .entry(pending.client.clone())
+            .or_insert_with(|| MarkMove {
+                client: pending.client.clone(),
+                writer,
+                expect_last: client.decided,
+                last: m,
+                verdicts: Vec::new(),
+            });
         mark.last = m;
         mark.verdicts.push(remembered);
         self.outcomes.push(Outcome { writer, verdict });
@@ -140,7 +146,11 @@ impl Deciding {
         }
         self.keep(&trial);
         Ok(Verdict {
-            status: if trial.changed { Status::Applied } else { Status::Superseded },
+            status: if trial.changed {
+                Status::Applied
+            } else {
+                Status::Superseded
+            },
             seq: self.view.head,
             winners: trial.winners,
             clamped: stamped.clamped,
@@ -160,14 +170,17 @@ impl Deciding {
             let message = format!("{key} was never inserted, or was collected");
             return Err(Refusal::new(Code::RecordUnknown, message));
         }
-        let before_size = before.map_or((0, 0), |record| (record.size_bytes(), record.fields.len()));
+        let before_size =
+            before.map_or((0, 0), |record| (record.size_bytes(), record.fields.len()));
         let mut after = before.map(|record| (**record).clone()).unwrap_or_default();
         let merged = after.merge(change, self.seq);
         if merged.changed {
             check_size(key, &after, before_size)?;
         }
         if !merged.lost.is_empty() {
-            trial.winners.push(verdict::winner(key, &after, &merged.lost, budget));
+            trial
+                .winners
+                .push(verdict::winner(key, &after, &merged.lost, budget));
         }
         trial.changed |= merged.changed;
         trial.ties += merged.ties;
@@ -179,7 +192,9 @@ impl Deciding {
 
     /// The record as this batch has it so far.
     fn current(&self, key: &RecordKey) -> Option<&Arc<Record>> {
-        self.dirty.get(key).or_else(|| self.base.get(key).and_then(Option::as_ref))
+        self.dirty
+            .get(key)
+            .or_else(|| self.base.get(key).and_then(Option::as_ref))
     }
 
     fn keep(&mut self, trial: &Trial) {
@@ -191,13 +206,19 @@ impl Deciding {
 
     /// The commit, and what follows from it.
     pub(super) fn finish(mut self, space: SpaceKey, now_ms: WallMs) -> (Decided, Commit) {
-        let head = if self.dirty.is_empty() { self.view.head } else { self.seq };
+        let head = if self.dirty.is_empty() {
+            self.view.head
+        } else {
+            self.seq
+        };
         let live = self.live_after();
         for outcome in &mut self.outcomes {
             outcome.verdict.seq = head;
         }
         for mark in self.marks.values_mut() {
-            mark.verdicts.iter_mut().for_each(|remembered| remembered.verdict.seq = head);
+            mark.verdicts
+                .iter_mut()
+                .for_each(|remembered| remembered.verdict.seq = head);
         }
         let records: Vec<(RecordKey, Arc<Record>)> = self.dirty.into_iter().collect();
         let view = SpaceView {
@@ -219,15 +240,28 @@ impl Deciding {
             records: records.clone(),
             marks: self.marks.into_values().collect(),
         };
-        (Decided { view, records, outcomes: self.outcomes, ties: self.ties }, commit)
+        (
+            Decided {
+                view,
+                records,
+                outcomes: self.outcomes,
+                ties: self.ties,
+            },
+            commit,
+        )
     }
 
     fn live_after(&self) -> u64 {
-        let was_live =
-            |key| self.base.get(key).and_then(Option::as_ref).is_some_and(|r| r.is_live());
-        let moved = self.dirty.iter().map(|(key, record)| {
-            i64::from(record.is_live()) - i64::from(was_live(key))
-        });
+        let was_live = |key| {
+            self.base
+                .get(key)
+                .and_then(Option::as_ref)
+                .is_some_and(|r| r.is_live())
+        };
+        let moved = self
+            .dirty
+            .iter()
+            .map(|(key, record)| i64::from(record.is_live()) - i64::from(was_live(key)));
         self.view.live.saturating_add_signed(moved.sum())
     }
 }
@@ -241,7 +275,8 @@ fn check_size(key: &RecordKey, record: &Record, before: (usize, usize)) -> Resul
         return Err(Refusal::new(Code::RecordTooLarge, message));
     }
     if fields > FIELDS_PER_RECORD_MAX && fields > before.1 {
-        let message = format!("{key} would have {fields} fields, more than {FIELDS_PER_RECORD_MAX}");
+        let message =
+            format!("{key} would have {fields} fields, more than {FIELDS_PER_RECORD_MAX}");
         return Err(Refusal::new(Code::TooManyFields, message));
     }
     Ok(())

@@ -30,13 +30,21 @@ fn a_catch_up_in_pages_says_more_until_its_own_head() {
         desk.push(phone, &[insert(m, &format!("k{m}"), &json!({}))]);
     }
     desk.page.records = 2;
-    let cursor = Some(Cursor { seq: 0, ..desk.cursor() });
+    let cursor = Some(Cursor {
+        seq: 0,
+        ..desk.cursor()
+    });
     let laptop = desk.hello(2, "laptop", cursor);
     let deltas = desk.take_of(laptop, "delta");
-    let shape: Vec<_> =
-        deltas.iter().map(|d| (d["from"].clone(), d["to"].clone(), d["more"] == true)).collect();
+    let shape: Vec<_> = deltas
+        .iter()
+        .map(|d| (d["from"].clone(), d["to"].clone(), d["more"] == true))
+        .collect();
     let expected = [(0, 2, true), (2, 4, true), (4, 5, false)];
-    assert_eq!(shape, expected.map(|(from, to, more)| (json!(from), json!(to), more)));
+    assert_eq!(
+        shape,
+        expected.map(|(from, to, more)| (json!(from), json!(to), more))
+    );
 }
 
 #[test]
@@ -80,17 +88,28 @@ fn a_commit_of_another_node_is_applied_when_it_continues_the_view() {
     while !matches!(two.asked.front(), Some(Effect::Commit(_))) {
         two.serve_one(None);
     }
-    let Some(Effect::Commit(commit)) = two.asked.front() else { panic!("no commit") };
+    let Some(Effect::Commit(commit)) = two.asked.front() else {
+        panic!("no commit")
+    };
     let event = Arc::new(CommitEvent::of(commit, &NodeId::trusted("n2")));
     two.settle();
     one.store = two.store.clone();
     one.step(Event::Heard(event.clone()));
     assert!(one.asked.is_empty());
     let delta = &one.take_of(phone, "delta")[0];
-    assert_eq!((&delta["to"], &delta["changes"][0]["by"]), (&json!(2), &json!("laptop")));
+    assert_eq!(
+        (&delta["to"], &delta["changes"][0]["by"]),
+        (&json!(2), &json!("laptop"))
+    );
     one.push(phone, &[update(2, "k1", "a", &json!(1), 6)]);
     assert_eq!(one.stored("k1"), Some(json!({"a": 1, "b": 1})));
-    assert_eq!(one.notes.iter().filter(|n| **n == crate::session::event::Note::Conflict).count(), 0);
+    assert_eq!(
+        one.notes
+            .iter()
+            .filter(|n| **n == crate::session::event::Note::Conflict)
+            .count(),
+        0
+    );
     // Heard again, late: nothing happens.
     one.take(phone);
     one.step(Event::Heard(event));
@@ -118,7 +137,10 @@ fn a_gap_in_what_is_heard_is_read_from_the_store() {
     one.step(Event::Heard(Arc::new(event)));
     one.settle();
     let deltas = one.take_of(phone, "delta");
-    assert_eq!((&deltas[0]["from"], &deltas[0]["to"]), (&json!(1), &json!(3)));
+    assert_eq!(
+        (&deltas[0]["from"], &deltas[0]["to"]),
+        (&json!(1), &json!(3))
+    );
     assert_eq!(deltas[0]["changes"][0]["data"]["b"], 2);
 }
 
@@ -130,6 +152,9 @@ fn a_client_ahead_of_this_node_is_never_shown_less() {
     one.store = two.store.clone();
     let moved = one.hello(2, "laptop", cursor);
     let sent = one.take(moved);
-    assert_eq!((&sent[0]["head"], &sent[0]["acked"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&sent[0]["head"], &sent[0]["acked"]),
+        (&json!(2), &json!(1))
+    );
     assert_eq!(one.take_of(phone, "delta")[0]["to"], 2);
 }

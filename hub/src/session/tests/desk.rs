@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use syncline_protocol::ids::{AppId, ClientId, ClientKey, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId};
+use syncline_protocol::ids::{
+    AppId, ClientId, ClientKey, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
+};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::model::ModelStore;
@@ -24,7 +26,11 @@ pub(super) struct MapCache(Mutex<HashMap<(Activation, RecordKey), Known>>);
 
 impl RecordCache for MapCache {
     fn get(&self, activation: Activation, key: &RecordKey) -> Option<Known> {
-        self.0.lock().unwrap().get(&(activation, key.clone())).cloned()
+        self.0
+            .lock()
+            .unwrap()
+            .get(&(activation, key.clone()))
+            .cloned()
     }
 
     fn put(&self, activation: Activation, key: RecordKey, known: Known) {
@@ -62,11 +68,17 @@ pub(super) struct Desk {
 }
 
 pub(super) fn space() -> SpaceKey {
-    SpaceKey { app: AppId::trusted("todo"), space: SpaceId::trusted("ada") }
+    SpaceKey {
+        app: AppId::trusted("todo"),
+        space: SpaceId::trusted("ada"),
+    }
 }
 
 pub(super) fn client(name: &str) -> ClientKey {
-    ClientKey { user: UserId::trusted("ada"), client: ClientId::trusted(name) }
+    ClientKey {
+        user: UserId::trusted("ada"),
+        client: ClientId::trusted(name),
+    }
 }
 
 impl Desk {
@@ -83,7 +95,10 @@ impl Desk {
             store,
             cache: MapCache::default(),
             now_ms: NOW_MS,
-            page: PageLimit { records: 100, bytes: usize::MAX },
+            page: PageLimit {
+                records: 100,
+                bytes: usize::MAX,
+            },
             asked: VecDeque::new(),
             sent: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -103,8 +118,11 @@ impl Desk {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             let mut effects = Vec::new();
-            let mut cx =
-                Context { now_ms: self.now_ms, cache: &self.cache, effects: &mut effects };
+            let mut cx = Context {
+                now_ms: self.now_ms,
+                cache: &self.cache,
+                effects: &mut effects,
+            };
             self.state.step(event, &mut cx);
             for effect in effects {
                 events.extend(self.note(effect));
@@ -121,7 +139,10 @@ impl Desk {
                 if kind == FrameKind::Bulk {
                     self.undrained.push(conn);
                 }
-                self.sent.entry(conn).or_default().push(serde_json::from_slice(&frame).unwrap());
+                self.sent
+                    .entry(conn)
+                    .or_default()
+                    .push(serde_json::from_slice(&frame).unwrap());
             }
             Effect::Resume(conn) => self.full.retain(|full| *full != conn),
             Effect::Close { conn, code, .. } => {
@@ -176,9 +197,10 @@ impl Desk {
                 let outcome = match fate {
                     Some(Fate::Fails) => Err(CommitError::Store(down())),
                     None => self.store.commit(&commit),
-                    Some(Fate::AnswerLost) => {
-                        self.store.commit(&commit).and(Err(CommitError::Store(down())))
-                    }
+                    Some(Fate::AnswerLost) => self
+                        .store
+                        .commit(&commit)
+                        .and(Err(CommitError::Store(down()))),
                 };
                 StoreAnswer::Committed(outcome)
             }
@@ -200,7 +222,11 @@ impl Desk {
             Effect::ReadChanges { conn, after } => {
                 StoreAnswer::Changes(conn, read!(self.store.changes(&at, after, self.page)))
             }
-            Effect::ReadSnapshot { conn, tables, after } => {
+            Effect::ReadSnapshot {
+                conn,
+                tables,
+                after,
+            } => {
                 let tables = tables.as_deref();
                 let page = read!(self.store.snapshot(&at, tables, after.as_ref(), self.page));
                 StoreAnswer::Snapshot(conn, page)
@@ -214,7 +240,10 @@ impl Desk {
 
     /// A client says hello, and everything that follows from it happens.
     pub(super) fn hello(&mut self, conn: u64, name: &str, cursor: Option<Cursor>) -> ConnId {
-        self.hello_with(Hello { cursor, ..hello(conn, name) })
+        self.hello_with(Hello {
+            cursor,
+            ..hello(conn, name)
+        })
     }
 
     pub(super) fn hello_with(&mut self, hello: Hello) -> ConnId {
@@ -232,15 +261,25 @@ impl Desk {
 
     pub(super) fn start_push(&mut self, conn: ConnId, muts: &[Value]) {
         let muts = muts.iter().map(mutation).collect();
-        self.step(Event::Push(Push { origin: Origin::Conn(conn), muts, permit: None }));
+        self.step(Event::Push(Push {
+            origin: Origin::Conn(conn),
+            muts,
+            permit: None,
+        }));
     }
 
     pub(super) fn call(&mut self, call: u64, name: &str, muts: &[Value]) -> CallReply {
         let muts = muts.iter().map(mutation).collect();
         let origin = Origin::Call(CallId(call), client(name));
-        self.step(Event::Push(Push { origin, muts, permit: None }));
+        self.step(Event::Push(Push {
+            origin,
+            muts,
+            permit: None,
+        }));
         self.settle();
-        self.replies.remove(&CallId(call)).expect("the call was not answered")
+        self.replies
+            .remove(&CallId(call))
+            .expect("the call was not answered")
     }
 
     /// What a socket was sent since the last look.
@@ -251,12 +290,17 @@ impl Desk {
     /// The messages of one type a socket was sent since the last look.
     pub(super) fn take_of(&mut self, conn: ConnId, t: &str) -> Vec<Value> {
         let sent = self.take(conn);
-        sent.into_iter().filter(|message| message["t"] == t).collect()
+        sent.into_iter()
+            .filter(|message| message["t"] == t)
+            .collect()
     }
 
     pub(super) fn cursor(&self) -> Cursor {
         let view = self.store.space(&space()).unwrap();
-        Cursor { epoch: view.epoch.to_string(), seq: view.head.0 }
+        Cursor {
+            epoch: view.epoch.to_string(),
+            seq: view.head.0,
+        }
     }
 
     pub(super) fn head(&self) -> u64 {
@@ -269,7 +313,9 @@ impl Desk {
         let (_, record) = records.iter().find(|(key, _)| key.id.as_str() == id)?;
         let mut data = String::new();
         syncline_protocol::delta::write_data(&mut data, record);
-        record.is_live().then(|| serde_json::from_str(&data).unwrap())
+        record
+            .is_live()
+            .then(|| serde_json::from_str(&data).unwrap())
     }
 }
 

@@ -35,7 +35,10 @@ fn a_conflict_merges_again_onto_what_the_other_node_wrote() {
     assert_eq!(desk.stored("k1"), Some(json!({"a": "mine", "b": "other"})));
     assert!(desk.notes.contains(&Note::Conflict));
     let deltas = desk.take_of(phone, "delta");
-    let steps: Vec<_> = deltas.iter().map(|d| (d["from"].clone(), d["to"].clone())).collect();
+    let steps: Vec<_> = deltas
+        .iter()
+        .map(|d| (d["from"].clone(), d["to"].clone()))
+        .collect();
     assert_eq!(steps, [(json!(1), json!(2)), (json!(2), json!(3))]);
 }
 
@@ -59,7 +62,10 @@ fn a_commit_that_failed_is_made_again() {
     serve_until_commit(&mut desk);
     desk.serve_one(Some(Fate::Fails));
     desk.settle();
-    assert_eq!(desk.take_of(phone, "verdicts")[0]["results"][0]["status"], "applied");
+    assert_eq!(
+        desk.take_of(phone, "verdicts")[0]["results"][0]["status"],
+        "applied"
+    );
     assert_eq!(desk.stored("k1").unwrap()["a"], 1);
 }
 
@@ -86,7 +92,13 @@ fn records_read_at_another_head_are_thrown_away() {
     assert!(matches!(desk.asked[0], Effect::ReadRecords(_)));
     desk.settle();
     assert_eq!(desk.stored("k2"), Some(json!({"a": 0, "b": 1})));
-    assert_eq!(desk.notes.iter().filter(|note| **note == Note::Conflict).count(), 0);
+    assert_eq!(
+        desk.notes
+            .iter()
+            .filter(|note| **note == Note::Conflict)
+            .count(),
+        0
+    );
 }
 
 #[test]

@@ -9,7 +9,10 @@ use crate::session::event::{CallReply, Note};
 fn pushed_once() -> (Desk, crate::session::event::ConnId) {
     let mut desk = Desk::new();
     let phone = desk.hello(1, "phone", None);
-    desk.push(phone, &[insert(1, "k1", &json!({"title": "a", "done": false}))]);
+    desk.push(
+        phone,
+        &[insert(1, "k1", &json!({"title": "a", "done": false}))],
+    );
     desk.take(phone);
     (desk, phone)
 }
@@ -22,7 +25,10 @@ fn a_mutation_is_applied_and_answered_with_its_seq() {
     desk.push(phone, &[insert(1, "k1", &json!({"title": "a"}))]);
     let verdicts = &desk.take_of(phone, "verdicts")[0];
     assert_eq!(verdicts["through"], 1);
-    assert_eq!(verdicts["results"], json!([{"m": 1, "status": "applied", "seq": 1}]));
+    assert_eq!(
+        verdicts["results"],
+        json!([{"m": 1, "status": "applied", "seq": 1}])
+    );
     assert_eq!(desk.stored("k1"), Some(json!({"title": "a"})));
 }
 
@@ -41,7 +47,10 @@ fn a_repeat_gets_the_same_verdict_and_has_no_second_effect() {
     let again = insert(1, "k1", &json!({"done": false, "title": "a"}));
     desk.push(phone, &[again]);
     let verdicts = &desk.take_of(phone, "verdicts")[0];
-    assert_eq!(verdicts["results"], json!([{"m": 1, "status": "applied", "seq": 1}]));
+    assert_eq!(
+        verdicts["results"],
+        json!([{"m": 1, "status": "applied", "seq": 1}])
+    );
     assert_eq!((desk.head(), desk.commits), (1, 1));
 }
 
@@ -61,10 +70,19 @@ fn a_number_older_than_the_marks_is_known() {
         desk.push(phone, &[update(m, "k1", "n", &json!(m), m)]);
     }
     desk.take(phone);
-    desk.push(phone, &[insert(1, "k1", &json!({"title": "a", "done": false}))]);
-    assert_eq!(desk.take_of(phone, "verdicts")[0]["results"], json!([{"m": 1, "status": "known"}]));
+    desk.push(
+        phone,
+        &[insert(1, "k1", &json!({"title": "a", "done": false}))],
+    );
+    assert_eq!(
+        desk.take_of(phone, "verdicts")[0]["results"],
+        json!([{"m": 1, "status": "known"}])
+    );
     desk.push(phone, &[update(2, "k1", "n", &json!(2), 2)]);
-    assert_eq!(desk.take_of(phone, "verdicts")[0]["results"][0]["status"], "applied");
+    assert_eq!(
+        desk.take_of(phone, "verdicts")[0]["results"][0]["status"],
+        "applied"
+    );
 }
 
 #[test]
@@ -72,7 +90,10 @@ fn a_gap_is_refused_with_the_last_number_and_takes_nothing() {
     let (mut desk, phone) = pushed_once();
     desk.push(phone, &[update(3, "k1", "done", &json!(true), 5)]);
     let error = &desk.take_of(phone, "error")[0];
-    assert_eq!((error["code"].as_str(), &error["acked"]), (Some("gap"), &json!(1)));
+    assert_eq!(
+        (error["code"].as_str(), &error["acked"]),
+        (Some("gap"), &json!(1))
+    );
     assert_eq!(desk.head(), 1);
 }
 
@@ -82,7 +103,10 @@ fn an_unknown_client_begins_at_one() {
     let phone = desk.hello(1, "phone", None);
     desk.push(phone, &[insert(7, "k1", &json!({}))]);
     let error = &desk.take_of(phone, "error")[0];
-    assert_eq!((error["code"].as_str(), &error["acked"]), (Some("gap"), &json!(null)));
+    assert_eq!(
+        (error["code"].as_str(), &error["acked"]),
+        (Some("gap"), &json!(null))
+    );
 }
 
 #[test]
@@ -101,10 +125,15 @@ fn what_arrives_during_a_commit_forms_the_next_one() {
 
 #[test]
 fn a_commit_takes_mutations_up_to_its_limit() {
-    let limits = crate::session::state::SessionLimits { commit_mutations_max: 3, ..Default::default() };
+    let limits = crate::session::state::SessionLimits {
+        commit_mutations_max: 3,
+        ..Default::default()
+    };
     let mut desk = Desk::on(syncline_storage::model::ModelStore::new(1), limits);
     let phone = desk.hello(1, "phone", None);
-    let muts: Vec<_> = (1..=7).map(|m| insert(m, &m.to_string(), &json!({}))).collect();
+    let muts: Vec<_> = (1..=7)
+        .map(|m| insert(m, &m.to_string(), &json!({})))
+        .collect();
     desk.push(phone, &muts);
     assert_eq!((desk.head(), desk.commits), (3, 3));
 }
@@ -131,7 +160,10 @@ fn an_unreadable_mutation_is_rejected_once_and_for_all() {
     for _ in 0..2 {
         desk.push(phone, std::slice::from_ref(&bad));
         let results = desk.take_of(phone, "verdicts")[0]["results"].clone();
-        assert_eq!((&results[0]["code"], &results[0]["seq"]), (&json!("op_unknown"), &json!(1)));
+        assert_eq!(
+            (&results[0]["code"], &results[0]["seq"]),
+            (&json!("op_unknown"), &json!(1))
+        );
     }
     assert_eq!((desk.head(), desk.commits), (1, 2));
 }
@@ -155,9 +187,15 @@ fn a_loser_is_superseded_and_told_the_winner() {
     desk.take(phone);
     desk.push(phone, &[update(3, "k1", "done", &json!(false), 40)]);
     let result = &desk.take_of(phone, "verdicts")[0]["results"][0];
-    assert_eq!((&result["status"], &result["seq"]), (&json!("superseded"), &json!(2)));
+    assert_eq!(
+        (&result["status"], &result["seq"]),
+        (&json!("superseded"), &json!(2))
+    );
     let fields = json!({"done": {"value": true, "updatedAt": stamp(50)}});
-    assert_eq!(result["winners"], json!([{"table": "tasks", "id": "k1", "fields": fields}]));
+    assert_eq!(
+        result["winners"],
+        json!([{"table": "tasks", "id": "k1", "fields": fields}])
+    );
     assert_eq!(desk.head(), 2);
 }
 
@@ -179,10 +217,20 @@ fn a_clock_far_ahead_is_clamped_and_the_later_edit_still_wins() {
     desk.push(phone, &[update(2, "k1", "done", &json!("first"), year)]);
     let result = &desk.take_of(phone, "verdicts")[0]["results"][0];
     assert_eq!(result["clamped"], true);
-    desk.push(phone, &[update(3, "k1", "done", &json!("second"), year + 1)]);
+    desk.push(
+        phone,
+        &[update(3, "k1", "done", &json!("second"), year + 1)],
+    );
     assert_eq!(desk.stored("k1").unwrap()["done"], "second");
     let records = desk.store.all(&super::desk::space());
-    let done = records.values().next().unwrap().field("done").unwrap().stamp.at;
+    let done = records
+        .values()
+        .next()
+        .unwrap()
+        .field("done")
+        .unwrap()
+        .stamp
+        .at;
     assert!(done.wall_ms() == NOW_MS && done.counter() > 0, "{done}");
 }
 
@@ -193,9 +241,15 @@ fn a_record_grows_to_its_limit_and_not_past_it() {
     // {"done":false,"title":"a","x":"…"} has 33 bytes around the text.
     let room = syncline_protocol::limits::RECORD_BYTES_MAX - 33;
     desk.push(phone, &[update(2, "k1", "x", &text(room), 5)]);
-    assert_eq!(desk.take_of(phone, "verdicts")[0]["results"][0]["status"], "applied");
+    assert_eq!(
+        desk.take_of(phone, "verdicts")[0]["results"][0]["status"],
+        "applied"
+    );
     desk.push(phone, &[update(3, "k1", "x", &text(room + 1), 6)]);
-    assert_eq!(desk.take_of(phone, "verdicts")[0]["results"][0]["code"], "record_too_large");
+    assert_eq!(
+        desk.take_of(phone, "verdicts")[0]["results"][0]["code"],
+        "record_too_large"
+    );
 }
 
 #[test]
@@ -214,10 +268,15 @@ fn a_record_has_fields_up_to_the_limit_and_not_one_past_it() {
 #[test]
 fn too_many_in_flight_are_refused_without_using_a_number() {
     let (mut desk, phone) = pushed_once();
-    let muts: Vec<_> = (2..=257).map(|m| insert(m, &m.to_string(), &json!({}))).collect();
+    let muts: Vec<_> = (2..=257)
+        .map(|m| insert(m, &m.to_string(), &json!({})))
+        .collect();
     desk.start_push(phone, &muts);
     desk.start_push(phone, &[insert(258, "x", &json!({}))]);
-    assert_eq!(desk.take_of(phone, "error")[0]["code"], "too_many_in_flight");
+    assert_eq!(
+        desk.take_of(phone, "error")[0]["code"],
+        "too_many_in_flight"
+    );
     desk.settle();
     desk.push(phone, &[insert(258, "x", &json!({}))]);
     assert!(desk.stored("x").is_some());
@@ -237,13 +296,18 @@ fn a_resend_of_what_is_in_flight_waits_for_the_one_verdict() {
 #[test]
 fn a_call_of_a_client_that_is_not_attached_is_answered() {
     let (mut desk, _) = pushed_once();
-    let CallReply::Results { head, results, .. } =
-        desk.call(1, "server", &[insert(1, "k2", &json!({})), insert(2, "k3", &json!({}))])
-    else {
+    let CallReply::Results { head, results, .. } = desk.call(
+        1,
+        "server",
+        &[insert(1, "k2", &json!({})), insert(2, "k3", &json!({}))],
+    ) else {
         panic!("no results")
     };
     assert_eq!(head.0, 2);
-    assert!(matches!(&results[..], [(1, Answer::Verdict(_)), (2, Answer::Verdict(_))]));
+    assert!(matches!(
+        &results[..],
+        [(1, Answer::Verdict(_)), (2, Answer::Verdict(_))]
+    ));
     let CallReply::Gap(acked) = desk.call(2, "server", &[insert(9, "k4", &json!({}))]) else {
         panic!("no gap")
     };
@@ -253,7 +317,9 @@ fn a_call_of_a_client_that_is_not_attached_is_answered() {
 #[test]
 fn a_call_without_mutations_is_answered_at_once() {
     let mut desk = Desk::new();
-    let CallReply::Results { results, .. } = desk.call(1, "server", &[]) else { panic!() };
+    let CallReply::Results { results, .. } = desk.call(1, "server", &[]) else {
+        panic!()
+    };
     assert_eq!(results, vec![]);
 }
 
@@ -262,13 +328,16 @@ fn equal_client_ids_of_two_users_share_nothing() {
     let (mut desk, _) = pushed_once();
     let mut other = super::desk::client("phone");
     other.user = syncline_protocol::ids::UserId::trusted("bob");
-    let mutation = syncline_protocol::mutation::Mutation::parse(&insert(1, "k2", &json!({})).to_string());
+    let mutation =
+        syncline_protocol::mutation::Mutation::parse(&insert(1, "k2", &json!({})).to_string());
     let origin = crate::session::event::Origin::Call(crate::session::event::CallId(9), other);
-    desk.step(crate::session::event::Event::Push(crate::session::event::Push {
-        origin,
-        muts: vec![mutation.unwrap()],
-        permit: None,
-    }));
+    desk.step(crate::session::event::Event::Push(
+        crate::session::event::Push {
+            origin,
+            muts: vec![mutation.unwrap()],
+            permit: None,
+        },
+    ));
     desk.settle();
     assert!(desk.stored("k2").is_some());
 }

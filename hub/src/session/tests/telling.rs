@@ -10,7 +10,10 @@ fn two_devices() -> (Desk, ConnId, ConnId) {
     let mut desk = Desk::new();
     let phone = desk.hello(1, "phone", None);
     let laptop = desk.hello(2, "laptop", None);
-    desk.push(phone, &[insert(1, "k1", &json!({"title": "a", "done": false}))]);
+    desk.push(
+        phone,
+        &[insert(1, "k1", &json!({"title": "a", "done": false}))],
+    );
     desk.take(phone);
     desk.take(laptop);
     (desk, phone, laptop)
@@ -50,12 +53,19 @@ fn a_change_that_changes_nothing_makes_no_commit_and_no_delta() {
 fn a_device_is_told_of_its_tables_only() {
     let (mut desk, phone, _) = two_devices();
     let cursor = Some(desk.cursor());
-    let tablet = Hello { cursor, tables: Some(&["projects"]), ..hello(3, "tablet") };
+    let tablet = Hello {
+        cursor,
+        tables: Some(&["projects"]),
+        ..hello(3, "tablet")
+    };
     let tablet = desk.hello_with(tablet);
     desk.take(tablet);
     desk.push(phone, &[update(2, "k1", "done", &json!(true), 5)]);
     assert_eq!(desk.take(tablet), Vec::<serde_json::Value>::new());
-    desk.push(phone, &[json!({"m": 3, "changes": [insertion("projects", "p1", &json!({}))]})]);
+    desk.push(
+        phone,
+        &[json!({"m": 3, "changes": [insertion("projects", "p1", &json!({}))]})],
+    );
     let delta = &desk.take_of(tablet, "delta")[0];
     assert_eq!((&delta["from"], &delta["to"]), (&json!(1), &json!(3)));
     assert_eq!(delta["changes"].as_array().unwrap().len(), 1);
@@ -65,7 +75,11 @@ fn a_device_is_told_of_its_tables_only() {
 fn an_author_whose_tables_do_not_show_it_still_sees_its_cursor_pass() {
     let (mut desk, _, _) = two_devices();
     let cursor = Some(desk.cursor());
-    let tablet = Hello { cursor, tables: Some(&["projects"]), ..hello(3, "tablet") };
+    let tablet = Hello {
+        cursor,
+        tables: Some(&["projects"]),
+        ..hello(3, "tablet")
+    };
     let tablet = desk.hello_with(tablet);
     desk.push(tablet, &[update(1, "k1", "done", &json!(true), 5)]);
     let delta = &desk.take_of(tablet, "delta")[0];
@@ -76,7 +90,11 @@ fn an_author_whose_tables_do_not_show_it_still_sees_its_cursor_pass() {
 fn a_cursor_without_anything_to_show_moves_every_64_commits() {
     let (mut desk, phone, _) = two_devices();
     let cursor = Some(desk.cursor());
-    let tablet = Hello { cursor, tables: Some(&["projects"]), ..hello(3, "tablet") };
+    let tablet = Hello {
+        cursor,
+        tables: Some(&["projects"]),
+        ..hello(3, "tablet")
+    };
     let tablet = desk.hello_with(tablet);
     desk.take(tablet);
     for m in 2..=64 {
@@ -100,11 +118,20 @@ fn a_large_commit_is_told_in_parts_that_leave_the_cursor_until_the_last() {
     let (last, parts) = deltas.split_last().unwrap();
     assert!(!parts.is_empty());
     for part in parts {
-        assert_eq!((&part["from"], &part["to"], &part["more"]), (&json!(1), &json!(1), &json!(true)));
+        assert_eq!(
+            (&part["from"], &part["to"], &part["more"]),
+            (&json!(1), &json!(1), &json!(true))
+        );
         assert!(part.to_string().len() <= syncline_protocol::limits::MESSAGE_BYTES_MAX);
     }
-    assert_eq!((&last["from"], &last["to"], &last["more"]), (&json!(1), &json!(2), &json!(null)));
-    let told: usize = deltas.iter().map(|delta| delta["changes"].as_array().unwrap().len()).sum();
+    assert_eq!(
+        (&last["from"], &last["to"], &last["more"]),
+        (&json!(1), &json!(2), &json!(null))
+    );
+    let told: usize = deltas
+        .iter()
+        .map(|delta| delta["changes"].as_array().unwrap().len())
+        .sum();
     assert_eq!(told, 9);
 }
 
@@ -119,7 +146,10 @@ fn a_full_outbox_is_resynced_from_its_cursor_when_it_drains() {
     desk.step(Event::Drained(laptop));
     desk.settle();
     let deltas = desk.take_of(laptop, "delta");
-    assert_eq!((&deltas[0]["from"], &deltas[0]["to"]), (&json!(1), &json!(4)));
+    assert_eq!(
+        (&deltas[0]["from"], &deltas[0]["to"]),
+        (&json!(1), &json!(4))
+    );
     desk.push(phone, &[update(5, "k1", "done", &json!(5), 5)]);
     assert_eq!(desk.take_of(laptop, "delta")[0]["from"], 4);
 }
@@ -142,7 +172,11 @@ fn presence_is_shown_to_others_and_gone_with_its_socket() {
 fn a_broadcast_reaches_the_others_only() {
     let (mut desk, phone, laptop) = two_devices();
     let data = Json::trusted("[1]");
-    desk.step(Event::Broadcast { conn: phone, room: "r1".into(), data });
+    desk.step(Event::Broadcast {
+        conn: phone,
+        room: "r1".into(),
+        data,
+    });
     assert_eq!(desk.take(phone).len(), 0);
     let expected = json!({"t": "broadcast", "room": "r1", "from": "phone", "data": [1]});
     assert_eq!(desk.take(laptop), vec![expected]);

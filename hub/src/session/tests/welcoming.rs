@@ -5,11 +5,14 @@ use syncline_protocol::error::close;
 use syncline_protocol::wire::Cursor;
 
 use super::desk::{Desk, Hello, hello, insert, insertion, update};
-use crate::session::event::{Effect, Note};
 use crate::session::event::Event;
+use crate::session::event::{Effect, Note};
 
 fn types(messages: &[Value]) -> Vec<&str> {
-    messages.iter().map(|message| message["t"].as_str().unwrap()).collect()
+    messages
+        .iter()
+        .map(|message| message["t"].as_str().unwrap())
+        .collect()
 }
 
 /// A space with records k1 … k5, written by `phone`.
@@ -31,7 +34,14 @@ fn a_device_from_scratch_gets_a_snapshot_and_is_live() {
     let sent = desk.take(laptop);
     assert_eq!(
         types(&sent),
-        ["welcome", "snapshot", "snapshot", "snapshot", "snapshot_end", "delta"][..5]
+        [
+            "welcome",
+            "snapshot",
+            "snapshot",
+            "snapshot",
+            "snapshot_end",
+            "delta"
+        ][..5]
     );
     assert_eq!(sent[0]["head"], 5);
     assert_eq!(sent[0]["acked"], json!(null));
@@ -50,7 +60,10 @@ fn a_device_at_the_head_is_live_without_a_read() {
 #[test]
 fn a_device_behind_gets_what_it_missed_from_its_cursor() {
     let mut desk = five_records();
-    let cursor = Cursor { seq: 3, ..desk.cursor() };
+    let cursor = Cursor {
+        seq: 3,
+        ..desk.cursor()
+    };
     let laptop = desk.hello(2, "laptop", Some(cursor));
     let sent = desk.take(laptop);
     assert_eq!(types(&sent), ["welcome", "delta"]);
@@ -72,10 +85,16 @@ fn a_returning_device_is_told_its_last_number() {
 fn a_cursor_of_another_epoch_is_reset() {
     let mut desk = five_records();
     for epoch in ["0000000000000007", "e1"] {
-        let cursor = Some(Cursor { epoch: epoch.into(), seq: 5 });
+        let cursor = Some(Cursor {
+            epoch: epoch.into(),
+            seq: 5,
+        });
         let laptop = desk.hello(2, "laptop", cursor);
         let sent = desk.take(laptop);
-        assert_eq!(types(&sent), ["welcome", "reset", "snapshot", "snapshot_end"]);
+        assert_eq!(
+            types(&sent),
+            ["welcome", "reset", "snapshot", "snapshot_end"]
+        );
         assert_eq!(sent[1]["why"], "epoch");
     }
 }
@@ -84,7 +103,12 @@ fn a_cursor_of_another_epoch_is_reset() {
 fn a_cursor_ahead_of_the_store_changes_the_epoch_once_an_hour() {
     let mut desk = five_records();
     let old = desk.cursor();
-    let ahead = |desk: &Desk| Some(Cursor { seq: 9, ..desk.cursor() });
+    let ahead = |desk: &Desk| {
+        Some(Cursor {
+            seq: 9,
+            ..desk.cursor()
+        })
+    };
 
     let (cursor, soon) = (ahead(&desk), desk.now_ms + 3_599_999);
     desk.now_ms = soon;
@@ -105,10 +129,18 @@ fn a_client_that_saw_a_later_verdict_changes_the_epoch() {
     let mut desk = five_records();
     let old = desk.cursor();
     desk.now_ms += 3_600_000;
-    let known = Hello { cursor: Some(old.clone()), acked: Some(5), ..hello(2, "phone") };
+    let known = Hello {
+        cursor: Some(old.clone()),
+        acked: Some(5),
+        ..hello(2, "phone")
+    };
     desk.hello_with(known);
     assert_eq!(desk.cursor(), old);
-    let ahead = Hello { cursor: Some(old.clone()), acked: Some(6), ..hello(3, "phone") };
+    let ahead = Hello {
+        cursor: Some(old.clone()),
+        acked: Some(6),
+        ..hello(3, "phone")
+    };
     let phone = desk.hello_with(ahead);
     assert_ne!(desk.cursor().epoch, old.epoch);
     let sent = desk.take(phone);
@@ -134,9 +166,15 @@ fn a_broken_snapshot_goes_on_where_it_stood() {
     let sent = desk.take(whole);
     let (first, end) = (sent[1].clone(), sent[4].clone());
     let next = first["next"].as_str().unwrap().to_owned();
-    let rest = desk.hello_with(Hello { next: Some(next), ..hello(3, "rest") });
+    let rest = desk.hello_with(Hello {
+        next: Some(next),
+        ..hello(3, "rest")
+    });
     let sent = desk.take(rest);
-    assert_eq!(types(&sent), ["welcome", "snapshot", "snapshot", "snapshot_end"]);
+    assert_eq!(
+        types(&sent),
+        ["welcome", "snapshot", "snapshot", "snapshot_end"]
+    );
     assert_eq!(sent[1]["changes"][0]["id"], "k3");
     assert_eq!(sent[3], end);
 }
@@ -147,8 +185,14 @@ fn a_snapshot_place_of_another_history_begins_again() {
     desk.page.records = 2;
     let whole = desk.hello(2, "whole", None);
     let next = desk.take(whole)[1]["next"].as_str().unwrap().to_owned();
-    let mut desk = Desk::on(syncline_storage::model::ModelStore::new(7), Default::default());
-    let rest = desk.hello_with(Hello { next: Some(next), ..hello(3, "rest") });
+    let mut desk = Desk::on(
+        syncline_storage::model::ModelStore::new(7),
+        Default::default(),
+    );
+    let rest = desk.hello_with(Hello {
+        next: Some(next),
+        ..hello(3, "rest")
+    });
     let sent = desk.take(rest);
     assert_eq!(types(&sent), ["welcome", "reset", "snapshot_end"]);
     assert_eq!(sent[1]["why"], "cursor");
@@ -189,17 +233,26 @@ fn attach(conn: u64, name: &str) -> crate::session::event::Attach {
 fn new_tables_are_filled_before_the_cursor_goes_on() {
     let mut desk = five_records();
     let phone = desk.hello(2, "phone", None);
-    desk.push(phone, &[json!({"m": 6, "changes": [insertion("projects", "p1", &json!({}))]})]);
+    desk.push(
+        phone,
+        &[json!({"m": 6, "changes": [insertion("projects", "p1", &json!({}))]})],
+    );
     desk.push(phone, &[insert(7, "k7", &json!({}))]);
     let grown = Hello {
-        cursor: Some(Cursor { seq: 6, ..desk.cursor() }),
+        cursor: Some(Cursor {
+            seq: 6,
+            ..desk.cursor()
+        }),
         tables: Some(&["projects", "tasks"]),
         backfill: Some(&["projects"]),
         ..hello(3, "laptop")
     };
     let laptop = desk.hello_with(grown);
     let sent = desk.take(laptop);
-    assert_eq!(types(&sent), ["welcome", "snapshot", "snapshot_end", "delta"]);
+    assert_eq!(
+        types(&sent),
+        ["welcome", "snapshot", "snapshot_end", "delta"]
+    );
     assert_eq!(sent[1]["changes"][0]["id"], "p1");
     assert_eq!((&sent[3]["from"], &sent[3]["to"]), (&json!(6), &json!(7)));
 }

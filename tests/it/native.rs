@@ -1,0 +1,6 @@
+//! The native protocol over real sockets and HTTP, on one node.
+
+mod access;
+mod http;
+mod lifecycle;
+mod sync;

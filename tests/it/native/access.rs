@@ -1,0 +1,220 @@
+//! Who gets in, and that nobody reads another's data.
+
+use serde_json::{Value, json};
+use syncline_hub::app::Parts;
+use syncline_hub::clock::{Clock, ManualClock, SystemClock};
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::socket::Socket;
+
+async fn refused(node: &TestNode, hello: Value) -> (Value, Option<u16>) {
+    let mut socket = Socket::connect(node).await;
+    socket.send(&hello).await;
+    let error = socket.message_of("error").await;
+    (error["code"].clone(), socket.closed().await)
+}
+
+fn hello(token: &str) -> Value {
+    json!({"t": "hello", "v": 1, "app": "todo", "client": "c1", "token": token, "cursor": null})
+}
+
+#[tokio::test]
+async fn bad_tokens_close_with_4001() {
+    let node = TestNode::start().await;
+    let good = node.token("ada");
+    let cut = &good[..good.len() - 4];
+    for token in ["", "x", "a.b.c", cut] {
+        let (code, closed) = refused(&node, hello(token)).await;
+        assert_eq!(
+            (code, closed),
+            (json!("token_invalid"), Some(4001)),
+            "{token}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_users_space_is_forbidden_on_every_route() {
+    let node = TestNode::start().await;
+    let (mut ada, _) = Socket::hello(&node, "ada", json!({"client": "ada-phone"})).await;
+    let secret = json!([{"table": "t", "id": "k1", "op": "insert", "data": {"secret": 42}}]);
+    ada.send(&json!({"t": "push", "muts": [{"m": 1, "changes": secret}]}))
+        .await;
+    ada.message_of("verdicts").await;
+
+    let bob = node.token("bob");
+    let mut asked = hello(&bob);
+    asked["space"] = json!("ada");
+    assert_eq!(
+        refused(&node, asked).await,
+        (json!("forbidden"), Some(4003))
+    );
+
+    let http = reqwest::Client::new();
+    for (method, path) in [
+        ("GET", "/v1/todo/changes?epoch=1&after=0&space=ada"),
+        ("GET", "/v1/todo/snapshot?space=ada"),
+        ("POST", "/v1/todo/push?space=ada"),
+    ] {
+        let request = http
+            .request(method.parse().unwrap(), node.url(path))
+            .bearer_auth(&bob);
+        let response = request
+            .body(r#"{"client":"c","muts":[]}"#)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 403, "{path}");
+        assert!(!response.text().await.unwrap().contains("42"));
+    }
+    let own = http
+        .get(node.url("/v1/todo/snapshot"))
+        .bearer_auth(&bob)
+        .send()
+        .await
+        .unwrap();
+    assert!(!own.text().await.unwrap().contains("42"));
+    // The same client id of another user is another client.
+    let (_bob, welcome) = Socket::hello(&node, "bob", json!({"client": "ada-phone"})).await;
+    assert_eq!(
+        (&welcome["head"], &welcome["acked"]),
+        (&json!(0), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn anything_before_hello_closes_with_4001() {
+    let node = TestNode::start().await;
+    for first in [
+        json!({"t": "push", "muts": []}),
+        json!({"t": "dance"}),
+        json!([]),
+    ] {
+        let mut socket = Socket::connect(&node).await;
+        socket.send(&first).await;
+        assert_eq!(socket.closed().await, Some(4001), "{first}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_says_nothing_is_closed_by_a_timer() {
+    let mut setup = Setup::default();
+    setup.config.gateway.hello_timeout_ms = 100;
+    let node = TestNode::start_with(setup).await;
+    let mut socket = Socket::connect(&node).await;
+    assert_eq!(socket.message_of("error").await["code"], "auth_timeout");
+    assert_eq!(socket.closed().await, Some(4001));
+}
+
+#[tokio::test]
+async fn an_app_that_is_not_served_is_refused() {
+    let mut setup = Setup::default();
+    setup.config.apps = vec![syncline_protocol::ids::AppId::parse("calendar").unwrap()];
+    let node = TestNode::start_with(setup).await;
+    let (code, closed) = refused(&node, hello(&node.token("ada"))).await;
+    assert_eq!((code, closed), (json!("app_unknown"), Some(4003)));
+}
+
+#[tokio::test]
+async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let parts = Parts {
+        clock: Some(clock.clone()),
+        ..Parts::default()
+    };
+    let node = TestNode::start_with(Setup {
+        parts,
+        ..Setup::default()
+    })
+    .await;
+    let token = node.token_for("ada", 300);
+    let (mut socket, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
+    let edit = json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]);
+    let push = json!({"t": "push", "muts": [{"m": 1, "changes": edit}]});
+
+    clock.advance(250_000);
+    socket.send(&json!({"t": "ping"})).await;
+    let due = socket.message_of("auth_due").await["in"].as_u64().unwrap();
+    assert!(due <= 50, "{due}");
+    clock.advance(51_000);
+    socket.send(&push).await;
+    assert_eq!(socket.message_of("error").await["code"], "token_expired");
+
+    let issuer = node.app.dev_issuer().unwrap();
+    let other = issuer.token("bob", 300, clock.now_ms()).unwrap();
+    let fresh = issuer.token("ada", 300, clock.now_ms()).unwrap();
+    socket.send(&json!({"t": "auth", "token": fresh})).await;
+    socket.send(&push).await;
+    assert_eq!(
+        socket.message_of("verdicts").await["results"][0]["status"],
+        "applied"
+    );
+    socket.send(&json!({"t": "auth", "token": other})).await;
+    assert_eq!(socket.message_of("error").await["code"], "forbidden");
+    assert_eq!(socket.closed().await, Some(4003));
+}
+
+#[tokio::test]
+async fn a_token_long_expired_closes_with_4001() {
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let parts = Parts {
+        clock: Some(clock.clone()),
+        ..Parts::default()
+    };
+    let node = TestNode::start_with(Setup {
+        parts,
+        ..Setup::default()
+    })
+    .await;
+    let token = node.token_for("ada", 300);
+    let (mut socket, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
+    clock.advance(300_000 + 30_000);
+    socket.send(&json!({"t": "ping"})).await;
+    assert_eq!(socket.message_of("error").await["code"], "token_expired");
+    assert_eq!(socket.closed().await, Some(4001));
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_may_not_connect() {
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    let mut setup = Setup::default();
+    setup.config.auth.origins = vec!["https://app.example".into()];
+    let node = TestNode::start_with(setup).await;
+    let address = node.app.public_addr();
+    let status = async |origin: String| {
+        let mut request = format!("ws://{address}/v1/ws")
+            .into_client_request()
+            .unwrap();
+        request
+            .headers_mut()
+            .insert("origin", origin.parse().unwrap());
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((_, response)) => response.status().as_u16(),
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+                response.status().as_u16()
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(status("https://app.example".into()).await, 101);
+    assert_eq!(status(format!("http://{address}")).await, 101);
+    assert_eq!(status("https://evil.example".into()).await, 403);
+    assert_eq!(status("null".into()).await, 403);
+}
+
+#[tokio::test]
+async fn a_user_has_sockets_up_to_the_limit_and_not_one_past_it() {
+    let mut setup = Setup::default();
+    setup.config.gateway.sockets_per_user_max = 3;
+    let node = TestNode::start_with(setup).await;
+    let mut open = Vec::new();
+    for i in 0..3 {
+        open.push(Socket::hello(&node, "ada", json!({"client": format!("c{i}")})).await);
+    }
+    let mut one_more = hello(&node.token("ada"));
+    one_more["client"] = json!("c3");
+    assert_eq!(
+        refused(&node, one_more).await,
+        (json!("too_many_sockets"), Some(4029))
+    );
+    Socket::hello(&node, "bob", json!({})).await;
+}

@@ -1,0 +1,230 @@
+//! The same protocol over HTTP.
+
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::socket::Socket;
+
+struct Caller {
+    node: TestNode,
+    http: Client,
+    token: String,
+}
+
+impl Caller {
+    async fn new() -> Caller {
+        let node = TestNode::start().await;
+        let token = node.token("ada");
+        Caller {
+            node,
+            http: Client::new(),
+            token,
+        }
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let request = self.http.get(self.node.url(path)).bearer_auth(&self.token);
+        read(request.send().await.unwrap()).await
+    }
+
+    async fn push(&self, body: &Value) -> (StatusCode, Value) {
+        let request = self
+            .http
+            .post(self.node.url("/v1/todo/push"))
+            .bearer_auth(&self.token);
+        read(request.body(body.to_string()).send().await.unwrap()).await
+    }
+}
+
+async fn read(response: Response) -> (StatusCode, Value) {
+    let status = response.status();
+    (
+        status,
+        serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default(),
+    )
+}
+
+fn inserts(m: u64, ids: std::ops::Range<u64>) -> Value {
+    let changes: Vec<Value> = ids
+        .map(|i| json!({"table": "tasks", "id": format!("k{i:03}"), "op": "insert", "data": {"n": i}}))
+        .collect();
+    json!({"client": "server", "muts": [{"m": m, "changes": changes}]})
+}
+
+#[tokio::test]
+async fn a_push_is_answered_with_its_verdicts_and_seen_by_sockets() {
+    let caller = Caller::new().await;
+    let (mut socket, _) = Socket::hello(&caller.node, "ada", json!({})).await;
+    let (status, reply) = caller.push(&inserts(1, 0..2)).await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        (&reply["head"], &reply["results"][0]["status"]),
+        (&json!(1), &json!("applied"))
+    );
+    assert_eq!(
+        socket.message_of("delta").await["changes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    let (_, again) = caller.push(&inserts(1, 0..2)).await;
+    assert_eq!(again["results"], reply["results"]);
+}
+
+#[tokio::test]
+async fn a_gap_is_409_and_says_where_to_go_on() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..1)).await;
+    let (status, reply) = caller.push(&inserts(3, 1..2)).await;
+    assert_eq!(
+        (status, &reply["code"], &reply["acked"]),
+        (StatusCode::CONFLICT, &json!("gap"), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn changes_come_in_pages_between_commits() {
+    let caller = Caller::new().await;
+    let mut epoch = String::new();
+    for m in 1..=3 {
+        let (_, reply) = caller.push(&inserts(m, m * 10..m * 10 + 4)).await;
+        epoch = reply["epoch"].as_str().unwrap().to_owned();
+    }
+    let (mut after, mut pages) = (0, Vec::new());
+    loop {
+        let path = format!("/v1/todo/changes?epoch={epoch}&after={after}&limit=6");
+        let (status, page) = caller.get(&path).await;
+        assert_eq!((status, &page["from"]), (StatusCode::OK, &json!(after)));
+        after = page["to"].as_u64().unwrap();
+        pages.push(page["changes"].as_array().unwrap().len());
+        if page["to"] == page["head"] {
+            break;
+        }
+    }
+    assert_eq!(pages, [4, 4, 4]);
+}
+
+#[tokio::test]
+async fn a_cursor_of_no_use_is_410() {
+    let caller = Caller::new().await;
+    let (_, reply) = caller.push(&inserts(1, 0..1)).await;
+    let epoch = reply["epoch"].as_str().unwrap();
+    for (path, why) in [
+        (
+            "/v1/todo/changes?epoch=0123456789abcdef&after=0".to_owned(),
+            "epoch",
+        ),
+        (format!("/v1/todo/changes?epoch={epoch}&after=7"), "cursor"),
+    ] {
+        let (status, reply) = caller.get(&path).await;
+        assert_eq!(
+            (status, &reply["code"], &reply["why"]),
+            (StatusCode::GONE, &json!("reset"), &json!(why))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_is_resumable_and_then_continued_by_changes() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..7)).await;
+    let (_, first) = caller.get("/v1/todo/snapshot?limit=5").await;
+    assert_eq!((&first["at"], &first["of"]), (&json!(1), &json!(7)));
+    caller.push(&inserts(2, 7..8)).await;
+    let next = first["next"].as_str().unwrap();
+    let (_, last) = caller
+        .get(&format!("/v1/todo/snapshot?limit=5&next={next}"))
+        .await;
+    assert_eq!(
+        (&last["at"], &last["next"], &last["count"]),
+        (&json!(1), &json!(null), &json!(8))
+    );
+    let epoch = first["epoch"].as_str().unwrap();
+    let (_, rest) = caller
+        .get(&format!("/v1/todo/changes?epoch={epoch}&after=1"))
+        .await;
+    assert_eq!(rest["changes"][0]["id"], "k007");
+}
+
+#[tokio::test]
+async fn requests_that_cannot_be_read_get_their_code() {
+    let caller = Caller::new().await;
+    for (path, code) in [
+        ("/v1/todo/changes", "cursor_invalid"),
+        ("/v1/todo/changes?epoch=x&after=-1", "bad_message"),
+        ("/v1/todo/changes?epoch=x&after=0&limit=0", "cursor_invalid"),
+        (
+            "/v1/todo/changes?epoch=x&after=0&limit=5001",
+            "cursor_invalid",
+        ),
+        ("/v1/todo/snapshot?next=zz", "cursor_invalid"),
+        ("/v1/%00/snapshot", "name_invalid"),
+    ] {
+        let (status, reply) = caller.get(path).await;
+        assert_eq!(reply["code"], code, "{path}");
+        assert!(status.is_client_error());
+    }
+    for body in [
+        json!([]),
+        json!({"client": "c"}),
+        json!({"client": "c", "muts": [{}]}),
+    ] {
+        let (status, reply) = caller.push(&body).await;
+        assert_eq!(
+            (status, &reply["code"]),
+            (StatusCode::BAD_REQUEST, &json!("bad_message")),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_push_without_a_good_token_is_401_and_stores_nothing() {
+    let caller = Caller::new().await;
+    let url = caller.node.url("/v1/todo/push");
+    let body = inserts(1, 0..1).to_string();
+    for header in [None, Some("Bearer x"), Some("Basic eA=="), Some("Bearer ")] {
+        let mut request = caller.http.post(&url).body(body.clone());
+        if let Some(header) = header {
+            request = request.header("authorization", header);
+        }
+        let (status, reply) = read(request.send().await.unwrap()).await;
+        assert_eq!(
+            (status, &reply["code"]),
+            (StatusCode::UNAUTHORIZED, &json!("token_invalid"))
+        );
+    }
+    let (_, snapshot) = caller.get("/v1/todo/snapshot").await;
+    assert_eq!(snapshot["at"], 0);
+}
+
+#[tokio::test]
+async fn a_service_writes_into_the_space_it_names() {
+    let mut setup = Setup::default();
+    setup.config.auth.service_key = Some(syncline_hub::auth::ServiceKey::new("hush").unwrap());
+    let node = TestNode::start_with(setup).await;
+    let http = Client::new();
+    let push = async |key: &str, space: &str| {
+        let request = http
+            .post(node.url(&format!("/v1/todo/push{space}")))
+            .header("x-service-key", key);
+        read(
+            request
+                .body(inserts(1, 0..1).to_string())
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
+        .0
+    };
+    assert_eq!(push("wrong", "?space=ada").await, 401);
+    assert_eq!(push("hush", "").await, 400);
+    assert_eq!(push("hush", "?space=ada").await, 200);
+    let snapshot = http
+        .get(node.url("/v1/todo/snapshot"))
+        .bearer_auth(node.token("ada"));
+    let (_, snapshot) = read(snapshot.send().await.unwrap()).await;
+    assert_eq!(snapshot["changes"][0]["by"], "server");
+}

@@ -1,0 +1,94 @@
+//! Start, ready, stop.
+
+use serde_json::json;
+use syncline_tests::device::Device;
+use syncline_tests::node::TestNode;
+use syncline_tests::socket::Socket;
+
+#[tokio::test]
+async fn a_stopping_node_finishes_commits_and_closes_sockets_with_4010() {
+    let node = TestNode::start().await;
+    let (mut socket, _) = Socket::hello(&node, "ada", json!({})).await;
+    socket.message_of("snapshot_end").await;
+    let edit = json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]);
+    socket
+        .send(&json!({"t": "push", "muts": [{"m": 1, "changes": edit}]}))
+        .await;
+    // The hub has read the push when it answers what was sent behind it.
+    socket.send(&json!({"t": "ping"})).await;
+    let dir = node.shared_dir();
+    let stopping = tokio::spawn(node.app.shutdown());
+    let verdicts = socket.message_of("verdicts").await;
+    assert_eq!(verdicts["results"][0]["status"], "applied");
+    assert_eq!(socket.closed().await, Some(4010));
+    stopping.await.unwrap();
+
+    let setup = syncline_tests::node::Setup {
+        dir: Some(dir),
+        ..Default::default()
+    };
+    let node = TestNode::start_with(setup).await;
+    let mut laptop = Device::new("ada", "laptop");
+    laptop.connect(&node).await;
+    assert_eq!(laptop.shows("t", "k1"), Some(json!({})));
+}
+
+#[tokio::test]
+async fn metrics_count_what_happened() {
+    let node = TestNode::start().await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    phone.edit(json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]));
+    phone.push().await;
+    let text = reqwest::get(node.url("/metrics"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    for line in [
+        "syncline_sockets 1",
+        "syncline_sessions{state=\"live\"} 1",
+        "syncline_commits_total 1",
+        "syncline_verdicts_total{status=\"applied\"} 1",
+        "mana_sync_connections_total 1",
+        "mana_sync_users_connected 1",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line} is not in:\n{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_idle_session_stops_and_a_later_hello_starts_another() {
+    let mut setup = syncline_tests::node::Setup::default();
+    setup.config.session.idle_ms = 1;
+    let node = TestNode::start_with(setup).await;
+    let live = || {
+        node.app
+            .metrics()
+            .sessions
+            .of(syncline_hub::telemetry::labels::SessionState::Live)
+            .get()
+    };
+    let mut phone = Device::new("ada", "phone");
+    for round in 0..20 {
+        phone.connect(&node).await;
+        phone.edit(json!([{"table": "t", "id": round.to_string(), "op": "insert", "data": {}}]));
+        phone.push().await;
+        phone.disconnect();
+        if round % 2 == 0 {
+            let stopped = async {
+                while live() > 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(syncline_tests::HUNG, stopped)
+                .await
+                .expect("the session stays");
+        }
+    }
+    assert_eq!(phone.told().len(), 20);
+}
