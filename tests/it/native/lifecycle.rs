@@ -14,12 +14,24 @@ async fn a_stopping_node_finishes_commits_and_closes_sockets_with_4010() {
     socket
         .send(&json!({"t": "push", "muts": [{"m": 1, "changes": edit}]}))
         .await;
-    // The hub has read the push when it answers what was sent behind it.
+    // The hub has taken the push when it answers what was sent behind it.
     socket.send(&json!({"t": "ping"})).await;
+    let mut verdict = None;
+    loop {
+        let message = socket.message().await;
+        match message["t"].as_str() {
+            Some("pong") => break,
+            Some("verdicts") => verdict = Some(message),
+            _ => {}
+        }
+    }
     let dir = node.shared_dir();
     let stopping = tokio::spawn(node.app.shutdown());
-    let verdicts = socket.message_of("verdicts").await;
-    assert_eq!(verdicts["results"][0]["status"], "applied");
+    let verdict = match verdict {
+        Some(verdict) => verdict,
+        None => socket.message_of("verdicts").await,
+    };
+    assert_eq!(verdict["results"][0]["status"], "applied");
     assert_eq!(socket.closed().await, Some(4010));
     stopping.await.unwrap();
 
