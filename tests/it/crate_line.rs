@@ -32,12 +32,22 @@ fn aws_lc_is_the_only_cryptography_provider() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let tree = std::process::Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["tree", "--workspace", "--edges", "normal,build", "--prefix", "none"])
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
         .args(["--offline", "--locked"])
         .output()
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
-    let holds = |name: &str| tree.lines().any(|line| line.split(' ').next() == Some(name));
+    let holds = |name: &str| {
+        tree.lines()
+            .any(|line| line.split(' ').next() == Some(name))
+    };
     assert!(holds("aws-lc-rs"), "the tree was not read:\n{tree}");
     for banned in ["ring", "openssl-sys", "native-tls", "rsa"] {
         assert!(!holds(banned), "{banned} is in the tree");

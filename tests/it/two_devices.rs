@@ -11,7 +11,7 @@ async fn two_devices_that_edit_different_fields_of_one_record_offline_end_equal(
     let mut laptop = Device::new("ada", "laptop");
 
     phone.connect(&node).await;
-    phone.edit(json!([{"table": "tasks", "id": "k1", "op": "insert",
+    phone.edit(&json!([{"table": "tasks", "id": "k1", "op": "insert",
         "data": {"title": "Buy milk", "done": false}}]));
     phone.push().await;
     laptop.connect(&node).await;
@@ -23,9 +23,9 @@ async fn two_devices_that_edit_different_fields_of_one_record_offline_end_equal(
     // Both go offline and edit the same task.
     phone.disconnect();
     laptop.disconnect();
-    phone.edit(json!([{"table": "tasks", "id": "k1", "op": "update",
+    phone.edit(&json!([{"table": "tasks", "id": "k1", "op": "update",
         "fields": {"done": {"value": true}}}]));
-    laptop.edit(json!([{"table": "tasks", "id": "k1", "op": "update",
+    laptop.edit(&json!([{"table": "tasks", "id": "k1", "op": "update",
         "fields": {"title": {"value": "Buy oat milk"}}}]));
     assert_eq!(
         phone.shows("tasks", "k1"),

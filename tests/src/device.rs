@@ -48,7 +48,7 @@ impl Device {
     }
 
     /// Makes a mutation, at once and offline.
-    pub fn edit(&mut self, changes: Value) {
+    pub fn edit(&mut self, changes: &Value) {
         self.last += 1;
         let changes = changes.as_array().expect("a list of changes").clone();
         self.outbox.insert(self.last, changes);

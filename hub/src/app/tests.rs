@@ -18,7 +18,15 @@ async fn node(env: &[(&str, &str)]) -> Node {
     config.data_dir = dir.path().join("data");
     let clock = Arc::new(ManualClock::new(NOW_MS));
     Node {
-        app: App::start_with(config, clock).await.unwrap(),
+        app: App::start_with(
+            config,
+            Parts {
+                clock: Some(clock),
+                ..Parts::default()
+            },
+        )
+        .await
+        .unwrap(),
         http: reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])

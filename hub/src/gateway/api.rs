@@ -97,6 +97,7 @@ fn query<T>(query: Query_<T>) -> Result<T, Refusal> {
         .map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form map_err takes")]
 fn unavailable(error: StoreError) -> Refusal {
     tracing::warn!(%error, "read failed");
     Refusal::new(Code::Unavailable, "the store does not answer")
@@ -160,7 +161,7 @@ fn answered(reply: CallReply, now_ms: u64) -> Result<Response, HttpError> {
         CallReply::Gap(acked) => {
             let acked = acked.map_or("null".into(), |m| m.to_string());
             let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");
-            Ok(refused_with(refusal, &format!(r#""acked":{acked}"#)))
+            Ok(refused_with(&refusal, &format!(r#""acked":{acked}"#)))
         }
         CallReply::Results {
             epoch,
@@ -265,13 +266,13 @@ async fn cursor_fault(
 fn reset(gateway: &Gateway, why: ResetWhy) -> Response {
     gateway.metrics.resets.inc(why);
     let refusal = Refusal::new(Code::Reset, "take a snapshot from the start");
-    refused_with(refusal, &format!(r#""why":"{}""#, why.as_str()))
+    refused_with(&refusal, &format!(r#""why":"{}""#, why.as_str()))
 }
 
 /// An error answer with more members, as `"name":value`.
-fn refused_with(refusal: Refusal, members: &str) -> Response {
+fn refused_with(refusal: &Refusal, members: &str) -> Response {
     let status = StatusCode::from_u16(refusal.code.status());
-    let mut body = hub::http_error(&refusal);
+    let mut body = hub::http_error(refusal);
     body.pop();
     json(
         status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -250,7 +250,7 @@ impl SessionState {
         match standing {
             Standing::From(seq) => match attach.backfill {
                 Some(new_tables) => {
-                    self.start_snapshot(conn, self.fresh(Some(new_tables), seq), cx)
+                    self.start_snapshot(conn, self.fresh(Some(new_tables), seq), cx);
                 }
                 None => self.follow(conn, cx),
             },

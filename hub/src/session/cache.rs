@@ -86,7 +86,6 @@ impl fmt::Debug for NodeCache {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "moka gives references")]
 fn weigh((_, key): &(Activation, RecordKey), known: &Known) -> u32 {
     let names = key.table.as_str().len() + key.id.as_str().len();
     let record = known.as_ref().map_or(0, |r| {

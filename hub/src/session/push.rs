@@ -8,7 +8,6 @@ use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::{self, Answer};
 use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::event::{CallId, CallReply, Effect, MarksFor, Note, Origin, Push, Repeat, Waiter};
 use super::fanout::Answers;
@@ -136,7 +135,13 @@ impl SessionState {
         let mut repeats = Vec::new();
         for mutation in muts {
             match self.turn(&client, mutation.m) {
-                Turn::Next => self.take(&client, mutation, waiter, permit.clone(), cx.now_ms),
+                Turn::Next => self.take(Pending {
+                    client: client.clone(),
+                    mutation,
+                    taken_at_ms: cx.now_ms,
+                    waiters: vec![waiter],
+                    _permit: permit.clone(),
+                }),
                 Turn::Taken => self.join_taken(&client, &mutation, waiter, &mut answers),
                 Turn::Repeat => repeats.push(Repeat {
                     m: mutation.m,
@@ -170,24 +175,11 @@ impl SessionState {
         }
     }
 
-    fn take(
-        &mut self,
-        client: &ClientKey,
-        mutation: Mutation,
-        waiter: Waiter,
-        permit: Option<Arc<OwnedSemaphorePermit>>,
-        now_ms: u64,
-    ) {
-        let entry = self.client(client);
-        entry.taken = mutation.m;
+    fn take(&mut self, pending: Pending) {
+        let entry = self.client(&pending.client);
+        entry.taken = pending.mutation.m;
         entry.undecided += 1;
-        self.pending.push_back(Pending {
-            client: client.clone(),
-            mutation,
-            taken_at_ms: now_ms,
-            waiters: vec![waiter],
-            _permit: permit,
-        });
+        self.pending.push_back(pending);
     }
 
     /// A resend of what is still undecided waits for the same verdict.

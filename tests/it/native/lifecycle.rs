@@ -50,7 +50,7 @@ async fn metrics_count_what_happened() {
     let node = TestNode::start().await;
     let mut phone = Device::new("ada", "phone");
     phone.connect(&node).await;
-    phone.edit(json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]));
+    phone.edit(&json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]));
     phone.push().await;
     let text = reqwest::get(node.url("/metrics"))
         .await
@@ -88,7 +88,7 @@ async fn an_idle_session_stops_and_a_later_hello_starts_another() {
     let mut phone = Device::new("ada", "phone");
     for round in 0..20 {
         phone.connect(&node).await;
-        phone.edit(json!([{"table": "t", "id": round.to_string(), "op": "insert", "data": {}}]));
+        phone.edit(&json!([{"table": "t", "id": round.to_string(), "op": "insert", "data": {}}]));
         phone.push().await;
         phone.disconnect();
         if round % 2 == 0 {

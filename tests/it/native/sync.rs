@@ -77,12 +77,12 @@ async fn everything_survives_a_restart_of_the_hub() {
     let mut phone = Device::new("ada", "phone");
     phone.connect(&node).await;
     for id in ["k1", "k2"] {
-        phone.edit(json!([{"table": "tasks", "id": id, "op": "insert", "data": {"id": id}}]));
+        phone.edit(&json!([{"table": "tasks", "id": id, "op": "insert", "data": {"id": id}}]));
         phone.push().await;
     }
     phone.disconnect();
     let node = node.restart().await;
-    phone.edit(json!([{"table": "tasks", "id": "k2", "op": "delete"}]));
+    phone.edit(&json!([{"table": "tasks", "id": "k2", "op": "delete"}]));
     phone.connect(&node).await;
     let mut laptop = Device::new("ada", "laptop");
     laptop.connect(&node).await;
@@ -106,7 +106,7 @@ async fn a_large_space_arrives_by_snapshot_and_a_long_absence_by_deltas() {
                 json!({"table": "tasks", "id": id, "op": "insert", "data": {"text": "x".repeat(200)}})
             })
             .collect();
-        phone.edit(Value::Array(changes));
+        phone.edit(&Value::Array(changes));
         phone.push().await;
     }
     laptop.connect(&node).await;
@@ -236,8 +236,8 @@ async fn two_nodes_on_one_store_and_bus_show_each_other_their_commits() {
     laptop.connect(&two).await;
     for i in 0..20 {
         let id = format!("k{i}");
-        phone.edit(json!([{"table": "t", "id": id, "op": "insert", "data": {"from": "phone"}}]));
-        laptop.edit(json!([{"table": "t", "id": id, "op": "insert", "data": {"also": "laptop"}}]));
+        phone.edit(&json!([{"table": "t", "id": id, "op": "insert", "data": {"from": "phone"}}]));
+        laptop.edit(&json!([{"table": "t", "id": id, "op": "insert", "data": {"also": "laptop"}}]));
         tokio::join!(phone.push(), laptop.push());
     }
     let head = phone.seq().max(laptop.seq());
