@@ -280,7 +280,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.cache_bytes", 0, 1 << 40),
     ("session.pending_bytes", 1 << 20, 1 << 30),
     ("session.commit_mutations_max", 1, 10_000),
-    ("session.commit_bytes_max", 1 << 10, 64 << 20),
+    ("session.commit_changes_max", 1, 100_000),
     ("gateway.connections_max", 1, 1_000_000),
     ("gateway.header_timeout_ms", 100, 600_000),
     ("gateway.body_bytes_max", 1 << 10, 1 << 30),
