@@ -7,8 +7,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
-	cargo build --release --locked -p syncline-hub
-	exec target/release/hub serve --dev
+	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
 
 # Everything: formatting, lints, all tests.
 test:
