@@ -1,11 +1,13 @@
 # The few commands of this repository. Everything they do is in the scripts they call.
 
+# Cargo is often installed where only a login shell looks.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
 .PHONY: run test test-fast fmt lint
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
-	cargo build --release --locked -p syncline-hub
-	exec target/release/hub serve --dev
+	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
 
 # Everything: formatting, lints, all tests.
 test:

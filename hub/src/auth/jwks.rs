@@ -18,7 +18,8 @@ use super::claims::invalid;
 use super::key::{Key, KeyPrint, Lookup};
 use super::{Algorithm, KeySet};
 
-/// Milliseconds between two fetches that unknown keys ask for.
+/// Milliseconds between two fetches that unknown keys ask for. Others do not count: a key that
+/// is new right after a scheduled fetch is found at once.
 const UNKNOWN_KID_EVERY_MS: u64 = 30_000;
 
 /// The same while no fetch has succeeded yet: the hub may have been started before its issuer.
@@ -41,13 +42,27 @@ struct Shared {
     outcome: watch::Sender<Outcome>,
 }
 
-/// The fetch begun last.
-#[derive(Debug)]
+/// The fetches begun.
+#[derive(Debug, Default)]
 struct Started {
-    /// Fetches begun so far.
+    /// How many so far.
     count: u64,
     /// When the last one began, ms since 1970.
-    at_ms: u64,
+    at_ms: Option<u64>,
+    /// When the last one began that an unknown key asked for, ms since 1970.
+    for_unknown_at_ms: Option<u64>,
+}
+
+impl Started {
+    /// Is it too early for a fetch that an unknown key asks for?
+    fn too_early(&self, has_keys: bool, now_ms: u64) -> bool {
+        let (last, every_ms) = match has_keys {
+            true => (self.for_unknown_at_ms, UNKNOWN_KID_EVERY_MS),
+            false => (self.at_ms, NO_KEYS_EVERY_MS),
+        };
+        // The clock may have been set back; then the distance counts too.
+        last.is_some_and(|last| now_ms.abs_diff(last) < every_ms)
+    }
 }
 
 /// What the fetches brought.
@@ -107,7 +122,7 @@ impl JwksSource {
         Ok(JwksSource(Arc::new(Shared {
             url,
             client: client.build()?,
-            started: Mutex::new(Started { count: 0, at_ms: 0 }),
+            started: Mutex::new(Started::default()),
             outcome: watch::Sender::new(Outcome::default()),
         })))
     }
@@ -168,22 +183,19 @@ impl JwksSource {
             .started
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let (ended, every_ms) = {
+        let (ended, has_keys) = {
             let outcome = self.0.outcome.borrow();
-            let every_ms = match outcome.keys {
-                Some(_) => UNKNOWN_KID_EVERY_MS,
-                None => NO_KEYS_EVERY_MS,
-            };
-            (outcome.count, every_ms)
+            (outcome.count, outcome.keys.is_some())
         };
         let under_way = started.count > ended;
-        let too_early = started.count > 0
-            && reason == Reason::UnknownKey
-            // The clock may have been set back; then the distance counts too.
-            && now_ms.abs_diff(started.at_ms) < every_ms;
+        let for_unknown = reason == Reason::UnknownKey;
+        let too_early = for_unknown && started.too_early(has_keys, now_ms);
         if !under_way && !too_early {
             started.count += 1;
-            started.at_ms = now_ms;
+            started.at_ms = Some(now_ms);
+            if for_unknown && has_keys {
+                started.for_unknown_at_ms = Some(now_ms);
+            }
             tokio::spawn(self.clone().run(started.count));
         }
         started.count
