@@ -4,4 +4,5 @@
 
 mod crate_line;
 mod native;
+mod process;
 mod two_devices;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 /// `hub` in a directory of its own, with no variables but ours.
 fn hub(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hub"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hub-under-test"));
     command
         .args(args)
         .current_dir(dir)
