@@ -23,7 +23,6 @@ use self::access::Access;
 use self::socket::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
-use crate::session::cache::NodeCache;
 use crate::session::event::{CallId, ConnId};
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
@@ -48,8 +47,6 @@ pub struct Gateway {
     pub epoch_change_interval_ms: u64,
     /// Limits of sockets.
     pub limits: SocketLimits,
-    /// The node's records; read by the metrics.
-    pub cache: NodeCache,
 }
 
 impl std::fmt::Debug for Gateway {

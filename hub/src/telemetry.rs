@@ -4,5 +4,6 @@ pub mod instrument;
 pub mod labels;
 pub mod logs;
 pub mod metrics;
+pub mod pulled;
 
 pub use metrics::Metrics;

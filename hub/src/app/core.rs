@@ -32,6 +32,7 @@ use crate::session::event::Event;
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
 use crate::telemetry::labels::Route;
+use crate::telemetry::pulled::{show_cache, show_groups};
 
 /// Records and stored bytes of one read for a device that is behind.
 const READER_PAGE: PageLimit = PageLimit {
@@ -85,7 +86,7 @@ impl Core {
         };
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
-        let log = ChangeLog::new(config.node.clone(), group, bus.clone());
+        let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
         let limits = SessionLimits {
             commit_mutations_max: count(config.session.commit_mutations_max),
             commit_changes_max: count(config.session.commit_changes_max),
@@ -105,7 +106,9 @@ impl Core {
             pending_bytes_max: count(config.session.pending_bytes),
             idle: Duration::from_millis(config.session.idle_ms),
         };
-        let cache = shared.cache.clone();
+        let metrics = &context.metrics;
+        let shown = show_cache(metrics, &shared.cache).and_then(|()| show_groups(metrics, group));
+        shown.expect("a new registry shows each once");
         let sessions = Sessions::start(Arc::new(shared))
             .await
             .map_err(StartError::Sessions)?;
@@ -125,7 +128,6 @@ impl Core {
             numbers: AtomicU64::new(0),
             epoch_change_interval_ms,
             limits: (&config.gateway).into(),
-            cache,
         };
         Ok(Core {
             gateway: Arc::new(gateway),

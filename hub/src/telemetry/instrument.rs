@@ -54,25 +54,6 @@ impl Instrument for Seconds {
     }
 }
 
-/// Numbers of things, from 1 to 4,096 in steps of two.
-#[derive(Clone, Debug)]
-pub struct Sizes(Histogram);
-
-impl Sizes {
-    /// Counts one size.
-    pub fn observe(&self, size: usize) {
-        self.0.observe(size as f64);
-    }
-}
-
-impl Instrument for Sizes {
-    fn create(registry: &Registry, name: &str, help: &str) -> Result<Self, Error> {
-        let buckets = prometheus::exponential_buckets(1.0, 2.0, 13)?;
-        let opts = HistogramOpts::new(name, help).buckets(buckets);
-        Ok(Sizes(register(registry, Histogram::with_opts(opts)?)?))
-    }
-}
-
 /// A counter for each value of a label.
 pub struct Counters<L> {
     each: Vec<IntCounter>,

@@ -1,10 +1,11 @@
 //! Every metric, in one table.
 
+use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
+use prometheus::{Error, IntCounter, IntGauge, Registry, TextEncoder};
 use syncline_protocol::wire::hub::ResetWhy;
 
-use super::instrument::{Counters, Gauges, Instrument, PairCounters, Seconds, Sizes};
+use super::instrument::{Counters, Gauges, Instrument, PairCounters, Seconds};
 use super::labels::{AuthFailure, Route, SessionState, StatusClass, VerdictStatus};
 
 macro_rules! metrics {
@@ -38,7 +39,6 @@ metrics! {
     sessions: Gauges<SessionState> = "syncline_sessions", "Sessions on this node, by whether their actor runs.";
     commits: IntCounter = "syncline_commits_total", "Commits that the store took.";
     commit_conflicts: IntCounter = "syncline_commit_conflicts_total", "Commits refused because the space had moved, and tried again.";
-    commit_group_size: Sizes = "syncline_commit_group_size", "Commits in one transaction of the store.";
     commit_seconds: Seconds = "syncline_commit_seconds", "Seconds from handing a commit to the store to its answer.";
     verdicts: Counters<VerdictStatus> = "syncline_verdicts_total", "Mutations answered, by what they were answered.";
     deltas: IntCounter = "syncline_deltas_total", "Delta messages sent.";
@@ -53,13 +53,16 @@ metrics! {
     auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Refused tokens and sockets, by code.";
     http_requests: PairCounters<Route, StatusClass> = "syncline_http_requests_total", "HTTP requests answered, by route and class of status.";
     http_connections: IntGauge = "syncline_http_connections", "Open HTTP connections, upgraded ones not counted.";
-    cache_entries: IntGauge = "syncline_cache_entries", "Records in the node's cache.";
-    cache_bytes: IntGauge = "syncline_cache_bytes", "Bytes of records in the node's cache.";
     compat_connections: IntGauge = "mana_sync_connections_total", "Open WebSocket connections, under the name the first user's dashboards know.";
     compat_users: IntGauge = "mana_sync_users_connected", "Users with an open WebSocket, under the name the first user's dashboards know.";
 }
 
 impl Metrics {
+    /// Shows one that is read elsewhere. Errors: its name is taken.
+    pub fn show(&self, collector: Box<dyn Collector>) -> Result<(), Error> {
+        self.registry.register(collector)
+    }
+
     /// The text Prometheus reads (exposition format 0.0.4).
     pub fn render(&self) -> String {
         let families = self.registry.gather();
@@ -115,7 +118,6 @@ mod tests {
             .http_requests
             .inc(Route::Push, StatusClass::from(429));
         metrics.commit_seconds.observe(Duration::from_millis(3));
-        metrics.commit_group_size.observe(7);
         metrics.sessions.of(SessionState::Live).inc();
         let text = metrics.render();
         for line in [
@@ -123,7 +125,6 @@ mod tests {
             "syncline_sockets 3",
             "syncline_http_requests_total{class=\"4xx\",route=\"push\"} 1",
             "syncline_commit_seconds_bucket{le=\"0.004\"} 1",
-            "syncline_commit_group_size_bucket{le=\"8\"} 1",
             "syncline_sessions{state=\"live\"} 1",
         ] {
             assert!(text.contains(line), "{line} in {text}");

@@ -1,0 +1,122 @@
+//! Metrics that are read where they are kept, when somebody looks.
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily, MetricType};
+use prometheus::{Error, PullingGauge};
+use syncline_storage::group::{Buckets, GroupCommit};
+
+use super::Metrics;
+use crate::session::cache::NodeCache;
+
+const CACHE_ENTRIES: (&str, &str) = ("syncline_cache_entries", "Records in the node's cache.");
+const CACHE_BYTES: (&str, &str) = (
+    "syncline_cache_bytes",
+    "Bytes of records in the node's cache, by estimate.",
+);
+const GROUP_SIZE: (&str, &str) = (
+    "syncline_commit_group_size",
+    "Commits in one transaction of the store.",
+);
+
+/// Shows the node's cache. Errors: it is shown already.
+pub fn show_cache(metrics: &Metrics, cache: &NodeCache) -> Result<(), Error> {
+    let (entries, bytes) = (cache.clone(), cache.clone());
+    metrics.show(gauge(CACHE_ENTRIES, move || entries.usage().0)?)?;
+    metrics.show(gauge(CACHE_BYTES, move || bytes.usage().1)?)
+}
+
+/// Shows how commits are grouped. Errors: it is shown already.
+pub fn show_groups(metrics: &Metrics, group: GroupCommit) -> Result<(), Error> {
+    let (name, help) = GROUP_SIZE;
+    let desc = Desc::new(name.into(), help.into(), Vec::new(), Default::default())?;
+    metrics.show(Box::new(GroupSizes { group, desc }))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
+fn gauge(
+    (name, help): (&str, &str),
+    read: impl Fn() -> u64 + Send + Sync + 'static,
+) -> Result<Box<dyn Collector>, Error> {
+    Ok(Box::new(PullingGauge::new(
+        name,
+        help,
+        Box::new(move || read() as f64),
+    )?))
+}
+
+struct GroupSizes {
+    group: GroupCommit,
+    desc: Desc,
+}
+
+impl Collector for GroupSizes {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut metric = Metric::default();
+        metric.set_histogram(histogram(&self.group.stats().totals().sizes));
+        let mut family = MetricFamily::default();
+        family.set_name(GROUP_SIZE.0.into());
+        family.set_help(GROUP_SIZE.1.into());
+        family.set_field_type(MetricType::HISTOGRAM);
+        family.set_metric(vec![metric]);
+        vec![family]
+    }
+}
+
+/// Powers of two up to 4,096, the most a group may hold and beyond.
+const GROUP_BUCKETS: usize = 13;
+
+#[expect(clippy::cast_precision_loss, reason = "a histogram is of doubles")]
+fn histogram(sizes: &Buckets) -> Histogram {
+    let mut cumulative = 0;
+    let buckets = sizes
+        .counts
+        .iter()
+        .take(GROUP_BUCKETS)
+        .enumerate()
+        .map(|(at, count)| {
+            cumulative += count;
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound((1u64 << at) as f64);
+            bucket.set_cumulative_count(cumulative);
+            bucket
+        });
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(sizes.counts.iter().sum());
+    histogram.set_sample_sum(sizes.sum as f64);
+    histogram
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_is_shown_as_it_is() {
+        let metrics = Metrics::new();
+        show_cache(&metrics, &NodeCache::new(1 << 20)).unwrap();
+        assert!(metrics.render().contains("\nsyncline_cache_entries 0\n"));
+        assert!(show_cache(&metrics, &NodeCache::new(1)).is_err());
+    }
+
+    #[test]
+    fn group_sizes_are_cumulative() {
+        let mut sizes = Buckets::default();
+        (sizes.counts[0], sizes.counts[2], sizes.sum) = (3, 2, 11);
+        let shown = histogram(&sizes);
+        let counts: Vec<u64> = shown
+            .get_bucket()
+            .iter()
+            .map(|bucket| bucket.cumulative_count())
+            .collect();
+        assert_eq!(counts[..4], [3, 3, 5, 5]);
+        assert_eq!(
+            (shown.get_sample_count(), shown.get_sample_sum()),
+            (5, 11.0)
+        );
+    }
+}
