@@ -14,7 +14,7 @@ pub mod opening;
 mod patient;
 pub mod records;
 pub mod snapshots;
-mod space;
+pub(crate) mod space;
 pub mod verdicts;
 
 use std::pin::Pin;

@@ -17,34 +17,34 @@ use crate::types::{
 };
 
 /// The hub's clock in every behaviour.
-pub(super) const NOW: WallMs = 1_795_514_400_000;
+pub(crate) const NOW: WallMs = 1_795_514_400_000;
 
 /// A limit nothing here reaches.
-pub(super) const UNLIMITED: PageLimit = records(usize::MAX);
+pub(crate) const UNLIMITED: PageLimit = records(usize::MAX);
 
 /// A limit of records alone.
-pub(super) const fn records(records: usize) -> PageLimit {
+pub(crate) const fn records(records: usize) -> PageLimit {
     PageLimit {
         records,
         bytes: usize::MAX,
     }
 }
 
-pub(super) fn space_key(app: &str, space: &str) -> SpaceKey {
+pub(crate) fn space_key(app: &str, space: &str) -> SpaceKey {
     SpaceKey {
         app: AppId::trusted(app),
         space: SpaceId::trusted(space),
     }
 }
 
-pub(super) fn client(user: &str, client: &str) -> ClientKey {
+pub(crate) fn client(user: &str, client: &str) -> ClientKey {
     ClientKey {
         user: UserId::trusted(user),
         client: ClientId::trusted(client),
     }
 }
 
-pub(super) fn key(table: &str, id: &str) -> RecordKey {
+pub(crate) fn key(table: &str, id: &str) -> RecordKey {
     RecordKey {
         table: TableName::trusted(table),
         id: RecordId::trusted(id),
@@ -52,7 +52,7 @@ pub(super) fn key(table: &str, id: &str) -> RecordKey {
 }
 
 /// A stamp of the space's `n`-th millisecond.
-pub(super) fn stamp(n: u64, writer: u32) -> Stamp {
+pub(crate) fn stamp(n: u64, writer: u32) -> Stamp {
     Stamp {
         at: Hlc::new(NOW + n, 0),
         writer: WriterNo(writer),
@@ -60,7 +60,7 @@ pub(super) fn stamp(n: u64, writer: u32) -> Stamp {
 }
 
 /// A live record of one field `title`.
-pub(super) fn titled(title: &str, by: u32) -> Record {
+pub(crate) fn titled(title: &str, by: u32) -> Record {
     let inserted = stamp(1, by);
     Record {
         inserted: Some(inserted),
@@ -76,7 +76,7 @@ pub(super) fn titled(title: &str, by: u32) -> Record {
 }
 
 /// A record that was inserted and deleted.
-pub(super) fn tombstone(by: u32) -> Record {
+pub(crate) fn tombstone(by: u32) -> Record {
     Record {
         inserted: Some(stamp(1, by)),
         deleted: Some(stamp(2, by)),
@@ -86,7 +86,7 @@ pub(super) fn tombstone(by: u32) -> Record {
 }
 
 /// A verdict without winners.
-pub(super) fn verdict(status: Status, seq: Seq) -> Verdict {
+pub(crate) fn verdict(status: Status, seq: Seq) -> Verdict {
     Verdict {
         status,
         seq,
@@ -96,7 +96,7 @@ pub(super) fn verdict(status: Status, seq: Seq) -> Verdict {
 }
 
 /// The verdict of a mutation that was applied.
-pub(super) fn applied(m: u64) -> Remembered {
+pub(crate) fn applied(m: u64) -> Remembered {
     Remembered {
         m,
         hash: [m as u8; 32],
@@ -105,19 +105,19 @@ pub(super) fn applied(m: u64) -> Remembered {
 }
 
 /// A space of a store, as its last commit left it.
-pub(super) struct Space<'s> {
-    pub(super) store: &'s dyn Store,
-    pub(super) key: SpaceKey,
-    pub(super) view: SpaceView,
+pub(crate) struct Space<'s> {
+    pub(crate) store: &'s dyn Store,
+    pub(crate) key: SpaceKey,
+    pub(crate) view: SpaceView,
 }
 
 impl<'s> Space<'s> {
     /// The space most behaviours use.
-    pub(super) async fn open(store: &'s dyn Store) -> Space<'s> {
+    pub(crate) async fn open(store: &'s dyn Store) -> Space<'s> {
         Space::open_named(store, "todo", "ada").await
     }
 
-    pub(super) async fn open_named(store: &'s dyn Store, app: &str, space: &str) -> Space<'s> {
+    pub(crate) async fn open_named(store: &'s dyn Store, app: &str, space: &str) -> Space<'s> {
         let key = space_key(app, space);
         let view = store.open_space(&key, NOW).await.expect("it opens");
         Space { store, key, view }
@@ -125,7 +125,7 @@ impl<'s> Space<'s> {
 
     /// A commit that fits the space: the next head if it has records, else the same one.
     /// Records get its seq, and live ones count as new.
-    pub(super) fn draft(&self, records: Vec<(RecordKey, Record)>) -> Commit {
+    pub(crate) fn draft(&self, records: Vec<(RecordKey, Record)>) -> Commit {
         let view = &self.view;
         let head = match records.is_empty() {
             true => view.head,
@@ -161,7 +161,7 @@ impl<'s> Space<'s> {
     }
 
     /// A draft that also moves a client's mark, which gives the client a number if it is new.
-    pub(super) fn marked(
+    pub(crate) fn marked(
         &self,
         records: Vec<(RecordKey, Record)>,
         client: &ClientKey,
@@ -182,35 +182,35 @@ impl<'s> Space<'s> {
         commit
     }
 
-    pub(super) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let mut answers = self.store.commit(vec![commit]).await;
         assert_eq!(answers.len(), 1, "one answer a commit");
         answers.remove(0)
     }
 
     /// Commits what must be accepted.
-    pub(super) async fn accept(&mut self, commit: Commit) {
+    pub(crate) async fn accept(&mut self, commit: Commit) {
         self.commit(commit).await.expect("the commit fits");
         self.refresh().await;
     }
 
     /// Hands in what must conflict.
-    pub(super) async fn conflict(&self, commit: Commit) {
+    pub(crate) async fn conflict(&self, commit: Commit) {
         assert_eq!(self.commit(commit).await, Err(CommitError::Conflict));
     }
 
-    pub(super) async fn refresh(&mut self) {
+    pub(crate) async fn refresh(&mut self) {
         self.view = self.now().await;
     }
 
     /// The space as the store has it.
-    pub(super) async fn now(&self) -> SpaceView {
+    pub(crate) async fn now(&self) -> SpaceView {
         let view = self.store.space(&self.key).await.expect("it is read");
         view.expect("it was opened")
     }
 
     /// Commits live records, all in one commit.
-    pub(super) async fn put(&mut self, keys: &[(&str, &str)]) {
+    pub(crate) async fn put(&mut self, keys: &[(&str, &str)]) {
         let records = keys
             .iter()
             .map(|(table, id)| (key(table, id), titled(id, 0)));
@@ -218,12 +218,12 @@ impl<'s> Space<'s> {
     }
 
     /// Makes the client known with a mark at 1, and returns the mark.
-    pub(super) async fn introduce(&mut self, client: &ClientKey) -> Mark {
+    pub(crate) async fn introduce(&mut self, client: &ClientKey) -> Mark {
         self.accept(self.marked(Vec::new(), client, None)).await;
         self.mark(client).await.expect("it was just made")
     }
 
-    pub(super) async fn mark(&self, client: &ClientKey) -> Option<Mark> {
+    pub(crate) async fn mark(&self, client: &ClientKey) -> Option<Mark> {
         let read = self
             .store
             .marks(&self.key, std::slice::from_ref(client))
@@ -231,7 +231,7 @@ impl<'s> Space<'s> {
         read.expect("marks are read").marks.remove(0)
     }
 
-    pub(super) async fn record(&self, key: &RecordKey) -> Option<Record> {
+    pub(crate) async fn record(&self, key: &RecordKey) -> Option<Record> {
         let read = self
             .store
             .records(&self.key, std::slice::from_ref(key))
@@ -239,18 +239,18 @@ impl<'s> Space<'s> {
         read.expect("records are read").records.remove(0)
     }
 
-    pub(super) async fn verdicts(&self, writer: WriterNo, ms: &[u64]) -> Vec<Option<Remembered>> {
+    pub(crate) async fn verdicts(&self, writer: WriterNo, ms: &[u64]) -> Vec<Option<Remembered>> {
         let read = self.store.verdicts(&self.key, writer, ms).await;
         read.expect("verdicts are read").verdicts
     }
 
-    pub(super) async fn changes(&self, after: Seq, limit: PageLimit) -> ChangesPage {
+    pub(crate) async fn changes(&self, after: Seq, limit: PageLimit) -> ChangesPage {
         let page = self.store.changes(&self.key, after, limit).await;
         page.expect("changes are read")
     }
 
     /// A part of a snapshot of all tables.
-    pub(super) async fn snapshot(
+    pub(crate) async fn snapshot(
         &self,
         after: Option<&RecordKey>,
         limit: PageLimit,
@@ -261,6 +261,6 @@ impl<'s> Space<'s> {
 }
 
 /// The keys of a page as `table/id`.
-pub(super) fn names(records: &[(RecordKey, Record)]) -> Vec<String> {
+pub(crate) fn names(records: &[(RecordKey, Record)]) -> Vec<String> {
     records.iter().map(|(key, _)| key.to_string()).collect()
 }

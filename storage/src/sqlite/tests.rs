@@ -1,16 +1,19 @@
 //! The engine's tests: the conformance suite, plain and behind faults, and what is SQLite's own.
 
 mod costs;
-mod damage;
+mod failures;
 mod migrations;
 mod wal;
 
+use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{SqliteOptions, SqliteStore};
 use crate::conformance::{Behaviour, Patient};
 use crate::faulty::{FaultRates, FaultyStore};
+
+const FILE: &str = "hub.db";
 
 /// A store in a directory that goes with it.
 struct Opened {
@@ -24,10 +27,17 @@ fn opened() -> Opened {
 
 fn opened_with(set: impl FnOnce(&mut SqliteOptions)) -> Opened {
     let dir = tempfile::tempdir().unwrap();
-    let mut options = SqliteOptions::new(dir.path().join("hub.db"));
+    let mut options = SqliteOptions::new(dir.path().join(FILE));
     set(&mut options);
     let store = SqliteStore::open(&options).unwrap();
     Opened { store, dir }
+}
+
+impl Opened {
+    /// Another program's connection to the same file.
+    fn raw(&self) -> Connection {
+        Connection::open(self.dir.path().join(FILE)).unwrap()
+    }
 }
 
 fn runtime() -> Runtime {
