@@ -1,1 +1,3 @@
-//! Placeholder of the crate map.
+//! What the whole-hub tests share with the programs they start.
+
+pub mod load;

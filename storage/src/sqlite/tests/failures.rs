@@ -7,7 +7,7 @@ use crate::Store;
 use crate::conformance::space::{Space, UNLIMITED, client, key, titled};
 use crate::types::{CommitError, StoreError};
 
-fn is_damaged<T>(read: Result<T, StoreError>) -> bool {
+fn is_damaged<T>(read: &Result<T, StoreError>) -> bool {
     matches!(read, Err(StoreError::Damaged(_)))
 }
 
@@ -22,12 +22,12 @@ fn damaged_records_are_told_from_an_unavailable_store() {
             .execute("UPDATE records SET state = x'01ffff'", [])
             .unwrap();
         let (store, asked) = (&opened.store, [key("t", "a")]);
-        assert!(is_damaged(store.records(&space.key, &asked).await));
+        assert!(is_damaged(&store.records(&space.key, &asked).await));
         assert!(is_damaged(
-            store.changes(&space.key, Seq(0), UNLIMITED).await
+            &store.changes(&space.key, Seq(0), UNLIMITED).await
         ));
         assert!(is_damaged(
-            store.snapshot(&space.key, None, None, UNLIMITED).await
+            &store.snapshot(&space.key, None, None, UNLIMITED).await
         ));
     });
 }
@@ -61,7 +61,7 @@ fn damaged_verdicts_are_told() {
             .execute("UPDATE verdicts SET verdict = x''", [])
             .unwrap();
         assert!(is_damaged(
-            opened.store.verdicts(&space.key, WriterNo(1), &[1]).await
+            &opened.store.verdicts(&space.key, WriterNo(1), &[1]).await
         ));
     });
 }
