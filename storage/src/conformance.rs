@@ -1,1 +1,128 @@
-//! To be written.
+//! What every engine must do, one named behaviour a function, run on every engine and on every
+//! engine behind faults.
+//!
+//! A behaviour gets an empty store and panics if its one claim does not hold. An engine's tests
+//! are one line: [`conformance_tests!`](crate::conformance_tests) makes a `#[test]` of each and
+//! runs it with the function given, which makes the store and drives the future. [`Patient`] is
+//! the caller that the faulty runs need: it asks again until the store answers.
+
+pub mod changes;
+pub mod commits;
+pub mod epochs;
+pub mod marks;
+pub mod opening;
+mod patient;
+pub mod records;
+pub mod snapshots;
+pub(crate) mod space;
+pub mod verdicts;
+
+use std::pin::Pin;
+
+pub use patient::Patient;
+
+use crate::Store;
+
+/// A behaviour, ready to be run on a store.
+pub type Behaviour = for<'a> fn(&'a dyn Store) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Makes a `#[test]` of every behaviour. `$run` is a `fn(Behaviour)`: it makes an empty store
+/// and runs the behaviour on it.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @list @tests $run }
+    };
+    (@list $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            opening: a_space_never_opened_is_none, an_opened_space_is_empty,
+                opening_again_changes_nothing, two_opens_at_once_agree_on_the_epoch,
+                epochs_of_two_spaces_differ, spaces_of_two_apps_are_apart,
+                spaces_of_one_app_are_apart, reads_of_a_space_never_opened_fail;
+            commits: a_commit_moves_the_head, a_commit_moves_clock_live_and_writers,
+                a_stale_head_conflicts, a_head_not_reached_yet_conflicts,
+                a_stale_epoch_conflicts, a_space_never_opened_conflicts,
+                a_conflict_writes_nothing, a_group_is_answered_in_order,
+                a_conflict_leaves_the_rest_of_its_group, an_empty_group_has_no_answers,
+                marks_alone_keep_the_head, the_clock_never_goes_back,
+                a_commit_of_5000_records_is_whole, reads_are_of_one_snapshot,
+                of_two_equal_commits_one_conflicts;
+            marks: an_unknown_client_has_no_mark, a_mark_holds_writer_and_last,
+                marks_are_answered_in_the_order_asked, a_stale_mark_conflicts_and_writes_nothing,
+                a_mark_expected_of_an_unknown_client_conflicts,
+                no_mark_expected_of_a_known_client_conflicts, a_wrong_writer_number_conflicts,
+                a_writer_number_given_before_conflicts,
+                a_repeated_commit_conflicts_and_the_mark_tells,
+                equal_client_ids_of_two_users_share_nothing, marks_of_two_spaces_share_nothing,
+                several_clients_move_in_one_commit, one_stale_mark_of_several_refuses_all;
+            verdicts: an_unknown_verdict_is_none, applied_round_trips_with_winners,
+                superseded_round_trips, rejected_round_trips,
+                verdicts_are_answered_in_the_order_asked, the_last_256_verdicts_are_kept,
+                the_257th_verdict_forgets_the_first, one_move_may_pass_the_256,
+                verdicts_of_two_writers_are_apart;
+            records: records_round_trip_with_hidden_fields, unicode_round_trips,
+                a_record_at_the_size_limit_round_trips, an_unknown_record_is_none,
+                records_are_answered_in_the_order_asked, a_changed_record_replaces_the_old,
+                a_dead_record_is_read, names_are_compared_by_bytes;
+            changes: changes_after_the_head_are_none, changes_begin_after_the_cursor,
+                changes_are_ordered_by_seq, a_record_changed_twice_comes_once_with_its_last_seq,
+                tombstones_are_changes, an_uncut_page_ends_at_the_head,
+                a_page_is_cut_between_commits, a_first_commit_larger_than_the_page_is_whole,
+                a_page_filled_exactly_is_not_cut, one_record_more_cuts_the_page,
+                a_page_is_limited_by_bytes, pages_together_are_all_changes,
+                writers_of_changes_are_named_once, the_hub_as_a_writer_has_no_name;
+            snapshots: a_snapshot_of_an_empty_space_is_empty,
+                a_snapshot_is_ordered_by_table_then_id, a_snapshot_holds_live_records_only,
+                a_snapshot_resumes_after_a_record, a_snapshot_resumes_after_a_record_gone,
+                a_snapshot_of_tables_holds_no_others, a_snapshot_of_tables_resumes,
+                more_is_exact_at_the_limit, a_snapshot_is_limited_by_bytes,
+                parts_together_are_all_live_records, writers_of_a_snapshot_are_named_once;
+            epochs: a_new_epoch_replaces_the_expected_one, a_new_epoch_keeps_everything_else,
+                a_new_epoch_of_another_expected_one_changes_nothing,
+                the_old_epoch_commits_no_more, a_new_epoch_needs_an_opened_space;
+        }
+    };
+    (@tests $run:path; $($module:ident: $($name:ident),+;)+) => {
+        $($(
+            #[test]
+            fn $name() {
+                $run(|store| Box::pin($crate::conformance::$module::$name(store)));
+            }
+        )+)+
+    };
+    (@names; $($module:ident: $($name:ident),+;)+) => {
+        &[$($(stringify!($name)),+),+]
+    };
+}
+
+/// Every behaviour's name.
+pub const NAMES: &[&str] = conformance_tests! { @list @names };
+
+#[cfg(test)]
+mod tests {
+    use super::NAMES;
+
+    #[test]
+    fn every_behaviour_is_listed() {
+        let sources = [
+            include_str!("conformance/opening.rs"),
+            include_str!("conformance/commits.rs"),
+            include_str!("conformance/marks.rs"),
+            include_str!("conformance/verdicts.rs"),
+            include_str!("conformance/records.rs"),
+            include_str!("conformance/changes.rs"),
+            include_str!("conformance/snapshots.rs"),
+            include_str!("conformance/epochs.rs"),
+        ];
+        let written: Vec<&str> = sources
+            .iter()
+            .flat_map(|source| source.split("\npub async fn ").skip(1))
+            .filter_map(|rest| rest.split('(').next())
+            .collect();
+        let unlisted: Vec<_> = written
+            .iter()
+            .filter(|name| !NAMES.contains(name))
+            .collect();
+        assert!(unlisted.is_empty(), "not listed: {unlisted:?}");
+    }
+}

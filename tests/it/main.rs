@@ -1,8 +1,12 @@
-//! Whole-hub tests: the real node, real sockets, real files.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+//! Whole-hub tests: the real node, real sockets, real files. One binary, so that it is linked
+//! once.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may stop where something is not as it must be"
+)]
 
 mod crate_line;
+mod durability;
 mod native;
 mod process;
 mod two_devices;

@@ -1,8 +1,9 @@
 //! What the whole-hub tests are made of: [`node`], a hub in this process on free ports;
 //! [`socket`], one WebSocket seen from outside; [`device`], a device with a local replica and
-//! an outbox, as an SDK has them.
+//! an outbox, as an SDK has them; [`load`], the writers of the durability tests.
 
 pub mod device;
+pub mod load;
 pub mod node;
 pub mod socket;
 

@@ -1,1 +1,120 @@
+//! Faults happen as said, and the same seed fails the same way.
 
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+
+use super::{Fault, FaultRates, FaultyStore, Operation};
+use crate::Store;
+use crate::conformance::space::{NOW, Space, key, space_key, titled};
+use crate::sqlite::{SqliteOptions, SqliteStore};
+use crate::types::{CommitError, StoreError};
+
+fn sqlite() -> (SqliteStore, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(dir.path().join("hub.db"));
+    (SqliteStore::open(&options).unwrap(), dir)
+}
+
+fn block_on<T>(test: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(test)
+}
+
+fn is_unavailable(answer: &Result<(), CommitError>) -> bool {
+    matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_))))
+}
+
+#[test]
+fn a_refused_commit_does_nothing() {
+    let (inner, _dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    block_on(async {
+        let space = Space::open(&store).await;
+        store.script(Operation::Commit, Some(Fault::Refused));
+        let answer = space
+            .commit(space.draft(vec![(key("t", "a"), titled("a", 0))]))
+            .await;
+        assert!(is_unavailable(&answer));
+        assert_eq!(space.now().await, space.view);
+    });
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_takes_effect() {
+    let (inner, _dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    block_on(async {
+        let space = Space::open(&store).await;
+        store.script(Operation::Commit, Some(Fault::AnswerLost));
+        let answer = space
+            .commit(space.draft(vec![(key("t", "a"), titled("a", 0))]))
+            .await;
+        assert!(is_unavailable(&answer));
+        assert!(space.record(&key("t", "a")).await.is_some());
+    });
+}
+
+#[test]
+fn scripts_run_in_order_per_operation() {
+    let (inner, _dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    block_on(async {
+        let space = Space::open(&store).await;
+        store.script(Operation::Space, None);
+        store.script(Operation::Space, Some(Fault::Refused));
+        store.script(Operation::Space, Some(Fault::Delayed(Duration::ZERO)));
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(store.space(&space.key).await.is_ok());
+        }
+        assert_eq!(
+            (answers, store.injected()),
+            (vec![true, false, true, true], 2)
+        );
+    });
+}
+
+#[test]
+fn equal_seeds_fail_equally() {
+    let rates = FaultRates {
+        refused: 300,
+        answer_lost: 100,
+        ..FaultRates::default()
+    };
+    let answers = |seed| {
+        let (inner, _dir) = sqlite();
+        let store = FaultyStore::seeded(inner, seed, rates);
+        block_on(async {
+            let mut answers = Vec::new();
+            for n in 0..64 {
+                let key = space_key("todo", &n.to_string());
+                answers.push(store.open_space(&key, NOW).await.is_ok());
+            }
+            answers
+        })
+    };
+    assert_eq!(answers(1), answers(1));
+    assert_ne!(answers(1), answers(2));
+}
+
+#[test]
+fn rates_are_met() {
+    let (inner, _dir) = sqlite();
+    let rates = FaultRates {
+        refused: 200,
+        ..FaultRates::default()
+    };
+    let store = FaultyStore::seeded(inner, 3, rates);
+    block_on(async {
+        for _ in 0..1_000 {
+            let _ = store.space(&space_key("todo", "nobody")).await;
+        }
+    });
+    let injected = store.injected();
+    assert!(
+        (150..250).contains(&injected),
+        "{injected} of 1,000, 200 were asked for"
+    );
+}

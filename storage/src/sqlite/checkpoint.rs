@@ -192,7 +192,8 @@ impl Policy {
         conn.busy_timeout(BUSY_TIMEOUT)?;
         let wal = wal?;
         if wal.busy {
-            self.retry_at = wal.pages.saturating_add(self.checkpoint_pages);
+            // Each try may stop the writer for RESTART_WAIT: not often for one slow reader.
+            self.retry_at = wal.pages.saturating_add(self.restart_pages);
         }
         Ok(())
     }

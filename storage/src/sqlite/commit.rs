@@ -114,6 +114,7 @@ fn write(tx: &Transaction<'_>, row: &SpaceRow, commit: &Commit) -> Result<(), St
 fn write_records(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), StoreError> {
     let mut statement = tx.prepare_cached(WRITE_RECORD)?;
     for (key, record) in &commit.records {
+        debug_assert_eq!(record.seq, commit.head, "a record of another commit: {key}");
         let dead_at = (!record.is_live()).then_some(commit.now_ms as i64);
         statement.execute(params![
             sid,

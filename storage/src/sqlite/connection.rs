@@ -35,7 +35,10 @@ pub(super) fn open(options: &SqliteOptions, role: Role) -> rusqlite::Result<Conn
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     let synchronous = match options.synchronous {
-        Synchronous::Full => "FULL",
+        // In WAL mode the same as FULL. But the switch to WAL is a transaction with a rollback
+        // journal, and only EXTRA syncs the directory after deleting that: else a power loss
+        // may bring the journal back, which undoes the switch and every commit after it.
+        Synchronous::Full => "EXTRA",
         Synchronous::Off => "OFF",
     };
     conn.pragma_update(None, "synchronous", synchronous)?;

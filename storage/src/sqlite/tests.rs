@@ -1,1 +1,78 @@
+//! The engine's tests: the conformance suite, plain and behind faults, and what is SQLite's own.
 
+mod costs;
+mod failures;
+mod migrations;
+mod wal;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{SqliteOptions, SqliteStore};
+use crate::conformance::{Behaviour, Patient};
+use crate::faulty::{FaultRates, FaultyStore};
+
+const FILE: &str = "hub.db";
+
+/// A store in a directory that goes with it.
+struct Opened {
+    store: SqliteStore,
+    dir: TempDir,
+}
+
+fn opened() -> Opened {
+    opened_with(|_| {})
+}
+
+fn opened_with(set: impl FnOnce(&mut SqliteOptions)) -> Opened {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = SqliteOptions::new(dir.path().join(FILE));
+    set(&mut options);
+    let store = SqliteStore::open(&options).unwrap();
+    Opened { store, dir }
+}
+
+impl Opened {
+    /// Another program's connection to the same file.
+    fn raw(&self) -> Connection {
+        Connection::open(self.dir.path().join(FILE)).unwrap()
+    }
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+mod conforms {
+    use super::*;
+
+    fn run(behaviour: Behaviour) {
+        let opened = opened();
+        runtime().block_on(behaviour(&opened.store));
+    }
+
+    crate::conformance_tests!(run);
+}
+
+mod conforms_behind_faults {
+    use super::*;
+
+    const SEED: u64 = 7;
+
+    const RATES: FaultRates = FaultRates {
+        refused: 150,
+        answer_lost: 150,
+        delayed: 0,
+        delay: std::time::Duration::ZERO,
+    };
+
+    fn run(behaviour: Behaviour) {
+        println!("seed {SEED}");
+        let opened = opened();
+        let store = Patient(FaultyStore::seeded(opened.store, SEED, RATES));
+        runtime().block_on(behaviour(&store));
+    }
+
+    crate::conformance_tests!(run);
+}

@@ -1,0 +1,150 @@
+//! A caller that asks again: what the hub does around a store that fails.
+
+use async_trait::async_trait;
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::stamp::WallMs;
+use syncline_protocol::verdict::Mark;
+
+use crate::Store;
+use crate::types::{
+    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead,
+};
+
+/// Calls of one operation. A store that fails so often is taken at its word.
+const TRIES_MAX: usize = 64;
+
+/// Asks the store behind it again when it is unavailable. An unknown outcome of a commit is
+/// resolved as the design says: the space and the marks tell whether it took effect. That needs
+/// to be the space's only writer meanwhile.
+#[derive(Debug)]
+pub struct Patient<S>(pub S);
+
+/// What a commit tests, as the store has it.
+#[derive(Debug, PartialEq)]
+struct Place {
+    view: Option<SpaceView>,
+    marks: Vec<Option<Mark>>,
+}
+
+impl<S: Store> Patient<S> {
+    async fn place(&self, commit: &Commit) -> Result<Place, StoreError> {
+        let Some(view) = self.space(&commit.space).await? else {
+            let marks = Vec::new();
+            return Ok(Place { view: None, marks });
+        };
+        let clients: Vec<_> = commit
+            .marks
+            .iter()
+            .map(|mark| mark.client.clone())
+            .collect();
+        let marks = self.marks(&commit.space, &clients).await?.marks;
+        let view = Some(view);
+        Ok(Place { view, marks })
+    }
+
+    /// Commits one, until the store answers or shows that it took effect.
+    async fn commit_one(&self, commit: Commit) -> Result<(), CommitError> {
+        let before = self.place(&commit).await?;
+        for _ in 0..TRIES_MAX {
+            let answer = self.0.commit(vec![commit.clone()]).await.remove(0);
+            if !matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_)))) {
+                return answer;
+            }
+            if self.place(&commit).await? != before {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Unavailable("asked too often".to_owned()).into())
+    }
+}
+
+/// Awaits a call until it answers anything but `Unavailable`.
+macro_rules! again {
+    ($call:expr) => {{
+        let mut answer = $call.await;
+        for _ in 1..TRIES_MAX {
+            if !matches!(answer, Err(StoreError::Unavailable(_))) {
+                break;
+            }
+            answer = $call.await;
+        }
+        answer
+    }};
+}
+
+#[async_trait]
+impl<S: Store> Store for Patient<S> {
+    async fn open_space(&self, space: &SpaceKey, now_ms: WallMs) -> Result<SpaceView, StoreError> {
+        again!(self.0.open_space(space, now_ms))
+    }
+
+    async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError> {
+        again!(self.0.space(space))
+    }
+
+    async fn marks(
+        &self,
+        space: &SpaceKey,
+        clients: &[ClientKey],
+    ) -> Result<MarksRead, StoreError> {
+        again!(self.0.marks(space, clients))
+    }
+
+    async fn verdicts(
+        &self,
+        space: &SpaceKey,
+        writer: WriterNo,
+        ms: &[u64],
+    ) -> Result<VerdictsRead, StoreError> {
+        again!(self.0.verdicts(space, writer, ms))
+    }
+
+    async fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<RecordsRead, StoreError> {
+        again!(self.0.records(space, keys))
+    }
+
+    async fn changes(
+        &self,
+        space: &SpaceKey,
+        after: Seq,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        again!(self.0.changes(space, after, limit))
+    }
+
+    async fn snapshot(
+        &self,
+        space: &SpaceKey,
+        tables: Option<&[TableName]>,
+        after: Option<&RecordKey>,
+        limit: PageLimit,
+    ) -> Result<SnapshotPage, StoreError> {
+        again!(self.0.snapshot(space, tables, after, limit))
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
+        let mut answers = Vec::with_capacity(commits.len());
+        for commit in commits {
+            answers.push(self.commit_one(commit).await);
+        }
+        answers
+    }
+
+    async fn new_epoch(
+        &self,
+        space: &SpaceKey,
+        expected: Epoch,
+        now_ms: WallMs,
+    ) -> Result<SpaceView, StoreError> {
+        again!(self.0.new_epoch(space, expected, now_ms))
+    }
+
+    fn committers(&self) -> usize {
+        self.0.committers()
+    }
+}

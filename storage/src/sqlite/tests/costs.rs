@@ -1,0 +1,151 @@
+//! Costs by count: what a read steps through must not grow with what it does not return.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, StatementStatus};
+use syncline_protocol::ids::{Epoch, RecordKey, Seq, TableName};
+use syncline_protocol::record::Record;
+
+use crate::conformance::space::{NOW, key, records, space_key, titled, tombstone};
+use crate::sqlite::connection::{self, Role};
+use crate::sqlite::{SqliteOptions, changes, commit, schema, snapshot, space};
+use crate::types::Commit;
+
+/// Steps of the virtual machine that may differ between two equal reads: seeking in a deeper
+/// tree is one instruction, so hardly any do.
+const STEPS_APART_MAX: i32 = 8;
+
+/// A space of `records` records, one a commit, in a file of its own.
+struct Filled {
+    conn: Connection,
+    _dir: tempfile::TempDir,
+}
+
+fn filled(records: impl IntoIterator<Item = (RecordKey, Record)>) -> Filled {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(dir.path().join("hub.db"));
+    let mut conn = connection::open(&options, Role::Write).unwrap();
+    schema::migrate(&mut conn).unwrap();
+    let key = space_key("todo", "ada");
+    let view = space::create(&mut conn, &key, Epoch(1), NOW).unwrap();
+    let commits: Vec<_> = records
+        .into_iter()
+        .zip(1..)
+        .map(|((record_key, record), seq)| {
+            let seq = Seq(seq);
+            Commit {
+                space: key.clone(),
+                expect_epoch: Epoch(1),
+                expect_head: Seq(seq.0 - 1),
+                head: seq,
+                clock: view.clock,
+                live: seq.0,
+                writers: view.writers,
+                now_ms: NOW,
+                records: vec![(record_key, Arc::new(Record { seq, ..record }))],
+                marks: Vec::new(),
+            }
+        })
+        .collect();
+    let answers = commit::group(&mut conn, &commits).unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+    Filled { conn, _dir: dir }
+}
+
+fn tasks(count: u64) -> Filled {
+    filled((0..count).map(|n| (key("tasks", &format!("{n:06}")), titled("x", 0))))
+}
+
+/// Steps a statement takes while `read` runs.
+fn steps(conn: &Connection, sql: &str, read: impl FnOnce(&Connection)) -> i32 {
+    let status = |which| conn.prepare_cached(sql).unwrap().get_status(which);
+    let before = status(StatementStatus::VmStep);
+    read(conn);
+    assert_eq!(status(StatementStatus::Sort), 0, "rows come sorted");
+    assert_eq!(
+        status(StatementStatus::FullscanStep),
+        0,
+        "rows come by index"
+    );
+    status(StatementStatus::VmStep) - before
+}
+
+fn assert_equal_steps(small: i32, large: i32) {
+    assert!(
+        small > 0 && (large - small).abs() <= STEPS_APART_MAX,
+        "{small} steps in the small space, {large} in the large one"
+    );
+}
+
+/// Steps to read `limit` changes after `after`, of which there are `expected`.
+fn steps_of_changes(filled: &Filled, after: u64, limit: usize) -> i32 {
+    steps(&filled.conn, changes::CHANGES, |conn| {
+        let key = space_key("todo", "ada");
+        let page = changes::changes(conn, &key, Seq(after), records(limit)).unwrap();
+        assert_eq!(page.records.len(), 10);
+    })
+}
+
+#[test]
+fn changes_cost_the_delta_and_not_the_history() {
+    let (small, large) = (tasks(100), tasks(20_000));
+    let in_small = steps_of_changes(&small, 90, 1_000);
+    let in_large = steps_of_changes(&large, 19_990, 1_000);
+    assert_equal_steps(in_small, in_large);
+}
+
+#[test]
+fn a_page_of_changes_costs_the_page_and_not_the_rest() {
+    let (small, large) = (tasks(100), tasks(20_000));
+    let in_small = steps_of_changes(&small, 0, 10);
+    let in_large = steps_of_changes(&large, 0, 10);
+    assert_equal_steps(in_small, in_large);
+}
+
+/// Steps to read ten records of a snapshot.
+fn steps_of_snapshot(filled: &Filled, tables: Option<&[TableName]>, after: &RecordKey) -> i32 {
+    let sql = match tables {
+        None => snapshot::ALL,
+        Some(_) => snapshot::OF_TABLE,
+    };
+    steps(&filled.conn, sql, |conn| {
+        let from = snapshot::From {
+            tables,
+            after: Some(after),
+        };
+        let key = space_key("todo", "ada");
+        let page = snapshot::snapshot(conn, &key, from, records(10)).unwrap();
+        assert_eq!(page.records.len(), 10);
+    })
+}
+
+#[test]
+fn a_part_of_a_snapshot_costs_the_part_wherever_it_is() {
+    let (small, large) = (tasks(100), tasks(20_000));
+    let in_small = steps_of_snapshot(&small, None, &key("tasks", "000050"));
+    let in_large = steps_of_snapshot(&large, None, &key("tasks", "010000"));
+    assert_equal_steps(in_small, in_large);
+}
+
+#[test]
+fn a_snapshot_of_a_table_passes_over_other_tables() {
+    let with_others = |others: u64| {
+        let other = (0..others).map(|n| (key("files", &format!("{n:06}")), titled("x", 0)));
+        let asked = (0..20).map(|n| (key("tasks", &format!("{n:06}")), titled("x", 0)));
+        filled(other.chain(asked))
+    };
+    let (small, large) = (with_others(10), with_others(20_000));
+    let tables = [TableName::trusted("tasks")];
+    let first = key("files", "000000");
+    let in_small = steps_of_snapshot(&small, Some(&tables), &first);
+    let in_large = steps_of_snapshot(&large, Some(&tables), &first);
+    assert_equal_steps(in_small, in_large);
+}
+
+#[test]
+fn tombstones_do_not_count_in_a_page_of_a_snapshot() {
+    let dead = (0..50).map(|n| (key("tasks", &format!("a{n:06}")), tombstone(0)));
+    let live = (0..10).map(|n| (key("tasks", &format!("b{n:06}")), titled("x", 0)));
+    let filled = filled(dead.chain(live));
+    assert!(steps_of_snapshot(&filled, None, &key("a", "a")) > 0);
+}

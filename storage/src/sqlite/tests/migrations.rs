@@ -1,0 +1,77 @@
+//! Opening files of any age.
+
+use std::thread;
+
+use rusqlite::Connection;
+
+use super::{FILE, opened, runtime};
+use crate::conformance::space::{Space, key};
+use crate::sqlite::{OpenError, SqliteOptions, SqliteStore};
+
+#[test]
+fn data_is_there_after_closing_and_opening() {
+    let opened = opened();
+    let options = SqliteOptions::new(opened.dir.path().join(FILE));
+    let before = runtime().block_on(async {
+        let mut space = Space::open(&opened.store).await;
+        space.put(&[("t", "a")]).await;
+        space.view
+    });
+    drop(opened.store);
+    let store = SqliteStore::open(&options).unwrap();
+    runtime().block_on(async {
+        let space = Space::open(&store).await;
+        assert_eq!(space.view, before);
+        assert!(space.record(&key("t", "a")).await.is_some());
+    });
+}
+
+#[test]
+fn a_closed_store_leaves_one_file() {
+    let opened = opened();
+    drop(opened.store);
+    let left = std::fs::read_dir(opened.dir.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [FILE]);
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    let newer = Connection::open(&path).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    let refused = SqliteStore::open(&SqliteOptions::new(&path)).unwrap_err();
+    assert!(matches!(
+        refused,
+        OpenError::SchemaNewer {
+            found: 99,
+            known: 1
+        }
+    ));
+    assert!(refused.to_string().contains("newer version"), "{refused}");
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    assert_eq!(newer.query_row(tables, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    std::fs::write(&path, "a letter to the editor".repeat(100)).unwrap();
+    let refused = SqliteStore::open(&SqliteOptions::new(&path)).unwrap_err();
+    assert!(matches!(refused, OpenError::Sqlite(_)), "{refused}");
+}
+
+#[test]
+fn two_programs_may_make_the_file_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(dir.path().join(FILE));
+    thread::scope(|scope| {
+        let open = || SqliteStore::open(&options).map(drop);
+        let racing: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+        for opened in racing {
+            opened.join().unwrap().unwrap();
+        }
+    });
+}
