@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use syncline_protocol::codec::encode_record;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::record::Record;
@@ -125,7 +126,7 @@ impl ModelStore {
         })
     }
 
-    /// See [`crate::Store::changes`]. Only the number of records is limited.
+    /// See [`crate::Store::changes`].
     pub fn changes(
         &self,
         space: &SpaceKey,
@@ -139,13 +140,15 @@ impl ModelStore {
             .filter(|(_, record)| record.seq > after)
             .collect();
         changed.sort_by_key(|(_, record)| record.seq);
+        let total = changed.len();
         let mut to = space.view.head;
-        if let Some((_, first_out)) = changed.get(limit.records) {
-            let (first, cut_at) = (changed[0].1.seq, first_out.seq);
+        if let Some(cut_at) = cut(&changed, limit) {
+            let first = changed[0].1.seq;
             // Never inside a commit; the first comes whole.
-            let kept = |seq: Seq| seq < cut_at || seq == first;
-            changed.retain(|(_, record)| kept(record.seq));
-            to = changed.last().map_or(to, |(_, record)| record.seq);
+            changed.retain(|(_, record)| record.seq < cut_at || record.seq == first);
+            if changed.len() < total {
+                to = changed.last().map_or(to, |(_, record)| record.seq);
+            }
         }
         let records: Vec<_> = changed
             .into_iter()
@@ -159,7 +162,7 @@ impl ModelStore {
         })
     }
 
-    /// See [`crate::Store::snapshot`]. Only the number of records is limited.
+    /// See [`crate::Store::snapshot`].
     pub fn snapshot(
         &self,
         space: &SpaceKey,
@@ -172,21 +175,22 @@ impl ModelStore {
             after.is_none_or(|after| key > after)
                 && tables.is_none_or(|tables| tables.contains(&key.table))
         };
-        let mut live = space
+        let live = space
             .records
             .iter()
             .filter(|(key, record)| record.is_live() && wanted(key));
+        let live: Vec<(&RecordKey, &Arc<Record>)> = live.collect();
+        let fits = fitting(live.iter().map(|(_, record)| *record), limit).max(1);
         let records: Vec<_> = live
-            .by_ref()
-            .take(limit.records)
-            .map(|(key, record)| (key.clone(), Record::clone(record)))
+            .iter()
+            .take(fits)
+            .map(|(key, record)| ((*key).clone(), Record::clone(record)))
             .collect();
-        let more = live.next().is_some();
         Ok(SnapshotPage {
             view: space.view,
             writers: space.writers(&records),
+            more: records.len() < live.len(),
             records,
-            more,
         })
     }
 
@@ -196,12 +200,14 @@ impl ModelStore {
             return Err(CommitError::Conflict);
         };
         let expected = (commit.expect_epoch, commit.expect_head);
-        if (space.view.epoch, space.view.head) != expected {
+        if (space.view.epoch, space.view.head) != expected || space.view.writers > commit.writers {
             return Err(CommitError::Conflict);
         }
         for moved in &commit.marks {
             let stored = space.clients.get(&moved.client);
-            let writer_fits = stored.is_none_or(|mark| mark.writer == moved.writer);
+            let given = space.view.writers;
+            let writer_fits =
+                stored.map_or(moved.writer > given, |mark| mark.writer == moved.writer);
             if stored.and_then(|mark| mark.last) != moved.expect_last || !writer_fits {
                 return Err(CommitError::Conflict);
             }
@@ -235,10 +241,28 @@ impl ModelStore {
     }
 }
 
+/// How many records, from the first on, fit a page.
+fn fitting<'a>(records: impl Iterator<Item = &'a Arc<Record>>, limit: PageLimit) -> usize {
+    let mut bytes = 0usize;
+    records
+        .take(limit.records)
+        .take_while(|record| {
+            bytes = bytes.saturating_add(encode_record(record).len());
+            bytes <= limit.bytes
+        })
+        .count()
+}
+
+/// The seq of the first change that does not fit a page, if one does not.
+fn cut(changed: &[(&RecordKey, &Arc<Record>)], limit: PageLimit) -> Option<Seq> {
+    let fits = fitting(changed.iter().map(|(_, record)| *record), limit);
+    changed.get(fits).map(|(_, record)| record.seq)
+}
+
 impl Space {
     fn apply(&mut self, commit: &Commit) {
         self.view.head = commit.head;
-        self.view.clock = commit.clock;
+        self.view.clock = self.view.clock.max(commit.clock);
         self.view.live = commit.live;
         self.view.writers = commit.writers;
         for (key, record) in &commit.records {
@@ -277,3 +301,6 @@ impl Space {
         writers.into_iter().filter_map(named).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The model keeps the contract: every behaviour of the suite holds on it.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::Store;
+use crate::conformance::Behaviour;
+
+struct Shared(Mutex<ModelStore>);
+
+#[async_trait]
+impl Store for Shared {
+    async fn open_space(&self, space: &SpaceKey, now_ms: WallMs) -> Result<SpaceView, StoreError> {
+        Ok(self.0.lock().unwrap().open_space(space, now_ms))
+    }
+
+    async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError> {
+        Ok(self.0.lock().unwrap().space(space))
+    }
+
+    async fn marks(
+        &self,
+        space: &SpaceKey,
+        clients: &[ClientKey],
+    ) -> Result<MarksRead, StoreError> {
+        self.0.lock().unwrap().marks(space, clients)
+    }
+
+    async fn verdicts(
+        &self,
+        space: &SpaceKey,
+        writer: WriterNo,
+        ms: &[u64],
+    ) -> Result<VerdictsRead, StoreError> {
+        self.0.lock().unwrap().verdicts(space, writer, ms)
+    }
+
+    async fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<RecordsRead, StoreError> {
+        self.0.lock().unwrap().records(space, keys)
+    }
+
+    async fn changes(
+        &self,
+        space: &SpaceKey,
+        after: Seq,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        self.0.lock().unwrap().changes(space, after, limit)
+    }
+
+    async fn snapshot(
+        &self,
+        space: &SpaceKey,
+        tables: Option<&[TableName]>,
+        after: Option<&RecordKey>,
+        limit: PageLimit,
+    ) -> Result<SnapshotPage, StoreError> {
+        self.0.lock().unwrap().snapshot(space, tables, after, limit)
+    }
+
+    async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
+        let mut model = self.0.lock().unwrap();
+        commits.iter().map(|commit| model.commit(commit)).collect()
+    }
+
+    async fn new_epoch(
+        &self,
+        space: &SpaceKey,
+        expected: Epoch,
+        now_ms: WallMs,
+    ) -> Result<SpaceView, StoreError> {
+        self.0.lock().unwrap().new_epoch(space, expected, now_ms)
+    }
+
+    fn committers(&self) -> usize {
+        1
+    }
+}
+
+fn run(behaviour: Behaviour) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(behaviour(&Shared(Mutex::new(ModelStore::new(0)))));
+}
+
+crate::conformance_tests!(run);
