@@ -62,8 +62,9 @@ impl NodeCache {
         )
     }
 
-    /// Entries and bytes now, by moka's own delayed count.
+    /// Entries and bytes now; does the cache's delayed housekeeping first.
     pub fn usage(&self) -> (u64, u64) {
+        self.0.run_pending_tasks();
         (self.0.entry_count(), self.0.weighted_size())
     }
 }
@@ -145,7 +146,6 @@ mod tests {
         for i in 0..200 {
             cache.put(activation, key(&i.to_string()), record(4 << 10));
         }
-        cache.0.run_pending_tasks();
         let (entries, bytes) = cache.usage();
         assert!(bytes <= 64 << 10, "{bytes}");
         assert!((1..=16).contains(&entries), "{entries}");
