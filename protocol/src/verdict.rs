@@ -115,6 +115,21 @@ pub struct Mark {
     pub writer: WriterNo,
     /// The last mutation with a verdict; `None` if none is known (new, erased or cleaned up).
     pub last: Option<u64>,
+    /// Claims of the client that were clamped, for clients whose writes carry no numbers.
+    pub clamped: Option<Clamped>,
+}
+
+/// Claims of a client that were too far ahead, and what they became. A client without numbers
+/// sends them again and again; without this memory a resend would win as if it were new once
+/// the hub's clock has moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clamped {
+    /// The lowest claim that was clamped.
+    pub from: Hlc,
+    /// The highest claim that was clamped.
+    pub to: Hlc,
+    /// The highest stamp they became.
+    pub became: Hlc,
 }
 
 /// A remembered verdict.

@@ -8,6 +8,7 @@
 
 pub mod changes;
 pub mod commits;
+pub mod dead_letters;
 pub mod epochs;
 pub mod marks;
 pub mod opening;
@@ -47,7 +48,8 @@ macro_rules! conformance_tests {
                 marks_alone_keep_the_head, the_clock_never_goes_back,
                 a_commit_of_5000_records_is_whole, reads_are_of_one_snapshot,
                 of_two_equal_commits_one_conflicts;
-            marks: an_unknown_client_has_no_mark, a_mark_holds_writer_and_last,
+            marks: a_client_without_numbers_has_a_writer_and_no_last,
+                clamped_claims_are_kept_until_others_replace_them, an_unknown_client_has_no_mark, a_mark_holds_writer_and_last,
                 marks_are_answered_in_the_order_asked, a_stale_mark_conflicts_and_writes_nothing,
                 a_mark_expected_of_an_unknown_client_conflicts,
                 no_mark_expected_of_a_known_client_conflicts, a_wrong_writer_number_conflicts,
@@ -77,7 +79,9 @@ macro_rules! conformance_tests {
                 a_snapshot_of_tables_holds_no_others, a_snapshot_of_tables_resumes,
                 more_is_exact_at_the_limit, a_snapshot_is_limited_by_bytes,
                 parts_together_are_all_live_records, writers_of_a_snapshot_are_named_once;
-            epochs: a_new_epoch_replaces_the_expected_one, a_new_epoch_keeps_everything_else,
+            dead_letters: dead_letters_are_kept_newest_first, the_same_dead_letter_is_kept_once,
+                the_last_1000_dead_letters_are_kept, a_conflict_keeps_no_dead_letter;
+            epochs: epochs_are_a_minute_apart, a_new_epoch_replaces_the_expected_one, a_new_epoch_keeps_everything_else,
                 a_new_epoch_of_another_expected_one_changes_nothing,
                 the_old_epoch_commits_no_more, a_new_epoch_needs_an_opened_space;
         }

@@ -19,7 +19,7 @@ pub use prng::Prng;
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
 };
 
@@ -44,6 +44,8 @@ pub enum Operation {
     Commit,
     /// [`Store::new_epoch`].
     NewEpoch,
+    /// [`Store::dead_letters`].
+    DeadLetters,
 }
 
 /// What goes wrong with a call.
@@ -277,6 +279,15 @@ impl<S: Store> Store for FaultyStore<S> {
     ) -> Result<SpaceView, StoreError> {
         let call = self.inner.new_epoch(space, expected, now_ms);
         self.with_fault(Operation::NewEpoch, call).await
+    }
+
+    async fn dead_letters(
+        &self,
+        space: &SpaceKey,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let call = self.inner.dead_letters(space, limit);
+        self.with_fault(Operation::DeadLetters, call).await
     }
 
     fn committers(&self) -> usize {

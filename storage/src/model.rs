@@ -14,7 +14,7 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
-    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
 };
 
@@ -32,6 +32,7 @@ struct Space {
     records: BTreeMap<RecordKey, Arc<Record>>,
     clients: BTreeMap<ClientKey, Mark>,
     verdicts: BTreeMap<(WriterNo, u64), Remembered>,
+    dead_letters: Vec<DeadLetter>,
 }
 
 impl ModelStore {
@@ -67,7 +68,7 @@ impl ModelStore {
             live: 0,
             writers: WriterNo(0),
         };
-        let (records, clients, verdicts) = Default::default();
+        let (records, clients, verdicts, dead_letters) = Default::default();
         self.spaces.insert(
             space.clone(),
             Space {
@@ -75,6 +76,7 @@ impl ModelStore {
                 records,
                 clients,
                 verdicts,
+                dead_letters,
             },
         );
         view
@@ -227,9 +229,20 @@ impl ModelStore {
         let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
         let view = &mut self.spaces.get_mut(space).ok_or_else(unknown)?.view;
         if view.epoch == expected {
-            (view.epoch, view.epoch_at_ms) = (epoch, now_ms);
+            let at_ms = now_ms.max(view.epoch_at_ms + EPOCH_APART_MS);
+            (view.epoch, view.epoch_at_ms) = (epoch, at_ms);
         }
         Ok(*view)
+    }
+
+    /// See [`crate::Store::dead_letters`].
+    pub fn dead_letters(
+        &self,
+        space: &SpaceKey,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let letters = &self.at(space)?.dead_letters;
+        Ok(letters.iter().rev().take(limit).cloned().collect())
     }
 
     /// Every record of a space, live or dead.
@@ -268,10 +281,23 @@ impl Space {
         for (key, record) in &commit.records {
             self.records.insert(key.clone(), record.clone());
         }
+        for letter in &commit.dead_letters {
+            let same = |kept: &DeadLetter| {
+                (&kept.client, &kept.change) == (&letter.client, &letter.change)
+            };
+            if !self.dead_letters.iter().any(same) {
+                let at_ms = commit.now_ms;
+                self.dead_letters.push(DeadLetter { at_ms, ..letter.clone() });
+            }
+        }
+        let past = self.dead_letters.len().saturating_sub(DEAD_LETTERS_MAX);
+        self.dead_letters.drain(..past);
         for moved in &commit.marks {
+            let stored = self.clients.get(&moved.client);
             let mark = Mark {
                 writer: moved.writer,
-                last: Some(moved.last),
+                last: moved.last.or(stored.and_then(|mark| mark.last)),
+                clamped: moved.clamped.or(stored.and_then(|mark| mark.clamped)),
             };
             self.clients.insert(moved.client.clone(), mark);
             for remembered in &moved.verdicts {

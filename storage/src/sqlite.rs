@@ -10,6 +10,7 @@ mod changes;
 mod checkpoint;
 mod commit;
 mod connection;
+mod dead_letters;
 mod error;
 mod marks;
 mod names;
@@ -28,7 +29,7 @@ pub use options::{OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
 };
 use checkpoint::Checkpointer;
@@ -191,6 +192,17 @@ impl Store for SqliteStore {
         };
         self.writer
             .run(move |conn| space::change_epoch(conn, &space, &change))
+            .await
+    }
+
+    async fn dead_letters(
+        &self,
+        space: &SpaceKey,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let space = space.clone();
+        self.readers
+            .read(move |conn| dead_letters::read(conn, &space, limit))
             .await
     }
 

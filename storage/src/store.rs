@@ -6,7 +6,7 @@ use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableNa
 use syncline_protocol::stamp::WallMs;
 
 use crate::types::{
-    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
 };
 
@@ -68,7 +68,7 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>>;
 
     /// Replaces the epoch `expected` of a space by a new random one; its records, head and
-    /// marks stay. Returns the space as it is then: with another epoch than the new one if
+    /// marks stay, its `epoch_at_ms` moves on by a minute at least. Returns the space as it is then: with another epoch than the new one if
     /// `expected` was no longer its epoch.
     async fn new_epoch(
         &self,
@@ -76,6 +76,14 @@ pub trait Store: Send + Sync + 'static {
         expected: Epoch,
         now_ms: WallMs,
     ) -> Result<SpaceView, StoreError>;
+
+    /// The dead letters of a space, the newest first, at most `limit`. Of each space the last
+    /// 1,000 are kept.
+    async fn dead_letters(
+        &self,
+        space: &SpaceKey,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError>;
 
     /// How many committers can usefully run at once.
     fn committers(&self) -> usize;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use syncline_protocol::error::Code;
 use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{Mark, Remembered};
+use syncline_protocol::verdict::{Clamped, Mark, Remembered};
 
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,32 @@ pub struct Commit {
     pub records: Vec<(RecordKey, Arc<Record>)>,
     /// The clients whose mutations were decided, each at most once.
     pub marks: Vec<MarkMove>,
+    /// Changes that can never be stored, set aside for people. The same one again is ignored.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// Dead letters kept of a space; the oldest go first.
+pub const DEAD_LETTERS_MAX: usize = 1_000;
+
+/// Two epochs of a space are at least so far apart, in milliseconds, so that the minute of an
+/// epoch names it.
+pub const EPOCH_APART_MS: u64 = 60_000;
+
+/// A change that was set aside because it can never be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// When it was set aside, by the hub's clock; of a commit: its `now_ms`.
+    pub at_ms: WallMs,
+    /// Who sent it.
+    pub client: ClientKey,
+    /// The table it names, as it came.
+    pub table: String,
+    /// The record it names, as it came.
+    pub id: String,
+    /// Why it cannot be stored.
+    pub code: Code,
+    /// The change, as it came.
+    pub change: String,
 }
 
 /// A client's mark moving forward, tested against where it is expected.
@@ -61,8 +88,10 @@ pub struct MarkMove {
     pub writer: WriterNo,
     /// Refused unless this is the stored last number (`None`: unknown, or without number).
     pub expect_last: Option<u64>,
-    /// The last number afterwards.
-    pub last: u64,
+    /// The last number afterwards; `None` leaves it, for clients whose writes carry no numbers.
+    pub last: Option<u64>,
+    /// The client's clamped claims afterwards; `None` leaves them.
+    pub clamped: Option<Clamped>,
     /// The verdicts of the numbers from the expected one to `last`. Of each client the store
     /// keeps the last 256.
     pub verdicts: Vec<Remembered>,

@@ -4,17 +4,25 @@ use syncline_protocol::ids::{Epoch, Seq};
 
 use super::space::{NOW, Space, client, key, space_key, titled};
 use crate::Store;
-use crate::types::SpaceView;
+use crate::types::{EPOCH_APART_MS, SpaceView};
+
+/// However soon after the last one it is given.
+pub async fn epochs_are_a_minute_apart(store: &dyn Store) {
+    let space = Space::open(store).await;
+    let first = space.view;
+    let given = store.new_epoch(&space.key, first.epoch, NOW + 5).await;
+    assert_eq!(given.expect("it is given").epoch_at_ms, NOW + EPOCH_APART_MS);
+}
 
 /// By one that differs, given now.
 pub async fn a_new_epoch_replaces_the_expected_one(store: &dyn Store) {
     let space = Space::open(store).await;
     let view = store
-        .new_epoch(&space.key, space.view.epoch, NOW + 5)
+        .new_epoch(&space.key, space.view.epoch, NOW + EPOCH_APART_MS)
         .await
         .expect("it is given");
     assert_ne!(view.epoch, space.view.epoch);
-    assert_eq!(view.epoch_at_ms, NOW + 5);
+    assert_eq!(view.epoch_at_ms, NOW + EPOCH_APART_MS);
     assert_eq!(space.now().await, view);
 }
 
@@ -30,6 +38,7 @@ pub async fn a_new_epoch_keeps_everything_else(store: &dyn Store) {
         .expect("it is given");
     let expected = SpaceView {
         epoch: view.epoch,
+        epoch_at_ms: view.epoch_at_ms,
         ..space.view
     };
     assert_eq!(view, expected);

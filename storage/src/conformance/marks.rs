@@ -1,9 +1,10 @@
 //! Marks: what makes a mutation take effect once.
 
 use syncline_protocol::ids::{Seq, WriterNo};
-use syncline_protocol::verdict::Mark;
+use syncline_protocol::stamp::Hlc;
+use syncline_protocol::verdict::{Clamped, Mark};
 
-use super::space::{Space, client, key, titled};
+use super::space::{NOW, Space, client, key, titled};
 use crate::Store;
 
 /// A client never seen.
@@ -23,6 +24,7 @@ pub async fn a_mark_holds_writer_and_last(store: &dyn Store) {
     let expected = Mark {
         writer: WriterNo(1),
         last: Some(2),
+        clamped: None,
     };
     assert_eq!(space.mark(&ada).await, Some(expected));
 }
@@ -66,6 +68,7 @@ pub async fn a_mark_expected_of_an_unknown_client_conflicts(store: &dyn Store) {
     let remembered = Mark {
         writer: WriterNo(1),
         last: Some(7),
+        clamped: None,
     };
     let commit = space.marked(Vec::new(), &client("ada", "c1"), Some(remembered));
     space.conflict(commit).await;
@@ -175,4 +178,39 @@ pub async fn one_stale_mark_of_several_refuses_all(store: &dyn Store) {
     commit.marks.push(late);
     space.conflict(commit).await;
     assert_eq!(space.mark(&ada).await, Some(adas));
+}
+
+/// And a later move without a number leaves the last one that was given.
+pub async fn a_client_without_numbers_has_a_writer_and_no_last(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    let ada = client("ada", "c1");
+    let mut commit = space.marked(vec![(key("tasks", "a"), titled("a", 1))], &ada, None);
+    commit.marks[0].last = None;
+    commit.marks[0].verdicts.clear();
+    space.accept(commit).await;
+    let mark = space.mark(&ada).await;
+    assert_eq!(mark.map(|mark| mark.last), Some(None));
+    space.accept(space.marked(vec![(key("tasks", "b"), titled("b", 1))], &ada, mark)).await;
+    let mark = space.mark(&ada).await;
+    let mut commit = space.marked(vec![(key("tasks", "c"), titled("c", 1))], &ada, mark);
+    commit.marks[0].last = None;
+    commit.marks[0].verdicts.clear();
+    space.accept(commit).await;
+    assert_eq!(space.mark(&ada).await, mark);
+}
+
+/// A move without any leaves them.
+pub async fn clamped_claims_are_kept_until_others_replace_them(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    let ada = client("ada", "c1");
+    let at = |ms| Hlc::new(NOW + ms, 1);
+    let clamped = |ms| Clamped { from: at(ms), to: at(ms + 1), became: at(0) };
+    for (given, kept) in [(Some(clamped(7)), 7), (None, 7), (Some(clamped(9)), 9)] {
+        let mark = space.mark(&ada).await;
+        let mut commit = space.marked(vec![(key("tasks", "a"), titled("a", 1))], &ada, mark);
+        commit.marks[0].clamped = given;
+        space.accept(commit).await;
+        let mark = space.mark(&ada).await.expect("a mark");
+        assert_eq!(mark.clamped, Some(clamped(kept)));
+    }
 }

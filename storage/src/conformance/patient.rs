@@ -7,7 +7,7 @@ use syncline_protocol::verdict::Mark;
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
 };
 
@@ -142,6 +142,14 @@ impl<S: Store> Store for Patient<S> {
         now_ms: WallMs,
     ) -> Result<SpaceView, StoreError> {
         again!(self.0.new_epoch(space, expected, now_ms))
+    }
+
+    async fn dead_letters(
+        &self,
+        space: &SpaceKey,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        again!(self.0.dead_letters(space, limit))
     }
 
     fn committers(&self) -> usize {

@@ -157,6 +157,7 @@ impl<'s> Space<'s> {
                 })
                 .collect(),
             marks: Vec::new(),
+            dead_letters: Vec::new(),
         }
     }
 
@@ -176,7 +177,8 @@ impl<'s> Space<'s> {
             client: client.clone(),
             writer,
             expect_last: last,
-            last: m,
+            last: Some(m),
+            clamped: None,
             verdicts: vec![applied(m)],
         }];
         commit

@@ -29,8 +29,9 @@ async fn decide_to(space: &mut Space<'_>, user: &str, last: u64) {
     let mark = space.mark(&client).await;
     let mut commit = space.marked(Vec::new(), &client, mark);
     let decided = &mut commit.marks[0];
-    decided.verdicts = (decided.last..=last).map(applied).collect();
-    decided.last = last;
+    let first = decided.last.unwrap_or(1);
+    decided.verdicts = (first..=last).map(applied).collect();
+    decided.last = Some(last);
     space.accept(commit).await;
 }
 

@@ -100,6 +100,7 @@ mod tests {
             now_ms: 0,
             records: vec![(key("t", "a"), Arc::new(record))],
             marks: Vec::new(),
+            dead_letters: Vec::new(),
         };
         let (answer, _) = oneshot::channel();
         Waiting { commit, answer }

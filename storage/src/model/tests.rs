@@ -78,6 +78,14 @@ impl Store for Shared {
         self.0.lock().unwrap().new_epoch(space, expected, now_ms)
     }
 
+    async fn dead_letters(
+        &self,
+        space: &SpaceKey,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        self.0.lock().unwrap().dead_letters(space, limit)
+    }
+
     fn committers(&self) -> usize {
         1
     }

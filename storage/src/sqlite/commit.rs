@@ -3,7 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use syncline_protocol::codec;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
+use syncline_protocol::verdict::Clamped;
 
+use super::dead_letters;
 use super::space::{self, SpaceRow};
 use crate::types::{Commit, CommitError, MarkMove, StoreError};
 
@@ -22,7 +24,10 @@ const WRITE_RECORD: &str = "INSERT INTO records(sid, seq, tbl, id, dead_at, stat
 
 const MOVE_MARK: &str = "INSERT INTO clients(sid, usr, client, writer, last, used_at)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, usr, client) DO UPDATE
-    SET last = excluded.last, used_at = excluded.used_at";
+    SET last = coalesce(excluded.last, last), used_at = excluded.used_at";
+
+const MOVE_CLAMP: &str = "UPDATE clients SET clamp_from = ?4, clamp_to = ?5, clamp_became = ?6
+    WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const WRITE_VERDICT: &str = "INSERT INTO verdicts(sid, writer, slot, m, hash, verdict)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, writer, slot) DO UPDATE
@@ -108,7 +113,7 @@ fn write(tx: &Transaction<'_>, row: &SpaceRow, commit: &Commit) -> Result<(), St
     for mark in &commit.marks {
         write_mark(tx, sid, commit, mark)?;
     }
-    Ok(())
+    dead_letters::write(tx, sid, commit)
 }
 
 fn write_records(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), StoreError> {
@@ -139,9 +144,19 @@ fn write_mark(
         mark.client.user.as_str(),
         mark.client.client.as_str(),
         mark.writer.0,
-        mark.last as i64,
+        mark.last.map(|last| last as i64),
         commit.now_ms as i64
     ])?;
+    if let Some(Clamped { from, to, became }) = mark.clamped {
+        tx.prepare_cached(MOVE_CLAMP)?.execute(params![
+            sid,
+            mark.client.user.as_str(),
+            mark.client.client.as_str(),
+            from.to_bits() as i64,
+            to.to_bits() as i64,
+            became.to_bits() as i64
+        ])?;
+    }
     let mut statement = tx.prepare_cached(WRITE_VERDICT)?;
     for remembered in &mark.verdicts {
         statement.execute(params![

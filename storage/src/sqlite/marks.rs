@@ -1,15 +1,17 @@
 //! Reading what is remembered of clients.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use syncline_protocol::codec;
 use syncline_protocol::ids::{ClientKey, SpaceKey, WriterNo};
-use syncline_protocol::verdict::{Mark, PayloadHash, Remembered};
+use syncline_protocol::stamp::Hlc;
+use syncline_protocol::verdict::{Clamped, Mark, PayloadHash, Remembered};
 
 use super::commit::VERDICT_SLOTS;
 use super::{error, space};
 use crate::types::{MarksRead, StoreError, VerdictsRead};
 
-const MARK: &str = "SELECT writer, last FROM clients WHERE sid = ?1 AND usr = ?2 AND client = ?3";
+const MARK: &str = "SELECT writer, last, clamp_from, clamp_to, clamp_became FROM clients
+    WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const VERDICT: &str = "SELECT hash, verdict FROM verdicts
     WHERE sid = ?1 AND writer = ?2 AND slot = ?3 AND m = ?4";
@@ -28,6 +30,7 @@ pub(super) fn marks(
             Ok(Mark {
                 writer: WriterNo(row.get(0)?),
                 last: row.get::<_, Option<i64>>(1)?.map(|last| last as u64),
+                clamped: clamped(row)?,
             })
         });
         Ok(read.optional()?)
@@ -39,6 +42,13 @@ pub(super) fn marks(
             .map(&mut mark)
             .collect::<Result<_, StoreError>>()?,
     })
+}
+
+fn clamped(row: &Row<'_>) -> rusqlite::Result<Option<Clamped>> {
+    let bits = |at| row.get::<_, Option<i64>>(at);
+    let stamp = |bits: Option<i64>| bits.map(|bits| Hlc::from_bits(bits as u64));
+    let (from, to, became) = (stamp(bits(2)?), stamp(bits(3)?), stamp(bits(4)?));
+    Ok(from.zip(to).zip(became).map(|((from, to), became)| Clamped { from, to, became }))
 }
 
 /// The verdicts of one client's mutations `ms`, in their order.

@@ -11,7 +11,7 @@ const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
 /// record lives, else when it was last found dead (ms). `last` is null for a client that has a
-/// writer number and no mutation. `slot` is `m % 256`: a verdict overwrites the one 256 before.
+/// writer number and no mutation; the clamps are null until a claim of its was clamped. `slot` is `m % 256`: a verdict overwrites the one 256 before.
 const SPACES_RECORDS_MARKS: &str = "
 CREATE TABLE spaces(
     sid INTEGER PRIMARY KEY,
@@ -45,6 +45,9 @@ CREATE TABLE clients(
     writer INTEGER NOT NULL,
     last INTEGER,
     used_at INTEGER NOT NULL,
+    clamp_from INTEGER,
+    clamp_to INTEGER,
+    clamp_became INTEGER,
     PRIMARY KEY(sid, usr, client)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX clients_writer ON clients(sid, writer);
@@ -58,6 +61,21 @@ CREATE TABLE verdicts(
     verdict BLOB NOT NULL,
     PRIMARY KEY(sid, writer, slot)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dead_letters(
+    no INTEGER PRIMARY KEY,
+    sid INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    usr TEXT NOT NULL,
+    client TEXT NOT NULL,
+    tbl TEXT NOT NULL,
+    id TEXT NOT NULL,
+    code TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    change TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX dead_letters_same ON dead_letters(sid, usr, client, hash);
+CREATE INDEX dead_letters_new ON dead_letters(sid, no);
 ";
 
 /// Brings the file to the newest schema, whole or not at all. Two programs may do it at once.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use syncline_protocol::ids::{Epoch, Seq, SpaceKey, WriterNo};
 use syncline_protocol::stamp::{Hlc, WallMs};
 
-use crate::types::{SpaceView, StoreError};
+use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
 const FIND: &str = "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers
     FROM spaces WHERE app = ?1 AND space = ?2";
@@ -13,7 +13,7 @@ const CREATE: &str =
     "INSERT INTO spaces(app, space, epoch, epoch_at, head, gc_seq, clock, live, writers)
     VALUES(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0) ON CONFLICT(app, space) DO NOTHING";
 
-const CHANGE_EPOCH: &str = "UPDATE spaces SET epoch = ?4, epoch_at = ?5
+const CHANGE_EPOCH: &str = "UPDATE spaces SET epoch = ?4, epoch_at = max(?5, epoch_at + ?6)
     WHERE app = ?1 AND space = ?2 AND epoch = ?3";
 
 /// A space as stored.
@@ -93,7 +93,8 @@ pub(super) fn change_epoch(
         space.space.as_str(),
         change.expected.0 as i64,
         change.epoch.0 as i64,
-        change.now_ms as i64
+        change.now_ms as i64,
+        EPOCH_APART_MS as i64
     ])?;
     let view = get(&tx, space)?.view;
     tx.commit()?;

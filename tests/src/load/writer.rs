@@ -43,12 +43,13 @@ impl SpaceWriter {
         let client = self.turn % CLIENTS;
         let commit = self.draft(client);
         let (head, writers, live) = (commit.head, commit.writers, commit.live);
-        let (writer, m) = (commit.marks[0].writer, commit.marks[0].last);
+        let (writer, m) = (commit.marks[0].writer, commit.marks[0].last.unwrap_or(0));
         group.commit(commit).await?;
         (self.view.head, self.view.writers, self.view.live) = (head, writers, live);
         self.marks[client] = Some(Mark {
             writer,
             last: Some(m),
+            clamped: None,
         });
         self.turn += 1;
         Ok(Ack {
@@ -87,7 +88,8 @@ impl SpaceWriter {
                 client: client_key(client),
                 writer,
                 expect_last,
-                last: m,
+                last: Some(m),
+                clamped: None,
                 verdicts: vec![Remembered {
                     m,
                     hash: [m as u8; 32],
@@ -99,6 +101,7 @@ impl SpaceWriter {
                     },
                 }],
             }],
+            dead_letters: Vec::new(),
         }
     }
 }

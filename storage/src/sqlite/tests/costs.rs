@@ -44,6 +44,7 @@ fn filled(records: impl IntoIterator<Item = (RecordKey, Record)>) -> Filled {
                 now_ms: NOW,
                 records: vec![(record_key, Arc::new(Record { seq, ..record }))],
                 marks: Vec::new(),
+                dead_letters: Vec::new(),
             }
         })
         .collect();
