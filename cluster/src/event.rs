@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::Hlc;
+use syncline_protocol::verdict::Clamped;
 use syncline_storage::types::Commit;
 
 /// A commit that is durable.
@@ -39,8 +40,10 @@ pub struct MarkMoved {
     pub client: ClientKey,
     /// Its number in the space.
     pub writer: WriterNo,
-    /// Its last mutation with a verdict.
-    pub last: u64,
+    /// Its last mutation with a verdict; `None` if it did not move.
+    pub last: Option<u64>,
+    /// Its clamped claims; `None` if they did not move.
+    pub clamped: Option<Clamped>,
 }
 
 impl CommitEvent {
@@ -50,6 +53,7 @@ impl CommitEvent {
             client: mark.client.clone(),
             writer: mark.writer,
             last: mark.last,
+            clamped: mark.clamped,
         });
         CommitEvent {
             node: node.clone(),

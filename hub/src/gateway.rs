@@ -8,6 +8,7 @@
 pub mod access;
 pub mod api;
 pub mod intake;
+pub mod link;
 pub mod outbox;
 pub mod socket;
 pub mod sockets;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use syncline_storage::Store;
 
 use self::access::Access;
-use self::socket::SocketLimits;
+use self::link::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
 use crate::session::event::{CallId, ConnId};

@@ -9,7 +9,7 @@
 //! The state's parts, in the order of a change: [`attach`] (a client says hello), [`push`]
 //! (numbers are checked), [`commit`] (records are merged and committed), [`fanout`] (devices
 //! are told), [`reader`] (a device behind catches up), [`refresh`] (the session itself was
-//! behind), [`ephemeral`] (presence and broadcasts).
+//! behind), [`ephemeral`] (presence and broadcasts), [`watch`] (compatibility clients).
 
 pub mod actor;
 mod attach;
@@ -26,6 +26,7 @@ mod refresh;
 
 pub mod registry;
 pub mod state;
+mod watch;
 
 pub(crate) use reader::entry_text;
 

@@ -9,6 +9,7 @@
 
 pub mod change;
 pub mod codec;
+pub mod compat;
 pub mod delta;
 pub mod error;
 pub mod ids;

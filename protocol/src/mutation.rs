@@ -216,10 +216,15 @@ fn read_value(value: &RawValue) -> Result<Json, Refusal> {
 
 /// The members of an object, in order, with their values as text. Unlike a map of options it
 /// tells `null` from absent.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+#[derive(Default)]
+pub(crate) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl Members<'_> {
-    fn get(&self, name: &str) -> Option<&RawValue> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.0.iter().map(|(name, value)| (&**name, *value))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&RawValue> {
         self.0
             .iter()
             .find(|(member, _)| member == name)

@@ -19,8 +19,8 @@ pub use prng::Prng;
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
-    StoreError, VerdictsRead,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
+    SpaceView, StoreError, VerdictsRead,
 };
 
 /// A call of the store.

@@ -14,8 +14,8 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
-    ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
-    StoreError, VerdictsRead,
+    ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A store in memory. A clone is a backup.
@@ -287,7 +287,10 @@ impl Space {
             };
             if !self.dead_letters.iter().any(same) {
                 let at_ms = commit.now_ms;
-                self.dead_letters.push(DeadLetter { at_ms, ..letter.clone() });
+                self.dead_letters.push(DeadLetter {
+                    at_ms,
+                    ..letter.clone()
+                });
             }
         }
         let past = self.dead_letters.len().saturating_sub(DEAD_LETTERS_MAX);

@@ -29,8 +29,8 @@ pub use options::{OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
-    StoreError, VerdictsRead,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
+    SpaceView, StoreError, VerdictsRead,
 };
 use checkpoint::Checkpointer;
 use connection::Role;

@@ -6,8 +6,8 @@ use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableNa
 use syncline_protocol::stamp::WallMs;
 
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
-    StoreError, VerdictsRead,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
+    SpaceView, StoreError, VerdictsRead,
 };
 
 /// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the

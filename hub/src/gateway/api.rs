@@ -158,6 +158,7 @@ fn ended() -> Refusal {
 fn answered(reply: CallReply, now_ms: u64) -> Result<Response, HttpError> {
     match reply {
         CallReply::Refused(refusal) => Err(refusal.into()),
+        CallReply::Synced(_) => Err(HttpError::new(Code::Internal, "a push is no changeset")),
         CallReply::Gap(acked) => {
             let acked = acked.map_or("null".into(), |m| m.to_string());
             let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");

@@ -67,6 +67,7 @@ impl SessionState {
 
     pub(super) fn detach(&mut self, conn: ConnId, cx: &mut Context<'_>) {
         self.absent(conn, cx);
+        self.watchers.remove(&conn);
         let attached = self.conns.remove(&conn).map(|conn| conn.client);
         let attaching = self
             .attaching

@@ -1,7 +1,7 @@
 //! The numbering of one client's mutations.
 
 use syncline_protocol::ids::WriterNo;
-use syncline_protocol::verdict::Mark;
+use syncline_protocol::verdict::{Clamped, Mark};
 
 use super::event::ConnId;
 
@@ -17,6 +17,8 @@ pub(super) struct Client {
     pub(super) taken: u64,
     /// How many are taken and not decided.
     pub(super) undecided: usize,
+    /// Its clamped claims, if its writes carry no numbers.
+    pub(super) clamped: Option<Clamped>,
     /// Its socket here.
     pub(super) conn: Option<ConnId>,
 }
@@ -29,6 +31,14 @@ impl Client {
             self.writer = Some(mark.writer);
             self.decided = self.decided.max(mark.last);
             self.taken = self.taken.max(self.decided.unwrap_or(0));
+            self.learn_clamped(mark.clamped);
+        }
+    }
+
+    /// Clamps only grow, so the one that became more is the later.
+    pub(super) fn learn_clamped(&mut self, clamped: Option<Clamped>) {
+        if clamped.map(|clamped| clamped.became) > self.clamped.map(|clamped| clamped.became) {
+            self.clamped = clamped;
         }
     }
 

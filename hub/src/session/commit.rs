@@ -1,18 +1,20 @@
 //! The commit in flight: records are gathered, mutations merged, the outcome taken in.
 
 pub(super) mod decide;
+mod decide_sync;
 
 use std::collections::HashMap;
 
-use syncline_protocol::change::Change;
+use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq};
+use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
 
-use self::decide::{Decided, Deciding};
+use self::decide::{Decided, Deciding, Outcome};
 use super::cache::Known;
-use super::event::{Effect, Note};
+use super::event::{CallReply, Effect, Note, Synced, Waiter};
 use super::fanout::Answers;
-use super::state::{Context, Pending, SessionState, Work};
+use super::state::{Asked, Context, Pending, SessionState, Work};
 use crate::telemetry::labels::VerdictStatus;
 
 /// A batch whose records are being read: the first `count` pending mutations.
@@ -57,7 +59,7 @@ impl SessionState {
     fn batch_len(&self) -> usize {
         let mut changes = 0;
         let fits = |pending: &&Pending| {
-            changes += pending.mutation.change_count();
+            changes += pending.asked.change_count();
             changes <= self.limits.commit_changes_max
         };
         let within = self
@@ -107,9 +109,15 @@ impl SessionState {
                 .get(&pending.client)
                 .cloned()
                 .unwrap_or_default();
-            deciding.mutation(pending, &client);
+            deciding.judge(pending, &client);
         }
         let (decided, commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        let Some(commit) = commit else {
+            // Changesets that did nothing need no commit: the same on newer records they would
+            // do nothing either.
+            self.work = Work::Idle;
+            return self.take_in(decided, cx);
+        };
         self.work = Work::Committing(Box::new(decided));
         cx.effect(Effect::Commit(Box::new(commit)));
     }
@@ -156,17 +164,21 @@ impl SessionState {
                 break;
             };
             let client = self.client(&pending.client);
-            client.writer = Some(outcome.writer);
-            client.decided = Some(pending.mutation.m);
             client.undecided = client.undecided.saturating_sub(1);
-            let answer = outcome.answer();
-            cx.note(Note::Verdict(VerdictStatus::from(&answer)));
-            answers.add(
-                &pending.waiters,
-                &pending.client,
-                pending.mutation.m,
-                &answer,
-            );
+            match outcome {
+                Outcome::Verdict { writer, m, verdict } => {
+                    client.writer = Some(writer);
+                    client.decided = Some(m);
+                    let answer = Answer::Verdict(verdict);
+                    cx.note(Note::Verdict(VerdictStatus::from(&answer)));
+                    answers.add(&pending.waiters, &pending.client, m, &answer);
+                }
+                Outcome::Synced { synced, clamped } => {
+                    client.writer = synced.writer.or(client.writer);
+                    client.learn_clamped(clamped);
+                    reply_synced(&pending.waiters, &synced, cx);
+                }
+            }
             if authors.last() != Some(&pending.client) {
                 authors.push(pending.client);
             }
@@ -179,14 +191,24 @@ impl SessionState {
     }
 }
 
-/// The records a pending mutation touches.
-fn keys(pending: &Pending) -> impl Iterator<Item = &RecordKey> {
-    pending
-        .mutation
-        .asked
-        .iter()
-        .flatten()
-        .map(|Change { key, .. }| key)
+fn reply_synced(waiters: &[Waiter], synced: &Synced, cx: &mut Context<'_>) {
+    for waiter in waiters {
+        if let Waiter::Call(call) = waiter {
+            cx.effect(Effect::Reply(*call, CallReply::Synced(synced.clone())));
+        }
+    }
+}
+
+/// The records a pending entry touches.
+fn keys(pending: &Pending) -> Vec<&RecordKey> {
+    let asked: Vec<&ClaimedChange> = match &pending.asked {
+        Asked::Mutation(mutation) => mutation.asked.iter().flatten().collect(),
+        Asked::Sync(changes) => changes
+            .iter()
+            .filter_map(|c| c.asked.as_ref().ok())
+            .collect(),
+    };
+    asked.into_iter().map(|change| &change.key).collect()
 }
 
 /// The seq of the commit after `head`.

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use syncline_cluster::event::CommitEvent;
-use syncline_protocol::error::Refusal;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, TableName, WriterNo};
+use syncline_protocol::compat::request::SyncChange;
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{ClientKey, Epoch, FieldName, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::mutation::Mutation;
+use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::types::{
@@ -36,6 +38,10 @@ pub enum Event {
     Detach(ConnId),
     /// Mutations of a socket or a call.
     Push(Push),
+    /// A changeset of a compatibility client.
+    Sync(Sync),
+    /// A compatibility socket wants to hear which tables change.
+    Watch(ConnId),
     /// A client has applied and kept everything up to here.
     Ack {
         /// Whose.
@@ -109,6 +115,19 @@ pub struct Push {
     /// In order of number.
     pub muts: Vec<Mutation>,
     /// Back-pressure: given back when all of them are decided.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+/// A changeset without numbers, on its way in.
+#[derive(Debug)]
+pub struct Sync {
+    /// The request that waits.
+    pub call: CallId,
+    /// Whose.
+    pub client: ClientKey,
+    /// In the order they came.
+    pub changes: Vec<SyncChange>,
+    /// Back-pressure: given back when it is decided.
     pub permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -275,10 +294,48 @@ pub enum CallReply {
         /// In order of number.
         results: Vec<(u64, Answer)>,
     },
+    /// A changeset is merged.
+    Synced(Synced),
     /// Numbers are missing before one of them; go on after this number.
     Gap(Option<u64>),
     /// It was not taken.
     Refused(Refusal),
+}
+
+/// What became of a changeset.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Synced {
+    /// The client's number; `None` if it never wrote.
+    pub writer: Option<WriterNo>,
+    /// Changes that were set aside, or hidden because their record is unknown.
+    pub conflicts: Vec<SyncConflict>,
+    /// Where the device must be told what is there, because another device's write won, or
+    /// was beaten.
+    pub echoes: Vec<Echo>,
+}
+
+/// A change that did not take effect as it was meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncConflict {
+    /// The table as it came.
+    pub table: String,
+    /// The id as it came.
+    pub id: String,
+    /// Why.
+    pub code: Code,
+}
+
+/// What a device that named a record must be told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Echo {
+    /// The record.
+    pub key: RecordKey,
+    /// Its state after the changeset.
+    pub record: Arc<Record>,
+    /// These fields.
+    pub fields: Vec<FieldName>,
+    /// All of it: the device's delete lost.
+    pub whole: bool,
 }
 
 /// What is counted.

@@ -10,7 +10,7 @@ use syncline_protocol::limits::MESSAGE_BYTES_MAX;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{self, Answer};
 
-use super::conn::{Phase, wants};
+use super::conn::{Conn, Phase, wants};
 use super::event::{CallId, CallReply, ConnId, Effect, FrameKind, Waiter};
 use super::state::{Context, SessionState};
 
@@ -97,11 +97,8 @@ impl SessionState {
         authors: &[ClientKey],
         cx: &mut Context<'_>,
     ) {
-        if self
-            .conns
-            .values()
-            .all(|conn| !matches!(conn.phase, Phase::Live))
-        {
+        let live = |conn: &Conn| matches!(conn.phase, Phase::Live);
+        if self.watchers.is_empty() && !self.conns.values().any(live) {
             return;
         }
         let entries: Vec<ShownEntry<'_>> = records
@@ -114,6 +111,7 @@ impl SessionState {
                 })
             })
             .collect();
+        self.tell_watchers(&entries, cx);
         self.tell_live(from, &entries, authors, cx);
     }
 

@@ -11,7 +11,7 @@ use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
 
 use super::event::{CallId, CallReply, Effect, MarksFor, Note, Origin, Push, Repeat, Waiter};
 use super::fanout::Answers;
-use super::state::{Call, Context, HeldPush, Pending, SessionState};
+use super::state::{Asked, Call, Context, Held, HeldPush, Pending, SessionState};
 use crate::telemetry::labels::VerdictStatus;
 
 /// What a number says of a mutation.
@@ -57,7 +57,7 @@ impl SessionState {
                     let waiting = Call {
                         missing: 0,
                         results: Vec::new(),
-                        held: Some(held),
+                        held: Some(Held::Push(held)),
                     };
                     self.calls.insert(call, waiting);
                     cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
@@ -92,8 +92,16 @@ impl SessionState {
             Ok(read) => {
                 self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;
                 let mark = read.marks.first().copied().flatten();
-                self.client(&held.client).learn(mark);
-                self.start_call(call, held, cx);
+                match held {
+                    Held::Push(push) => {
+                        self.client(&push.client).learn(mark);
+                        self.start_call(call, push, cx);
+                    }
+                    Held::Sync(sync) => {
+                        self.client(&sync.client).learn(mark);
+                        self.take_sync(sync, cx);
+                    }
+                }
             }
             Err(error) => {
                 tracing::warn!(space = %self.space, %error, "push failed");
@@ -137,7 +145,7 @@ impl SessionState {
             match self.turn(&client, mutation.m) {
                 Turn::Next => self.take(Pending {
                     client: client.clone(),
-                    mutation,
+                    asked: Asked::Mutation(mutation),
                     taken_at_ms: cx.now_ms,
                     waiters: vec![waiter],
                     _permit: permit.clone(),
@@ -175,9 +183,11 @@ impl SessionState {
         }
     }
 
-    fn take(&mut self, pending: Pending) {
+    pub(super) fn take(&mut self, pending: Pending) {
         let entry = self.client(&pending.client);
-        entry.taken = pending.mutation.m;
+        if let Asked::Mutation(mutation) = &pending.asked {
+            entry.taken = mutation.m;
+        }
         entry.undecided += 1;
         self.pending.push_back(pending);
     }
@@ -193,11 +203,16 @@ impl SessionState {
         let taken = self
             .pending
             .iter_mut()
-            .find(|p| p.client == *client && p.mutation.m == mutation.m);
+            .find_map(|pending| match &pending.asked {
+                Asked::Mutation(taken) if pending.client == *client && taken.m == mutation.m => {
+                    Some((taken.hash, &mut pending.waiters))
+                }
+                _ => None,
+            });
         match taken {
-            Some(pending) if pending.mutation.hash == mutation.hash => {
-                if !pending.waiters.contains(&waiter) {
-                    pending.waiters.push(waiter);
+            Some((hash, waiters)) if hash == mutation.hash => {
+                if !waiters.contains(&waiter) {
+                    waiters.push(waiter);
                 }
             }
             _ => answers.add(&[waiter], client, mutation.m, &reused()),

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use syncline_cluster::event::CommitEvent;
 use syncline_protocol::delta;
 use syncline_protocol::ids::ClientKey;
+use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::{ChangesPage, MarksRead, SpaceView, StoreError};
 
 use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
 use super::fanout::ShownEntry;
 use super::reader::entry_text;
-use super::state::{Context, Pending, SessionState, Work};
+use super::state::{Asked, Context, Pending, SessionState, Work};
 
 impl SessionState {
     /// Starts catching up.
@@ -88,6 +89,7 @@ impl SessionState {
             })
             .collect();
         if self.view.head > from {
+            self.tell_watchers(&entries, cx);
             self.tell_live(from, &entries, &[], cx);
         }
     }
@@ -186,12 +188,15 @@ impl SessionState {
         let mut repeats: BTreeMap<ClientKey, Vec<Repeat>> = BTreeMap::new();
         for mutation in pending {
             let client = self.client(&mutation.client);
-            let m = mutation.mutation.m;
+            let Asked::Mutation(Mutation { m, .. }) = mutation.asked else {
+                // A changeset is merged again: what it did already it cannot do twice.
+                client.undecided += 1;
+                self.pending.push_back(mutation);
+                continue;
+            };
             if client.decided.is_some_and(|decided| m <= decided) {
-                repeats
-                    .entry(mutation.client.clone())
-                    .or_default()
-                    .push(repeat(mutation));
+                let repeats = repeats.entry(mutation.client.clone()).or_default();
+                repeats.extend(repeat(mutation));
             } else if m == client.taken + 1 {
                 client.taken = m;
                 client.undecided += 1;
@@ -218,8 +223,9 @@ impl SessionState {
         for mark in &event.marks {
             let client = self.client(&mark.client);
             client.writer = Some(mark.writer);
-            client.decided = client.decided.max(Some(mark.last));
-            client.taken = client.taken.max(mark.last);
+            client.decided = client.decided.max(mark.last);
+            client.taken = client.taken.max(mark.last.unwrap_or(0));
+            client.learn_clamped(mark.clamped);
         }
         for (key, record) in &event.records {
             cx.cache
@@ -240,11 +246,14 @@ impl SessionState {
     }
 }
 
-fn repeat(pending: Pending) -> Repeat {
-    Repeat {
-        m: pending.mutation.m,
-        hash: pending.mutation.hash,
+fn repeat(pending: Pending) -> Option<Repeat> {
+    let Asked::Mutation(mutation) = pending.asked else {
+        return None;
+    };
+    Some(Repeat {
+        m: mutation.m,
+        hash: mutation.hash,
         client: pending.client,
         waiters: pending.waiters,
-    }
+    })
 }

@@ -4,10 +4,11 @@
 //! next one. Whenever the session finds itself behind the store (a conflict, a lost answer, a
 //! missed event) it becomes `stale`, and [`super::refresh`] runs before anything else.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
@@ -23,7 +24,7 @@ use super::commit::Loading;
 use super::commit::decide::Decided;
 use super::conn::Conn;
 use super::event::{
-    CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer, Waiter,
+    CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer, Sync, Waiter,
 };
 
 /// Limits of a session, from the hub's config.
@@ -100,6 +101,8 @@ pub struct SessionState {
     pub(super) activations: Activations,
     pub(super) conns: BTreeMap<ConnId, Conn>,
     pub(super) attaching: BTreeMap<ConnId, Attaching>,
+    /// Compatibility sockets, told which tables change.
+    pub(super) watchers: BTreeSet<ConnId>,
     pub(super) clients: BTreeMap<ClientKey, Client>,
     /// Taken and not decided, in order of arrival; the first of them may be in flight.
     pub(super) pending: VecDeque<Pending>,
@@ -112,11 +115,30 @@ pub struct SessionState {
     draining: bool,
 }
 
-/// A mutation without verdict.
+/// What a pending entry asks for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// A numbered mutation.
+    Mutation(Mutation),
+    /// A changeset without numbers.
+    Sync(Vec<SyncChange>),
+}
+
+impl Asked {
+    /// How many changes it holds.
+    pub(super) fn change_count(&self) -> usize {
+        match self {
+            Asked::Mutation(mutation) => mutation.change_count(),
+            Asked::Sync(changes) => changes.len(),
+        }
+    }
+}
+
+/// A mutation without verdict, or a changeset that is not merged yet.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) client: ClientKey,
-    pub(super) mutation: Mutation,
+    pub(super) asked: Asked,
     /// When it was taken: the time its stamps are judged by, kept through retries.
     pub(super) taken_at_ms: WallMs,
     pub(super) waiters: Vec<Waiter>,
@@ -130,8 +152,15 @@ pub(super) struct Call {
     /// Answers still missing.
     pub(super) missing: usize,
     pub(super) results: Vec<(u64, Answer)>,
-    /// Not yet numbered: the client's mark is being read.
-    pub(super) held: Option<HeldPush>,
+    /// Not yet taken: the client's mark is being read.
+    pub(super) held: Option<Held>,
+}
+
+/// What waits for its client's mark.
+#[derive(Debug)]
+pub(super) enum Held {
+    Push(HeldPush),
+    Sync(Sync),
 }
 
 /// A call's mutations while its client's mark is read.
@@ -175,6 +204,7 @@ impl SessionState {
             activations,
             conns: BTreeMap::new(),
             attaching: BTreeMap::new(),
+            watchers: BTreeSet::new(),
             clients: BTreeMap::new(),
             pending: VecDeque::new(),
             calls: BTreeMap::new(),
@@ -194,6 +224,7 @@ impl SessionState {
     pub fn is_idle(&self) -> bool {
         self.conns.is_empty()
             && self.attaching.is_empty()
+            && self.watchers.is_empty()
             && self.calls.is_empty()
             && self.pending.is_empty()
             && matches!(self.work, Work::Idle)
@@ -211,6 +242,12 @@ impl SessionState {
             Event::Detach(conn) => self.detach(conn, cx),
             Event::Push(push) if self.draining => self.refuse_push(&push, cx),
             Event::Push(push) => self.push(push, cx),
+            Event::Sync(sync) if self.draining => {
+                let reply = CallReply::Refused(draining());
+                cx.effect(Effect::Reply(sync.call, reply));
+            }
+            Event::Sync(sync) => self.sync(sync, cx),
+            Event::Watch(conn) => drop(self.watchers.insert(conn)),
             Event::Ack { conn, seq } => self.acked(conn, seq),
             Event::Presence { conn, state } => self.presence(conn, state, cx),
             Event::Broadcast { conn, room, data } => self.broadcast(conn, &room, &data, cx),
@@ -238,17 +275,20 @@ impl SessionState {
         }
     }
 
-    /// Starts what can be started.
+    /// Starts what can be started. Changesets without effect need no commit, so more than one
+    /// batch may be decided here.
     fn advance(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.work, Work::Idle) {
-            return;
-        }
-        if self.stale {
-            self.refresh(cx);
-        } else if !self.pending.is_empty() {
-            self.plan(cx);
-        } else if self.draining && self.calls.is_empty() {
-            cx.effect(Effect::DrainDone);
+        while matches!(self.work, Work::Idle) {
+            if self.stale {
+                self.refresh(cx);
+            } else if !self.pending.is_empty() {
+                self.plan(cx);
+            } else {
+                if self.draining && self.calls.is_empty() {
+                    cx.effect(Effect::DrainDone);
+                }
+                return;
+            }
         }
     }
 
@@ -270,7 +310,7 @@ impl SessionState {
     }
 
     fn refuse_push(&mut self, push: &super::event::Push, cx: &mut Context<'_>) {
-        let refusal = Refusal::new(Code::Draining, "this node is going down");
+        let refusal = draining();
         match &push.origin {
             super::event::Origin::Conn(conn) => {
                 cx.answer(*conn, syncline_protocol::wire::hub::error(&refusal));
@@ -293,6 +333,10 @@ impl SessionState {
             self.clients.retain(|_, client| !client.is_idle());
         }
     }
+}
+
+fn draining() -> Refusal {
+    Refusal::new(Code::Draining, "this node is going down")
 }
 
 /// The first wait after a failure, doubled each time, and the longest, in milliseconds.

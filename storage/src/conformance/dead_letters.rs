@@ -32,7 +32,9 @@ async fn kept(store: &dyn Store, space: &Space<'_>, limit: usize) -> Vec<DeadLet
 /// At most as many as were asked for.
 pub async fn dead_letters_are_kept_newest_first(store: &dyn Store) {
     let mut space = Space::open(store).await;
-    space.accept(with(&space, vec![letter("1"), letter("2")])).await;
+    space
+        .accept(with(&space, vec![letter("1"), letter("2")]))
+        .await;
     space.accept(with(&space, vec![letter("3")])).await;
     let newest = [letter("3"), letter("2"), letter("1")];
     assert_eq!(kept(store, &space, 10).await, newest);
@@ -43,7 +45,9 @@ pub async fn dead_letters_are_kept_newest_first(store: &dyn Store) {
 pub async fn the_same_dead_letter_is_kept_once(store: &dyn Store) {
     let mut space = Space::open(store).await;
     space.accept(with(&space, vec![letter("1")])).await;
-    space.accept(with(&space, vec![letter("1"), letter("1")])).await;
+    space
+        .accept(with(&space, vec![letter("1"), letter("1")]))
+        .await;
     assert_eq!(kept(store, &space, 10).await, [letter("1")]);
 }
 
@@ -51,9 +55,19 @@ pub async fn the_same_dead_letter_is_kept_once(store: &dyn Store) {
 pub async fn the_last_1000_dead_letters_are_kept(store: &dyn Store) {
     let mut space = Space::open(store).await;
     let letters = |from: usize, to: usize| (from..to).map(|i| letter(&i.to_string())).collect();
-    space.accept(with(&space, letters(0, DEAD_LETTERS_MAX))).await;
-    assert_eq!(kept(store, &space, usize::MAX).await.len(), DEAD_LETTERS_MAX);
-    space.accept(with(&space, letters(DEAD_LETTERS_MAX, DEAD_LETTERS_MAX + 1))).await;
+    space
+        .accept(with(&space, letters(0, DEAD_LETTERS_MAX)))
+        .await;
+    assert_eq!(
+        kept(store, &space, usize::MAX).await.len(),
+        DEAD_LETTERS_MAX
+    );
+    space
+        .accept(with(
+            &space,
+            letters(DEAD_LETTERS_MAX, DEAD_LETTERS_MAX + 1),
+        ))
+        .await;
     let kept = kept(store, &space, usize::MAX).await;
     assert_eq!(kept.len(), DEAD_LETTERS_MAX);
     assert_eq!(kept.last(), Some(&letter("1")));

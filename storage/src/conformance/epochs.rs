@@ -11,7 +11,10 @@ pub async fn epochs_are_a_minute_apart(store: &dyn Store) {
     let space = Space::open(store).await;
     let first = space.view;
     let given = store.new_epoch(&space.key, first.epoch, NOW + 5).await;
-    assert_eq!(given.expect("it is given").epoch_at_ms, NOW + EPOCH_APART_MS);
+    assert_eq!(
+        given.expect("it is given").epoch_at_ms,
+        NOW + EPOCH_APART_MS
+    );
 }
 
 /// By one that differs, given now.

@@ -190,7 +190,9 @@ pub async fn a_client_without_numbers_has_a_writer_and_no_last(store: &dyn Store
     space.accept(commit).await;
     let mark = space.mark(&ada).await;
     assert_eq!(mark.map(|mark| mark.last), Some(None));
-    space.accept(space.marked(vec![(key("tasks", "b"), titled("b", 1))], &ada, mark)).await;
+    space
+        .accept(space.marked(vec![(key("tasks", "b"), titled("b", 1))], &ada, mark))
+        .await;
     let mark = space.mark(&ada).await;
     let mut commit = space.marked(vec![(key("tasks", "c"), titled("c", 1))], &ada, mark);
     commit.marks[0].last = None;
@@ -204,7 +206,11 @@ pub async fn clamped_claims_are_kept_until_others_replace_them(store: &dyn Store
     let mut space = Space::open(store).await;
     let ada = client("ada", "c1");
     let at = |ms| Hlc::new(NOW + ms, 1);
-    let clamped = |ms| Clamped { from: at(ms), to: at(ms + 1), became: at(0) };
+    let clamped = |ms| Clamped {
+        from: at(ms),
+        to: at(ms + 1),
+        became: at(0),
+    };
     for (given, kept) in [(Some(clamped(7)), 7), (None, 7), (Some(clamped(9)), 9)] {
         let mark = space.mark(&ada).await;
         let mut commit = space.marked(vec![(key("tasks", "a"), titled("a", 1))], &ada, mark);

@@ -7,8 +7,8 @@ use syncline_protocol::verdict::Mark;
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
-    StoreError, VerdictsRead,
+    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
+    SpaceView, StoreError, VerdictsRead,
 };
 
 /// Calls of one operation. A store that fails so often is taken at its word.

@@ -8,8 +8,7 @@ use syncline_protocol::ids::{ClientId, ClientKey, SpaceKey, UserId};
 use super::space;
 use crate::types::{Commit, DEAD_LETTERS_MAX, DeadLetter, StoreError};
 
-const WRITE: &str =
-    "INSERT INTO dead_letters(sid, at, usr, client, tbl, id, code, hash, change)
+const WRITE: &str = "INSERT INTO dead_letters(sid, at, usr, client, tbl, id, code, hash, change)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT(sid, usr, client, hash) DO NOTHING";
 
 const FORGET: &str = "DELETE FROM dead_letters WHERE sid = ?1 AND no <=

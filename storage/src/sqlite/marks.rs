@@ -48,7 +48,10 @@ fn clamped(row: &Row<'_>) -> rusqlite::Result<Option<Clamped>> {
     let bits = |at| row.get::<_, Option<i64>>(at);
     let stamp = |bits: Option<i64>| bits.map(|bits| Hlc::from_bits(bits as u64));
     let (from, to, became) = (stamp(bits(2)?), stamp(bits(3)?), stamp(bits(4)?));
-    Ok(from.zip(to).zip(became).map(|((from, to), became)| Clamped { from, to, became }))
+    Ok(from
+        .zip(to)
+        .zip(became)
+        .map(|((from, to), became)| Clamped { from, to, became }))
 }
 
 /// The verdicts of one client's mutations `ms`, in their order.

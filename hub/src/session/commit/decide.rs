@@ -8,32 +8,36 @@ use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::{FIELDS_PER_RECORD_MAX, RECORD_BYTES_MAX};
+use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
-use syncline_protocol::wire::hub::Answer;
-use syncline_storage::types::{Commit, MarkMove, SpaceView};
+use syncline_protocol::verdict::{self, Clamped, Remembered, Status, Verdict, Winner};
+use syncline_storage::types::{Commit, DeadLetter, MarkMove, SpaceView};
 
 use super::Base;
 use crate::session::client::Client;
-use crate::session::state::Pending;
+use crate::session::event::Synced;
+use crate::session::state::{Asked, Pending};
 
 /// A batch on its way through.
 pub(super) struct Deciding {
     /// The view the records are of.
     view: SpaceView,
     /// The seq the commit will have if anything takes effect.
-    seq: Seq,
+    pub(super) seq: Seq,
     /// The records as they were.
     base: Base,
     /// The records changed so far.
-    dirty: BTreeMap<RecordKey, Arc<Record>>,
-    clock: Hlc,
+    pub(super) dirty: BTreeMap<RecordKey, Arc<Record>>,
+    pub(super) clock: Hlc,
     writers: WriterNo,
     given: HashMap<ClientKey, WriterNo>,
     outcomes: Vec<Outcome>,
     marks: BTreeMap<ClientKey, MarkMove>,
-    ties: usize,
+    /// Clamped claims of clients without numbers, where this batch moved them.
+    pub(super) clamps: HashMap<ClientKey, Clamped>,
+    pub(super) dead_letters: Vec<DeadLetter>,
+    pub(super) ties: usize,
 }
 
 /// A commit that was handed to the store, and what to do when it is durable.
@@ -49,17 +53,20 @@ pub(in crate::session) struct Decided {
     pub(super) ties: usize,
 }
 
-/// A mutation's verdict and its client's number.
+/// What became of one pending entry.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) writer: WriterNo,
-    verdict: Verdict,
-}
-
-impl Outcome {
-    pub(super) fn answer(&self) -> Answer {
-        Answer::Verdict(self.verdict.clone())
-    }
+pub(super) enum Outcome {
+    /// A mutation's verdict.
+    Verdict {
+        writer: WriterNo,
+        m: u64,
+        verdict: Verdict,
+    },
+    /// A changeset's, and its client's clamped claims afterwards.
+    Synced {
+        synced: Synced,
+        clamped: Option<Clamped>,
+    },
 }
 
 /// What one mutation did so far.
@@ -84,15 +91,25 @@ impl Deciding {
             given: HashMap::new(),
             outcomes: Vec::new(),
             marks: BTreeMap::new(),
+            clamps: HashMap::new(),
+            dead_letters: Vec::new(),
             ties: 0,
         }
     }
 
-    /// Judges the next mutation.
-    pub(super) fn mutation(&mut self, pending: &Pending, client: &Client) {
+    /// Judges the next pending entry.
+    pub(super) fn judge(&mut self, pending: &Pending, client: &Client) {
+        let outcome = match &pending.asked {
+            Asked::Mutation(mutation) => self.mutation(pending, mutation, client),
+            Asked::Sync(changes) => self.changeset(pending, changes, client),
+        };
+        self.outcomes.push(outcome);
+    }
+
+    fn mutation(&mut self, pending: &Pending, mutation: &Mutation, client: &Client) -> Outcome {
         let writer = self.writer(&pending.client, client);
         let clock = self.clock;
-        let verdict = match &pending.mutation.asked {
+        let verdict = match &mutation.asked {
             Err(refusal) => Err(refusal.clone()),
             Ok(changes) => self.try_changes(changes, writer, pending.taken_at_ms),
         };
@@ -100,29 +117,37 @@ impl Deciding {
             self.clock = clock;
             Verdict::rejected(refusal, self.view.head)
         });
-        let m = pending.mutation.m;
+        let m = mutation.m;
         let remembered = Remembered {
             m,
-            hash: pending.mutation.hash,
+            hash: mutation.hash,
             verdict: verdict.clone(),
         };
-        let mark = self
-            .marks
-            .entry(pending.client.clone())
-            .or_insert_with(|| MarkMove {
-                client: pending.client.clone(),
-                writer,
-                expect_last: client.decided,
-                last: m,
-                verdicts: Vec::new(),
-            });
-        mark.last = m;
+        let mark = self.mark(&pending.client, writer, client);
+        mark.last = Some(m);
         mark.verdicts.push(remembered);
-        self.outcomes.push(Outcome { writer, verdict });
+        Outcome::Verdict { writer, m, verdict }
+    }
+
+    /// The client's mark in this commit.
+    pub(super) fn mark(
+        &mut self,
+        key: &ClientKey,
+        writer: WriterNo,
+        client: &Client,
+    ) -> &mut MarkMove {
+        self.marks.entry(key.clone()).or_insert_with(|| MarkMove {
+            client: key.clone(),
+            writer,
+            expect_last: client.decided,
+            last: None,
+            clamped: None,
+            verdicts: Vec::new(),
+        })
     }
 
     /// The client's number in the space, a new one at its first commit.
-    fn writer(&mut self, key: &ClientKey, client: &Client) -> WriterNo {
+    pub(super) fn writer(&mut self, key: &ClientKey, client: &Client) -> WriterNo {
         if let Some(writer) = client.writer {
             return writer;
         }
@@ -130,6 +155,19 @@ impl Deciding {
             self.writers = WriterNo(self.writers.0 + 1);
             self.writers
         })
+    }
+
+    /// Which numbers were given so far.
+    pub(super) fn writers_given(&self) -> WriterNo {
+        self.writers
+    }
+
+    /// Takes back the number of a client that did nothing with it.
+    pub(super) fn take_back_writers(&mut self, key: &ClientKey, before: WriterNo) {
+        if self.writers > before && !self.marks.contains_key(key) {
+            self.given.remove(key);
+            self.writers = before;
+        }
     }
 
     fn try_changes(
@@ -191,7 +229,7 @@ impl Deciding {
     }
 
     /// The record as this batch has it so far.
-    fn current(&self, key: &RecordKey) -> Option<&Arc<Record>> {
+    pub(super) fn current(&self, key: &RecordKey) -> Option<&Arc<Record>> {
         self.dirty
             .get(key)
             .or_else(|| self.base.get(key).and_then(Option::as_ref))
@@ -204,8 +242,8 @@ impl Deciding {
         }
     }
 
-    /// The commit, and what follows from it.
-    pub(super) fn finish(mut self, space: SpaceKey, now_ms: WallMs) -> (Decided, Commit) {
+    /// The commit, if there is anything to commit, and what follows from it.
+    pub(super) fn finish(mut self, space: SpaceKey, now_ms: WallMs) -> (Decided, Option<Commit>) {
         let head = if self.dirty.is_empty() {
             self.view.head
         } else {
@@ -213,7 +251,9 @@ impl Deciding {
         };
         let live = self.live_after();
         for outcome in &mut self.outcomes {
-            outcome.verdict.seq = head;
+            if let Outcome::Verdict { verdict, .. } = outcome {
+                verdict.seq = head;
+            }
         }
         for mark in self.marks.values_mut() {
             mark.verdicts
@@ -239,7 +279,11 @@ impl Deciding {
             now_ms,
             records: records.clone(),
             marks: self.marks.into_values().collect(),
+            dead_letters: self.dead_letters,
         };
+        let empty =
+            commit.records.is_empty() && commit.marks.is_empty() && commit.dead_letters.is_empty();
+        let view = if empty { self.view } else { view };
         (
             Decided {
                 view,
@@ -247,7 +291,7 @@ impl Deciding {
                 outcomes: self.outcomes,
                 ties: self.ties,
             },
-            commit,
+            (!empty).then_some(commit),
         )
     }
 
@@ -268,7 +312,11 @@ impl Deciding {
 
 /// Refuses a record that grew past a limit. One that was past it before, under a higher limit,
 /// may still shrink.
-fn check_size(key: &RecordKey, record: &Record, before: (usize, usize)) -> Result<(), Refusal> {
+pub(super) fn check_size(
+    key: &RecordKey,
+    record: &Record,
+    before: (usize, usize),
+) -> Result<(), Refusal> {
     let (size, fields) = (record.size_bytes(), record.fields.len());
     if size > RECORD_BYTES_MAX && size > before.0 {
         let message = format!("{key} would have {size} bytes, more than {RECORD_BYTES_MAX}");

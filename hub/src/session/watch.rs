@@ -1,0 +1,55 @@
+//! Compatibility clients: changesets come in, sockets hear which tables change.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use syncline_protocol::ids::TableName;
+
+use super::event::{Effect, FrameKind, MarksFor, Sync, Waiter};
+use super::fanout::ShownEntry;
+use super::state::{Asked, Call, Context, Held, Pending, SessionState};
+
+impl SessionState {
+    /// Takes a changeset, once its client's mark is known.
+    pub(super) fn sync(&mut self, sync: Sync, cx: &mut Context<'_>) {
+        let known = self.clients.get(&sync.client);
+        if known.is_some_and(|client| client.writer.is_some()) {
+            return self.take_sync(sync, cx);
+        }
+        let (call, clients) = (sync.call, vec![sync.client.clone()]);
+        let held = Some(Held::Sync(sync));
+        let waiting = Call {
+            missing: 0,
+            results: Vec::new(),
+            held,
+        };
+        self.calls.insert(call, waiting);
+        cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
+    }
+
+    pub(super) fn take_sync(&mut self, sync: Sync, cx: &mut Context<'_>) {
+        self.take(Pending {
+            client: sync.client,
+            asked: Asked::Sync(sync.changes),
+            taken_at_ms: cx.now_ms,
+            waiters: vec![Waiter::Call(sync.call)],
+            _permit: sync.permit.map(std::sync::Arc::new),
+        });
+    }
+
+    /// Tells every compatibility socket which tables changed.
+    pub(super) fn tell_watchers(&self, entries: &[ShownEntry<'_>], cx: &mut Context<'_>) {
+        let tables: BTreeSet<&TableName> = entries.iter().map(|entry| entry.table).collect();
+        if tables.is_empty() || self.watchers.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = tables.iter().map(|table| table.as_str()).collect();
+        let text = serde_json::json!({"type": "sync-available", "tables": names}).to_string();
+        let frame = Bytes::from(text);
+        for conn in &self.watchers {
+            let (conn, frame) = (*conn, frame.clone());
+            let kind = FrameKind::Answer;
+            cx.effect(Effect::Send { conn, frame, kind });
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The cursor of these clients: a time as text, compared as text.
+//!
+//! The client keeps the least of its tables' cursors and its own clock, so a cursor must sort
+//! below any real clock: it is a time between 1971 and 2007 whose nanoseconds hold the epoch
+//! (24 bits: the minute it was given, so later epochs sort later and a table that still holds an
+//! older one decides) and the seq (36 bits). The text has a fixed width.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::error::{Code, Refusal};
+use crate::ids::Seq;
+use crate::stamp::WallMs;
+
+/// What a device without data sends.
+pub const EMPTY: &str = "1970-01-01T00:00:00.000Z";
+
+/// Nanoseconds from 1970 to the first cursor: 1971-01-01T00:00:00Z.
+const FIRST_NS: i128 = 31_536_000_000_000_000;
+
+const SEQ_BITS: u32 = 36;
+const MINUTE_BITS: u32 = 24;
+
+/// Epochs are counted in minutes from here: 2024-01-01T00:00:00Z.
+const FIRST_EPOCH_MS: WallMs = 1_704_067_200_000;
+
+/// What a client's cursor says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// It has nothing.
+    Empty,
+    /// It has everything up to a seq of an epoch.
+    At {
+        /// The epoch, by its minute.
+        minute: u64,
+        /// The seq.
+        seq: Seq,
+    },
+    /// It has data, but not by a cursor of this hub.
+    Foreign,
+}
+
+/// What has to be told to a client, by its cursor and where its space is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tell {
+    /// Every live record: it has nothing.
+    Everything,
+    /// Every record, dead ones too: it has data of no known age.
+    Anew,
+    /// What changed after a seq.
+    After(Seq),
+}
+
+/// Where a space is: the epoch's time, head and horizon of its view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When the epoch was given.
+    pub epoch_at_ms: WallMs,
+    /// The head.
+    pub head: Seq,
+    /// Cursors below it may have missed a collected tombstone.
+    pub gc_seq: Seq,
+}
+
+impl Since {
+    /// Reads a cursor. Errors: `cursor_invalid` for what is no time.
+    pub fn parse(text: &str) -> Result<Since, Refusal> {
+        if text == EMPTY {
+            return Ok(Since::Empty);
+        }
+        let time = OffsetDateTime::parse(text, &Rfc3339)
+            .map_err(|_| Refusal::new(Code::CursorInvalid, "since is no ISO time"))?;
+        let ns = u64::try_from(time.unix_timestamp_nanos() - FIRST_NS);
+        Ok(match ns {
+            Ok(ns) if ns >> (SEQ_BITS + MINUTE_BITS) == 0 => Since::At {
+                minute: ns >> SEQ_BITS,
+                seq: Seq(ns & ((1 << SEQ_BITS) - 1)),
+            },
+            _ => Since::Foreign,
+        })
+    }
+
+    /// What a client with this cursor has to be told.
+    pub fn tell(self, place: Place) -> Tell {
+        match self {
+            Since::Empty => Tell::Everything,
+            Since::At { minute, seq }
+                if minute == place.minute() && (place.gc_seq..=place.head).contains(&seq) =>
+            {
+                Tell::After(seq)
+            }
+            Since::At { .. } | Since::Foreign => Tell::Anew,
+        }
+    }
+}
+
+impl Place {
+    fn minute(self) -> u64 {
+        let minutes = self.epoch_at_ms.saturating_sub(FIRST_EPOCH_MS) / 60_000;
+        minutes.min((1 << MINUTE_BITS) - 1)
+    }
+
+    /// The cursor of a client that has everything up to the head.
+    pub fn cursor(self) -> String {
+        let seq = self.head.0.min((1 << SEQ_BITS) - 1);
+        let ns = FIRST_NS + i128::from(self.minute() << SEQ_BITS | seq);
+        let (seconds, ns) = (ns / 1_000_000_000, ns % 1_000_000_000);
+        // At most 2^60 ns after 1971, so a time of this millennium.
+        let time = i64::try_from(seconds)
+            .ok()
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let (year, month, day) = time.to_calendar_date();
+        let (hour, minute, second) = time.to_hms();
+        let month = u8::from(month);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ns:09}Z")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW_MS: WallMs = 1_795_514_400_000;
+
+    fn place(epoch_at_ms: WallMs, head: u64) -> Place {
+        Place {
+            epoch_at_ms,
+            head: Seq(head),
+            gc_seq: Seq(0),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_read_back_and_sorts_like_its_seq(
+            minutes in 0u64..16_000_000,
+            a in 0u64..(1 << 36),
+            b in 0u64..(1 << 36),
+        ) {
+            let at = FIRST_EPOCH_MS + minutes * 60_000;
+            let (first, second) = (place(at, a), place(at, b));
+            let read = Since::parse(&first.cursor()).unwrap();
+            prop_assert_eq!(read, Since::At { minute: minutes, seq: Seq(a) });
+            prop_assert_eq!(read.tell(first), Tell::After(Seq(a)));
+            prop_assert_eq!(first.cursor().cmp(&second.cursor()), a.cmp(&b));
+            prop_assert_eq!(first.cursor().len(), "1971-01-01T00:00:00.000000000Z".len());
+        }
+    }
+
+    #[test]
+    fn a_cursor_sorts_between_empty_and_any_real_clock() {
+        for head in [0, 1, (1 << 36) - 1] {
+            for at in [0, NOW_MS, 4_000_000_000_000] {
+                let cursor = place(at, head).cursor();
+                assert!(
+                    cursor.as_str() > EMPTY && cursor.as_str() < "2009-12-31",
+                    "{cursor}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_epoch_sorts_later() {
+        let old = place(NOW_MS, (1 << 36) - 1).cursor();
+        let new = place(NOW_MS + 60_000, 0).cursor();
+        assert!(old < new);
+    }
+
+    #[test]
+    fn a_cursor_of_no_use_tells_anew() {
+        let here = Place {
+            gc_seq: Seq(5),
+            ..place(NOW_MS, 9)
+        };
+        let tell = |text: &str| Since::parse(text).unwrap().tell(here);
+        assert_eq!(tell(EMPTY), Tell::Everything);
+        assert_eq!(tell("1970-01-01T00:00:00Z"), Tell::Anew);
+        assert_eq!(tell("2026-03-01T10:00:00.000Z"), Tell::Anew);
+        assert_eq!(tell(&place(NOW_MS + 60_000, 7).cursor()), Tell::Anew);
+        for (seq, expected) in [
+            (4, Tell::Anew),
+            (5, Tell::After(Seq(5))),
+            (9, Tell::After(Seq(9))),
+            (10, Tell::Anew),
+        ] {
+            assert_eq!(tell(&place(NOW_MS, seq).cursor()), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for text in ["", "yesterday", "2026-03-01", "0"] {
+            assert_eq!(
+                Since::parse(text).unwrap_err().code,
+                Code::CursorInvalid,
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What a reply tells of a record.
+//!
+//! The client overwrites by what it is told, so a reply tells exactly what changed since its
+//! cursor and nothing older; it tells the winner wherever the client's own write lost.
+
+use crate::delta::{push_joined, write_data};
+use crate::ids::{FieldName, RecordKey, Seq, WriterNo};
+use crate::json;
+use crate::record::{Field, Record};
+use crate::stamp::{Stamp, wall_text};
+
+/// Who asks, and what it has.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// Its number in the space; `None` if it never wrote.
+    pub writer: Option<WriterNo>,
+    /// It has everything up to here.
+    pub after: Seq,
+}
+
+/// What is told of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The whole record, which replaces what the device has.
+    Insert,
+    /// Fields, by name; the whole record for a device that lacks it.
+    Update(Vec<FieldName>),
+    /// All fields, and that it is not deleted.
+    Revived,
+    /// That it is gone.
+    Delete,
+}
+
+/// What changed of a record since the asker's cursor; `None` if nothing, or nothing but by the
+/// asker itself.
+pub fn since(record: &Record, asker: Asker) -> Option<Told> {
+    let own = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.writer) == asker.writer;
+    if !record.is_live() {
+        let died = record.inserted.is_some() && record.deleted_seq > asker.after;
+        return (died && !own(record.deleted)).then_some(Told::Delete);
+    }
+    let became = record.inserted_seq > asker.after;
+    let changed = || record.fields.iter().filter(|field| field.seq > asker.after);
+    let all_own = (!became || own(record.inserted)) && changed().all(|f| own(Some(f.stamp)));
+    if all_own {
+        return None;
+    }
+    if became && record.deleted.is_some() {
+        return Some(Told::Revived);
+    }
+    if became && !own(record.inserted) {
+        return Some(Told::Insert);
+    }
+    Some(Told::Update(
+        changed().map(|field| field.name.clone()).collect(),
+    ))
+}
+
+/// What is told of a record to a device without data.
+pub fn everything(record: &Record) -> Option<Told> {
+    record.is_live().then_some(Told::Insert)
+}
+
+/// What is told of a record to a device that has data of no known age.
+pub fn anew(record: &Record) -> Option<Told> {
+    if record.is_live() {
+        let names = record.fields.iter().map(|field| field.name.clone());
+        return Some(Told::Update(names.collect()));
+    }
+    record.inserted.is_some().then_some(Told::Delete)
+}
+
+impl Told {
+    /// Appends it as a change: `{"table","id","op","fields"?,"data"?,"deletedAt"?}`.
+    pub fn write(&self, out: &mut String, key: &RecordKey, record: &Record) {
+        out.push_str(r#"{"table":"#);
+        json::push_string(out, key.table.as_str());
+        out.push_str(r#","id":"#);
+        json::push_string(out, key.id.as_str());
+        match self {
+            Told::Insert => {
+                out.push_str(r#","op":"insert","data":"#);
+                write_data(out, record);
+            }
+            Told::Update(names) => {
+                let fields = names.iter().filter_map(|name| record.field(name.as_str()));
+                write_update(out, record, fields);
+            }
+            Told::Revived => {
+                write_update(out, record, record.fields.iter());
+                out.push_str(r#","deletedAt":null"#);
+            }
+            Told::Delete => {
+                out.push_str(r#","op":"delete","deletedAt":""#);
+                out.push_str(&time(record.deleted));
+                out.push('"');
+            }
+        }
+        out.push('}');
+    }
+}
+
+/// Writes the fields; those of a record that was deleted once say that it is not.
+fn write_update<'r>(out: &mut String, record: &Record, fields: impl Iterator<Item = &'r Field>) {
+    out.push_str(r#","op":"update","fields":{"#);
+    let fields: Vec<&Field> = fields.collect();
+    push_joined(out, fields.iter(), |out, field| {
+        json::push_string(out, field.name.as_str());
+        out.push_str(r#":{"value":"#);
+        out.push_str(field.value.as_str());
+        out.push_str(r#","updatedAt":""#);
+        out.push_str(&time(Some(field.stamp)));
+        out.push_str("\"}");
+    });
+    if record.deleted.is_some() && record.field("deletedAt").is_none() {
+        if !fields.is_empty() {
+            out.push(',');
+        }
+        out.push_str(r#""deletedAt":{"value":null,"updatedAt":""#);
+        out.push_str(&time(record.inserted));
+        out.push_str("\"}");
+    }
+    out.push_str(r#"},"data":"#);
+    write_data(out, record);
+}
+
+/// As those clients write times: they know no counters.
+fn time(stamp: Option<Stamp>) -> String {
+    wall_text(stamp.unwrap_or_default().at.wall_ms())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{Change, Op};
+    use crate::ids::{RecordId, TableName};
+    use crate::json::Json;
+    use crate::stamp::Hlc;
+
+    const OWN: u32 = 1;
+    const OTHER: u32 = 2;
+
+    fn key() -> RecordKey {
+        RecordKey {
+            table: TableName::trusted("tasks"),
+            id: RecordId::trusted("k1"),
+        }
+    }
+
+    fn at(ms: u64, writer: u32) -> Stamp {
+        Stamp {
+            at: Hlc::new(1_795_514_400_000 + ms, 3),
+            writer: WriterNo(writer),
+        }
+    }
+
+    fn apply(record: &mut Record, op: Op<Stamp>, seq: u64) {
+        record.merge(&Change { key: key(), op }, Seq(seq));
+    }
+
+    fn insert(record: &mut Record, stamp: Stamp, seq: u64) {
+        let data = vec![(FieldName::trusted("a"), Json::trusted("1"))];
+        apply(record, Op::Insert { at: stamp, data }, seq);
+    }
+
+    fn update(record: &mut Record, name: &str, stamp: Stamp, seq: u64) {
+        let fields = vec![(
+            FieldName::trusted(name),
+            Json::trusted(&seq.to_string()),
+            stamp,
+        )];
+        apply(record, Op::Update { fields }, seq);
+    }
+
+    fn told(record: &Record, after: u64) -> Option<Told> {
+        since(
+            record,
+            Asker {
+                writer: Some(WriterNo(OWN)),
+                after: Seq(after),
+            },
+        )
+    }
+
+    fn text(record: &Record, told: &Told) -> String {
+        let mut out = String::new();
+        told.write(&mut out, &key(), record);
+        out
+    }
+
+    #[test]
+    fn a_record_of_another_device_is_inserted_once() {
+        let mut record = Record::default();
+        insert(&mut record, at(0, OTHER), 1);
+        assert_eq!(told(&record, 0), Some(Told::Insert));
+        assert_eq!(told(&record, 1), None);
+        assert_eq!(
+            text(&record, &Told::Insert),
+            r#"{"table":"tasks","id":"k1","op":"insert","data":{"a":1}}"#
+        );
+    }
+
+    #[test]
+    fn own_changes_are_left_out_only_alone() {
+        let mut record = Record::default();
+        insert(&mut record, at(0, OWN), 1);
+        assert_eq!(told(&record, 0), None);
+        update(&mut record, "b", at(5, OTHER), 2);
+        assert_eq!(
+            told(&record, 1),
+            Some(Told::Update(vec![FieldName::trusted("b")]))
+        );
+        update(&mut record, "a", at(6, OWN), 3);
+        let both = vec![FieldName::trusted("a"), FieldName::trusted("b")];
+        assert_eq!(told(&record, 0), Some(Told::Update(both)));
+        assert_eq!(told(&record, 2), None);
+    }
+
+    #[test]
+    fn an_update_carries_exactly_the_fields_since_and_the_whole_record() {
+        let mut record = Record::default();
+        insert(&mut record, at(0, OTHER), 1);
+        update(&mut record, "b", at(5, OTHER), 2);
+        let told = told(&record, 1).unwrap();
+        assert_eq!(
+            text(&record, &told),
+            r#"{"table":"tasks","id":"k1","op":"update","fields":{"b":{"value":2,"updatedAt":"2026-11-24T10:00:00.005Z"}},"data":{"a":1,"b":2}}"#
+        );
+    }
+
+    #[test]
+    fn a_delete_carries_its_time_and_own_deletes_are_left_out() {
+        let mut record = Record::default();
+        insert(&mut record, at(0, OTHER), 1);
+        let mut own = record.clone();
+        apply(&mut record, Op::Delete { at: at(9, OTHER) }, 2);
+        apply(&mut own, Op::Delete { at: at(9, OWN) }, 2);
+        assert_eq!(told(&own, 1), None);
+        assert_eq!(
+            text(&record, &told(&record, 1).unwrap()),
+            r#"{"table":"tasks","id":"k1","op":"delete","deletedAt":"2026-11-24T10:00:00.009Z"}"#
+        );
+    }
+
+    #[test]
+    fn a_revived_record_is_an_update_of_all_fields_that_is_not_deleted() {
+        let mut record = Record::default();
+        insert(&mut record, at(0, OTHER), 1);
+        apply(&mut record, Op::Delete { at: at(9, OTHER) }, 2);
+        insert(&mut record, at(20, OTHER), 3);
+        assert_eq!(told(&record, 2), Some(Told::Revived));
+        assert_eq!(
+            text(&record, &Told::Revived),
+            r#"{"table":"tasks","id":"k1","op":"update","fields":{"a":{"value":1,"updatedAt":"2026-11-24T10:00:00.020Z"},"deletedAt":{"value":null,"updatedAt":"2026-11-24T10:00:00.020Z"}},"data":{"a":1},"deletedAt":null}"#
+        );
+    }
+
+    #[test]
+    fn an_empty_device_gets_the_living_as_inserts_and_an_old_one_everything_without_insert() {
+        let mut live = Record::default();
+        insert(&mut live, at(0, OWN), 1);
+        let mut dead = live.clone();
+        apply(&mut dead, Op::Delete { at: at(9, OWN) }, 2);
+        assert_eq!(everything(&live), Some(Told::Insert));
+        assert_eq!(everything(&dead), None);
+        assert_eq!(
+            anew(&live),
+            Some(Told::Update(vec![FieldName::trusted("a")]))
+        );
+        assert_eq!(anew(&dead), Some(Told::Delete));
+    }
+
+    #[test]
+    fn a_change_of_stamps_only_and_a_record_never_inserted_are_not_told() {
+        let mut record = Record::default();
+        update(&mut record, "a", at(1, OTHER), 1);
+        assert_eq!((told(&record, 0), anew(&record)), (None, None));
+        insert(&mut record, at(2, OTHER), 2);
+        let fields = vec![(FieldName::trusted("a"), Json::trusted("1"), at(9, OTHER))];
+        apply(&mut record, Op::Update { fields }, 3);
+        assert_eq!(told(&record, 2), None);
+    }
+}

@@ -1,0 +1,351 @@
+//! A changeset as these clients send it.
+//!
+//! What no client of theirs would send (bad JSON, an unknown op, no table or id) refuses the
+//! request. A well-formed change that can never be stored is kept apart with its reason: the
+//! client would send a refused request for ever.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::change::{Change, Claim, ClaimedChange, Op};
+use crate::error::{Code, Refusal};
+use crate::ids::{FieldName, RecordId, RecordKey, TableName};
+use crate::json::Json;
+use crate::limits::{FIELDS_PER_RECORD_MAX, JSON_DEPTH_MAX};
+use crate::mutation::Members;
+use crate::stamp::Hlc;
+
+/// A changeset.
+#[derive(Clone, Debug)]
+pub struct SyncRequest {
+    /// The device, if the body names it.
+    pub client: Option<String>,
+    /// The cursor as it came.
+    pub since: String,
+    /// In the order they came.
+    pub changes: Vec<SyncChange>,
+}
+
+/// One change of a changeset.
+#[derive(Clone, Debug)]
+pub struct SyncChange {
+    /// The table as it came.
+    pub table: String,
+    /// The record's id as it came.
+    pub id: String,
+    /// The change as it came.
+    pub text: String,
+    /// What it asks for, with counters by the order of the request; or why that can never be
+    /// stored.
+    pub asked: Result<ClaimedChange, Refusal>,
+}
+
+#[derive(Deserialize)]
+struct RawRequest<'a> {
+    #[serde(rename = "clientId", borrow)]
+    client: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    since: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    changes: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct RawChange<'a> {
+    #[serde(borrow)]
+    table: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    op: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    fields: Option<Members<'a>>,
+    #[serde(borrow)]
+    data: Option<Members<'a>>,
+    #[serde(rename = "deletedAt", borrow)]
+    deleted_at: Option<&'a RawValue>,
+}
+
+impl SyncRequest {
+    /// Reads a request's body. Errors: `bad_message`.
+    pub fn parse(text: &str) -> Result<SyncRequest, Refusal> {
+        let raw: RawRequest<'_> = serde_json::from_str(text).map_err(bad)?;
+        let since = raw
+            .since
+            .ok_or_else(|| bad("since is missing"))?
+            .into_owned();
+        let mut counters = Counters::default();
+        let changes = raw.changes.unwrap_or_default();
+        Ok(SyncRequest {
+            client: raw.client.map(Cow::into_owned),
+            since,
+            changes: changes
+                .into_iter()
+                .map(|text| SyncChange::parse(text.get(), &mut counters))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl SyncChange {
+    fn parse(text: &str, counters: &mut Counters) -> Result<SyncChange, Refusal> {
+        let raw: RawChange<'_> = serde_json::from_str(text).map_err(bad)?;
+        let given = |name: &Option<Cow<'_, str>>| {
+            name.as_deref()
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+        };
+        let table = given(&raw.table).ok_or_else(|| bad("a change has no table"))?;
+        let id = given(&raw.id).ok_or_else(|| bad("a change has no id"))?;
+        let asked = match raw.op.as_deref() {
+            Some("insert") => read_insert(raw.data.as_ref()),
+            Some("update") => read_update(raw.fields.as_ref()),
+            Some("delete") => read_delete(raw.deleted_at),
+            _ => return Err(bad("a change's op is not insert, update or delete")),
+        };
+        let asked = asked.and_then(|mut op| {
+            let key = RecordKey {
+                table: TableName::parse(&table)?,
+                id: RecordId::parse(&id)?,
+            };
+            counters.count(&mut op);
+            Ok(Change { key, op })
+        });
+        Ok(SyncChange {
+            table,
+            id,
+            text: text.to_owned(),
+            asked,
+        })
+    }
+}
+
+fn bad(error: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Code::BadMessage, error.to_string())
+}
+
+/// An insert's time is `data.updatedAt`, else `data.createdAt`, else the hub's.
+fn read_insert(data: Option<&Members<'_>>) -> Result<Op<Claim>, Refusal> {
+    let no_data = Members::default();
+    let data = data.unwrap_or(&no_data);
+    let at = match claim(data.get("updatedAt"))? {
+        None => claim(data.get("createdAt"))?,
+        at => at,
+    };
+    check_fields(data)?;
+    let data = data
+        .iter()
+        .map(|(name, value)| Ok((FieldName::parse(name)?, read_value(value)?)))
+        .collect::<Result<_, Refusal>>()?;
+    Ok(Op::Insert { at, data })
+}
+
+fn read_update(fields: Option<&Members<'_>>) -> Result<Op<Claim>, Refusal> {
+    let no_fields = Members::default();
+    let fields = fields.unwrap_or(&no_fields);
+    check_fields(fields)?;
+    let write = |(name, write): (&str, &RawValue)| {
+        let write: Members<'_> = serde_json::from_str(write.get())
+            .map_err(|e| Refusal::new(Code::ChangeInvalid, format!("field {name}: {e}")))?;
+        // A field without value is one that was set to undefined: those clients mean null.
+        let value = write
+            .get("value")
+            .map_or(Ok(Json::trusted("null")), read_value)?;
+        Ok((
+            FieldName::parse(name)?,
+            value,
+            claim(write.get("updatedAt"))?,
+        ))
+    };
+    let fields = fields.iter().map(write).collect::<Result<_, Refusal>>()?;
+    Ok(Op::Update { fields })
+}
+
+fn read_delete(deleted_at: Option<&RawValue>) -> Result<Op<Claim>, Refusal> {
+    Ok(Op::Delete {
+        at: claim(deleted_at)?,
+    })
+}
+
+fn check_fields(members: &Members<'_>) -> Result<(), Refusal> {
+    if members.iter().count() > FIELDS_PER_RECORD_MAX {
+        let message = format!("more than {FIELDS_PER_RECORD_MAX} fields");
+        return Err(Refusal::new(Code::TooManyFields, message));
+    }
+    Ok(())
+}
+
+fn read_value(value: &RawValue) -> Result<Json, Refusal> {
+    Json::parse(value.get(), JSON_DEPTH_MAX)
+}
+
+/// A time, if it is given as text; whatever is no text gives none.
+fn claim(text: Option<&RawValue>) -> Result<Claim, Refusal> {
+    let text = text.and_then(|text| serde_json::from_str::<Cow<'_, str>>(text.get()).ok());
+    text.map(|text| Hlc::parse(&text)).transpose()
+}
+
+/// Requests have no counters: of equal times, the later change of a request is the greater.
+#[derive(Default)]
+struct Counters(HashMap<u64, u16>);
+
+impl Counters {
+    fn count(&mut self, op: &mut Op<Claim>) {
+        let mut claims: Vec<&mut Claim> = match op {
+            Op::Insert { at, .. } | Op::Delete { at } => vec![at],
+            Op::Update { fields } => fields.iter_mut().map(|(_, _, at)| at).collect(),
+        };
+        let mut walls: Vec<u64> = claims
+            .iter()
+            .filter_map(|at| at.map(Hlc::wall_ms))
+            .collect();
+        for at in claims.iter_mut().filter_map(|at| at.as_mut()) {
+            let earlier = self.0.get(&at.wall_ms()).copied().unwrap_or(0);
+            *at = Hlc::new(at.wall_ms(), earlier);
+        }
+        walls.sort_unstable();
+        walls.dedup();
+        for wall in walls {
+            let count = self.0.entry(wall).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(changes: &str) -> Result<SyncRequest, Refusal> {
+        SyncRequest::parse(&format!(
+            r#"{{"clientId":"d1","appId":"todo","since":"1970-01-01T00:00:00.000Z","changes":[{changes}]}}"#
+        ))
+    }
+
+    fn asked(change: &str) -> Result<ClaimedChange, Refusal> {
+        parse(change).unwrap().changes.remove(0).asked
+    }
+
+    #[test]
+    fn malformed_requests_are_refused() {
+        for text in ["", "{", "[]", r#"{"changes":[]}"#, r#"{"since":5}"#] {
+            assert_eq!(
+                SyncRequest::parse(text).unwrap_err().code,
+                Code::BadMessage,
+                "{text}"
+            );
+        }
+        for change in [
+            r#"{"id":"a","op":"delete"}"#,
+            r#"{"table":"t","op":"delete"}"#,
+            r#"{"table":"","id":"a","op":"delete"}"#,
+            r#"{"table":"t","id":"","op":"delete"}"#,
+            r#"{"table":"t","id":"a"}"#,
+            r#"{"table":"t","id":"a","op":"upsert"}"#,
+            "7",
+        ] {
+            assert_eq!(
+                parse(change).unwrap_err().code,
+                Code::BadMessage,
+                "{change}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_that_can_never_be_stored_is_kept_apart() {
+        for (change, code) in [
+            (
+                r#"{"table":"t","id":"a","op":"insert","data":{"x":"\u0000"}}"#,
+                Code::NulInString,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"insert","data":{"x":"\ud800"}}"#,
+                Code::ValueInvalid,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"insert","data":{"x":1e400}}"#,
+                Code::ValueInvalid,
+            ),
+            (
+                r#"{"table":"t\u0001","id":"a","op":"delete"}"#,
+                Code::NameInvalid,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"insert","data":{"__proto__":1}}"#,
+                Code::NameInvalid,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"delete","deletedAt":"2019-01-01T00:00:00Z"}"#,
+                Code::StampInvalid,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"update","fields":{"x":{"value":1,"updatedAt":"now"}}}"#,
+                Code::StampInvalid,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"update","fields":{"x":1}}"#,
+                Code::ChangeInvalid,
+            ),
+        ] {
+            assert_eq!(asked(change).unwrap_err().code, code, "{change}");
+        }
+    }
+
+    #[test]
+    fn an_insert_is_stamped_by_updated_at_else_created_at_else_by_the_hub() {
+        let at = |data: &str| {
+            let change = format!(r#"{{"table":"t","id":"a","op":"insert","data":{data}}}"#);
+            match asked(&change).unwrap().op {
+                Op::Insert { at, .. } => at.map(|at| at.to_string()),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (early, late) = ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z");
+        let both = format!(r#"{{"createdAt":"{early}","updatedAt":"{late}"}}"#);
+        assert_eq!(at(&both).as_deref(), Some(late));
+        assert_eq!(
+            at(&format!(r#"{{"createdAt":"{early}"}}"#)).as_deref(),
+            Some(early)
+        );
+        assert_eq!(at("{}"), None);
+        assert_eq!(at(r#"{"updatedAt":null}"#), None);
+    }
+
+    #[test]
+    fn the_later_of_two_changes_of_one_time_is_the_greater() {
+        let change = |value: &str, at: &str| {
+            format!(
+                r#"{{"table":"t","id":"a","op":"update","fields":{{"x":{{"value":{value},"updatedAt":"{at}"}}}}}}"#
+            )
+        };
+        let (one, two) = ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.001Z");
+        let changes = [
+            change("1", one),
+            change("2", one),
+            change("3", two),
+            change("4", one),
+        ];
+        let counters: Vec<u16> = parse(&changes.join(","))
+            .unwrap()
+            .changes
+            .into_iter()
+            .map(|change| match change.asked.unwrap().op {
+                Op::Update { fields } => fields[0].2.unwrap().counter(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(counters, [0, 1, 0, 2]);
+    }
+
+    #[test]
+    fn twenty_thousand_changes_are_read() {
+        let changes: Vec<String> = (0..20_000)
+            .map(|i| format!(r#"{{"table":"t","id":"k{i}","op":"insert","data":{{}}}}"#))
+            .collect();
+        assert_eq!(parse(&changes.join(",")).unwrap().changes.len(), 20_000);
+    }
+}
