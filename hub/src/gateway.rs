@@ -2,11 +2,13 @@
 //!
 //! [`upgrade`] takes a request out of HTTP, [`socket`] runs it as a WebSocket task, [`ws`] is
 //! the strict framing under it, [`outbox`] the queue between a session and a socket. [`api`]
-//! is the same protocol over HTTP. [`access`] decides who may use which space, [`intake`] is
+//! is the same protocol over HTTP; [`compat`] is the protocol of the
+//! first user's clients. [`access`] decides who may use which space, [`intake`] is
 //! the back-pressure on what comes in.
 
 pub mod access;
 pub mod api;
+pub mod compat;
 pub mod intake;
 pub mod link;
 pub mod outbox;
@@ -21,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use syncline_storage::Store;
 
 use self::access::Access;
+use self::compat::storm::Storm;
 use self::link::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
@@ -46,6 +49,8 @@ pub struct Gateway {
     pub numbers: AtomicU64,
     /// The epoch changes by itself at most once in so many milliseconds.
     pub epoch_change_interval_ms: u64,
+    /// Who asks the same too often.
+    pub storm: Storm,
     /// Limits of sockets.
     pub limits: SocketLimits,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderName, Method, header};
 use axum::routing::get;
 use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::{Bus, Heard, Subscription};
@@ -16,14 +17,16 @@ use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::PageLimit;
 use tokio::task::JoinHandle;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreUrl};
 use crate::gateway::access::Access;
+use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
-use crate::gateway::{Gateway, api, upgrade};
+use crate::gateway::{Gateway, api, compat, upgrade};
 use crate::http::Context;
 use crate::http::guard::counted;
 use crate::session::actor::{Message, Shared};
@@ -118,7 +121,7 @@ impl Core {
                 verifier,
                 service_key: config.auth.service_key.clone(),
                 apps: config.apps.clone(),
-                origins: config.auth.origins.clone(),
+                origins: config.auth.allowed_origins(),
             },
             sessions,
             store,
@@ -128,6 +131,7 @@ impl Core {
             numbers: AtomicU64::new(0),
             epoch_change_interval_ms,
             limits: (&config.gateway).into(),
+            storm: Storm::default(),
         };
         Ok(Core {
             gateway: Arc::new(gateway),
@@ -141,7 +145,21 @@ impl Core {
         Router::new()
             .route("/v1/ws", counted(Route::Ws, get(upgrade::native)))
             .merge(api::routes())
+            .merge(compat::routes())
+            .layer(self.cors())
             .with_state(self.gateway.clone())
+    }
+
+    /// Web pages of the listed origins may call.
+    fn cors(&self) -> CorsLayer {
+        let origins = &self.gateway.access.origins;
+        let origins = origins.iter().filter_map(|origin| origin.parse().ok());
+        let client_id = HeaderName::from_static("x-client-id");
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_credentials(true)
+            .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, client_id])
     }
 
     /// Finishes what was taken, then closes the sockets. Returns when the last one is closed.

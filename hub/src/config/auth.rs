@@ -34,7 +34,8 @@ pub struct AuthConfig {
     /// are closed.
     pub service_key: Option<ServiceKey>,
     /// The web pages that may connect, as `https://app.example`. Requests without an `Origin`
-    /// come from no page and are not asked. Default: none.
+    /// come from no page and are not asked. Default: none; `dev` adds `http://localhost:5173`
+    /// and `:5188`.
     #[serde(deserialize_with = "origins")]
     pub origins: Vec<String>,
     /// Verified tokens remembered, so that the next request with one is cheap. The least used
@@ -59,7 +60,17 @@ impl Default for AuthConfig {
     }
 }
 
+/// Pages of the first user's apps in development; allowed with `dev`.
+const DEV_ORIGINS: [&str; 2] = ["http://localhost:5173", "http://localhost:5188"];
+
 impl AuthConfig {
+    /// The web pages that may connect: those listed, and with `dev` those of development.
+    pub fn allowed_origins(&self) -> Vec<String> {
+        let dev = DEV_ORIGINS.iter().filter(|_| self.dev);
+        let listed = self.origins.iter().cloned();
+        listed.chain(dev.map(ToString::to_string)).collect()
+    }
+
     pub(super) fn check(&self, listen: SocketAddr, problems: &mut Problems) {
         if self.dev && !listen.ip().is_loopback() {
             problems.push(

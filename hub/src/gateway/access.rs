@@ -100,6 +100,18 @@ impl Access {
         Ok(Caller { user, space })
     }
 
+    /// The caller of an HTTP request that only a user makes, in the user's own space.
+    pub async fn user(
+        &self,
+        headers: &HeaderMap,
+        app: &AppId,
+        now_ms: u64,
+    ) -> Result<Caller, Refusal> {
+        let user = self.identify(bearer(headers)?, now_ms).await?.user;
+        let space = self.space(app, None, &user)?;
+        Ok(Caller { user, space })
+    }
+
     fn check_app(&self, app: &AppId) -> Result<(), Refusal> {
         if self.apps.is_empty() || self.apps.contains(app) {
             return Ok(());

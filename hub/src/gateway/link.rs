@@ -145,11 +145,7 @@ impl From<std::io::Error> for Ending {
 impl Link {
     /// A connection just upgraded; `early` is what came right behind the request. `None` if
     /// there is no room for it, which it is told.
-    pub(super) async fn open(
-        stream: TcpStream,
-        early: &Bytes,
-        gateway: &Gateway,
-    ) -> Option<Link> {
+    pub(super) async fn open(stream: TcpStream, early: &Bytes, gateway: &Gateway) -> Option<Link> {
         let (conn, limits) = (gateway.next_conn(), gateway.limits);
         let outbox = Arc::new(Outbox::new(limits.outbox_bytes_max));
         let Ok(open) = gateway.sockets.enter(conn, &outbox) else {
@@ -299,7 +295,11 @@ impl Link {
     /// Pings a silent peer, gives up a dead one, and says when to look again.
     fn keep_alive(&mut self) -> Result<Instant, Ending> {
         let now = Instant::now();
-        let SocketLimits { ping_after, stalled_max, .. } = self.limits;
+        let SocketLimits {
+            ping_after,
+            stalled_max,
+            ..
+        } = self.limits;
         if self.is_writing() && now >= self.wrote_at + stalled_max {
             return Err(Ending::Gone);
         }
@@ -311,7 +311,11 @@ impl Link {
             push_ping(&mut self.writing);
             self.wrote_at = now;
         }
-        let silent = if self.pinged { 2 * ping_after } else { ping_after };
+        let silent = if self.pinged {
+            2 * ping_after
+        } else {
+            ping_after
+        };
         let wake_at = self.heard_at + silent;
         if self.is_writing() {
             return Ok(wake_at.min(self.wrote_at + stalled_max));
@@ -350,7 +354,10 @@ impl Link {
 /// Closes a socket for which there is no room.
 async fn turn_away(mut stream: TcpStream) {
     let mut last = Vec::new();
-    let refusal = Refusal::new(Code::TooManySockets, "this node has no room for more sockets");
+    let refusal = Refusal::new(
+        Code::TooManySockets,
+        "this node has no room for more sockets",
+    );
     push_text(&mut last, hub::error(&refusal).as_bytes());
     push_close(&mut last, close::LIMITS, "too many sockets");
     // A peer that does not listen misses only the goodbye.

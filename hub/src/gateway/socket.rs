@@ -41,7 +41,11 @@ pub async fn serve(stream: TcpStream, early: Bytes, gateway: Arc<Gateway>) {
     let Some(link) = Link::open(stream, &early, &gateway).await else {
         return;
     };
-    let mut socket = Socket { gateway, link, attached: None };
+    let mut socket = Socket {
+        gateway,
+        link,
+        attached: None,
+    };
     let ending = match socket.run().await {
         Ok(never) => match never {},
         Err(ending) => ending,
@@ -110,7 +114,10 @@ impl Socket {
         match message {
             ClientMessage::Push(muts) => self.push(muts, bytes).await,
             ClientMessage::Auth { token } => return self.auth(&token).await,
-            ClientMessage::Ack { seq } => self.tell(Event::Ack { conn, seq: Seq(seq) }),
+            ClientMessage::Ack { seq } => self.tell(Event::Ack {
+                conn,
+                seq: Seq(seq),
+            }),
             ClientMessage::Presence(state) => self.tell(Event::Presence { conn, state }),
             ClientMessage::Broadcast { room, data } => {
                 self.tell(Event::Broadcast { conn, room, data });
@@ -128,27 +135,40 @@ impl Socket {
         let now_ms = self.gateway.clock.now_ms();
         let identity = self.gateway.access.identify(&hello.token, now_ms).await;
         let identity = identity.map_err(|refusal| self.refuse_auth(&refusal))?;
-        let space = self.gateway.access.space(&hello.app, hello.space, &identity.user);
+        let space = self
+            .gateway
+            .access
+            .space(&hello.app, hello.space, &identity.user);
         let space =
             space.map_err(|refusal| self.refuse(&refusal, close::FORBIDDEN, "not allowed"))?;
         if self.link.open.authenticated(&identity.user).is_err() {
             let refusal = Refusal::new(Code::TooManySockets, "too many sockets of this user");
             return Err(self.refuse(&refusal, close::LIMITS, "too many sockets"));
         }
-        let client = ClientKey { user: identity.user.clone(), client: hello.client };
+        let client = ClientKey {
+            user: identity.user.clone(),
+            client: hello.client,
+        };
         let attach = Attach {
             conn: self.link.conn,
             client: client.clone(),
             cursor: hello.cursor,
             tables: hello.tables.map(sorted),
-            backfill: Some(hello.backfill).filter(|tables| !tables.is_empty()).map(sorted),
+            backfill: Some(hello.backfill)
+                .filter(|tables| !tables.is_empty())
+                .map(sorted),
             snapshot_next: hello.snapshot_next,
             acked: hello.acked,
             token_expires_in_s: identity.expires_at_ms.saturating_sub(now_ms) / 1_000,
         };
         let session = self.attach(&space, attach).await?;
         self.link.authenticated();
-        self.attached = Some(Attached { session, client, identity, auth_due_told: false });
+        self.attached = Some(Attached {
+            session,
+            client,
+            identity,
+            auth_due_told: false,
+        });
         Ok(())
     }
 
@@ -182,7 +202,11 @@ impl Socket {
         match attached.session.intake.permit(bytes).await {
             Ok(permit) => {
                 let origin = Origin::Conn(self.link.conn);
-                self.tell(Event::Push(Push { origin, muts, permit: Some(permit) }));
+                self.tell(Event::Push(Push {
+                    origin,
+                    muts,
+                    permit: Some(permit),
+                }));
             }
             Err(_) => self.link.answer(hub::slow("app", SLOW_RETRY_MS)),
         }
@@ -227,7 +251,10 @@ impl Socket {
             return Ok(due);
         }
         let refusal = Refusal::new(Code::AuthTimeout, "no hello in time");
-        self.gateway.metrics.auth_failures.inc(AuthFailure::AuthTimeout);
+        self.gateway
+            .metrics
+            .auth_failures
+            .inc(AuthFailure::AuthTimeout);
         Err(self.refuse(&refusal, close::AUTH, "no hello in time"))
     }
 
@@ -245,10 +272,18 @@ impl Socket {
         let announce_ms = ends_ms.saturating_sub(AUTH_DUE_BEFORE_MS);
         if !attached.auth_due_told && now_ms >= announce_ms {
             attached.auth_due_told = true;
-            self.link.answer(hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
+            self.link
+                .answer(hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
         }
-        let told = self.attached.as_ref().is_some_and(|attached| attached.auth_due_told);
-        let next_ms = if told { ends_ms.saturating_add(AUTH_GRACE_MS) } else { announce_ms };
+        let told = self
+            .attached
+            .as_ref()
+            .is_some_and(|attached| attached.auth_due_told);
+        let next_ms = if told {
+            ends_ms.saturating_add(AUTH_GRACE_MS)
+        } else {
+            announce_ms
+        };
         let wait_ms = next_ms.saturating_sub(now_ms).min(LOOK_AGAIN_MS);
         Ok(Instant::now() + Duration::from_millis(wait_ms))
     }

@@ -1,4 +1,4 @@
-//! From HTTP to WebSocket: `GET /v1/ws`.
+//! From HTTP to WebSocket.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use fastwebsockets::WebSocketError;
 use fastwebsockets::upgrade::{UpgradeFut, is_upgrade_request, upgrade};
 use hyper_util::rt::TokioIo;
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::AppId;
 use syncline_protocol::wire::SUBPROTOCOL;
 use tokio::net::TcpStream;
 
@@ -18,39 +19,63 @@ use super::Gateway;
 use super::socket;
 use crate::http::HttpError;
 
-/// Answers the upgrade request and hands the stream to a socket task.
-pub async fn native(State(gateway): State<Arc<Gateway>>, mut request: Request) -> Response {
+/// A native client's upgrade: its stream becomes a socket task.
+pub async fn native(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
+    let subprotocol = match subprotocol(request.headers()) {
+        Ok(subprotocol) => subprotocol,
+        Err(refusal) => return HttpError::from(refusal).into_response(),
+    };
+    let mut response = upgraded(request, &gateway.clone(), |stream, early| {
+        socket::serve(stream, early, gateway)
+    });
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(subprotocol) = subprotocol
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+    }
+    response
+}
+
+/// A compatibility client's upgrade.
+pub fn compat(gateway: Arc<Gateway>, app: AppId, request: Request) -> Response {
+    upgraded(request, &gateway.clone(), |stream, early| {
+        super::compat::socket::serve(stream, early, (gateway, app))
+    })
+}
+
+/// Answers an upgrade request and hands the stream to a task of its own.
+fn upgraded<F>(
+    mut request: Request,
+    gateway: &Gateway,
+    serve: impl FnOnce(TcpStream, Bytes) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     if !is_upgrade_request(&request) {
         let refusal = Refusal::new(Code::BadMessage, "this route is a WebSocket");
         let mut response = HttpError::from(refusal).into_response();
         *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
-        response
-            .headers_mut()
-            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        let websocket = HeaderValue::from_static("websocket");
+        response.headers_mut().insert(header::UPGRADE, websocket);
         return response;
     }
     if let Err(refusal) = gateway.access.check_origin(request.headers()) {
         return HttpError::from(refusal).into_response();
     }
-    let subprotocol = match subprotocol(request.headers()) {
-        Ok(subprotocol) => subprotocol,
-        Err(refusal) => return HttpError::from(refusal).into_response(),
-    };
-    let (response, upgraded) = match upgrade(&mut request) {
-        Ok(answer) => answer,
-        Err(error) => {
-            return HttpError::from(Refusal::new(Code::BadMessage, error.to_string()))
-                .into_response();
+    match upgrade(&mut request) {
+        Ok((response, upgraded)) => {
+            tokio::spawn(async move {
+                match take_stream(upgraded).await {
+                    Ok((stream, early)) => serve(stream, early).await,
+                    Err(error) => tracing::debug!(%error, "upgrade failed"),
+                }
+            });
+            response.map(Body::new)
         }
-    };
-    tokio::spawn(run(upgraded, gateway));
-    let mut response = response.map(Body::new);
-    if let Some(subprotocol) = subprotocol {
-        response
-            .headers_mut()
-            .insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        Err(error) => HttpError::new(Code::BadMessage, error.to_string()).into_response(),
     }
-    response
 }
 
 /// Takes our subprotocol if any are offered. A browser that offered others only would refuse
@@ -69,13 +94,6 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
     }
     let message = format!("only the subprotocol {SUBPROTOCOL} is spoken here");
     Err(Refusal::new(Code::VersionUnsupported, message))
-}
-
-async fn run(upgraded: UpgradeFut, gateway: Arc<Gateway>) {
-    match take_stream(upgraded).await {
-        Ok((stream, early)) => socket::serve(stream, early, gateway).await,
-        Err(error) => tracing::debug!(%error, "upgrade failed"),
-    }
 }
 
 /// Takes the TCP stream out of hyper, with what the client sent right behind its request.

@@ -21,8 +21,9 @@ use tokio::time::Instant;
 use super::cache::{Activations, NodeCache};
 use super::event::{
     Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
+    Sync,
 };
-use super::registry::Registration;
+use super::registry::{Registration, Shown};
 use super::state::{Context, SessionLimits, SessionState};
 use crate::clock::Clock;
 use crate::gateway::outbox::Outbox;
@@ -89,6 +90,22 @@ pub enum Message {
         /// Where the answer goes.
         reply: oneshot::Sender<CallReply>,
     },
+    /// A compatibility client's changeset.
+    Sync {
+        /// The changeset.
+        sync: Sync,
+        /// Where the answer goes.
+        reply: oneshot::Sender<CallReply>,
+    },
+    /// A compatibility socket wants to hear which tables change.
+    Watch {
+        /// Its number.
+        conn: ConnId,
+        /// Where notices go.
+        outbox: Arc<Outbox>,
+        /// Answered when the session has taken it, as for an attach.
+        taken: oneshot::Sender<()>,
+    },
     /// Anything else that moves the state.
     Event(Event),
     /// The idle time is over.
@@ -111,6 +128,8 @@ pub struct Args {
     pub space: SpaceKey,
     /// What it shares with the others.
     pub shared: Arc<Shared>,
+    /// What others see of it without asking.
+    pub shown: Shown,
     /// Its entry in the registry, taken out when it ends.
     pub registration: Registration,
 }
@@ -121,6 +140,7 @@ pub struct Live {
     state: SessionState,
     space: SpaceKey,
     shared: Arc<Shared>,
+    shown: Shown,
     outboxes: HashMap<ConnId, Arc<Outbox>>,
     calls: HashMap<CallId, oneshot::Sender<CallReply>>,
     drained: Vec<oneshot::Sender<()>>,
@@ -150,17 +170,20 @@ impl Actor for Session {
         let Args {
             space,
             shared,
+            shown,
             registration,
         } = args;
         let now_ms = shared.clock.now_ms();
         let view = shared.store.open_space(&space, now_ms).await?;
         registration.started();
+        shown.show(view);
         let own = (shared.limits.clone(), shared.activations.clone());
         let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
         let mut live = Live {
             state,
             space,
             shared,
+            shown,
             outboxes: HashMap::new(),
             calls: HashMap::new(),
             drained: Vec::new(),
@@ -204,11 +227,28 @@ impl Actor for Session {
                 };
                 live.step(Event::Push(push), &myself);
             }
-            Message::IdleDue { spell } => {
-                if spell == live.idle_spell && live.state.is_idle() {
+            Message::Sync { sync, reply } => {
+                live.calls.insert(sync.call, reply);
+                live.step(Event::Sync(sync), &myself);
+            }
+            Message::Watch {
+                conn,
+                outbox,
+                taken,
+            } => {
+                live.outboxes.insert(conn, outbox);
+                // A socket that does not wait any more detaches itself.
+                let _ = taken.send(());
+                live.step(Event::Watch(conn), &myself);
+            }
+            Message::IdleDue { spell } if spell == live.idle_spell && live.state.is_idle() => {
+                if live.shown.take_used() {
+                    live.watch_idle(&myself);
+                } else {
                     myself.stop(None);
                 }
             }
+            Message::IdleDue { .. } => {}
             Message::Drain(done) => {
                 live.drained.push(done);
                 live.step(Event::Drain, &myself);
@@ -238,6 +278,7 @@ impl Live {
                 events.extend(self.carry_out(effect, myself));
             }
         }
+        self.shown.show(self.state.view());
         if !was_idle && self.state.is_idle() {
             self.watch_idle(myself);
         }

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
 use syncline_protocol::ids::SpaceKey;
-use tokio::sync::{OnceCell, oneshot};
+use syncline_storage::types::SpaceView;
+use tokio::sync::{OnceCell, oneshot, watch};
 
 use super::actor::{Args, Message, Session, Shared};
 use super::event::Event;
@@ -48,6 +50,49 @@ pub struct Handle {
     pub actor: ActorRef<Message>,
     /// Room for pushes to it.
     pub intake: Intake,
+    shown: Shown,
+}
+
+impl Handle {
+    /// The space as the session knows it.
+    pub fn view(&self) -> Option<SpaceView> {
+        *self.shown.view.borrow()
+    }
+
+    /// Waits until the view changes, or so long.
+    pub async fn changed(&self, at_most: Duration) {
+        let mut view = self.shown.view.subscribe();
+        // The time over and the session gone mean the same: look again.
+        let _ = tokio::time::timeout(at_most, view.changed()).await;
+    }
+
+    /// Keeps the session from stopping as idle for another while.
+    pub fn touch(&self) {
+        self.shown.used.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What others see of a session without asking it. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    view: Arc<watch::Sender<Option<SpaceView>>>,
+    used: Arc<AtomicBool>,
+}
+
+impl Shown {
+    /// Shows the session's view.
+    pub fn show(&self, view: SpaceView) {
+        self.view.send_if_modified(|shown| {
+            let news = *shown != Some(view);
+            *shown = Some(view);
+            news
+        });
+    }
+
+    /// Whether somebody looked since the last time.
+    pub fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
 }
 
 type Slot = Arc<OnceCell<Handle>>;
@@ -168,17 +213,21 @@ impl Sessions {
             counted: AtomicBool::new(false),
         };
         let shared = self.inner.shared.clone();
+        let shown = Shown::default();
         let args = Args {
             space: space.clone(),
             shared,
+            shown: shown.clone(),
             registration,
         };
         let supervisor: ActorCell = self.inner.supervisor.get_cell();
         let spawned = Actor::spawn_linked(None, Session, args, supervisor).await;
         let (actor, _) = spawned.map_err(|error| NoSession(error.to_string()))?;
+        let intake = Intake::new(self.inner.shared.pending_bytes_max);
         Ok(Handle {
             actor,
-            intake: Intake::new(self.inner.shared.pending_bytes_max),
+            intake,
+            shown,
         })
     }
 

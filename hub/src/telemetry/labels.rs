@@ -115,6 +115,12 @@ label! {
         Changes = "changes",
         /// `/v1/{app}/snapshot`
         Snapshot = "snapshot",
+        /// `/sync/{app}`
+        Sync = "sync",
+        /// `/sync/{app}/pull`
+        Pull = "pull",
+        /// `/ws/{app}`
+        CompatWs = "compat_ws",
         /// No route of ours.
         Other = "other",
     }

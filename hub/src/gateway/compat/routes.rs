@@ -1,0 +1,297 @@
+//! The two HTTP routes and the upgrade. Refusals are text, as those clients know them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use syncline_protocol::compat::cursor::{Since, Tell};
+use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::error::{Code, Refusal, Retry};
+use syncline_protocol::ids::{AppId, ClientId, ClientKey, Seq, SpaceKey, UserId};
+use syncline_storage::types::{PageLimit, SpaceView};
+use tokio::sync::oneshot;
+
+use super::reply;
+use crate::gateway::{Gateway, upgrade};
+use crate::http::error::json;
+use crate::http::guard::counted;
+use crate::http::{HttpError, RawBody};
+use crate::session::actor::Message;
+use crate::session::event::{CallReply, Sync, Synced};
+use crate::session::registry::Handle;
+use crate::telemetry::labels::Route;
+
+/// How long a changeset may wait. After that it must be sent again, which is harmless.
+const SYNC_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a session that stops at the very moment is looked for again.
+const SYNC_TRIES: usize = 5;
+
+/// There is no "more" in this protocol: a reply holds all there is.
+const ALL: PageLimit = PageLimit {
+    records: usize::MAX,
+    bytes: usize::MAX,
+};
+
+/// The header that names the device.
+const CLIENT_HEADER: &str = "x-client-id";
+
+/// The routes.
+pub fn routes() -> Router<Arc<Gateway>> {
+    Router::new()
+        .route("/sync/{app}", counted(Route::Sync, post(sync)))
+        .route("/sync/{app}/pull", counted(Route::Pull, get(pull)))
+        .route("/ws/{app}", counted(Route::CompatWs, get(socket)))
+}
+
+/// A refusal as text.
+struct Refused(Refusal);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Refused(refusal)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let code = self.0.code;
+        let status = match StatusCode::from_u16(code.status()) {
+            // Those clients know one status for a request that cannot be read.
+            Ok(StatusCode::UNPROCESSABLE_ENTITY) => StatusCode::BAD_REQUEST,
+            Ok(status) => status,
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let mut response = (status, self.0.message).into_response();
+        if code.retry() == Retry::After {
+            let soon = header::HeaderValue::from_static("1");
+            response.headers_mut().insert(header::RETRY_AFTER, soon);
+        }
+        response
+    }
+}
+
+impl From<HttpError> for Refused {
+    fn from(error: HttpError) -> Self {
+        Refused(error.0)
+    }
+}
+
+struct Caller {
+    user: UserId,
+    space: SpaceKey,
+}
+
+async fn caller(gateway: &Gateway, headers: &HeaderMap, app: &str) -> Result<Caller, Refused> {
+    let app = AppId::parse(app)?;
+    let now_ms = gateway.clock.now_ms();
+    let caller = gateway.access.user(headers, &app, now_ms).await?;
+    Ok(Caller {
+        user: caller.user,
+        space: caller.space,
+    })
+}
+
+/// The device: the header, else what the body says.
+fn client(headers: &HeaderMap, user: UserId, body: Option<&str>) -> Result<ClientKey, Refused> {
+    let header = headers
+        .get(CLIENT_HEADER)
+        .and_then(|value| value.to_str().ok());
+    let name = header.filter(|name| !name.is_empty()).or(body);
+    let name = name.ok_or_else(|| bad("X-Client-Id or clientId is missing"))?;
+    Ok(ClientKey {
+        user,
+        client: ClientId::parse(name)?,
+    })
+}
+
+fn bad(message: &str) -> Refusal {
+    Refusal::new(Code::BadMessage, message)
+}
+
+fn unavailable() -> Refusal {
+    Refusal::new(Code::Unavailable, "the store does not answer; try again")
+}
+
+async fn sync(
+    State(gateway): State<Arc<Gateway>>,
+    Path(app): Path<String>,
+    headers: HeaderMap,
+    body: Result<RawBody, HttpError>,
+) -> Result<Response, Refused> {
+    let caller = caller(&gateway, &headers, &app).await?;
+    let RawBody(body) = body?;
+    let text = std::str::from_utf8(&body).map_err(|_| bad("the body is not UTF-8"))?;
+    let request = SyncRequest::parse(text)?;
+    let client = client(&headers, caller.user, request.client.as_deref())?;
+    let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
+    let asked = Asked {
+        client,
+        request,
+        bytes: body.len(),
+    };
+    let (session, synced) = merge(&gateway, &caller.space, asked).await?;
+    // What the session committed is in the store; what others did since is told too.
+    session.touch();
+    answer(&gateway, &caller.space, (since, synced, None)).await
+}
+
+/// A changeset on its way to the session.
+struct Asked {
+    client: ClientKey,
+    request: SyncRequest,
+    bytes: usize,
+}
+
+/// Has the session merge a changeset.
+async fn merge(
+    gateway: &Gateway,
+    space: &SpaceKey,
+    asked: Asked,
+) -> Result<(Handle, Synced), Refused> {
+    let mut changes = Some(asked.request.changes);
+    for _ in 0..SYNC_TRIES {
+        let session = gateway
+            .sessions
+            .get(space)
+            .await
+            .map_err(|_| unavailable())?;
+        let permit = session.intake.permit(asked.bytes).await;
+        let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
+        let (reply, answer) = oneshot::channel();
+        let sync = Sync {
+            call: gateway.next_call(),
+            client: asked.client.clone(),
+            changes: changes.take().unwrap_or_default(),
+            permit: Some(permit),
+        };
+        match session.actor.cast(Message::Sync { sync, reply }) {
+            Ok(()) => {
+                let answer = tokio::time::timeout(SYNC_WITHIN, answer).await;
+                return match answer {
+                    Ok(Ok(CallReply::Synced(synced))) => Ok((session, synced)),
+                    Ok(Ok(CallReply::Refused(refusal))) => Err(refusal.into()),
+                    _ => Err(unavailable().into()),
+                };
+            }
+            // The message comes back whole from a session that had just stopped.
+            Err(ractor::MessagingErr::SendErr(Message::Sync { sync, .. })) => {
+                changes = Some(sync.changes);
+            }
+            Err(_) => break,
+        }
+    }
+    Err(unavailable().into())
+}
+
+/// Reads what the device lacks, of one table or of all, and writes the reply.
+async fn answer(
+    gateway: &Gateway,
+    space: &SpaceKey,
+    (since, synced, table): (Since, Synced, Option<&str>),
+) -> Result<Response, Refused> {
+    let view = gateway
+        .store
+        .space(space)
+        .await
+        .map_err(|_| unavailable())?;
+    let view = view.ok_or_else(unavailable)?;
+    let after = |view: &SpaceView| match since.tell(reply::place(view)) {
+        Tell::After(seq) => seq,
+        Tell::Everything | Tell::Anew => Seq(0),
+    };
+    let mut from = after(&view);
+    loop {
+        let page = gateway
+            .store
+            .changes(space, from, ALL)
+            .await
+            .map_err(|_| unavailable())?;
+        // The page's own view decides; if that is of another history, more must be read.
+        let needed = after(&page.view);
+        if needed < from {
+            from = needed;
+            continue;
+        }
+        let (tell, view) = (since.tell(reply::place(&page.view)), page.view);
+        let mut changes = reply::changes(page, tell, (synced.writer, table));
+        if matches!(tell, Tell::After(_)) {
+            reply::add_echoes(&mut changes, synced.echoes);
+        }
+        let until = reply::place(&view).cursor();
+        return Ok(json(
+            StatusCode::OK,
+            reply::text(&changes, &synced.conflicts, &until),
+        ));
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct PullQuery {
+    collection: Option<String>,
+    since: Option<String>,
+}
+
+async fn pull(
+    State(gateway): State<Arc<Gateway>>,
+    Path(app): Path<String>,
+    query: Result<Query<PullQuery>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let caller = caller(&gateway, &headers, &app).await?;
+    let client = client(&headers, caller.user, None)?;
+    let Query(query) = query.map_err(|_| bad("the query cannot be read"))?;
+    let given = |value: Option<String>| value.filter(|value| !value.is_empty());
+    let collection = given(query.collection).ok_or_else(|| bad("collection is missing"))?;
+    let text = given(query.since).ok_or_else(|| bad("since is missing"))?;
+    let since = Since::parse(&text).map_err(|refusal| bad(&refusal.message))?;
+    let session = gateway
+        .sessions
+        .get(&caller.space)
+        .await
+        .map_err(|_| unavailable())?;
+    session.touch();
+    if let Some(until) = up_to_date(&session, since) {
+        let question = (&caller.space, &client, &collection, &text);
+        if !gateway.storm.is_too_often(question) {
+            return Ok(json(StatusCode::OK, reply::nothing(&until)));
+        }
+        session.changed(super::storm::HELD).await;
+        if let Some(until) = up_to_date(&session, since) {
+            return Ok(json(StatusCode::OK, reply::nothing(&until)));
+        }
+    }
+    let marks = gateway
+        .store
+        .marks(&caller.space, std::slice::from_ref(&client))
+        .await;
+    let marks = marks.map_err(|_| unavailable())?.marks;
+    let writer = marks.into_iter().flatten().next().map(|mark| mark.writer);
+    let synced = Synced {
+        writer,
+        ..Synced::default()
+    };
+    answer(&gateway, &caller.space, (since, synced, Some(&collection))).await
+}
+
+/// The cursor of a device that has everything this node knows of.
+fn up_to_date(session: &Handle, since: Since) -> Option<String> {
+    let place = reply::place(&session.view()?);
+    (since.tell(place) == Tell::After(place.head)).then(|| place.cursor())
+}
+
+async fn socket(
+    State(gateway): State<Arc<Gateway>>,
+    Path(app): Path<String>,
+    request: Request,
+) -> Response {
+    match AppId::parse(&app) {
+        Ok(app) => upgrade::compat(gateway, app, request),
+        Err(refusal) => Refused(refusal).into_response(),
+    }
+}
