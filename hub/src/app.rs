@@ -177,11 +177,10 @@ impl App {
         let guarded = |router| guarded(router, &config.gateway, context.metrics.clone());
         let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
+        let sync = routes::public(context, &config.metrics).merge(self.core.routes());
+        // Around the guard, because a browser must be let read its refusals too.
         let routers = [
-            (
-                public,
-                guarded(routes::public(context, &config.metrics).merge(self.core.routes())),
-            ),
+            (public, guarded(sync).layer(self.core.cors())),
             (admin, guarded(routes::admin(context))),
         ];
         for (listener, router) in routers {

@@ -2,6 +2,7 @@
 //! [`socket`], one WebSocket seen from outside; [`device`], a device with a local replica and
 //! an outbox, as an SDK has them; [`load`], the writers of the durability tests.
 
+pub mod compat_device;
 pub mod device;
 pub mod load;
 pub mod node;

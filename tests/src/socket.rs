@@ -40,6 +40,13 @@ impl Socket {
         Socket { stream }
     }
 
+    /// Connects to another route, without a subprotocol.
+    pub async fn connect_to(node: &TestNode, path: &str) -> Socket {
+        let url = format!("ws://{}{path}", node.app.public_addr());
+        let (stream, _) = connect_async(url).await.expect("a socket");
+        Socket { stream }
+    }
+
     /// Connects, says hello and returns the welcome.
     pub async fn hello(node: &TestNode, user: &str, more: Value) -> (Socket, Value) {
         let mut socket = Socket::connect(node).await;

@@ -146,12 +146,11 @@ impl Core {
             .route("/v1/ws", counted(Route::Ws, get(upgrade::native)))
             .merge(api::routes())
             .merge(compat::routes())
-            .layer(self.cors())
             .with_state(self.gateway.clone())
     }
 
     /// Web pages of the listed origins may call.
-    fn cors(&self) -> CorsLayer {
+    pub(super) fn cors(&self) -> CorsLayer {
         let origins = &self.gateway.access.origins;
         let origins = origins.iter().filter_map(|origin| origin.parse().ok());
         let client_id = HeaderName::from_static("x-client-id");

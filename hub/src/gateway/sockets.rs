@@ -136,7 +136,7 @@ pub struct OpenSocket {
 }
 
 impl OpenSocket {
-    /// Counts the socket as the user's, once.
+    /// Counts the socket as the user's, and no longer as another's.
     pub fn authenticated(&mut self, user: &UserId) -> Result<(), TooMany> {
         let mut open = self.sockets.lock();
         let count = open.users.get(user).copied().unwrap_or(0);
@@ -144,8 +144,10 @@ impl OpenSocket {
             return Err(TooMany);
         }
         open.users.insert(user.clone(), count + 1);
-        open.strangers -= 1;
-        self.user = Some(user.clone());
+        match self.user.replace(user.clone()) {
+            None => open.strangers -= 1,
+            Some(before) => open.forget(&before),
+        }
         self.sockets.show(&open);
         Ok(())
     }

@@ -334,8 +334,19 @@ pub struct Echo {
     pub record: Arc<Record>,
     /// These fields.
     pub fields: Vec<FieldName>,
-    /// All of it: the device's delete lost.
-    pub whole: bool,
+    /// Whether all of it must be told.
+    pub whole: Whole,
+}
+
+/// Whether a device must be told all of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whole {
+    /// The fields are enough.
+    No,
+    /// Its delete lost: all fields, and that the record lives.
+    Alive,
+    /// It has fields that the record has not: the record replaces what it has.
+    Replace,
 }
 
 /// What is counted.

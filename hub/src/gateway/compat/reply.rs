@@ -10,7 +10,7 @@ use syncline_protocol::ids::{RecordKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_storage::types::{ChangesPage, SpaceView};
 
-use crate::session::event::{Echo, SyncConflict};
+use crate::session::event::{Echo, SyncConflict, Whole};
 
 /// Where a space is, for cursors.
 pub(super) fn place(view: &SpaceView) -> Place {
@@ -49,7 +49,7 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
         match changes.get_mut(&echo.key) {
             // The device is told all of it, or that it is gone.
             Some((Told::Insert | Told::Revived | Told::Delete, _)) => {}
-            Some((told, _)) if echo.whole => *told = Told::Revived,
+            Some((told, _)) if echo.whole != Whole::No => *told = whole(echo.whole),
             Some((Told::Update(names), _)) => {
                 names.extend(echo.fields);
                 names.sort_unstable();
@@ -58,14 +58,21 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
             None => {
                 let told = if !echo.record.is_live() {
                     Told::Delete
-                } else if echo.whole {
-                    Told::Revived
+                } else if echo.whole != Whole::No {
+                    whole(echo.whole)
                 } else {
                     Told::Update(echo.fields)
                 };
                 changes.insert(echo.key, (told, echo.record));
             }
         }
+    }
+}
+
+fn whole(whole: Whole) -> Told {
+    match whole {
+        Whole::Replace => Told::Insert,
+        Whole::Alive | Whole::No => Told::Revived,
     }
 }
 

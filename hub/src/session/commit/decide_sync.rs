@@ -4,7 +4,7 @@
 //! second time harmless: a claim that was clamped keeps what it became, a missing time takes
 //! what the record has, a change set aside is set aside once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
@@ -20,7 +20,7 @@ use syncline_storage::types::DeadLetter;
 
 use super::decide::{Deciding, Outcome, check_size};
 use crate::session::client::Client;
-use crate::session::event::{Echo, SyncConflict, Synced};
+use crate::session::event::{Echo, SyncConflict, Synced, Whole};
 use crate::session::state::Pending;
 
 /// Clamped claims are remembered until the hub's clock has passed them by a day: only until
@@ -32,7 +32,8 @@ const CLAMP_REMEMBERED_MS: u64 = 86_400_000;
 struct Named {
     /// As it was before the changeset.
     before: Option<Arc<Record>>,
-    fields: BTreeSet<FieldName>,
+    /// The fields it named, each with the value it named last.
+    fields: BTreeMap<FieldName, Json>,
     deleted: bool,
 }
 
@@ -244,16 +245,20 @@ impl Changeset {
                 ..Named::default()
             });
         match &change.op {
-            Op::Insert { data, .. } => named.fields.extend(data.iter().map(|(n, _)| n.clone())),
-            Op::Update { fields } => named
-                .fields
-                .extend(fields.iter().map(|(n, _, _)| n.clone())),
+            Op::Insert { data, .. } => named.fields.extend(data.iter().cloned()),
+            Op::Update { fields } => {
+                let writes = fields
+                    .iter()
+                    .map(|(name, value, _)| (name.clone(), value.clone()));
+                named.fields.extend(writes);
+            }
             Op::Delete { .. } => named.deleted = true,
         }
     }
 
     /// What the device must be told: the fields it named whose version before or after is
-    /// another device's, and records that are not as dead or alive as it meant.
+    /// another device's or that are not as it named them, and records that are not as dead or
+    /// alive as it meant.
     fn echoes(&self, deciding: &Deciding) -> Vec<Echo> {
         let own = |stamp: Stamp| stamp.writer == self.writer;
         let echo = |(key, named): (&RecordKey, &Named)| {
@@ -262,22 +267,37 @@ impl Changeset {
                 let field = record.and_then(|record| record.field(name.as_str()));
                 field.is_some_and(|field| !own(field.stamp))
             };
+            let stored = |name: &FieldName| record.field(name.as_str()).map(|f| &f.value);
+            let told = |(name, sent): &(&FieldName, &Json)| {
+                of_another(named.before.as_deref(), name)
+                    || of_another(Some(&record), name)
+                    || stored(name) != Some(*sent)
+            };
             let fields: Vec<FieldName> = named
                 .fields
                 .iter()
-                .filter(|name| {
-                    of_another(named.before.as_deref(), name) || of_another(Some(&record), name)
-                })
-                .cloned()
+                .filter(told)
+                .map(|(name, _)| name.clone())
                 .collect();
+            let whole = if !record.is_live() || named.fields.keys().all(|n| stored(n).is_some()) {
+                Whole::No
+            } else {
+                // A field it named is covered by a delete: only the whole record says so.
+                Whole::Replace
+            };
             let survived = named.deleted && record.is_live();
             let stays_dead = !named.deleted && !record.is_live() && record.inserted.is_some();
-            let told = !fields.is_empty() || survived || stays_dead;
-            told.then_some(Echo {
+            let needed = !fields.is_empty() || survived || stays_dead;
+            let whole = if survived && whole == Whole::No {
+                Whole::Alive
+            } else {
+                whole
+            };
+            needed.then(|| Echo {
                 key: key.clone(),
-                record,
+                record: record.clone(),
                 fields,
-                whole: survived,
+                whole,
             })
         };
         self.named.iter().filter_map(echo).collect()

@@ -1,0 +1,5 @@
+//! The first user's protocol, driven as that user's client drives it.
+
+mod converging;
+mod shapes;
+mod sockets;

@@ -1,0 +1,133 @@
+//! The notice socket.
+
+use serde_json::{Value, json};
+use syncline_hub::app::Parts;
+use syncline_hub::clock::{Clock, ManualClock, SystemClock};
+use syncline_tests::compat_device::CompatDevice;
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::socket::Socket;
+
+async fn authed(node: &TestNode, user: &str) -> Socket {
+    let mut socket = Socket::connect_to(node, "/ws/todo").await;
+    socket
+        .send(&json!({"type": "auth", "token": node.token(user)}))
+        .await;
+    assert_eq!(socket.message().await, json!({"type": "auth-ok"}));
+    socket
+}
+
+async fn write(device: &mut CompatDevice, table: &str) {
+    device.insert((table, "k1"), &json!({}), "2026-01-01T10:00:00.000Z");
+    assert_eq!(device.push().await, 200);
+}
+
+fn available(tables: &[&str]) -> Value {
+    json!({"type": "sync-available", "tables": tables})
+}
+
+async fn is_quiet(socket: &mut Socket) -> bool {
+    socket.send(&json!({"type": "ping"})).await;
+    socket.message().await == json!({"type": "pong"})
+}
+
+#[tokio::test]
+async fn every_socket_of_the_user_and_app_hears_which_tables_changed() {
+    let node = TestNode::start().await;
+    let (mut one, mut two) = (authed(&node, "ada").await, authed(&node, "ada").await);
+    let mut other = authed(&node, "bob").await;
+    let mut phone = CompatDevice::new(&node, "ada", "phone");
+    phone.insert(("labels", "l1"), &json!({}), "2026-01-01T10:00:00.000Z");
+    write(&mut phone, "tasks").await;
+    assert_eq!(one.message().await, available(&["labels", "tasks"]));
+    assert_eq!(two.message().await, available(&["labels", "tasks"]));
+    assert!(is_quiet(&mut other).await);
+    // A native client's change is heard too; a change of nothing is not.
+    write(&mut phone, "tasks").await;
+    assert!(is_quiet(&mut one).await);
+}
+
+#[tokio::test]
+async fn a_native_change_is_heard_and_a_compatible_one_reaches_native_devices() {
+    let node = TestNode::start().await;
+    let mut notices = authed(&node, "ada").await;
+    let mut native = syncline_tests::device::Device::new("ada", "native");
+    native.connect(&node).await;
+    native
+        .edit(&json!([{"table": "tasks", "id": "n1", "op": "insert", "data": {"from": "native"}}]));
+    native.push().await;
+    assert_eq!(notices.message().await, available(&["tasks"]));
+    let mut phone = CompatDevice::new(&node, "ada", "phone");
+    phone.sync().await;
+    assert_eq!(phone.field(("tasks", "n1"), "from"), Some(json!("native")));
+    phone.update(
+        ("tasks", "n1"),
+        ("from", json!("phone")),
+        &syncline_protocol::stamp::wall_text(SystemClock.now_ms() + 5_000),
+    );
+    phone.push().await;
+    native.reach(2).await;
+    assert_eq!(native.shows("tasks", "n1"), Some(json!({"from": "phone"})));
+}
+
+#[tokio::test]
+async fn a_bad_token_is_answered_and_closed_with_1008() {
+    let node = TestNode::start().await;
+    let mut socket = Socket::connect_to(&node, "/ws/todo").await;
+    socket.send(&json!({"type": "auth", "token": "x"})).await;
+    assert_eq!(
+        socket.message().await,
+        json!({"type": "error", "tables": ["invalid token"]})
+    );
+    assert_eq!(socket.closed().await, Some(1008));
+}
+
+#[tokio::test]
+async fn a_second_auth_as_another_user_moves_the_socket() {
+    let node = TestNode::start().await;
+    let mut socket = authed(&node, "ada").await;
+    socket
+        .send(&json!({"type": "auth", "token": node.token("bob")}))
+        .await;
+    assert_eq!(socket.message().await, json!({"type": "auth-ok"}));
+    write(&mut CompatDevice::new(&node, "ada", "phone"), "tasks").await;
+    assert!(is_quiet(&mut socket).await);
+    write(&mut CompatDevice::new(&node, "bob", "phone"), "labels").await;
+    assert_eq!(socket.message().await, available(&["labels"]));
+    let health = reqwest::get(node.url("/health"))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let health: Value = serde_json::from_str(&health).unwrap();
+    assert_eq!(
+        (&health["connections"], &health["users"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        (&health["status"], &health["service"]),
+        (&json!("ok"), &json!("mana-sync"))
+    );
+}
+
+#[tokio::test]
+async fn an_expired_token_closes_the_socket() {
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let parts = Parts {
+        clock: Some(clock.clone()),
+        ..Parts::default()
+    };
+    let node = TestNode::start_with(Setup {
+        parts,
+        ..Setup::default()
+    })
+    .await;
+    let mut socket = Socket::connect_to(&node, "/ws/todo").await;
+    socket
+        .send(&json!({"type": "auth", "token": node.token_for("ada", 60)}))
+        .await;
+    socket.message().await;
+    clock.advance(60_000);
+    socket.send(&json!({"type": "ping"})).await;
+    assert_eq!(socket.closed().await, Some(1008));
+}

@@ -1,0 +1,220 @@
+//! A device as the first user's client makes it: a cursor for each table compared as text, one
+//! queue that is cleared on any 2xx, blind overwrites by what it is told.
+
+use std::collections::BTreeMap;
+
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::node::TestNode;
+
+/// The tables of these devices.
+pub const TABLES: [&str; 2] = ["tasks", "labels"];
+
+/// What a device without data sends.
+const EMPTY: &str = "1970-01-01T00:00:00.000Z";
+
+type Key = (String, String);
+
+/// A device of a user.
+#[derive(Debug)]
+pub struct CompatDevice {
+    http: Client,
+    url: String,
+    token: String,
+    name: String,
+    records: BTreeMap<Key, Map<String, Value>>,
+    cursors: BTreeMap<&'static str, String>,
+    /// Changes not yet answered.
+    pub pending: Vec<Value>,
+    /// The last reply.
+    pub reply: Value,
+}
+
+impl CompatDevice {
+    /// A device that has never seen the hub.
+    pub fn new(node: &TestNode, user: &str, name: &str) -> CompatDevice {
+        CompatDevice {
+            http: Client::new(),
+            url: node.url("/sync/todo"),
+            token: node.token(user),
+            name: name.into(),
+            records: BTreeMap::new(),
+            cursors: TABLES
+                .iter()
+                .map(|table| (*table, EMPTY.to_owned()))
+                .collect(),
+            pending: Vec::new(),
+            reply: Value::Null,
+        }
+    }
+
+    /// Writes a whole record.
+    pub fn insert(&mut self, (table, id): (&str, &str), data: &Value, at: &str) {
+        let mut data = data.as_object().cloned().unwrap_or_default();
+        data.insert("updatedAt".into(), at.into());
+        self.records.insert((table.into(), id.into()), data.clone());
+        self.pending
+            .push(json!({"table": table, "id": id, "op": "insert", "data": data}));
+    }
+
+    /// Writes one field, if the device has the record.
+    pub fn update(&mut self, (table, id): (&str, &str), (name, value): (&str, Value), at: &str) {
+        if let Some(record) = self.records.get_mut(&(table.into(), id.into())) {
+            record.insert(name.into(), value.clone());
+            let fields = json!({name: {"value": value, "updatedAt": at}});
+            let change = json!({"table": table, "id": id, "op": "update", "fields": fields});
+            self.pending.push(change);
+        }
+    }
+
+    /// Deletes a record, if the device has it.
+    pub fn delete(&mut self, (table, id): (&str, &str), at: &str) {
+        if let Some(record) = self.records.get_mut(&(table.into(), id.into())) {
+            record.insert("deletedAt".into(), at.into());
+            self.pending
+                .push(json!({"table": table, "id": id, "op": "delete", "deletedAt": at}));
+        }
+    }
+
+    /// Sends the queue. On 2xx it is cleared, the reply applied, its cursor set everywhere.
+    pub async fn push(&mut self) -> StatusCode {
+        let request = self.push_request();
+        let sent = self.pending.len();
+        let response = request.send().await.expect("an answer");
+        let status = response.status();
+        if status.is_success() {
+            let reply = response.text().await.expect("a body");
+            self.pending.drain(..sent);
+            self.take(&serde_json::from_str(&reply).expect("JSON"), &TABLES);
+        }
+        status
+    }
+
+    /// Sends the queue and never hears the answer.
+    pub async fn push_in_vain(&mut self) {
+        let request = self.push_request();
+        let answer = request.send().await.expect("an answer");
+        drop(answer);
+    }
+
+    fn push_request(&self) -> RequestBuilder {
+        // The text minimum of the cursors and the device's own clock, which is slow.
+        let own_clock = "2020-01-01T00:00:00.000Z";
+        let since = self
+            .cursors
+            .values()
+            .map(String::as_str)
+            .chain([own_clock])
+            .min();
+        let body = json!({"clientId": self.name, "appId": "todo", "since": since,
+            "changes": self.pending});
+        self.authorized(self.http.post(&self.url))
+            .body(body.to_string())
+    }
+
+    /// Asks for one table.
+    pub async fn pull(&mut self, table: &'static str) -> StatusCode {
+        let since = self.cursors[table].clone();
+        let url = format!("{}/pull?collection={table}&since={since}", self.url);
+        let response = self
+            .authorized(self.http.get(url))
+            .send()
+            .await
+            .expect("an answer");
+        let status = response.status();
+        if status.is_success() {
+            let reply = response.text().await.expect("a body");
+            self.take(&serde_json::from_str(&reply).expect("JSON"), &[table]);
+        }
+        status
+    }
+
+    /// Pushes and pulls everything.
+    pub async fn sync(&mut self) {
+        assert_eq!(self.push().await, 200);
+        for table in TABLES {
+            assert_eq!(self.pull(table).await, 200);
+        }
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
+        request
+            .bearer_auth(&self.token)
+            .header("x-client-id", &self.name)
+    }
+
+    fn take(&mut self, reply: &Value, tables: &[&'static str]) {
+        for change in reply["serverChanges"].as_array().expect("changes") {
+            self.apply(change);
+        }
+        let until = reply["syncedUntil"].as_str().expect("a cursor");
+        for table in tables {
+            self.cursors.insert(table, until.to_owned());
+        }
+        self.reply = reply.clone();
+    }
+
+    fn apply(&mut self, change: &Value) {
+        let text = |name: &str| change[name].as_str().expect("a text").to_owned();
+        let key = (text("table"), text("id"));
+        let data = change["data"].as_object();
+        match change["op"].as_str() {
+            Some("insert") => {
+                self.records.insert(key, data.expect("data").clone());
+            }
+            Some("update") => match self.records.get_mut(&key) {
+                Some(record) => {
+                    for (name, write) in change["fields"].as_object().expect("fields") {
+                        record.insert(name.clone(), write["value"].clone());
+                    }
+                }
+                None => {
+                    if let Some(data) = data {
+                        self.records.insert(key, data.clone());
+                    }
+                }
+            },
+            Some("delete") => {
+                if let Some(record) = self.records.get_mut(&key) {
+                    record.insert("deletedAt".into(), change["deletedAt"].clone());
+                }
+            }
+            _ => panic!("unexpected: {change}"),
+        }
+    }
+
+    /// What the device shows: records that are not deleted.
+    pub fn shows(&self) -> BTreeMap<Key, Map<String, Value>> {
+        let is_shown =
+            |record: &Map<String, Value>| record.get("deletedAt").is_none_or(Value::is_null);
+        let shown = self.records.iter().filter(|(_, record)| is_shown(record));
+        shown
+            .map(|(key, record)| {
+                let mut record = record.clone();
+                record.remove("deletedAt");
+                (key.clone(), record)
+            })
+            .collect()
+    }
+
+    /// One field of a record the device shows.
+    pub fn field(&self, (table, id): (&str, &str), name: &str) -> Option<Value> {
+        self.shows()
+            .get(&(table.into(), id.into()))?
+            .get(name)
+            .cloned()
+    }
+
+    /// The cursor of a table.
+    pub fn cursor(&self, table: &str) -> &str {
+        &self.cursors[table]
+    }
+
+    /// Sets every cursor, as an installed device brings its own.
+    pub fn set_cursors(&mut self, cursor: &str) {
+        self.cursors
+            .values_mut()
+            .for_each(|own| cursor.clone_into(own));
+    }
+}
