@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast fmt lint
+.PHONY: run test test-fast fmt lint bench-http
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -23,3 +23,8 @@ fmt:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Figures of a real hub over loopback; nothing in `make test` waits for them.
+bench-http:
+	cargo build --release --locked -p syncline-hub -p syncline-chaos
+	target/release/bench-http --hub target/release/hub

@@ -1,0 +1,45 @@
+//! Measures a real hub process over loopback: `make bench-http`.
+//!
+//! One thread of load beside the hub, keep-alive connections written by hand, so that most of
+//! the two cores is the hub's. Every figure is of one run; the commands are in the README.
+
+mod http;
+mod hub;
+mod notice;
+mod pulls;
+mod starts;
+mod syncs;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures a hub.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The program.
+    #[arg(long, default_value = "target/release/hub")]
+    hub: PathBuf,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        starts::measure(&args.hub).await?;
+        syncs::measure(&args.hub, args.seconds).await?;
+        notice::measure(&args.hub, args.seconds).await?;
+        pulls::measure(&args.hub, args.seconds).await
+    })
+}
+
+/// The value below which `share` of the sorted values are.
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = ((sorted.len() as f64 - 1.0) * share).round() as usize;
+    sorted.get(at).copied().unwrap_or(f64::NAN)
+}
