@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast fmt lint bench-http
+.PHONY: run test test-fast sim fmt lint bench-http
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -16,6 +16,13 @@ test:
 # Tests only; T=name runs those whose name holds it.
 test-fast:
 	tests/run.sh --fast $(T)
+
+# The simulation alone: SEEDS seeds (10,000 by default) from SEED on. A failing seed prints how to
+# replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.
+sim: export SIM_SEEDS := $(or $(SEEDS),$(SIM_SEEDS),10000)
+sim: export SIM_SEED := $(or $(SEED),$(SIM_SEED),0)
+sim:
+	cargo test --locked -p syncline-tests --test it whatever_happens -- --nocapture
 
 fmt:
 	cargo fmt --all

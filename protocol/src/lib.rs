@@ -5,7 +5,8 @@
 //! [`ids`], [`json`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
 //! how it moves), [`mutation`] and [`verdict`] (what a client asks and what it is answered),
 //! [`delta`] (what a client at a cursor has to learn), [`overlay`] (what a device shows),
-//! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes).
+//! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes). [`mutant`]
+//! breaks rules on purpose, in tests only.
 
 pub mod change;
 pub mod codec;
@@ -16,6 +17,7 @@ pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod merge;
+pub mod mutant;
 pub mod mutation;
 pub mod overlay;
 pub mod record;

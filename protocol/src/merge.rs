@@ -9,6 +9,7 @@
 use crate::change::{Op, StampedChange};
 use crate::ids::{FieldName, Seq, WriterNo};
 use crate::json::Json;
+use crate::mutant::{Mutant, mutant};
 use crate::record::{Field, Record};
 use crate::stamp::Stamp;
 
@@ -78,6 +79,9 @@ impl Record {
             Op::Update { fields } => {
                 for (name, value, stamp) in fields {
                     by = Some(stamp.writer);
+                    if mutant(Mutant::ReviveByUpdate) && !was_live {
+                        merged.changed |= raise(&mut self.inserted, *stamp);
+                    }
                     self.merge_field(
                         Write {
                             name,
@@ -133,6 +137,10 @@ impl Record {
             }
             Ok(at) => {
                 let stored = &mut self.fields[at];
+                if mutant(Mutant::TieByArrival) && stamp == stored.stamp {
+                    stored.value = value.clone();
+                    return Fate::Won;
+                }
                 match (stamp, value).cmp(&(stored.stamp, &stored.value)) {
                     std::cmp::Ordering::Less => Fate::Lost,
                     std::cmp::Ordering::Equal => Fate::Same,

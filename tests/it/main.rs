@@ -10,4 +10,5 @@ mod crate_line;
 mod durability;
 mod native;
 mod process;
+mod simulation;
 mod two_devices;

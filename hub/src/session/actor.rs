@@ -383,16 +383,16 @@ async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<Sto
         Effect::ReadView { after } => {
             StoreAnswer::View(store.changes(space, after, shared.page).await)
         }
-        Effect::ReadChanges { conn, after } => {
-            StoreAnswer::Changes(conn, store.changes(space, after, shared.page).await)
+        Effect::ReadChanges { read, after } => {
+            StoreAnswer::Changes(read, store.changes(space, after, shared.page).await)
         }
         Effect::ReadSnapshot {
-            conn,
+            read,
             tables,
             after,
         } => {
             let page = store.snapshot(space, tables.as_deref(), after.as_ref(), shared.page);
-            StoreAnswer::Snapshot(conn, page.await)
+            StoreAnswer::Snapshot(read, page.await)
         }
         Effect::NewEpoch { expected } => {
             let now_ms = shared.clock.now_ms();

@@ -114,13 +114,22 @@ impl SessionState {
     pub(super) fn admit_waiting(&mut self, cx: &mut Context<'_>) {
         let waiting: Vec<ConnId> = self.attaching.keys().copied().collect();
         for conn in waiting {
-            if let Some(Attaching {
-                read: Some((view, _)),
-                ..
-            }) = self.attaching.get_mut(&conn)
-            {
-                *view = self.view;
-                self.admit(conn, cx);
+            let own = self.view;
+            let read = self
+                .attaching
+                .get_mut(&conn)
+                .map(|waiting| &mut waiting.read);
+            match read {
+                Some(Some((view, _))) if view.epoch == own.epoch => {
+                    *view = own;
+                    self.admit(conn, cx);
+                }
+                // A mark of another history says nothing of this one.
+                Some(read @ Some(_)) => {
+                    *read = None;
+                    self.read_attach_mark(conn, cx);
+                }
+                Some(None) | None => {}
             }
         }
     }
@@ -243,6 +252,7 @@ impl SessionState {
                 tables: attach.tables.clone(),
                 sent,
                 seen: sent,
+                partial: false,
                 acked: Seq(0),
                 phase: Phase::Live,
                 presence: None,
@@ -269,7 +279,7 @@ impl SessionState {
     /// Tells a client that its position is of no use and begins a snapshot.
     pub(super) fn reset_conn(&mut self, conn: ConnId, why: ResetWhy, cx: &mut Context<'_>) {
         cx.note(Note::Reset(why));
-        cx.answer(conn, hub::reset(why));
+        cx.answer(conn, hub::reset(why, self.view.epoch));
         let tables = self.conns.get(&conn).and_then(|conn| conn.tables.clone());
         self.start_snapshot(conn, self.fresh(tables, self.view.head), cx);
     }
@@ -291,14 +301,9 @@ impl SessionState {
     }
 
     fn start_snapshot(&mut self, conn: ConnId, snapshot: Snapshot, cx: &mut Context<'_>) {
-        let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
         if let Some(state) = self.conns.get_mut(&conn) {
-            state.phase = Phase::Snapshot(Box::new(snapshot), Step::Reading);
-            cx.effect(Effect::ReadSnapshot {
-                conn,
-                tables,
-                after,
-            });
+            state.phase = Phase::Snapshot(Box::new(snapshot), Step::WaitingForView);
+            self.read_snapshot(conn, cx);
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
 
@@ -112,6 +113,9 @@ impl SessionState {
             deciding.judge(pending, &client);
         }
         let (decided, commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        if mutant(Mutant::AckBeforeCommit) {
+            self.ack_early(&decided, cx);
+        }
         let Some(commit) = commit else {
             // Changesets that did nothing need no commit: the same on newer records they would
             // do nothing either.
@@ -120,6 +124,18 @@ impl SessionState {
         };
         self.work = Work::Committing(Box::new(decided));
         cx.effect(Effect::Commit(Box::new(commit)));
+    }
+
+    /// What [`Mutant::AckBeforeCommit`] does.
+    fn ack_early(&mut self, decided: &Decided, cx: &mut Context<'_>) {
+        let mut answers = Answers::default();
+        for (pending, outcome) in self.pending.iter().zip(&decided.outcomes) {
+            if let Outcome::Verdict { m, verdict, .. } = outcome {
+                let answer = Answer::Verdict(verdict.clone());
+                answers.add(&pending.waiters, &pending.client, *m, &answer);
+            }
+        }
+        self.send_answers(answers, cx);
     }
 
     pub(super) fn committed(&mut self, outcome: Result<(), CommitError>, cx: &mut Context<'_>) {

@@ -6,6 +6,8 @@ use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName};
 use syncline_protocol::json::Json;
 use syncline_protocol::wire::cursor::SnapshotSum;
 
+use super::event::ReadId;
+
 /// A socket of a client that was welcomed.
 #[derive(Debug)]
 pub(super) struct Conn {
@@ -18,6 +20,11 @@ pub(super) struct Conn {
     /// It needs nothing up to here; at or past `sent`, since a commit without anything it can
     /// see is not sent.
     pub(super) seen: Seq,
+    /// What it was sent is no state of the space yet: a page that was cut, or a snapshot, whose
+    /// parts are of different moments and may be ahead of this session. It must be read to
+    /// until a page is complete, be it an empty one; live deltas would leave out what moved on
+    /// between two pages.
+    pub(super) partial: bool,
     /// The last seq it said it has kept.
     pub(super) acked: Seq,
     /// How it gets what it lacks.
@@ -42,8 +49,8 @@ pub(super) enum Phase {
 /// Where a reading phase stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// The store was asked.
-    Reading,
+    /// The store was asked; only the answer to this read counts.
+    Reading(ReadId),
     /// A frame was sent; the next is read when it is written.
     Writing,
     /// It is ahead of the session, which is catching up itself.

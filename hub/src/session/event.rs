@@ -29,6 +29,15 @@ pub struct ConnId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
+/// A read for a socket. An answer to any but the last one asked for it is of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadId {
+    /// For whom.
+    pub conn: ConnId,
+    /// Numbered by the session.
+    pub no: u64,
+}
+
 /// What happens to a session.
 #[derive(Debug)]
 pub enum Event {
@@ -154,9 +163,9 @@ pub enum StoreAnswer {
     /// To [`Effect::ReadView`].
     View(Result<ChangesPage, StoreError>),
     /// To [`Effect::ReadChanges`].
-    Changes(ConnId, Result<ChangesPage, StoreError>),
+    Changes(ReadId, Result<ChangesPage, StoreError>),
     /// To [`Effect::ReadSnapshot`].
-    Snapshot(ConnId, Result<SnapshotPage, StoreError>),
+    Snapshot(ReadId, Result<SnapshotPage, StoreError>),
     /// To [`Effect::NewEpoch`].
     NewEpoch(Result<SpaceView, StoreError>),
 }
@@ -235,15 +244,15 @@ pub enum Effect {
     },
     /// Read what a socket missed.
     ReadChanges {
-        /// Whose.
-        conn: ConnId,
+        /// Which read.
+        read: ReadId,
         /// Its cursor.
         after: Seq,
     },
     /// Read a part of a snapshot for a socket.
     ReadSnapshot {
-        /// Whose.
-        conn: ConnId,
+        /// Which read.
+        read: ReadId,
         /// Which tables; `None` is all.
         tables: Option<Arc<[TableName]>>,
         /// After which record.

@@ -112,7 +112,7 @@ impl SessionState {
             })
             .collect();
         self.tell_watchers(&entries, cx);
-        self.tell_live(from, &entries, authors, cx);
+        self.tell_live(from, &entries, Audience::Concerned(authors), cx);
     }
 
     fn entry_text(&self, key: &RecordKey, record: &Record, (shown, after): (Shown, Seq)) -> String {
@@ -138,16 +138,20 @@ impl SessionState {
         known.map(|(key, _)| key.client.as_str())
     }
 
-    /// Sends `entries` to every live socket that stands at `from`; their text is encoded once
-    /// for each selection of tables.
+    /// Sends `entries` to every live socket that stands at `from` and is of the audience; their
+    /// text is encoded once for each selection of tables.
     pub(super) fn tell_live(
         &mut self,
         from: Seq,
         entries: &[ShownEntry<'_>],
-        authors: &[ClientKey],
+        audience: Audience<'_>,
         cx: &mut Context<'_>,
     ) {
         let to = self.view.head;
+        let last = match audience {
+            Audience::Concerned(_) => Last::Complete,
+            Audience::Everybody(last) => last,
+        };
         let mut frames: Vec<Encoded> = Vec::new();
         for (id, conn) in &mut self.conns {
             if !matches!(conn.phase, Phase::Live) || conn.seen != from {
@@ -156,14 +160,15 @@ impl SessionState {
             conn.seen = to;
             let visible = entries.iter().any(|entry| conn.wants(entry.table));
             let lags = to.0 - conn.sent.0 >= CURSOR_LAG_MAX;
-            if !visible && !lags && !authors.contains(&conn.client) {
+            if !visible && !lags && !audience.must_hear(&conn.client) {
                 continue;
             }
             let at = frames
                 .iter()
                 .position(|frame| frame.from == conn.sent && frame.tables == conn.tables)
                 .unwrap_or_else(|| {
-                    frames.push(Encoded::new((conn.sent, to), conn.tables.clone(), entries));
+                    let tables = conn.tables.clone();
+                    frames.push(Encoded::new((conn.sent, to), tables, entries, last));
                     frames.len() - 1
                 });
             for frame in &frames[at].frames {
@@ -175,6 +180,24 @@ impl SessionState {
                 });
             }
             conn.sent = to;
+        }
+    }
+}
+
+/// Which live sockets are told of something.
+#[derive(Clone, Copy)]
+pub(super) enum Audience<'a> {
+    /// Those who can see something of it, and its authors.
+    Concerned(&'a [ClientKey]),
+    /// All, with whether more follows: what began with `more` must be ended for all.
+    Everybody(Last),
+}
+
+impl Audience<'_> {
+    fn must_hear(&self, client: &ClientKey) -> bool {
+        match self {
+            Audience::Concerned(authors) => authors.contains(client),
+            Audience::Everybody(_) => true,
         }
     }
 }
@@ -197,12 +220,13 @@ impl Encoded {
         (from, to): (Seq, Seq),
         tables: Option<Arc<[TableName]>>,
         entries: &[ShownEntry<'_>],
+        last: Last,
     ) -> Encoded {
         let wanted = entries
             .iter()
             .filter(|entry| wants(tables.as_deref(), entry.table));
         let texts = wanted.map(|entry| entry.text.as_str());
-        let frames = delta_frames((from, to), texts, Last::Complete);
+        let frames = delta_frames((from, to), texts, last);
         Encoded {
             from,
             tables,

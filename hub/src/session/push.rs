@@ -53,17 +53,26 @@ impl SessionState {
                 if known {
                     self.start_call(call, held, cx);
                 } else {
-                    let clients = vec![held.client.clone()];
-                    let waiting = Call {
-                        missing: 0,
-                        results: Vec::new(),
-                        held: Some(Held::Push(held)),
-                    };
-                    self.calls.insert(call, waiting);
-                    cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
+                    self.hold_call(call, Held::Push(held), cx);
                 }
             }
         }
+    }
+
+    /// Reads the client's mark before its mutations are numbered.
+    /// Holds what a call sent until its client's mark is read.
+    pub(super) fn hold_call(&mut self, call: CallId, held: Held, cx: &mut Context<'_>) {
+        let clients = vec![match &held {
+            Held::Push(push) => push.client.clone(),
+            Held::Sync(sync) => sync.client.clone(),
+        }];
+        let waiting = Call {
+            missing: 0,
+            results: Vec::new(),
+            held: Some(held),
+        };
+        self.calls.insert(call, waiting);
+        cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
     }
 
     pub(super) fn marks_read(
@@ -89,8 +98,13 @@ impl SessionState {
             return;
         };
         match read {
+            // A mark of another history says nothing of this one.
+            Ok(read) if read.view.epoch != self.view.epoch => {
+                self.stale = true;
+                self.hold_call(call, held, cx);
+            }
             Ok(read) => {
-                self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;
+                self.stale |= read.view.head > self.view.head;
                 let mark = read.marks.first().copied().flatten();
                 match held {
                     Held::Push(push) => {
@@ -213,9 +227,18 @@ impl SessionState {
             Some((hash, waiters)) if hash == mutation.hash => {
                 if !waiters.contains(&waiter) {
                     waiters.push(waiter);
+                } else if let Waiter::Call(call) = waiter {
+                    // The same mutation twice in one request has one answer.
+                    self.expect_fewer(call);
                 }
             }
             _ => answers.add(&[waiter], client, mutation.m, &reused()),
+        }
+    }
+
+    fn expect_fewer(&mut self, call: CallId) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.missing = call.missing.saturating_sub(1);
         }
     }
 
@@ -240,6 +263,11 @@ impl SessionState {
     ) {
         let mut answers = Answers::default();
         match read {
+            // The number of another history's writer may be another client's in this one.
+            Ok(read) if read.view.epoch != self.view.epoch => {
+                self.stale = true;
+                self.refuse_repeats(repeats, cx);
+            }
             Ok(read) => {
                 for (repeat, remembered) in repeats.iter().zip(read.verdicts) {
                     let answer = match remembered {
@@ -253,14 +281,18 @@ impl SessionState {
             }
             Err(error) => {
                 tracing::warn!(space = %self.space, %error, "verdicts could not be read");
-                let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
-                let waiters: Vec<Waiter> = repeats.into_iter().flat_map(|r| r.waiters).collect();
-                for waiter in waiters {
-                    self.refuse(waiter, refusal.clone(), cx);
-                }
+                self.refuse_repeats(repeats, cx);
             }
         }
         self.send_answers(answers, cx);
+    }
+
+    /// Has clients send again what cannot be answered now.
+    fn refuse_repeats(&mut self, repeats: Vec<Repeat>, cx: &mut Context<'_>) {
+        let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
+        for waiter in repeats.into_iter().flat_map(|repeat| repeat.waiters) {
+            self.refuse(waiter, refusal.clone(), cx);
+        }
     }
 
     /// Tells a client where its numbers must go on.

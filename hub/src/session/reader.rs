@@ -4,13 +4,14 @@
 use bytes::Bytes;
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientId, RecordKey, Seq, WriterNo};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::SnapshotPlace;
 use syncline_protocol::wire::hub::{self, ResetWhy};
 use syncline_storage::types::{ChangesPage, SnapshotPage, StoreError};
 
 use super::conn::{Conn, Phase, Snapshot, Step};
-use super::event::{ConnId, Effect, FrameKind, Note};
+use super::event::{ConnId, Effect, FrameKind, Note, ReadId};
 use super::fanout::{Last, delta_frames};
 use super::state::{Context, SessionState};
 
@@ -21,14 +22,10 @@ impl SessionState {
             return;
         };
         match state.seen.cmp(&self.view.head) {
-            std::cmp::Ordering::Equal => state.phase = Phase::Live,
-            std::cmp::Ordering::Less => {
-                state.phase = Phase::CatchUp(Step::Reading);
+            std::cmp::Ordering::Equal if !state.partial => state.phase = Phase::Live,
+            std::cmp::Ordering::Equal | std::cmp::Ordering::Less => {
                 cx.note(Note::CatchUp);
-                cx.effect(Effect::ReadChanges {
-                    conn,
-                    after: state.seen,
-                });
+                self.read_changes(conn, cx);
             }
             std::cmp::Ordering::Greater => {
                 state.phase = Phase::CatchUp(Step::WaitingForView);
@@ -37,22 +34,57 @@ impl SessionState {
         }
     }
 
+    fn read_changes(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let read = self.next_read(conn);
+        if let Some(state) = self.conns.get_mut(&conn) {
+            state.phase = Phase::CatchUp(Step::Reading(read));
+            let mut after = state.seen;
+            if mutant(Mutant::CursorPlusOne) {
+                after = after.next();
+            }
+            cx.effect(Effect::ReadChanges { read, after });
+        }
+    }
+
+    /// Asks for the next part of a socket's snapshot.
+    pub(super) fn read_snapshot(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let read = self.next_read(conn);
+        let phase = self.conns.get_mut(&conn).map(|state| &mut state.phase);
+        if let Some(Phase::Snapshot(snapshot, step)) = phase {
+            *step = Step::Reading(read);
+            let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
+            cx.effect(Effect::ReadSnapshot {
+                read,
+                tables,
+                after,
+            });
+        }
+    }
+
+    fn next_read(&mut self, conn: ConnId) -> ReadId {
+        self.reads += 1;
+        let no = self.reads;
+        ReadId { conn, no }
+    }
+
     pub(super) fn changes_read(
         &mut self,
-        conn: ConnId,
+        read: ReadId,
         page: Result<ChangesPage, StoreError>,
         cx: &mut Context<'_>,
     ) {
+        let conn = read.conn;
         let Some(state) = self.conns.get_mut(&conn) else {
             return;
         };
-        if !matches!(state.phase, Phase::CatchUp(Step::Reading)) {
+        if !matches!(state.phase, Phase::CatchUp(Step::Reading(asked)) if asked == read) {
             return;
         }
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
-        if page.view.epoch != self.view.epoch {
+        // Another history, or one that lost what the socket has: the session looks first.
+        if page.view.epoch != self.view.epoch || page.view.head < state.seen {
             state.phase = Phase::CatchUp(Step::WaitingForView);
             self.stale = true;
             return;
@@ -70,26 +102,31 @@ impl SessionState {
         );
         state.sent = page.to;
         state.seen = page.to;
+        state.partial = !complete;
         state.phase = Phase::CatchUp(Step::Writing);
         send_bulk(conn, frames, cx);
     }
 
     pub(super) fn snapshot_read(
         &mut self,
-        conn: ConnId,
+        read: ReadId,
         page: Result<SnapshotPage, StoreError>,
         cx: &mut Context<'_>,
     ) {
+        let conn = read.conn;
         let Some(state) = self.conns.get_mut(&conn) else {
             return;
         };
-        let Phase::Snapshot(snapshot, step @ Step::Reading) = &mut state.phase else {
+        let Phase::Snapshot(snapshot, step) = &mut state.phase else {
             return;
         };
+        if *step != Step::Reading(read) {
+            return;
+        }
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
-        if page.view.epoch != self.view.epoch {
+        if page.view.epoch != self.view.epoch || page.view.head < snapshot.at {
             *step = Step::WaitingForView;
             self.stale = true;
             return;
@@ -118,6 +155,7 @@ impl SessionState {
         frames.push(Bytes::from(hub::snapshot_end(at, done, sum)));
         state.sent = snapshot.resume_from;
         state.seen = snapshot.resume_from;
+        state.partial = true;
         state.phase = Phase::CatchUp(Step::Writing);
         send_bulk(conn, frames, cx);
     }
@@ -133,15 +171,7 @@ impl SessionState {
                 self.follow(conn, cx);
             }
             Phase::CatchUp(Step::Writing) => self.follow(conn, cx),
-            Phase::Snapshot(snapshot, step @ Step::Writing) => {
-                *step = Step::Reading;
-                let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
-                cx.effect(Effect::ReadSnapshot {
-                    conn,
-                    tables,
-                    after,
-                });
-            }
+            Phase::Snapshot(_, Step::Writing) => self.read_snapshot(conn, cx),
             _ => {}
         }
     }
@@ -172,19 +202,8 @@ impl SessionState {
     }
 
     fn read_on(&mut self, conn: ConnId, cx: &mut Context<'_>) {
-        let Some(state) = self.conns.get_mut(&conn) else {
-            return;
-        };
-        match &mut state.phase {
-            Phase::Snapshot(snapshot, step) => {
-                *step = Step::Reading;
-                let (tables, after) = (snapshot.tables.clone(), snapshot.after.clone());
-                cx.effect(Effect::ReadSnapshot {
-                    conn,
-                    tables,
-                    after,
-                });
-            }
+        match self.conns.get(&conn).map(|state| &state.phase) {
+            Some(Phase::Snapshot(..)) => self.read_snapshot(conn, cx),
             _ => self.follow(conn, cx),
         }
     }

@@ -12,7 +12,7 @@ use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::{ChangesPage, MarksRead, SpaceView, StoreError};
 
 use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
-use super::fanout::ShownEntry;
+use super::fanout::{Audience, Last, ShownEntry};
 use super::reader::entry_text;
 use super::state::{Asked, Context, Pending, SessionState, Work};
 
@@ -65,7 +65,7 @@ impl SessionState {
 
     /// Applies a page to view, cache and live devices.
     fn apply_page(&mut self, page: ChangesPage, cx: &mut Context<'_>) {
-        let from = self.view.head;
+        let (from, cut) = (self.view.head, page.to < page.view.head);
         self.view = SpaceView {
             head: page.to,
             ..page.view
@@ -90,7 +90,9 @@ impl SessionState {
             .collect();
         if self.view.head > from {
             self.tell_watchers(&entries, cx);
-            self.tell_live(from, &entries, &[], cx);
+            // A page that was cut is no state of the space: what moved on is in a later one.
+            let last = if cut { Last::More } else { Last::Complete };
+            self.tell_live(from, &entries, Audience::Everybody(last), cx);
         }
     }
 
@@ -240,7 +242,8 @@ impl SessionState {
             ..self.view
         };
         if event.to > event.from {
-            self.fan_out(event.from, &event.records, &[], cx);
+            let authors: Vec<ClientKey> = event.marks.iter().map(|m| m.client.clone()).collect();
+            self.fan_out(event.from, &event.records, &authors, cx);
         }
         self.trim_clients();
     }

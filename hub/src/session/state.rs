@@ -108,6 +108,8 @@ pub struct SessionState {
     pub(super) pending: VecDeque<Pending>,
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) work: Work,
+    /// Reads asked for sockets so far.
+    pub(super) reads: u64,
     /// The view may be behind the store.
     pub(super) stale: bool,
     /// Conflicts and failures in a row.
@@ -209,6 +211,7 @@ impl SessionState {
             pending: VecDeque::new(),
             calls: BTreeMap::new(),
             work: Work::Idle,
+            reads: 0,
             stale: false,
             failures: 0,
             draining: false,
@@ -233,6 +236,20 @@ impl SessionState {
     /// Sockets that were welcomed.
     pub fn conn_count(&self) -> usize {
         self.conns.len()
+    }
+
+    /// The mutations of the commit in flight, in the order they are judged: whose, the number,
+    /// the time its stamps are judged by.
+    pub fn in_flight(&self) -> impl Iterator<Item = (&ClientKey, u64, WallMs)> {
+        let count = match &self.work {
+            Work::Committing(decided) => decided.count(),
+            _ => 0,
+        };
+        let first = self.pending.iter().take(count);
+        first.filter_map(|pending| match &pending.asked {
+            Asked::Mutation(mutation) => Some((&pending.client, mutation.m, pending.taken_at_ms)),
+            Asked::Sync(_) => None,
+        })
     }
 
     /// Takes one event.
@@ -269,8 +286,8 @@ impl SessionState {
             StoreAnswer::Records(keys, read) => self.records_read(keys, read, cx),
             StoreAnswer::Committed(outcome) => self.committed(outcome, cx),
             StoreAnswer::View(page) => self.view_read(page, cx),
-            StoreAnswer::Changes(conn, page) => self.changes_read(conn, page, cx),
-            StoreAnswer::Snapshot(conn, page) => self.snapshot_read(conn, page, cx),
+            StoreAnswer::Changes(read, page) => self.changes_read(read, page, cx),
+            StoreAnswer::Snapshot(read, page) => self.snapshot_read(read, page, cx),
             StoreAnswer::NewEpoch(view) => self.epoch_changed(view, cx),
         }
     }

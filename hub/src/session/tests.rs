@@ -3,6 +3,7 @@
 mod catching_up;
 mod desk;
 mod failing;
+mod losing;
 mod pushing;
 mod telling;
 mod welcoming;

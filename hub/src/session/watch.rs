@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use syncline_protocol::ids::TableName;
 
-use super::event::{Effect, FrameKind, MarksFor, Sync, Waiter};
+use super::event::{Effect, FrameKind, Sync, Waiter};
 use super::fanout::ShownEntry;
-use super::state::{Asked, Call, Context, Held, Pending, SessionState};
+use super::state::{Asked, Context, Held, Pending, SessionState};
 
 impl SessionState {
     /// Takes a changeset, once its client's mark is known.
@@ -16,15 +16,7 @@ impl SessionState {
         if known.is_some_and(|client| client.writer.is_some()) {
             return self.take_sync(sync, cx);
         }
-        let (call, clients) = (sync.call, vec![sync.client.clone()]);
-        let held = Some(Held::Sync(sync));
-        let waiting = Call {
-            missing: 0,
-            results: Vec::new(),
-            held,
-        };
-        self.calls.insert(call, waiting);
-        cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
+        self.hold_call(sync.call, Held::Sync(sync), cx);
     }
 
     pub(super) fn take_sync(&mut self, sync: Sync, cx: &mut Context<'_>) {

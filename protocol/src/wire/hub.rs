@@ -207,9 +207,11 @@ impl ResetWhy {
     }
 }
 
-/// `reset`.
-pub fn reset(why: ResetWhy) -> String {
-    format!(r#"{{"t":"reset","why":"{}"}}"#, why.as_str())
+/// `reset`. The snapshot that follows is of `epoch`, which a welcome before it may not have
+/// named.
+pub fn reset(why: ResetWhy, epoch: Epoch) -> String {
+    let why = why.as_str();
+    format!(r#"{{"t":"reset","why":"{why}","epoch":"{epoch}"}}"#)
 }
 
 /// `auth_due`: the token expires in so many seconds.

@@ -8,6 +8,7 @@ use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::{FIELDS_PER_RECORD_MAX, RECORD_BYTES_MAX};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
@@ -51,6 +52,13 @@ pub(in crate::session) struct Decided {
     pub(super) outcomes: Vec<Outcome>,
     /// Writes of equal stamps and different values.
     pub(super) ties: usize,
+}
+
+impl Decided {
+    /// How many mutations are in it.
+    pub(in crate::session) fn count(&self) -> usize {
+        self.outcomes.len()
+    }
 }
 
 /// What became of one pending entry.
@@ -123,7 +131,10 @@ impl Deciding {
             hash: mutation.hash,
             verdict: verdict.clone(),
         };
-        let mark = self.mark(&pending.client, writer, client);
+        // What this mutation follows, not what the session has learnt of the mark: a mutation
+        // that another node decided meanwhile must conflict.
+        let follows = (m > 1).then(|| m - 1);
+        let mark = self.mark(&pending.client, writer, follows);
         mark.last = Some(m);
         mark.verdicts.push(remembered);
         Outcome::Verdict { writer, m, verdict }
@@ -134,12 +145,12 @@ impl Deciding {
         &mut self,
         key: &ClientKey,
         writer: WriterNo,
-        client: &Client,
+        expect_last: Option<u64>,
     ) -> &mut MarkMove {
         self.marks.entry(key.clone()).or_insert_with(|| MarkMove {
             client: key.clone(),
             writer,
-            expect_last: client.decided,
+            expect_last,
             last: None,
             clamped: None,
             verdicts: Vec::new(),
@@ -149,6 +160,8 @@ impl Deciding {
     /// The client's number in the space, a new one at its first commit.
     pub(super) fn writer(&mut self, key: &ClientKey, client: &Client) -> WriterNo {
         if let Some(writer) = client.writer {
+            // A store that lost commits may know fewer; none of them is given again.
+            self.writers = self.writers.max(writer);
             return writer;
         }
         *self.given.entry(key.clone()).or_insert_with(|| {
@@ -183,6 +196,9 @@ impl Deciding {
             self.try_change(change, &mut trial, &mut budget)?;
         }
         self.keep(&trial);
+        if mutant(Mutant::DropSupersededWinner) && !trial.changed {
+            trial.winners.clear();
+        }
         Ok(Verdict {
             status: if trial.changed {
                 Status::Applied
@@ -259,6 +275,9 @@ impl Deciding {
             mark.verdicts
                 .iter_mut()
                 .for_each(|remembered| remembered.verdict.seq = head);
+        }
+        if mutant(Mutant::SkipMark) {
+            self.marks.clear();
         }
         let records: Vec<(RecordKey, Arc<Record>)> = self.dirty.into_iter().collect();
         let view = SpaceView {

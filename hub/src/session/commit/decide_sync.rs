@@ -86,7 +86,7 @@ impl Deciding {
         }
         let clamped = set.clamped();
         let known = if set.changed || !set.fresh.is_empty() {
-            let mark = self.mark(&pending.client, writer, client);
+            let mark = self.mark(&pending.client, writer, client.decided);
             if !set.fresh.is_empty() {
                 mark.clamped = clamped;
             }

@@ -182,7 +182,8 @@ impl Desk {
         panic!("the session does not come to rest");
     }
 
-    fn answer(&mut self, effect: Effect, fate: Option<Fate>) -> StoreAnswer {
+    /// Does store work; the answer is still to be given.
+    pub(super) fn answer(&mut self, effect: Effect, fate: Option<Fate>) -> StoreAnswer {
         let at = space();
         let down = || StoreError::Unavailable("down".into());
         let failed = fate.is_some();
@@ -219,17 +220,17 @@ impl Desk {
             Effect::ReadView { after } => {
                 StoreAnswer::View(read!(self.store.changes(&at, after, self.page)))
             }
-            Effect::ReadChanges { conn, after } => {
-                StoreAnswer::Changes(conn, read!(self.store.changes(&at, after, self.page)))
+            Effect::ReadChanges { read, after } => {
+                StoreAnswer::Changes(read, read!(self.store.changes(&at, after, self.page)))
             }
             Effect::ReadSnapshot {
-                conn,
+                read,
                 tables,
                 after,
             } => {
                 let tables = tables.as_deref();
                 let page = read!(self.store.snapshot(&at, tables, after.as_ref(), self.page));
-                StoreAnswer::Snapshot(conn, page)
+                StoreAnswer::Snapshot(read, page)
             }
             Effect::NewEpoch { expected } => {
                 StoreAnswer::NewEpoch(read!(self.store.new_epoch(&at, expected, self.now_ms)))

@@ -41,7 +41,7 @@ fn a_device_from_scratch_gets_a_snapshot_and_is_live() {
             "snapshot",
             "snapshot_end",
             "delta"
-        ][..5]
+        ]
     );
     assert_eq!(sent[0]["head"], 5);
     assert_eq!(sent[0]["acked"], json!(null));
@@ -93,9 +93,10 @@ fn a_cursor_of_another_epoch_is_reset() {
         let sent = desk.take(laptop);
         assert_eq!(
             types(&sent),
-            ["welcome", "reset", "snapshot", "snapshot_end"]
+            ["welcome", "reset", "snapshot", "snapshot_end", "delta"]
         );
         assert_eq!(sent[1]["why"], "epoch");
+        assert_eq!(sent[1]["epoch"], sent[0]["epoch"]);
     }
 }
 
@@ -173,7 +174,7 @@ fn a_broken_snapshot_goes_on_where_it_stood() {
     let sent = desk.take(rest);
     assert_eq!(
         types(&sent),
-        ["welcome", "snapshot", "snapshot", "snapshot_end"]
+        ["welcome", "snapshot", "snapshot", "snapshot_end", "delta"]
     );
     assert_eq!(sent[1]["changes"][0]["id"], "k3");
     assert_eq!(sent[3], end);
@@ -194,7 +195,7 @@ fn a_snapshot_place_of_another_history_begins_again() {
         ..hello(3, "rest")
     });
     let sent = desk.take(rest);
-    assert_eq!(types(&sent), ["welcome", "reset", "snapshot_end"]);
+    assert_eq!(types(&sent), ["welcome", "reset", "snapshot_end", "delta"]);
     assert_eq!(sent[1]["why"], "cursor");
 }
 

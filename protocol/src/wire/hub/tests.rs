@@ -228,10 +228,14 @@ fn an_old_number_is_known_and_a_reused_one_rejected() {
 
 #[test]
 fn the_small_messages() {
-    assert_eq!(reset(ResetWhy::Epoch), r#"{"t":"reset","why":"epoch"}"#);
-    assert_eq!(reset(ResetWhy::Gc), r#"{"t":"reset","why":"gc"}"#);
-    assert_eq!(reset(ResetWhy::Cursor), r#"{"t":"reset","why":"cursor"}"#);
-    assert_eq!(reset(ResetWhy::Erased), r#"{"t":"reset","why":"erased"}"#);
+    let is = |why, name: &str| {
+        let text = format!(r#"{{"t":"reset","why":"{name}","epoch":"00000000000000ab"}}"#);
+        assert_eq!(reset(why, Epoch(0xab)), text);
+    };
+    is(ResetWhy::Epoch, "epoch");
+    is(ResetWhy::Gc, "gc");
+    is(ResetWhy::Cursor, "cursor");
+    is(ResetWhy::Erased, "erased");
     assert_eq!(auth_due(60), r#"{"t":"auth_due","in":60}"#);
     assert_eq!(
         slow("user", 800),

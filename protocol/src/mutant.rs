@@ -1,0 +1,53 @@
+//! Faults put in on purpose, to prove that the simulation finds such faults.
+//!
+//! A hook is one line, `if mutant(Mutant::…)`, at the place where the rule it breaks is kept.
+//! Hooks exist only with the feature `mutants`, which the tests crate asks for, and never in a
+//! build without debug assertions: elsewhere [`mutant`] is a constant `false`.
+
+/// A rule that can be broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// Verdicts are sent when the commit is handed to the store.
+    AckBeforeCommit,
+    /// A commit leaves out the marks.
+    SkipMark,
+    /// Of equal stamps the value that arrives later wins.
+    TieByArrival,
+    /// A superseded mutation is not told what won.
+    DropSupersededWinner,
+    /// A catch-up begins one commit too late.
+    CursorPlusOne,
+    /// An update newer than the delete makes a dead record live.
+    ReviveByUpdate,
+}
+
+#[cfg(all(feature = "mutants", debug_assertions))]
+mod selected {
+    use std::cell::Cell;
+
+    use super::Mutant;
+
+    thread_local! {
+        static SELECTED: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    /// Breaks a rule on this thread, or none.
+    pub fn select(mutant: Option<Mutant>) {
+        SELECTED.set(mutant);
+    }
+
+    /// Whether a rule is broken here.
+    pub fn mutant(mutant: Mutant) -> bool {
+        SELECTED.get() == Some(mutant)
+    }
+}
+
+#[cfg(all(feature = "mutants", debug_assertions))]
+pub use selected::{mutant, select};
+
+/// Whether a rule is broken here: not in this build.
+#[cfg(not(all(feature = "mutants", debug_assertions)))]
+#[inline(always)]
+pub const fn mutant(_: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,133 @@
+//! The simulation: see [`syncline_tests::sim`].
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use syncline_protocol::mutant::{Mutant, select};
+use syncline_tests::sim::campaign::{self, SEEDS};
+use syncline_tests::sim::world;
+
+fn env(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number")),
+    )
+}
+
+/// Prints also where the output of tests that pass is kept back.
+fn say(text: &str) {
+    // Nobody may be listening.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// `SIM_SEEDS` seeds from `SIM_SEED` on; with `SIM_TRACE` one, told line by line.
+#[test]
+fn whatever_happens_nothing_acknowledged_is_lost_and_all_devices_end_equal() {
+    let first = env("SIM_SEED").unwrap_or(0);
+    if env("SIM_TRACE").is_some_and(|on| on != 0) {
+        let ending = world::live(first, true);
+        assert_eq!(ending.broken, None, "seed {first}");
+        return;
+    }
+    let began = Instant::now();
+    let outcome = campaign::run(first..first + env("SIM_SEEDS").unwrap_or(SEEDS), || ());
+    say(&outcome.counts.to_string());
+    let took_s = began.elapsed().as_secs_f64();
+    say(&format!("{} seeds in {took_s:.1} s", outcome.seeds));
+    if let Some(failure) = outcome.failure() {
+        panic!("{failure}");
+    }
+}
+
+/// A seed that once failed lives on under the name of what it found.
+fn lives(seed: u64) {
+    assert_eq!(world::live(seed, false).broken, None, "seed {seed}");
+}
+
+#[test]
+fn a_session_that_reads_what_it_missed_in_pages_tells_no_half_commit() {
+    lives(1);
+}
+
+#[test]
+fn an_answer_to_an_older_read_of_a_socket_is_not_told() {
+    lives(464);
+}
+
+#[test]
+fn a_mutation_decided_on_another_node_is_not_applied_again() {
+    lives(22);
+}
+
+#[test]
+fn a_mark_of_a_lost_history_does_not_block_its_client_for_ever() {
+    lives(1_213);
+}
+
+#[test]
+fn a_verdict_of_a_lost_history_is_not_told_to_another_client() {
+    lives(34_282);
+}
+
+#[test]
+fn a_snapshot_ends_in_a_delta_although_the_store_failed() {
+    lives(195);
+}
+
+#[test]
+fn a_store_that_lost_commits_turns_no_cursor_back() {
+    lives(100);
+}
+
+#[test]
+fn a_device_is_not_live_after_a_page_that_was_cut() {
+    lives(456);
+}
+
+/// Breaks a rule in the real code: some seed must notice, and only because of that.
+fn is_caught(mutant: Mutant) {
+    let outcome = campaign::run(0..SEEDS, || select(Some(mutant)));
+    let (seed, broken) = outcome
+        .failed
+        .unwrap_or_else(|| panic!("{mutant:?} was not caught"));
+    let (invariant, seen) = (broken.invariant, &broken.seen);
+    say(&format!(
+        "{mutant:?} caught at seed {seed} by `{invariant}`: {seen}"
+    ));
+    assert_eq!(
+        world::live(seed, false).broken,
+        None,
+        "seed {seed} fails by itself"
+    );
+}
+
+#[test]
+fn a_verdict_before_its_commit_is_caught() {
+    is_caught(Mutant::AckBeforeCommit);
+}
+
+#[test]
+fn a_commit_without_marks_is_caught() {
+    is_caught(Mutant::SkipMark);
+}
+
+#[test]
+fn a_tie_won_by_arrival_is_caught() {
+    is_caught(Mutant::TieByArrival);
+}
+
+#[test]
+fn a_superseded_verdict_without_winners_is_caught() {
+    is_caught(Mutant::DropSupersededWinner);
+}
+
+#[test]
+fn a_catch_up_from_the_next_commit_is_caught() {
+    is_caught(Mutant::CursorPlusOne);
+}
+
+#[test]
+fn a_record_revived_by_an_update_is_caught() {
+    is_caught(Mutant::ReviveByUpdate);
+}

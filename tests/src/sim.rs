@@ -1,0 +1,28 @@
+//! The simulation: seeded worlds of devices, nodes and a store, in which the real session state
+//! meets everything that can go wrong, one step at a time, and what must hold is checked at
+//! every step.
+//!
+//! In reading order: [`plan`] (how a world is built), [`world`] (what can happen, picked by the
+//! seed), [`node`] (the real `SessionState` and a shell around it), [`store`], [`cache`],
+//! [`network`] and [`calls`] (what lies between, with its faults), [`device`] (who syncs),
+//! [`checker`] (the invariants, their names, the history), [`reference`] (what a space must
+//! hold, computed a second way), [`campaign`] (many seeds on all cores). [`rng`], [`clock`],
+//! [`count`] and [`trace`] serve them all.
+//!
+//! A seed is a whole history: `SIM_SEED=n SIM_TRACE=1 make sim` tells it line by line.
+
+pub mod cache;
+pub mod calls;
+pub mod campaign;
+pub mod checker;
+pub mod clock;
+pub mod count;
+pub mod device;
+pub mod network;
+pub mod node;
+pub mod plan;
+pub mod reference;
+pub mod rng;
+pub mod store;
+pub mod trace;
+pub mod world;

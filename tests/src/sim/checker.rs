@@ -1,0 +1,335 @@
+//! What must hold, whatever happens. The checker sees every commit as it takes effect, keeps
+//! the space's history, and compares with it what devices are told.
+//!
+//! | invariant | says |
+//! |---|---|
+//! | `base` | a commit is its mutations joined onto what the store held at the expected head |
+//! | `once` | no (client, number) takes effect twice |
+//! | `mark` | a commit remembers the verdict of each mutation in it |
+//! | `verdict` | a verdict says what happened, and names what won |
+//! | `ack` | what a device is told of a mutation is what the store decided, also when told again |
+//! | `writer` | a writer number belongs to one client |
+//! | `head` | a commit moves the head by one, or not at all if nothing took effect |
+//! | `whole` | what a device shows is the space as it was after some whole commit |
+//!
+//! A restore that nobody was told of makes one epoch have two histories. Until the epoch
+//! changes nothing can be promised about it, so it is not checked.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use syncline_protocol::change::{self, ClaimedChange};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::mutation::Mutation;
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::verdict::{PayloadHash, Status, Verdict};
+use syncline_protocol::wire::hub::{Answer, write_results};
+use syncline_storage::model::ModelStore;
+use syncline_storage::types::Commit;
+
+use super::reference::{Expected, Reference, data_text, losses_of};
+use super::trace::{Checked, ensure, violated};
+
+/// The live records with their data as text.
+pub type Visible = Rc<BTreeMap<RecordKey, Arc<str>>>;
+
+/// A mutation that a session judged in a commit.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// Whose.
+    pub client: ClientKey,
+    /// Its number.
+    pub m: u64,
+    /// The time its stamps are judged by.
+    pub taken_at_ms: WallMs,
+}
+
+/// A session's batch: its mutations in order and the space's clock before them.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The mutations.
+    pub judged: Vec<Judged>,
+    /// The clock.
+    pub clock: Hlc,
+}
+
+/// The keeper of the invariants.
+#[derive(Debug)]
+pub struct Checker {
+    space: SpaceKey,
+    /// The present, and what a restore brings back.
+    now: Present,
+    registry: HashMap<(ClientKey, u64), Registered>,
+    /// Every verdict any history gave.
+    ever: HashMap<(ClientKey, u64), Vec<Verdict>>,
+    history: HashMap<(Epoch, Seq), Visible>,
+    /// Epochs with two histories.
+    split: HashSet<Epoch>,
+}
+
+/// What is so in the store now.
+#[derive(Clone, Debug)]
+pub struct Present {
+    reference: Reference,
+    visible: Visible,
+    decided: HashSet<(ClientKey, u64)>,
+    writers: HashMap<WriterNo, ClientKey>,
+}
+
+#[derive(Debug)]
+struct Registered {
+    hash: PayloadHash,
+    asked: Option<Vec<ClaimedChange>>,
+}
+
+impl Checker {
+    /// Of a space that is empty.
+    pub fn new(space: SpaceKey, epoch: Epoch) -> Checker {
+        let visible = Visible::default();
+        Checker {
+            space,
+            history: HashMap::from([((epoch, Seq(0)), visible.clone())]),
+            now: Present {
+                reference: Reference::default(),
+                visible,
+                decided: HashSet::new(),
+                writers: HashMap::new(),
+            },
+            registry: HashMap::new(),
+            ever: HashMap::new(),
+            split: HashSet::new(),
+        }
+    }
+
+    /// A device gave a mutation its number.
+    pub fn numbered(&mut self, client: &ClientKey, mutation: &Mutation) {
+        let registered = Registered {
+            hash: mutation.hash,
+            asked: mutation.asked.as_ref().ok().cloned(),
+        };
+        self.registry
+            .insert((client.clone(), mutation.m), registered);
+    }
+
+    /// A commit took effect.
+    pub fn committed(&mut self, commit: &Commit, batch: &Batch, store: &ModelStore) -> Checked {
+        let mut clock = batch.clock;
+        let mut any_applied = false;
+        let split = self.split.contains(&commit.expect_epoch);
+        for judged in &batch.judged {
+            let number = (judged.client.clone(), judged.m);
+            let Some((writer, verdict, hash)) = remembered(commit, judged) else {
+                return violated("mark", format!("{judged:?} is not remembered"));
+            };
+            let Some(registered) = self.registry.get(&number) else {
+                return violated("mark", format!("{judged:?} was never made"));
+            };
+            ensure(registered.hash == hash, "mark", || {
+                format!("{judged:?} has another hash")
+            })?;
+            any_applied |= verdict.status == Status::Applied;
+            if !split {
+                let expected = expect(
+                    &mut self.now.reference,
+                    (registered, judged, writer),
+                    &mut clock,
+                );
+                check_verdict(judged, &expected, verdict)?;
+            }
+            ensure(self.now.decided.insert(number.clone()), "once", || {
+                format!("{judged:?} took effect before")
+            })?;
+            let owner = self
+                .now
+                .writers
+                .entry(writer)
+                .or_insert_with(|| judged.client.clone());
+            ensure(split || *owner == judged.client, "writer", || {
+                format!("{writer:?} is of {owner:?} and of {judged:?}")
+            })?;
+            self.ever.entry(number).or_default().push(verdict.clone());
+        }
+        let moved = Seq(commit.expect_head.0 + u64::from(any_applied));
+        ensure(commit.head == moved, "head", || {
+            format!("{} after {}", commit.head, commit.expect_head)
+        })?;
+        if split {
+            return Ok(());
+        }
+        self.compare(commit, store)
+    }
+
+    fn compare(&mut self, commit: &Commit, store: &ModelStore) -> Checked {
+        let stored = store.all(&self.space);
+        if let Some(difference) = self.now.reference.differs(&stored) {
+            return violated("base", difference);
+        }
+        let live = self.now.reference.live();
+        // A split history may have left a wrong count behind; it is an estimate for devices.
+        ensure(
+            commit.live == live || !self.split.is_empty(),
+            "base",
+            || format!("{live} records are live, the space says {}", commit.live),
+        )?;
+        let visible = Rc::make_mut(&mut self.now.visible);
+        for (key, record) in &commit.records {
+            if record.is_live() {
+                visible.insert(key.clone(), data_text(record));
+            } else {
+                visible.remove(key);
+            }
+        }
+        let at = (commit.expect_epoch, commit.head);
+        self.history.insert(at, self.now.visible.clone());
+        Ok(())
+    }
+
+    /// The present, to be kept with a backup.
+    pub fn present(&self) -> Present {
+        self.now.clone()
+    }
+
+    /// The store was replaced by a backup.
+    pub fn restored(&mut self, present: Present) {
+        self.now = present;
+    }
+
+    /// An epoch has two histories now.
+    pub fn split(&mut self, epoch: Epoch) {
+        self.split.insert(epoch);
+    }
+
+    /// The space got another epoch. Its records are what they are.
+    pub fn epoch_changed(&mut self, before: Epoch, store: &ModelStore) {
+        let Some(view) = store.space(&self.space) else {
+            return;
+        };
+        if self.split.contains(&before) {
+            let stored = store.all(&self.space);
+            self.now.reference = Reference::of(&stored);
+            self.now.writers.clear();
+            let live = stored.iter().filter(|(_, record)| record.is_live());
+            self.now.visible = Rc::new(
+                live.map(|(key, record)| (key.clone(), data_text(record)))
+                    .collect(),
+            );
+        }
+        let at = (view.epoch, view.head);
+        self.history.insert(at, self.now.visible.clone());
+    }
+
+    /// Whether an epoch has two histories.
+    pub fn is_split(&self, epoch: Epoch) -> bool {
+        self.split.contains(&epoch)
+    }
+
+    /// A device was told the answer to a mutation, as text.
+    pub fn told(&self, client: &ClientKey, m: u64, answer: &str) -> Checked {
+        let Some(verdicts) = self.ever.get(&(client.clone(), m)) else {
+            return violated("ack", format!("nothing was decided: {answer}"));
+        };
+        let is_same = |verdict: &Verdict| {
+            let mut text = String::new();
+            write_results(&mut text, &[(m, Answer::Verdict(verdict.clone()))]);
+            text[1..text.len() - 1] == *answer
+        };
+        let known = answer.contains(r#""status":"known""#);
+        // Where a history was split, the store itself mixed up who wrote what.
+        let mixed_up = !self.split.is_empty() && answer.contains(r#""code":"number_reused""#);
+        ensure(
+            known || mixed_up || verdicts.iter().any(is_same),
+            "ack",
+            || format!("told {answer}, decided {verdicts:?}"),
+        )
+    }
+
+    /// A device shows the space as of (epoch, seq); `wants` says which records it wants.
+    pub fn shown<'a>(
+        &self,
+        (epoch, seq): (Epoch, Seq),
+        wants: impl Fn(&RecordKey) -> bool,
+        shown: impl Iterator<Item = (&'a RecordKey, &'a str)>,
+    ) -> Checked {
+        if self.split.contains(&epoch) {
+            return Ok(());
+        }
+        let Some(visible) = self.history.get(&(epoch, seq)) else {
+            return violated("whole", format!("there is no commit {seq} of {epoch}"));
+        };
+        let expected = visible.iter().filter(|(key, _)| wants(key));
+        let mut expected = expected.map(|(key, text)| (key, &**text));
+        for (key, text) in shown {
+            let must = expected.next();
+            ensure(must == Some((key, text)), "whole", || {
+                format!("at {epoch}/{seq} {key} is shown as {text}, must be {must:?}")
+            })?;
+        }
+        let missing = expected.next();
+        ensure(missing.is_none(), "whole", || {
+            format!("at {epoch}/{seq} {missing:?} is not shown")
+        })
+    }
+
+    /// What is visible in the store now.
+    pub fn visible(&self) -> &Visible {
+        &self.now.visible
+    }
+
+    /// The whole store against the reference.
+    pub fn check_store(&self, store: &ModelStore) -> Checked {
+        match self.now.reference.differs(&store.all(&self.space)) {
+            Some(difference) => violated("base", difference),
+            None => Ok(()),
+        }
+    }
+}
+
+fn remembered<'c>(
+    commit: &'c Commit,
+    judged: &Judged,
+) -> Option<(WriterNo, &'c Verdict, PayloadHash)> {
+    let mark = commit
+        .marks
+        .iter()
+        .find(|mark| mark.client == judged.client)?;
+    let found = mark
+        .verdicts
+        .iter()
+        .find(|remembered| remembered.m == judged.m)?;
+    Some((mark.writer, &found.verdict, found.hash))
+}
+
+/// What a mutation must be answered; `None` for one that cannot be read.
+fn expect(
+    reference: &mut Reference,
+    (registered, judged, writer): (&Registered, &Judged, WriterNo),
+    clock: &mut Hlc,
+) -> Option<(Expected, bool)> {
+    let changes = registered.asked.as_ref()?;
+    let before = *clock;
+    let stamped = change::stamp(changes, writer, judged.taken_at_ms, clock);
+    let expected = reference.join(&stamped.changes);
+    if expected == Expected::Unknown {
+        *clock = before;
+    }
+    Some((expected, stamped.clamped))
+}
+
+fn check_verdict(
+    judged: &Judged,
+    expected: &Option<(Expected, bool)>,
+    verdict: &Verdict,
+) -> Checked {
+    let fits = match (expected, &verdict.status) {
+        (None, Status::Rejected(_)) | (Some((Expected::Unknown, _)), Status::Rejected(_)) => true,
+        (Some((Expected::Applied(losses), clamped)), Status::Applied)
+        | (Some((Expected::Superseded(losses), clamped)), Status::Superseded) => {
+            *losses == losses_of(verdict) && *clamped == verdict.clamped
+        }
+        _ => false,
+    };
+    ensure(fits, "verdict", || {
+        format!("{judged:?}: {verdict:?}, must be {expected:?}")
+    })
+}

@@ -1,0 +1,126 @@
+//! How often what happened: a fault that never fires proves nothing.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+macro_rules! kinds {
+    (faults { $($fault:ident = $fault_name:literal,)* } happenings { $($happening:ident = $happening_name:literal,)* }) => {
+        /// What is counted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each has its name beside it")]
+        pub enum Kind { $($fault,)* $($happening,)* }
+
+        impl Kind {
+            /// What the simulation does to the system.
+            pub const FAULTS: &'static [Kind] = &[$(Kind::$fault,)*];
+            /// What the system does about it.
+            pub const HAPPENINGS: &'static [Kind] = &[$(Kind::$happening,)*];
+
+            /// For people.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Kind::$fault => $fault_name,)*
+                    $(Kind::$happening => $happening_name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    faults {
+    Cut = "socket cut",
+    Left = "socket closed by the device",
+    EditOffline = "edit made offline",
+    SkewedEdit = "edit by a clock off by more than a minute",
+    TiedEdit = "edit with a stamp used before",
+    SessionCrash = "session crashed, its store work goes on",
+    NodeCrash = "node crashed, its store work is torn off",
+    Drain = "session drained",
+    CommitFails = "commit failed before it took effect",
+    CommitAnswerLost = "commit took effect, answer lost",
+    ReadFails = "read failed",
+    AnswersReordered = "store answers out of order",
+    AnswerDropped = "store answer to a session that ended",
+    Restored = "restored from a backup, new epoch at once",
+    RestoredSilently = "restored from a backup, nobody told",
+    Evicted = "cache entry forgotten",
+    BusLost = "bus event lost",
+    BusTwice = "bus event heard twice",
+    BusReordered = "bus event heard out of order",
+    Missed = "bus told that events were missed",
+    Slow = "push turned away as slow",
+    Overflow = "outbox overflowed",
+    CallTwice = "HTTP push made twice",
+    CallLost = "HTTP push lost",
+    CallReplyLost = "HTTP reply lost",
+    TablesGrew = "device wants another table",
+    }
+    happenings {
+    Step = "steps",
+    Commit = "commits",
+    MarkOnly = "commits of marks alone",
+    Conflict = "conflicts",
+    Retry = "retries after a wait",
+    Applied = "verdicts applied",
+    Superseded = "verdicts superseded",
+    Rejected = "verdicts rejected",
+    Clamp = "clamped mutations",
+    Tie = "ties",
+    Known = "answers known",
+    Repeat = "repeats answered from the mark",
+    Gap = "gaps",
+    Reset = "resets",
+    EpochLost = "epoch changed by a session",
+    CatchUp = "catch-ups",
+    Resync = "resyncs of slow sockets",
+    Replaced = "sockets replaced",
+    Snapshot = "snapshots taken",
+    SnapshotResumed = "snapshots resumed",
+    Backfill = "tables filled",
+    NewClientId = "new client ids after lost marks",
+    OfferedBack = "records offered back after a reset",
+    Complete = "devices compared with the history",
+    }
+}
+
+const KINDS: usize = Kind::FAULTS.len() + Kind::HAPPENINGS.len();
+
+/// Counts by kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts([u64; KINDS]);
+
+impl Default for Counts {
+    fn default() -> Self {
+        Counts([0; KINDS])
+    }
+}
+
+impl Counts {
+    /// One more.
+    pub fn add(&mut self, kind: Kind) {
+        self.0[kind as usize] += 1;
+    }
+
+    /// How many.
+    pub fn of(&self, kind: Kind) -> u64 {
+        self.0[kind as usize]
+    }
+}
+
+impl AddAssign<&Counts> for Counts {
+    fn add_assign(&mut self, other: &Counts) {
+        for (own, other) in self.0.iter_mut().zip(other.0) {
+            *own += other;
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for kind in Kind::FAULTS.iter().chain(Kind::HAPPENINGS) {
+            writeln!(f, "{:>12}  {}", self.of(*kind), kind.name())?;
+        }
+        Ok(())
+    }
+}

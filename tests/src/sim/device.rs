@@ -1,0 +1,63 @@
+//! Devices: what the world asks of one, whatever protocol it speaks.
+
+mod edits;
+mod message;
+pub mod native;
+mod outbox;
+mod replica;
+
+use syncline_protocol::ids::ClientKey;
+
+use super::checker::Checker;
+use super::trace::{Aids, Checked};
+
+/// What a device may use while it acts.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// The true time.
+    pub now_ms: u64,
+    /// Chance, counts, lines.
+    pub aids: &'a mut Aids,
+    /// What it is told is held against this.
+    pub checker: &'a mut Checker,
+    /// What it sends on its socket, in order.
+    pub sends: &'a mut Vec<String>,
+    /// It wants to leave its socket.
+    pub leaves: &'a mut bool,
+}
+
+/// A device of the user. It works offline, and syncs while it has a socket.
+pub trait Device: std::fmt::Debug {
+    /// For people.
+    fn name(&self) -> &str;
+
+    /// The user edits something, of free will.
+    fn edit(&mut self, cx: &mut Cx<'_>);
+
+    /// It has a socket now, and says hello on it.
+    fn connect(&mut self, cx: &mut Cx<'_>);
+
+    /// It has no socket any more.
+    fn disconnected(&mut self);
+
+    /// A message came.
+    fn receive(&mut self, text: &str, cx: &mut Cx<'_>) -> Checked;
+
+    /// Sends what it has to send, if it can.
+    fn push(&mut self, cx: &mut Cx<'_>);
+
+    /// What it would push by HTTP: who it is, and the text of `muts`.
+    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(ClientKey, String)>;
+
+    /// The HTTP reply came: `{"results":…}`, or an error with a code.
+    fn called(&mut self, client: &ClientKey, text: &str, cx: &mut Cx<'_>) -> Checked;
+
+    /// From the next connection on it wants more.
+    fn grow(&mut self, cx: &mut Cx<'_>);
+
+    /// It has something to push that was not pushed on this socket.
+    fn wants_to_push(&self) -> bool;
+
+    /// Whether it holds exactly what is visible and has nothing of its own left; else why not.
+    fn is_settled(&self, checker: &Checker) -> Result<(), String>;
+}

@@ -1,0 +1,178 @@
+//! One socket between a device and a node: frames of it arrive in order or not at all.
+//!
+//! The device's end and the hub's end learn of a cut at different moments. What the hub's end
+//! tells its session waits in a queue of its own, as in an actor's mailbox. The outbox is the
+//! gateway's own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use syncline_hub::gateway::outbox::Outbox;
+use syncline_hub::session::event::{Attach, ConnId, Event, Origin, Push};
+use syncline_protocol::ids::{ClientKey, Seq, TableName, UserId};
+use syncline_protocol::wire::{ClientMessage, Hello, hub};
+
+use super::rng::Rng;
+
+/// Bytes the hub's end writes at once, at most.
+const WRITE_BYTES_MAX: usize = 2_000;
+
+/// A socket.
+#[derive(Debug)]
+pub struct Socket {
+    /// The node's number for it.
+    pub conn: ConnId,
+    /// The device at its end.
+    pub device: usize,
+    /// The node at its other end.
+    pub node: usize,
+    /// From the device, under way.
+    pub up: VecDeque<String>,
+    /// From the hub, under way.
+    pub down: VecDeque<Down>,
+    /// What the hub's end has for its session.
+    pub mailbox: VecDeque<Event>,
+    /// Frames the hub has not written.
+    pub outbox: Arc<Outbox>,
+    /// The outbox may have something.
+    pub woken: bool,
+    /// The session that took its hello.
+    pub attached: Option<u64>,
+    /// The device has left it.
+    pub left: bool,
+    /// The hub's end has ended.
+    pub ended: bool,
+}
+
+/// What a device receives.
+#[derive(Debug)]
+pub enum Down {
+    /// A message.
+    Frame(Bytes),
+    /// The hub closed.
+    Closed,
+}
+
+impl Socket {
+    /// A fresh one.
+    pub fn new(conn: ConnId, device: usize, node: usize, outbox_bytes_max: usize) -> Socket {
+        Socket {
+            conn,
+            device,
+            node,
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+            mailbox: VecDeque::new(),
+            outbox: Arc::new(Outbox::new(outbox_bytes_max)),
+            woken: false,
+            attached: None,
+            left: false,
+            ended: false,
+        }
+    }
+
+    /// The device leaves; what it sent still arrives.
+    pub fn leave(&mut self) {
+        self.left = true;
+        self.down.clear();
+    }
+
+    /// The wire breaks: of what the device sent a beginning arrives, of what the hub sent
+    /// nothing more.
+    pub fn cut(&mut self, rng: &mut Rng) {
+        let arrives = rng.below(self.up.len() + 1);
+        self.up.truncate(arrives);
+        self.leave();
+    }
+
+    /// The hub's end ends and tells the session.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.up.clear();
+        self.mailbox.push_back(Event::Detach(self.conn));
+    }
+
+    /// Nobody holds it any more.
+    pub fn is_over(&self) -> bool {
+        self.left && self.ended && self.mailbox.is_empty()
+    }
+
+    /// The hub's end reads a message. A push may be turned away.
+    pub fn read(&mut self, user: &UserId, slow: bool) {
+        let Some(text) = self.up.pop_front() else {
+            return;
+        };
+        let message = ClientMessage::parse(&text).expect("devices send what they should");
+        let conn = self.conn;
+        let event = match message {
+            ClientMessage::Hello(hello) => Event::Attach(Box::new(attach(conn, user, *hello))),
+            ClientMessage::Push(_) if slow => {
+                let frame = Bytes::from(hub::slow("app", 1_000));
+                self.outbox
+                    .push(frame, syncline_hub::session::event::FrameKind::Answer);
+                self.woken = true;
+                return;
+            }
+            ClientMessage::Push(muts) => Event::Push(Push {
+                origin: Origin::Conn(conn),
+                muts,
+                permit: None,
+            }),
+            ClientMessage::Ack { seq } => Event::Ack {
+                conn,
+                seq: Seq(seq),
+            },
+            ClientMessage::Presence(state) => Event::Presence { conn, state },
+            other => unreachable!("devices do not say {other:?}"),
+        };
+        self.mailbox.push_back(event);
+    }
+
+    /// The hub's end writes what is queued, or ends.
+    pub fn write(&mut self, rng: &mut Rng) {
+        let mut frames = Vec::new();
+        self.outbox
+            .take(&mut frames, 1 + rng.below(WRITE_BYTES_MAX));
+        if frames.is_empty() {
+            self.woken = false;
+            if self.outbox.take_drained() {
+                self.mailbox.push_back(Event::Drained(self.conn));
+            }
+            if self.outbox.ended().is_some() {
+                self.end();
+                self.down.push_back(Down::Closed);
+            }
+        }
+        if self.left {
+            self.down.clear();
+        } else {
+            self.down.extend(frames.into_iter().map(Down::Frame));
+        }
+    }
+}
+
+/// As the gateway makes it of a hello.
+fn attach(conn: ConnId, user: &UserId, hello: Hello) -> Attach {
+    Attach {
+        conn,
+        client: ClientKey {
+            user: user.clone(),
+            client: hello.client,
+        },
+        cursor: hello.cursor,
+        tables: hello.tables.map(sorted),
+        backfill: Some(hello.backfill)
+            .filter(|tables| !tables.is_empty())
+            .map(sorted),
+        snapshot_next: hello.snapshot_next,
+        acked: hello.acked,
+        token_expires_in_s: 3_600,
+    }
+}
+
+fn sorted(mut names: Vec<TableName>) -> Arc<[TableName]> {
+    names.sort_unstable();
+    names.dedup();
+    names.into()
+}

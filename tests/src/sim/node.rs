@@ -1,0 +1,273 @@
+//! A node: the real session state of the space, with a shell around it that carries out effects
+//! as the actor does, except that everything that takes time waits until it is picked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use syncline_hub::gateway::outbox::Outbox;
+use syncline_hub::session::cache::Activations;
+use syncline_hub::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, StoreAnswer};
+use syncline_hub::session::state::{Context, SessionLimits, SessionState};
+use syncline_protocol::ids::{NodeId, SpaceKey};
+use syncline_storage::types::SpaceView;
+
+use super::cache::ForgetfulCache;
+use super::checker::{Batch, Judged};
+use super::clock::skewed;
+use super::count::Kind;
+use super::plan::Plan;
+use super::trace::Aids;
+
+/// A node's clock may be off by so much.
+const SKEW_MS_MAX: u64 = 2_000;
+
+/// A node of a world.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: NodeId,
+    skew_ms: i64,
+    activations: Activations,
+    cache: ForgetfulCache,
+    /// The running session, if there is one.
+    pub session: Option<Session>,
+    /// Sessions begun so far: the number of the running one.
+    pub incarnation: u64,
+    /// The space as the next session will begin with it.
+    pub opened: Option<SpaceView>,
+    /// Store work asked for and not yet done.
+    pub operations: Vec<Operation>,
+    /// Answers of the store on their way.
+    pub answers: Vec<Answer>,
+    /// Sessions that wait before they try again.
+    pub retries: Vec<u64>,
+    /// HTTP replies made.
+    pub replies: Vec<(CallId, CallReply)>,
+}
+
+/// The session on a node.
+#[derive(Debug)]
+pub struct Session {
+    /// The real thing.
+    pub state: SessionState,
+    outboxes: BTreeMap<ConnId, Arc<Outbox>>,
+    /// Sockets whose outboxes were touched.
+    pub woken: Vec<ConnId>,
+    /// It takes nothing more.
+    pub draining: bool,
+    /// It has finished what it took.
+    pub drained: bool,
+}
+
+/// Store work of a session.
+#[derive(Debug)]
+pub struct Operation {
+    /// The session.
+    pub incarnation: u64,
+    /// What to do.
+    pub effect: Effect,
+    /// What is in it, if it is a commit.
+    pub batch: Option<Batch>,
+    /// When it was asked, among all of the node.
+    pub asked: u64,
+    /// The process that asked is gone: it tells nobody.
+    pub silent: bool,
+}
+
+/// An answer to a session.
+#[derive(Debug)]
+pub struct Answer {
+    /// The session.
+    pub incarnation: u64,
+    /// The answer.
+    pub answer: StoreAnswer,
+    /// When it was asked, among all of the node.
+    pub asked: u64,
+}
+
+impl Node {
+    /// A node without session.
+    pub fn new(number: usize, plan: &Plan, aids: &mut Aids) -> Node {
+        Node {
+            name: NodeId::trusted(&format!("n{}", number + 1)),
+            skew_ms: aids.rng.within(0, 2 * SKEW_MS_MAX) as i64 - SKEW_MS_MAX as i64,
+            activations: Activations::default(),
+            cache: ForgetfulCache::new(aids.rng.clone(), plan.forgetful),
+            session: None,
+            incarnation: 0,
+            opened: None,
+            operations: Vec::new(),
+            answers: Vec::new(),
+            retries: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+
+    /// The node's clock.
+    pub fn now_ms(&self, true_ms: u64) -> u64 {
+        skewed(true_ms, self.skew_ms)
+    }
+
+    /// A session begins with the space as it was read.
+    pub fn begin(&mut self, space: &SpaceKey, plan: &Plan) {
+        let Some(view) = self.opened.take() else {
+            return;
+        };
+        let limits = SessionLimits {
+            epoch_change_interval_ms: plan.epoch_change_interval_ms,
+            commit_mutations_max: plan.commit_mutations_max,
+            ..SessionLimits::default()
+        };
+        let own = (limits, self.activations.clone());
+        self.incarnation += 1;
+        self.session = Some(Session {
+            state: SessionState::new(space.clone(), self.name.clone(), view, own),
+            outboxes: BTreeMap::new(),
+            woken: Vec::new(),
+            draining: false,
+            drained: false,
+        });
+    }
+
+    /// The session ends. The answers it waits for go nowhere; its store work goes on.
+    pub fn end_session(&mut self) -> Vec<Arc<Outbox>> {
+        let session = self.session.take();
+        let outboxes = session.map(|session| session.outboxes.into_values().collect());
+        self.retries.clear();
+        outboxes.unwrap_or_default()
+    }
+
+    /// The whole process ends: also what it remembers is gone.
+    pub fn forget_everything(&mut self, plan: &Plan, aids: &Aids) {
+        self.activations = Activations::default();
+        self.cache = ForgetfulCache::new(aids.rng.clone(), plan.forgetful);
+        self.opened = None;
+    }
+
+    /// Nothing is forgotten any more.
+    pub fn heal(&mut self) {
+        self.cache.heal();
+    }
+
+    /// Tells the session, and carries out what it wants.
+    pub fn step(
+        &mut self,
+        event: Event,
+        outbox: Option<Arc<Outbox>>,
+        (true_ms, aids): (u64, &mut Aids),
+    ) {
+        let now_ms = self.now_ms(true_ms);
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        match (&event, outbox) {
+            (Event::Attach(attach), Some(outbox)) => {
+                session.outboxes.insert(attach.conn, outbox);
+            }
+            (Event::Detach(conn), _) => drop(session.outboxes.remove(conn)),
+            (Event::Drain, _) => session.draining = true,
+            _ => {}
+        }
+        let (mut events, mut effects) = (vec![event], Vec::new());
+        while let Some(event) = events.pop() {
+            let Some(session) = &mut self.session else {
+                return;
+            };
+            let mut cx = Context {
+                now_ms,
+                cache: &self.cache,
+                effects: &mut effects,
+            };
+            session.state.step(event, &mut cx);
+            for effect in effects.drain(..) {
+                events.extend(self.carry_out(effect, aids));
+            }
+        }
+        for _ in 0..self.cache.take_forgotten() {
+            aids.counts.add(Kind::Evicted);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, aids: &mut Aids) -> Option<Event> {
+        let session = self.session.as_mut()?;
+        match effect {
+            Effect::Send { conn, frame, kind } => {
+                let outbox = session.outboxes.get(&conn)?;
+                session.woken.push(conn);
+                let refused = outbox.push(frame, kind)?;
+                aids.counts.add(Kind::Overflow);
+                return Some(Event::Overflowed {
+                    conn,
+                    from: refused.from,
+                });
+            }
+            Effect::Resume(conn) => session.outboxes.get(&conn)?.resume(),
+            Effect::Close { conn, code, reason } => {
+                session.woken.push(conn);
+                session.outboxes.remove(&conn)?.close(code, reason);
+                if code == syncline_protocol::error::close::REPLACED {
+                    aids.counts.add(Kind::Replaced);
+                }
+            }
+            Effect::Reply(call, reply) => self.replies.push((call, reply)),
+            Effect::Note(note) => count(note, aids),
+            Effect::DrainDone => session.drained = true,
+            Effect::RetryAfter { .. } => self.retries.push(self.incarnation),
+            store => self.ask(store, aids),
+        }
+        None
+    }
+
+    fn ask(&mut self, effect: Effect, aids: &mut Aids) {
+        let batch = match (&effect, &self.session) {
+            (Effect::Commit(_), Some(session)) => Some(batch(&session.state)),
+            (Effect::ReadVerdicts(..), _) => {
+                aids.counts.add(Kind::Repeat);
+                None
+            }
+            _ => None,
+        };
+        aids.trace.say(&self.name, || {
+            format!("asks to {}", super::store::describe(&effect))
+        });
+        self.operations.push(Operation {
+            incarnation: self.incarnation,
+            effect,
+            batch,
+            asked: aids.trace.step,
+            silent: false,
+        });
+    }
+}
+
+/// What the commit in flight judges.
+fn batch(state: &SessionState) -> Batch {
+    Batch {
+        judged: state
+            .in_flight()
+            .map(|(client, m, taken_at_ms)| Judged {
+                client: client.clone(),
+                m,
+                taken_at_ms,
+            })
+            .collect(),
+        clock: state.view().clock,
+    }
+}
+
+fn count(note: Note, aids: &mut Aids) {
+    use syncline_hub::telemetry::labels::VerdictStatus;
+    let kind = match note {
+        Note::Verdict(VerdictStatus::Applied) => Kind::Applied,
+        Note::Verdict(VerdictStatus::Superseded) => Kind::Superseded,
+        Note::Verdict(VerdictStatus::Rejected | VerdictStatus::Refused) => Kind::Rejected,
+        Note::Verdict(VerdictStatus::Known) => Kind::Known,
+        Note::Reset(_) => Kind::Reset,
+        Note::EpochLost => Kind::EpochLost,
+        Note::Conflict => Kind::Conflict,
+        Note::CatchUp => Kind::CatchUp,
+        Note::Resync => Kind::Resync,
+        Note::Tie => Kind::Tie,
+    };
+    aids.counts.add(kind);
+}

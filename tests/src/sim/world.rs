@@ -1,0 +1,332 @@
+//! A world: nodes, devices, sockets, a store and a bus, of which one step happens at a time,
+//! picked by the seed among everything that can happen. So anything may happen between a cause
+//! and its effect.
+
+mod acts;
+mod faults;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use syncline_cluster::event::CommitEvent;
+use syncline_hub::session::event::Event;
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
+use syncline_storage::model::ModelStore;
+
+use self::steps::Step;
+use super::calls::Calls;
+use super::checker::{Checker, Present};
+use super::clock::DeviceClock;
+use super::count::{Counts, Kind};
+use super::device::native::Native;
+use super::device::{Cx, Device};
+use super::network::Socket;
+use super::node::Node;
+use super::plan::{BEGIN_MS, Plan, draw_skew_ms};
+use super::rng::Rng;
+use super::store::Store;
+use super::trace::{Aids, Checked, Trace, Violation, violated};
+
+/// Steps after the last fault within which a world must come to rest.
+const CALM_STEPS_MAX: u64 = 20_000;
+
+/// A step takes up to so long; one in a hundred takes up to two minutes.
+const STEP_MS_MAX: u64 = 20;
+const LONG_STEP_MS_MAX: u64 = 120_000;
+
+/// A world.
+#[derive(Debug)]
+pub struct World {
+    plan: Plan,
+    aids: Aids,
+    now_ms: u64,
+    user: UserId,
+    space: SpaceKey,
+    store: Store,
+    backup: Option<(ModelStore, Present)>,
+    checker: Checker,
+    nodes: Vec<Node>,
+    devices: Vec<Box<dyn Device>>,
+    sockets: BTreeMap<u64, Socket>,
+    sockets_made: u64,
+    /// Told to a node and not heard yet, in the order told.
+    bus: Vec<(usize, Arc<CommitEvent>)>,
+    calls: Calls,
+    /// Faults happen.
+    chaos: bool,
+}
+
+/// How a seed ended.
+#[derive(Debug)]
+pub struct Ending {
+    /// What happened.
+    pub counts: Counts,
+    /// What was broken, if anything.
+    pub broken: Option<Violation>,
+    /// Steps taken.
+    pub steps: u64,
+}
+
+/// Lives a seed through.
+pub fn live(seed: u64, traced: bool) -> Ending {
+    let mut world = World::new(seed, traced);
+    let broken = world.live().err();
+    if let Some(broken) = &broken {
+        world.aids.trace.say(&"checker", || {
+            format!("{}: {}", broken.invariant, broken.seen)
+        });
+    }
+    Ending {
+        counts: world.aids.counts,
+        broken,
+        steps: world.aids.trace.step,
+    }
+}
+
+impl World {
+    fn new(seed: u64, traced: bool) -> World {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng);
+        let mut aids = Aids {
+            rng,
+            counts: Counts::default(),
+            trace: Trace {
+                on: traced,
+                step: 0,
+            },
+        };
+        aids.trace.say(&"plan", || format!("{plan:?}"));
+        let user = UserId::trusted("ada");
+        let space = SpaceKey {
+            app: AppId::trusted("todo"),
+            space: SpaceId::personal(&user),
+        };
+        let store = Store::new(space.clone(), plan.page, BEGIN_MS);
+        let mut checker = Checker::new(space.clone(), store.view().epoch);
+        let nodes = (0..plan.nodes)
+            .map(|number| Node::new(number, &plan, &mut aids))
+            .collect();
+        let devices = (0..plan.devices)
+            .map(|number| {
+                let clock = DeviceClock::new(draw_skew_ms(&mut aids.rng));
+                let cx = &mut Cx {
+                    now_ms: BEGIN_MS,
+                    aids: &mut aids,
+                    checker: &mut checker,
+                    sends: &mut Vec::new(),
+                    leaves: &mut false,
+                };
+                Box::new(Native::new(number, &user, clock, cx)) as Box<dyn Device>
+            })
+            .collect();
+        World {
+            plan,
+            aids,
+            now_ms: BEGIN_MS,
+            user,
+            space,
+            store,
+            backup: None,
+            checker,
+            nodes,
+            devices,
+            sockets: BTreeMap::new(),
+            sockets_made: 0,
+            bus: Vec::new(),
+            calls: Calls::default(),
+            chaos: true,
+        }
+    }
+
+    fn live(&mut self) -> Checked {
+        while self.aids.trace.step < self.plan.chaos_steps {
+            self.time_passes();
+            self.chaos_step()?;
+        }
+        self.calm_down();
+        self.come_to_rest()
+    }
+
+    fn time_passes(&mut self) {
+        self.aids.trace.step += 1;
+        self.aids.counts.add(Kind::Step);
+        let most = if self.aids.rng.chance(10) {
+            LONG_STEP_MS_MAX
+        } else {
+            STEP_MS_MAX
+        };
+        self.now_ms += self.aids.rng.within(0, most);
+    }
+
+    fn chaos_step(&mut self) -> Checked {
+        self.keep_and_restore();
+        let (faults, acts) = (self.plan.faults, self.plan.acts);
+        if self.aids.rng.chance(faults) {
+            self.fault();
+            return Ok(());
+        }
+        let steps = self.possible_steps();
+        if steps.is_empty() || self.aids.rng.chance(acts) {
+            self.act();
+            return Ok(());
+        }
+        let step = *self.aids.rng.pick(&steps);
+        self.take(step)
+    }
+
+    /// The faults end. What they left behind stays: what is lost must be noticed without them.
+    fn calm_down(&mut self) {
+        self.aids.trace.say(&"world", || "calms down".into());
+        self.chaos = false;
+        self.nodes.iter_mut().for_each(Node::heal);
+        if self.checker.is_split(self.store.view().epoch) {
+            self.change_epoch();
+        }
+    }
+
+    /// Safety is checked at every step; this is about progress: within a bound everything is
+    /// told to everybody, and all are equal.
+    fn come_to_rest(&mut self) -> Checked {
+        let first = self.aids.trace.step;
+        let mut audits = 0;
+        while self.aids.trace.step < first + CALM_STEPS_MAX {
+            self.time_passes();
+            self.connect_all();
+            let steps = self.possible_steps();
+            if !steps.is_empty() {
+                let step = *self.aids.rng.pick(&steps);
+                self.take(step)?;
+                continue;
+            }
+            if audits == 0 {
+                // The audit of live spaces, which finds what the bus lost.
+                audits += 1;
+                self.tell_all(|| Event::Missed);
+                continue;
+            }
+            return self.check_rest();
+        }
+        violated(
+            "liveness",
+            format!("not at rest after {CALM_STEPS_MAX} steps"),
+        )
+    }
+
+    fn check_rest(&self) -> Checked {
+        self.checker.check_store(&self.store.model)?;
+        for device in &self.devices {
+            if let Err(why) = device.is_settled(&self.checker) {
+                return violated("liveness", format!("nothing happens any more, and {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a device do something, and carries what it sends.
+    fn with_device<T>(
+        &mut self,
+        device: usize,
+        act: impl FnOnce(&mut dyn Device, &mut Cx<'_>) -> T,
+    ) -> T {
+        let (mut sends, mut leaves) = (Vec::new(), false);
+        let mut cx = Cx {
+            now_ms: self.now_ms,
+            aids: &mut self.aids,
+            checker: &mut self.checker,
+            sends: &mut sends,
+            leaves: &mut leaves,
+        };
+        let done = act(self.devices[device].as_mut(), &mut cx);
+        if let Some(id) = self.socket_of(device) {
+            for text in sends {
+                let name = self.devices[device].name();
+                self.aids.trace.say(&name, || format!("sends {text}"));
+                if let Some(socket) = self.sockets.get_mut(&id) {
+                    socket.up.push_back(text);
+                }
+            }
+            if leaves {
+                self.leave(id);
+            }
+        }
+        done
+    }
+
+    fn socket_of(&self, device: usize) -> Option<u64> {
+        let mut sockets = self.sockets.iter();
+        let found = sockets.find(|(_, socket)| socket.device == device && !socket.left);
+        found.map(|(id, _)| *id)
+    }
+
+    fn leave(&mut self, id: u64) {
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            socket.leave();
+            let device = &mut self.devices[socket.device];
+            device.disconnected();
+            let name = device.name();
+            self.aids.trace.say(&name, || format!("leaves socket {id}"));
+        }
+    }
+
+    /// Tells every running session.
+    fn tell_all(&mut self, event: impl Fn() -> Event) {
+        for node in 0..self.nodes.len() {
+            self.tell(node, event());
+        }
+    }
+
+    fn tell(&mut self, node: usize, event: Event) {
+        let name = self.nodes[node].name.clone();
+        self.aids.trace.say(&name, || describe(&event));
+        let outbox = match &event {
+            Event::Attach(attach) => {
+                let socket = self.sockets.get(&attach.conn.0);
+                socket.map(|socket| socket.outbox.clone())
+            }
+            _ => None,
+        };
+        let now_ms = self.now_ms;
+        self.nodes[node].step(event, outbox, (now_ms, &mut self.aids));
+        self.collect(node);
+    }
+
+    /// Takes up what a session left: sockets to write, replies to carry.
+    fn collect(&mut self, node: usize) {
+        let node = &mut self.nodes[node];
+        if let Some(session) = &mut node.session {
+            for conn in session.woken.drain(..) {
+                if let Some(socket) = self.sockets.get_mut(&conn.0) {
+                    socket.woken = true;
+                }
+            }
+        }
+        for (call, reply) in node.replies.drain(..) {
+            if let Some(text) = self.calls.reply(call, reply) {
+                self.aids
+                    .trace
+                    .say(&node.name, || format!("replies {text}"));
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Checked {
+        steps::take(self, step)
+    }
+}
+
+fn describe(event: &Event) -> String {
+    match event {
+        Event::Store(answer) => {
+            let text = format!("{answer:?}");
+            let short: String = text.chars().take(700).collect();
+            format!("is answered {short}")
+        }
+        Event::Push(push) => {
+            let ms: Vec<u64> = push.muts.iter().map(|mutation| mutation.m).collect();
+            format!("takes a push {ms:?} of {:?}", push.origin)
+        }
+        Event::Heard(event) => format!("hears {} -> {} of {}", event.from, event.to, event.epoch),
+        other => format!("takes {other:?}"),
+    }
+}

@@ -1,0 +1,130 @@
+//! What breaks: sessions, nodes, the store itself.
+
+use syncline_hub::session::event::Event;
+
+use super::World;
+use crate::sim::count::Kind;
+
+impl World {
+    /// Something breaks.
+    pub(super) fn fault(&mut self) {
+        let node = self.aids.rng.below(self.nodes.len());
+        match self.aids.rng.below(10) {
+            0..=2 => self.crash_session(node),
+            3..=4 => self.crash_node(node),
+            5 => {
+                if self.nodes[node].session.is_some() {
+                    self.aids.counts.add(Kind::Drain);
+                    self.tell(node, Event::Drain);
+                }
+            }
+            6..=7 => {
+                if self.nodes[node].session.is_some() {
+                    self.aids.counts.add(Kind::Missed);
+                    self.tell(node, Event::Missed);
+                }
+            }
+            _ => {
+                let ids: Vec<u64> = self.sockets.keys().copied().collect();
+                if !ids.is_empty() {
+                    self.cut_one(&ids);
+                }
+            }
+        }
+    }
+
+    fn cut_one(&mut self, ids: &[u64]) {
+        let id = *self.aids.rng.pick(ids);
+        if self.sockets.get(&id).is_some_and(|socket| !socket.left) {
+            self.cut(id);
+        }
+    }
+
+    /// The session is gone; what it asked of the store happens, the answers go nowhere.
+    fn crash_session(&mut self, node: usize) {
+        if self.nodes[node].session.is_some() {
+            self.aids.counts.add(Kind::SessionCrash);
+            self.end_session(node);
+        }
+    }
+
+    /// A session ends. Its sockets learn it from their outboxes.
+    pub(super) fn end_session(&mut self, node: usize) {
+        let name = self.nodes[node].name.clone();
+        self.aids.trace.say(&name, || "ends its session".into());
+        let incarnation = self.nodes[node].incarnation;
+        for outbox in self.nodes[node].end_session() {
+            outbox.session_gone();
+        }
+        for socket in self.sockets.values_mut() {
+            if socket.node == node && socket.attached == Some(incarnation) {
+                socket.woken = true;
+            }
+        }
+    }
+
+    /// The process is gone with its sockets and memory. Of what it asked of the store a part
+    /// got there.
+    fn crash_node(&mut self, node: usize) {
+        self.aids.counts.add(Kind::NodeCrash);
+        self.end_session(node);
+        let of_node: Vec<u64> = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.node == node)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in of_node {
+            if !self.sockets[&id].left {
+                self.leave(id);
+            }
+            self.sockets.remove(&id);
+        }
+        let rng = &mut self.aids.rng;
+        self.nodes[node].operations.retain_mut(|operation| {
+            // Nobody is left to tell the bus.
+            operation.silent = true;
+            rng.chance(500)
+        });
+        self.bus.retain(|(to, _)| *to != node);
+        self.nodes[node].forget_everything(&self.plan, &self.aids);
+    }
+
+    /// A backup is made, or put in the place of everything.
+    pub(super) fn keep_and_restore(&mut self) {
+        let Some(restore) = self.plan.restore else {
+            return;
+        };
+        let step = self.aids.trace.step;
+        if step == restore.backup_at {
+            self.aids.trace.say(&"operator", || "makes a backup".into());
+            self.backup = Some((self.store.model.clone(), self.checker.present()));
+        } else if step == restore.restore_at
+            && let Some((model, present)) = self.backup.take()
+        {
+            self.aids
+                .trace
+                .say(&"operator", || format!("restores it: {restore:?}"));
+            self.store.restore(model);
+            self.checker.restored(present);
+            if restore.by_the_book {
+                self.aids.counts.add(Kind::Restored);
+                self.change_epoch();
+            } else {
+                self.aids.counts.add(Kind::RestoredSilently);
+                self.checker.split(self.store.view().epoch);
+            }
+        }
+    }
+
+    /// The operator gives a new epoch.
+    pub(super) fn change_epoch(&mut self) {
+        let before = self.store.view().epoch;
+        let changed = self.store.new_epoch(before, self.now_ms);
+        let view = changed.expect("the space is there");
+        self.aids
+            .trace
+            .say(&"operator", || format!("gives epoch {}", view.epoch));
+        self.checker.epoch_changed(before, &self.store.model);
+    }
+}

@@ -1,0 +1,339 @@
+//! What can happen next by itself, and how it happens.
+
+use std::sync::Arc;
+
+use syncline_cluster::event::CommitEvent;
+use syncline_hub::session::event::{Effect, Event, Origin, Push};
+use syncline_protocol::wire::ClientMessage;
+
+use super::World;
+use crate::sim::checker::Batch;
+use crate::sim::count::Kind;
+use crate::sim::network::Down;
+use crate::sim::node::{Answer, Operation};
+use crate::sim::store::{Fate, describe};
+use crate::sim::trace::Checked;
+
+/// Something that can happen. Numbers are places in the world's lists.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// Store work takes effect.
+    Operate { node: usize, at: usize },
+    /// An answer of the store arrives.
+    Answer { node: usize, at: usize },
+    /// A session has waited long enough.
+    Retry { node: usize, at: usize },
+    /// A node reads the space, to begin a session.
+    Open { node: usize },
+    /// A session begins.
+    Begin { node: usize },
+    /// A session that has finished ends.
+    Stop { node: usize },
+    /// The hub's end of a socket reads a message.
+    Read(u64),
+    /// A session takes what a socket has for it.
+    Mail(u64),
+    /// The hub's end of a socket writes.
+    Write(u64),
+    /// A device receives.
+    Receive(u64),
+    /// The hub's end learns that the device has left.
+    End(u64),
+    /// A node hears of a commit.
+    Hear(usize),
+    /// An HTTP push arrives.
+    Request(usize),
+    /// An HTTP reply arrives.
+    Reply(usize),
+    /// A device pushes.
+    Push(usize),
+}
+
+impl World {
+    pub(super) fn possible_steps(&self) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(32);
+        for (number, node) in self.nodes.iter().enumerate() {
+            let (of, node_no) = (number, number);
+            steps.extend((0..node.operations.len()).map(|at| Step::Operate { node: of, at }));
+            steps.extend((0..node.answers.len()).map(|at| Step::Answer { node: of, at }));
+            steps.extend((0..node.retries.len()).map(|at| Step::Retry { node: of, at }));
+            match &node.session {
+                Some(session) if session.drained => steps.push(Step::Stop { node: node_no }),
+                Some(_) => {}
+                None if !self.is_wanted(number) => {}
+                None if node.opened.is_some() => steps.push(Step::Begin { node: node_no }),
+                None => steps.push(Step::Open { node: node_no }),
+            }
+        }
+        for (id, socket) in &self.sockets {
+            let has_session = self.nodes[socket.node].session.is_some();
+            let begins = matches!(socket.mailbox.front(), Some(Event::Attach(_)));
+            let can = [
+                (!socket.up.is_empty() && !socket.ended, Step::Read(*id)),
+                (
+                    !socket.mailbox.is_empty() && (has_session || !begins),
+                    Step::Mail(*id),
+                ),
+                (socket.woken && !socket.ended, Step::Write(*id)),
+                (!socket.down.is_empty() && !socket.left, Step::Receive(*id)),
+                (
+                    socket.left && socket.up.is_empty() && !socket.ended,
+                    Step::End(*id),
+                ),
+            ];
+            steps.extend(can.iter().filter(|(can, _)| *can).map(|(_, step)| *step));
+        }
+        steps.extend((0..self.bus.len()).map(Step::Hear));
+        let requests = self.calls.requests.iter().enumerate();
+        steps.extend(
+            requests
+                .filter(|(_, request)| self.nodes[request.node].session.is_some())
+                .map(|(at, _)| Step::Request(at)),
+        );
+        steps.extend((0..self.calls.replies.len()).map(Step::Reply));
+        let devices = self.devices.iter().enumerate();
+        steps.extend(
+            devices
+                .filter(|(_, device)| device.wants_to_push())
+                .map(|(number, _)| Step::Push(number)),
+        );
+        steps
+    }
+
+    /// Somebody waits for a session of this node.
+    fn is_wanted(&self, node: usize) -> bool {
+        let mut sockets = self.sockets.values();
+        sockets.any(|socket| {
+            socket.node == node && matches!(socket.mailbox.front(), Some(Event::Attach(_)))
+        }) || self
+            .calls
+            .requests
+            .iter()
+            .any(|request| request.node == node)
+    }
+
+    fn operate(&mut self, node: usize, at: usize) -> Checked {
+        let operation = self.nodes[node].operations.swap_remove(at);
+        let Operation {
+            incarnation,
+            effect,
+            batch,
+            asked,
+            silent,
+        } = operation;
+        let fate = self.draw_fate(&effect);
+        let name = self.nodes[node].name.clone();
+        self.aids.trace.say(&"store", || {
+            format!("{fate:?}: {name}'s {}", describe(&effect))
+        });
+        let before = self.store.view().epoch;
+        let now_ms = self.nodes[node].now_ms(self.now_ms);
+        let done = self.store.carry_out(effect, fate, now_ms);
+        if self.store.view().epoch != before {
+            self.checker.epoch_changed(before, &self.store.model);
+        }
+        if let Some(commit) = done.committed {
+            let batch = batch.unwrap_or(Batch {
+                judged: Vec::new(),
+                clock: commit.clock,
+            });
+            self.aids.counts.add(if commit.head > commit.expect_head {
+                Kind::Commit
+            } else {
+                Kind::MarkOnly
+            });
+            self.checker.committed(&commit, &batch, &self.store.model)?;
+            if fate == Fate::Done && !silent {
+                self.publish(node, &Arc::new(CommitEvent::of(&commit, &name)));
+            }
+        }
+        self.nodes[node].answers.push(Answer {
+            incarnation,
+            answer: done.answer,
+            asked,
+        });
+        Ok(())
+    }
+
+    fn draw_fate(&mut self, effect: &Effect) -> Fate {
+        let rate = self.plan.store_faults;
+        if !self.chaos || !self.aids.rng.chance(rate) {
+            return Fate::Done;
+        }
+        let writes = matches!(effect, Effect::Commit(_) | Effect::NewEpoch { .. });
+        let (fate, kind) = match writes {
+            true if self.aids.rng.chance(600) => (Fate::AnswerLost, Kind::CommitAnswerLost),
+            true => (Fate::Fails, Kind::CommitFails),
+            false => (Fate::Fails, Kind::ReadFails),
+        };
+        self.aids.counts.add(kind);
+        fate
+    }
+
+    fn publish(&mut self, from: usize, event: &Arc<CommitEvent>) {
+        for node in (0..self.nodes.len()).filter(|node| *node != from) {
+            let rate = self.plan.bus_faults;
+            let times = match self.chaos && self.aids.rng.chance(rate) {
+                false => 1,
+                true if self.aids.rng.chance(500) => {
+                    self.aids.counts.add(Kind::BusLost);
+                    0
+                }
+                true => {
+                    self.aids.counts.add(Kind::BusTwice);
+                    2
+                }
+            };
+            (0..times).for_each(|_| self.bus.push((node, event.clone())));
+        }
+    }
+
+    fn answer(&mut self, node: usize, at: usize) {
+        let Answer {
+            incarnation,
+            answer,
+            asked,
+        } = self.nodes[node].answers.remove(at);
+        let own = &self.nodes[node];
+        if own.session.is_none() || own.incarnation != incarnation {
+            self.aids.counts.add(Kind::AnswerDropped);
+            return;
+        }
+        if own.answers.iter().any(|other| other.asked < asked) {
+            self.aids.counts.add(Kind::AnswersReordered);
+        }
+        self.tell(node, Event::Store(answer));
+    }
+
+    fn mail(&mut self, id: u64) {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
+        let node = socket.node;
+        let Some(event) = socket.mailbox.pop_front() else {
+            return;
+        };
+        let incarnation = self.nodes[node].incarnation;
+        if matches!(event, Event::Attach(_)) {
+            socket.attached = Some(incarnation);
+        }
+        let of_this = socket.attached == Some(incarnation) && self.nodes[node].session.is_some();
+        if of_this {
+            self.tell(node, event);
+        }
+        self.sockets.retain(|_, socket| !socket.is_over());
+    }
+
+    fn receive(&mut self, id: u64) -> Checked {
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return Ok(());
+        };
+        let device = socket.device;
+        match socket.down.pop_front() {
+            None => Ok(()),
+            Some(Down::Closed) => {
+                self.leave(id);
+                Ok(())
+            }
+            Some(Down::Frame(frame)) => {
+                let text = String::from_utf8_lossy(&frame);
+                self.with_device(device, |device, cx| {
+                    cx.aids
+                        .trace
+                        .say(&device.name(), || format!("receives {text}"));
+                    device.receive(&text, cx)
+                })
+            }
+        }
+    }
+
+    fn hear(&mut self, at: usize) {
+        let (node, event) = self.bus.remove(at);
+        if self.bus[..at].iter().any(|(other, _)| *other == node) {
+            self.aids.counts.add(Kind::BusReordered);
+        }
+        if self.nodes[node].session.is_some() {
+            self.tell(node, Event::Heard(event));
+        }
+    }
+
+    fn request(&mut self, at: usize) {
+        let request = self.calls.requests.swap_remove(at);
+        let text = format!(r#"{{"t":"push","muts":[{}]}}"#, request.muts);
+        let Ok(ClientMessage::Push(muts)) = ClientMessage::parse(&text) else {
+            unreachable!("devices push what can be read: {text}");
+        };
+        let client = request.caller.client.clone();
+        let call = self.calls.take(request.caller);
+        let push = Push {
+            origin: Origin::Call(call, client),
+            muts,
+            permit: None,
+        };
+        self.tell(request.node, Event::Push(push));
+    }
+
+    fn reply(&mut self, at: usize) -> Checked {
+        let (caller, text) = self.calls.replies.swap_remove(at);
+        if self.chaos && self.aids.rng.chance(200) {
+            self.aids.counts.add(Kind::CallReplyLost);
+            return Ok(());
+        }
+        self.with_device(caller.device, |device, cx| {
+            device.called(&caller.client, &text, cx)
+        })
+    }
+
+    fn read(&mut self, id: u64) {
+        let rate = self.plan.slow;
+        let slow = self.chaos && self.aids.rng.chance(rate);
+        if let Some(socket) = self.sockets.get_mut(&id) {
+            let is_push = socket
+                .up
+                .front()
+                .is_some_and(|text| text.starts_with(r#"{"t":"push""#));
+            if slow && is_push {
+                self.aids.counts.add(Kind::Slow);
+            }
+            socket.read(&self.user, slow);
+        }
+    }
+}
+
+/// Has a step happen.
+pub(super) fn take(world: &mut World, step: Step) -> Checked {
+    match step {
+        Step::Operate { node, at } => return world.operate(node, at),
+        Step::Answer { node, at } => world.answer(node, at),
+        Step::Retry { node, at } => {
+            world.nodes[node].retries.swap_remove(at);
+            world.aids.counts.add(Kind::Retry);
+            world.tell(node, Event::RetryDue);
+        }
+        Step::Open { node } => world.nodes[node].opened = Some(world.store.view()),
+        Step::Begin { node } => {
+            world.nodes[node].begin(&world.space, &world.plan);
+            let name = world.nodes[node].name.clone();
+            world.aids.trace.say(&name, || "begins a session".into());
+        }
+        Step::Stop { node } => world.end_session(node),
+        Step::Read(id) => world.read(id),
+        Step::Mail(id) => world.mail(id),
+        Step::Write(id) => {
+            if let Some(socket) = world.sockets.get_mut(&id) {
+                socket.write(&mut world.aids.rng);
+            }
+        }
+        Step::Receive(id) => return world.receive(id),
+        Step::End(id) => {
+            if let Some(socket) = world.sockets.get_mut(&id) {
+                socket.end();
+            }
+        }
+        Step::Hear(at) => world.hear(at),
+        Step::Request(at) => world.request(at),
+        Step::Reply(at) => return world.reply(at),
+        Step::Push(device) => world.with_device(device, |device, cx| device.push(cx)),
+    }
+    Ok(())
+}
