@@ -62,6 +62,7 @@ impl ModelStore {
         let view = SpaceView {
             epoch: self.next_epoch(),
             epoch_at_ms: now_ms,
+            lost_at_ms: 0,
             head: Seq(0),
             gc_seq: Seq(0),
             clock: Hlc::default(),
@@ -230,7 +231,7 @@ impl ModelStore {
         let view = &mut self.spaces.get_mut(space).ok_or_else(unknown)?.view;
         if view.epoch == expected {
             let at_ms = now_ms.max(view.epoch_at_ms + EPOCH_APART_MS);
-            (view.epoch, view.epoch_at_ms) = (epoch, at_ms);
+            (view.epoch, view.epoch_at_ms, view.lost_at_ms) = (epoch, at_ms, now_ms);
         }
         Ok(*view)
     }

@@ -15,6 +15,8 @@ pub struct SpaceView {
     pub epoch: Epoch,
     /// When the epoch was given, by the clock of the node that gave it.
     pub epoch_at_ms: WallMs,
+    /// When the epoch last changed because commits were lost; 0 for never.
+    pub lost_at_ms: WallMs,
     /// The last commit.
     pub head: Seq,
     /// Cursors below it may have missed a collected tombstone.
@@ -25,6 +27,13 @@ pub struct SpaceView {
     pub live: u64,
     /// The last writer number given.
     pub writers: WriterNo,
+}
+
+impl SpaceView {
+    /// Whether the epoch may change because commits were lost: once in an interval.
+    pub fn may_lose_epoch(&self, now_ms: WallMs, interval_ms: u64) -> bool {
+        self.lost_at_ms == 0 || now_ms.saturating_sub(self.lost_at_ms) >= interval_ms
+    }
 }
 
 /// What the store takes at once for a space: one or more mutations. All of it is tested and

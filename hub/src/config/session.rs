@@ -8,8 +8,8 @@ use super::Problems;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
-    /// Milliseconds without work after which a session's actor stops; its sockets stay. 1 to
-    /// 3,600,000, default 30,000.
+    /// Milliseconds without sockets and work after which a session stops. 1 to 3,600,000, default
+    /// 30,000.
     pub idle_ms: u64,
     /// Bytes of records the node keeps in memory for all sessions. The least used go first; 0
     /// keeps none. Up to 1 TiB, default 64 MiB.

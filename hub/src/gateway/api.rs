@@ -247,7 +247,7 @@ async fn cursor_fault(
         return Ok(None);
     }
     let now_ms = gateway.clock.now_ms();
-    if now_ms.saturating_sub(view.epoch_at_ms) < gateway.epoch_change_interval_ms {
+    if !view.may_lose_epoch(now_ms, gateway.epoch_change_interval_ms) {
         return Ok(Some(ResetWhy::Cursor));
     }
     tracing::error!(%space, "the store has lost commits; epoch changed");

@@ -25,8 +25,8 @@ use super::ws::{
 use crate::config::GatewayConfig;
 use crate::session::event::{ConnId, FrameKind};
 
-/// How long the close frame may take.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// How long what is queued and the close frame may take.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes read at once, and about how many are gathered into one write.
 const READ_BYTES: usize = 64 << 10;
@@ -189,6 +189,7 @@ impl Link {
             if let Some(text) = self.take_message()? {
                 return Ok(Next::Text(text));
             }
+            self.check_end()?;
             if self.flush()? {
                 return Ok(Next::Drained);
             }
@@ -258,7 +259,7 @@ impl Link {
     fn flush(&mut self) -> Result<bool, Ending> {
         let mut frames = Vec::new();
         loop {
-            if !self.is_writing() && !self.gather(&mut frames)? {
+            if !self.is_writing() && !self.gather(&mut frames) {
                 return Ok(self.outbox.take_drained());
             }
             match self.stream.try_write(&self.writing[self.written..]) {
@@ -274,7 +275,7 @@ impl Link {
     }
 
     /// Gathers the next frames to write; false if there are none.
-    fn gather(&mut self, frames: &mut Vec<Bytes>) -> Result<bool, Ending> {
+    fn gather(&mut self, frames: &mut Vec<Bytes>) -> bool {
         // Nothing is held while nothing happens.
         (self.writing, self.written) = (Vec::new(), 0);
         self.outbox.take(frames, WRITE_BYTES);
@@ -283,10 +284,15 @@ impl Link {
         }
         if self.is_writing() {
             self.wrote_at = Instant::now();
-            return Ok(true);
+            return true;
         }
+        false
+    }
+
+    /// Whether the other side of the outbox has ended it.
+    fn check_end(&self) -> Result<(), Ending> {
         match self.outbox.ended() {
-            None => Ok(false),
+            None => Ok(()),
             Some(End::Close(code, reason)) => Err(Ending::Close(code, reason)),
             Some(End::SessionGone) => Err(Ending::Close(SERVICE_RESTART, "session ended")),
         }
@@ -301,7 +307,7 @@ impl Link {
             ..
         } = self.limits;
         if self.is_writing() && now >= self.wrote_at + stalled_max {
-            return Err(Ending::Gone);
+            return Err(Ending::Close(close::SLOW, "nothing is read"));
         }
         if now >= self.heard_at + 2 * ping_after {
             return Err(Ending::Gone);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::ids::{ClientKey, Seq, SpaceKey};
+use syncline_protocol::ids::{ClientKey, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 use tokio::net::TcpStream;
@@ -114,13 +114,15 @@ impl Socket {
         match message {
             ClientMessage::Push(muts) => self.push(muts, bytes).await,
             ClientMessage::Auth { token } => return self.auth(&token).await,
-            ClientMessage::Ack { seq } => self.tell(Event::Ack {
-                conn,
-                seq: Seq(seq),
-            }),
-            ClientMessage::Presence(state) => self.tell(Event::Presence { conn, state }),
+            // The hub keeps no cursors of clients: they bring them along.
+            ClientMessage::Ack { .. } => {}
+            ClientMessage::Presence(state) => {
+                self.tell_others(Event::Presence { conn, state }, bytes)
+                    .await;
+            }
             ClientMessage::Broadcast { room, data } => {
-                self.tell(Event::Broadcast { conn, room, data });
+                self.tell_others(Event::Broadcast { conn, room, data }, bytes)
+                    .await;
             }
             ClientMessage::Hello(_) => {
                 let refusal = Refusal::new(Code::OutOfOrder, "hello was said");
@@ -208,6 +210,23 @@ impl Socket {
                     permit: Some(permit),
                 }));
             }
+            Err(_) => self.link.answer(hub::slow("app", SLOW_RETRY_MS)),
+        }
+    }
+
+    /// Has the session tell something ephemeral on. While it is loaded the socket is not read.
+    async fn tell_others(&self, event: Event, bytes: usize) {
+        let Some(attached) = &self.attached else {
+            return;
+        };
+        match attached.session.intake.permit(bytes).await {
+            // A session that ended has closed the outbox.
+            Ok(permit) => drop(
+                attached
+                    .session
+                    .actor
+                    .cast(Message::Ephemeral { event, permit }),
+            ),
             Err(_) => self.link.answer(hub::slow("app", SLOW_RETRY_MS)),
         }
     }

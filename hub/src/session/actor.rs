@@ -73,8 +73,9 @@ pub enum Message {
         attach: Box<Attach>,
         /// Where frames for it go.
         outbox: Arc<Outbox>,
-        /// Answered when the session has taken it: a session that stops at this moment drops
-        /// it, and the socket asks the registry again.
+        /// Answered when the client is welcomed or turned away; until then its socket takes
+        /// nothing more from it. A session that stops at this moment drops it, and the socket
+        /// asks the registry again.
         taken: oneshot::Sender<()>,
     },
     /// An HTTP push.
@@ -105,6 +106,13 @@ pub enum Message {
         outbox: Arc<Outbox>,
         /// Answered when the session has taken it, as for an attach.
         taken: oneshot::Sender<()>,
+    },
+    /// Presence or a broadcast of a socket.
+    Ephemeral {
+        /// Which.
+        event: Event,
+        /// Back-pressure: given back when it was told on.
+        permit: OwnedSemaphorePermit,
     },
     /// Anything else that moves the state.
     Event(Event),
@@ -142,6 +150,8 @@ pub struct Live {
     shared: Arc<Shared>,
     shown: Shown,
     outboxes: HashMap<ConnId, Arc<Outbox>>,
+    /// Sockets that wait to be let in.
+    welcoming: HashMap<ConnId, oneshot::Sender<()>>,
     calls: HashMap<CallId, oneshot::Sender<CallReply>>,
     drained: Vec<oneshot::Sender<()>>,
     /// Counts the times the session became idle, so that an old timer is not taken for a new.
@@ -185,6 +195,7 @@ impl Actor for Session {
             shared,
             shown,
             outboxes: HashMap::new(),
+            welcoming: HashMap::new(),
             calls: HashMap::new(),
             drained: Vec::new(),
             idle_spell: 0,
@@ -202,14 +213,17 @@ impl Actor for Session {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Event(event) => live.step(event, &myself),
+            Message::Ephemeral { event, permit } => {
+                live.step(event, &myself);
+                drop(permit);
+            }
             Message::Attach {
                 attach,
                 outbox,
                 taken,
             } => {
                 live.outboxes.insert(attach.conn, outbox);
-                // A socket that does not wait any more detaches itself.
-                let _ = taken.send(());
+                live.welcoming.insert(attach.conn, taken);
                 live.step(Event::Attach(attach), &myself);
             }
             Message::Call {
@@ -278,9 +292,22 @@ impl Live {
                 events.extend(self.carry_out(effect, myself));
             }
         }
+        self.let_in();
         self.shown.show(self.state.view());
         if !was_idle && self.state.is_idle() {
             self.watch_idle(myself);
+        }
+    }
+
+    /// Lets sockets go on whose clients were welcomed or turned away.
+    fn let_in(&mut self) {
+        let state = &self.state;
+        for (_, taken) in self
+            .welcoming
+            .extract_if(|conn, _| !state.is_attaching(*conn))
+        {
+            // A socket that does not wait any more detaches itself.
+            let _ = taken.send(());
         }
     }
 

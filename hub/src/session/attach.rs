@@ -26,8 +26,8 @@ enum Standing {
     From(Seq),
     /// It has no position: a snapshot.
     Empty,
-    /// A snapshot goes on at its place.
-    Resume(SnapshotPlace),
+    /// A snapshot goes on at its place, and after it the changes after this seq follow.
+    Resume(SnapshotPlace, Seq),
     /// Its position is of no use, and why.
     Reset(ResetWhy),
     /// It has seen what the store does not hold: the store has lost commits.
@@ -165,10 +165,10 @@ impl SessionState {
         self.welcome(attach, mark, standing, cx);
     }
 
-    /// The epoch may change by itself once in an interval, or for the first time.
+    /// The epoch may change by itself once in an interval.
     fn may_change_epoch(&self, now_ms: u64) -> bool {
-        let since = now_ms.saturating_sub(self.view.epoch_at_ms);
-        since >= self.limits.epoch_change_interval_ms
+        self.view
+            .may_lose_epoch(now_ms, self.limits.epoch_change_interval_ms)
     }
 
     fn change_epoch(&mut self, cx: &mut Context<'_>) {
@@ -196,21 +196,24 @@ impl SessionState {
     }
 
     fn place(&self, attach: &Attach) -> Standing {
-        if let Some(place) = &attach.snapshot_next {
-            let usable = place.epoch == self.view.epoch
-                && place.at <= self.view.head
-                && place.at >= self.view.gc_seq;
-            return if usable {
-                Standing::Resume(place.clone())
-            } else {
-                Standing::Reset(ResetWhy::Cursor)
-            };
-        }
-        match &attach.cursor {
+        let by_cursor = match &attach.cursor {
             None => Standing::Empty,
             Some(cursor) if !self.is_of_epoch(cursor) => Standing::Reset(ResetWhy::Epoch),
             Some(cursor) if Seq(cursor.seq) < self.view.gc_seq => Standing::Reset(ResetWhy::Gc),
             Some(cursor) => Standing::From(Seq(cursor.seq)),
+        };
+        let Some(place) = &attach.snapshot_next else {
+            return by_cursor;
+        };
+        let usable = place.epoch == self.view.epoch
+            && place.at <= self.view.head
+            && place.at >= self.view.gc_seq;
+        match (by_cursor, &attach.backfill) {
+            _ if !usable => Standing::Reset(ResetWhy::Cursor),
+            // New tables are filled up; the others go on from the cursor.
+            (Standing::From(seq), Some(_)) => Standing::Resume(place.clone(), seq),
+            (by_cursor, Some(_)) => by_cursor,
+            (_, None) => Standing::Resume(place.clone(), place.at),
         }
     }
 
@@ -253,7 +256,6 @@ impl SessionState {
                 sent,
                 seen: sent,
                 partial: false,
-                acked: Seq(0),
                 phase: Phase::Live,
                 presence: None,
             },
@@ -265,8 +267,9 @@ impl SessionState {
                 }
                 None => self.follow(conn, cx),
             },
-            Standing::Resume(place) => {
-                self.start_snapshot(conn, resumed(place, attach.tables), cx);
+            Standing::Resume(place, resume_from) => {
+                let tables = attach.backfill.or(attach.tables);
+                self.start_snapshot(conn, resumed(place, tables, resume_from), cx);
             }
             Standing::Empty => {
                 self.start_snapshot(conn, self.fresh(attach.tables, self.view.head), cx);
@@ -311,17 +314,12 @@ impl SessionState {
     pub(super) fn client_of(&self, conn: ConnId) -> Option<&ClientKey> {
         self.conns.get(&conn).map(|conn| &conn.client)
     }
-
-    pub(super) fn acked(&mut self, conn: ConnId, seq: Seq) {
-        if let Some(conn) = self.conns.get_mut(&conn) {
-            conn.acked = conn.acked.max(seq.min(conn.sent));
-        }
-    }
 }
 
 fn resumed(
     place: SnapshotPlace,
     tables: Option<std::sync::Arc<[syncline_protocol::ids::TableName]>>,
+    resume_from: Seq,
 ) -> Snapshot {
     Snapshot {
         tables,
@@ -329,7 +327,7 @@ fn resumed(
         after: Some(place.after),
         done: place.done,
         sum: place.sum,
-        resume_from: place.at,
+        resume_from,
     }
 }
 

@@ -25,8 +25,6 @@ pub(super) struct Conn {
     /// until a page is complete, be it an empty one; live deltas would leave out what moved on
     /// between two pages.
     pub(super) partial: bool,
-    /// The last seq it said it has kept.
-    pub(super) acked: Seq,
     /// How it gets what it lacks.
     pub(super) phase: Phase,
     /// Its ephemeral state.

@@ -51,13 +51,6 @@ pub enum Event {
     Sync(Sync),
     /// A compatibility socket wants to hear which tables change.
     Watch(ConnId),
-    /// A client has applied and kept everything up to here.
-    Ack {
-        /// Whose.
-        conn: ConnId,
-        /// Up to.
-        seq: Seq,
-    },
     /// A client's ephemeral state.
     Presence {
         /// Whose.
@@ -171,14 +164,27 @@ pub enum StoreAnswer {
 }
 
 /// Why marks are read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum MarksFor {
     /// A client attaches.
     Attach(ConnId),
     /// A call of a client that is not attached.
     Call(CallId),
+    /// Numbers seem to be missing before these mutations: the mark may say otherwise.
+    Gap(Box<HeldPush>, Waiter),
     /// The session was behind: the marks of these clients with pending mutations.
     Refresh(Vec<ClientKey>),
+}
+
+/// Mutations that wait for their client's mark.
+#[derive(Debug)]
+pub struct HeldPush {
+    /// Whose.
+    pub client: ClientKey,
+    /// In order of number.
+    pub muts: Vec<Mutation>,
+    /// Back-pressure.
+    pub permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// A mutation that had its verdict before and came again.

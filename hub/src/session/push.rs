@@ -1,5 +1,6 @@
 //! Mutations come in: their numbers are checked, repeats are answered from the marks.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal};
@@ -9,9 +10,11 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::{self, Answer};
 use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
 
-use super::event::{CallId, CallReply, Effect, MarksFor, Note, Origin, Push, Repeat, Waiter};
+use super::event::{
+    CallId, CallReply, Effect, HeldPush, MarksFor, Note, Origin, Push, Repeat, Waiter,
+};
 use super::fanout::Answers;
-use super::state::{Asked, Call, Context, Held, HeldPush, Pending, SessionState};
+use super::state::{Asked, Call, Context, Held, Pending, SessionState};
 use crate::telemetry::labels::VerdictStatus;
 
 /// What a number says of a mutation.
@@ -26,6 +29,15 @@ enum Turn {
     Gap,
 }
 
+/// How a client's mark is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// From before: another node may have moved it.
+    Remembered,
+    /// Just read.
+    Fresh,
+}
+
 impl SessionState {
     pub(super) fn push(&mut self, push: Push, cx: &mut Context<'_>) {
         match push.origin {
@@ -35,9 +47,9 @@ impl SessionState {
                     let held = HeldPush {
                         client,
                         muts: push.muts,
-                        permit: push.permit,
+                        permit: push.permit.map(Arc::new),
                     };
-                    self.number(held, Waiter::Conn(conn), cx);
+                    self.number(held, Waiter::Conn(conn), Known::Remembered, cx);
                 }
             }
             Origin::Call(call, client) => {
@@ -48,7 +60,7 @@ impl SessionState {
                 let held = HeldPush {
                     client,
                     muts: push.muts,
-                    permit: push.permit,
+                    permit: push.permit.map(Arc::new),
                 };
                 if known {
                     self.start_call(call, held, cx);
@@ -84,6 +96,7 @@ impl SessionState {
         match why {
             MarksFor::Attach(conn) => self.attach_mark_read(conn, read, cx),
             MarksFor::Call(call) => self.call_mark_read(call, read, cx),
+            MarksFor::Gap(push, waiter) => self.gap_mark_read((*push, waiter), read, cx),
             MarksFor::Refresh(clients) => self.refresh_marks_read(&clients, read, cx),
         }
     }
@@ -135,13 +148,13 @@ impl SessionState {
                 held: None,
             },
         );
-        self.number(held, Waiter::Call(call), cx);
+        self.number(held, Waiter::Call(call), Known::Remembered, cx);
         self.finish_call(call, cx);
     }
 
     /// Sorts mutations by their numbers into next ones, which are taken, and repeats, which are
     /// answered. A gap, or too many in flight, takes none of what follows.
-    fn number(&mut self, push: HeldPush, waiter: Waiter, cx: &mut Context<'_>) {
+    fn number(&mut self, push: HeldPush, waiter: Waiter, known: Known, cx: &mut Context<'_>) {
         let HeldPush {
             client,
             muts,
@@ -152,10 +165,10 @@ impl SessionState {
             let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in flight");
             return self.refuse(waiter, Refusal::new(Code::TooManyInFlight, message), cx);
         }
-        let permit = permit.map(Arc::new);
         let mut answers = Answers::default();
         let mut repeats = Vec::new();
-        for mutation in muts {
+        let mut muts = VecDeque::from(muts);
+        while let Some(mutation) = muts.pop_front() {
             match self.turn(&client, mutation.m) {
                 Turn::Next => self.take(Pending {
                     client: client.clone(),
@@ -171,6 +184,19 @@ impl SessionState {
                     client: client.clone(),
                     waiters: vec![waiter],
                 }),
+                Turn::Gap if known == Known::Remembered => {
+                    // Another node may have decided what seems to be missing.
+                    muts.push_front(mutation);
+                    let clients = vec![client.clone()];
+                    let muts = muts.into();
+                    let held = Box::new(HeldPush {
+                        client: client.clone(),
+                        muts,
+                        permit: permit.clone(),
+                    });
+                    cx.effect(Effect::ReadMarks(MarksFor::Gap(held, waiter), clients));
+                    break;
+                }
                 Turn::Gap => {
                     self.refuse_gap(&client, waiter, cx);
                     break;
@@ -180,6 +206,23 @@ impl SessionState {
         self.read_repeats(&client, repeats, cx);
         self.send_answers(answers, cx);
         self.trim_clients();
+    }
+
+    fn gap_mark_read(
+        &mut self,
+        (push, waiter): (HeldPush, Waiter),
+        read: Result<MarksRead, StoreError>,
+        cx: &mut Context<'_>,
+    ) {
+        if let Ok(read) = read {
+            let other_epoch = read.view.epoch != self.view.epoch;
+            self.stale |= other_epoch || read.view.head > self.view.head;
+            if !other_epoch {
+                let mark = read.marks.first().copied().flatten();
+                self.client(&push.client).learn(mark);
+            }
+        }
+        self.number(push, waiter, Known::Fresh, cx);
     }
 
     fn turn(&self, client: &ClientKey, m: u64) -> Turn {

@@ -24,7 +24,7 @@ use super::commit::Loading;
 use super::commit::decide::Decided;
 use super::conn::Conn;
 use super::event::{
-    CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer, Sync, Waiter,
+    CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
 };
 
 /// Limits of a session, from the hub's config.
@@ -165,14 +165,6 @@ pub(super) enum Held {
     Sync(Sync),
 }
 
-/// A call's mutations while its client's mark is read.
-#[derive(Debug)]
-pub(super) struct HeldPush {
-    pub(super) client: ClientKey,
-    pub(super) muts: Vec<Mutation>,
-    pub(super) permit: Option<OwnedSemaphorePermit>,
-}
-
 /// What the pipeline is doing.
 #[derive(Debug)]
 pub(super) enum Work {
@@ -233,6 +225,11 @@ impl SessionState {
             && matches!(self.work, Work::Idle)
     }
 
+    /// A socket that said hello and is not welcomed yet.
+    pub fn is_attaching(&self, conn: ConnId) -> bool {
+        self.attaching.contains_key(&conn)
+    }
+
     /// Sockets that were welcomed.
     pub fn conn_count(&self) -> usize {
         self.conns.len()
@@ -265,7 +262,6 @@ impl SessionState {
             }
             Event::Sync(sync) => self.sync(sync, cx),
             Event::Watch(conn) => drop(self.watchers.insert(conn)),
-            Event::Ack { conn, seq } => self.acked(conn, seq),
             Event::Presence { conn, state } => self.presence(conn, state, cx),
             Event::Broadcast { conn, room, data } => self.broadcast(conn, &room, &data, cx),
             Event::Drained(conn) => self.drained(conn, cx),

@@ -42,6 +42,7 @@ pub async fn a_new_epoch_keeps_everything_else(store: &dyn Store) {
     let expected = SpaceView {
         epoch: view.epoch,
         epoch_at_ms: view.epoch_at_ms,
+        lost_at_ms: NOW,
         ..space.view
     };
     assert_eq!(view, expected);

@@ -19,6 +19,7 @@ pub async fn an_opened_space_is_empty(store: &dyn Store) {
     let empty = SpaceView {
         epoch: space.view.epoch,
         epoch_at_ms: NOW,
+        lost_at_ms: 0,
         head: Seq(0),
         gc_seq: Seq(0),
         clock: Hlc::default(),

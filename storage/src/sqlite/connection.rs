@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::options::{SqliteOptions, Synchronous};
 
 /// How long a statement waits for a lock another process holds.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Between two tries to open a file that another program is just making.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Statements kept prepared per connection; the module has fewer.
 const STATEMENTS_MAX: usize = 64;
@@ -23,8 +26,30 @@ pub(super) enum Role {
     Checkpoint,
 }
 
-/// Opens the file for a role. The write connection comes first: it turns WAL on.
+/// Opens the file for a role. The write connection comes first: it turns WAL on. Where another
+/// program does the same at this moment, SQLite answers busy without waiting: then it is tried
+/// again, as long as a statement would wait.
 pub(super) fn open(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection> {
+    let mut tries = BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis();
+    loop {
+        match open_once(options, role) {
+            Err(error) if is_busy(&error) && tries > 0 => {
+                tries -= 1;
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;

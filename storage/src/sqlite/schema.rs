@@ -19,6 +19,7 @@ CREATE TABLE spaces(
     space TEXT NOT NULL,
     epoch INTEGER NOT NULL,
     epoch_at INTEGER NOT NULL,
+    lost_at INTEGER NOT NULL,
     head INTEGER NOT NULL,
     gc_seq INTEGER NOT NULL,
     clock INTEGER NOT NULL,

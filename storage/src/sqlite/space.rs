@@ -6,14 +6,15 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
-const FIND: &str = "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers
+const FIND: &str = "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at
     FROM spaces WHERE app = ?1 AND space = ?2";
 
 const CREATE: &str =
-    "INSERT INTO spaces(app, space, epoch, epoch_at, head, gc_seq, clock, live, writers)
-    VALUES(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0) ON CONFLICT(app, space) DO NOTHING";
+    "INSERT INTO spaces(app, space, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers)
+    VALUES(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0) ON CONFLICT(app, space) DO NOTHING";
 
-const CHANGE_EPOCH: &str = "UPDATE spaces SET epoch = ?4, epoch_at = max(?5, epoch_at + ?6)
+const CHANGE_EPOCH: &str =
+    "UPDATE spaces SET epoch = ?4, epoch_at = max(?5, epoch_at + ?6), lost_at = ?5
     WHERE app = ?1 AND space = ?2 AND epoch = ?3";
 
 /// A space as stored.
@@ -45,6 +46,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
         view: SpaceView {
             epoch: Epoch(unsigned(1)?),
             epoch_at_ms: unsigned(2)?,
+            lost_at_ms: unsigned(8)?,
             head: Seq(unsigned(3)?),
             gc_seq: Seq(unsigned(4)?),
             clock: Hlc::from_bits(unsigned(5)?),

@@ -103,26 +103,31 @@ fn a_cursor_of_another_epoch_is_reset() {
 #[test]
 fn a_cursor_ahead_of_the_store_changes_the_epoch_once_an_hour() {
     let mut desk = five_records();
-    let old = desk.cursor();
     let ahead = |desk: &Desk| {
         Some(Cursor {
             seq: 9,
             ..desk.cursor()
         })
     };
-
-    let (cursor, soon) = (ahead(&desk), desk.now_ms + 3_599_999);
-    desk.now_ms = soon;
-    let early = desk.hello(2, "early", cursor.clone());
-    assert_eq!(desk.take_of(early, "reset")[0]["why"], "cursor");
-    assert_eq!(desk.cursor(), old);
-
-    desk.now_ms += 1;
-    let late = desk.hello(3, "late", cursor);
-    assert_ne!(desk.cursor().epoch, old.epoch);
-    assert_eq!(desk.take_of(late, "reset")[0]["why"], "epoch");
+    // A loss in the space's first moments counts like any other.
+    let (first, cursor) = (desk.cursor(), ahead(&desk));
+    let early = desk.hello(2, "early", cursor);
+    assert_ne!(desk.cursor().epoch, first.epoch);
     assert_eq!(desk.take_of(early, "reset")[0]["why"], "epoch");
     assert!(desk.notes.contains(&Note::EpochLost));
+
+    desk.now_ms += 3_599_999;
+    let (second, cursor) = (desk.cursor(), ahead(&desk));
+    let soon = desk.hello(3, "soon", cursor.clone());
+    assert_eq!(desk.take_of(soon, "reset")[0]["why"], "cursor");
+    assert_eq!(desk.cursor(), second);
+
+    desk.now_ms += 1;
+    let late = desk.hello(4, "late", cursor);
+    assert_ne!(desk.cursor().epoch, second.epoch);
+    for device in [late, early, soon] {
+        assert_eq!(desk.take_of(device, "reset")[0]["why"], "epoch");
+    }
 }
 
 #[test]
