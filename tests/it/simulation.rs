@@ -1,9 +1,12 @@
 //! The simulation: see [`syncline_tests::sim`].
 
+// A build without debug assertions holds no mutants.
+#[cfg(debug_assertions)]
+mod mutants;
+
 use std::io::Write as _;
 use std::time::Instant;
 
-use syncline_protocol::mutant::{Mutant, select};
 use syncline_tests::sim::campaign::{self, SEEDS};
 use syncline_tests::sim::world;
 
@@ -83,51 +86,4 @@ fn a_store_that_lost_commits_turns_no_cursor_back() {
 #[test]
 fn a_device_is_not_live_after_a_page_that_was_cut() {
     lives(456);
-}
-
-/// Breaks a rule in the real code: some seed must notice, and only because of that.
-fn is_caught(mutant: Mutant) {
-    let outcome = campaign::run(0..SEEDS, || select(Some(mutant)));
-    let (seed, broken) = outcome
-        .failed
-        .unwrap_or_else(|| panic!("{mutant:?} was not caught"));
-    let (invariant, seen) = (broken.invariant, &broken.seen);
-    say(&format!(
-        "{mutant:?} caught at seed {seed} by `{invariant}`: {seen}"
-    ));
-    assert_eq!(
-        world::live(seed, false).broken,
-        None,
-        "seed {seed} fails by itself"
-    );
-}
-
-#[test]
-fn a_verdict_before_its_commit_is_caught() {
-    is_caught(Mutant::AckBeforeCommit);
-}
-
-#[test]
-fn a_commit_without_marks_is_caught() {
-    is_caught(Mutant::SkipMark);
-}
-
-#[test]
-fn a_tie_won_by_arrival_is_caught() {
-    is_caught(Mutant::TieByArrival);
-}
-
-#[test]
-fn a_superseded_verdict_without_winners_is_caught() {
-    is_caught(Mutant::DropSupersededWinner);
-}
-
-#[test]
-fn a_catch_up_from_the_next_commit_is_caught() {
-    is_caught(Mutant::CursorPlusOne);
-}
-
-#[test]
-fn a_record_revived_by_an_update_is_caught() {
-    is_caught(Mutant::ReviveByUpdate);
 }

@@ -19,6 +19,8 @@ pub struct Device {
     user: String,
     client: String,
     cursor: Option<Value>,
+    /// The cursor of what it shows.
+    complete: Option<Value>,
     /// What the hub told, taken as a whole.
     server: BTreeMap<Key, Data>,
     /// Mutations without a verdict, by number.
@@ -38,6 +40,7 @@ impl Device {
             user: user.into(),
             client: client.into(),
             cursor: None,
+            complete: None,
             server: BTreeMap::new(),
             outbox: BTreeMap::new(),
             last: 0,
@@ -109,7 +112,9 @@ impl Device {
     /// Goes offline without a word.
     pub fn disconnect(&mut self) {
         self.socket.take().expect("a connected device").cut();
+        // What is not shown is not had.
         self.held.clear();
+        self.cursor.clone_from(&self.complete);
     }
 
     /// Sends the mutations made while connected, and waits for their verdicts and changes.
@@ -194,6 +199,7 @@ impl Device {
         let epoch = self.cursor.as_ref().expect("a cursor")["epoch"].clone();
         self.cursor = Some(json!({"epoch": epoch, "seq": delta["to"]}));
         if delta["more"] != true {
+            self.complete.clone_from(&self.cursor);
             for change in std::mem::take(&mut self.held) {
                 self.apply(&change);
             }
@@ -225,6 +231,7 @@ impl Device {
                 Some("snapshot_end") => {
                     assert_eq!(part["count"], count);
                     self.cursor = Some(json!({"epoch": welcome["epoch"], "seq": part["at"]}));
+                    self.complete.clone_from(&self.cursor);
                     return;
                 }
                 _ => panic!("unexpected: {part}"),

@@ -93,6 +93,7 @@ impl Core {
         let limits = SessionLimits {
             commit_mutations_max: count(config.session.commit_mutations_max),
             commit_changes_max: count(config.session.commit_changes_max),
+            message_bytes_max: count(config.gateway.message_bytes_max),
             ..SessionLimits::default()
         };
         let epoch_change_interval_ms = limits.epoch_change_interval_ms;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
 
 use crate::auth::{Identity, ServiceKey, Verifier};
+use crate::http::HttpError;
 
 /// The header that carries the service key.
 pub const SERVICE_KEY_HEADER: &str = "x-service-key";
@@ -142,6 +145,21 @@ impl Access {
             Code::Forbidden,
             "this origin may not connect; see auth.origins",
         ))
+    }
+}
+
+/// The app's name in a request's path, as text. Refuses with `bad_message` one that is none.
+#[derive(Clone, Debug)]
+pub struct AppName(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for AppName {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(app)) => Ok(AppName(app)),
+            Err(_) => Err(HttpError::new(Code::BadMessage, "the path cannot be read")),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -23,7 +23,7 @@ use syncline_storage::types::{PageLimit, SpaceView, StoreError};
 use tokio::sync::oneshot;
 
 use super::Gateway;
-use super::access::Caller;
+use super::access::{AppName, Caller};
 use crate::http::error::json;
 use crate::http::guard::counted;
 use crate::http::{HttpError, RawBody};
@@ -105,7 +105,7 @@ fn unavailable(error: StoreError) -> Refusal {
 
 async fn push(
     State(gateway): State<Arc<Gateway>>,
-    Path(app): Path<String>,
+    AppName(app): AppName,
     space: Query_<SpaceQuery>,
     headers: HeaderMap,
     RawBody(body): RawBody,
@@ -192,7 +192,7 @@ fn page_limit(limit: Option<usize>) -> Result<PageLimit, Refusal> {
 
 async fn changes(
     State(gateway): State<Arc<Gateway>>,
-    Path(app): Path<String>,
+    AppName(app): AppName,
     asked: Query_<ChangesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
@@ -291,7 +291,7 @@ async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpErro
 
 async fn snapshot(
     State(gateway): State<Arc<Gateway>>,
-    Path(app): Path<String>,
+    AppName(app): AppName,
     asked: Query_<SnapshotQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {

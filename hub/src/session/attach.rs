@@ -240,6 +240,7 @@ impl SessionState {
             now_ms: cx.now_ms,
             token_expires_in_s: attach.token_expires_in_s,
             acked,
+            message_bytes: self.limits.message_bytes_max,
         }
         .to_text();
         cx.answer(conn, text);

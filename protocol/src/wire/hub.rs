@@ -7,7 +7,7 @@ use crate::delta::{push_display, push_field, push_joined, push_member, push_time
 use crate::error::{Code, Refusal};
 use crate::ids::{Epoch, Seq};
 use crate::json::{self, Json};
-use crate::limits::{CHANGES_PER_PUSH_MAX, MESSAGE_BYTES_MAX};
+use crate::limits::CHANGES_PER_PUSH_MAX;
 use crate::stamp::{WallMs, wall_text};
 use crate::verdict::{Status, Verdict, Winner};
 
@@ -28,6 +28,8 @@ pub struct Welcome<'a> {
     pub token_expires_in_s: u64,
     /// The client's last number with a verdict.
     pub acked: Option<u64>,
+    /// Bytes of one message from the client.
+    pub message_bytes: usize,
 }
 
 impl Welcome<'_> {
@@ -62,7 +64,7 @@ impl Welcome<'_> {
             token_expires_in: self.token_expires_in_s,
             acked: self.acked,
             limits: Limits {
-                message_bytes: MESSAGE_BYTES_MAX,
+                message_bytes: self.message_bytes,
                 changes_per_push: CHANGES_PER_PUSH_MAX,
             },
         })

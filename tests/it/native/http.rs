@@ -55,6 +55,7 @@ fn inserts(m: u64, ids: std::ops::Range<u64>) -> Value {
 async fn a_push_is_answered_with_its_verdicts_and_seen_by_sockets() {
     let caller = Caller::new().await;
     let (mut socket, _) = Socket::hello(&caller.node, "ada", json!({})).await;
+    socket.message_of("delta").await; // the end of its snapshot
     let (status, reply) = caller.push(&inserts(1, 0..2)).await;
     assert_eq!(status, 200);
     assert_eq!(
@@ -108,21 +109,75 @@ async fn changes_come_in_pages_between_commits() {
 #[tokio::test]
 async fn a_cursor_of_no_use_is_410() {
     let caller = Caller::new().await;
-    let (_, reply) = caller.push(&inserts(1, 0..1)).await;
-    let epoch = reply["epoch"].as_str().unwrap();
-    for (path, why) in [
-        (
-            "/v1/todo/changes?epoch=0123456789abcdef&after=0".to_owned(),
-            "epoch",
-        ),
-        (format!("/v1/todo/changes?epoch={epoch}&after=7"), "cursor"),
-    ] {
+    caller.push(&inserts(1, 0..1)).await;
+    let why = async |epoch: &str, after: u64| {
+        let path = format!("/v1/todo/changes?epoch={epoch}&after={after}");
         let (status, reply) = caller.get(&path).await;
         assert_eq!(
-            (status, &reply["code"], &reply["why"]),
-            (StatusCode::GONE, &json!("reset"), &json!(why))
+            (status, &reply["code"]),
+            (StatusCode::GONE, &json!("reset"))
         );
-    }
+        reply["why"].as_str().unwrap().to_owned()
+    };
+    let epoch = async || {
+        let (_, snapshot) = caller.get("/v1/todo/snapshot").await;
+        snapshot["epoch"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(why("0123456789abcdef", 0).await, "epoch");
+    // Ahead of the store: it has lost commits. Once an hour that changes the epoch.
+    let before = epoch().await;
+    assert_eq!(why(&before, 7).await, "epoch");
+    let after = epoch().await;
+    assert_ne!(before, after);
+    assert_eq!(why(&after, 7).await, "cursor");
+}
+
+#[tokio::test]
+async fn one_mutation_twice_in_a_request_is_answered_once() {
+    let caller = Caller::new().await;
+    let mut body = inserts(1, 0..1);
+    let again = body["muts"][0].clone();
+    body["muts"].as_array_mut().unwrap().push(again);
+    let (status, reply) = caller.push(&body).await;
+    assert_eq!(
+        (status, reply["results"].as_array().unwrap().len()),
+        (StatusCode::OK, 1)
+    );
+    body["muts"][1]["m"] = json!(2);
+    body["muts"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"m": 2, "changes": []}));
+    let (_, reply) = caller.push(&body).await;
+    let results = reply["results"].as_array().unwrap();
+    let refused = results
+        .iter()
+        .filter(|result| result["code"] == "number_reused")
+        .count();
+    assert_eq!((results.len(), refused), (3, 1));
+}
+
+#[tokio::test]
+async fn a_mutation_another_node_decided_leaves_no_gap_behind() {
+    let caller = Caller::new().await;
+    let setup = Setup {
+        dir: Some(caller.node.shared_dir()),
+        ..Setup::default()
+    };
+    let other = TestNode::start_with(setup).await;
+    caller.push(&inserts(1, 0..1)).await;
+    let elsewhere = caller
+        .http
+        .post(other.url("/v1/todo/push"))
+        .bearer_auth(other.token("ada"));
+    let elsewhere = elsewhere
+        .body(inserts(2, 1..2).to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(elsewhere.status(), 200);
+    let (status, reply) = caller.push(&inserts(3, 2..3)).await;
+    assert_eq!((status, &reply["head"]), (StatusCode::OK, &json!(3)));
 }
 
 #[tokio::test]
@@ -160,6 +215,7 @@ async fn requests_that_cannot_be_read_get_their_code() {
         ),
         ("/v1/todo/snapshot?next=zz", "cursor_invalid"),
         ("/v1/%00/snapshot", "name_invalid"),
+        ("/v1/%FF/snapshot", "bad_message"),
     ] {
         let (status, reply) = caller.get(path).await;
         assert_eq!(reply["code"], code, "{path}");

@@ -9,7 +9,7 @@ use syncline_tests::socket::Socket;
 async fn a_stopping_node_finishes_commits_and_closes_sockets_with_4010() {
     let node = TestNode::start().await;
     let (mut socket, _) = Socket::hello(&node, "ada", json!({})).await;
-    socket.message_of("snapshot_end").await;
+    socket.message_of("delta").await; // the end of its snapshot
     let edit = json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]);
     socket
         .send(&json!({"t": "push", "muts": [{"m": 1, "changes": edit}]}))
@@ -103,4 +103,36 @@ async fn an_idle_session_stops_and_a_later_hello_starts_another() {
         }
     }
     assert_eq!(phone.told().len(), 20);
+}
+
+#[tokio::test]
+async fn a_socket_that_does_not_read_does_not_hold_the_drain() {
+    let mut setup = syncline_tests::node::Setup::default();
+    setup.config.drain_s = 600;
+    let node = TestNode::start_with(setup).await;
+    let (silent, _) = Socket::hello(&node, "ada", json!({"client": "silent"})).await;
+    let (mut writer, _) = Socket::hello(&node, "ada", json!({"client": "writer"})).await;
+    // Many times what its outbox and the kernel hold.
+    for m in 1..=40 {
+        let data = json!({"x": "y".repeat(200_000), "m": m});
+        let edit = json!([{"table": "t", "id": "k1", "op": "insert", "data": data}]);
+        writer
+            .send(&json!({"t": "push", "muts": [{"m": m, "changes": edit}]}))
+            .await;
+        writer.message_of("verdicts").await;
+    }
+    let stopping = node.app.shutdown();
+    tokio::time::timeout(syncline_tests::HUNG, stopping)
+        .await
+        .expect("the drain hangs");
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_welcome_names_the_limits_of_the_config() {
+    let mut setup = syncline_tests::node::Setup::default();
+    setup.config.gateway.message_bytes_max = 65_536;
+    let node = TestNode::start_with(setup).await;
+    let (_socket, welcome) = Socket::hello(&node, "ada", json!({})).await;
+    assert_eq!(welcome["limits"]["message_bytes"], 65_536);
 }

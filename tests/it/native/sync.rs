@@ -35,6 +35,7 @@ async fn a_change_reaches_the_other_device_while_it_is_connected() {
     let node = TestNode::start().await;
     let (mut phone, _) = Socket::hello(&node, "ada", json!({"client": "phone"})).await;
     let (mut laptop, _) = Socket::hello(&node, "ada", json!({"client": "laptop"})).await;
+    laptop.message_of("delta").await; // the end of its snapshot
     phone.send(&push(&[insert(1, "k1")])).await;
     assert_eq!(
         phone.message_of("verdicts").await["results"][0]["status"],
@@ -43,6 +44,46 @@ async fn a_change_reaches_the_other_device_while_it_is_connected() {
     let delta = laptop.message_of("delta").await;
     assert_eq!((&delta["from"], &delta["to"]), (&json!(0), &json!(1)));
     assert_eq!(delta["changes"][0]["by"], "phone");
+}
+
+#[tokio::test]
+async fn what_is_pushed_right_behind_the_hello_is_answered() {
+    let node = TestNode::start().await;
+    for round in 0..20 {
+        let mut socket = Socket::connect(&node).await;
+        let client = format!("c{round}");
+        let hello = json!({"t": "hello", "v": 1, "app": "todo", "client": client,
+            "token": node.token("ada"), "cursor": null});
+        socket.send(&hello).await;
+        socket.send(&push(&[insert(1, &client)])).await;
+        let verdicts = socket.message_of("verdicts").await;
+        assert_eq!(verdicts["results"][0]["status"], "applied");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_backfill_goes_on_and_leaves_out_nothing_of_the_other_tables() {
+    let node = TestNode::start().await;
+    let (mut phone, welcome) = Socket::hello(&node, "ada", json!({"client": "phone"})).await;
+    let many: Vec<Value> = (0..700)
+        .map(|i| json!({"table": "new", "id": format!("n{i:03}"), "op": "insert", "data": {}}))
+        .collect();
+    phone.send(&push(&[json!({"m": 1, "changes": many})])).await;
+    phone.message_of("verdicts").await;
+    phone.send(&push(&[insert(2, "missed")])).await;
+    phone.message_of("verdicts").await;
+    let hello = json!({"client": "laptop", "cursor": {"epoch": welcome["epoch"], "seq": 1},
+        "tables": ["tasks", "new"], "backfill": ["new"]});
+    let (mut laptop, _) = Socket::hello(&node, "ada", hello.clone()).await;
+    let next = laptop.message_of("snapshot").await["next"].clone();
+    laptop.cut();
+    let mut again = hello;
+    again["snapshot_next"] = next;
+    let (mut laptop, _) = Socket::hello(&node, "ada", again).await;
+    assert_eq!(laptop.message_of("snapshot_end").await["count"], 700);
+    let delta = laptop.message_of("delta").await;
+    assert_eq!((&delta["from"], &delta["to"]), (&json!(1), &json!(2)));
+    assert_eq!(delta["changes"][0]["id"], "missed");
 }
 
 #[tokio::test]
@@ -121,7 +162,7 @@ async fn a_large_space_arrives_by_snapshot_and_a_long_absence_by_deltas() {
 async fn messages_that_cannot_be_read_are_answered_and_the_socket_stays() {
     let node = TestNode::start().await;
     let (mut socket, _) = Socket::hello(&node, "ada", json!({})).await;
-    socket.message_of("snapshot_end").await;
+    socket.message_of("delta").await; // the end of its snapshot
     for (text, code) in [
         ("{", "bad_message"),
         ("[]", "bad_message"),

@@ -77,5 +77,6 @@ fn text(reply: CallReply) -> String {
             format!(r#"{},"acked":{acked}}}"#, &error[..error.len() - 1])
         }
         CallReply::Refused(refusal) => hub::http_error(&refusal),
+        CallReply::Synced(_) => unreachable!("these devices push mutations"),
     }
 }

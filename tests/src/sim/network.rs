@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::event::{Attach, ConnId, Event, Origin, Push};
-use syncline_protocol::ids::{ClientKey, Seq, TableName, UserId};
+use syncline_protocol::ids::{ClientKey, TableName, UserId};
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 
 use super::rng::Rng;
@@ -119,10 +119,8 @@ impl Socket {
                 muts,
                 permit: None,
             }),
-            ClientMessage::Ack { seq } => Event::Ack {
-                conn,
-                seq: Seq(seq),
-            },
+            // As the gateway: the hub keeps no cursors of clients.
+            ClientMessage::Ack { .. } => return,
             ClientMessage::Presence(state) => Event::Presence { conn, state },
             other => unreachable!("devices do not say {other:?}"),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,6 +17,7 @@ use syncline_storage::types::{PageLimit, SpaceView};
 use tokio::sync::oneshot;
 
 use super::reply;
+use crate::gateway::access::AppName;
 use crate::gateway::{Gateway, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
@@ -120,7 +121,7 @@ fn unavailable() -> Refusal {
 
 async fn sync(
     State(gateway): State<Arc<Gateway>>,
-    Path(app): Path<String>,
+    AppName(app): AppName,
     headers: HeaderMap,
     body: Result<RawBody, HttpError>,
 ) -> Result<Response, Refused> {
@@ -239,7 +240,7 @@ struct PullQuery {
 
 async fn pull(
     State(gateway): State<Arc<Gateway>>,
-    Path(app): Path<String>,
+    AppName(app): AppName,
     query: Result<Query<PullQuery>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
@@ -287,7 +288,7 @@ fn up_to_date(session: &Handle, since: Since) -> Option<String> {
 
 async fn socket(
     State(gateway): State<Arc<Gateway>>,
-    Path(app): Path<String>,
+    AppName(app): AppName,
     request: Request,
 ) -> Response {
     match AppId::parse(&app) {

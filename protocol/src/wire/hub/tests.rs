@@ -55,6 +55,7 @@ fn welcome() {
         now_ms: NOW_MS,
         token_expires_in_s: 3_500,
         acked: Some(811),
+        message_bytes: 1_048_576,
     };
     assert_eq!(
         welcome.to_text(),
@@ -72,6 +73,7 @@ fn welcome_of_an_unknown_client_says_null() {
         now_ms: NOW_MS,
         token_expires_in_s: 0,
         acked: None,
+        message_bytes: 1_048_576,
     };
     let read = json(&welcome.to_text());
     assert_eq!(

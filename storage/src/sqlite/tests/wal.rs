@@ -66,10 +66,17 @@ async fn continuous_load(opened: &Opened, commits: u64) -> u64 {
 fn the_wal_stays_bounded_under_continuous_load() {
     let opened = small_wal();
     runtime().block_on(async {
-        let largest = continuous_load(&opened, 4_000).await;
-        assert!(largest <= WAL_BYTES_MAX, "the WAL had {largest} bytes");
         let load = u64::from(RESTART_PAGES) * FRAME_BYTES;
-        assert!(largest >= load, "too little load: {largest} bytes");
+        let mut largest = 0;
+        // How much of a load it takes to outrun the checkpoint thread is the machine's affair.
+        for _ in 0..20 {
+            largest = largest.max(continuous_load(&opened, 4_000).await);
+            assert!(largest <= WAL_BYTES_MAX, "the WAL had {largest} bytes");
+            if largest >= load {
+                return;
+            }
+        }
+        panic!("the checkpoint thread was never outrun: {largest} bytes");
     });
 }
 
