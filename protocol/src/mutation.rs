@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
-use crate::ids::{FieldName, RecordId, RecordKey, TableName};
+use crate::ids::{ClientId, FieldName, RecordId, RecordKey, TableName};
 use crate::json::{self, Json};
 use crate::limits::{CHANGES_PER_PUSH_MAX, FIELDS_PER_RECORD_MAX, JSON_DEPTH_MAX};
 use crate::stamp::Hlc;
@@ -27,6 +27,9 @@ const RESERVED_OPS: [&str; 3] = ["add", "addTo", "removeFrom"];
 
 /// The greatest number a client may use: 2^53 - 1, the greatest a browser counts to.
 pub const MUTATION_NUMBER_MAX: u64 = (1 << 53) - 1;
+
+/// What the client ids of keyed mutations begin with; no other client's may.
+pub const KEYED_CLIENT: &str = "key:";
 
 /// A mutation as it arrived.
 #[derive(Clone, Debug)]
@@ -64,6 +67,27 @@ impl Mutation {
             hash,
             asked,
         })
+    }
+
+    /// Reads `{"key","changes":[…]}`, a write of a server: its key stands for the number. The
+    /// mutation is the only one of a client of its own, [`KEYED_CLIENT`] and the key, so marks
+    /// remember it like any other. Errors: `bad_message`, `name_invalid`.
+    pub fn parse_keyed(text: &str) -> Result<(ClientId, Mutation), Refusal> {
+        #[derive(Deserialize)]
+        struct RawKeyed<'a> {
+            #[serde(borrow)]
+            key: Cow<'a, str>,
+            #[serde(borrow)]
+            changes: Option<&'a RawValue>,
+        }
+        let raw: RawKeyed<'_> = serde_json::from_str(text)
+            .map_err(|e| Refusal::new(Code::BadMessage, format!("a mutation: {e}")))?;
+        if raw.key.is_empty() {
+            return Err(Refusal::new(Code::NameInvalid, "a key is empty"));
+        }
+        let client = ClientId::parse(&format!("{KEYED_CLIENT}{}", raw.key))?;
+        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get));
+        Ok((client, Mutation { m: 1, hash, asked }))
     }
 
     /// How many changes it holds; a rejected one counts as one.

@@ -1,6 +1,8 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -211,10 +213,24 @@ fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
             error,
         })?;
     }
+    make_private(&path)?;
     let store = SqliteStore::open(&SqliteOptions::new(path));
     Ok(Arc::new(
         store.map_err(|error| StartError::Store(error.to_string()))?,
     ))
+}
+
+/// Makes the file, if it is new, readable by its owner only; what SQLite puts beside it follows.
+fn make_private(path: &Path) -> Result<(), StartError> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path);
+    file.map(drop).map_err(|error| StartError::DataDir {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Passes what other nodes committed to the sessions that run here.

@@ -6,8 +6,7 @@ use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::UserId;
 
 /// Milliseconds a token may be used before its `nbf`: the issuer's clock may be ahead of ours.
-/// `exp` has no such grace, since sockets are closed at it: a token is good for less than `exp`
-/// says, never for more.
+/// `exp` has no such grace: a token verifies for less than `exp` says, never for more.
 pub(crate) const NBF_LEEWAY_MS: u64 = 30_000;
 
 /// The last time a token may claim, ms since 1970: the largest integer a double holds exactly.

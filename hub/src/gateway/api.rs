@@ -14,11 +14,12 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use syncline_protocol::delta::{self, Shown};
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{AppId, ClientKey, Epoch, Seq, SpaceId, SpaceKey};
+use syncline_protocol::ids::{AppId, ClientId, ClientKey, Epoch, Seq, SpaceId, SpaceKey, UserId};
+use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::stamp::wall_text;
-use syncline_protocol::wire::client::parse_http_push;
+use syncline_protocol::wire::client::HttpPush;
 use syncline_protocol::wire::cursor::{SnapshotPlace, SnapshotSum};
-use syncline_protocol::wire::hub::{self, ResetWhy};
+use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
 use syncline_storage::types::{PageLimit, SpaceView, StoreError};
 use tokio::sync::oneshot;
 
@@ -113,17 +114,49 @@ async fn push(
     let caller = caller(&gateway, &headers, &app, query(space)?.space).await?;
     let text = std::str::from_utf8(&body)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
-    let (client, muts) = parse_http_push(text)?;
-    let client = ClientKey {
+    let asked = Asked {
         user: caller.user,
-        client,
+        space: caller.space,
+        bytes: body.len(),
     };
+    match HttpPush::parse(text)? {
+        HttpPush::Numbered(client, muts) => {
+            let reply = call(&gateway, &asked, (client, muts)).await?;
+            answered(
+                reply,
+                |out, results| hub::write_results(out, &results),
+                &now(&gateway),
+            )
+        }
+        HttpPush::Keyed(writes) => keyed(&gateway, &asked, writes).await,
+    }
+}
+
+fn now(gateway: &Gateway) -> String {
+    wall_text(gateway.clock.now_ms())
+}
+
+/// A push on its way to its session.
+struct Asked {
+    user: UserId,
+    space: SpaceKey,
+    bytes: usize,
+}
+
+/// Has the session judge one client's mutations.
+async fn call(
+    gateway: &Gateway,
+    asked: &Asked,
+    (client, muts): (ClientId, Vec<Mutation>),
+) -> Result<CallReply, HttpError> {
+    let user = asked.user.clone();
+    let client = ClientKey { user, client };
     let mut muts = Some(muts);
     for _ in 0..CALL_TRIES {
-        let Ok(session) = gateway.sessions.get(&caller.space).await else {
+        let Ok(session) = gateway.sessions.get(&asked.space).await else {
             break;
         };
-        let permit = session.intake.permit(body.len()).await;
+        let permit = session.intake.permit(asked.bytes).await;
         let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
         let message = Message::Call {
@@ -139,7 +172,7 @@ async fn push(
                     break;
                 };
                 // A session that ended has not answered: the client repeats, the marks tell.
-                return answered(answer.map_err(|_| ended())?, gateway.clock.now_ms());
+                return Ok(answer.map_err(|_| ended())?);
             }
             // The message comes back whole from a session that had just stopped.
             Err(ractor::MessagingErr::SendErr(Message::Call { muts: back, .. })) => {
@@ -151,11 +184,50 @@ async fn push(
     Err(Refusal::new(Code::Unavailable, "no verdict in time; repeat the push").into())
 }
 
+/// Has the session judge writes under keys, one after the other: each is a client of its own.
+async fn keyed(
+    gateway: &Gateway,
+    asked: &Asked,
+    writes: Vec<(ClientId, Mutation)>,
+) -> Result<Response, HttpError> {
+    let (mut results, mut last) = (Vec::with_capacity(writes.len()), None);
+    for (client, mutation) in writes {
+        let key = client.as_str()[KEYED_CLIENT.len()..].to_owned();
+        match call(gateway, asked, (client, vec![mutation])).await? {
+            CallReply::Results {
+                epoch,
+                head,
+                results: answers,
+            } => {
+                results.extend(answers.into_iter().map(|(_, answer)| (key.clone(), answer)));
+                last = Some((epoch, head));
+            }
+            other => return answered(other, |_, _| {}, &now(gateway)),
+        }
+    }
+    let (epoch, head) = last.ok_or_else(ended)?;
+    let reply = CallReply::Results {
+        epoch,
+        head,
+        results: Vec::new(),
+    };
+    answered(
+        reply,
+        |out, _| hub::write_keyed_results(out, &results),
+        &now(gateway),
+    )
+}
+
 fn ended() -> Refusal {
     Refusal::new(Code::Unavailable, "the session ended; repeat the push")
 }
 
-fn answered(reply: CallReply, now_ms: u64) -> Result<Response, HttpError> {
+/// The response to a push; `write` appends its results.
+fn answered(
+    reply: CallReply,
+    write: impl FnOnce(&mut String, Vec<(u64, Answer)>),
+    now: &str,
+) -> Result<Response, HttpError> {
     match reply {
         CallReply::Refused(refusal) => Err(refusal.into()),
         CallReply::Synced(_) => Err(HttpError::new(Code::Internal, "a push is no changeset")),
@@ -169,9 +241,8 @@ fn answered(reply: CallReply, now_ms: u64) -> Result<Response, HttpError> {
             head,
             results,
         } => {
-            let now = wall_text(now_ms);
             let mut body = format!(r#"{{"epoch":"{epoch}","head":{head},"now":"{now}","results":"#);
-            hub::write_results(&mut body, &results);
+            write(&mut body, results);
             body.push('}');
             Ok(json(StatusCode::OK, body))
         }

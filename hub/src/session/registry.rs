@@ -15,7 +15,6 @@ use super::actor::{Args, Message, Session, Shared};
 use super::event::Event;
 use crate::gateway::intake::Intake;
 use crate::telemetry::Metrics;
-use crate::telemetry::labels::SessionState;
 
 /// Locks of the map; a power of two.
 const SHARDS: usize = 64;
@@ -265,7 +264,7 @@ impl Registration {
     /// The session runs.
     pub fn started(&self) {
         if !self.counted.swap(true, Ordering::Relaxed) {
-            self.metrics.sessions.of(SessionState::Live).inc();
+            self.metrics.sessions.inc();
         }
     }
 }
@@ -273,7 +272,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         if self.counted.load(Ordering::Relaxed) {
-            self.metrics.sessions.of(SessionState::Live).dec();
+            self.metrics.sessions.dec();
         }
         forget(&self.shards, &self.space, &self.slot);
     }

@@ -6,9 +6,7 @@ use std::marker::PhantomData;
 
 use prometheus::core::Collector;
 use prometheus::{Error, Registry};
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts};
 
 use super::labels::Label;
 
@@ -92,39 +90,6 @@ impl<L: Label> Instrument for Counters<L> {
 }
 
 impl<L> fmt::Debug for Counters<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.each).finish()
-    }
-}
-
-/// A gauge for each value of a label.
-pub struct Gauges<L> {
-    each: Vec<IntGauge>,
-    label: PhantomData<fn(L)>,
-}
-
-impl<L: Label> Gauges<L> {
-    /// The gauge of a value.
-    pub fn of(&self, value: L) -> &IntGauge {
-        &self.each[index(value)]
-    }
-}
-
-impl<L: Label> Instrument for Gauges<L> {
-    fn create(registry: &Registry, name: &str, help: &str) -> Result<Self, Error> {
-        let opts = Opts::new(name, help);
-        let all = register(registry, IntGaugeVec::new(opts, &[L::NAME])?)?;
-        let each = L::ALL
-            .iter()
-            .map(|value| all.with_label_values(&[value.as_str()]));
-        Ok(Gauges {
-            each: each.collect(),
-            label: PhantomData,
-        })
-    }
-}
-
-impl<L> fmt::Debug for Gauges<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(&self.each).finish()
     }

@@ -154,16 +154,6 @@ impl From<u16> for StatusClass {
     }
 }
 
-label! {
-    /// Is a session's actor running?
-    SessionState("state") {
-        /// It is.
-        Live = "live",
-        /// Only its sockets are kept.
-        Hibernated = "hibernated",
-    }
-}
-
 impl Label for ResetWhy {
     const NAME: &'static str = "why";
     const ALL: &'static [Self] = &[

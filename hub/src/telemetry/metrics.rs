@@ -5,8 +5,8 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, IntCounter, IntGauge, Registry, TextEncoder};
 use syncline_protocol::wire::hub::ResetWhy;
 
-use super::instrument::{Counters, Gauges, Instrument, PairCounters, Seconds};
-use super::labels::{AuthFailure, Route, SessionState, StatusClass, VerdictStatus};
+use super::instrument::{Counters, Instrument, PairCounters, Seconds};
+use super::labels::{AuthFailure, Route, StatusClass, VerdictStatus};
 
 macro_rules! metrics {
     ($($field:ident: $kind:ty = $name:literal, $help:literal;)*) => {
@@ -36,7 +36,7 @@ macro_rules! metrics {
 
 metrics! {
     sockets: IntGauge = "syncline_sockets", "Open WebSocket connections.";
-    sessions: Gauges<SessionState> = "syncline_sessions", "Sessions on this node, by whether their actor runs.";
+    sessions: IntGauge = "syncline_sessions", "Sessions whose actor runs on this node.";
     commits: IntCounter = "syncline_commits_total", "Commits that the store took.";
     commit_conflicts: IntCounter = "syncline_commit_conflicts_total", "Commits refused because the space had moved, and tried again.";
     commit_seconds: Seconds = "syncline_commit_seconds", "Seconds from handing a commit to the store to its answer.";
@@ -118,14 +118,14 @@ mod tests {
             .http_requests
             .inc(Route::Push, StatusClass::from(429));
         metrics.commit_seconds.observe(Duration::from_millis(3));
-        metrics.sessions.of(SessionState::Live).inc();
+        metrics.sessions.inc();
         let text = metrics.render();
         for line in [
             "syncline_resets_total{why=\"gc\"} 1",
             "syncline_sockets 3",
             "syncline_http_requests_total{class=\"4xx\",route=\"push\"} 1",
             "syncline_commit_seconds_bucket{le=\"0.004\"} 1",
-            "syncline_sessions{state=\"live\"} 1",
+            "syncline_sessions 1",
         ] {
             assert!(text.contains(line), "{line} in {text}");
         }

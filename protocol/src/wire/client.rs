@@ -13,7 +13,7 @@ use crate::limits::{
     CHANGES_PER_PUSH_MAX, EPHEMERAL_BYTES_MAX, JSON_DEPTH_MAX, MUTATIONS_IN_FLIGHT_MAX,
     TABLES_PER_HELLO_MAX,
 };
-use crate::mutation::Mutation;
+use crate::mutation::{KEYED_CLIENT, Mutation};
 
 /// What a client may say.
 #[derive(Debug)]
@@ -189,7 +189,7 @@ impl Hello {
         Ok(Hello {
             app: AppId::parse(&raw.app)?,
             space: raw.space.map(|space| SpaceId::parse(&space)).transpose()?,
-            client: ClientId::parse(&raw.client)?,
+            client: client_id(&raw.client)?,
             token: raw.token,
             cursor: raw.cursor.map(|c| Cursor {
                 epoch: c.epoch.into_owned(),
@@ -210,33 +210,89 @@ impl Hello {
     }
 }
 
-/// Reads the body of an HTTP push, `{"client","muts":[…]}`.
-pub fn parse_http_push(text: &str) -> Result<(ClientId, Vec<Mutation>), Refusal> {
-    #[derive(Deserialize)]
-    struct RawBody<'a> {
-        #[serde(borrow)]
-        client: Cow<'a, str>,
-        #[serde(borrow)]
-        muts: Vec<&'a RawValue>,
-    }
-    let body: RawBody<'_> = read(text)?;
-    Ok((ClientId::parse(&body.client)?, parse_muts(body.muts)?))
+/// What an HTTP push asks for.
+#[derive(Debug)]
+pub enum HttpPush {
+    /// Mutations of one client, in order of number.
+    Numbered(ClientId, Vec<Mutation>),
+    /// Writes of a server, each under a key that makes it take effect once.
+    Keyed(Vec<(ClientId, Mutation)>),
 }
 
-fn parse_muts(muts: Vec<&RawValue>) -> Result<Vec<Mutation>, Refusal> {
-    if muts.len() > MUTATIONS_IN_FLIGHT_MAX {
+impl HttpPush {
+    /// Reads the body of an HTTP push: `{"client","muts":[{"m","changes"}…]}`, or
+    /// `{"muts":[{"key","changes"}…]}`.
+    pub fn parse(text: &str) -> Result<HttpPush, Refusal> {
+        #[derive(Deserialize)]
+        struct RawBody<'a> {
+            #[serde(borrow)]
+            client: Option<Cow<'a, str>>,
+            #[serde(borrow)]
+            muts: Vec<&'a RawValue>,
+        }
+        #[derive(Deserialize)]
+        struct Kind {
+            key: Option<serde::de::IgnoredAny>,
+        }
+        let body: RawBody<'_> = read(text)?;
+        let is_keyed = |mutation: &&RawValue| read::<Kind>(mutation.get()).map(|k| k.key.is_some());
+        if !body
+            .muts
+            .first()
+            .map(is_keyed)
+            .transpose()?
+            .unwrap_or(false)
+        {
+            let missing = || Refusal::new(Code::BadMessage, "client is missing");
+            let client = body.client.ok_or_else(missing)?;
+            return Ok(HttpPush::Numbered(
+                client_id(&client)?,
+                parse_muts(body.muts)?,
+            ));
+        }
+        check_count(body.muts.len())?;
+        let keyed = body
+            .muts
+            .iter()
+            .map(|mutation| Mutation::parse_keyed(mutation.get()));
+        let keyed = keyed.collect::<Result<Vec<_>, _>>()?;
+        check_changes(keyed.iter().map(|(_, mutation)| mutation))?;
+        Ok(HttpPush::Keyed(keyed))
+    }
+}
+
+/// A client's own id: not one that stands for a key.
+fn client_id(text: &str) -> Result<ClientId, Refusal> {
+    if text.starts_with(KEYED_CLIENT) {
+        let message = format!("client may not begin with {KEYED_CLIENT}");
+        return Err(Refusal::new(Code::NameInvalid, message));
+    }
+    ClientId::parse(text)
+}
+
+fn check_count(muts: usize) -> Result<(), Refusal> {
+    if muts > MUTATIONS_IN_FLIGHT_MAX {
         let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in one push");
         return Err(Refusal::new(Code::TooManyInFlight, message));
     }
+    Ok(())
+}
+
+fn check_changes<'a>(muts: impl Iterator<Item = &'a Mutation>) -> Result<(), Refusal> {
+    if muts.map(Mutation::change_count).sum::<usize>() > CHANGES_PER_PUSH_MAX {
+        let message = format!("more than {CHANGES_PER_PUSH_MAX} changes in one push: split it");
+        return Err(Refusal::new(Code::TooManyChanges, message));
+    }
+    Ok(())
+}
+
+fn parse_muts(muts: Vec<&RawValue>) -> Result<Vec<Mutation>, Refusal> {
+    check_count(muts.len())?;
     let muts = muts
         .into_iter()
         .map(|m| Mutation::parse(m.get()))
         .collect::<Result<Vec<_>, _>>()?;
-    let changes: usize = muts.iter().map(Mutation::change_count).sum();
-    if changes > CHANGES_PER_PUSH_MAX {
-        let message = format!("more than {CHANGES_PER_PUSH_MAX} changes in one push: split it");
-        return Err(Refusal::new(Code::TooManyChanges, message));
-    }
+    check_changes(muts.iter())?;
     Ok(muts)
 }
 

@@ -136,14 +136,30 @@ pub fn write_results(out: &mut String, results: &[(u64, Answer)]) {
     push_joined(out, results.iter(), |out, (m, answer)| {
         out.push_str(r#"{"m":"#);
         push_display(out, m);
-        match answer {
-            Answer::Known => push_member(out, "status", "known"),
-            Answer::Refused(refusal) => push_rejected(out, refusal),
-            Answer::Verdict(verdict) => push_verdict(out, verdict),
-        }
+        push_answer(out, answer);
         out.push('}');
     });
     out.push(']');
+}
+
+/// The list of results of keyed mutations.
+pub fn write_keyed_results(out: &mut String, results: &[(String, Answer)]) {
+    out.push('[');
+    push_joined(out, results.iter(), |out, (key, answer)| {
+        out.push_str(r#"{"key":"#);
+        json::push_string(out, key);
+        push_answer(out, answer);
+        out.push('}');
+    });
+    out.push(']');
+}
+
+fn push_answer(out: &mut String, answer: &Answer) {
+    match answer {
+        Answer::Known => push_member(out, "status", "known"),
+        Answer::Refused(refusal) => push_rejected(out, refusal),
+        Answer::Verdict(verdict) => push_verdict(out, verdict),
+    }
 }
 
 fn push_verdict(out: &mut String, verdict: &Verdict) {

@@ -284,3 +284,34 @@ async fn a_service_writes_into_the_space_it_names() {
     let (_, snapshot) = read(snapshot.send().await.unwrap()).await;
     assert_eq!(snapshot["changes"][0]["by"], "server");
 }
+
+#[tokio::test]
+async fn a_write_under_a_key_takes_effect_once() {
+    let caller = Caller::new().await;
+    let write = |key: &str, n: u64| {
+        let change = json!({"table": "t", "id": key, "op": "insert", "data": {"n": n}});
+        json!({"key": key, "changes": [change]})
+    };
+    let body = json!({"muts": [write("order-1", 1), write("order-2", 2)]});
+    let (status, first) = caller.push(&body).await;
+    assert_eq!(status, 200);
+    let expected = json!([{"key": "order-1", "status": "applied", "seq": 1},
+        {"key": "order-2", "status": "applied", "seq": 2}]);
+    assert_eq!((&first["results"], &first["head"]), (&expected, &json!(2)));
+    let (_, again) = caller.push(&body).await;
+    assert_eq!((&again["results"], &again["head"]), (&expected, &json!(2)));
+    let (_, other) = caller.push(&json!({"muts": [write("order-1", 7)]})).await;
+    assert_eq!(other["results"][0]["code"], "number_reused");
+    for body in [
+        json!({"muts": [{"key": "", "changes": []}]}),
+        json!({"muts": [{"key": "x".repeat(125), "changes": []}]}),
+        json!({"client": "key:order-1", "muts": []}),
+    ] {
+        let (status, reply) = caller.push(&body).await;
+        assert_eq!(
+            (status.as_u16(), &reply["code"]),
+            (422, &json!("name_invalid")),
+            "{body}"
+        );
+    }
+}

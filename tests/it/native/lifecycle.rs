@@ -60,7 +60,7 @@ async fn metrics_count_what_happened() {
         .unwrap();
     for line in [
         "syncline_sockets 1",
-        "syncline_sessions{state=\"live\"} 1",
+        "syncline_sessions 1",
         "syncline_commits_total 1",
         "syncline_verdicts_total{status=\"applied\"} 1",
         "mana_sync_connections_total 1",
@@ -78,13 +78,7 @@ async fn an_idle_session_stops_and_a_later_hello_starts_another() {
     let mut setup = syncline_tests::node::Setup::default();
     setup.config.session.idle_ms = 1;
     let node = TestNode::start_with(setup).await;
-    let live = || {
-        node.app
-            .metrics()
-            .sessions
-            .of(syncline_hub::telemetry::labels::SessionState::Live)
-            .get()
-    };
+    let live = || node.app.metrics().sessions.get();
     let mut phone = Device::new("ada", "phone");
     for round in 0..20 {
         phone.connect(&node).await;
@@ -135,4 +129,30 @@ async fn a_welcome_names_the_limits_of_the_config() {
     let node = TestNode::start_with(setup).await;
     let (_socket, welcome) = Socket::hello(&node, "ada", json!({})).await;
     assert_eq!(welcome["limits"]["message_bytes"], 65_536);
+}
+
+#[tokio::test]
+async fn a_socket_that_takes_nothing_is_given_up() {
+    let mut setup = syncline_tests::node::Setup::default();
+    setup.config.gateway.stalled_ms = 1_000;
+    let node = TestNode::start_with(setup).await;
+    let (silent, _) = Socket::hello(&node, "ada", json!({"client": "silent"})).await;
+    let (mut writer, _) = Socket::hello(&node, "ada", json!({"client": "writer"})).await;
+    for m in 1..=40 {
+        let data = json!({"x": "y".repeat(200_000), "m": m});
+        let edit = json!([{"table": "t", "id": "k1", "op": "insert", "data": data}]);
+        writer
+            .send(&json!({"t": "push", "muts": [{"m": m, "changes": edit}]}))
+            .await;
+        writer.message_of("verdicts").await;
+    }
+    let given_up = async {
+        while node.app.metrics().sockets.get() > 1 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(syncline_tests::HUNG, given_up)
+        .await
+        .expect("it is kept");
+    drop(silent);
 }

@@ -167,3 +167,28 @@ fn draining_finishes_what_was_taken_and_takes_nothing_more() {
     assert_eq!(desk.stored("k1").unwrap()["a"], 1);
     assert!(matches!(desk.call(1, "server", &[]), CallReply::Refused(_)));
 }
+
+#[test]
+fn a_record_cached_before_commits_were_lost_is_not_merged_onto() {
+    let (mut desk, phone) = one_record();
+    let backup = desk.store.clone();
+    desk.push(phone, &[update(2, "k1", "a", &json!("lost"), 5)]);
+    desk.store = backup;
+    desk.step(Event::Missed);
+    desk.settle();
+    let laptop = desk.hello(2, "laptop", None);
+    desk.push(laptop, &[update(1, "k1", "b", &json!(2), 6)]);
+    assert_eq!(desk.stored("k1"), Some(json!({"a": 0, "b": 2})));
+}
+
+#[test]
+fn a_rejected_mutation_does_not_move_the_clock() {
+    let (mut desk, phone) = one_record();
+    let clock = desk.state.view().clock;
+    desk.push(phone, &[update(2, "unknown", "a", &json!(1), 86_400_000)]);
+    assert_eq!(
+        desk.take_of(phone, "verdicts")[0]["results"][0]["code"],
+        "record_unknown"
+    );
+    assert_eq!(desk.state.view().clock, clock);
+}

@@ -391,3 +391,23 @@ proptest! {
         }
     }
 }
+
+fn parse_http_push(body: &str) -> Result<(ClientId, Vec<Mutation>), Refusal> {
+    match HttpPush::parse(body)? {
+        HttpPush::Numbered(client, muts) => Ok((client, muts)),
+        HttpPush::Keyed(keyed) => panic!("{keyed:?}"),
+    }
+}
+
+#[test]
+fn writes_under_keys_are_clients_of_their_own() {
+    let body = r#"{"muts":[{"key":"a","changes":[]},{"key":"b","changes":[]}]}"#;
+    let HttpPush::Keyed(keyed) = HttpPush::parse(body).unwrap() else {
+        panic!("not keyed")
+    };
+    let clients: Vec<&str> = keyed.iter().map(|(client, _)| client.as_str()).collect();
+    assert_eq!(clients, ["key:a", "key:b"]);
+    assert!(keyed.iter().all(|(_, mutation)| mutation.m == 1));
+    let mixed = r#"{"muts":[{"key":"a","changes":[]},{"m":1,"changes":[]}]}"#;
+    assert_eq!(HttpPush::parse(mixed).unwrap_err().code, Code::BadMessage);
+}
