@@ -23,7 +23,7 @@ impl Connection {
 
     /// GET; `headers` are whole lines.
     pub(crate) async fn get(&mut self, path: &str, headers: &str) -> anyhow::Result<Vec<u8>> {
-        self.ask(format!("GET {path} HTTP/1.1\r\nhost: hub\r\n{headers}\r\n").as_bytes())
+        self.ask(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes())
             .await
     }
 
@@ -36,7 +36,7 @@ impl Connection {
     ) -> anyhow::Result<Vec<u8>> {
         let length = body.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: hub\r\n{headers}content-length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n"
         );
         self.ask(format!("{head}{body}").as_bytes()).await
     }

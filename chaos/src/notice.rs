@@ -46,15 +46,28 @@ async fn notices(hub: &Hub, until: Duration) -> anyhow::Result<Vec<f64>> {
     while began.elapsed() < until {
         let sent = Instant::now();
         // The notice may come before the answer, so both are waited for.
-        let (answer, notice) = tokio::join!(writer.write(), socket.next());
+        let (answer, notice) = tokio::join!(writer.write(), heard(&mut socket));
         answer?;
-        let notice = notice.context("a notice")??;
-        let notice: Value = serde_json::from_str(notice.to_text()?)?;
+        let notice = notice?;
         anyhow::ensure!(notice["type"] == "sync-available", "{notice}");
         ms.push(sent.elapsed().as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Ok(ms)
+}
+
+/// The next text message.
+async fn heard<S>(socket: &mut S) -> anyhow::Result<Value>
+where
+    S: StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
+{
+    loop {
+        match socket.next().await.context("the socket ended")?? {
+            Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+            Message::Close(frame) => anyhow::bail!("closed: {frame:?}"),
+            _ => {}
+        }
+    }
 }
 
 /// Other users' writes, evenly spread; never ends by itself.
@@ -95,7 +108,7 @@ impl Writer {
 
     async fn write(&mut self) -> anyhow::Result<()> {
         self.written += 1;
-        let change = json!({"table": "tasks", "id": format!("k{}", self.written % 50),
+        let change = json!({"table": "tasks", "id": format!("k{}", self.written),
             "op": "insert", "data": {"n": self.written}});
         let since = "1970-01-01T00:00:00.000Z";
         let body = json!({"since": since, "changes": [change]}).to_string();
