@@ -6,7 +6,7 @@ mod decide_sync;
 use std::collections::HashMap;
 
 use syncline_protocol::change::ClaimedChange;
-use syncline_protocol::ids::{ClientKey, RecordKey, Seq};
+use syncline_protocol::ids::{ClientKey, RecordKey};
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
@@ -225,9 +225,4 @@ fn keys(pending: &Pending) -> Vec<&RecordKey> {
             .collect(),
     };
     asked.into_iter().map(|change| &change.key).collect()
-}
-
-/// The seq of the commit after `head`.
-pub(super) fn next(head: Seq) -> Seq {
-    head.next()
 }

@@ -91,7 +91,7 @@ impl Deciding {
     pub(super) fn new(view: SpaceView, base: Base) -> Deciding {
         Deciding {
             view,
-            seq: super::next(view.head),
+            seq: view.head.next(),
             base,
             dirty: BTreeMap::new(),
             clock: view.clock,
