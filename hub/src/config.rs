@@ -12,6 +12,7 @@ use syncline_protocol::ids::{AppId, NodeId};
 
 pub mod auth;
 pub mod gateway;
+pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod nats;
@@ -24,6 +25,7 @@ pub mod store;
 
 pub use auth::AuthConfig;
 pub use gateway::GatewayConfig;
+pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
@@ -66,6 +68,8 @@ pub struct Config {
     pub session: SessionConfig,
     /// Sockets and requests.
     pub gateway: GatewayConfig,
+    /// What a push may hold and a record may become.
+    pub limits: LimitsConfig,
 }
 
 impl Default for Config {
@@ -84,6 +88,7 @@ impl Default for Config {
             log: LogConfig::default(),
             session: SessionConfig::default(),
             gateway: GatewayConfig::default(),
+            limits: LimitsConfig::default(),
         }
     }
 }
@@ -116,6 +121,7 @@ impl Config {
         self.log.check(&mut problems);
         self.session.check(&mut problems);
         self.gateway.check(&mut problems);
+        self.limits.check(&mut problems);
         problems.into_result()
     }
 }

@@ -20,6 +20,7 @@ pub mod ws;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 
 use self::access::Access;
@@ -53,6 +54,8 @@ pub struct Gateway {
     pub storm: Storm,
     /// Limits of sockets.
     pub limits: SocketLimits,
+    /// What a push may hold.
+    pub data: Limits,
 }
 
 impl std::fmt::Debug for Gateway {

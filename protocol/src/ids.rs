@@ -8,15 +8,15 @@ use std::sync::Arc;
 use crate::error::{Code, Refusal};
 use crate::limits::NAME_BYTES_MAX;
 
-/// Checks a name: 1 to 128 bytes, no control characters, not `__proto__` (which poisons
+/// Checks a name: 1 to `bytes_max` bytes, no control characters, not `__proto__` (which poisons
 /// objects in clients that copy keys).
-pub fn check_name(what: &str, text: &str) -> Result<(), Refusal> {
+pub fn check_name(what: &str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
     let refuse = |why: &str| Err(Refusal::new(Code::NameInvalid, format!("{what} {why}")));
     if text.is_empty() {
         return refuse("is empty");
     }
-    if text.len() > NAME_BYTES_MAX {
-        return refuse("is longer than 128 bytes");
+    if text.len() > bytes_max {
+        return refuse(&format!("is longer than {bytes_max} bytes"));
     }
     if text.chars().any(char::is_control) {
         return refuse("holds a control character");
@@ -34,9 +34,14 @@ macro_rules! name {
         pub struct $type(Arc<str>);
 
         impl $type {
-            /// Parses a name from outside. Errors: `name_invalid`.
+            /// Parses a name of at most [`NAME_BYTES_MAX`] from outside. Errors: `name_invalid`.
             pub fn parse(text: &str) -> Result<Self, Refusal> {
-                check_name($what, text)?;
+                Self::parse_within(text, NAME_BYTES_MAX)
+            }
+
+            /// Parses a name of at most `bytes_max` from outside. Errors: `name_invalid`.
+            pub fn parse_within(text: &str, bytes_max: usize) -> Result<Self, Refusal> {
+                check_name($what, text, bytes_max)?;
                 Ok(Self(text.into()))
             }
 

@@ -1,7 +1,45 @@
 //! Every limit of the protocol, with what happens when it is reached.
 //!
-//! These are the defaults and the hard shape of the data; what an operator may lower or raise
-//! is read from the hub's config, which starts from these values.
+//! [`Limits`] is what an operator may lower or raise of the data itself; it comes in as a value.
+//! The constants are the hard shape of the protocol, and defaults of the hub's config.
+
+/// What a change may hold and a record may become. A hub whose limits were lowered keeps what it
+/// has: only what grows is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a record (names and canonical values, see
+    /// [`crate::record::Record::size_bytes`]). A mutation that would make a record larger is
+    /// rejected with `record_too_large`.
+    pub record_bytes_max: usize,
+    /// Fields of a record, hidden ones included, and of one change. One more rejects with
+    /// `too_many_fields`.
+    pub fields_max: usize,
+    /// Nesting of arrays and objects inside one field value. One more rejects with
+    /// `json_too_deep`.
+    pub json_depth_max: usize,
+    /// Changes in one push. One more is refused with `too_many_changes`.
+    pub changes_per_push_max: usize,
+    /// Bytes of a table's, record's or field's name. One more is refused with `name_invalid`.
+    pub name_bytes_max: usize,
+}
+
+impl Limits {
+    /// What holds where nobody says otherwise.
+    pub const DEFAULT: Limits = Limits {
+        record_bytes_max: 256 << 10,
+        fields_max: 1_024,
+        json_depth_max: 32,
+        changes_per_push_max: 5_000,
+        name_bytes_max: 128,
+    };
+}
+
+/// The deepest nesting an operator may allow. Reading is recursive, and its own bound is at 127
+/// with what is around a value.
+pub const JSON_DEPTH_CEILING: usize = 100;
+
+/// The longest name an operator may allow for tables, records and fields.
+pub const NAME_BYTES_CEILING: usize = 1_024;
 
 /// Bytes of one WebSocket message, either direction. One more closes the socket with 1009.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -9,21 +47,7 @@ pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one frame before the socket has authenticated. One more closes it with 1009.
 pub const FRAME_BYTES_BEFORE_AUTH_MAX: usize = 64 << 10;
 
-/// Changes in one push. One more is refused with `too_many_changes`.
-pub const CHANGES_PER_PUSH_MAX: usize = 5_000;
-
-/// Bytes of a record (names and canonical values, see [`crate::record::Record::size_bytes`]).
-/// A mutation that would make a record larger is rejected with `record_too_large`.
-pub const RECORD_BYTES_MAX: usize = 256 << 10;
-
-/// Fields of a record, hidden ones included, and of one change. One more rejects with
-/// `too_many_fields`.
-pub const FIELDS_PER_RECORD_MAX: usize = 1_024;
-
-/// Nesting of arrays and objects inside one field value. One more rejects with `json_too_deep`.
-pub const JSON_DEPTH_MAX: usize = 32;
-
-/// Bytes of a table, record id, field, app, space, user or client name; at least one byte.
+/// Bytes of an app, space, user, client, node or room name; at least one byte.
 pub const NAME_BYTES_MAX: usize = 128;
 
 /// Bytes of an HTTP request body. One more is answered 413 `body_too_large`.

@@ -15,7 +15,7 @@ use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
 use crate::ids::{ClientId, FieldName, RecordId, RecordKey, TableName};
 use crate::json::{self, Json};
-use crate::limits::{CHANGES_PER_PUSH_MAX, FIELDS_PER_RECORD_MAX, JSON_DEPTH_MAX};
+use crate::limits::Limits;
 use crate::stamp::Hlc;
 use crate::verdict::PayloadHash;
 
@@ -52,7 +52,7 @@ struct RawMutation<'a> {
 impl Mutation {
     /// Reads `{"m","changes":[…]}`. Only a missing or unusable number is an error
     /// (`bad_message`): without it nothing can be answered.
-    pub fn parse(text: &str) -> Result<Mutation, Refusal> {
+    pub fn parse(text: &str, limits: &Limits) -> Result<Mutation, Refusal> {
         let raw: RawMutation<'_> = serde_json::from_str(text)
             .map_err(|e| Refusal::new(Code::BadMessage, format!("a mutation: {e}")))?;
         if !(1..=MUTATION_NUMBER_MAX).contains(&raw.m) {
@@ -61,7 +61,7 @@ impl Mutation {
                 "a mutation's number is not in 1 to 2^53 - 1",
             ));
         }
-        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get));
+        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get), limits);
         Ok(Mutation {
             m: raw.m,
             hash,
@@ -72,7 +72,7 @@ impl Mutation {
     /// Reads `{"key","changes":[…]}`, a write of a server: its key stands for the number. The
     /// mutation is the only one of a client of its own, [`KEYED_CLIENT`] and the key, so marks
     /// remember it like any other. Errors: `bad_message`, `name_invalid`.
-    pub fn parse_keyed(text: &str) -> Result<(ClientId, Mutation), Refusal> {
+    pub fn parse_keyed(text: &str, limits: &Limits) -> Result<(ClientId, Mutation), Refusal> {
         #[derive(Deserialize)]
         struct RawKeyed<'a> {
             #[serde(borrow)]
@@ -86,7 +86,7 @@ impl Mutation {
             return Err(Refusal::new(Code::NameInvalid, "a key is empty"));
         }
         let client = ClientId::parse(&format!("{KEYED_CLIENT}{}", raw.key))?;
-        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get));
+        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get), limits);
         Ok((client, Mutation { m: 1, hash, asked }))
     }
 
@@ -96,9 +96,9 @@ impl Mutation {
     }
 }
 
-fn read_changes(text: &str) -> (PayloadHash, Result<Vec<ClaimedChange>, Refusal>) {
-    match json::canonical(text, JSON_DEPTH_MAX + DEPTH_AROUND_VALUE) {
-        Ok(canonical) => (hash(&canonical), parse_changes(&canonical)),
+fn read_changes(text: &str, limits: &Limits) -> (PayloadHash, Result<Vec<ClaimedChange>, Refusal>) {
+    match json::canonical(text, limits.json_depth_max + DEPTH_AROUND_VALUE) {
+        Ok(canonical) => (hash(&canonical), parse_changes(&canonical, limits)),
         Err(refusal) => (hash(text), Err(refusal)),
     }
 }
@@ -108,13 +108,14 @@ fn hash(text: &str) -> PayloadHash {
 }
 
 /// Reads a list of changes from canonical JSON, so that values are copied as they stand.
-pub fn parse_changes(canonical: &str) -> Result<Vec<ClaimedChange>, Refusal> {
+pub fn parse_changes(canonical: &str, limits: &Limits) -> Result<Vec<ClaimedChange>, Refusal> {
     let raw: Vec<RawChange<'_>> = serde_json::from_str(canonical).map_err(invalid)?;
-    if raw.len() > CHANGES_PER_PUSH_MAX {
-        let message = format!("a mutation has more than {CHANGES_PER_PUSH_MAX} changes");
+    let most = limits.changes_per_push_max;
+    if raw.len() > most {
+        let message = format!("a mutation has more than {most} changes");
         return Err(Refusal::new(Code::TooManyChanges, message));
     }
-    raw.into_iter().map(RawChange::read).collect()
+    raw.into_iter().map(|change| change.read(limits)).collect()
 }
 
 fn invalid(error: impl fmt::Display) -> Refusal {
@@ -142,14 +143,14 @@ struct RawChange<'a> {
 }
 
 impl RawChange<'_> {
-    fn read(self) -> Result<ClaimedChange, Refusal> {
+    fn read(self, limits: &Limits) -> Result<ClaimedChange, Refusal> {
         let key = RecordKey {
-            table: TableName::parse(&self.table)?,
-            id: RecordId::parse(&self.id)?,
+            table: TableName::parse_within(&self.table, limits.name_bytes_max)?,
+            id: RecordId::parse_within(&self.id, limits.name_bytes_max)?,
         };
         let op = match &*self.op {
-            "insert" => read_insert(self.data, self.inserted_at.as_deref())?,
-            "update" => read_update(self.fields)?,
+            "insert" => read_insert(self.data, self.inserted_at.as_deref(), limits)?,
+            "update" => read_update(self.fields, limits)?,
             "delete" => Op::Delete {
                 at: self.deleted_at.as_deref().map(Hlc::parse).transpose()?,
             },
@@ -166,9 +167,13 @@ impl RawChange<'_> {
 
 /// An insert's time is `insertedAt`, else `data.updatedAt`, else `data.createdAt` where those
 /// are stamps, else the hub's.
-fn read_insert(data: Option<Members<'_>>, inserted_at: Option<&str>) -> Result<Op<Claim>, Refusal> {
+fn read_insert(
+    data: Option<Members<'_>>,
+    inserted_at: Option<&str>,
+    limits: &Limits,
+) -> Result<Op<Claim>, Refusal> {
     let data = data.ok_or_else(|| invalid("an insert has no data"))?;
-    check_count(&data)?;
+    data.check_count(limits)?;
     let at = match inserted_at {
         Some(text) => Some(Hlc::parse(text)?),
         None => data.stamp("updatedAt").or_else(|| data.stamp("createdAt")),
@@ -176,38 +181,37 @@ fn read_insert(data: Option<Members<'_>>, inserted_at: Option<&str>) -> Result<O
     let data = data
         .0
         .iter()
-        .map(|(name, value)| Ok((FieldName::parse(name)?, read_value(value)?)))
+        .map(|(name, value)| Ok((field_name(name, limits)?, read_value(value, limits)?)))
         .collect::<Result<_, Refusal>>()?;
     Ok(Op::Insert { at, data })
 }
 
-fn read_update(fields: Option<Members<'_>>) -> Result<Op<Claim>, Refusal> {
+fn read_update(fields: Option<Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
     let fields = fields.ok_or_else(|| invalid("an update has no fields"))?;
-    check_count(&fields)?;
+    fields.check_count(limits)?;
     let fields = fields
         .0
         .iter()
         .map(|(name, write)| {
-            let name = FieldName::parse(name)?;
+            let name = field_name(name, limits)?;
             let write: Members<'_> = serde_json::from_str(write.get()).map_err(invalid)?;
-            let (value, at) = read_write(&name, &write)?;
+            let (value, at) = read_write(&name, &write, limits)?;
             Ok((name, value, at))
         })
         .collect::<Result<_, Refusal>>()?;
     Ok(Op::Update { fields })
 }
 
-/// More fields than a record may have are refused before they cost a merge.
-fn check_count(fields: &Members<'_>) -> Result<(), Refusal> {
-    if fields.0.len() <= FIELDS_PER_RECORD_MAX {
-        return Ok(());
-    }
-    let message = format!("a change of more than {FIELDS_PER_RECORD_MAX} fields");
-    Err(Refusal::new(Code::TooManyFields, message))
+pub(crate) fn field_name(name: &str, limits: &Limits) -> Result<FieldName, Refusal> {
+    FieldName::parse_within(name, limits.name_bytes_max)
 }
 
 /// Reads `{"value":…,"updatedAt":"…"}`.
-fn read_write(name: &FieldName, write: &Members<'_>) -> Result<(Json, Claim), Refusal> {
+fn read_write(
+    name: &FieldName,
+    write: &Members<'_>,
+    limits: &Limits,
+) -> Result<(Json, Claim), Refusal> {
     if let Some(op) = RESERVED_OPS.iter().find(|op| write.get(op).is_some()) {
         return Err(Refusal::new(
             Code::OpReserved,
@@ -225,11 +229,11 @@ fn read_write(name: &FieldName, write: &Members<'_>) -> Result<(Json, Claim), Re
             Some(Hlc::parse(&text)?)
         }
     };
-    Ok((read_value(value)?, at))
+    Ok((read_value(value, limits)?, at))
 }
 
-fn read_value(value: &RawValue) -> Result<Json, Refusal> {
-    if json::depth(value.get()) > JSON_DEPTH_MAX {
+fn read_value(value: &RawValue, limits: &Limits) -> Result<Json, Refusal> {
+    if json::depth(value.get()) > limits.json_depth_max {
         return Err(Refusal::new(
             Code::JsonTooDeep,
             "a value is nested too deep",
@@ -253,6 +257,17 @@ impl Members<'_> {
             .iter()
             .find(|(member, _)| member == name)
             .map(|(_, value)| *value)
+    }
+
+    /// More fields than a record may have are refused before they cost a merge. Errors:
+    /// `too_many_fields`.
+    pub(crate) fn check_count(&self, limits: &Limits) -> Result<(), Refusal> {
+        let most = limits.fields_max;
+        if self.0.len() <= most {
+            return Ok(());
+        }
+        let message = format!("a change of more than {most} fields");
+        Err(Refusal::new(Code::TooManyFields, message))
     }
 
     /// The member as a stamp, if it is one.

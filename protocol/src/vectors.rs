@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::change::{self, Change, Claim, ClaimedChange, Op, StampedChange};
 use crate::ids::{FieldName, RecordId, RecordKey, Seq, TableName, WriterNo};
 use crate::json::{self, Json};
-use crate::limits::JSON_DEPTH_MAX;
+use crate::limits::Limits;
 use crate::merge::Merged;
 use crate::mutation::{Mutation, parse_changes};
 use crate::overlay::{self, Data, Outbox};
@@ -79,7 +79,7 @@ fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, expected: &T) -> 
 }
 
 fn canonical(text: &str) -> Json {
-    Json::parse(text, JSON_DEPTH_MAX).expect("a vector's value is JSON")
+    Json::parse(text, Limits::DEFAULT.json_depth_max).expect("a vector's value is JSON")
 }
 
 fn hlc(text: &str) -> Hlc {
@@ -97,8 +97,8 @@ fn wire_op(change: &RawValue) -> Op<Claim> {
         );
     }
     let text = serde_json::to_string(&[members]).expect("plain data");
-    let text = json::canonical(&text, JSON_DEPTH_MAX + 4).expect("JSON");
-    parse_changes(&text)
+    let text = json::canonical(&text, Limits::DEFAULT.json_depth_max + 4).expect("JSON");
+    parse_changes(&text, &Limits::DEFAULT)
         .expect("a vector's change can be read")
         .remove(0)
         .op
@@ -447,7 +447,7 @@ struct CanonicalCase {
 }
 
 case!(CanonicalCase, |case| {
-    let read = json::canonical(&case.text, JSON_DEPTH_MAX);
+    let read = json::canonical(&case.text, Limits::DEFAULT.json_depth_max);
     let expected = match (&case.canonical, &case.code) {
         (Some(text), None) => Ok(text.clone()),
         (None, Some(code)) => Err(code.clone()),
@@ -503,7 +503,7 @@ case!(OverlayCase, |case| {
         .pending
         .iter()
         .map(|text| {
-            let mutation = Mutation::parse(text.get()).expect("a mutation");
+            let mutation = Mutation::parse(text.get(), &Limits::DEFAULT).expect("a mutation");
             (
                 mutation.m,
                 mutation.asked.expect("a mutation that can be read"),

@@ -3,4 +3,5 @@
 mod access;
 mod http;
 mod lifecycle;
+mod limits;
 mod sync;

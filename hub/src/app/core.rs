@@ -14,6 +14,7 @@ use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::{Bus, Heard, Subscription};
 use syncline_cluster::local::LocalBus;
 use syncline_protocol::ids::NodeId;
+use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
@@ -92,10 +93,12 @@ impl Core {
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
         let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
+        let data = Limits::from(&config.limits);
         let limits = SessionLimits {
             commit_mutations_max: count(config.session.commit_mutations_max),
             commit_changes_max: count(config.session.commit_changes_max),
             message_bytes_max: count(config.gateway.message_bytes_max),
+            data,
             ..SessionLimits::default()
         };
         let epoch_change_interval_ms = limits.epoch_change_interval_ms;
@@ -134,6 +137,7 @@ impl Core {
             numbers: AtomicU64::new(0),
             epoch_change_interval_ms,
             limits: (&config.gateway).into(),
+            data,
             storm: Storm::default(),
         };
         Ok(Core {
@@ -187,7 +191,7 @@ fn socket_caps(config: &Config) -> SocketCaps {
     let all = count(config.gateway.sockets_max);
     SocketCaps {
         all,
-        before_hello: (all / 10).max(1),
+        before_hello: count(config.gateway.strangers_max()),
         per_user: count(config.gateway.sockets_per_user_max),
     }
 }

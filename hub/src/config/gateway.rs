@@ -26,6 +26,9 @@ pub struct GatewayConfig {
     pub ping_ms: u64,
     /// Bytes of one message. One more closes the socket. 1 KiB to 64 MiB, default 1 MiB.
     pub message_bytes_max: u64,
+    /// Bytes of one message before the socket has said who it is. One more closes the socket. 1
+    /// KiB to 1 MiB, default 64 KiB.
+    pub stranger_bytes_max: u64,
     /// Bytes queued for one socket before it is read again from the store instead. 4 KiB to
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
@@ -34,9 +37,11 @@ pub struct GatewayConfig {
     pub stalled_ms: u64,
     /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
     pub sockets_per_user_max: u64,
-    /// Sockets of the node. One more is refused; a tenth of it may wait for their `hello`. 10
-    /// to 10,000,000, default 200,000.
+    /// Sockets of the node. One more is refused. 10 to 10,000,000, default 200,000.
     pub sockets_max: u64,
+    /// The percentage of `sockets_max` that may wait for their `hello`, at least one. One more is
+    /// refused. 1 to 100, default 10.
+    pub strangers_percent: u64,
 }
 
 impl Default for GatewayConfig {
@@ -49,15 +54,22 @@ impl Default for GatewayConfig {
             hello_timeout_ms: 5_000,
             ping_ms: 30_000,
             message_bytes_max: limits::MESSAGE_BYTES_MAX as u64,
+            stranger_bytes_max: limits::FRAME_BYTES_BEFORE_AUTH_MAX as u64,
             outbox_bytes_max: limits::OUTBOX_BYTES_MAX as u64,
             stalled_ms: 30_000,
             sockets_per_user_max: limits::SOCKETS_PER_USER_MAX as u64,
             sockets_max: 200_000,
+            strangers_percent: 10,
         }
     }
 }
 
 impl GatewayConfig {
+    /// Sockets that may wait for their `hello` at once.
+    pub fn strangers_max(&self) -> u64 {
+        (self.sockets_max * self.strangers_percent / 100).max(1)
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         let ranges = [
             (
@@ -92,6 +104,11 @@ impl GatewayConfig {
                 1 << 10..=64 << 20,
             ),
             (
+                "gateway.stranger_bytes_max",
+                self.stranger_bytes_max,
+                1 << 10..=1 << 20,
+            ),
+            (
                 "gateway.outbox_bytes_max",
                 self.outbox_bytes_max,
                 4 << 10..=64 << 20,
@@ -103,6 +120,7 @@ impl GatewayConfig {
                 1..=100_000,
             ),
             ("gateway.sockets_max", self.sockets_max, 10..=10_000_000),
+            ("gateway.strangers_percent", self.strangers_percent, 1..=100),
         ];
         for (key, value, allowed) in ranges {
             problems.range(key, value, allowed);

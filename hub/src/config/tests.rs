@@ -288,10 +288,17 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("gateway.hello_timeout_ms", 100, 60_000),
     ("gateway.ping_ms", 1_000, 600_000),
     ("gateway.message_bytes_max", 1 << 10, 64 << 20),
+    ("gateway.stranger_bytes_max", 1 << 10, 1 << 20),
     ("gateway.outbox_bytes_max", 4 << 10, 64 << 20),
     ("gateway.stalled_ms", 1_000, 600_000),
     ("gateway.sockets_per_user_max", 1, 100_000),
     ("gateway.sockets_max", 10, 10_000_000),
+    ("gateway.strangers_percent", 1, 100),
+    ("limits.record_bytes_max", 1 << 10, 4 << 20),
+    ("limits.fields_max", 1, 16_384),
+    ("limits.json_depth_max", 1, 100),
+    ("limits.changes_per_push_max", 1, 100_000),
+    ("limits.name_bytes_max", 16, 1_024),
 ];
 
 #[test]
@@ -308,6 +315,20 @@ fn limits_are_taken_at_their_ends_and_refused_one_past() {
             assert!(said.contains(key) && said.contains(&name), "{said}");
         }
     }
+}
+
+#[test]
+fn strangers_are_a_share_of_all_sockets_and_at_least_one() {
+    let of = |sockets_max, strangers_percent| {
+        let config = GatewayConfig {
+            sockets_max,
+            strangers_percent,
+            ..GatewayConfig::default()
+        };
+        config.strangers_max()
+    };
+    assert_eq!(GatewayConfig::default().strangers_max(), 20_000);
+    assert_eq!((of(10, 1), of(250, 3), of(10, 100)), (1, 7, 10));
 }
 
 #[test]

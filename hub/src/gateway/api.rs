@@ -119,7 +119,7 @@ async fn push(
         space: caller.space,
         bytes: body.len(),
     };
-    match HttpPush::parse(text)? {
+    match HttpPush::parse(text, &gateway.data)? {
         HttpPush::Numbered(client, muts) => {
             let reply = call(&gateway, &asked, (client, muts)).await?;
             answered(

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::limits::FRAME_BYTES_BEFORE_AUTH_MAX;
 use syncline_protocol::wire::hub;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -50,6 +49,8 @@ pub struct SocketLimits {
     pub stalled_max: Duration,
     /// Bytes of one message.
     pub message_bytes_max: usize,
+    /// Bytes of one message before the socket has said who it is.
+    pub stranger_bytes_max: usize,
     /// Bytes queued before the socket is read to from the store instead.
     pub outbox_bytes_max: usize,
 }
@@ -62,6 +63,7 @@ impl From<&GatewayConfig> for SocketLimits {
             ping_after: Duration::from_millis(config.ping_ms),
             stalled_max: Duration::from_millis(config.stalled_ms),
             message_bytes_max: bytes(config.message_bytes_max),
+            stranger_bytes_max: bytes(config.stranger_bytes_max),
             outbox_bytes_max: bytes(config.outbox_bytes_max),
         }
     }
@@ -69,7 +71,7 @@ impl From<&GatewayConfig> for SocketLimits {
 
 impl SocketLimits {
     fn before_auth(self) -> WsLimits {
-        let bytes_max = self.message_bytes_max.min(FRAME_BYTES_BEFORE_AUTH_MAX);
+        let bytes_max = self.message_bytes_max.min(self.stranger_bytes_max);
         WsLimits {
             frame_bytes_max: bytes_max,
             message_bytes_max: bytes_max,

@@ -92,7 +92,7 @@ impl Socket {
 
     async fn take_text(&mut self, text: String) -> Result<(), Ending> {
         let bytes = text.len();
-        let message = ClientMessage::parse(&text);
+        let message = ClientMessage::parse(&text, &self.gateway.data);
         drop(text);
         match (message, &self.attached) {
             (Ok(ClientMessage::Ping), _) => self.link.answer(hub::PONG.into()),

@@ -241,6 +241,7 @@ impl SessionState {
             token_expires_in_s: attach.token_expires_in_s,
             acked,
             message_bytes: self.limits.message_bytes_max,
+            changes_per_push: self.limits.data.changes_per_push_max,
         }
         .to_text();
         cx.answer(conn, text);

@@ -103,7 +103,7 @@ impl SessionState {
 
     fn decide(&mut self, loading: Loading, cx: &mut Context<'_>) {
         let Loading { count, base } = loading;
-        let mut deciding = Deciding::new(self.view, base);
+        let mut deciding = Deciding::new(self.view, base, self.limits.data);
         for pending in self.pending.iter().take(count) {
             let client = self
                 .clients

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
-use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::WallMs;
 use syncline_protocol::wire::hub::Answer;
@@ -39,6 +39,8 @@ pub struct SessionLimits {
     pub epoch_change_interval_ms: u64,
     /// Bytes of one message from a client, named in the welcome.
     pub message_bytes_max: usize,
+    /// What records may become.
+    pub data: Limits,
     /// Clients remembered without socket or pending mutation.
     pub idle_clients_max: usize,
 }
@@ -50,6 +52,7 @@ impl Default for SessionLimits {
             commit_changes_max: 5_000,
             epoch_change_interval_ms: 3_600_000,
             message_bytes_max: MESSAGE_BYTES_MAX,
+            data: Limits::DEFAULT,
             idle_clients_max: 1_024,
         }
     }

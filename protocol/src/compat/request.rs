@@ -12,10 +12,10 @@ use serde_json::value::RawValue;
 
 use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
-use crate::ids::{FieldName, RecordId, RecordKey, TableName};
+use crate::ids::{RecordId, RecordKey, TableName};
 use crate::json::Json;
-use crate::limits::{FIELDS_PER_RECORD_MAX, JSON_DEPTH_MAX};
-use crate::mutation::Members;
+use crate::limits::Limits;
+use crate::mutation::{Members, field_name};
 use crate::stamp::Hlc;
 
 /// A changeset.
@@ -71,7 +71,7 @@ struct RawChange<'a> {
 
 impl SyncRequest {
     /// Reads a request's body. Errors: `bad_message`.
-    pub fn parse(text: &str) -> Result<SyncRequest, Refusal> {
+    pub fn parse(text: &str, limits: &Limits) -> Result<SyncRequest, Refusal> {
         let raw: RawRequest<'_> = serde_json::from_str(text).map_err(bad)?;
         let since = raw
             .since
@@ -84,14 +84,14 @@ impl SyncRequest {
             since,
             changes: changes
                 .into_iter()
-                .map(|text| SyncChange::parse(text.get(), &mut counters))
+                .map(|text| SyncChange::parse(text.get(), limits, &mut counters))
                 .collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl SyncChange {
-    fn parse(text: &str, counters: &mut Counters) -> Result<SyncChange, Refusal> {
+    fn parse(text: &str, limits: &Limits, counters: &mut Counters) -> Result<SyncChange, Refusal> {
         let raw: RawChange<'_> = serde_json::from_str(text).map_err(bad)?;
         let given = |name: &Option<Cow<'_, str>>| {
             name.as_deref()
@@ -101,15 +101,15 @@ impl SyncChange {
         let table = given(&raw.table).ok_or_else(|| bad("a change has no table"))?;
         let id = given(&raw.id).ok_or_else(|| bad("a change has no id"))?;
         let asked = match raw.op.as_deref() {
-            Some("insert") => read_insert(raw.data.as_ref()),
-            Some("update") => read_update(raw.fields.as_ref()),
+            Some("insert") => read_insert(raw.data.as_ref(), limits),
+            Some("update") => read_update(raw.fields.as_ref(), limits),
             Some("delete") => read_delete(raw.deleted_at),
             _ => return Err(bad("a change's op is not insert, update or delete")),
         };
         let asked = asked.and_then(|mut op| {
             let key = RecordKey {
-                table: TableName::parse(&table)?,
-                id: RecordId::parse(&id)?,
+                table: TableName::parse_within(&table, limits.name_bytes_max)?,
+                id: RecordId::parse_within(&id, limits.name_bytes_max)?,
             };
             counters.count(&mut op);
             Ok(Change { key, op })
@@ -128,34 +128,34 @@ fn bad(error: impl std::fmt::Display) -> Refusal {
 }
 
 /// An insert's time is `data.updatedAt`, else `data.createdAt`, else the hub's.
-fn read_insert(data: Option<&Members<'_>>) -> Result<Op<Claim>, Refusal> {
+fn read_insert(data: Option<&Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
     let no_data = Members::default();
     let data = data.unwrap_or(&no_data);
     let at = match claim(data.get("updatedAt"))? {
         None => claim(data.get("createdAt"))?,
         at => at,
     };
-    check_fields(data)?;
+    data.check_count(limits)?;
     let data = data
         .iter()
-        .map(|(name, value)| Ok((FieldName::parse(name)?, read_value(value)?)))
+        .map(|(name, value)| Ok((field_name(name, limits)?, read_value(value, limits)?)))
         .collect::<Result<_, Refusal>>()?;
     Ok(Op::Insert { at, data })
 }
 
-fn read_update(fields: Option<&Members<'_>>) -> Result<Op<Claim>, Refusal> {
+fn read_update(fields: Option<&Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
     let no_fields = Members::default();
     let fields = fields.unwrap_or(&no_fields);
-    check_fields(fields)?;
+    fields.check_count(limits)?;
     let write = |(name, write): (&str, &RawValue)| {
         let write: Members<'_> = serde_json::from_str(write.get())
             .map_err(|e| Refusal::new(Code::ChangeInvalid, format!("field {name}: {e}")))?;
         // A field without value is one that was set to undefined: those clients mean null.
         let value = write
             .get("value")
-            .map_or(Ok(Json::trusted("null")), read_value)?;
+            .map_or(Ok(Json::trusted("null")), |value| read_value(value, limits))?;
         Ok((
-            FieldName::parse(name)?,
+            field_name(name, limits)?,
             value,
             claim(write.get("updatedAt"))?,
         ))
@@ -170,16 +170,8 @@ fn read_delete(deleted_at: Option<&RawValue>) -> Result<Op<Claim>, Refusal> {
     })
 }
 
-fn check_fields(members: &Members<'_>) -> Result<(), Refusal> {
-    if members.iter().count() > FIELDS_PER_RECORD_MAX {
-        let message = format!("more than {FIELDS_PER_RECORD_MAX} fields");
-        return Err(Refusal::new(Code::TooManyFields, message));
-    }
-    Ok(())
-}
-
-fn read_value(value: &RawValue) -> Result<Json, Refusal> {
-    Json::parse(value.get(), JSON_DEPTH_MAX)
+fn read_value(value: &RawValue, limits: &Limits) -> Result<Json, Refusal> {
+    Json::parse(value.get(), limits.json_depth_max)
 }
 
 /// A time, if it is given as text; whatever is no text gives none.
@@ -220,9 +212,10 @@ mod tests {
     use super::*;
 
     fn parse(changes: &str) -> Result<SyncRequest, Refusal> {
-        SyncRequest::parse(&format!(
+        let text = format!(
             r#"{{"clientId":"d1","appId":"todo","since":"1970-01-01T00:00:00.000Z","changes":[{changes}]}}"#
-        ))
+        );
+        SyncRequest::parse(&text, &Limits::DEFAULT)
     }
 
     fn asked(change: &str) -> Result<ClaimedChange, Refusal> {
@@ -233,7 +226,7 @@ mod tests {
     fn malformed_requests_are_refused() {
         for text in ["", "{", "[]", r#"{"changes":[]}"#, r#"{"since":5}"#] {
             assert_eq!(
-                SyncRequest::parse(text).unwrap_err().code,
+                SyncRequest::parse(text, &Limits::DEFAULT).unwrap_err().code,
                 Code::BadMessage,
                 "{text}"
             );
@@ -292,6 +285,28 @@ mod tests {
             ),
         ] {
             assert_eq!(asked(change).unwrap_err().code, code, "{change}");
+        }
+    }
+
+    #[test]
+    fn the_limits_are_those_given() {
+        let limits = Limits {
+            fields_max: 2,
+            json_depth_max: 1,
+            name_bytes_max: 16,
+            ..Limits::DEFAULT
+        };
+        for (id, data, code) in [
+            ("1234567890123456", r#"{"a":[],"b":1}"#, None),
+            ("12345678901234567", "{}", Some(Code::NameInvalid)),
+            ("a", r#"{"a":1,"b":1,"c":1}"#, Some(Code::TooManyFields)),
+            ("a", r#"{"a":[[]]}"#, Some(Code::JsonTooDeep)),
+        ] {
+            let change = format!(r#"{{"table":"t","id":"{id}","op":"insert","data":{data}}}"#);
+            let text = format!(r#"{{"since":"","changes":[{change}]}}"#);
+            let mut request = SyncRequest::parse(&text, &limits).unwrap();
+            let asked = request.changes.remove(0).asked;
+            assert_eq!(asked.err().map(|refusal| refusal.code), code, "{change}");
         }
     }
 

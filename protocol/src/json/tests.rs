@@ -2,15 +2,17 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
-use crate::limits::JSON_DEPTH_MAX;
+use crate::limits::Limits;
 use crate::samples::{cases, json_values, mutated};
 
 fn canon(text: &str) -> String {
-    canonical(text, JSON_DEPTH_MAX).unwrap()
+    canonical(text, Limits::DEFAULT.json_depth_max).unwrap()
 }
 
 fn code(text: &str) -> Code {
-    canonical(text, JSON_DEPTH_MAX).unwrap_err().code
+    canonical(text, Limits::DEFAULT.json_depth_max)
+        .unwrap_err()
+        .code
 }
 
 #[test]
@@ -148,7 +150,7 @@ proptest! {
         near in mutated(r#"{"b":[1,2.5e3,"x\u0041\n"],"a":{"c":null,"d":[true,-0]}}"#),
     ) {
         for text in [text, near] {
-            if let Ok(canonical) = canonical(&text, JSON_DEPTH_MAX) {
+            if let Ok(canonical) = canonical(&text, Limits::DEFAULT.json_depth_max) {
                 prop_assert_eq!(canon(&canonical), canonical);
             }
         }

@@ -1,13 +1,16 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::NAME_BYTES_MAX;
 use crate::samples::{cases, mutated};
 
 const AT: &str = "2026-11-24T10:00:00.123Z";
 
+fn parse(text: &str) -> Result<Mutation, Refusal> {
+    Mutation::parse(text, &Limits::DEFAULT)
+}
+
 fn read(changes: &str) -> Mutation {
-    Mutation::parse(&format!(r#"{{"m":7,"changes":{changes}}}"#)).unwrap()
+    parse(&format!(r#"{{"m":7,"changes":{changes}}}"#)).unwrap()
 }
 
 fn asked(changes: &str) -> Vec<ClaimedChange> {
@@ -53,7 +56,7 @@ fn the_designs_example_is_read() {
     let text = format!(
         r#"{{"m":812,"changes":[{{"table":"tasks","id":"k1","op":"update","fields":{{"done":{{"value":true,"updatedAt":"{AT}"}}}}}}]}}"#
     );
-    let mutation = Mutation::parse(&text).unwrap();
+    let mutation = parse(&text).unwrap();
     let fields = vec![(FieldName::trusted("done"), Json::trusted("true"), at(AT))];
     assert_eq!(mutation.m, 812);
     assert_eq!(
@@ -88,7 +91,7 @@ fn unknown_members_are_ignored() {
     let more = change(r#""op":"delete","later":{"x":[1]},"seq":5"#);
     assert_eq!(asked(&known), asked(&more));
     let text = format!(r#"{{"later":[],"m":7,"changes":{known}}}"#);
-    assert_eq!(Mutation::parse(&text).unwrap().hash, read(&known).hash);
+    assert_eq!(parse(&text).unwrap().hash, read(&known).hash);
 }
 
 #[test]
@@ -104,31 +107,21 @@ fn a_number_is_needed() {
         "7",
         "",
     ] {
-        assert_eq!(
-            Mutation::parse(text).unwrap_err().code,
-            Code::BadMessage,
-            "{text}"
-        );
+        assert_eq!(parse(text).unwrap_err().code, Code::BadMessage, "{text}");
     }
 }
 
 #[test]
 fn a_number_is_taken_at_its_limit_and_refused_one_past_it() {
     let text = |m: u64| format!(r#"{{"m":{m},"changes":[]}}"#);
-    assert_eq!(
-        Mutation::parse(&text((1 << 53) - 1)).unwrap().m,
-        MUTATION_NUMBER_MAX
-    );
-    assert_eq!(
-        Mutation::parse(&text(1 << 53)).unwrap_err().code,
-        Code::BadMessage
-    );
+    assert_eq!(parse(&text((1 << 53) - 1)).unwrap().m, MUTATION_NUMBER_MAX);
+    assert_eq!(parse(&text(1 << 53)).unwrap_err().code, Code::BadMessage);
 }
 
 #[test]
 fn a_mutation_without_changes_keeps_its_number() {
     for text in [r#"{"m":7}"#, r#"{"m":7,"changes":null}"#] {
-        let mutation = Mutation::parse(text).unwrap();
+        let mutation = parse(text).unwrap();
         assert_eq!(mutation.m, 7);
         assert_eq!(mutation.asked.unwrap_err().code, Code::ChangeInvalid);
     }
@@ -283,8 +276,11 @@ fn a_time_that_is_no_stamp_is_refused() {
 
 #[test]
 fn names_are_taken_at_128_bytes_and_refused_at_129() {
-    let longest = "n".repeat(NAME_BYTES_MAX);
-    let (over, wide) = (format!("{longest}n"), "é".repeat(NAME_BYTES_MAX / 2));
+    let longest = "n".repeat(Limits::DEFAULT.name_bytes_max);
+    let (over, wide) = (
+        format!("{longest}n"),
+        "é".repeat(Limits::DEFAULT.name_bytes_max / 2),
+    );
     let named = |table: &str, id: &str, field: &str| {
         format!(r#"[{{"table":"{table}","id":"{id}","op":"insert","data":{{"{field}":1}}}}]"#)
     };
@@ -333,10 +329,16 @@ fn values_are_taken_at_depth_32_and_refused_at_33() {
     let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     let update = |n| update(&format!(r#"{{"value":{}}}"#, nested(n)));
     let insert = |n| change(&format!(r#""op":"insert","data":{{"a":{}}}"#, nested(n)));
-    assert_eq!(asked(&update(JSON_DEPTH_MAX)).len(), 1);
-    assert_eq!(asked(&insert(JSON_DEPTH_MAX)).len(), 1);
-    assert_eq!(code(&update(JSON_DEPTH_MAX + 1)), Code::JsonTooDeep);
-    assert_eq!(code(&insert(JSON_DEPTH_MAX + 1)), Code::JsonTooDeep);
+    assert_eq!(asked(&update(Limits::DEFAULT.json_depth_max)).len(), 1);
+    assert_eq!(asked(&insert(Limits::DEFAULT.json_depth_max)).len(), 1);
+    assert_eq!(
+        code(&update(Limits::DEFAULT.json_depth_max + 1)),
+        Code::JsonTooDeep
+    );
+    assert_eq!(
+        code(&insert(Limits::DEFAULT.json_depth_max + 1)),
+        Code::JsonTooDeep
+    );
 }
 
 #[test]
@@ -354,9 +356,12 @@ fn changes_are_taken_at_5000_and_refused_at_5001() {
         let one = r#"{"table":"t","id":"k","op":"delete"}"#;
         format!("[{}]", vec![one; n].join(","))
     };
-    let most = read(&list(CHANGES_PER_PUSH_MAX));
-    assert_eq!(most.change_count(), CHANGES_PER_PUSH_MAX);
-    assert_eq!(code(&list(CHANGES_PER_PUSH_MAX + 1)), Code::TooManyChanges);
+    let most = read(&list(Limits::DEFAULT.changes_per_push_max));
+    assert_eq!(most.change_count(), Limits::DEFAULT.changes_per_push_max);
+    assert_eq!(
+        code(&list(Limits::DEFAULT.changes_per_push_max + 1)),
+        Code::TooManyChanges
+    );
 }
 
 #[test]
@@ -373,14 +378,14 @@ fn fields_of_a_change_are_taken_at_1024_and_refused_at_1025() {
             members(n, write)
         ))
     };
-    assert_eq!(asked(&insert(FIELDS_PER_RECORD_MAX)).len(), 1);
-    assert_eq!(asked(&update(FIELDS_PER_RECORD_MAX)).len(), 1);
+    assert_eq!(asked(&insert(Limits::DEFAULT.fields_max)).len(), 1);
+    assert_eq!(asked(&update(Limits::DEFAULT.fields_max)).len(), 1);
     assert_eq!(
-        code(&insert(FIELDS_PER_RECORD_MAX + 1)),
+        code(&insert(Limits::DEFAULT.fields_max + 1)),
         Code::TooManyFields
     );
     assert_eq!(
-        code(&update(FIELDS_PER_RECORD_MAX + 1)),
+        code(&update(Limits::DEFAULT.fields_max + 1)),
         Code::TooManyFields
     );
 }
@@ -416,11 +421,7 @@ fn the_hash_is_the_sha_256_of_the_canonical_changes() {
 
 #[test]
 fn the_hash_does_not_cover_the_number() {
-    let hash = |m| {
-        Mutation::parse(&format!(r#"{{"m":{m},"changes":[]}}"#))
-            .unwrap()
-            .hash
-    };
+    let hash = |m| parse(&format!(r#"{{"m":{m},"changes":[]}}"#)).unwrap().hash;
     assert_eq!(hash(1), hash(2));
 }
 
@@ -442,10 +443,71 @@ proptest! {
         ),
     ) {
         for text in [text, near] {
-            if let Ok(mutation) = Mutation::parse(&text) {
+            if let Ok(mutation) = parse(&text) {
                 prop_assert!((1..=MUTATION_NUMBER_MAX).contains(&mutation.m));
                 prop_assert!(mutation.change_count() <= 3);
             }
         }
     }
+}
+
+#[test]
+fn the_limits_are_those_given() {
+    let limits = Limits {
+        fields_max: 2,
+        json_depth_max: 3,
+        changes_per_push_max: 2,
+        name_bytes_max: 200,
+        ..Limits::DEFAULT
+    };
+    let code = |changes: &str| {
+        let text = format!(r#"{{"m":1,"changes":[{changes}]}}"#);
+        let asked = Mutation::parse(&text, &limits).unwrap().asked;
+        asked.err().map(|refusal| refusal.code)
+    };
+    let insert = |id: &str, data: &str| {
+        format!(r#"{{"table":"t","id":"{id}","op":"insert","data":{data}}}"#)
+    };
+    let (longest, over) = ("n".repeat(200), "n".repeat(201));
+    let two = [insert("a", "{}"), insert("b", "{}")].join(",");
+    for (changes, expected) in [
+        (two.clone(), None),
+        (format!("{two},{two}"), Some(Code::TooManyChanges)),
+        (insert("a", r#"{"a":1,"b":1}"#), None),
+        (
+            insert("a", r#"{"a":1,"b":1,"c":1}"#),
+            Some(Code::TooManyFields),
+        ),
+        (insert("a", r#"{"a":[[[]]]}"#), None),
+        (insert("a", r#"{"a":[[[[]]]]}"#), Some(Code::JsonTooDeep)),
+        (insert(&longest, "{}"), None),
+        (insert(&over, "{}"), Some(Code::NameInvalid)),
+        (insert("a", &format!(r#"{{"{longest}":1}}"#)), None),
+        (
+            insert("a", &format!(r#"{{"{over}":1}}"#)),
+            Some(Code::NameInvalid),
+        ),
+    ] {
+        assert_eq!(code(&changes), expected, "{changes}");
+    }
+}
+
+#[test]
+fn the_deepest_nesting_an_operator_may_allow_can_be_read() {
+    let limits = Limits {
+        json_depth_max: crate::limits::JSON_DEPTH_CEILING,
+        ..Limits::DEFAULT
+    };
+    let update = |depth: usize| {
+        let value = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let fields = format!(r#"{{"a":{{"value":{value}}}}}"#);
+        format!(r#"{{"m":1,"changes":[{{"table":"t","id":"k","op":"update","fields":{fields}}}]}}"#)
+    };
+    let code = |depth| {
+        let asked = Mutation::parse(&update(depth), &limits).unwrap().asked;
+        asked.err().map(|refusal| refusal.code)
+    };
+    assert_eq!(code(limits.json_depth_max), None);
+    assert_eq!(code(limits.json_depth_max + 1), Some(Code::JsonTooDeep));
+    assert_eq!(code(100_000), Some(Code::JsonTooDeep));
 }

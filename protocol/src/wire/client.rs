@@ -10,8 +10,7 @@ use crate::error::{Code, Refusal};
 use crate::ids::{AppId, ClientId, SpaceId, TableName, check_name};
 use crate::json::Json;
 use crate::limits::{
-    CHANGES_PER_PUSH_MAX, EPHEMERAL_BYTES_MAX, JSON_DEPTH_MAX, MUTATIONS_IN_FLIGHT_MAX,
-    TABLES_PER_HELLO_MAX,
+    EPHEMERAL_BYTES_MAX, Limits, MUTATIONS_IN_FLIGHT_MAX, NAME_BYTES_MAX, TABLES_PER_HELLO_MAX,
 };
 use crate::mutation::{KEYED_CLIENT, Mutation};
 
@@ -138,10 +137,10 @@ struct RawBroadcast<'a> {
 impl ClientMessage {
     /// Reads one message. Unknown members are ignored. Errors: `bad_message`, `unknown_type`,
     /// and those of the parts.
-    pub fn parse(text: &str) -> Result<ClientMessage, Refusal> {
+    pub fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, Refusal> {
         let head: Head<'_> = read(text)?;
         match &*head.t {
-            "push" => parse_muts(read::<RawPush<'_>>(text)?.muts).map(ClientMessage::Push),
+            "push" => parse_muts(read::<RawPush<'_>>(text)?.muts, limits).map(ClientMessage::Push),
             "ping" => Ok(ClientMessage::Ping),
             "ack" => Ok(ClientMessage::Ack {
                 seq: read::<RawAck>(text)?.seq,
@@ -149,7 +148,7 @@ impl ClientMessage {
             "hello" => {
                 // Before anything else: another version's hello may have another shape.
                 check_version(read::<RawVersion>(text)?.v)?;
-                Hello::parse(read(text)?)
+                Hello::parse(read(text)?, limits)
                     .map(Box::new)
                     .map(ClientMessage::Hello)
             }
@@ -158,14 +157,16 @@ impl ClientMessage {
             }),
             "presence" => {
                 let state = read::<RawPresence<'_>>(text)?.state;
-                Ok(ClientMessage::Presence(state.map(ephemeral).transpose()?))
+                Ok(ClientMessage::Presence(
+                    state.map(|state| ephemeral(state, limits)).transpose()?,
+                ))
             }
             "broadcast" => {
                 let RawBroadcast { room, data } = read(text)?;
-                check_name("room", &room)?;
+                check_name("room", &room, NAME_BYTES_MAX)?;
                 Ok(ClientMessage::Broadcast {
                     room,
-                    data: ephemeral(data)?,
+                    data: ephemeral(data, limits)?,
                 })
             }
             other => {
@@ -180,7 +181,7 @@ impl ClientMessage {
 }
 
 impl Hello {
-    fn parse(raw: RawHello<'_>) -> Result<Hello, Refusal> {
+    fn parse(raw: RawHello<'_>, limits: &Limits) -> Result<Hello, Refusal> {
         let named = raw.tables.as_ref().map_or(0, Vec::len);
         if named.max(raw.backfill.as_ref().map_or(0, Vec::len)) > TABLES_PER_HELLO_MAX {
             let message = format!("more than {TABLES_PER_HELLO_MAX} tables");
@@ -195,10 +196,13 @@ impl Hello {
                 epoch: c.epoch.into_owned(),
                 seq: c.seq,
             }),
-            tables: raw.tables.map(|names| table_names(&names)).transpose()?,
+            tables: raw
+                .tables
+                .map(|names| table_names(&names, limits))
+                .transpose()?,
             backfill: raw
                 .backfill
-                .map(|names| table_names(&names))
+                .map(|names| table_names(&names, limits))
                 .transpose()?
                 .unwrap_or_default(),
             snapshot_next: raw
@@ -222,7 +226,7 @@ pub enum HttpPush {
 impl HttpPush {
     /// Reads the body of an HTTP push: `{"client","muts":[{"m","changes"}…]}`, or
     /// `{"muts":[{"key","changes"}…]}`.
-    pub fn parse(text: &str) -> Result<HttpPush, Refusal> {
+    pub fn parse(text: &str, limits: &Limits) -> Result<HttpPush, Refusal> {
         #[derive(Deserialize)]
         struct RawBody<'a> {
             #[serde(borrow)]
@@ -247,16 +251,16 @@ impl HttpPush {
             let client = body.client.ok_or_else(missing)?;
             return Ok(HttpPush::Numbered(
                 client_id(&client)?,
-                parse_muts(body.muts)?,
+                parse_muts(body.muts, limits)?,
             ));
         }
         check_count(body.muts.len())?;
         let keyed = body
             .muts
             .iter()
-            .map(|mutation| Mutation::parse_keyed(mutation.get()));
+            .map(|mutation| Mutation::parse_keyed(mutation.get(), limits));
         let keyed = keyed.collect::<Result<Vec<_>, _>>()?;
-        check_changes(keyed.iter().map(|(_, mutation)| mutation))?;
+        check_changes(keyed.iter().map(|(_, mutation)| mutation), limits)?;
         Ok(HttpPush::Keyed(keyed))
     }
 }
@@ -278,21 +282,25 @@ fn check_count(muts: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_changes<'a>(muts: impl Iterator<Item = &'a Mutation>) -> Result<(), Refusal> {
-    if muts.map(Mutation::change_count).sum::<usize>() > CHANGES_PER_PUSH_MAX {
-        let message = format!("more than {CHANGES_PER_PUSH_MAX} changes in one push: split it");
+fn check_changes<'a>(
+    muts: impl Iterator<Item = &'a Mutation>,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let most = limits.changes_per_push_max;
+    if muts.map(Mutation::change_count).sum::<usize>() > most {
+        let message = format!("more than {most} changes in one push: split it");
         return Err(Refusal::new(Code::TooManyChanges, message));
     }
     Ok(())
 }
 
-fn parse_muts(muts: Vec<&RawValue>) -> Result<Vec<Mutation>, Refusal> {
+fn parse_muts(muts: Vec<&RawValue>, limits: &Limits) -> Result<Vec<Mutation>, Refusal> {
     check_count(muts.len())?;
     let muts = muts
         .into_iter()
-        .map(|m| Mutation::parse(m.get()))
+        .map(|m| Mutation::parse(m.get(), limits))
         .collect::<Result<Vec<_>, _>>()?;
-    check_changes(muts.iter())?;
+    check_changes(muts.iter(), limits)?;
     Ok(muts)
 }
 
@@ -304,14 +312,15 @@ fn check_version(v: u32) -> Result<(), Refusal> {
     Err(Refusal::new(Code::VersionUnsupported, message))
 }
 
-fn table_names(names: &[Cow<'_, str>]) -> Result<Vec<TableName>, Refusal> {
-    names.iter().map(|name| TableName::parse(name)).collect()
+fn table_names(names: &[Cow<'_, str>], limits: &Limits) -> Result<Vec<TableName>, Refusal> {
+    let parse = |name: &Cow<'_, str>| TableName::parse_within(name, limits.name_bytes_max);
+    names.iter().map(parse).collect()
 }
 
 /// Reads a value that is passed on and not kept. What counts is the text that is passed on,
 /// which may be longer than what came: `1e20` is written with 21 digits.
-fn ephemeral(value: &RawValue) -> Result<Json, Refusal> {
-    let value = Json::parse(value.get(), JSON_DEPTH_MAX)?;
+fn ephemeral(value: &RawValue, limits: &Limits) -> Result<Json, Refusal> {
+    let value = Json::parse(value.get(), limits.json_depth_max)?;
     if value.as_str().len() > EPHEMERAL_BYTES_MAX {
         let message = format!("more than {EPHEMERAL_BYTES_MAX} bytes");
         return Err(Refusal::new(Code::EphemeralTooLarge, message));

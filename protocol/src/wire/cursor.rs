@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::error::{Code, Refusal};
 use crate::ids::{Epoch, RecordId, RecordKey, Seq, TableName};
+use crate::limits::NAME_BYTES_CEILING;
 
 /// What a client has applied. The epoch is kept as text: one that this hub never wrote is a
 /// cursor of another history, not an error.
@@ -60,12 +61,14 @@ impl SnapshotPlace {
         let invalid = || Refusal::new(Code::CursorInvalid, "next is not of this hub");
         let bytes = codec::text_bytes(text).ok_or_else(invalid)?;
         let place: PlaceV1<'_> = codec::decode_text(&bytes).map_err(|_| invalid())?;
+        // Whatever the limits were when the record was written.
+        let most = NAME_BYTES_CEILING;
         Ok(SnapshotPlace {
             epoch: Epoch(place.epoch),
             at: Seq(place.at),
             after: RecordKey {
-                table: TableName::parse(place.table).map_err(|_| invalid())?,
-                id: RecordId::parse(place.id).map_err(|_| invalid())?,
+                table: TableName::parse_within(place.table, most).map_err(|_| invalid())?,
+                id: RecordId::parse_within(place.id, most).map_err(|_| invalid())?,
             },
             done: place.done,
             sum: SnapshotSum(place.sum),

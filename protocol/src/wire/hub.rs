@@ -7,7 +7,6 @@ use crate::delta::{push_display, push_field, push_joined, push_member, push_time
 use crate::error::{Code, Refusal};
 use crate::ids::{Epoch, Seq};
 use crate::json::{self, Json};
-use crate::limits::CHANGES_PER_PUSH_MAX;
 use crate::stamp::{WallMs, wall_text};
 use crate::verdict::{Status, Verdict, Winner};
 
@@ -30,6 +29,8 @@ pub struct Welcome<'a> {
     pub acked: Option<u64>,
     /// Bytes of one message from the client.
     pub message_bytes: usize,
+    /// Changes of one push from the client.
+    pub changes_per_push: usize,
 }
 
 impl Welcome<'_> {
@@ -65,7 +66,7 @@ impl Welcome<'_> {
             acked: self.acked,
             limits: Limits {
                 message_bytes: self.message_bytes,
-                changes_per_push: CHANGES_PER_PUSH_MAX,
+                changes_per_push: self.changes_per_push,
             },
         })
     }

@@ -1,7 +1,7 @@
 //! The compare-and-set: what a commit tests and moves.
 
 use syncline_protocol::ids::{Epoch, Seq, WriterNo};
-use syncline_protocol::limits::CHANGES_PER_PUSH_MAX;
+use syncline_protocol::limits::Limits;
 use syncline_protocol::stamp::Hlc;
 
 use super::space::{NOW, Space, UNLIMITED, client, key, space_key, titled};
@@ -144,12 +144,16 @@ pub async fn the_clock_never_goes_back(store: &dyn Store) {
 pub async fn a_commit_of_5000_records_is_whole(store: &dyn Store) {
     let mut space = Space::open(store).await;
     let record = |n| (key("tasks", &format!("{n:05}")), titled("x", 0));
-    let commit = space.draft((0..CHANGES_PER_PUSH_MAX).map(record).collect());
+    let commit = space.draft(
+        (0..Limits::DEFAULT.changes_per_push_max)
+            .map(record)
+            .collect(),
+    );
     space.accept(commit).await;
     let page = space.changes(Seq(0), UNLIMITED).await;
     assert_eq!(
         (page.records.len(), page.to),
-        (CHANGES_PER_PUSH_MAX, Seq(1))
+        (Limits::DEFAULT.changes_per_push_max, Seq(1))
     );
 }
 

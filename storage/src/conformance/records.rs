@@ -2,7 +2,7 @@
 
 use syncline_protocol::ids::{FieldName, Seq, WriterNo};
 use syncline_protocol::json::Json;
-use syncline_protocol::limits::RECORD_BYTES_MAX;
+use syncline_protocol::limits::Limits;
 use syncline_protocol::record::{Field, Record};
 
 use super::space::{Space, key, stamp, titled, tombstone};
@@ -49,9 +49,9 @@ pub async fn unicode_round_trips(store: &dyn Store) {
 /// 256 KiB.
 pub async fn a_record_at_the_size_limit_round_trips(store: &dyn Store) {
     let mut record = titled("", 1);
-    let room = RECORD_BYTES_MAX - record.size_bytes();
+    let room = Limits::DEFAULT.record_bytes_max - record.size_bytes();
     record.fields[0].value = Json::trusted(&format!("\"{}\"", "x".repeat(room)));
-    assert_eq!(record.size_bytes(), RECORD_BYTES_MAX);
+    assert_eq!(record.size_bytes(), Limits::DEFAULT.record_bytes_max);
     round_trips(store, record).await;
 }
 

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::event::{Attach, ConnId, Event, Origin, Push};
 use syncline_protocol::ids::{ClientKey, TableName, UserId};
+use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 
 use super::rng::Rng;
@@ -103,7 +104,8 @@ impl Socket {
         let Some(text) = self.up.pop_front() else {
             return;
         };
-        let message = ClientMessage::parse(&text).expect("devices send what they should");
+        let message =
+            ClientMessage::parse(&text, &Limits::DEFAULT).expect("devices send what they should");
         let conn = self.conn;
         let event = match message {
             ClientMessage::Hello(hello) => Event::Attach(Box::new(attach(conn, user, *hello))),

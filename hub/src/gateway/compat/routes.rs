@@ -128,7 +128,7 @@ async fn sync(
     let caller = caller(&gateway, &headers, &app).await?;
     let RawBody(body) = body?;
     let text = std::str::from_utf8(&body).map_err(|_| bad("the body is not UTF-8"))?;
-    let request = SyncRequest::parse(text)?;
+    let request = SyncRequest::parse(text, &gateway.data)?;
     let client = client(&headers, caller.user, request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
     let asked = Asked {

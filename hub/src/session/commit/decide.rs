@@ -7,7 +7,7 @@ use std::sync::Arc;
 use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, SpaceKey, WriterNo};
-use syncline_protocol::limits::{FIELDS_PER_RECORD_MAX, RECORD_BYTES_MAX};
+use syncline_protocol::limits::Limits;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
@@ -28,6 +28,7 @@ pub(super) struct Deciding {
     pub(super) seq: Seq,
     /// The records as they were.
     base: Base,
+    limits: Limits,
     /// The records changed so far.
     pub(super) dirty: BTreeMap<RecordKey, Arc<Record>>,
     pub(super) clock: Hlc,
@@ -88,11 +89,12 @@ struct Trial {
 
 impl Deciding {
     /// A batch on records that are current at `view`'s head.
-    pub(super) fn new(view: SpaceView, base: Base) -> Deciding {
+    pub(super) fn new(view: SpaceView, base: Base, limits: Limits) -> Deciding {
         Deciding {
             view,
             seq: view.head.next(),
             base,
+            limits,
             dirty: BTreeMap::new(),
             clock: view.clock,
             writers: view.writers,
@@ -229,7 +231,7 @@ impl Deciding {
         let mut after = before.map(|record| (**record).clone()).unwrap_or_default();
         let merged = after.merge(change, self.seq);
         if merged.changed {
-            check_size(key, &after, before_size)?;
+            self.check_size(key, &after, before_size)?;
         }
         if !merged.lost.is_empty() {
             trial
@@ -240,6 +242,27 @@ impl Deciding {
         trial.ties += merged.ties;
         if merged.changed {
             trial.touched.insert(key.clone(), Arc::new(after));
+        }
+        Ok(())
+    }
+
+    /// Refuses a record that grew past a limit. One that was past it before, under a higher
+    /// limit, may still shrink.
+    pub(super) fn check_size(
+        &self,
+        key: &RecordKey,
+        record: &Record,
+        before: (usize, usize),
+    ) -> Result<(), Refusal> {
+        let (size, size_max) = (record.size_bytes(), self.limits.record_bytes_max);
+        if size > size_max && size > before.0 {
+            let message = format!("{key} would have {size} bytes, more than {size_max}");
+            return Err(Refusal::new(Code::RecordTooLarge, message));
+        }
+        let (fields, fields_max) = (record.fields.len(), self.limits.fields_max);
+        if fields > fields_max && fields > before.1 {
+            let message = format!("{key} would have {fields} fields, more than {fields_max}");
+            return Err(Refusal::new(Code::TooManyFields, message));
         }
         Ok(())
     }
@@ -327,24 +350,4 @@ impl Deciding {
             .map(|(key, record)| i64::from(record.is_live()) - i64::from(was_live(key)));
         self.view.live.saturating_add_signed(moved.sum())
     }
-}
-
-/// Refuses a record that grew past a limit. One that was past it before, under a higher limit,
-/// may still shrink.
-pub(super) fn check_size(
-    key: &RecordKey,
-    record: &Record,
-    before: (usize, usize),
-) -> Result<(), Refusal> {
-    let (size, fields) = (record.size_bytes(), record.fields.len());
-    if size > RECORD_BYTES_MAX && size > before.0 {
-        let message = format!("{key} would have {size} bytes, more than {RECORD_BYTES_MAX}");
-        return Err(Refusal::new(Code::RecordTooLarge, message));
-    }
-    if fields > FIELDS_PER_RECORD_MAX && fields > before.1 {
-        let message =
-            format!("{key} would have {fields} fields, more than {FIELDS_PER_RECORD_MAX}");
-        return Err(Refusal::new(Code::TooManyFields, message));
-    }
-    Ok(())
 }

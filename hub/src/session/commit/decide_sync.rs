@@ -18,7 +18,7 @@ use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 use syncline_protocol::verdict::Clamped;
 use syncline_storage::types::DeadLetter;
 
-use super::decide::{Deciding, Outcome, check_size};
+use super::decide::{Deciding, Outcome};
 use crate::session::client::Client;
 use crate::session::event::{Echo, SyncConflict, Synced, Whole};
 use crate::session::state::Pending;
@@ -117,7 +117,7 @@ impl Deciding {
             .map_or((0, 0), |r| (r.size_bytes(), r.fields.len()));
         let merged = after.merge(&stamped, self.seq);
         if merged.changed {
-            check_size(key, &after, sizes)?;
+            self.check_size(key, &after, sizes)?;
         }
         if matches!(claimed.op, Op::Update { .. }) && after.inserted.is_none() {
             set.conflict(change, Code::RecordUnknown);

@@ -307,10 +307,10 @@ fn an_author_on_another_node_sees_its_cursor_pass() {
         crate::session::event::CallId(1),
         super::desk::client("phone"),
     );
-    let edit = update(2, "k1", "a", &json!(0), 5).to_string();
+    let edit = update(2, "k1", "a", &json!(0), 5);
     two.step(Event::Push(crate::session::event::Push {
         origin: crate::session::event::Origin::Call(call, client),
-        muts: vec![syncline_protocol::mutation::Mutation::parse(&edit).unwrap()],
+        muts: vec![super::desk::mutation(&edit)],
         permit: None,
     }));
     while !matches!(two.asked.front(), Some(Effect::Commit(_))) {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use syncline_protocol::ids::{
     AppId, ClientId, ClientKey, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
 };
+use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::model::ModelStore;
@@ -361,8 +362,8 @@ impl Hello {
     }
 }
 
-fn mutation(value: &Value) -> Mutation {
-    Mutation::parse(&value.to_string()).unwrap()
+pub(super) fn mutation(value: &Value) -> Mutation {
+    Mutation::parse(&value.to_string(), &Limits::DEFAULT).unwrap()
 }
 
 /// A stamp `ms` after [`NOW_MS`].

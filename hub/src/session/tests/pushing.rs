@@ -1,6 +1,7 @@
 //! Numbers, verdicts, batches.
 
 use serde_json::json;
+use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::hub::Answer;
 
 use super::desk::{Desk, NOW_MS, delete, insert, insertion, stamp, update};
@@ -239,7 +240,7 @@ fn a_record_grows_to_its_limit_and_not_past_it() {
     let (mut desk, phone) = pushed_once();
     let text = |bytes: usize| json!("x".repeat(bytes));
     // {"done":false,"title":"a","x":"…"} has 33 bytes around the text.
-    let room = syncline_protocol::limits::RECORD_BYTES_MAX - 33;
+    let room = Limits::DEFAULT.record_bytes_max - 33;
     desk.push(phone, &[update(2, "k1", "x", &text(room), 5)]);
     assert_eq!(
         desk.take_of(phone, "verdicts")[0]["results"][0]["status"],
@@ -263,6 +264,35 @@ fn a_record_has_fields_up_to_the_limit_and_not_one_past_it() {
     let results = desk.take_of(phone, "verdicts");
     assert_eq!(results[0]["results"][0]["status"], "applied");
     assert_eq!(results[1]["results"][0]["code"], "too_many_fields");
+}
+
+#[test]
+fn the_limits_of_a_record_are_those_of_the_config() {
+    let data = Limits {
+        record_bytes_max: 64,
+        fields_max: 3,
+        ..Limits::DEFAULT
+    };
+    let limits = crate::session::state::SessionLimits {
+        data,
+        ..Default::default()
+    };
+    let mut desk = Desk::on(syncline_storage::model::ModelStore::new(1), limits);
+    let phone = desk.hello(1, "phone", None);
+    desk.take(phone);
+    // {"x":"…"} has 8 bytes around the text.
+    let record = |m: u64, bytes: usize| insert(m, &m.to_string(), &json!({"x": "y".repeat(bytes)}));
+    desk.push(phone, &[record(1, 64 - 8), record(2, 64 - 7)]);
+    desk.push(phone, &[insert(3, "k3", &json!({"a": 1, "b": 1, "c": 1}))]);
+    desk.push(phone, &[update(4, "k3", "d", &json!(1), 5)]);
+    let verdicts = desk.take_of(phone, "verdicts");
+    let codes: Vec<_> = verdicts
+        .iter()
+        .flat_map(|verdicts| verdicts["results"].as_array().unwrap())
+        .map(|result| result["code"].as_str().unwrap_or("applied"))
+        .collect();
+    let expected = ["applied", "record_too_large", "applied", "too_many_fields"];
+    assert_eq!(codes, expected);
 }
 
 #[test]
@@ -328,13 +358,12 @@ fn equal_client_ids_of_two_users_share_nothing() {
     let (mut desk, _) = pushed_once();
     let mut other = super::desk::client("phone");
     other.user = syncline_protocol::ids::UserId::trusted("bob");
-    let mutation =
-        syncline_protocol::mutation::Mutation::parse(&insert(1, "k2", &json!({})).to_string());
+    let mutation = super::desk::mutation(&insert(1, "k2", &json!({})));
     let origin = crate::session::event::Origin::Call(crate::session::event::CallId(9), other);
     desk.step(crate::session::event::Event::Push(
         crate::session::event::Push {
             origin,
-            muts: vec![mutation.unwrap()],
+            muts: vec![mutation],
             permit: None,
         },
     ));

@@ -7,11 +7,13 @@ use crate::samples::{cases, mutated};
 const HELLO: &str = r#"{"t":"hello","v":1,"app":"todo","client":"c-8f2a","token":"<JWT>","cursor":{"epoch":"e1","seq":104},"tables":["tasks"],"snapshot_next":null}"#;
 
 fn read(text: &str) -> ClientMessage {
-    ClientMessage::parse(text).unwrap()
+    ClientMessage::parse(text, &Limits::DEFAULT).unwrap()
 }
 
 fn code(text: &str) -> Code {
-    ClientMessage::parse(text).unwrap_err().code
+    ClientMessage::parse(text, &Limits::DEFAULT)
+        .unwrap_err()
+        .code
 }
 
 fn hello(text: &str) -> Hello {
@@ -182,7 +184,7 @@ fn the_type_may_be_escaped() {
 #[test]
 fn an_unknown_type_is_named_in_part() {
     let long = format!(r#"{{"t":"{}"}}"#, "x".repeat(1_000));
-    let refusal = ClientMessage::parse(&long).unwrap_err();
+    let refusal = ClientMessage::parse(&long, &Limits::DEFAULT).unwrap_err();
     assert_eq!(refusal.code, Code::UnknownType);
     assert!(refusal.message.len() < 100);
 }
@@ -287,7 +289,7 @@ fn mutations_are_taken_at_256_and_refused_at_257() {
 
 #[test]
 fn changes_of_a_push_are_taken_at_5000_and_refused_at_5001() {
-    let half = CHANGES_PER_PUSH_MAX / 2;
+    let half = Limits::DEFAULT.changes_per_push_max / 2;
     assert!(matches!(
         read(&push(&[mutation(1, half), mutation(2, half)])),
         ClientMessage::Push(_)
@@ -344,9 +346,9 @@ fn a_state_is_measured_as_it_is_passed_on() {
 fn ephemeral_values_are_checked_as_stored_ones() {
     let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     let presence = |value: &str| format!(r#"{{"t":"presence","state":{value}}}"#);
-    read(&presence(&nested(JSON_DEPTH_MAX)));
+    read(&presence(&nested(Limits::DEFAULT.json_depth_max)));
     assert_eq!(
-        code(&presence(&nested(JSON_DEPTH_MAX + 1))),
+        code(&presence(&nested(Limits::DEFAULT.json_depth_max + 1))),
         Code::JsonTooDeep
     );
     assert_eq!(code(&presence(r#""\u0000""#)), Code::NulInString);
@@ -387,13 +389,13 @@ proptest! {
         broadcast in mutated(r#"{"t":"broadcast","room":"r1","data":{"a":[1,"\u0041"]}}"#),
     ) {
         for text in [text, hello, push, broadcast] {
-            drop((ClientMessage::parse(&text), parse_http_push(&text)));
+            drop((ClientMessage::parse(&text, &Limits::DEFAULT), parse_http_push(&text)));
         }
     }
 }
 
 fn parse_http_push(body: &str) -> Result<(ClientId, Vec<Mutation>), Refusal> {
-    match HttpPush::parse(body)? {
+    match HttpPush::parse(body, &Limits::DEFAULT)? {
         HttpPush::Numbered(client, muts) => Ok((client, muts)),
         HttpPush::Keyed(keyed) => panic!("{keyed:?}"),
     }
@@ -402,12 +404,15 @@ fn parse_http_push(body: &str) -> Result<(ClientId, Vec<Mutation>), Refusal> {
 #[test]
 fn writes_under_keys_are_clients_of_their_own() {
     let body = r#"{"muts":[{"key":"a","changes":[]},{"key":"b","changes":[]}]}"#;
-    let HttpPush::Keyed(keyed) = HttpPush::parse(body).unwrap() else {
+    let HttpPush::Keyed(keyed) = HttpPush::parse(body, &Limits::DEFAULT).unwrap() else {
         panic!("not keyed")
     };
     let clients: Vec<&str> = keyed.iter().map(|(client, _)| client.as_str()).collect();
     assert_eq!(clients, ["key:a", "key:b"]);
     assert!(keyed.iter().all(|(_, mutation)| mutation.m == 1));
     let mixed = r#"{"muts":[{"key":"a","changes":[]},{"m":1,"changes":[]}]}"#;
-    assert_eq!(HttpPush::parse(mixed).unwrap_err().code, Code::BadMessage);
+    assert_eq!(
+        HttpPush::parse(mixed, &Limits::DEFAULT).unwrap_err().code,
+        Code::BadMessage
+    );
 }

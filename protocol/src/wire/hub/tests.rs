@@ -56,6 +56,7 @@ fn welcome() {
         token_expires_in_s: 3_500,
         acked: Some(811),
         message_bytes: 1_048_576,
+        changes_per_push: 5_000,
     };
     assert_eq!(
         welcome.to_text(),
@@ -74,6 +75,7 @@ fn welcome_of_an_unknown_client_says_null() {
         token_expires_in_s: 0,
         acked: None,
         message_bytes: 1_048_576,
+        changes_per_push: 5_000,
     };
     let read = json(&welcome.to_text());
     assert_eq!(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use syncline_protocol::ids::{ClientKey, Seq};
+use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
 
 use crate::sim::checker::Checker;
@@ -72,8 +73,8 @@ impl Outbox {
                 return;
             };
             self.last += 1;
-            let mutation =
-                Mutation::parse(&text(self.last, &changes)).expect("a mutation has a number");
+            let mutation = Mutation::parse(&text(self.last, &changes), &Limits::DEFAULT)
+                .expect("a mutation has a number");
             checker.numbered(client, &mutation);
             let pushed = false;
             self.numbered

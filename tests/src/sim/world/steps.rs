@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
 use syncline_hub::session::event::{Effect, Event, Origin, Push};
+use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::ClientMessage;
 
 use super::World;
@@ -260,7 +261,7 @@ impl World {
     fn request(&mut self, at: usize) {
         let request = self.calls.requests.swap_remove(at);
         let text = format!(r#"{{"t":"push","muts":[{}]}}"#, request.muts);
-        let Ok(ClientMessage::Push(muts)) = ClientMessage::parse(&text) else {
+        let Ok(ClientMessage::Push(muts)) = ClientMessage::parse(&text, &Limits::DEFAULT) else {
             unreachable!("devices push what can be read: {text}");
         };
         let client = request.caller.client.clone();

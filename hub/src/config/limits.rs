@@ -1,0 +1,75 @@
+//! What a push may hold and a record may become.
+
+use serde::Deserialize;
+use syncline_protocol::limits::{JSON_DEPTH_CEILING, Limits, NAME_BYTES_CEILING};
+
+use super::Problems;
+
+/// Limits of the data. Lowered, they refuse only what is new: what is stored stays, and may shrink.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Bytes of a record, names and values. A change that makes it larger is rejected. Devices
+    /// are told whole records, so they must take messages of twice as much. 1 KiB to 4 MiB,
+    /// default 256 KiB.
+    pub record_bytes_max: u64,
+    /// Fields of a record, and of one change. One more is rejected. 1 to 16,384, default 1,024.
+    pub fields_max: u64,
+    /// Nesting of arrays and objects in one value. One more is rejected. 1 to 100, default 32.
+    pub json_depth_max: u64,
+    /// Changes of one push. One more is refused. 1 to 100,000, default 5,000.
+    pub changes_per_push_max: u64,
+    /// Bytes of a table's, record's or field's name. One more is rejected. 16 to 1,024, default
+    /// 128.
+    pub name_bytes_max: u64,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        let limits = Limits::DEFAULT;
+        LimitsConfig {
+            record_bytes_max: limits.record_bytes_max as u64,
+            fields_max: limits.fields_max as u64,
+            json_depth_max: limits.json_depth_max as u64,
+            changes_per_push_max: limits.changes_per_push_max as u64,
+            name_bytes_max: limits.name_bytes_max as u64,
+        }
+    }
+}
+
+impl From<&LimitsConfig> for Limits {
+    fn from(config: &LimitsConfig) -> Limits {
+        let count = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        Limits {
+            record_bytes_max: count(config.record_bytes_max),
+            fields_max: count(config.fields_max),
+            json_depth_max: count(config.json_depth_max),
+            changes_per_push_max: count(config.changes_per_push_max),
+            name_bytes_max: count(config.name_bytes_max),
+        }
+    }
+}
+
+impl LimitsConfig {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let (depth, name) = (JSON_DEPTH_CEILING as u64, NAME_BYTES_CEILING as u64);
+        let ranges = [
+            (
+                "limits.record_bytes_max",
+                self.record_bytes_max,
+                1 << 10..=4 << 20,
+            ),
+            ("limits.fields_max", self.fields_max, 1..=16_384),
+            ("limits.json_depth_max", self.json_depth_max, 1..=depth),
+            (
+                "limits.changes_per_push_max",
+                self.changes_per_push_max,
+                1..=100_000,
+            ),
+            ("limits.name_bytes_max", self.name_bytes_max, 16..=name),
+        ];
+        for (key, value, allowed) in ranges {
+            problems.range(key, value, allowed);
+        }
+    }
+}
