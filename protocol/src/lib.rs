@@ -2,7 +2,7 @@
 //! merge, what travels on the wire and what is kept at rest.
 //!
 //! Modules in reading order: [`limits`] and [`error`] (what is refused, and how it is told),
-//! [`ids`], [`json`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
+//! [`ids`], [`json`], [`object`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
 //! how it moves), [`mutation`] and [`verdict`] (what a client asks and what it is answered),
 //! [`delta`] (what a client at a cursor has to learn), [`overlay`] (what a device shows),
 //! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes). [`mutant`]
@@ -19,6 +19,7 @@ pub mod limits;
 pub mod merge;
 pub mod mutant;
 pub mod mutation;
+pub mod object;
 pub mod overlay;
 pub mod record;
 pub mod stamp;

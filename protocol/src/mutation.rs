@@ -16,6 +16,7 @@ use crate::error::{Code, Refusal};
 use crate::ids::{ClientId, FieldName, RecordId, RecordKey, TableName};
 use crate::json::{self, Json};
 use crate::limits::Limits;
+use crate::object::{self, Object};
 use crate::stamp::Hlc;
 use crate::verdict::PayloadHash;
 
@@ -53,7 +54,7 @@ impl Mutation {
     /// Reads `{"m","changes":[…]}`. Only a missing or unusable number is an error
     /// (`bad_message`): without it nothing can be answered.
     pub fn parse(text: &str, limits: &Limits) -> Result<Mutation, Refusal> {
-        let raw: RawMutation<'_> = serde_json::from_str(text)
+        let raw: RawMutation<'_> = object::from_str(text)
             .map_err(|e| Refusal::new(Code::BadMessage, format!("a mutation: {e}")))?;
         if !(1..=MUTATION_NUMBER_MAX).contains(&raw.m) {
             return Err(Refusal::new(
@@ -80,7 +81,7 @@ impl Mutation {
             #[serde(borrow)]
             changes: Option<&'a RawValue>,
         }
-        let raw: RawKeyed<'_> = serde_json::from_str(text)
+        let raw: RawKeyed<'_> = object::from_str(text)
             .map_err(|e| Refusal::new(Code::BadMessage, format!("a mutation: {e}")))?;
         if raw.key.is_empty() {
             return Err(Refusal::new(Code::NameInvalid, "a key is empty"));
@@ -109,13 +110,15 @@ fn hash(text: &str) -> PayloadHash {
 
 /// Reads a list of changes from canonical JSON, so that values are copied as they stand.
 pub fn parse_changes(canonical: &str, limits: &Limits) -> Result<Vec<ClaimedChange>, Refusal> {
-    let raw: Vec<RawChange<'_>> = serde_json::from_str(canonical).map_err(invalid)?;
+    let raw: Vec<Object<RawChange<'_>>> = serde_json::from_str(canonical).map_err(invalid)?;
     let most = limits.changes_per_push_max;
     if raw.len() > most {
         let message = format!("a mutation has more than {most} changes");
         return Err(Refusal::new(Code::TooManyChanges, message));
     }
-    raw.into_iter().map(|change| change.read(limits)).collect()
+    raw.into_iter()
+        .map(|Object(change)| change.read(limits))
+        .collect()
 }
 
 fn invalid(error: impl fmt::Display) -> Refusal {
@@ -268,6 +271,14 @@ impl Members<'_> {
         }
         let message = format!("a change of more than {most} fields");
         Err(Refusal::new(Code::TooManyFields, message))
+    }
+
+    /// The last of members with one name, as a browser reads them.
+    pub(crate) fn last_of_each(mut self) -> Self {
+        self.0.reverse();
+        self.0.sort_by(|a, b| a.0.cmp(&b.0));
+        self.0.dedup_by(|earlier, last| earlier.0 == last.0);
+        self
     }
 
     /// The member as a stamp, if it is one.

@@ -9,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use syncline_protocol::error::Code;
 use syncline_protocol::limits::HTTP_BODY_BYTES_MAX;
+use syncline_protocol::object::Object;
 
 use super::HttpError;
 
@@ -36,9 +37,10 @@ impl Default for BodyLimits {
 pub struct RawBody(pub Bytes);
 
 impl RawBody {
-    /// The body as JSON. Errors: `bad_message`, with the place.
+    /// The body as a JSON object. Errors: `bad_message`, with the place.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, HttpError> {
         serde_json::from_slice(&self.0)
+            .map(|Object(read)| read)
             .map_err(|error| HttpError::new(Code::BadMessage, format!("body: {error}")))
     }
 }

@@ -16,6 +16,7 @@ use crate::ids::{RecordId, RecordKey, TableName};
 use crate::json::Json;
 use crate::limits::Limits;
 use crate::mutation::{Members, field_name};
+use crate::object;
 use crate::stamp::Hlc;
 
 /// A changeset.
@@ -53,14 +54,20 @@ struct RawRequest<'a> {
     changes: Option<Vec<&'a RawValue>>,
 }
 
+/// What a change is about.
 #[derive(Deserialize)]
-struct RawChange<'a> {
+struct RawHead<'a> {
     #[serde(borrow)]
     table: Option<Cow<'a, str>>,
     #[serde(borrow)]
     id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     op: Option<Cow<'a, str>>,
+}
+
+/// What it says of that.
+#[derive(Deserialize)]
+struct RawBody<'a> {
     #[serde(borrow)]
     fields: Option<Members<'a>>,
     #[serde(borrow)]
@@ -72,7 +79,7 @@ struct RawChange<'a> {
 impl SyncRequest {
     /// Reads a request's body. Errors: `bad_message`.
     pub fn parse(text: &str, limits: &Limits) -> Result<SyncRequest, Refusal> {
-        let raw: RawRequest<'_> = serde_json::from_str(text).map_err(bad)?;
+        let raw: RawRequest<'_> = object::from_str(text).map_err(bad)?;
         let since = raw
             .since
             .ok_or_else(|| bad("since is missing"))?
@@ -92,18 +99,20 @@ impl SyncRequest {
 
 impl SyncChange {
     fn parse(text: &str, limits: &Limits, counters: &mut Counters) -> Result<SyncChange, Refusal> {
-        let raw: RawChange<'_> = serde_json::from_str(text).map_err(bad)?;
+        let head: RawHead<'_> = object::from_str(text).map_err(bad)?;
         let given = |name: &Option<Cow<'_, str>>| {
             name.as_deref()
                 .filter(|name| !name.is_empty())
                 .map(str::to_owned)
         };
-        let table = given(&raw.table).ok_or_else(|| bad("a change has no table"))?;
-        let id = given(&raw.id).ok_or_else(|| bad("a change has no id"))?;
-        let asked = match raw.op.as_deref() {
-            Some("insert") => read_insert(raw.data.as_ref(), limits),
-            Some("update") => read_update(raw.fields.as_ref(), limits),
-            Some("delete") => read_delete(raw.deleted_at),
+        let table = given(&head.table).ok_or_else(|| bad("a change has no table"))?;
+        let id = given(&head.id).ok_or_else(|| bad("a change has no id"))?;
+        let body = object::from_str::<RawBody<'_>>(text)
+            .map_err(|e| Refusal::new(Code::ChangeInvalid, e.to_string()));
+        let asked = match head.op.as_deref() {
+            Some("insert") => body.and_then(|body| read_insert(body.data, limits)),
+            Some("update") => body.and_then(|body| read_update(body.fields, limits)),
+            Some("delete") => body.and_then(|body| read_delete(body.deleted_at)),
             _ => return Err(bad("a change's op is not insert, update or delete")),
         };
         let asked = asked.and_then(|mut op| {
@@ -128,9 +137,8 @@ fn bad(error: impl std::fmt::Display) -> Refusal {
 }
 
 /// An insert's time is `data.updatedAt`, else `data.createdAt`, else the hub's.
-fn read_insert(data: Option<&Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
-    let no_data = Members::default();
-    let data = data.unwrap_or(&no_data);
+fn read_insert(data: Option<Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
+    let data = data.unwrap_or_default().last_of_each();
     let at = match claim(data.get("updatedAt"))? {
         None => claim(data.get("createdAt"))?,
         at => at,
@@ -143,9 +151,8 @@ fn read_insert(data: Option<&Members<'_>>, limits: &Limits) -> Result<Op<Claim>,
     Ok(Op::Insert { at, data })
 }
 
-fn read_update(fields: Option<&Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
-    let no_fields = Members::default();
-    let fields = fields.unwrap_or(&no_fields);
+fn read_update(fields: Option<Members<'_>>, limits: &Limits) -> Result<Op<Claim>, Refusal> {
+    let fields = fields.unwrap_or_default().last_of_each();
     fields.check_count(limits)?;
     let write = |(name, write): (&str, &RawValue)| {
         let write: Members<'_> = serde_json::from_str(write.get())
@@ -283,6 +290,14 @@ mod tests {
                 r#"{"table":"t","id":"a","op":"update","fields":{"x":1}}"#,
                 Code::ChangeInvalid,
             ),
+            (
+                r#"{"table":"t","id":"a","op":"insert","data":[1]}"#,
+                Code::ChangeInvalid,
+            ),
+            (
+                r#"{"table":"t","id":"a","op":"insert","data":{"\ud800":1}}"#,
+                Code::ChangeInvalid,
+            ),
         ] {
             assert_eq!(asked(change).unwrap_err().code, code, "{change}");
         }
@@ -354,6 +369,18 @@ mod tests {
             })
             .collect();
         assert_eq!(counters, [0, 1, 0, 2]);
+    }
+
+    #[test]
+    fn of_two_members_of_one_name_the_last_counts() {
+        let change = r#"{"table":"t","id":"a","op":"insert","data":{"x":9,"y":0,"x":1}}"#;
+        match asked(change).unwrap().op {
+            Op::Insert { data, .. } => {
+                let read: Vec<_> = data.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+                assert_eq!(read, [("x", "1"), ("y", "0")]);
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::limits::{
     EPHEMERAL_BYTES_MAX, Limits, MUTATIONS_IN_FLIGHT_MAX, NAME_BYTES_MAX, TABLES_PER_HELLO_MAX,
 };
 use crate::mutation::{KEYED_CLIENT, Mutation};
+use crate::object::{self, Object};
 
 /// What a client may say.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ struct RawHello<'a> {
     client: Cow<'a, str>,
     token: String,
     #[serde(borrow)]
-    cursor: Option<RawCursor<'a>>,
+    cursor: Option<Object<RawCursor<'a>>>,
     #[serde(borrow)]
     tables: Option<Vec<Cow<'a, str>>>,
     #[serde(borrow)]
@@ -192,7 +193,7 @@ impl Hello {
             space: raw.space.map(|space| SpaceId::parse(&space)).transpose()?,
             client: client_id(&raw.client)?,
             token: raw.token,
-            cursor: raw.cursor.map(|c| Cursor {
+            cursor: raw.cursor.map(|Object(c)| Cursor {
                 epoch: c.epoch.into_owned(),
                 seq: c.seq,
             }),
@@ -329,7 +330,7 @@ fn ephemeral(value: &RawValue, limits: &Limits) -> Result<Json, Refusal> {
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|e| Refusal::new(Code::BadMessage, e.to_string()))
+    object::from_str(text).map_err(|e| Refusal::new(Code::BadMessage, e.to_string()))
 }
 
 #[cfg(test)]

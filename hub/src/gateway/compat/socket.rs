@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use syncline_protocol::error::{Refusal, close};
 use syncline_protocol::ids::{AppId, SpaceKey};
+use syncline_protocol::object;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -86,7 +87,7 @@ impl Socket {
 
     async fn take(&mut self, text: &str) -> Result<(), Ending> {
         // Those clients send nothing else; whatever it is, it is not worth the socket.
-        let Ok(said) = serde_json::from_str::<Said>(text) else {
+        let Ok(said) = object::from_str::<Said>(text) else {
             return match self.watching {
                 None => Err(self.refuse("invalid message")),
                 Some(_) => Ok(()),
