@@ -4,6 +4,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::limits::REFUSAL_BYTES_MAX;
+
 /// What a client should do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -165,12 +167,15 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with a message.
+    /// A refusal with a message, cut at [`REFUSAL_BYTES_MAX`].
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Refusal {
-            code,
-            message: message.into(),
+        let mut message = message.into();
+        if message.len() > REFUSAL_BYTES_MAX {
+            let end = message.floor_char_boundary(REFUSAL_BYTES_MAX);
+            message.truncate(end);
+            message.push('\u{2026}');
         }
+        Refusal { code, message }
     }
 }
 
@@ -256,6 +261,16 @@ mod tests {
                 "internal",
             ]
         );
+    }
+
+    #[test]
+    fn what_a_refusal_quotes_is_cut() {
+        let message = |text: String| Refusal::new(Code::OpUnknown, text).message;
+        let longest = "x".repeat(REFUSAL_BYTES_MAX);
+        assert_eq!(message(longest.clone()), longest);
+        assert_eq!(message(format!("{longest}x")), format!("{longest}\u{2026}"));
+        let wide = message("\u{20ac}".repeat(REFUSAL_BYTES_MAX));
+        assert!(wide.len() <= REFUSAL_BYTES_MAX + 3, "{wide}");
     }
 
     #[test]

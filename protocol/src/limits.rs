@@ -82,3 +82,11 @@ pub const TABLES_PER_HELLO_MAX: usize = 256;
 
 /// Bytes of a presence state or a broadcast's data. One more is refused with `ephemeral_too_large`.
 pub const EPHEMERAL_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of a refusal's message. It may quote what came; a longer one is cut there, so that an
+/// answer, or the verdict a mark remembers, is never as long as what it refuses.
+pub const REFUSAL_BYTES_MAX: usize = 256;
+
+/// Records a snapshot's place may say were sent: what a client counts to. More is refused with
+/// `cursor_invalid`.
+pub const SNAPSHOT_RECORDS_MAX: u64 = (1 << 53) - 1;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::error::{Code, Refusal};
 use crate::ids::{Epoch, RecordId, RecordKey, Seq, TableName};
-use crate::limits::NAME_BYTES_CEILING;
+use crate::limits::{NAME_BYTES_CEILING, SNAPSHOT_RECORDS_MAX};
 
 /// What a client has applied. The epoch is kept as text: one that this hub never wrote is a
 /// cursor of another history, not an error.
@@ -61,6 +61,9 @@ impl SnapshotPlace {
         let invalid = || Refusal::new(Code::CursorInvalid, "next is not of this hub");
         let bytes = codec::text_bytes(text).ok_or_else(invalid)?;
         let place: PlaceV1<'_> = codec::decode_text(&bytes).map_err(|_| invalid())?;
+        if place.done > SNAPSHOT_RECORDS_MAX {
+            return Err(invalid());
+        }
         // Whatever the limits were when the record was written.
         let most = NAME_BYTES_CEILING;
         Ok(SnapshotPlace {
@@ -194,6 +197,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_place_counts_to_2_53_and_no_further() {
+        let done = |done| SnapshotPlace::parse(&SnapshotPlace { done, ..place() }.to_text());
+        assert!(done(SNAPSHOT_RECORDS_MAX).is_ok());
+        assert_eq!(
+            done(SNAPSHOT_RECORDS_MAX + 1).unwrap_err().code,
+            Code::CursorInvalid
+        );
     }
 
     #[test]
