@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::from_fn;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
 use crate::config::{AuthConfig, Config, Problems};
+use crate::gateway::compat;
 use crate::http::{Context, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::session::registry::NoSession;
@@ -180,7 +182,12 @@ impl App {
         let sync = routes::public(context, &config.metrics).merge(self.core.routes());
         // Around the guard, because a browser must be let read its refusals too.
         let routers = [
-            (public, guarded(sync).layer(self.core.cors())),
+            (
+                public,
+                guarded(sync)
+                    .layer(from_fn(compat::in_sentences))
+                    .layer(self.core.cors()),
+            ),
             (admin, guarded(routes::admin(context))),
         ];
         for (listener, router) in routers {

@@ -31,6 +31,8 @@ impl IntoResponse for HttpError {
         let status = StatusCode::from_u16(code.status());
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = json(status, http_error(&self.0));
+        // Whoever is around the route may tell it otherwise.
+        response.extensions_mut().insert(self.0);
         if matches!(status.as_u16(), 429 | 503) && code.retry() == Retry::After {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_S);
