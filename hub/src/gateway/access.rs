@@ -165,9 +165,12 @@ impl<S: Send + Sync> FromRequestParts<S> for AppName {
 
 /// The token of `Authorization: Bearer <token>`.
 fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next().and_then(|value| value.to_str().ok());
+    if values.next().is_some() {
+        // Whichever is taken, somebody in between may have looked at the other.
+        return Err(Refusal::new(Code::TokenInvalid, "more than one token"));
+    }
     let token = value.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -28,6 +28,9 @@ use crate::telemetry::Metrics;
 /// Connections the kernel keeps for us between two accepts.
 const BACKLOG: u32 = 4_096;
 
+/// Bytes of a request's head, about. A longer one is answered 431.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
 /// How long to wait when the machine has no file descriptor or memory for one more.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -156,6 +159,7 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
+            .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
