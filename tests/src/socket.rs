@@ -1,5 +1,7 @@
 //! One WebSocket, seen from outside, through an implementation that is not the hub's.
 
+use std::net::SocketAddr;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -29,7 +31,12 @@ pub enum Got {
 impl Socket {
     /// Connects and says nothing.
     pub async fn connect(node: &TestNode) -> Socket {
-        let url = format!("ws://{}/v1/ws", node.app.public_addr());
+        Socket::connect_at(node.app.public_addr()).await
+    }
+
+    /// The same at an address.
+    pub async fn connect_at(address: SocketAddr) -> Socket {
+        let url = format!("ws://{address}/v1/ws");
         let mut request = url.into_client_request().expect("a request");
         let protocol = "syncline.v1".parse().expect("a header");
         request
@@ -42,7 +49,12 @@ impl Socket {
 
     /// Connects to another route, without a subprotocol.
     pub async fn connect_to(node: &TestNode, path: &str) -> Socket {
-        let url = format!("ws://{}{path}", node.app.public_addr());
+        Socket::connect_to_at(node.app.public_addr(), path).await
+    }
+
+    /// The same at an address.
+    pub async fn connect_to_at(address: SocketAddr, path: &str) -> Socket {
+        let url = format!("ws://{address}{path}");
         let (stream, _) = connect_async(url).await.expect("a socket");
         Socket { stream }
     }
@@ -64,6 +76,11 @@ impl Socket {
     /// Sends a message.
     pub async fn send(&mut self, message: &Value) {
         self.send_raw(Message::text(message.to_string())).await;
+    }
+
+    /// Sends any text.
+    pub async fn send_text(&mut self, text: String) {
+        self.send_raw(Message::text(text)).await;
     }
 
     /// Sends any frame.
