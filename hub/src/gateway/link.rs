@@ -100,6 +100,8 @@ pub(super) struct Link {
     pub(super) open: OpenSocket,
     limits: SocketLimits,
     stream: TcpStream,
+    /// What the peer may send now.
+    takes: WsLimits,
     reader: Reader,
     /// Frames being written, and how far.
     writing: Vec<u8>,
@@ -155,14 +157,15 @@ impl Link {
         // Frames are written whole; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let now = Instant::now();
-        let mut reader = Reader::new(limits.before_auth());
-        reader.feed(early);
+        let mut reader = Reader::new();
+        reader.keep(early);
         Some(Link {
             conn,
             outbox,
             open,
             limits,
             stream,
+            takes: limits.before_auth(),
             reader,
             writing: Vec::new(),
             written: 0,
@@ -175,7 +178,7 @@ impl Link {
 
     /// The client is known: larger messages are taken.
     pub(super) fn authenticated(&mut self) {
-        self.reader.set_limits(self.limits.after_auth());
+        self.takes = self.limits.after_auth();
     }
 
     /// When the client must be known.
@@ -217,7 +220,7 @@ impl Link {
     fn read(&mut self) -> Result<(), Ending> {
         let read = SCRATCH.with_borrow_mut(|scratch| {
             let read = self.stream.try_read(scratch)?;
-            self.reader.feed(&scratch[..read]);
+            self.reader.keep(&scratch[..read]);
             Ok::<usize, std::io::Error>(read)
         });
         match read {
@@ -233,9 +236,9 @@ impl Link {
     }
 
     fn take_message(&mut self) -> Result<Option<String>, Ending> {
-        while let Some(incoming) = self.reader.next_incoming()? {
+        while let Some(incoming) = self.reader.next(&self.takes, &mut &mut [][..])? {
             match incoming {
-                Incoming::Text(text) => return Ok(Some(text)),
+                Incoming::Text(text) => return Ok(Some(text.into_owned())),
                 Incoming::Binary(_) => return Err(Ending::Close(1003, "messages are text")),
                 // A peer that pings faster than it reads gets fewer pongs (RFC 6455, 5.5.3).
                 Incoming::Ping(payload) if self.writing.len() < WRITE_BYTES => {
