@@ -44,10 +44,27 @@ pub fn compat(gateway: Arc<Gateway>, app: AppId, request: Request) -> Response {
     })
 }
 
-/// Answers an upgrade request and hands the stream to a task of its own.
+/// An upgrade from an origin that is allowed.
 fn upgraded<F>(
-    mut request: Request,
+    request: Request,
     gateway: &Gateway,
+    serve: impl FnOnce(TcpStream, Bytes) -> F + Send + 'static,
+) -> Response
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    if is_upgrade_request(&request)
+        && let Err(refusal) = gateway.access.check_origin(request.headers())
+    {
+        return HttpError::from(refusal).into_response();
+    }
+    accept(request, serve)
+}
+
+/// Answers a request that must be a WebSocket upgrade, and hands the stream to a task of its
+/// own, with the bytes that came right behind the request.
+pub fn accept<F>(
+    mut request: Request,
     serve: impl FnOnce(TcpStream, Bytes) -> F + Send + 'static,
 ) -> Response
 where
@@ -60,9 +77,6 @@ where
         let websocket = HeaderValue::from_static("websocket");
         response.headers_mut().insert(header::UPGRADE, websocket);
         return response;
-    }
-    if let Err(refusal) = gateway.access.check_origin(request.headers()) {
-        return HttpError::from(refusal).into_response();
     }
     match upgrade(&mut request) {
         Ok((response, upgraded)) => {
