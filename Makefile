@@ -3,19 +3,23 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast sim fmt lint bench-http
+.PHONY: run test test-fast autobahn sim fmt lint bench-http
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
 	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
 
-# Everything: formatting, lints, all tests.
+# Everything: formatting, lints, all tests, the Autobahn cases.
 test:
 	tests/run.sh
 
 # Tests only; T=name runs those whose name holds it.
 test-fast:
 	tests/run.sh --fast $(T)
+
+# The Autobahn cases alone, against an echo over the hub's WebSocket framing and the hub itself.
+autobahn:
+	tests/autobahn/run.sh
 
 # The simulation alone: SEEDS seeds (10,000 by default) from SEED on. A failing seed prints how to
 # replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the stages one after another, says how long each took, and fails if any failed.
 #
-#   tests/run.sh                  set-up, lint, rust
+#   tests/run.sh                  set-up, lint, rust, autobahn
 #   tests/run.sh --fast [FILTER]  set-up, rust (only tests whose name holds FILTER)
 #
 # Needs nothing but PATH and HOME. All stages together may take an hour.
@@ -53,6 +53,13 @@ rust() {
   cargo test --workspace --locked --no-fail-fast -- "$@"
 }
 
+autobahn() {
+  if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    install python3 python3-venv || return 1
+  fi
+  tests/autobahn/run.sh
+}
+
 names=() results=() times=()
 failed=0
 
@@ -62,7 +69,7 @@ stage() {
   shift
   echo "== $name"
   # A shell of its own, so that `timeout` can end it with all it started.
-  export -f set_up install lint rust
+  export -f set_up install lint rust autobahn
   if ((left > 0)); then
     timeout --kill-after=10 "$left" bash -uo pipefail -c '"$@"' stage "$@" 2>&1 |
       tee "$LOGS/$name.log"
@@ -92,6 +99,7 @@ summary() {
   printf '%-10s %8s  %s\n' all "$SECONDS" "$([ "$failed" = 0 ] && echo ok || echo failed)"
   # The runners' own last words.
   [ ! -f "$LOGS/rust.log" ] || grep -E '^(test result:|error: )|^test .* FAILED$' "$LOGS/rust.log"
+  [ ! -f "$LOGS/autobahn.log" ] || grep '^autobahn: ' "$LOGS/autobahn.log"
 }
 
 rm -rf "$LOGS"
@@ -100,6 +108,7 @@ export PATH
 if stage set-up set_up; then
   $fast || stage lint lint
   stage rust rust "${filter[@]}"
+  $fast || stage autobahn autobahn
 fi
 summary
 exit "$failed"

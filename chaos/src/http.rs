@@ -5,14 +5,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A connection.
-pub(crate) struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
     /// Connects.
-    pub(crate) async fn open(address: &str) -> anyhow::Result<Connection> {
+    pub async fn open(address: &str) -> anyhow::Result<Connection> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection {
@@ -22,18 +23,13 @@ impl Connection {
     }
 
     /// GET; `headers` are whole lines.
-    pub(crate) async fn get(&mut self, path: &str, headers: &str) -> anyhow::Result<Vec<u8>> {
+    pub async fn get(&mut self, path: &str, headers: &str) -> anyhow::Result<Vec<u8>> {
         self.ask(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes())
             .await
     }
 
     /// POST; `headers` are whole lines.
-    pub(crate) async fn post(
-        &mut self,
-        path: &str,
-        headers: &str,
-        body: &str,
-    ) -> anyhow::Result<Vec<u8>> {
+    pub async fn post(&mut self, path: &str, headers: &str, body: &str) -> anyhow::Result<Vec<u8>> {
         let length = body.len();
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n"
@@ -42,7 +38,7 @@ impl Connection {
     }
 
     /// Sends a whole request and returns the body of a 200.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
+    pub async fn ask(&mut self, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
         loop {

@@ -12,22 +12,32 @@ use tokio::process::{Child, Command};
 use crate::http::Connection;
 
 /// A running hub with the development issuer.
-pub(crate) struct Hub {
+#[derive(Debug)]
+pub struct Hub {
     child: Child,
     /// Where it listens.
-    pub(crate) address: String,
+    pub address: String,
     dir: Option<TempDir>,
     /// From its start to the first `/ready`.
-    pub(crate) started_in: Duration,
+    pub started_in: Duration,
 }
 
 impl Hub {
     /// Starts one on a new directory.
-    pub(crate) async fn start(program: &Path) -> anyhow::Result<Hub> {
-        Hub::start_in(program, TempDir::new()?).await
+    pub async fn start(program: &Path) -> anyhow::Result<Hub> {
+        Hub::start_with(program, &[]).await
     }
 
-    async fn start_in(program: &Path, dir: TempDir) -> anyhow::Result<Hub> {
+    /// The same, with settings as environment variables without `HUB__`.
+    pub async fn start_with(program: &Path, settings: &[(&str, &str)]) -> anyhow::Result<Hub> {
+        Hub::start_in(program, TempDir::new()?, settings).await
+    }
+
+    async fn start_in(
+        program: &Path,
+        dir: TempDir,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Hub> {
         let program = program
             .canonicalize()
             .context("build it: cargo build --release")?;
@@ -39,6 +49,11 @@ impl Hub {
             .env("HUB__LISTEN", "127.0.0.1:0")
             .env("HUB__ADMIN_LISTEN", "127.0.0.1:0")
             .env("HUB__LOG__FILTER", "error")
+            .envs(
+                settings
+                    .iter()
+                    .map(|(name, value)| (format!("HUB__{name}"), value)),
+            )
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
@@ -64,14 +79,14 @@ impl Hub {
     }
 
     /// Stops it and starts another on its data.
-    pub(crate) async fn restart(mut self, program: &Path) -> anyhow::Result<Hub> {
+    pub async fn restart(mut self, program: &Path) -> anyhow::Result<Hub> {
         self.child.kill().await?;
         let dir = self.dir.take().context("a directory")?;
-        Hub::start_in(program, dir).await
+        Hub::start_in(program, dir, &[]).await
     }
 
     /// A token for a user.
-    pub(crate) async fn token(&self, user: &str) -> anyhow::Result<String> {
+    pub async fn token(&self, user: &str) -> anyhow::Result<String> {
         let mut connection = Connection::open(&self.address).await?;
         let body = serde_json::json!({"user": user, "ttl_s": 86_400}).to_string();
         let reply = connection.post("/dev/token", "", &body).await?;
@@ -80,23 +95,30 @@ impl Hub {
     }
 
     /// Resident memory in MB.
-    pub(crate) fn resident_mb(&self) -> anyhow::Result<f64> {
+    pub fn resident_mb(&self) -> anyhow::Result<f64> {
+        Ok(self.memory("status", "VmRSS")? / 1_048_576.0)
+    }
+
+    /// A line of `/proc/<hub>/<file>` that is given in kB, in bytes: `VmRSS` of `status`, `Pss`
+    /// of `smaps_rollup`.
+    pub fn memory(&self, file: &str, line: &str) -> anyhow::Result<f64> {
         let id = self.child.id().context("it runs")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status
+        let text = std::fs::read_to_string(format!("/proc/{id}/{file}"))?;
+        kib_of(&text, line).map(|kib| kib * 1024.0)
+    }
+
+    /// A metric without labels.
+    pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
+        let mut connection = Connection::open(&self.address).await?;
+        let text = String::from_utf8(connection.get("/metrics", "").await?)?;
+        let value = text
             .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .context("VmRSS")?;
-        let kib: f64 = line
-            .split_whitespace()
-            .nth(1)
-            .context("a number")?
-            .parse()?;
-        Ok(kib / 1024.0)
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.with_context(|| name.to_owned())?.parse()?)
     }
 
     /// CPU seconds it has used.
-    pub(crate) fn cpu_s(&self) -> anyhow::Result<f64> {
+    pub fn cpu_s(&self) -> anyhow::Result<f64> {
         let id = self.child.id().context("it runs")?;
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
         let fields = stat.rsplit(')').next().context("fields")?;
@@ -110,4 +132,11 @@ impl Hub {
         // User and system time, in ticks of 10 ms.
         Ok((ticks(11)? + ticks(12)?) / 100.0)
     }
+}
+
+/// The number of a line such as `VmRSS:   1234 kB`.
+pub fn kib_of(text: &str, name: &str) -> anyhow::Result<f64> {
+    let line = text.lines().find(|line| line.starts_with(name));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(number.with_context(|| name.to_owned())?.parse()?)
 }

@@ -17,7 +17,7 @@ use crate::config::{AuthConfig, Config, Problems};
 use crate::gateway::compat;
 use crate::http::{Context, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
-use crate::session::registry::NoSession;
+use crate::session::registry::NoSessions;
 use crate::telemetry::Metrics;
 
 mod core;
@@ -80,7 +80,7 @@ pub enum StartError {
     StoreUnsupported,
     /// The sessions' supervisor did not start.
     #[error("{0}")]
-    Sessions(NoSession),
+    Sessions(NoSessions),
 }
 
 impl App {

@@ -1,19 +1,24 @@
 //! The way in: WebSocket and HTTP, for one node.
 //!
-//! [`upgrade`] takes a request out of HTTP, [`socket`] runs it as a WebSocket task, [`ws`] is
-//! the strict framing under it, [`outbox`] the queue between a session and a socket. [`api`]
-//! is the same protocol over HTTP; [`compat`] is the protocol of the
-//! first user's clients. [`access`] decides who may use which space, [`intake`] is
+//! [`upgrade`] takes a request out of HTTP and makes a task of it ([`task`]), whose connection
+//! is a [`link`], whose protocol [`socket`] or [`compat`] (the first user's clients); [`ws`] is
+//! the strict framing under it, [`outbox`] what a session holds of a socket. [`api`] is the
+//! native protocol over HTTP. [`access`] decides who may use which space, [`intake`] is
 //! the back-pressure on what comes in.
 
 pub mod access;
 pub mod api;
 pub mod compat;
+mod entering;
+pub mod frame;
 pub mod intake;
 pub mod link;
 pub mod outbox;
+mod sender;
 pub mod socket;
 pub mod sockets;
+pub mod stream;
+mod task;
 pub mod upgrade;
 pub mod ws;
 
@@ -31,6 +36,7 @@ use crate::clock::Clock;
 use crate::session::event::{CallId, ConnId};
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
+use crate::wheel::Wheel;
 
 /// What every request and socket needs. Shared by `Arc`.
 pub struct Gateway {
@@ -54,6 +60,8 @@ pub struct Gateway {
     pub storm: Storm,
     /// Limits of sockets.
     pub limits: SocketLimits,
+    /// Deadlines of sockets and sessions.
+    pub wheel: Arc<Wheel>,
     /// What a push may hold.
     pub data: Limits,
 }

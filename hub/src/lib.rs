@@ -14,5 +14,7 @@ pub mod config;
 pub mod gateway;
 pub mod http;
 pub mod lifecycle;
+pub mod memory;
 pub mod session;
 pub mod telemetry;
+pub mod wheel;

@@ -4,8 +4,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use syncline_hub::cli::Cli;
+use syncline_hub::memory::{self, Allocator};
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
+    memory::give_back_in_background();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(shown) => {

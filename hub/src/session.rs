@@ -3,7 +3,8 @@
 //! [`state`] is the heart: a state machine without IO that owns the space's view, its
 //! connections, the numbering of its clients and the commit in flight. It is moved by
 //! [`event::Event`]s and answers with [`event::Effect`]s. [`actor`] is the thin shell that
-//! carries effects out, [`registry`] finds or starts the actor of a space, [`cache`] is the
+//! carries effects out, [`entry`] the way to it whether it runs or sleeps, [`registry`] finds
+//! the entry of a space, [`dormant`] is what a sleeping session leaves, [`cache`] is the
 //! node-wide cache of records.
 //!
 //! The state's parts, in the order of a change: [`attach`] (a client says hello), [`push`]
@@ -17,6 +18,8 @@ pub mod cache;
 mod client;
 mod commit;
 mod conn;
+pub mod dormant;
+pub mod entry;
 mod ephemeral;
 pub mod event;
 mod fanout;

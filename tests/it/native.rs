@@ -1,6 +1,7 @@
 //! The native protocol over real sockets and HTTP, on one node.
 
 mod access;
+mod framing;
 mod http;
 mod lifecycle;
 mod limits;

@@ -32,6 +32,7 @@ use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::{Gateway, api, compat, upgrade};
 use crate::http::Context;
 use crate::http::guard::counted;
+use crate::memory;
 use crate::session::actor::{Message, Shared};
 use crate::session::cache::{Activations, NodeCache};
 use crate::session::event::Event;
@@ -39,6 +40,7 @@ use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
 use crate::telemetry::labels::Route;
 use crate::telemetry::pulled::{show_cache, show_groups};
+use crate::wheel::Wheel;
 
 /// Records and stored bytes of one read for a device that is behind.
 const READER_PAGE: PageLimit = PageLimit {
@@ -77,6 +79,8 @@ pub(super) struct Core {
     gateway: Arc<Gateway>,
     committers: Committers,
     hearing: JoinHandle<()>,
+    /// The wheel's task.
+    turning: JoinHandle<()>,
 }
 
 impl Core {
@@ -101,6 +105,7 @@ impl Core {
             data,
             ..SessionLimits::default()
         };
+        let wheel = Arc::new(wheel(config));
         let epoch_change_interval_ms = limits.epoch_change_interval_ms;
         let shared = Shared {
             node: config.node.clone(),
@@ -114,9 +119,12 @@ impl Core {
             page: READER_PAGE,
             pending_bytes_max: count(config.session.pending_bytes),
             idle: Duration::from_millis(config.session.idle_ms),
+            wheel: wheel.clone(),
         };
         let metrics = &context.metrics;
-        let shown = show_cache(metrics, &shared.cache).and_then(|()| show_groups(metrics, group));
+        let shown = show_cache(metrics, &shared.cache)
+            .and_then(|()| show_groups(metrics, group))
+            .and_then(|()| memory::show(metrics));
         shown.expect("a new registry shows each once");
         let sessions = Sessions::start(Arc::new(shared))
             .await
@@ -137,6 +145,7 @@ impl Core {
             numbers: AtomicU64::new(0),
             epoch_change_interval_ms,
             limits: (&config.gateway).into(),
+            wheel: wheel.clone(),
             data,
             storm: Storm::default(),
         };
@@ -144,6 +153,7 @@ impl Core {
             gateway: Arc::new(gateway),
             committers,
             hearing,
+            turning: tokio::spawn(async move { wheel.run().await }),
         })
     }
 
@@ -178,6 +188,7 @@ impl Core {
     /// Stops sessions and committers; the store closes with the last of its users.
     pub(super) async fn stop(self) {
         self.hearing.abort();
+        self.turning.abort();
         self.gateway.sessions.stop().await;
         self.committers.shut_down().await;
     }
@@ -193,7 +204,21 @@ fn socket_caps(config: &Config) -> SocketCaps {
         all,
         before_hello: count(config.gateway.strangers_max()),
         per_user: count(config.gateway.sockets_per_user_max),
+        per_address: Some(count(config.gateway.sockets_per_address_max)).filter(|most| *most > 0),
     }
+}
+
+/// One wheel a worker, fine enough for the shortest deadline.
+fn wheel(config: &Config) -> Wheel {
+    let shortest = [
+        config.session.idle_ms,
+        config.gateway.hello_timeout_ms,
+        config.gateway.ping_ms,
+        config.gateway.stalled_ms,
+    ];
+    let shortest = shortest.into_iter().min().unwrap_or_default();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    Wheel::new(workers, Duration::from_millis(shortest))
 }
 
 async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
@@ -241,12 +266,12 @@ fn make_private(path: &Path) -> Result<(), StartError> {
 async fn hear(mut bus: Box<dyn Subscription>, node: NodeId, sessions: Sessions) {
     while let Some(heard) = bus.next().await {
         match heard {
-            Heard::Missed => sessions.missed(),
+            Heard::Missed => sessions.missed().await,
             Heard::Commit(event) if event.node == node => {}
             Heard::Commit(event) => {
-                if let Some(session) = sessions.running(&event.space) {
-                    // One that stops reads the store when it starts again.
-                    let _ = session.cast(Message::Event(Event::Heard(event)));
+                if let Some(entry) = sessions.find(&event.space) {
+                    // One that ended reads the store when it starts again.
+                    drop(sessions.tell(&entry, Message::Event(Event::Heard(event))));
                 }
             }
         }

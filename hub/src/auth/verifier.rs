@@ -52,6 +52,19 @@ impl Verifier {
         verified
     }
 
+    /// The same for a token that is shown once, as a socket's is: it is not remembered, since
+    /// that would cost more for as long as the socket lives than verifying it again.
+    pub async fn verify_once(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        let verified = self
+            .verified(token, now_ms)
+            .await
+            .map(|(identity, _)| identity);
+        if let Err(refusal) = &verified {
+            self.metrics.auth_failures.inc(refusal.code.into());
+        }
+        verified
+    }
+
     /// Reads the issuer's keys again, if there is an issuer to ask. False if that failed; the
     /// keys of before then stay.
     pub async fn refresh(&self, now_ms: u64) -> bool {
@@ -67,25 +80,37 @@ impl Verifier {
     }
 
     async fn verify_uncounted(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        let (identity, fresh) = self.verified(token, now_ms).await?;
+        if let Some(Fresh { hash, key }) = fresh {
+            let verified = Verified {
+                identity: identity.clone(),
+                key: key.print,
+            };
+            self.cache.insert(hash, verified);
+        }
+        Ok(identity)
+    }
+
+    /// Who a token speaks for; and what to remember it by if it was verified just now.
+    async fn verified(
+        &self,
+        token: &str,
+        now_ms: u64,
+    ) -> Result<(Identity, Option<Fresh>), Refusal> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(invalid("the token is too long"));
         }
         let hash = hash(token);
         if let Some(known) = self.cached(&hash) {
             if known.identity.expires_at_ms > now_ms {
-                return Ok(known.identity);
+                return Ok((known.identity, None));
             }
             self.cache.remove(&hash);
             return Err(expired());
         }
         let key = self.key_of(token, now_ms).await?;
         let identity = self.verify_with(&key, token, now_ms)?;
-        let verified = Verified {
-            identity: identity.clone(),
-            key: key.print,
-        };
-        self.cache.insert(hash, verified);
-        Ok(identity)
+        Ok((identity, Some(Fresh { hash, key })))
     }
 
     /// A remembered token whose key is still there. One whose key is gone is forgotten here.
@@ -117,6 +142,12 @@ impl Verifier {
         let claims = token.map_err(|_| invalid("the token cannot be verified"))?;
         claims.claims.identity(&self.expected, now_ms)
     }
+}
+
+/// A token that was not remembered.
+struct Fresh {
+    hash: TokenHash,
+    key: Arc<Key>,
 }
 
 /// The library checks the signature; claims are ours, because it reads the clock itself and

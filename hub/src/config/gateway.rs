@@ -32,11 +32,14 @@ pub struct GatewayConfig {
     /// Bytes queued for one socket before it is read again from the store instead. 4 KiB to
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
-    /// Milliseconds a socket with a full outbox may make no progress before it is closed. 1,000
-    /// to 600,000, default 30,000.
+    /// Milliseconds a socket may take nothing of what is written to it, or a message may take to
+    /// arrive, before it is closed. 1,000 to 600,000, default 30,000.
     pub stalled_ms: u64,
     /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
     pub sockets_per_user_max: u64,
+    /// Sockets from one address, an IPv6 /64 counting as one; 0 does not count them. One more is
+    /// refused. Behind a proxy all come from its address. 0 to 10,000,000, default 0.
+    pub sockets_per_address_max: u64,
     /// Sockets of the node. One more is refused. 10 to 10,000,000, default 200,000.
     pub sockets_max: u64,
     /// The percentage of `sockets_max` that may wait for their `hello`, at least one. One more is
@@ -58,6 +61,7 @@ impl Default for GatewayConfig {
             outbox_bytes_max: limits::OUTBOX_BYTES_MAX as u64,
             stalled_ms: 30_000,
             sockets_per_user_max: limits::SOCKETS_PER_USER_MAX as u64,
+            sockets_per_address_max: 0,
             sockets_max: 200_000,
             strangers_percent: 10,
         }
@@ -118,6 +122,11 @@ impl GatewayConfig {
                 "gateway.sockets_per_user_max",
                 self.sockets_per_user_max,
                 1..=100_000,
+            ),
+            (
+                "gateway.sockets_per_address_max",
+                self.sockets_per_address_max,
+                0..=10_000_000,
             ),
             ("gateway.sockets_max", self.sockets_max, 10..=10_000_000),
             ("gateway.strangers_percent", self.strangers_percent, 1..=100),

@@ -45,6 +45,11 @@ impl Access {
         self.verifier.verify(token, now_ms).await
     }
 
+    /// Verifies a token that is shown once.
+    pub async fn identify_once(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
+        self.verifier.verify_once(token, now_ms).await
+    }
+
     /// The space of an app that a user asks for; none asked is the user's own. For now that is
     /// the only one a user may have.
     pub fn space(

@@ -153,10 +153,11 @@ async fn call(
     let client = ClientKey { user, client };
     let mut muts = Some(muts);
     for _ in 0..CALL_TRIES {
-        let Ok(session) = gateway.sessions.get(&asked.space).await else {
-            break;
+        let entry = gateway.sessions.get(&asked.space);
+        let Some(room) = gateway.sessions.room(&entry) else {
+            continue;
         };
-        let permit = session.intake.permit(asked.bytes).await;
+        let permit = room.permit(asked.bytes).await;
         let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
         let message = Message::Call {
@@ -166,7 +167,7 @@ async fn call(
             permit: Some(permit),
             reply,
         };
-        match session.actor.cast(message) {
+        match gateway.sessions.tell(&entry, message) {
             Ok(()) => {
                 let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else {
                     break;
@@ -174,11 +175,12 @@ async fn call(
                 // A session that ended has not answered: the client repeats, the marks tell.
                 return Ok(answer.map_err(|_| ended())?);
             }
-            // The message comes back whole from a session that had just stopped.
-            Err(ractor::MessagingErr::SendErr(Message::Call { muts: back, .. })) => {
-                muts = Some(back);
+            // The message comes back whole from a session that had just ended.
+            Err(message) => {
+                if let Message::Call { muts: back, .. } = *message {
+                    muts = Some(back);
+                }
             }
-            Err(_) => break,
         }
     }
     Err(Refusal::new(Code::Unavailable, "no verdict in time; repeat the push").into())
@@ -328,9 +330,9 @@ async fn cursor_fault(
         .await
         .map_err(unavailable)?;
     gateway.metrics.epoch_changes.inc();
-    if let Some(session) = gateway.sessions.running(space) {
-        // One that stops meanwhile reads the epoch when it starts again.
-        let _ = session.cast(Message::Event(Event::Missed));
+    if let Some(entry) = gateway.sessions.find(space) {
+        // One that ended meanwhile reads the epoch when it starts again.
+        drop(gateway.sessions.tell(&entry, Message::Event(Event::Missed)));
     }
     Ok(Some(ResetWhy::Epoch))
 }

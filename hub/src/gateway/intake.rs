@@ -38,16 +38,26 @@ impl Intake {
         }
     }
 
-    /// Waits for room for a push of so many bytes. One larger than all the room takes all.
+    /// Room for a push of so many bytes, if there is some now. One larger than all the room
+    /// takes all.
+    pub fn permit_now(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let room = self.room.clone();
+        room.try_acquire_many_owned(self.wanted(bytes)).ok()
+    }
+
+    /// Waits for that room.
     pub async fn permit(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Full> {
-        let wanted = u32::try_from(bytes / UNIT_BYTES + 1)
-            .unwrap_or(u32::MAX)
-            .min(self.units);
-        let room = self.room.clone().acquire_many_owned(wanted);
+        let room = self.room.clone().acquire_many_owned(self.wanted(bytes));
         match tokio::time::timeout(WAIT_MAX, room).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(Full),
         }
+    }
+
+    fn wanted(&self, bytes: usize) -> u32 {
+        u32::try_from(bytes / UNIT_BYTES + 1)
+            .unwrap_or(u32::MAX)
+            .min(self.units)
     }
 }
 

@@ -1,39 +1,41 @@
-//! One WebSocket connection without its protocol: reading, writing, keeping alive, ending.
+//! One WebSocket connection without its protocol: its stream, its place among the open ones,
+//! its deadlines, its end.
 //!
-//! It holds no buffer at rest: it waits for readability and borrows its thread's scratch
-//! buffer; what is to be written exists only while it is written. All waiting is on
-//! readiness, so nothing is lost when another branch of the wait wins.
+//! It holds no buffer at rest: what arrives is read into the thread's scratch buffer, and only
+//! an unfinished frame is kept; what is to be written exists only while it is written.
 
-use std::cell::RefCell;
+use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use syncline_protocol::error::{Code, Refusal, close};
+use syncline_protocol::ids::UserId;
 use syncline_protocol::wire::hub;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 
 use super::Gateway;
+use super::frame::Frame;
 use super::outbox::{End, Outbox};
-use super::sockets::OpenSocket;
-use super::ws::{
-    Incoming, Reader, Violation, WsLimits, push_close, push_ping, push_pong, push_text,
-};
+use super::sender::Sender;
+use super::sockets::TooMany;
+use super::stream::Stream;
+use super::ws::{Reader, Violation, WsLimits, push_close, push_ping, push_text};
 use crate::config::GatewayConfig;
 use crate::session::event::{ConnId, FrameKind};
+use crate::wheel::Tick;
 
 /// How long what is queued and the close frame may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Bytes read at once, and about how many are gathered into one write.
-const READ_BYTES: usize = 64 << 10;
-const WRITE_BYTES: usize = 64 << 10;
-
 /// Frames of one message, before and after the client is known.
 const FRAGMENTS_BEFORE_AUTH_MAX: usize = 16;
 const FRAGMENTS_MAX: usize = 1_024;
+
+/// Pings, pongs and other messages that cost the sender nothing, in about a second.
+const CHEAP_MAX: u16 = 200;
 
 /// RFC 6455's registry: the service restarts.
 const SERVICE_RESTART: u16 = 1012;
@@ -45,7 +47,8 @@ pub struct SocketLimits {
     pub hello_within: Duration,
     /// A socket that was silent so long is pinged; one silent for twice as long is given up.
     pub ping_after: Duration,
-    /// A socket that takes nothing of what is written for so long is given up.
+    /// A socket that takes nothing of what is written for so long is given up, and so is one
+    /// that takes longer to finish a message.
     pub stalled_max: Duration,
     /// Bytes of one message.
     pub message_bytes_max: usize,
@@ -86,41 +89,35 @@ impl SocketLimits {
             fragments_max: FRAGMENTS_MAX,
         }
     }
-}
 
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+    /// How long a socket may sleep before its deadlines are looked at again.
+    fn look_every(self) -> Duration {
+        self.ping_after.min(self.stalled_max)
+    }
 }
 
 /// A connection.
+#[derive(Debug)]
 pub(super) struct Link {
-    /// Its number on this node.
-    pub(super) conn: ConnId,
-    /// What is to be written.
+    pub(super) gateway: Arc<Gateway>,
+    /// What others hold of it.
     pub(super) outbox: Arc<Outbox>,
-    /// Its place among the open ones.
-    pub(super) open: OpenSocket,
-    limits: SocketLimits,
-    stream: TcpStream,
-    reader: Reader,
-    /// Frames being written, and how far.
-    writing: Vec<u8>,
-    written: usize,
-    opened_at: Instant,
-    heard_at: Instant,
+    /// Whose it is, once that is known.
+    pub(super) user: Option<UserId>,
+    pub(super) reader: Reader,
+    stream: Stream,
+    sender: Sender,
+    opened_at: Tick,
+    heard_at: Tick,
     /// When the peer last took something of what was to be written.
-    wrote_at: Instant,
+    took_at: Tick,
+    /// When the message that is still arriving began.
+    began_at: Tick,
+    cheap_at: Tick,
+    cheap: u16,
     pinged: bool,
-}
-
-/// What happens next on a connection.
-pub(super) enum Next {
-    /// A whole text message arrived.
-    Text(String),
-    /// All bulk frames, or what a full outbox held, are written.
-    Drained,
-    /// The time the caller gave has come.
-    Due,
+    /// The peer has not taken all that was to be written.
+    waiting: bool,
 }
 
 /// How a connection ends.
@@ -144,155 +141,138 @@ impl From<std::io::Error> for Ending {
     }
 }
 
+impl Drop for Link {
+    fn drop(&mut self) {
+        let (conn, user) = (self.outbox.conn, self.user.as_ref());
+        self.gateway.sockets.leave(conn, user);
+    }
+}
+
 impl Link {
-    /// A connection just upgraded; `early` is what came right behind the request. `None` if
-    /// there is no room for it, which it is told.
-    pub(super) async fn open(stream: TcpStream, early: &Bytes, gateway: &Gateway) -> Option<Link> {
-        let (conn, limits) = (gateway.next_conn(), gateway.limits);
-        let outbox = Arc::new(Outbox::new(limits.outbox_bytes_max));
-        let Ok(open) = gateway.sockets.enter(conn, &outbox) else {
-            turn_away(stream).await;
-            return None;
-        };
-        // Frames are written whole; waiting for more would only delay them.
-        let _ = stream.set_nodelay(true);
-        let now = Instant::now();
-        let mut reader = Reader::new(limits.before_auth());
-        reader.feed(early);
-        Some(Link {
-            conn,
+    /// A connection just upgraded, with what came right behind the request. There may be no
+    /// room for it: then the stream comes back.
+    pub(super) fn open(
+        gateway: Arc<Gateway>,
+        (stream, early): (Stream, &[u8]),
+        from: IpAddr,
+    ) -> Result<Link, Stream> {
+        let outbox_bytes_max = gateway.limits.outbox_bytes_max;
+        let outbox = Arc::new(Outbox::new(gateway.next_conn(), outbox_bytes_max));
+        if gateway.sockets.enter(&outbox, from).is_err() {
+            return Err(stream);
+        }
+        let now = gateway.wheel.now();
+        let mut reader = Reader::new();
+        reader.keep(early);
+        Ok(Link {
+            gateway,
             outbox,
-            open,
-            limits,
-            stream,
+            user: None,
             reader,
-            writing: Vec::new(),
-            written: 0,
+            stream,
+            sender: Sender::default(),
             opened_at: now,
             heard_at: now,
-            wrote_at: now,
+            took_at: now,
+            began_at: now,
+            cheap_at: now,
+            cheap: 0,
             pinged: false,
+            waiting: false,
         })
     }
 
+    /// Its number on this node.
+    pub(super) fn conn(&self) -> ConnId {
+        self.outbox.conn
+    }
+
     /// The client is known: larger messages are taken.
-    pub(super) fn authenticated(&mut self) {
-        self.reader.set_limits(self.limits.after_auth());
+    pub(super) fn authenticate(&mut self, user: &UserId) -> Result<(), TooMany> {
+        let sockets = &self.gateway.sockets;
+        sockets.authenticate(self.user.as_ref(), user)?;
+        self.user = Some(user.clone());
+        Ok(())
     }
 
-    /// When the client must be known.
-    pub(super) fn auth_due_at(&self, within: Duration) -> Instant {
-        self.opened_at + within
-    }
-
-    /// Writes what is queued and waits for what happens next, at most until `due`.
-    pub(super) async fn next(&mut self, due: Instant) -> Result<Next, Ending> {
-        loop {
-            if let Some(text) = self.take_message()? {
-                return Ok(Next::Text(text));
-            }
-            self.check_end()?;
-            if self.flush()? {
-                return Ok(Next::Drained);
-            }
-            let wake_at = self.keep_alive()?.min(due);
-            if Instant::now() >= due {
-                return Ok(Next::Due);
-            }
-            tokio::select! {
-                readable = self.stream.readable() => {
-                    readable?;
-                    self.read()?;
-                }
-                writable = self.stream.writable(), if self.is_writing() => writable?,
-                () = self.outbox.changed() => {}
-                () = sleep_until(wake_at) => {}
-            }
+    /// What the peer may send now.
+    pub(super) fn ws_limits(&self) -> WsLimits {
+        let limits = self.gateway.limits;
+        match self.user {
+            None => limits.before_auth(),
+            Some(_) => limits.after_auth(),
         }
     }
 
-    /// Queues an answer.
-    pub(super) fn answer(&self, text: String) {
-        self.outbox.push(Bytes::from(text), FrameKind::Answer);
+    /// How long the client may still take to be known; `None` if the time is over.
+    pub(super) fn time_to_auth(&self, within: Duration) -> Option<Duration> {
+        let wheel = &self.gateway.wheel;
+        wheel.until(wheel.after(self.opened_at, within))
     }
 
-    fn read(&mut self) -> Result<(), Ending> {
-        let read = SCRATCH.with_borrow_mut(|scratch| {
-            let read = self.stream.try_read(scratch)?;
-            self.reader.feed(&scratch[..read]);
-            Ok::<usize, std::io::Error>(read)
-        });
+    /// Queues an answer; from the socket's own task.
+    pub(super) fn answer(&self, text: &str) {
+        self.outbox.put(Frame::text(text), FrameKind::Answer);
+    }
+
+    /// Queues a frame that may be dropped if too many wait.
+    pub(super) fn put_ephemeral(&self, frame: Frame) {
+        self.outbox.put(frame, FrameKind::Ephemeral);
+    }
+
+    /// Counts something that costs the peer nothing to send; false if it sends too much of it.
+    pub(super) fn may_be_cheap(&mut self) -> bool {
+        let wheel = &self.gateway.wheel;
+        let now = wheel.now();
+        if now >= wheel.after(self.cheap_at, Duration::from_secs(1)) {
+            (self.cheap_at, self.cheap) = (now, 0);
+        }
+        self.cheap = self.cheap.saturating_add(1);
+        self.cheap <= CHEAP_MAX
+    }
+
+    /// Writes what is queued until the stream takes no more. True if that was all.
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        let sent = self.sender.send(&self.outbox, &mut self.stream, cx)?;
+        if sent.some || !self.waiting {
+            self.took_at = self.gateway.wheel.now();
+        }
+        self.waiting = !sent.all;
+        Ok(sent.all)
+    }
+
+    /// Reads what has arrived into `scratch`.
+    pub(super) fn read<'s>(
+        &mut self,
+        scratch: &'s mut [u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<&'s mut [u8], Ending>> {
+        let mut buffer = ReadBuf::new(scratch);
+        let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+        let length = buffer.filled().len();
         match read {
-            Ok(0) => Err(Ending::Gone),
-            Ok(_) => {
-                self.heard_at = Instant::now();
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(())) if length == 0 => Poll::Ready(Err(Ending::Gone)),
+            Poll::Ready(Ok(())) => {
+                let now = self.gateway.wheel.now();
+                self.heard_at = now;
                 self.pinged = false;
-                Ok(())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn take_message(&mut self) -> Result<Option<String>, Ending> {
-        while let Some(incoming) = self.reader.next_incoming()? {
-            match incoming {
-                Incoming::Text(text) => return Ok(Some(text)),
-                Incoming::Binary(_) => return Err(Ending::Close(1003, "messages are text")),
-                // A peer that pings faster than it reads gets fewer pongs (RFC 6455, 5.5.3).
-                Incoming::Ping(payload) if self.writing.len() < WRITE_BYTES => {
-                    push_pong(&mut self.writing, &payload);
+                if self.reader.is_at_rest() {
+                    self.began_at = now;
                 }
-                Incoming::Ping(_) | Incoming::Pong => {}
-                Incoming::Close(code) => {
-                    return Err(Ending::Close(code.unwrap_or(1000), ""));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    fn is_writing(&self) -> bool {
-        self.written < self.writing.len()
-    }
-
-    /// Writes what is queued until the stream takes no more. True if that was all and somebody
-    /// wants to know.
-    fn flush(&mut self) -> Result<bool, Ending> {
-        let mut frames = Vec::new();
-        loop {
-            if !self.is_writing() && !self.gather(&mut frames) {
-                return Ok(self.outbox.take_drained());
-            }
-            match self.stream.try_write(&self.writing[self.written..]) {
-                Ok(0) => return Err(Ending::Gone),
-                Ok(taken) => {
-                    self.written += taken;
-                    self.wrote_at = Instant::now();
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) => return Err(error.into()),
+                Poll::Ready(Ok(&mut scratch[..length]))
             }
         }
     }
 
-    /// Gathers the next frames to write; false if there are none.
-    fn gather(&mut self, frames: &mut Vec<Bytes>) -> bool {
-        // Nothing is held while nothing happens.
-        (self.writing, self.written) = (Vec::new(), 0);
-        self.outbox.take(frames, WRITE_BYTES);
-        for frame in frames.drain(..) {
-            push_text(&mut self.writing, &frame);
-        }
-        if self.is_writing() {
-            self.wrote_at = Instant::now();
-            return true;
-        }
-        false
+    /// A message was finished: what remains began now.
+    pub(super) fn message_ended(&mut self) {
+        self.began_at = self.heard_at;
     }
 
     /// Whether the other side of the outbox has ended it.
-    fn check_end(&self) -> Result<(), Ending> {
+    pub(super) fn check_end(&self) -> Result<(), Ending> {
         match self.outbox.ended() {
             None => Ok(()),
             Some(End::Close(code, reason)) => Err(Ending::Close(code, reason)),
@@ -300,67 +280,59 @@ impl Link {
         }
     }
 
-    /// Pings a silent peer, gives up a dead one, and says when to look again.
-    fn keep_alive(&mut self) -> Result<Instant, Ending> {
-        let now = Instant::now();
-        let SocketLimits {
-            ping_after,
-            stalled_max,
-            ..
-        } = self.limits;
-        if self.is_writing() && now >= self.wrote_at + stalled_max {
+    /// Pings a silent peer, gives up a dead or stalled one, and sets the alarm for the next
+    /// look: at the latest after `wait`.
+    pub(super) fn keep_alive(&mut self, wait: Duration) -> Result<(), Ending> {
+        let (gateway, limits) = (self.gateway.clone(), self.gateway.limits);
+        let wheel = &gateway.wheel;
+        let over = |since, within| wheel.now() >= wheel.after(since, within);
+        if self.waiting && over(self.took_at, limits.stalled_max) {
             return Err(Ending::Close(close::SLOW, "nothing is read"));
         }
-        if now >= self.heard_at + 2 * ping_after {
+        if !self.reader.is_at_rest() && over(self.began_at, limits.stalled_max) {
+            return Err(Ending::Close(close::SLOW, "a message takes too long"));
+        }
+        if over(self.heard_at, 2 * limits.ping_after) {
             return Err(Ending::Gone);
         }
-        if !self.pinged && now >= self.heard_at + ping_after {
+        if !self.pinged && over(self.heard_at, limits.ping_after) {
             self.pinged = true;
-            push_ping(&mut self.writing);
-            self.wrote_at = now;
+            self.put_ephemeral(Frame::encode(push_ping));
         }
-        let silent = if self.pinged {
-            2 * ping_after
-        } else {
-            ping_after
-        };
-        let wake_at = self.heard_at + silent;
-        if self.is_writing() {
-            return Ok(wake_at.min(self.wrote_at + stalled_max));
-        }
-        Ok(wake_at)
+        let silent = if self.pinged { 2 } else { 1 } * limits.ping_after;
+        let next = wheel.after(self.heard_at, silent);
+        let look = wheel.after(wheel.now(), wait.min(limits.look_every()));
+        wheel.wake_at(self.outbox.clone(), next.min(look));
+        Ok(())
     }
 
     /// Says goodbye, as far as the peer listens, and leaves.
     pub(super) async fn finish(mut self, ending: Ending) {
-        if let Ending::Close(code, reason) = ending {
-            let mut last = self.writing.split_off(self.written);
-            let mut frames = Vec::new();
-            self.outbox.take(&mut frames, usize::MAX);
-            frames.iter().for_each(|frame| push_text(&mut last, frame));
-            push_close(&mut last, code, reason);
-            // A peer that does not listen any more misses only the goodbye.
-            let _ = timeout(CLOSE_WITHIN, self.stream.write_all(&last)).await;
-            let _ = timeout(CLOSE_WITHIN, self.stream.shutdown()).await;
-            let _ = timeout(CLOSE_WITHIN, self.wait_for_peer()).await;
+        let Ending::Close(code, reason) = ending else {
+            return;
+        };
+        let mut last = Vec::new();
+        self.sender.give_up(&mut last);
+        for frame in self.outbox.take(usize::MAX) {
+            last.extend_from_slice(frame.bytes());
         }
+        push_close(&mut last, code, reason);
+        // A peer that does not listen any more misses only the goodbye.
+        let _ = timeout(CLOSE_WITHIN, self.stream.write_all(&last)).await;
+        let _ = timeout(CLOSE_WITHIN, self.stream.shutdown()).await;
+        let _ = timeout(CLOSE_WITHIN, self.wait_for_peer()).await;
     }
 
     /// Reads until the peer closes, so that its last bytes do not make the kernel drop ours.
-    async fn wait_for_peer(&self) {
-        while self.stream.readable().await.is_ok() {
-            let read = SCRATCH.with_borrow_mut(|scratch| self.stream.try_read(scratch));
-            match read {
-                Ok(0) => return,
-                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => return,
-                _ => {}
-            }
-        }
+    async fn wait_for_peer(&mut self) {
+        use tokio::io::AsyncReadExt;
+        let mut passed_over = [0; 1_024];
+        while !matches!(self.stream.read(&mut passed_over).await, Ok(0) | Err(_)) {}
     }
 }
 
 /// Closes a socket for which there is no room.
-async fn turn_away(mut stream: TcpStream) {
+pub(super) async fn turn_away(mut stream: Stream) {
     let mut last = Vec::new();
     let refusal = Refusal::new(
         Code::TooManySockets,

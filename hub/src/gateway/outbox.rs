@@ -1,34 +1,44 @@
-//! The queue of frames between a session and one socket.
+//! What the rest of the hub holds of one socket: the queue of frames to it, and how it is woken.
 //!
-//! It never holds more than it promises: a live delta that does not fit is refused, and the
-//! session tells it again from the store when the socket has drained; ephemeral frames that do
-//! not fit are dropped; answers beyond any honest client's reach close the socket.
+//! The queue never holds more than it promises: a live delta that does not fit is refused, and
+//! the session tells it again from the store when the socket has drained; ephemeral frames that
+//! do not fit are dropped; answers beyond any honest client's reach close the socket.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
-use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use syncline_protocol::error::close;
 use syncline_protocol::ids::Seq;
-use tokio::sync::Notify;
 
-use crate::session::event::FrameKind;
+use super::frame::Frame;
+use crate::session::event::{ConnId, FrameKind};
+use crate::wheel::{Alarm, Sleeper};
 
 /// Answers a socket may leave unread before it is closed as slow, in outboxes.
 const ANSWERS_MAX: usize = 16;
 
-/// A queue of frames. The session pushes, the socket takes.
+/// A socket, from outside its task.
 #[derive(Debug)]
 pub struct Outbox {
+    /// The socket's number.
+    pub conn: ConnId,
     /// Bytes of live frames it holds.
     bytes_max: usize,
     queue: Mutex<Queue>,
-    wake: Notify,
+    /// The socket's task.
+    task: AtomicWaker,
+    alarm: Alarm,
+    /// The alarm rang and the task has not looked yet.
+    due: AtomicBool,
 }
 
+/// Empty and without an end, it holds no memory beyond itself.
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Bytes>,
+    frames: VecDeque<Frame>,
     bytes: usize,
     /// A live frame was refused; until the session resumes, all of them are.
     lagging: bool,
@@ -55,27 +65,35 @@ pub struct Refused {
 
 impl Outbox {
     /// An empty one for so many bytes.
-    pub fn new(bytes_max: usize) -> Outbox {
+    pub fn new(conn: ConnId, bytes_max: usize) -> Outbox {
         Outbox {
+            conn,
             bytes_max,
             queue: Mutex::default(),
-            wake: Notify::new(),
+            task: AtomicWaker::new(),
+            alarm: Alarm::default(),
+            due: AtomicBool::new(false),
         }
     }
 
-    /// Queues a frame, or says that a live one does not fit.
-    pub fn push(&self, frame: Bytes, kind: FrameKind) -> Option<Refused> {
+    /// Queues a frame and wakes the socket, or says that a live one does not fit.
+    pub fn push(&self, frame: Frame, kind: FrameKind) -> Option<Refused> {
+        let refused = self.put(frame, kind);
+        self.task.wake();
+        refused
+    }
+
+    /// Queues a frame; for the socket's own task, which is awake.
+    pub fn put(&self, frame: Frame, kind: FrameKind) -> Option<Refused> {
         let mut queue = self.lock();
         if queue.end.is_some() {
             return None;
         }
-        let fits = queue.bytes == 0 || queue.bytes + frame.len() <= self.bytes_max;
+        let fits = queue.bytes == 0 || queue.bytes + frame.size_bytes() <= self.bytes_max;
         match kind {
             FrameKind::Live { from } if queue.lagging || !fits => {
                 queue.lagging = true;
                 queue.tell_drained = true;
-                drop(queue);
-                self.wake.notify_one();
                 return Some(Refused { from });
             }
             FrameKind::Ephemeral if !fits => return None,
@@ -85,10 +103,8 @@ impl Outbox {
             FrameKind::Bulk => queue.tell_drained = true,
             _ => {}
         }
-        queue.bytes += frame.len();
+        queue.bytes += frame.size_bytes();
         queue.frames.push_back(frame);
-        drop(queue);
-        self.wake.notify_one();
         None
     }
 
@@ -109,21 +125,27 @@ impl Outbox {
 
     fn end(&self, end: End) {
         self.lock().end.get_or_insert(end);
-        self.wake.notify_one();
+        self.task.wake();
     }
 
-    /// Takes frames up to about `bytes_max`, at least one if there is one.
-    pub fn take(&self, frames: &mut Vec<Bytes>, bytes_max: usize) {
+    /// Takes frames up to about `bytes_max`, at least one if there is
+    /// one.
+    pub fn take(&self, bytes_max: usize) -> VecDeque<Frame> {
         let mut queue = self.lock();
-        let mut taken = 0;
-        while taken < bytes_max {
-            let Some(frame) = queue.frames.pop_front() else {
-                break;
-            };
-            taken += frame.len();
-            frames.push(frame);
+        if queue.bytes <= bytes_max {
+            queue.bytes = 0;
+            return std::mem::take(&mut queue.frames);
         }
-        queue.bytes -= taken;
+        let mut taken = VecDeque::new();
+        let mut bytes = 0;
+        while bytes < bytes_max
+            && let Some(frame) = queue.frames.pop_front()
+        {
+            bytes += frame.size_bytes();
+            taken.push_back(frame);
+        }
+        queue.bytes -= bytes;
+        taken
     }
 
     /// True once after everything was taken, if the session wants to know.
@@ -138,14 +160,30 @@ impl Outbox {
         self.lock().end
     }
 
-    /// Waits until something changed since the last wait. Cancel-safe.
-    pub async fn changed(&self) {
-        self.wake.notified().await;
+    /// The task to wake whenever something changes.
+    pub fn wakes(&self, task: &Waker) {
+        self.task.register(task);
+    }
+
+    /// Whether the alarm rang since the last time.
+    pub fn take_due(&self) -> bool {
+        self.due.swap(false, Ordering::Relaxed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         // Every field is whole whatever panicked while it was locked.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sleeper for Outbox {
+    fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn ring(self: Arc<Self>) {
+        self.due.store(true, Ordering::Relaxed);
+        self.task.wake();
     }
 }
 
@@ -156,11 +194,15 @@ mod tests {
     const BYTES_MAX: usize = 1_000;
 
     fn outbox() -> Outbox {
-        Outbox::new(BYTES_MAX)
+        Outbox::new(ConnId(1), BYTES_MAX)
     }
 
-    fn frame(bytes: usize) -> Bytes {
-        Bytes::from(vec![b'x'; bytes])
+    /// A frame of so many bytes on the wire.
+    fn frame(bytes: usize) -> Frame {
+        let head = if bytes < 128 { 2 } else { 4 };
+        let frame = Frame::text(&"x".repeat(bytes - head));
+        assert_eq!(frame.size_bytes(), bytes);
+        frame
     }
 
     fn live(from: u64) -> FrameKind {
@@ -168,41 +210,38 @@ mod tests {
     }
 
     fn take_all(outbox: &Outbox) -> usize {
-        let mut frames = Vec::new();
-        outbox.take(&mut frames, usize::MAX);
-        frames.len()
+        outbox.take(usize::MAX).len()
     }
 
     #[test]
     fn a_live_frame_is_taken_up_to_the_limit_and_refused_one_byte_past_it() {
-        let outbox = outbox();
-        assert_eq!(outbox.push(frame(1), FrameKind::Answer), None);
-        assert_eq!(outbox.push(frame(BYTES_MAX - 1), live(1)), None);
-        assert_eq!(
-            outbox.push(frame(1), live(2)),
-            Some(Refused { from: Seq(2) })
-        );
+        for (bytes, taken) in [(BYTES_MAX - 2, true), (BYTES_MAX - 1, false)] {
+            let outbox = outbox();
+            assert_eq!(outbox.push(frame(2), FrameKind::Answer), None);
+            let refused = (!taken).then_some(Refused { from: Seq(1) });
+            assert_eq!(outbox.push(frame(bytes), live(1)), refused);
+        }
     }
 
     #[test]
     fn after_a_refusal_all_live_frames_are_refused_until_the_session_resumes() {
         let outbox = outbox();
         outbox.push(frame(BYTES_MAX), live(1));
-        assert!(outbox.push(frame(1), live(2)).is_some());
+        assert!(outbox.push(frame(2), live(2)).is_some());
         assert_eq!(take_all(&outbox), 1);
-        assert!(outbox.push(frame(1), live(3)).is_some());
+        assert!(outbox.push(frame(2), live(3)).is_some());
         assert!(outbox.take_drained());
         assert!(!outbox.take_drained());
         outbox.resume();
-        assert_eq!(outbox.push(frame(1), live(2)), None);
+        assert_eq!(outbox.push(frame(2), live(2)), None);
     }
 
     #[test]
     fn answers_and_bulk_are_queued_past_the_limit_but_ephemeral_frames_are_dropped() {
         let outbox = outbox();
         outbox.push(frame(BYTES_MAX), FrameKind::Bulk);
-        outbox.push(frame(1), FrameKind::Answer);
-        outbox.push(frame(1), FrameKind::Ephemeral);
+        outbox.push(frame(2), FrameKind::Answer);
+        outbox.push(frame(2), FrameKind::Ephemeral);
         assert_eq!(take_all(&outbox), 2);
     }
 
@@ -213,17 +252,17 @@ mod tests {
             outbox.push(frame(BYTES_MAX), FrameKind::Answer);
         }
         assert_eq!(outbox.ended(), None);
-        outbox.push(frame(1), FrameKind::Answer);
+        outbox.push(frame(2), FrameKind::Answer);
         let slow = End::Close(close::SLOW, "answers are not read");
         assert_eq!(outbox.ended(), Some(slow));
-        outbox.push(frame(1), FrameKind::Answer);
+        outbox.push(frame(2), FrameKind::Answer);
         assert_eq!(take_all(&outbox), ANSWERS_MAX + 2);
     }
 
     #[test]
     fn bulk_asks_to_be_told_when_it_is_written() {
         let outbox = outbox();
-        outbox.push(frame(1), FrameKind::Bulk);
+        outbox.push(frame(2), FrameKind::Bulk);
         assert!(!outbox.take_drained());
         take_all(&outbox);
         assert!(outbox.take_drained());
@@ -232,10 +271,10 @@ mod tests {
     #[test]
     fn nothing_is_queued_after_the_end_and_the_first_end_counts() {
         let outbox = outbox();
-        outbox.push(frame(1), FrameKind::Answer);
+        outbox.push(frame(2), FrameKind::Answer);
         outbox.close(close::REPLACED, "replaced");
         outbox.session_gone();
-        assert_eq!(outbox.push(frame(1), live(1)), None);
+        assert_eq!(outbox.push(frame(2), live(1)), None);
         assert_eq!(take_all(&outbox), 1);
         assert_eq!(
             outbox.ended(),

@@ -3,21 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::ids::{ClientKey, SpaceKey};
+use syncline_protocol::ids::{ClientKey, SpaceKey, UserId};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
-use tokio::net::TcpStream;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::Gateway;
-use super::link::{Ending, Link, Next};
-use crate::auth::Identity;
+use super::entering::Entering;
+use super::frame::Frame;
+use super::link::{Ending, Link};
+use super::outbox::Outbox;
+use super::task::{Protocol, Wait};
 use crate::session::actor::Message;
-use crate::session::event::{Attach, Event, Origin, Push};
-use crate::session::registry::Handle;
+use crate::session::entry::Entry;
+use crate::session::event::{Attach, Event, FrameKind, Origin, Push};
 use crate::telemetry::labels::AuthFailure;
 
 /// A token's end is announced so long before, and the socket closed so long after.
@@ -27,7 +26,7 @@ const AUTH_GRACE_MS: u64 = 30_000;
 /// The wall clock may be set; it is looked at again at least so often.
 const LOOK_AGAIN_MS: u64 = 60_000;
 
-/// How often a session that stops at the very moment is looked for again.
+/// How often a session that ends at the very moment is looked for again.
 const ATTACH_TRIES: usize = 5;
 
 /// RFC 6455's registry: the server cannot serve now.
@@ -36,124 +35,240 @@ const TRY_AGAIN_LATER: u16 = 1013;
 /// What a client told to slow down should wait.
 const SLOW_RETRY_MS: u64 = 1_000;
 
-/// Serves a socket until it ends. `early` is what came right behind the upgrade request.
-pub async fn serve(stream: TcpStream, early: Bytes, gateway: Arc<Gateway>) {
-    let Some(link) = Link::open(stream, &early, &gateway).await else {
-        return;
-    };
-    let mut socket = Socket {
-        gateway,
-        link,
-        attached: None,
-    };
-    let ending = match socket.run().await {
-        Ok(never) => match never {},
-        Err(ending) => ending,
-    };
-    if let Some(attached) = &socket.attached {
-        let client = &attached.client.client;
-        tracing::debug!(%client, ?ending, "socket ends");
-    }
-    socket.tell(Event::Detach(socket.link.conn));
-    socket.link.finish(ending).await;
-}
-
-struct Socket {
-    gateway: Arc<Gateway>,
-    link: Link,
+/// A native socket.
+pub(super) struct Native {
     attached: Option<Attached>,
 }
 
 /// What is known after the hello.
 struct Attached {
-    session: Handle,
-    client: ClientKey,
-    identity: Identity,
+    entry: Arc<Entry>,
+    expires_at_ms: u64,
     /// The client was told that its token ends soon.
     auth_due_told: bool,
 }
 
-enum Never {}
+/// What a wait brings.
+pub(super) enum Done {
+    /// Nothing to know.
+    Told,
+    /// The session did not take it in time.
+    Slow,
+    /// The hello's token was verified.
+    Known(Box<Known>),
+    /// The session took the client.
+    Attached(Arc<Entry>, u64),
+    /// A fresh token.
+    Authenticated(UserId, u64),
+}
 
-impl Socket {
-    async fn run(&mut self) -> Result<Never, Ending> {
-        loop {
-            let due = match self.attached {
-                Some(_) => self.keep_auth()?,
-                None => self.keep_hello()?,
-            };
-            match self.link.next(due).await? {
-                Next::Text(text) => self.take_text(text).await?,
-                Next::Drained => self.tell(Event::Drained(self.link.conn)),
-                Next::Due => {}
-            }
-        }
+/// A client that said who it is.
+pub(super) struct Known {
+    space: SpaceKey,
+    attach: Attach,
+    expires_at_ms: u64,
+}
+
+impl Native {
+    /// Before the hello.
+    pub(super) fn new() -> Native {
+        Native { attached: None }
     }
+}
 
-    async fn take_text(&mut self, text: String) -> Result<(), Ending> {
-        let bytes = text.len();
-        let message = ClientMessage::parse(&text, &self.gateway.data);
-        drop(text);
-        match (message, &self.attached) {
-            (Ok(ClientMessage::Ping), _) => self.link.answer(hub::PONG.into()),
-            (Ok(ClientMessage::Hello(hello)), None) => return self.hello(*hello).await,
+impl Protocol for Native {
+    type Done = Done;
+
+    fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
+        match (
+            ClientMessage::parse(text, &link.gateway.data),
+            &self.attached,
+        ) {
+            (Ok(ClientMessage::Ping), _) => {
+                if !link.may_be_cheap() {
+                    return Err(Ending::Close(close::LIMITS, "too many pings"));
+                }
+                link.answer(hub::PONG);
+            }
+            (Ok(ClientMessage::Hello(hello)), None) => {
+                return Ok(Some(identify(link, hello)));
+            }
             (Ok(_), None) => {
                 let refusal = Refusal::new(Code::OutOfOrder, "the first message is hello");
-                return Err(self.refuse(&refusal, close::AUTH, "no hello"));
+                return Err(refuse(link, &refusal, close::AUTH, "no hello"));
             }
-            (Err(refusal), None) => return Err(self.refuse(&refusal, close::AUTH, "no hello")),
-            (Err(refusal), Some(_)) => self.link.answer(hub::error(&refusal)),
-            (Ok(message), Some(_)) => return self.take(message, bytes).await,
+            (Err(refusal), None) => return Err(refuse(link, &refusal, close::AUTH, "no hello")),
+            (Err(refusal), Some(_)) => link.answer(&hub::error(&refusal)),
+            (Ok(message), Some(attached)) => return Ok(attached.take(link, message, text.len())),
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// Takes a message of an attached socket.
-    async fn take(&mut self, message: ClientMessage, bytes: usize) -> Result<(), Ending> {
-        let conn = self.link.conn;
+    fn go_on(&mut self, link: &mut Link, done: Done) -> Result<Option<Wait<Done>>, Ending> {
+        match done {
+            Done::Told => {}
+            Done::Slow => link.answer(&hub::slow("app", SLOW_RETRY_MS)),
+            Done::Known(known) => {
+                if link.authenticate(&known.attach.client.user).is_err() {
+                    let message = "too many sockets of this user";
+                    let refusal = Refusal::new(Code::TooManySockets, message);
+                    return Err(refuse(link, &refusal, close::LIMITS, "too many sockets"));
+                }
+                return Ok(Some(attach(link, *known)));
+            }
+            Done::Attached(entry, expires_at_ms) => {
+                self.attached = Some(Attached {
+                    entry,
+                    expires_at_ms,
+                    auth_due_told: false,
+                });
+            }
+            Done::Authenticated(user, expires_at_ms) => {
+                if link.user.as_ref() != Some(&user) {
+                    let refusal = Refusal::new(Code::Forbidden, "the token is another user's");
+                    return Err(refuse(link, &refusal, close::FORBIDDEN, "another user"));
+                }
+                if let Some(attached) = &mut self.attached {
+                    attached.expires_at_ms = expires_at_ms;
+                    attached.auth_due_told = false;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn entry(&self) -> Option<&Arc<Entry>> {
+        self.attached.as_ref().map(|attached| &attached.entry)
+    }
+
+    /// Announces the token's end, and closes some time after it.
+    fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
+        let Some(attached) = &mut self.attached else {
+            return hello_due(link);
+        };
+        let now_ms = link.gateway.clock.now_ms();
+        let ends_ms = attached.expires_at_ms;
+        if now_ms >= ends_ms.saturating_add(AUTH_GRACE_MS) {
+            let refusal = Refusal::new(Code::TokenExpired, "the token expired");
+            return Err(refuse(link, &refusal, close::AUTH, "token expired"));
+        }
+        let announce_ms = ends_ms.saturating_sub(AUTH_DUE_BEFORE_MS);
+        if !attached.auth_due_told && now_ms >= announce_ms {
+            attached.auth_due_told = true;
+            link.answer(&hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
+        }
+        let next_ms = match attached.auth_due_told {
+            true => ends_ms.saturating_add(AUTH_GRACE_MS),
+            false => announce_ms,
+        };
+        let wait_ms = next_ms.saturating_sub(now_ms).min(LOOK_AGAIN_MS);
+        Ok(Duration::from_millis(wait_ms))
+    }
+}
+
+fn hello_due(link: &Link) -> Result<Duration, Ending> {
+    if let Some(left) = link.time_to_auth(link.gateway.limits.hello_within) {
+        return Ok(left);
+    }
+    let refusal = Refusal::new(Code::AuthTimeout, "no hello in time");
+    let failures = &link.gateway.metrics.auth_failures;
+    failures.inc(AuthFailure::AuthTimeout);
+    Err(refuse(link, &refusal, close::AUTH, "no hello in time"))
+}
+
+impl Attached {
+    /// Takes a message of an attached client.
+    fn take(&self, link: &mut Link, message: ClientMessage, bytes: usize) -> Option<Wait<Done>> {
+        let conn = link.conn();
         match message {
-            ClientMessage::Push(muts) => self.push(muts, bytes).await,
-            ClientMessage::Auth { token } => return self.auth(&token).await,
-            // The hub keeps no cursors of clients: they bring them along.
-            ClientMessage::Ack { .. } => {}
+            ClientMessage::Push(muts) => return self.push(link, muts, bytes),
+            ClientMessage::Auth { token } => return Some(authenticate(link, token)),
             ClientMessage::Presence(state) => {
-                self.tell_others(Event::Presence { conn, state }, bytes)
-                    .await;
+                return self.tell_others(link, Event::Presence { conn, state }, bytes);
             }
             ClientMessage::Broadcast { room, data } => {
-                self.tell_others(Event::Broadcast { conn, room, data }, bytes)
-                    .await;
+                return self.tell_others(link, Event::Broadcast { conn, room, data }, bytes);
             }
             ClientMessage::Hello(_) => {
                 let refusal = Refusal::new(Code::OutOfOrder, "hello was said");
-                self.link.answer(hub::error(&refusal));
+                link.answer(&hub::error(&refusal));
             }
-            ClientMessage::Ping => {}
+            // The hub keeps no cursors of clients: they bring them along.
+            ClientMessage::Ack { .. } | ClientMessage::Ping => {}
         }
-        Ok(())
+        None
     }
 
-    async fn hello(&mut self, hello: Hello) -> Result<(), Ending> {
-        let now_ms = self.gateway.clock.now_ms();
-        let identity = self.gateway.access.identify(&hello.token, now_ms).await;
-        let identity = identity.map_err(|refusal| self.refuse_auth(&refusal))?;
-        let space = self
-            .gateway
+    fn push(&self, link: &Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
+        if self.expires_at_ms <= link.gateway.clock.now_ms() {
+            let refusal = Refusal::new(Code::TokenExpired, "the token expired; send auth");
+            link.answer(&hub::error(&refusal));
+            return None;
+        }
+        let origin = Origin::Conn(link.conn());
+        self.tell_with_permit(link, bytes, move |permit| {
+            let permit = Some(permit);
+            Message::Event(Event::Push(Push {
+                origin,
+                muts,
+                permit,
+            }))
+        })
+    }
+
+    /// Has the session tell something ephemeral on.
+    fn tell_others(&self, link: &mut Link, event: Event, bytes: usize) -> Option<Wait<Done>> {
+        if !link.may_be_cheap() {
+            link.answer(&hub::slow("user", SLOW_RETRY_MS));
+            return None;
+        }
+        self.tell_with_permit(link, bytes, |permit| Message::Ephemeral { event, permit })
+    }
+
+    /// Tells the session something that takes room until it is decided. While there is none,
+    /// nothing more is read from the socket.
+    fn tell_with_permit(
+        &self,
+        link: &Link,
+        bytes: usize,
+        message: impl FnOnce(OwnedSemaphorePermit) -> Message + Send + 'static,
+    ) -> Option<Wait<Done>> {
+        // A session that ended has closed the outbox, which says how to go on.
+        let room = link.gateway.sessions.room(&self.entry)?;
+        if let Some(permit) = room.permit_now(bytes) {
+            drop(link.gateway.sessions.tell(&self.entry, message(permit)));
+            return None;
+        }
+        let (gateway, entry) = (link.gateway.clone(), self.entry.clone());
+        Some(Box::pin(async move {
+            let Ok(permit) = room.permit(bytes).await else {
+                return Ok(Done::Slow);
+            };
+            drop(gateway.sessions.tell(&entry, message(permit)));
+            Ok(Done::Told)
+        }))
+    }
+}
+
+/// Verifies a hello's token and has the session take the client.
+fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
+    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    Box::pin(async move {
+        let now_ms = gateway.clock.now_ms();
+        let identity = gateway.access.identify_once(&hello.token, now_ms).await;
+        let identity =
+            identity.map_err(|refusal| end(&outbox, &refusal, close::AUTH, "token refused"))?;
+        let space = gateway
             .access
             .space(&hello.app, hello.space, &identity.user);
         let space =
-            space.map_err(|refusal| self.refuse(&refusal, close::FORBIDDEN, "not allowed"))?;
-        if self.link.open.authenticated(&identity.user).is_err() {
-            let refusal = Refusal::new(Code::TooManySockets, "too many sockets of this user");
-            return Err(self.refuse(&refusal, close::LIMITS, "too many sockets"));
-        }
-        let client = ClientKey {
-            user: identity.user.clone(),
-            client: hello.client,
-        };
+            space.map_err(|refusal| end(&outbox, &refusal, close::FORBIDDEN, "not allowed"))?;
         let attach = Attach {
-            conn: self.link.conn,
-            client: client.clone(),
+            conn: outbox.conn,
+            client: ClientKey {
+                user: identity.user,
+                client: hello.client,
+            },
             cursor: hello.cursor,
             tables: hello.tables.map(sorted),
             backfill: Some(hello.backfill)
@@ -163,149 +278,61 @@ impl Socket {
             acked: hello.acked,
             token_expires_in_s: identity.expires_at_ms.saturating_sub(now_ms) / 1_000,
         };
-        let session = self.attach(&space, attach).await?;
-        self.link.authenticated();
-        self.attached = Some(Attached {
-            session,
-            client,
-            identity,
-            auth_due_told: false,
-        });
-        Ok(())
-    }
+        Ok(Done::Known(Box::new(Known {
+            space,
+            attach,
+            expires_at_ms: identity.expires_at_ms,
+        })))
+    })
+}
 
-    async fn attach(&mut self, space: &SpaceKey, attach: Attach) -> Result<Handle, Ending> {
+/// Has the session take a client. Its socket takes nothing more from it before.
+fn attach(link: &Link, known: Known) -> Wait<Done> {
+    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    Box::pin(async move {
+        let Known {
+            space,
+            attach,
+            expires_at_ms,
+        } = known;
         for _ in 0..ATTACH_TRIES {
-            let Ok(session) = self.gateway.sessions.get(space).await else {
-                break;
-            };
             let (taken, was_taken) = oneshot::channel();
             let message = Message::Attach {
                 attach: Box::new(attach.clone()),
-                outbox: self.link.outbox.clone(),
+                outbox: outbox.clone(),
                 taken,
             };
-            if session.actor.cast(message).is_ok() && was_taken.await.is_ok() {
-                return Ok(session);
+            let entering = Entering::new(&gateway, &space, outbox.conn);
+            if entering.tell(message).is_ok() && was_taken.await.is_ok() {
+                return Ok(Done::Attached(entering.entered(), expires_at_ms));
             }
         }
         let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
-        Err(self.refuse(&refusal, TRY_AGAIN_LATER, "store unavailable"))
-    }
+        Err(end(&outbox, &refusal, TRY_AGAIN_LATER, "store unavailable"))
+    })
+}
 
-    async fn push(&mut self, muts: Vec<Mutation>, bytes: usize) {
-        let Some(attached) = &self.attached else {
-            return;
-        };
-        if attached.identity.expires_at_ms <= self.gateway.clock.now_ms() {
-            let refusal = Refusal::new(Code::TokenExpired, "the token expired; send auth");
-            return self.link.answer(hub::error(&refusal));
-        }
-        match attached.session.intake.permit(bytes).await {
-            Ok(permit) => {
-                let origin = Origin::Conn(self.link.conn);
-                self.tell(Event::Push(Push {
-                    origin,
-                    muts,
-                    permit: Some(permit),
-                }));
-            }
-            Err(_) => self.link.answer(hub::slow("app", SLOW_RETRY_MS)),
-        }
-    }
+/// Verifies a fresh token.
+fn authenticate(link: &Link, token: String) -> Wait<Done> {
+    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    Box::pin(async move {
+        let now_ms = gateway.clock.now_ms();
+        let identity = gateway.access.identify_once(&token, now_ms).await;
+        let identity =
+            identity.map_err(|refusal| end(&outbox, &refusal, close::AUTH, "token refused"))?;
+        Ok(Done::Authenticated(identity.user, identity.expires_at_ms))
+    })
+}
 
-    /// Has the session tell something ephemeral on. While it is loaded the socket is not read.
-    async fn tell_others(&self, event: Event, bytes: usize) {
-        let Some(attached) = &self.attached else {
-            return;
-        };
-        match attached.session.intake.permit(bytes).await {
-            // A session that ended has closed the outbox.
-            Ok(permit) => drop(
-                attached
-                    .session
-                    .actor
-                    .cast(Message::Ephemeral { event, permit }),
-            ),
-            Err(_) => self.link.answer(hub::slow("app", SLOW_RETRY_MS)),
-        }
-    }
+fn refuse(link: &Link, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
+    end(&link.outbox, refusal, code, reason)
+}
 
-    /// Takes a fresh token of the same user.
-    async fn auth(&mut self, token: &str) -> Result<(), Ending> {
-        let now_ms = self.gateway.clock.now_ms();
-        let identity = self.gateway.access.identify(token, now_ms).await;
-        let identity = identity.map_err(|refusal| self.refuse_auth(&refusal))?;
-        let Some(attached) = &mut self.attached else {
-            return Ok(());
-        };
-        if identity.user != attached.identity.user {
-            let refusal = Refusal::new(Code::Forbidden, "the token is another user's");
-            return Err(self.refuse(&refusal, close::FORBIDDEN, "another user"));
-        }
-        attached.identity = identity;
-        attached.auth_due_told = false;
-        Ok(())
-    }
-
-    /// Tells the session. One that ended has closed the outbox, which says how to go on.
-    fn tell(&self, event: Event) {
-        if let Some(attached) = &self.attached {
-            let _ = attached.session.actor.cast(Message::Event(event));
-        }
-    }
-
-    fn refuse(&self, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
-        self.link.answer(hub::error(refusal));
-        Ending::Close(code, reason)
-    }
-
-    fn refuse_auth(&self, refusal: &Refusal) -> Ending {
-        self.refuse(refusal, close::AUTH, "token refused")
-    }
-
-    fn keep_hello(&self) -> Result<Instant, Ending> {
-        let due = self.link.auth_due_at(self.gateway.limits.hello_within);
-        if Instant::now() < due {
-            return Ok(due);
-        }
-        let refusal = Refusal::new(Code::AuthTimeout, "no hello in time");
-        self.gateway
-            .metrics
-            .auth_failures
-            .inc(AuthFailure::AuthTimeout);
-        Err(self.refuse(&refusal, close::AUTH, "no hello in time"))
-    }
-
-    /// Announces the token's end, closes some time after it, and says when to look again.
-    fn keep_auth(&mut self) -> Result<Instant, Ending> {
-        let now_ms = self.gateway.clock.now_ms();
-        let Some(attached) = &mut self.attached else {
-            return Ok(Instant::now());
-        };
-        let ends_ms = attached.identity.expires_at_ms;
-        if now_ms >= ends_ms.saturating_add(AUTH_GRACE_MS) {
-            let refusal = Refusal::new(Code::TokenExpired, "the token expired");
-            return Err(self.refuse(&refusal, close::AUTH, "token expired"));
-        }
-        let announce_ms = ends_ms.saturating_sub(AUTH_DUE_BEFORE_MS);
-        if !attached.auth_due_told && now_ms >= announce_ms {
-            attached.auth_due_told = true;
-            self.link
-                .answer(hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
-        }
-        let told = self
-            .attached
-            .as_ref()
-            .is_some_and(|attached| attached.auth_due_told);
-        let next_ms = if told {
-            ends_ms.saturating_add(AUTH_GRACE_MS)
-        } else {
-            announce_ms
-        };
-        let wait_ms = next_ms.saturating_sub(now_ms).min(LOOK_AGAIN_MS);
-        Ok(Instant::now() + Duration::from_millis(wait_ms))
-    }
+/// Says why, and ends the socket.
+fn end(outbox: &Outbox, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
+    let frame = Frame::text(&hub::error(refusal));
+    outbox.put(frame, FrameKind::Answer);
+    Ending::Close(code, reason)
 }
 
 fn sorted<T: Ord>(mut names: Vec<T>) -> Arc<[T]> {

@@ -1,24 +1,27 @@
-//! The open sockets of a node: counted, bounded for each user, closed when the node drains.
+//! The open sockets of a node: counted, bounded for each user and address, closed when the node
+//! drains.
 
 use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use syncline_protocol::error::close;
 use syncline_protocol::ids::UserId;
 use syncline_protocol::wire::hub;
 use tokio::sync::Notify;
 
+use super::frame::Frame;
 use super::outbox::Outbox;
 use crate::session::event::{ConnId, FrameKind};
 use crate::telemetry::Metrics;
 
-/// The open sockets. Clones share them.
-#[derive(Clone, Debug)]
+/// The open sockets.
+#[derive(Debug)]
 pub struct Sockets {
-    open: Arc<Mutex<Open>>,
+    open: Mutex<Open>,
     /// Told when the last one closes.
-    emptied: Arc<Notify>,
+    emptied: Notify,
     metrics: Arc<Metrics>,
     caps: SocketCaps,
 }
@@ -32,12 +35,17 @@ pub struct SocketCaps {
     pub before_hello: usize,
     /// Of one user on this node.
     pub per_user: usize,
+    /// From one address (IPv6: one /64) on this node; `None` does not count them.
+    pub per_address: Option<usize>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
     outboxes: HashMap<ConnId, Arc<Outbox>>,
-    users: HashMap<UserId, usize>,
+    users: HashMap<UserId, u32>,
+    /// Kept only if addresses are counted.
+    addresses: HashMap<IpAddr, u32>,
+    address_of: HashMap<ConnId, IpAddr>,
     /// Sockets before their hello.
     strangers: usize,
     draining: bool,
@@ -52,31 +60,65 @@ impl Sockets {
     /// No sockets yet.
     pub fn new(caps: SocketCaps, metrics: Arc<Metrics>) -> Sockets {
         Sockets {
-            open: Arc::default(),
-            emptied: Arc::default(),
+            open: Mutex::default(),
+            emptied: Notify::new(),
             metrics,
             caps,
         }
     }
 
-    /// Counts a socket in until the returned guard is dropped. While the node drains, it is
-    /// closed at once.
-    pub fn enter(&self, conn: ConnId, outbox: &Arc<Outbox>) -> Result<OpenSocket, TooMany> {
+    /// Counts a socket in, until it leaves. While the node drains, it is closed at once.
+    pub fn enter(&self, outbox: &Arc<Outbox>, from: IpAddr) -> Result<(), TooMany> {
         let mut open = self.lock();
         if open.outboxes.len() >= self.caps.all || open.strangers >= self.caps.before_hello {
             return Err(TooMany);
         }
+        if let Some(most) = self.caps.per_address {
+            let network = network(from);
+            if count(&open.addresses, &network) >= most {
+                return Err(TooMany);
+            }
+            *open.addresses.entry(network).or_default() += 1;
+            open.address_of.insert(outbox.conn, network);
+        }
         open.strangers += 1;
-        open.outboxes.insert(conn, outbox.clone());
+        open.outboxes.insert(outbox.conn, outbox.clone());
         if open.draining {
             outbox.close(close::DRAINING, DRAINING);
         }
         self.show(&open);
-        Ok(OpenSocket {
-            sockets: self.clone(),
-            conn,
-            user: None,
-        })
+        Ok(())
+    }
+
+    /// Counts a socket as a user's, and no longer as another's or a stranger's.
+    pub fn authenticate(&self, before: Option<&UserId>, user: &UserId) -> Result<(), TooMany> {
+        let mut open = self.lock();
+        if count(&open.users, user) >= self.caps.per_user {
+            return Err(TooMany);
+        }
+        *open.users.entry(user.clone()).or_default() += 1;
+        open.forget(before);
+        self.show(&open);
+        Ok(())
+    }
+
+    /// A socket is gone.
+    pub fn leave(&self, conn: ConnId, user: Option<&UserId>) {
+        let mut open = self.lock();
+        if open.outboxes.remove(&conn).is_none() {
+            return;
+        }
+        open.forget(user);
+        if let Some(address) = open.address_of.remove(&conn) {
+            one_less(&mut open.addresses, &address);
+        }
+        if open.outboxes.len() * 4 < open.outboxes.capacity() {
+            open.shrink();
+        }
+        self.show(&open);
+        if open.outboxes.is_empty() {
+            self.emptied.notify_waiters();
+        }
     }
 
     fn show(&self, open: &Open) {
@@ -93,7 +135,7 @@ impl Sockets {
         let mut open = self.lock();
         open.draining = true;
         for outbox in open.outboxes.values() {
-            outbox.push(Bytes::from(hub::reconnect(0)), FrameKind::Answer);
+            outbox.push(Frame::text(&hub::reconnect(0)), FrameKind::Answer);
             outbox.close(close::DRAINING, DRAINING);
         }
     }
@@ -120,62 +162,51 @@ impl Sockets {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        // Both maps are whole whatever panicked while they were locked.
+        // The maps are whole whatever panicked while they were locked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 const DRAINING: &str = "this node is going down";
 
-/// A socket's place among the open ones.
-#[derive(Debug)]
-pub struct OpenSocket {
-    sockets: Sockets,
-    conn: ConnId,
-    user: Option<UserId>,
-}
-
-impl OpenSocket {
-    /// Counts the socket as the user's, and no longer as another's.
-    pub fn authenticated(&mut self, user: &UserId) -> Result<(), TooMany> {
-        let mut open = self.sockets.lock();
-        let count = open.users.get(user).copied().unwrap_or(0);
-        if count >= self.sockets.caps.per_user {
-            return Err(TooMany);
-        }
-        open.users.insert(user.clone(), count + 1);
-        match self.user.replace(user.clone()) {
-            None => open.strangers -= 1,
-            Some(before) => open.forget(&before),
-        }
-        self.sockets.show(&open);
-        Ok(())
-    }
-}
-
-impl Drop for OpenSocket {
-    fn drop(&mut self) {
-        let mut open = self.sockets.lock();
-        open.outboxes.remove(&self.conn);
-        match &self.user {
-            None => open.strangers -= 1,
-            Some(user) => open.forget(user),
-        }
-        self.sockets.show(&open);
-        if open.outboxes.is_empty() {
-            self.sockets.emptied.notify_waiters();
-        }
-    }
-}
+/// Room kept in maps that shrink.
+const ROOM_KEPT: usize = 1_024;
 
 impl Open {
-    fn forget(&mut self, user: &UserId) {
-        if let Some(count) = self.users.get_mut(user) {
-            *count -= 1;
-            if *count == 0 {
-                self.users.remove(user);
-            }
+    /// One socket less of a user, or of the strangers.
+    fn forget(&mut self, user: Option<&UserId>) {
+        match user {
+            None => self.strangers -= 1,
+            Some(user) => one_less(&mut self.users, user),
         }
+    }
+
+    /// Gives back memory after most sockets have gone.
+    fn shrink(&mut self) {
+        self.outboxes
+            .shrink_to(ROOM_KEPT.max(2 * self.outboxes.len()));
+        self.users.shrink_to(ROOM_KEPT.max(2 * self.users.len()));
+    }
+}
+
+fn count<K: Eq + Hash>(counts: &HashMap<K, u32>, key: &K) -> usize {
+    counts.get(key).copied().unwrap_or(0) as usize
+}
+
+fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// What is counted as one address: an IPv6 customer has a whole /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
     }
 }
 
@@ -184,64 +215,93 @@ mod tests {
     use super::super::outbox::End;
     use super::*;
 
-    fn sockets() -> Sockets {
+    fn sockets(per_address: Option<usize>) -> Sockets {
         let caps = SocketCaps {
             all: 5,
             before_hello: 3,
             per_user: 2,
+            per_address,
         };
         Sockets::new(caps, Arc::new(Metrics::new()))
     }
 
-    fn enter(sockets: &Sockets, conn: u64) -> (OpenSocket, Arc<Outbox>) {
-        let outbox = Arc::new(Outbox::new(1_000));
-        (sockets.enter(ConnId(conn), &outbox).unwrap(), outbox)
+    fn here() -> IpAddr {
+        "127.0.0.1".parse().unwrap()
+    }
+
+    fn outbox(conn: u64) -> Arc<Outbox> {
+        Arc::new(Outbox::new(ConnId(conn), 1_000))
     }
 
     #[test]
     fn strangers_and_all_sockets_are_taken_up_to_their_limits() {
-        let sockets = sockets();
-        let outbox = Arc::new(Outbox::new(1_000));
-        let mut open: Vec<_> = (0..3).map(|conn| enter(&sockets, conn).0).collect();
-        assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);
-        for (i, socket) in open.iter_mut().enumerate() {
-            socket
-                .authenticated(&UserId::trusted(&i.to_string()))
-                .unwrap();
+        let sockets = sockets(None);
+        for conn in 0..3 {
+            sockets.enter(&outbox(conn), here()).unwrap();
         }
-        open.extend((3..5).map(|conn| enter(&sockets, conn).0));
-        assert_eq!(sockets.enter(ConnId(9), &outbox).unwrap_err(), TooMany);
-        open.pop();
-        drop(sockets.enter(ConnId(9), &outbox).unwrap());
+        assert_eq!(sockets.enter(&outbox(9), here()), Err(TooMany));
+        for user in 0..3 {
+            let user = UserId::trusted(&user.to_string());
+            sockets.authenticate(None, &user).unwrap();
+        }
+        for conn in 3..5 {
+            sockets.enter(&outbox(conn), here()).unwrap();
+        }
+        assert_eq!(sockets.enter(&outbox(9), here()), Err(TooMany));
+        sockets.leave(ConnId(4), None);
+        sockets.enter(&outbox(9), here()).unwrap();
     }
 
     #[test]
     fn a_user_has_sockets_up_to_the_limit_and_not_one_past_it() {
-        let sockets = sockets();
+        let sockets = sockets(None);
         let (ada, bob) = (UserId::trusted("ada"), UserId::trusted("bob"));
-        let (mut first, _a) = enter(&sockets, 1);
-        let (mut second, _b) = enter(&sockets, 2);
-        let (mut third, _c) = enter(&sockets, 3);
-        first.authenticated(&ada).unwrap();
-        second.authenticated(&ada).unwrap();
-        assert_eq!(third.authenticated(&ada), Err(TooMany));
-        third.authenticated(&bob).unwrap();
-        drop(first);
-        let (mut fourth, _d) = enter(&sockets, 4);
-        fourth.authenticated(&ada).unwrap();
-        assert_eq!((sockets.count(), sockets.user_count()), (3, 2));
+        for conn in 0..3 {
+            sockets.enter(&outbox(conn), here()).unwrap();
+        }
+        sockets.authenticate(None, &ada).unwrap();
+        sockets.authenticate(None, &ada).unwrap();
+        assert_eq!(sockets.authenticate(None, &ada), Err(TooMany));
+        sockets.authenticate(None, &bob).unwrap();
+        assert_eq!(sockets.authenticate(Some(&bob), &ada), Err(TooMany));
+        sockets.leave(ConnId(0), Some(&ada));
+        sockets.authenticate(Some(&bob), &ada).unwrap();
+        assert_eq!((sockets.count(), sockets.user_count()), (2, 1));
+    }
+
+    #[test]
+    fn an_address_has_sockets_up_to_the_limit_and_an_ipv6_network_is_one() {
+        let sockets = sockets(Some(2));
+        let address = |text: &str| text.parse().unwrap();
+        sockets.enter(&outbox(1), address("2001:db8::1")).unwrap();
+        sockets.enter(&outbox(2), address("2001:db8::2")).unwrap();
+        let third = sockets.enter(&outbox(3), address("2001:db8::3"));
+        assert_eq!(third, Err(TooMany));
+        sockets
+            .enter(&outbox(4), address("2001:db8:0:1::1"))
+            .unwrap();
+        sockets.leave(ConnId(1), None);
+        sockets.enter(&outbox(3), address("2001:db8::3")).unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_left_leaves_once() {
+        let sockets = sockets(Some(2));
+        sockets.enter(&outbox(1), here()).unwrap();
+        sockets.leave(ConnId(1), None);
+        sockets.leave(ConnId(1), None);
+        assert_eq!(sockets.count(), 0);
     }
 
     #[test]
     fn draining_closes_open_and_later_sockets() {
-        let sockets = sockets();
-        let (_open, outbox) = enter(&sockets, 1);
+        let sockets = sockets(None);
+        let (open, late) = (outbox(1), outbox(2));
+        sockets.enter(&open, here()).unwrap();
         sockets.drain();
-        let (_late, late) = enter(&sockets, 2);
-        let mut frames = Vec::new();
-        outbox.take(&mut frames, usize::MAX);
-        assert_eq!(frames.len(), 1);
-        for outbox in [outbox, late] {
+        sockets.enter(&late, here()).unwrap();
+        assert_eq!(open.take(usize::MAX).len(), 1);
+        for outbox in [open, late] {
             assert_eq!(outbox.ended(), Some(End::Close(close::DRAINING, DRAINING)));
         }
     }

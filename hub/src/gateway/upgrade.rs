@@ -1,5 +1,6 @@
 //! From HTTP to WebSocket.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -13,11 +14,15 @@ use hyper_util::rt::TokioIo;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::AppId;
 use syncline_protocol::wire::SUBPROTOCOL;
-use tokio::net::TcpStream;
 
 use super::Gateway;
-use super::socket;
+use super::compat::socket::Compat;
+use super::link::{Link, turn_away};
+use super::socket::Native;
+use super::stream::Stream;
+use super::task::{Protocol, Task};
 use crate::http::HttpError;
+use crate::http::server::Peer;
 
 /// A native client's upgrade: its stream becomes a socket task.
 pub async fn native(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -25,9 +30,7 @@ pub async fn native(State(gateway): State<Arc<Gateway>>, request: Request) -> Re
         Ok(subprotocol) => subprotocol,
         Err(refusal) => return HttpError::from(refusal).into_response(),
     };
-    let mut response = upgraded(request, &gateway.clone(), |stream, early| {
-        socket::serve(stream, early, gateway)
-    });
+    let mut response = upgraded(request, gateway, |link| Task::new(link, Native::new()));
     if response.status() == StatusCode::SWITCHING_PROTOCOLS
         && let Some(subprotocol) = subprotocol
     {
@@ -39,16 +42,36 @@ pub async fn native(State(gateway): State<Arc<Gateway>>, request: Request) -> Re
 
 /// A compatibility client's upgrade.
 pub fn compat(gateway: Arc<Gateway>, app: AppId, request: Request) -> Response {
-    upgraded(request, &gateway.clone(), |stream, early| {
-        super::compat::socket::serve(stream, early, (gateway, app))
+    upgraded(request, gateway, |link| Task::new(link, Compat::new(app)))
+}
+
+/// An upgrade from an origin that is allowed; its stream becomes a socket's task.
+fn upgraded<P: Protocol>(
+    request: Request,
+    gateway: Arc<Gateway>,
+    task: impl FnOnce(Link) -> Task<P> + Send + 'static,
+) -> Response {
+    if is_upgrade_request(&request)
+        && let Err(refusal) = gateway.access.check_origin(request.headers())
+    {
+        return HttpError::from(refusal).into_response();
+    }
+    let from = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+    let from = from.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    accept(request, move |stream, early| async move {
+        match Link::open(gateway, (stream, &early), from) {
+            // A task of its own: this one holds the remains of HTTP.
+            Ok(link) => drop(tokio::spawn(task(link))),
+            Err(stream) => turn_away(stream).await,
+        }
     })
 }
 
-/// Answers an upgrade request and hands the stream to a task of its own.
-fn upgraded<F>(
+/// Answers a request that must be a WebSocket upgrade, and hands the stream to a task of its
+/// own, with the bytes that came right behind the request.
+pub fn accept<F>(
     mut request: Request,
-    gateway: &Gateway,
-    serve: impl FnOnce(TcpStream, Bytes) -> F + Send + 'static,
+    serve: impl FnOnce(Stream, Bytes) -> F + Send + 'static,
 ) -> Response
 where
     F: Future<Output = ()> + Send + 'static,
@@ -60,9 +83,6 @@ where
         let websocket = HeaderValue::from_static("websocket");
         response.headers_mut().insert(header::UPGRADE, websocket);
         return response;
-    }
-    if let Err(refusal) = gateway.access.check_origin(request.headers()) {
-        return HttpError::from(refusal).into_response();
     }
     match upgrade(&mut request) {
         Ok((response, upgraded)) => {
@@ -96,12 +116,12 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
     Err(Refusal::new(Code::VersionUnsupported, message))
 }
 
-/// Takes the TCP stream out of hyper, with what the client sent right behind its request.
-async fn take_stream(upgraded: UpgradeFut) -> Result<(TcpStream, Bytes), NoStream> {
+/// Takes the stream out of hyper, with what the client sent right behind its request.
+async fn take_stream(upgraded: UpgradeFut) -> Result<(Stream, Bytes), NoStream> {
     let upgraded = upgraded.await?.into_inner().into_inner();
     let parts = upgraded
-        .downcast::<TokioIo<TcpStream>>()
-        .map_err(|_| NoStream::NotTcp)?;
+        .downcast::<TokioIo<Stream>>()
+        .map_err(|_| NoStream::Foreign)?;
     Ok((parts.io.into_inner(), parts.read_buf))
 }
 
@@ -111,7 +131,7 @@ enum NoStream {
     /// The client went before the upgrade.
     #[error(transparent)]
     Upgrade(#[from] WebSocketError),
-    /// The listener serves something else than TCP streams.
-    #[error("the connection is no TCP stream of the gateway")]
-    NotTcp,
+    /// The listener serves other streams than the hub's.
+    #[error("the connection is no stream of the gateway")]
+    Foreign,
 }

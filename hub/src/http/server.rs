@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use crate::config::GatewayConfig;
+use crate::gateway::stream::Stream;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
@@ -160,7 +161,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Stream::Plain(stream)), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {

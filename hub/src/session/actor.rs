@@ -2,8 +2,9 @@
 //!
 //! It owns the outboxes of its sockets and the reply ends of its calls. Store work runs in
 //! tasks of its own, so the actor never waits; the state sees to it that there is one commit
-//! in flight. When the actor ends, for whatever reason, its sockets learn it from their
-//! outboxes and its calls from their dropped reply ends.
+//! in flight. When the actor fails, its sockets learn it from their outboxes and its calls from
+//! their dropped reply ends. When nothing happened for a while it ends, and its entry keeps
+//! what it needs to go on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,15 +20,17 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use super::cache::{Activations, NodeCache};
+use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
     Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
     Sync,
 };
-use super::registry::{Registration, Shown};
+use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
 use crate::clock::Clock;
 use crate::gateway::outbox::Outbox;
 use crate::telemetry::Metrics;
+use crate::wheel::{Tick, Wheel};
 
 /// What all sessions of a node share.
 #[derive(Clone)]
@@ -52,8 +55,10 @@ pub struct Shared {
     pub page: PageLimit,
     /// Bytes of pushes a session may have undecided.
     pub pending_bytes_max: usize,
-    /// A session without sockets and work stops after so long.
+    /// A session to which nothing happens falls asleep after so long.
     pub idle: Duration,
+    /// Deadlines.
+    pub wheel: Arc<Wheel>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -100,8 +105,6 @@ pub enum Message {
     },
     /// A compatibility socket wants to hear which tables change.
     Watch {
-        /// Its number.
-        conn: ConnId,
         /// Where notices go.
         outbox: Arc<Outbox>,
         /// Answered when the session has taken it, as for an attach.
@@ -116,13 +119,13 @@ pub enum Message {
     },
     /// Anything else that moves the state.
     Event(Event),
-    /// The idle time is over.
-    IdleDue {
-        /// How often the session had been idle when the time began.
-        spell: u64,
-    },
     /// Finish what was taken, then answer.
     Drain(oneshot::Sender<()>),
+    /// From the session to itself: the store's answers and its own timers. Not counted among
+    /// what it is told.
+    Own(Event),
+    /// From the wheel: the idle time may be over.
+    IdleDue,
 }
 
 /// The session actor.
@@ -132,14 +135,14 @@ pub struct Session;
 /// What a session actor is started with.
 #[derive(Debug)]
 pub struct Args {
-    /// Its space.
-    pub space: SpaceKey,
     /// What it shares with the others.
-    pub shared: Arc<Shared>,
-    /// What others see of it without asking.
-    pub shown: Shown,
-    /// Its entry in the registry, taken out when it ends.
-    pub registration: Registration,
+    pub(super) shared: Arc<Shared>,
+    /// Where others find it; left when it ends.
+    pub(super) place: Place,
+    /// What it goes on with.
+    pub(super) start: Start,
+    /// The node goes down: it takes nothing.
+    pub(super) draining: bool,
 }
 
 /// What the actor owns.
@@ -148,22 +151,32 @@ pub struct Live {
     state: SessionState,
     space: SpaceKey,
     shared: Arc<Shared>,
-    shown: Shown,
+    shown: Arc<Shown>,
     outboxes: HashMap<ConnId, Arc<Outbox>>,
     /// Sockets that wait to be let in.
     welcoming: HashMap<ConnId, oneshot::Sender<()>>,
     calls: HashMap<CallId, oneshot::Sender<CallReply>>,
     drained: Vec<oneshot::Sender<()>>,
-    /// Counts the times the session became idle, so that an old timer is not taken for a new.
-    idle_spell: u64,
-    _registration: Registration,
+    /// Messages it was told and has handled.
+    heard: u64,
+    /// Answers of the store under way.
+    asked: usize,
+    /// When something happened last.
+    busy_at: Tick,
+    place: Place,
+    /// It fell asleep: what it owned is the entry's.
+    asleep: bool,
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.outboxes
-            .values()
-            .for_each(|outbox| outbox.session_gone());
+        self.shared.metrics.sessions.dec();
+        if !self.asleep {
+            self.place.leave();
+            self.outboxes
+                .values()
+                .for_each(|outbox| outbox.session_gone());
+        }
     }
 }
 
@@ -178,30 +191,49 @@ impl Actor for Session {
         args: Args,
     ) -> Result<Live, ActorProcessingErr> {
         let Args {
-            space,
             shared,
-            shown,
-            registration,
+            place,
+            start: Start { asleep, shown },
+            draining,
         } = args;
-        let now_ms = shared.clock.now_ms();
-        let view = shared.store.open_space(&space, now_ms).await?;
-        registration.started();
-        shown.show(view);
+        let space = place.entry.space.clone();
         let own = (shared.limits.clone(), shared.activations.clone());
-        let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
+        let (state, outboxes) = match asleep {
+            Some(Asleep { dormant, outboxes }) => {
+                let state = SessionState::wake(space.clone(), shared.node.clone(), dormant, own);
+                let outboxes = outboxes.into_iter().map(|outbox| (outbox.conn, outbox));
+                (state, outboxes.collect())
+            }
+            None => {
+                let view = shared
+                    .store
+                    .open_space(&space, shared.clock.now_ms())
+                    .await?;
+                shown.show(view);
+                let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
+                (state, HashMap::new())
+            }
+        };
+        shared.metrics.sessions.inc();
         let mut live = Live {
             state,
             space,
+            busy_at: shared.wheel.now(),
             shared,
             shown,
-            outboxes: HashMap::new(),
+            outboxes,
             welcoming: HashMap::new(),
             calls: HashMap::new(),
             drained: Vec::new(),
-            idle_spell: 0,
-            _registration: registration,
+            heard: 0,
+            asked: 0,
+            place,
+            asleep: false,
         };
-        live.watch_idle(&myself);
+        live.watch_idle();
+        if draining {
+            live.step(Event::Drain, &myself);
+        }
         Ok(live)
     }
 
@@ -212,6 +244,19 @@ impl Actor for Session {
         live: &mut Live,
     ) -> Result<(), ActorProcessingErr> {
         match message {
+            Message::IdleDue => {
+                live.idle_due(&myself);
+                return Ok(());
+            }
+            Message::Own(event) => {
+                live.asked -= usize::from(matches!(event, Event::Store(_)));
+                live.step(event, &myself);
+                return Ok(());
+            }
+            _ => live.heard += 1,
+        }
+        match message {
+            Message::IdleDue | Message::Own(_) => {}
             Message::Event(event) => live.step(event, &myself),
             Message::Ephemeral { event, permit } => {
                 live.step(event, &myself);
@@ -245,24 +290,13 @@ impl Actor for Session {
                 live.calls.insert(sync.call, reply);
                 live.step(Event::Sync(sync), &myself);
             }
-            Message::Watch {
-                conn,
-                outbox,
-                taken,
-            } => {
+            Message::Watch { outbox, taken } => {
+                let conn = outbox.conn;
                 live.outboxes.insert(conn, outbox);
                 // A socket that does not wait any more detaches itself.
                 let _ = taken.send(());
                 live.step(Event::Watch(conn), &myself);
             }
-            Message::IdleDue { spell } if spell == live.idle_spell && live.state.is_idle() => {
-                if live.shown.take_used() {
-                    live.watch_idle(&myself);
-                } else {
-                    myself.stop(None);
-                }
-            }
-            Message::IdleDue { .. } => {}
             Message::Drain(done) => {
                 live.drained.push(done);
                 live.step(Event::Drain, &myself);
@@ -275,7 +309,7 @@ impl Actor for Session {
 impl Live {
     /// Moves the state and carries out what it wants, until it wants nothing more.
     fn step(&mut self, event: Event, myself: &ActorRef<Message>) {
-        let was_idle = self.state.is_idle();
+        self.busy_at = self.shared.wheel.now();
         if let Event::Detach(conn) = event {
             self.outboxes.remove(&conn);
         }
@@ -294,9 +328,6 @@ impl Live {
         }
         self.let_in();
         self.shown.show(self.state.view());
-        if !was_idle && self.state.is_idle() {
-            self.watch_idle(myself);
-        }
     }
 
     /// Lets sockets go on whose clients were welcomed or turned away.
@@ -311,11 +342,44 @@ impl Live {
         }
     }
 
-    /// Begins the idle time; a session that is busy when it ends stays.
-    fn watch_idle(&mut self, myself: &ActorRef<Message>) {
-        self.idle_spell += 1;
-        let spell = self.idle_spell;
-        myself.send_after(self.shared.idle, move || Message::IdleDue { spell });
+    /// Looks again when the session will have been idle long enough.
+    fn watch_idle(&mut self) {
+        let wheel = &self.shared.wheel;
+        let at = wheel.after(self.busy_at, self.shared.idle);
+        wheel.wake_at(self.shown.clone(), at);
+    }
+
+    /// Falls asleep if nothing happened for long enough.
+    fn idle_due(&mut self, myself: &ActorRef<Message>) {
+        let wheel = &self.shared.wheel;
+        let now = wheel.now();
+        let idle = now >= wheel.after(self.busy_at, self.shared.idle);
+        if self.shown.take_used() {
+            self.busy_at = now;
+        } else if idle && self.asked == 0 && self.state.is_quiet() && self.fall_asleep() {
+            return myself.stop(None);
+        } else if idle {
+            // Somebody is behind, or there is more to hear.
+            self.busy_at = now;
+        }
+        self.watch_idle();
+    }
+
+    /// Leaves what it knows in its entry, unless there is more to hear.
+    fn fall_asleep(&mut self) -> bool {
+        let (state, outboxes) = (&mut self.state, &mut self.outboxes);
+        let slept = self.place.entry.sleep(self.heard, || {
+            let dormant = state.sleep();
+            let outboxes = std::mem::take(outboxes).into_values().collect();
+            (!dormant.is_empty()).then_some(Asleep { dormant, outboxes })
+        });
+        match slept {
+            Slept::No => return false,
+            Slept::Asleep => self.shared.metrics.sessions_asleep.inc(),
+            Slept::Gone => self.place.forget(),
+        }
+        self.asleep = true;
+        true
     }
 
     fn carry_out(&mut self, effect: Effect, myself: &ActorRef<Message>) -> Option<Event> {
@@ -323,7 +387,10 @@ impl Live {
             Effect::Send { conn, frame, kind } => {
                 if let FrameKind::Live { .. } | FrameKind::Bulk = kind {
                     self.shared.metrics.deltas.inc();
-                    self.shared.metrics.delta_bytes.inc_by(frame.len() as u64);
+                    self.shared
+                        .metrics
+                        .delta_bytes
+                        .inc_by(frame.size_bytes() as u64);
                 }
                 let refused = self.outboxes.get(&conn)?.push(frame, kind)?;
                 return Some(Event::Overflowed {
@@ -346,9 +413,7 @@ impl Live {
                 }
             }
             Effect::RetryAfter { ms } => {
-                myself.send_after(Duration::from_millis(ms), || {
-                    Message::Event(Event::RetryDue)
-                });
+                myself.send_after(Duration::from_millis(ms), || Message::Own(Event::RetryDue));
             }
             store => self.ask_store(store, myself.clone()),
         }
@@ -356,12 +421,13 @@ impl Live {
     }
 
     /// Runs store work beside the actor and sends it the answer.
-    fn ask_store(&self, effect: Effect, myself: ActorRef<Message>) {
+    fn ask_store(&mut self, effect: Effect, myself: ActorRef<Message>) {
+        self.asked += 1;
         let (shared, space) = (self.shared.clone(), self.space.clone());
         tokio::spawn(async move {
             if let Some(answer) = answer(&shared, &space, effect).await {
                 // An actor that ended needs no answer: what it had in flight, the marks tell.
-                let _ = myself.cast(Message::Event(Event::Store(answer)));
+                let _ = myself.cast(Message::Own(Event::Store(answer)));
             }
         });
     }

@@ -99,7 +99,7 @@ impl SessionState {
             Err(error) => {
                 let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
                 tracing::warn!(space = %self.space, %error, "attach failed");
-                cx.answer(conn, hub::error(&refusal));
+                cx.answer(conn, &hub::error(&refusal));
                 cx.effect(Effect::Close {
                     conn,
                     code: TRY_AGAIN_LATER,
@@ -244,7 +244,7 @@ impl SessionState {
             changes_per_push: self.limits.data.changes_per_push_max,
         }
         .to_text();
-        cx.answer(conn, text);
+        cx.answer(conn, &text);
         self.show_presences(conn, cx);
         let sent = match &standing {
             Standing::From(seq) => *seq,
@@ -284,7 +284,7 @@ impl SessionState {
     /// Tells a client that its position is of no use and begins a snapshot.
     pub(super) fn reset_conn(&mut self, conn: ConnId, why: ResetWhy, cx: &mut Context<'_>) {
         cx.note(Note::Reset(why));
-        cx.answer(conn, hub::reset(why, self.view.epoch));
+        cx.answer(conn, &hub::reset(why, self.view.epoch));
         let tables = self.conns.get(&conn).and_then(|conn| conn.tables.clone());
         self.start_snapshot(conn, self.fresh(tables, self.view.head), cx);
     }

@@ -1,12 +1,12 @@
 //! Presence and broadcasts: told to the space's other sockets, never stored, gone with the
 //! socket.
 
-use bytes::Bytes;
 use syncline_protocol::json::Json;
 use syncline_protocol::wire::hub;
 
 use super::event::{ConnId, Effect, FrameKind};
 use super::state::{Context, SessionState};
+use crate::gateway::frame::Frame;
 
 impl SessionState {
     pub(super) fn presence(&mut self, conn: ConnId, state: Option<Json>, cx: &mut Context<'_>) {
@@ -18,7 +18,7 @@ impl SessionState {
         }
         own.presence = state;
         let text = hub::presence(own.client.client.as_str(), own.presence.as_ref());
-        self.tell_others(conn, text, cx);
+        self.tell_others(conn, &text, cx);
     }
 
     /// A socket goes: so does its presence.
@@ -31,7 +31,7 @@ impl SessionState {
         for (conn, state) in &self.conns {
             if let (true, Some(presence)) = (*conn != to, &state.presence) {
                 let text = hub::presence(state.client.client.as_str(), Some(presence));
-                send(to, Bytes::from(text), cx);
+                send(to, Frame::text(&text), cx);
             }
         }
     }
@@ -39,19 +39,19 @@ impl SessionState {
     pub(super) fn broadcast(&self, conn: ConnId, room: &str, data: &Json, cx: &mut Context<'_>) {
         if let Some(own) = self.conns.get(&conn) {
             let text = hub::broadcast(room, own.client.client.as_str(), data);
-            self.tell_others(conn, text, cx);
+            self.tell_others(conn, &text, cx);
         }
     }
 
-    fn tell_others(&self, from: ConnId, text: String, cx: &mut Context<'_>) {
-        let frame = Bytes::from(text);
+    fn tell_others(&self, from: ConnId, text: &str, cx: &mut Context<'_>) {
+        let frame = Frame::text(text);
         for conn in self.conns.keys().filter(|conn| **conn != from) {
             send(*conn, frame.clone(), cx);
         }
     }
 }
 
-fn send(conn: ConnId, frame: Bytes, cx: &mut Context<'_>) {
+fn send(conn: ConnId, frame: Frame, cx: &mut Context<'_>) {
     cx.effect(Effect::Send {
         conn,
         frame,

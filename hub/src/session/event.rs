@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use syncline_cluster::event::CommitEvent;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
@@ -19,6 +18,7 @@ use syncline_storage::types::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::gateway::frame::Frame;
 use crate::telemetry::labels::VerdictStatus;
 
 /// A socket on this node, numbered by the node.
@@ -217,8 +217,8 @@ pub enum Effect {
     Send {
         /// Which.
         conn: ConnId,
-        /// The message's text, shared by all who get it.
-        frame: Bytes,
+        /// The message, shared by all who get it.
+        frame: Frame,
         /// What may become of it.
         kind: FrameKind,
     },

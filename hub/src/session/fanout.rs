@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
@@ -13,6 +12,7 @@ use syncline_protocol::wire::hub::{self, Answer};
 use super::conn::{Conn, Phase, wants};
 use super::event::{CallId, CallReply, ConnId, Effect, FrameKind, Waiter};
 use super::state::{Context, SessionState};
+use crate::gateway::frame::Frame;
 
 /// Bytes of changes in one delta or snapshot part: half a message, so that one record of the
 /// greatest size and the frame around it still fit.
@@ -53,7 +53,7 @@ impl SessionState {
                     .get(&client)
                     .and_then(|c| c.decided)
                     .unwrap_or(0);
-                cx.answer(conn, hub::verdicts(through, cx.now_ms, &results));
+                cx.answer(conn, &hub::verdicts(through, cx.now_ms, &results));
             }
         }
         for (id, m, answer) in answers.calls {
@@ -212,7 +212,7 @@ pub(super) struct ShownEntry<'a> {
 struct Encoded {
     from: Seq,
     tables: Option<Arc<[TableName]>>,
-    frames: Vec<Bytes>,
+    frames: Vec<Frame>,
 }
 
 impl Encoded {
@@ -250,12 +250,12 @@ pub(super) fn delta_frames<'t>(
     (from, to): (Seq, Seq),
     texts: impl Iterator<Item = &'t str>,
     last: Last,
-) -> Vec<Bytes> {
+) -> Vec<Frame> {
     let mut frames = Vec::with_capacity(1);
     let mut changes = String::new();
     for text in texts {
         if !changes.is_empty() && changes.len() + text.len() > CHANGES_BYTES_MAX {
-            frames.push(Bytes::from(hub::delta(from, from, &changes, true)));
+            frames.push(Frame::text(&hub::delta(from, from, &changes, true)));
             changes.clear();
         }
         if !changes.is_empty() {
@@ -263,7 +263,7 @@ pub(super) fn delta_frames<'t>(
         }
         changes.push_str(text);
     }
-    frames.push(Bytes::from(hub::delta(
+    frames.push(Frame::text(&hub::delta(
         from,
         to,
         &changes,

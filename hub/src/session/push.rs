@@ -342,7 +342,7 @@ impl SessionState {
     pub(super) fn refuse_gap(&mut self, client: &ClientKey, waiter: Waiter, cx: &mut Context<'_>) {
         let acked = self.clients.get(client).and_then(|client| client.decided);
         match waiter {
-            Waiter::Conn(conn) => cx.answer(conn, hub::gap(acked)),
+            Waiter::Conn(conn) => cx.answer(conn, &hub::gap(acked)),
             Waiter::Call(call) => {
                 if self.calls.remove(&call).is_some() {
                     cx.effect(Effect::Reply(call, CallReply::Gap(acked)));
@@ -353,7 +353,7 @@ impl SessionState {
 
     fn refuse(&mut self, waiter: Waiter, refusal: Refusal, cx: &mut Context<'_>) {
         match waiter {
-            Waiter::Conn(conn) => cx.answer(conn, hub::error(&refusal)),
+            Waiter::Conn(conn) => cx.answer(conn, &hub::error(&refusal)),
             Waiter::Call(call) => {
                 if self.calls.remove(&call).is_some() {
                     cx.effect(Effect::Reply(call, CallReply::Refused(refusal)));

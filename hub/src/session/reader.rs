@@ -1,7 +1,6 @@
 //! Devices that are behind: snapshots and catch-ups, read from the store page by page, the
 //! next page only when the last one is written.
 
-use bytes::Bytes;
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientId, RecordKey, Seq, WriterNo};
 use syncline_protocol::mutant::{Mutant, mutant};
@@ -14,6 +13,7 @@ use super::conn::{Conn, Phase, Snapshot, Step};
 use super::event::{ConnId, Effect, FrameKind, Note, ReadId};
 use super::fanout::{Last, delta_frames};
 use super::state::{Context, SessionState};
+use crate::gateway::frame::Frame;
 
 impl SessionState {
     /// Brings a socket up to date from its cursor: live if it is, else by reading.
@@ -142,7 +142,7 @@ impl SessionState {
         };
         let mut frames = Vec::with_capacity(2);
         if let Some(changes) = add_part(snapshot, &page) {
-            frames.push(Bytes::from(hub::snapshot(
+            frames.push(Frame::text(&hub::snapshot(
                 &place(&page, snapshot),
                 of,
                 &changes,
@@ -152,7 +152,7 @@ impl SessionState {
             return send_bulk(conn, frames, cx);
         }
         let (at, done, sum) = (snapshot.at, snapshot.done, snapshot.sum);
-        frames.push(Bytes::from(hub::snapshot_end(at, done, sum)));
+        frames.push(Frame::text(&hub::snapshot_end(at, done, sum)));
         state.sent = snapshot.resume_from;
         state.seen = snapshot.resume_from;
         state.partial = true;
@@ -303,7 +303,7 @@ fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
     }
 }
 
-fn send_bulk(conn: ConnId, frames: Vec<Bytes>, cx: &mut Context<'_>) {
+fn send_bulk(conn: ConnId, frames: Vec<Frame>, cx: &mut Context<'_>) {
     for frame in frames {
         cx.effect(Effect::Send {
             conn,

@@ -1,23 +1,29 @@
-//! Finds the session of a space on this node, or starts it.
+//! The spaces of this node: finds the entry of one, starts and wakes sessions.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::borrow::Borrow;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, ActorStatus, SupervisionEvent};
+use futures_util::StreamExt;
+use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use syncline_protocol::ids::SpaceKey;
 use syncline_storage::types::SpaceView;
-use tokio::sync::{OnceCell, oneshot, watch};
+use tokio::sync::oneshot;
 
 use super::actor::{Args, Message, Session, Shared};
-use super::event::Event;
+use super::entry::{Entry, Leaving, Start, Told};
+use super::event::{ConnId, Event};
 use crate::gateway::intake::Intake;
 use crate::telemetry::Metrics;
 
-/// Locks of the map; a power of two.
+/// Locks of the set; a power of two.
 const SHARDS: usize = 64;
+
+/// Sleeping spaces looked at in the store at once, when events may have been lost.
+const AUDITS_AT_ONCE: usize = 16;
 
 /// The sessions of a node. Clones share them.
 #[derive(Clone)]
@@ -28,7 +34,8 @@ pub struct Sessions {
 struct Inner {
     shared: Arc<Shared>,
     supervisor: ActorRef<()>,
-    shards: Arc<Shards>,
+    shards: Shards,
+    draining: AtomicBool,
 }
 
 impl std::fmt::Debug for Sessions {
@@ -37,145 +44,191 @@ impl std::fmt::Debug for Sessions {
     }
 }
 
-/// No session could be had.
+/// The registry could not be started.
 #[derive(Debug, thiserror::Error)]
-#[error("no session: {0}")]
-pub struct NoSession(String);
+#[error("no sessions: {0}")]
+pub struct NoSessions(String);
 
-/// A running session, as others reach it.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    /// The actor.
-    pub actor: ActorRef<Message>,
-    /// Room for pushes to it.
-    pub intake: Intake,
-    shown: Shown,
-}
+/// An entry, found by its space.
+struct Kept(Arc<Entry>);
 
-impl Handle {
-    /// The space as the session knows it.
-    pub fn view(&self) -> Option<SpaceView> {
-        *self.shown.view.borrow()
-    }
-
-    /// Waits until the view changes, or so long.
-    pub async fn changed(&self, at_most: Duration) {
-        let mut view = self.shown.view.subscribe();
-        // The time over and the session gone mean the same: look again.
-        let _ = tokio::time::timeout(at_most, view.changed()).await;
-    }
-
-    /// Keeps the session from stopping as idle for another while.
-    pub fn touch(&self) {
-        self.shown.used.store(true, Ordering::Relaxed);
+impl Borrow<SpaceKey> for Kept {
+    fn borrow(&self) -> &SpaceKey {
+        &self.0.space
     }
 }
 
-/// What others see of a session without asking it. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub struct Shown {
-    view: Arc<watch::Sender<Option<SpaceView>>>,
-    used: Arc<AtomicBool>,
-}
-
-impl Shown {
-    /// Shows the session's view.
-    pub fn show(&self, view: SpaceView) {
-        self.view.send_if_modified(|shown| {
-            let news = *shown != Some(view);
-            *shown = Some(view);
-            news
-        });
-    }
-
-    /// Whether somebody looked since the last time.
-    pub fn take_used(&self) -> bool {
-        self.used.swap(false, Ordering::Relaxed)
+impl Hash for Kept {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.space.hash(state);
     }
 }
 
-type Slot = Arc<OnceCell<Handle>>;
+impl PartialEq for Kept {
+    fn eq(&self, other: &Kept) -> bool {
+        self.0.space == other.0.space
+    }
+}
 
+impl Eq for Kept {}
+
+type Set = HashSet<Kept>;
+
+#[derive(Default)]
 struct Shards {
     hasher: RandomState,
-    maps: Vec<Mutex<HashMap<SpaceKey, Slot>>>,
+    sets: Vec<Mutex<Set>>,
 }
 
 impl Shards {
-    fn with<T>(&self, space: &SpaceKey, act: impl FnOnce(&mut HashMap<SpaceKey, Slot>) -> T) -> T {
+    fn new() -> Shards {
+        Shards {
+            hasher: RandomState::new(),
+            sets: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        }
+    }
+
+    fn with<T>(&self, space: &SpaceKey, act: impl FnOnce(&mut Set) -> T) -> T {
         let at = self.hasher.hash_one(space) as usize % SHARDS;
-        // A map stays usable whatever panicked while it was locked: entries are whole.
-        act(&mut self.maps[at].lock().unwrap_or_else(PoisonError::into_inner))
+        // A set stays usable whatever panicked while it was locked: entries are whole.
+        act(&mut self.sets[at].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn all(&self) -> Vec<Arc<Entry>> {
+        let entries = |set: &Mutex<Set>| {
+            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
+            set.iter()
+                .map(|kept| kept.0.clone())
+                .collect::<Vec<Arc<Entry>>>()
+        };
+        self.sets.iter().flat_map(entries).collect()
     }
 }
 
 impl Sessions {
     /// An empty registry and its supervisor.
-    pub async fn start(shared: Arc<Shared>) -> Result<Sessions, NoSession> {
+    pub async fn start(shared: Arc<Shared>) -> Result<Sessions, NoSessions> {
         let metrics = shared.metrics.clone();
         let (supervisor, _) = Actor::spawn(None, Supervisor, metrics)
             .await
-            .map_err(|error| NoSession(error.to_string()))?;
-        let maps = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let shards = Arc::new(Shards {
-            hasher: RandomState::new(),
-            maps,
-        });
+            .map_err(|error| NoSessions(error.to_string()))?;
         Ok(Sessions {
             inner: Arc::new(Inner {
                 shared,
                 supervisor,
-                shards,
+                shards: Shards::new(),
+                draining: AtomicBool::new(false),
             }),
         })
     }
 
-    /// The running session of a space; started if there is none. Fails if the store does not
-    /// answer.
-    pub async fn get(&self, space: &SpaceKey) -> Result<Handle, NoSession> {
-        loop {
-            let slot = self
-                .inner
-                .shards
-                .with(space, |map| map.entry(space.clone()).or_default().clone());
-            let session = slot.get_or_try_init(|| self.spawn(space, &slot)).await;
-            match session {
-                Ok(session) if is_running(session) => return Ok(session.clone()),
-                Ok(_) => self.forget(space, &slot),
-                Err(error) => {
-                    self.forget(space, &slot);
-                    return Err(error);
-                }
+    /// The entry of a space; its session is started if the space is not open here.
+    pub fn get(&self, space: &SpaceKey) -> Arc<Entry> {
+        let (entry, start) = self.inner.shards.with(space, |set| {
+            if let Some(kept) = set.get(space)
+                && !kept.0.is_gone()
+            {
+                return (kept.0.clone(), None);
+            }
+            let (entry, start) = Entry::starting(space.clone(), self.intake());
+            let entry = Arc::new(entry);
+            set.replace(Kept(entry.clone()));
+            (entry, Some(start))
+        });
+        if let Some(start) = start {
+            self.spawn(entry.clone(), start);
+        }
+        entry
+    }
+
+    /// Tells a space's session something; wakes it if it sleeps. The message comes back if the
+    /// session ended: then [`Sessions::get`] gives another entry.
+    pub fn tell(&self, entry: &Arc<Entry>, message: Message) -> Result<(), Box<Message>> {
+        match entry.tell(message, || self.intake()) {
+            Told::Done => Ok(()),
+            Told::Start(start) => {
+                self.spawn(entry.clone(), *start);
+                Ok(())
+            }
+            Told::Gone(message) => {
+                self.forget(entry);
+                Err(message)
             }
         }
     }
 
-    /// The session of a space, if one is running.
-    pub fn running(&self, space: &SpaceKey) -> Option<ActorRef<Message>> {
-        let slot = self
-            .inner
-            .shards
-            .with(space, |map| map.get(space).cloned())?;
-        slot.get()
-            .filter(|session| is_running(session))
-            .map(|session| session.actor.clone())
+    /// The room for pushes to a space; its session is woken for them. `None` if it ended.
+    pub fn room(&self, entry: &Arc<Entry>) -> Option<Intake> {
+        let (intake, start) = entry.intake(|| self.intake())?;
+        if let Some(start) = start {
+            self.spawn(entry.clone(), *start);
+        }
+        Some(intake)
     }
 
-    /// Tells every running session; used when the bus has lost events.
-    pub fn missed(&self) {
-        for session in self.all() {
-            let _ = session.cast(Message::Event(Event::Missed));
+    /// Waits until a space changes, or so long. Its session is woken, so that it hears of it.
+    pub async fn changed(&self, entry: &Arc<Entry>, at_most: Duration) {
+        drop(self.room(entry));
+        entry.changed(at_most).await;
+    }
+
+    /// A socket leaves a space.
+    pub fn leave(&self, entry: &Arc<Entry>, conn: ConnId) {
+        match entry.leave(conn) {
+            Leaving::Done => {}
+            // A session that ended knows nothing of it anyway.
+            Leaving::Tell(event) => drop(self.tell(entry, Message::Event(event))),
+            Leaving::Emptied => {
+                self.inner.shared.metrics.sessions_asleep.dec();
+                self.forget(entry);
+            }
         }
+    }
+
+    /// The entry of a space that is open on this node.
+    pub fn find(&self, space: &SpaceKey) -> Option<Arc<Entry>> {
+        let shards = &self.inner.shards;
+        shards.with(space, |set| set.get(space).map(|kept| kept.0.clone()))
+    }
+
+    /// Tells every running session, and wakes those asleep whose space has moved; used when the
+    /// bus has lost events.
+    pub async fn missed(&self) {
+        let entries = self.inner.shards.all();
+        let audits = futures_util::stream::iter(entries).map(|entry| self.audit(entry));
+        audits
+            .buffer_unordered(AUDITS_AT_ONCE)
+            .for_each(|()| async {})
+            .await;
+    }
+
+    async fn audit(&self, entry: Arc<Entry>) {
+        if let Some(asleep) = entry.asleep_at() {
+            let stored = self.inner.shared.store.space(&entry.space).await;
+            let same =
+                |stored: SpaceView| (stored.epoch, stored.head) == (asleep.epoch, asleep.head);
+            if stored.is_ok_and(|stored| stored.is_some_and(same)) {
+                return;
+            }
+        }
+        // One that ended meanwhile reads the store when it starts again.
+        let _ = self.tell(&entry, Message::Event(Event::Missed));
     }
 
     /// Has every session finish what it took. Returns when all have.
     pub async fn drain(&self) {
+        self.inner.draining.store(true, Ordering::Relaxed);
         let waiting: Vec<oneshot::Receiver<()>> = self
+            .inner
+            .shards
             .all()
             .into_iter()
-            .filter_map(|session| {
+            .filter(|entry| entry.asleep_at().is_none())
+            .filter_map(|entry| {
                 let (done, finished) = oneshot::channel();
-                session.cast(Message::Drain(done)).ok().map(|()| finished)
+                self.tell(&entry, Message::Drain(done))
+                    .is_ok()
+                    .then_some(finished)
             })
             .collect();
         for finished in waiting {
@@ -186,103 +239,78 @@ impl Sessions {
 
     /// Stops every session and the supervisor.
     pub async fn stop(&self) {
-        for session in self.all() {
-            // One that is stopping already is as good as stopped.
-            let _ = session.stop_and_wait(None, None).await;
+        for entry in self.inner.shards.all() {
+            if let Some(actor) = entry.actor() {
+                // One that is stopping already is as good as stopped.
+                let _ = actor.stop_and_wait(None, None).await;
+            }
         }
         let _ = self.inner.supervisor.stop_and_wait(None, None).await;
     }
 
-    fn all(&self) -> Vec<ActorRef<Message>> {
-        let lock = |map: &Mutex<HashMap<SpaceKey, Slot>>| {
-            let map = map.lock().unwrap_or_else(PoisonError::into_inner);
-            map.values()
-                .filter_map(|slot| Some(slot.get()?.actor.clone()))
-                .collect::<Vec<_>>()
-        };
-        self.inner.shards.maps.iter().flat_map(lock).collect()
+    fn intake(&self) -> Intake {
+        Intake::new(self.inner.shared.pending_bytes_max)
     }
 
-    async fn spawn(&self, space: &SpaceKey, slot: &Slot) -> Result<Handle, NoSession> {
-        let registration = Registration {
-            space: space.clone(),
-            slot: slot.clone(),
-            shards: self.inner.shards.clone(),
-            metrics: self.inner.shared.metrics.clone(),
-            counted: AtomicBool::new(false),
-        };
-        let shared = self.inner.shared.clone();
-        let shown = Shown::default();
-        let args = Args {
-            space: space.clone(),
-            shared,
-            shown: shown.clone(),
-            registration,
-        };
-        let supervisor: ActorCell = self.inner.supervisor.get_cell();
-        let spawned = Actor::spawn_linked(None, Session, args, supervisor).await;
-        let (actor, _) = spawned.map_err(|error| NoSession(error.to_string()))?;
-        let intake = Intake::new(self.inner.shared.pending_bytes_max);
-        Ok(Handle {
-            actor,
-            intake,
-            shown,
-        })
-    }
-
-    fn forget(&self, space: &SpaceKey, slot: &Slot) {
-        forget(&self.inner.shards, space, slot);
-    }
-}
-
-fn is_running(session: &Handle) -> bool {
-    session.actor.get_status() < ActorStatus::Stopping
-}
-
-fn forget(shards: &Shards, space: &SpaceKey, slot: &Slot) {
-    shards.with(space, |map| {
-        if map
-            .get(space)
-            .is_some_and(|current| Arc::ptr_eq(current, slot))
-        {
-            map.remove(space);
+    /// Starts the actor beside the caller.
+    fn spawn(&self, entry: Arc<Entry>, start: Start) {
+        let sessions = self.clone();
+        if start.asleep.is_some() {
+            self.inner.shared.metrics.sessions_asleep.dec();
         }
-    });
-}
+        tokio::spawn(async move {
+            let args = Args {
+                shared: sessions.inner.shared.clone(),
+                place: Place {
+                    entry: entry.clone(),
+                    sessions: sessions.clone(),
+                },
+                start,
+                draining: sessions.inner.draining.load(Ordering::Relaxed),
+            };
+            let supervisor: ActorCell = sessions.inner.supervisor.get_cell();
+            match Actor::spawn_linked(None, Session, args, supervisor).await {
+                Ok((actor, _)) => entry.started(actor),
+                Err(error) => {
+                    tracing::warn!(space = %entry.space, %error, "session could not start");
+                    // What waited is dropped, and who waits for an answer learns it by that.
+                    drop(entry.end());
+                    sessions.forget(&entry);
+                }
+            }
+        });
+    }
 
-/// A session's entry in the registry. Dropping it, as an ending session does however it ends,
-/// takes the entry out.
-pub struct Registration {
-    space: SpaceKey,
-    slot: Slot,
-    shards: Arc<Shards>,
-    metrics: Arc<Metrics>,
-    counted: AtomicBool,
-}
-
-impl Registration {
-    /// The session runs.
-    pub fn started(&self) {
-        if !self.counted.swap(true, Ordering::Relaxed) {
-            self.metrics.sessions.inc();
-        }
+    fn forget(&self, entry: &Arc<Entry>) {
+        self.inner.shards.with(&entry.space, |set| {
+            if set
+                .get(&entry.space)
+                .is_some_and(|kept| Arc::ptr_eq(&kept.0, entry))
+            {
+                set.remove(&entry.space);
+            }
+        });
     }
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
-        if self.counted.load(Ordering::Relaxed) {
-            self.metrics.sessions.dec();
-        }
-        forget(&self.shards, &self.space, &self.slot);
-    }
+/// A running session's place in the registry.
+#[derive(Debug)]
+pub struct Place {
+    /// Its entry.
+    pub(super) entry: Arc<Entry>,
+    sessions: Sessions,
 }
 
-impl std::fmt::Debug for Registration {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registration")
-            .field("space", &self.space)
-            .finish_non_exhaustive()
+impl Place {
+    /// The session ended by itself: nobody shall find it any more.
+    pub(super) fn leave(&self) {
+        drop(self.entry.end());
+        self.forget();
+    }
+
+    /// Takes the entry out.
+    pub(super) fn forget(&self) {
+        self.sessions.forget(&self.entry);
     }
 }
 

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
@@ -27,6 +26,7 @@ use super::conn::Conn;
 use super::event::{
     CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
 };
+use crate::gateway::frame::Frame;
 
 /// Limits of a session, from the hub's config.
 #[derive(Clone, Debug)]
@@ -86,10 +86,10 @@ impl Context<'_> {
     }
 
     /// Queues a message the client waits for.
-    pub(super) fn answer(&mut self, conn: ConnId, text: String) {
+    pub(super) fn answer(&mut self, conn: ConnId, text: &str) {
         self.effect(Effect::Send {
             conn,
-            frame: Bytes::from(text),
+            frame: Frame::text(text),
             kind: FrameKind::Answer,
         });
     }
@@ -333,7 +333,7 @@ impl SessionState {
         let refusal = draining();
         match &push.origin {
             super::event::Origin::Conn(conn) => {
-                cx.answer(*conn, syncline_protocol::wire::hub::error(&refusal));
+                cx.answer(*conn, &syncline_protocol::wire::hub::error(&refusal));
             }
             super::event::Origin::Call(call, _) => {
                 cx.effect(Effect::Reply(*call, CallReply::Refused(refusal)));

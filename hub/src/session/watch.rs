@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use syncline_protocol::ids::TableName;
 
 use super::event::{Effect, FrameKind, Sync, Waiter};
 use super::fanout::ShownEntry;
 use super::state::{Asked, Context, Held, Pending, SessionState};
+use crate::gateway::frame::Frame;
 
 impl SessionState {
     /// Takes a changeset, once its client's mark is known.
@@ -37,7 +37,7 @@ impl SessionState {
         }
         let names: Vec<&str> = tables.iter().map(|table| table.as_str()).collect();
         let text = serde_json::json!({"type": "sync-available", "tables": names}).to_string();
-        let frame = Bytes::from(text);
+        let frame = Frame::text(&text);
         for conn in &self.watchers {
             let (conn, frame) = (*conn, frame.clone());
             let kind = FrameKind::Answer;

@@ -32,8 +32,9 @@ pub fn show_groups(metrics: &Metrics, group: GroupCommit) -> Result<(), Error> {
     metrics.show(Box::new(GroupSizes { group, desc }))
 }
 
+/// A gauge that is read when somebody looks.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a double")]
-fn gauge(
+pub(crate) fn gauge(
     (name, help): (&str, &str),
     read: impl Fn() -> u64 + Send + Sync + 'static,
 ) -> Result<Box<dyn Collector>, Error> {

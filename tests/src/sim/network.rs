@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use syncline_hub::gateway::frame::Frame;
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::event::{Attach, ConnId, Event, Origin, Push};
 use syncline_protocol::ids::{ClientKey, TableName, UserId};
@@ -50,7 +50,7 @@ pub struct Socket {
 #[derive(Debug)]
 pub enum Down {
     /// A message.
-    Frame(Bytes),
+    Frame(Frame),
     /// The hub closed.
     Closed,
 }
@@ -65,7 +65,7 @@ impl Socket {
             up: VecDeque::new(),
             down: VecDeque::new(),
             mailbox: VecDeque::new(),
-            outbox: Arc::new(Outbox::new(outbox_bytes_max)),
+            outbox: Arc::new(Outbox::new(conn, outbox_bytes_max)),
             woken: false,
             attached: None,
             left: false,
@@ -110,7 +110,7 @@ impl Socket {
         let event = match message {
             ClientMessage::Hello(hello) => Event::Attach(Box::new(attach(conn, user, *hello))),
             ClientMessage::Push(_) if slow => {
-                let frame = Bytes::from(hub::slow("app", 1_000));
+                let frame = Frame::text(&hub::slow("app", 1_000));
                 self.outbox
                     .push(frame, syncline_hub::session::event::FrameKind::Answer);
                 self.woken = true;
@@ -131,9 +131,7 @@ impl Socket {
 
     /// The hub's end writes what is queued, or ends.
     pub fn write(&mut self, rng: &mut Rng) {
-        let mut frames = Vec::new();
-        self.outbox
-            .take(&mut frames, 1 + rng.below(WRITE_BYTES_MAX));
+        let frames = self.outbox.take(1 + rng.below(WRITE_BYTES_MAX));
         if frames.is_empty() {
             self.woken = false;
             if self.outbox.take_drained() {

@@ -23,8 +23,8 @@ use crate::http::error::json;
 use crate::http::guard::counted;
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
+use crate::session::entry::Entry;
 use crate::session::event::{CallReply, Sync, Synced};
-use crate::session::registry::Handle;
 use crate::telemetry::labels::Route;
 
 /// How long a changeset may wait. After that it must be sent again, which is harmless.
@@ -154,15 +154,14 @@ async fn merge(
     gateway: &Gateway,
     space: &SpaceKey,
     asked: Asked,
-) -> Result<(Handle, Synced), Refused> {
+) -> Result<(Arc<Entry>, Synced), Refused> {
     let mut changes = Some(asked.request.changes);
     for _ in 0..SYNC_TRIES {
-        let session = gateway
-            .sessions
-            .get(space)
-            .await
-            .map_err(|_| unavailable())?;
-        let permit = session.intake.permit(asked.bytes).await;
+        let entry = gateway.sessions.get(space);
+        let Some(room) = gateway.sessions.room(&entry) else {
+            continue;
+        };
+        let permit = room.permit(asked.bytes).await;
         let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
         let sync = Sync {
@@ -171,20 +170,21 @@ async fn merge(
             changes: changes.take().unwrap_or_default(),
             permit: Some(permit),
         };
-        match session.actor.cast(Message::Sync { sync, reply }) {
+        match gateway.sessions.tell(&entry, Message::Sync { sync, reply }) {
             Ok(()) => {
                 let answer = tokio::time::timeout(SYNC_WITHIN, answer).await;
                 return match answer {
-                    Ok(Ok(CallReply::Synced(synced))) => Ok((session, synced)),
+                    Ok(Ok(CallReply::Synced(synced))) => Ok((entry, synced)),
                     Ok(Ok(CallReply::Refused(refusal))) => Err(refusal.into()),
                     _ => Err(unavailable().into()),
                 };
             }
-            // The message comes back whole from a session that had just stopped.
-            Err(ractor::MessagingErr::SendErr(Message::Sync { sync, .. })) => {
-                changes = Some(sync.changes);
+            // The message comes back whole from a session that had just ended.
+            Err(message) => {
+                if let Message::Sync { sync, .. } = *message {
+                    changes = Some(sync.changes);
+                }
             }
-            Err(_) => break,
         }
     }
     Err(unavailable().into())
@@ -251,19 +251,15 @@ async fn pull(
     let collection = given(query.collection).ok_or_else(|| bad("collection is missing"))?;
     let text = given(query.since).ok_or_else(|| bad("since is missing"))?;
     let since = Since::parse(&text).map_err(|refusal| bad(&refusal.message))?;
-    let session = gateway
-        .sessions
-        .get(&caller.space)
-        .await
-        .map_err(|_| unavailable())?;
-    session.touch();
-    if let Some(until) = up_to_date(&session, since) {
+    let entry = gateway.sessions.get(&caller.space);
+    entry.touch();
+    if let Some(until) = up_to_date(&entry, since).await? {
         let question = (&caller.space, &client, &collection, &text);
         if !gateway.storm.is_too_often(question) {
             return Ok(json(StatusCode::OK, reply::nothing(&until)));
         }
-        session.changed(super::storm::HELD).await;
-        if let Some(until) = up_to_date(&session, since) {
+        gateway.sessions.changed(&entry, super::storm::HELD).await;
+        if let Some(until) = up_to_date(&entry, since).await? {
             return Ok(json(StatusCode::OK, reply::nothing(&until)));
         }
     }
@@ -281,9 +277,10 @@ async fn pull(
 }
 
 /// The cursor of a device that has everything this node knows of.
-fn up_to_date(session: &Handle, since: Since) -> Option<String> {
-    let place = reply::place(&session.view()?);
-    (since.tell(place) == Tell::After(place.head)).then(|| place.cursor())
+async fn up_to_date(entry: &Entry, since: Since) -> Result<Option<String>, Refused> {
+    let view = entry.view().await.ok_or_else(unavailable)?;
+    let place = reply::place(&view);
+    Ok((since.tell(place) == Tell::After(place.head)).then(|| place.cursor()))
 }
 
 async fn socket(

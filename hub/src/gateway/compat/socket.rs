@@ -3,21 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Deserialize;
 use syncline_protocol::error::{Refusal, close};
-use syncline_protocol::ids::{AppId, SpaceKey};
+use syncline_protocol::ids::{AppId, SpaceKey, UserId};
 use syncline_protocol::object;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use crate::auth::Identity;
-use crate::gateway::Gateway;
-use crate::gateway::link::{Ending, Link, Next};
+use crate::gateway::entering::Entering;
+use crate::gateway::frame::Frame;
+use crate::gateway::link::{Ending, Link};
+use crate::gateway::outbox::Outbox;
+use crate::gateway::task::{Protocol, Wait};
 use crate::session::actor::Message;
-use crate::session::event::Event;
-use crate::session::registry::Handle;
+use crate::session::entry::Entry;
+use crate::session::event::FrameKind;
 use crate::telemetry::labels::AuthFailure;
 
 /// How long a socket may take to say who it is.
@@ -29,45 +28,38 @@ const POLICY: u16 = 1008;
 /// The wall clock may be set; it is looked at again at least so often.
 const LOOK_AGAIN_MS: u64 = 60_000;
 
-/// How often a session that stops at the very moment is looked for again.
+/// How often a session that ends at the very moment is looked for again.
 const WATCH_TRIES: usize = 5;
 
 /// RFC 6455's registry: the server cannot serve now.
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// Serves a socket until it ends.
-pub async fn serve(stream: TcpStream, early: Bytes, (gateway, app): (Arc<Gateway>, AppId)) {
-    let Some(link) = Link::open(stream, &early, &gateway).await else {
-        return;
-    };
-    let mut socket = Socket {
-        gateway,
-        app,
-        link,
-        watching: None,
-    };
-    let ending = match socket.run().await {
-        Ok(never) => match never {},
-        Err(ending) => ending,
-    };
-    socket.leave();
-    socket.link.finish(ending).await;
-}
-
-struct Socket {
-    gateway: Arc<Gateway>,
+/// A compatibility client's socket.
+pub(in crate::gateway) struct Compat {
     app: AppId,
-    link: Link,
     watching: Option<Watching>,
 }
 
 /// What is known after auth.
 struct Watching {
-    session: Handle,
-    identity: Identity,
+    entry: Arc<Entry>,
+    expires_at_ms: u64,
 }
 
-enum Never {}
+/// What a wait brings.
+pub(in crate::gateway) enum Done {
+    /// The token was verified.
+    Known(Box<Known>),
+    /// The session took the socket.
+    Watching(Arc<Entry>, u64),
+}
+
+/// Who a token speaks for.
+pub(in crate::gateway) struct Known {
+    user: UserId,
+    space: SpaceKey,
+    expires_at_ms: u64,
+}
 
 #[derive(Deserialize)]
 struct Said {
@@ -75,125 +67,151 @@ struct Said {
     token: Option<String>,
 }
 
-impl Socket {
-    async fn run(&mut self) -> Result<Never, Ending> {
-        loop {
-            let due = self.keep_auth()?;
-            if let Next::Text(text) = self.link.next(due).await? {
-                self.take(&text).await?;
-            }
+impl Compat {
+    /// Before auth.
+    pub(in crate::gateway) fn new(app: AppId) -> Compat {
+        Compat {
+            app,
+            watching: None,
         }
     }
+}
 
-    async fn take(&mut self, text: &str) -> Result<(), Ending> {
+impl Protocol for Compat {
+    type Done = Done;
+
+    fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
         // Those clients send nothing else; whatever it is, it is not worth the socket.
         let Ok(said) = object::from_str::<Said>(text) else {
             return match self.watching {
-                None => Err(self.refuse("invalid message")),
-                Some(_) => Ok(()),
+                None => Err(refuse(&link.outbox, "invalid message")),
+                Some(_) => Ok(None),
             };
         };
         match (said.r#type.as_str(), &self.watching) {
-            ("ping", _) => self.link.answer(r#"{"type":"pong"}"#.into()),
-            ("auth", _) => return self.auth(said.token.as_deref().unwrap_or_default()).await,
-            (_, None) => return Err(self.refuse("auth first")),
+            ("ping", _) => {
+                if !link.may_be_cheap() {
+                    return Err(Ending::Close(close::LIMITS, "too many pings"));
+                }
+                link.answer(r#"{"type":"pong"}"#);
+            }
+            ("auth", _) => {
+                let token = said.token.unwrap_or_default();
+                return Ok(Some(identify(link, self.app.clone(), token)));
+            }
+            (_, None) => return Err(refuse(&link.outbox, "auth first")),
             (_, Some(_)) => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Lets the socket in, or moves it to another user.
-    async fn auth(&mut self, token: &str) -> Result<(), Ending> {
-        let now_ms = self.gateway.clock.now_ms();
-        let identity = self.gateway.access.identify(token, now_ms).await;
-        let identity = identity.map_err(|_| self.refuse("invalid token"))?;
-        let space = self.gateway.access.space(&self.app, None, &identity.user);
-        let space = space.map_err(|refusal| self.refuse_with(&refusal))?;
-        let same = self
-            .watching
-            .as_ref()
-            .is_some_and(|w| w.identity.user == identity.user);
-        if same {
-            if let Some(watching) = &mut self.watching {
-                watching.identity = identity;
+    fn go_on(&mut self, link: &mut Link, done: Done) -> Result<Option<Wait<Done>>, Ending> {
+        match done {
+            Done::Known(known) => {
+                if let (Some(watching), true) =
+                    (&mut self.watching, link.user.as_ref() == Some(&known.user))
+                {
+                    watching.expires_at_ms = known.expires_at_ms;
+                } else {
+                    self.leave(link);
+                    if link.authenticate(&known.user).is_err() {
+                        error(&link.outbox, "too many sockets");
+                        return Err(Ending::Close(close::LIMITS, "too many sockets"));
+                    }
+                    return Ok(Some(watch(link, *known)));
+                }
             }
-        } else {
-            self.leave();
-            if self.link.open.authenticated(&identity.user).is_err() {
-                self.error("too many sockets");
-                return Err(Ending::Close(close::LIMITS, "too many sockets"));
+            Done::Watching(entry, expires_at_ms) => {
+                self.watching = Some(Watching {
+                    entry,
+                    expires_at_ms,
+                });
             }
-            let session = self.watch(&space).await?;
-            self.link.authenticated();
-            self.watching = Some(Watching { session, identity });
         }
-        self.link.answer(r#"{"type":"auth-ok"}"#.into());
-        Ok(())
+        link.answer(r#"{"type":"auth-ok"}"#);
+        Ok(None)
     }
 
-    async fn watch(&mut self, space: &SpaceKey) -> Result<Handle, Ending> {
+    fn entry(&self) -> Option<&Arc<Entry>> {
+        self.watching.as_ref().map(|watching| &watching.entry)
+    }
+
+    /// Closes a socket that is late, or whose token ended.
+    fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
+        let Some(watching) = &self.watching else {
+            return link.time_to_auth(AUTH_WITHIN).ok_or_else(|| {
+                let failures = &link.gateway.metrics.auth_failures;
+                failures.inc(AuthFailure::AuthTimeout);
+                refuse(&link.outbox, "auth timeout")
+            });
+        };
+        let now_ms = link.gateway.clock.now_ms();
+        let left_ms = watching.expires_at_ms.saturating_sub(now_ms);
+        if left_ms == 0 {
+            return Err(refuse(&link.outbox, "token expired"));
+        }
+        Ok(Duration::from_millis(left_ms.min(LOOK_AGAIN_MS)))
+    }
+}
+
+impl Compat {
+    /// Leaves the space of the user it was.
+    fn leave(&mut self, link: &Link) {
+        if let Some(watching) = self.watching.take() {
+            let sessions = &link.gateway.sessions;
+            sessions.leave(&watching.entry, link.conn());
+        }
+    }
+}
+
+/// Verifies a token.
+fn identify(link: &Link, app: AppId, token: String) -> Wait<Done> {
+    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    Box::pin(async move {
+        let now_ms = gateway.clock.now_ms();
+        let identity = gateway.access.identify_once(&token, now_ms).await;
+        let identity = identity.map_err(|_| refuse(&outbox, "invalid token"))?;
+        let space = gateway.access.space(&app, None, &identity.user);
+        let space = space.map_err(|refusal| refuse_with(&outbox, &refusal))?;
+        Ok(Done::Known(Box::new(Known {
+            user: identity.user,
+            space,
+            expires_at_ms: identity.expires_at_ms,
+        })))
+    })
+}
+
+/// Has the session tell the socket which tables change.
+fn watch(link: &Link, known: Known) -> Wait<Done> {
+    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    Box::pin(async move {
         for _ in 0..WATCH_TRIES {
-            let Ok(session) = self.gateway.sessions.get(space).await else {
-                break;
-            };
             let (taken, was_taken) = oneshot::channel();
-            let (conn, outbox) = (self.link.conn, self.link.outbox.clone());
             let message = Message::Watch {
-                conn,
-                outbox,
+                outbox: outbox.clone(),
                 taken,
             };
-            if session.actor.cast(message).is_ok() && was_taken.await.is_ok() {
-                return Ok(session);
+            let entering = Entering::new(&gateway, &known.space, outbox.conn);
+            if entering.tell(message).is_ok() && was_taken.await.is_ok() {
+                return Ok(Done::Watching(entering.entered(), known.expires_at_ms));
             }
         }
         Err(Ending::Close(TRY_AGAIN_LATER, "store unavailable"))
-    }
+    })
+}
 
-    /// Tells the session that the socket does not listen any more.
-    fn leave(&mut self) {
-        if let Some(watching) = self.watching.take() {
-            // A session that ended knows nothing of it anyway.
-            let detach = Event::Detach(self.link.conn);
-            let _ = watching.session.actor.cast(Message::Event(detach));
-        }
-    }
+fn error(outbox: &Outbox, why: &str) {
+    let said = serde_json::json!({"type": "error", "tables": [why]});
+    outbox.put(Frame::text(&said.to_string()), FrameKind::Answer);
+}
 
-    fn error(&self, why: &str) {
-        let said = serde_json::json!({"type": "error", "tables": [why]});
-        self.link.answer(said.to_string());
-    }
+fn refuse(outbox: &Outbox, why: &'static str) -> Ending {
+    error(outbox, why);
+    Ending::Close(POLICY, why)
+}
 
-    fn refuse(&self, why: &'static str) -> Ending {
-        self.error(why);
-        Ending::Close(POLICY, why)
-    }
-
-    fn refuse_with(&self, refusal: &Refusal) -> Ending {
-        self.error(&refusal.message);
-        Ending::Close(POLICY, refusal.code.as_str())
-    }
-
-    /// Closes a socket that is late, or whose token ended; says when to look again.
-    fn keep_auth(&mut self) -> Result<Instant, Ending> {
-        let Some(watching) = &self.watching else {
-            let due = self.link.auth_due_at(AUTH_WITHIN);
-            if Instant::now() >= due {
-                self.gateway
-                    .metrics
-                    .auth_failures
-                    .inc(AuthFailure::AuthTimeout);
-                return Err(self.refuse("auth timeout"));
-            }
-            return Ok(due);
-        };
-        let left_ms = watching
-            .identity
-            .expires_at_ms
-            .saturating_sub(self.gateway.clock.now_ms());
-        if left_ms == 0 {
-            return Err(self.refuse("token expired"));
-        }
-        Ok(Instant::now() + Duration::from_millis(left_ms.min(LOOK_AGAIN_MS)))
-    }
+fn refuse_with(outbox: &Outbox, refusal: &Refusal) -> Ending {
+    error(outbox, &refusal.message);
+    Ending::Close(POLICY, refusal.code.as_str())
 }

@@ -143,7 +143,7 @@ impl Desk {
                 self.sent
                     .entry(conn)
                     .or_default()
-                    .push(serde_json::from_slice(&frame).unwrap());
+                    .push(serde_json::from_slice(frame.message()).unwrap());
             }
             Effect::Resume(conn) => self.full.retain(|full| *full != conn),
             Effect::Close { conn, code, .. } => {

@@ -237,7 +237,7 @@ impl World {
                 Ok(())
             }
             Some(Down::Frame(frame)) => {
-                let text = String::from_utf8_lossy(&frame);
+                let text = String::from_utf8_lossy(frame.message());
                 self.with_device(device, |device, cx| {
                     cx.aids
                         .trace

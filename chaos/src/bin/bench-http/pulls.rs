@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use futures_util::future::try_join_all;
 
-use crate::http::Connection;
-use crate::hub::Hub;
+use syncline_chaos::http::Connection;
+use syncline_chaos::hub::Hub;
 
 const USERS: usize = 32;
 

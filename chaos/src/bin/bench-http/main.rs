@@ -3,8 +3,6 @@
 //! One thread of load beside the hub, keep-alive connections written by hand, so that most of
 //! the two cores is the hub's. Every figure is of one run; the commands are in the README.
 
-mod http;
-mod hub;
 mod notice;
 mod pulls;
 mod starts;
@@ -36,10 +34,4 @@ fn main() -> anyhow::Result<()> {
         notice::measure(&args.hub, args.seconds).await?;
         pulls::measure(&args.hub, args.seconds).await
     })
-}
-
-/// The value below which `share` of the sorted values are.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = ((sorted.len() as f64 - 1.0) * share).round() as usize;
-    sorted.get(at).copied().unwrap_or(f64::NAN)
 }

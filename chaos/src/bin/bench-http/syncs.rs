@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use crate::http::Connection;
-use crate::hub::Hub;
-use crate::quantile;
+use syncline_chaos::http::Connection;
+use syncline_chaos::hub::Hub;
+use syncline_chaos::quantile;
 
 pub(crate) async fn measure(program: &Path, seconds: u64) -> anyhow::Result<()> {
     for changes in [1, 10] {

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::hub::Hub;
-use crate::quantile;
+use syncline_chaos::hub::Hub;
+use syncline_chaos::quantile;
 
 const STARTS: usize = 21;
 

@@ -8,9 +8,9 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::http::Connection;
-use crate::hub::Hub;
-use crate::quantile;
+use syncline_chaos::http::Connection;
+use syncline_chaos::hub::Hub;
+use syncline_chaos::quantile;
 
 /// Writes per second beside the measured ones.
 const BESIDE: u32 = 1_000;

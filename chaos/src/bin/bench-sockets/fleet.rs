@@ -1,0 +1,118 @@
+//! Many clients, each a user of its own or all of one user.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use syncline_chaos::hub::Hub;
+
+use crate::client::{Client, Seen, Who};
+
+/// Sockets being opened at once.
+const OPENING: usize = 64;
+
+/// Sockets from one loopback address; a pair of addresses has some 28,000 ports.
+const PER_ADDRESS: usize = 10_000;
+
+/// Longest wait for something that must happen.
+const HUNG: Duration = Duration::from_secs(120);
+
+/// Attached sockets.
+pub(crate) struct Fleet {
+    pub(crate) clients: Vec<Client>,
+    pub(crate) seen: Rc<Seen>,
+}
+
+/// Whose the sockets are.
+#[derive(Clone, Copy)]
+pub(crate) enum Users {
+    /// Each socket has a user of its own.
+    Distinct,
+    /// All are one user's.
+    One,
+}
+
+/// Tokens for sockets `range` of a fleet.
+pub(crate) async fn tokens(
+    hub: &Hub,
+    users: Users,
+    range: std::ops::Range<usize>,
+) -> anyhow::Result<Vec<String>> {
+    match users {
+        Users::One => Ok(vec![hub.token("ada").await?; range.len()]),
+        Users::Distinct => {
+            let tokens = range.map(|i| async move { hub.token(&format!("user-{i:06}")).await });
+            stream::iter(tokens).buffered(OPENING).try_collect().await
+        }
+    }
+}
+
+impl Fleet {
+    /// No sockets yet.
+    pub(crate) fn new() -> Fleet {
+        Fleet {
+            clients: Vec::new(),
+            seen: Rc::default(),
+        }
+    }
+
+    /// Opens one more socket for each token, and waits until all have all there is.
+    pub(crate) async fn open(&mut self, hub: &Hub, tokens: &[String]) -> anyhow::Result<Duration> {
+        let address: SocketAddr = hub.address.parse()?;
+        let first = self.clients.len();
+        let began = Instant::now();
+        let opening = tokens.iter().enumerate().map(|(i, token)| {
+            let (at, seen) = (first + i, self.seen.clone());
+            async move {
+                let host = u8::try_from(at / PER_ADDRESS + 1).unwrap_or(u8::MAX);
+                let from = SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0));
+                let client = format!("0b0f5c1e-5b1f-4a51-9b1f-{at:012x}");
+                let who = Who {
+                    token,
+                    client: &client,
+                };
+                Client::open(address, from, &who, &seen).await
+            }
+        });
+        let opened: Vec<Client> = stream::iter(opening)
+            .buffer_unordered(OPENING)
+            .try_collect()
+            .await?;
+        self.clients.extend(opened);
+        let all = self.clients.len() as u64;
+        let seen = self.seen.clone();
+        until("sockets to be ready", || seen.ready.get() == all).await?;
+        Ok(began.elapsed())
+    }
+
+    /// Closes all but the first so many.
+    pub(crate) fn keep(&mut self, count: usize) {
+        self.clients.truncate(count);
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while !is_so() {
+        if began.elapsed() > HUNG {
+            bail!("waited too long for {what}");
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
+/// Waits until a gauge of the hub has a value.
+pub(crate) async fn until_gauge(hub: &Hub, name: &str, value: f64) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while hub.metric(name).await? != value {
+        if began.elapsed() > HUNG {
+            bail!("waited too long for {name} to be {value}");
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}

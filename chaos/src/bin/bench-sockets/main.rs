@@ -1,0 +1,61 @@
+//! Measures the sockets of a real hub process over loopback: `make bench-sockets`.
+//!
+//! One thread of load beside the hub, on as many loopback addresses as its ports need. Hub and
+//! loader may each have some 20,000 files open.
+
+mod client;
+mod fleet;
+mod memory;
+mod rates;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Measures a hub's sockets.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The program.
+    #[arg(long, default_value = "target/release/hub")]
+    hub: PathBuf,
+    /// Only measurements whose name holds this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// A hundredth of the sockets, to see that it works.
+    #[arg(long)]
+    small: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, run(&args))
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
+    let scaled = |count: usize| if args.small { count / 100 } else { count };
+    let wanted = |name: &str| name.contains(&args.only);
+    let hub = &args.hub;
+    if wanted("asleep") {
+        memory::asleep(hub, &[3_000, 9_000, 15_000].map(scaled)).await?;
+    }
+    if wanted("awake") {
+        memory::awake(hub, &[2_000, 5_000, 8_000].map(scaled)).await?;
+    }
+    if wanted("opening") {
+        rates::opening(hub, scaled(10_000)).await?;
+    }
+    if wanted("resting") {
+        rates::resting(hub, scaled(15_000), 50).await?;
+    }
+    if wanted("fan-out") {
+        rates::fan_out(hub, scaled(1_000), 50).await?;
+        rates::fan_out(hub, scaled(10_000), 10).await?;
+    }
+    if wanted("spread") {
+        rates::spread(hub, scaled(10_000)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Bytes a socket, by a slope over three counts; and whether they come back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use syncline_chaos::hub::{Hub, kib_of};
+
+use crate::fleet::{Fleet, Users, tokens, until, until_gauge};
+
+/// Allocators give memory back with a delay.
+const SETTLING: Duration = Duration::from_secs(12);
+
+/// What is measured at one count of sockets, in bytes.
+struct Point {
+    sockets: f64,
+    rss: f64,
+    pss: f64,
+    allocated: f64,
+    kernel: f64,
+}
+
+impl Point {
+    async fn take(hub: &Hub, sockets: usize) -> anyhow::Result<Point> {
+        tokio::time::sleep(SETTLING).await;
+        let meminfo = std::fs::read_to_string("/proc/meminfo")?;
+        let sockstat = std::fs::read_to_string("/proc/net/sockstat")?;
+        let pages = sockstat
+            .lines()
+            .find(|line| line.starts_with("TCP:"))
+            .and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(Point {
+            sockets: sockets as f64,
+            rss: hub.memory("status", "VmRSS")?,
+            pss: hub.memory("smaps_rollup", "Pss:")?,
+            allocated: hub.metric("syncline_memory_allocated_bytes").await?,
+            kernel: kib_of(&meminfo, "Slab:")? * 1024.0 + pages.unwrap_or(0.0) * 4096.0,
+        })
+    }
+}
+
+fn slope(points: &[Point], of: impl Fn(&Point) -> f64) -> f64 {
+    let n = points.len() as f64;
+    let mean_x = points.iter().map(|p| p.sockets).sum::<f64>() / n;
+    let mean_y = points.iter().map(&of).sum::<f64>() / n;
+    let over: f64 = points
+        .iter()
+        .map(|p| (p.sockets - mean_x) * (of(p) - mean_y))
+        .sum();
+    let under: f64 = points.iter().map(|p| (p.sockets - mean_x).powi(2)).sum();
+    over / under
+}
+
+fn show(what: &str, points: &[Point]) {
+    println!(
+        "{what}: {:.0} B allocated, {:.0} B RSS, {:.0} B Pss a socket; kernel {:.0} B a pair of ends",
+        slope(points, |p| p.allocated),
+        slope(points, |p| p.rss),
+        slope(points, |p| p.pss),
+        slope(points, |p| p.kernel),
+    );
+    for p in points {
+        println!(
+            "    {:>6} sockets: RSS {:.1} MiB, allocated {:.1} MiB",
+            p.sockets,
+            p.rss / 1_048_576.0,
+            p.allocated / 1_048_576.0
+        );
+    }
+}
+
+/// Sleeping sessions, one socket each.
+pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<()> {
+    let hub = Hub::start_with(program, &[("SESSION__IDLE_MS", "1000")]).await?;
+    let mut fleet = Fleet::new();
+    let mut points = Vec::new();
+    for &count in counts {
+        let tokens = tokens(&hub, Users::Distinct, fleet.clients.len()..count).await?;
+        fleet.open(&hub, &tokens).await?;
+        until_gauge(&hub, "syncline_sessions", 0.0).await?;
+        points.push(Point::take(&hub, count).await?);
+    }
+    show("asleep, a session each", &points);
+    let before = points.pop().map_or(0.0, |point| point.rss);
+    let (count, seen) = (fleet.clients.len(), fleet.seen.clone());
+    for client in &fleet.clients {
+        client.push(1, "changed").await?;
+    }
+    until("every socket's change", || {
+        seen.deltas.get() == count as u64
+    })
+    .await?;
+    until_gauge(&hub, "syncline_sessions", 0.0).await?;
+    let after = Point::take(&hub, count).await?;
+    println!(
+        "after each got one change: RSS {:.1} MiB, before {:.1}",
+        after.rss / 1_048_576.0,
+        before / 1_048_576.0
+    );
+    fleet.keep(count / 10);
+    until_gauge(&hub, "syncline_sockets", (count / 10) as f64).await?;
+    let tenth = Point::take(&hub, count / 10).await?;
+    println!(
+        "after nine of ten left: RSS {:.1} MiB, allocated {:.1} MiB",
+        tenth.rss / 1_048_576.0,
+        tenth.allocated / 1_048_576.0
+    );
+    Ok(())
+}
+
+/// Running sessions, one socket and twenty cached records each.
+pub(crate) async fn awake(program: &Path, counts: &[usize]) -> anyhow::Result<()> {
+    let settings = [
+        ("SESSION__IDLE_MS", "3600000"),
+        ("SESSION__CACHE_BYTES", "4000000000"),
+    ];
+    let hub = Hub::start_with(program, &settings).await?;
+    let mut fleet = Fleet::new();
+    let mut points = Vec::new();
+    for &count in counts {
+        let first = fleet.clients.len();
+        let tokens = tokens(&hub, Users::Distinct, first..count).await?;
+        fleet.open(&hub, &tokens).await?;
+        for client in &fleet.clients[first..] {
+            client.push(20, "Buy a loaf of bread and some milk").await?;
+        }
+        let seen = fleet.seen.clone();
+        until("every socket's verdict", || {
+            seen.verdicts.get() == count as u64
+        })
+        .await?;
+        points.push(Point::take(&hub, count).await?);
+    }
+    show("awake with 20 cached records, a session each", &points);
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Writing to one connection: frames that others share go out without being copied, many in
+//! one call, and nothing is held once all is written.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+use super::frame::Frame;
+use super::outbox::Outbox;
+use super::stream::Stream;
+
+/// About how many bytes, and at most how many frames, go out in one call.
+const WRITE_BYTES: usize = 64 << 10;
+const SLICES_MAX: usize = 128;
+
+/// Writes to one connection. At rest: one pointer.
+#[derive(Debug, Default)]
+pub(super) struct Sender {
+    unwritten: Option<Box<Unwritten>>,
+}
+
+/// Frames the stream did not take yet.
+#[derive(Debug, Default)]
+struct Unwritten {
+    frames: VecDeque<Frame>,
+    /// Bytes of the first that it took.
+    taken: usize,
+}
+
+/// How far writing got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sent {
+    /// The peer took something.
+    pub(super) some: bool,
+    /// Nothing is left.
+    pub(super) all: bool,
+}
+
+impl Sender {
+    /// Writes what the outbox holds until the stream takes no more; then the task is woken when
+    /// it does.
+    pub(super) fn send(
+        &mut self,
+        outbox: &Outbox,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> io::Result<Sent> {
+        let mut some = false;
+        loop {
+            if let Some(unwritten) = &mut self.unwritten {
+                some |= unwritten.write(stream, cx)?;
+                if !unwritten.frames.is_empty() {
+                    return Ok(Sent { some, all: false });
+                }
+                self.unwritten = None;
+            }
+            let mut batch = Unwritten {
+                frames: outbox.take(WRITE_BYTES),
+                taken: 0,
+            };
+            if batch.frames.is_empty() {
+                let all = flush(stream, cx)?;
+                return Ok(Sent { some, all });
+            }
+            some |= batch.write(stream, cx)?;
+            if !batch.frames.is_empty() {
+                self.unwritten = Some(Box::new(batch));
+                return Ok(Sent { some, all: false });
+            }
+        }
+    }
+
+    /// Appends what is left, to be written by somebody else.
+    pub(super) fn give_up(&mut self, bytes: &mut Vec<u8>) {
+        if let Some(unwritten) = self.unwritten.take() {
+            unwritten
+                .slices()
+                .for_each(|slice| bytes.extend_from_slice(&slice));
+        }
+    }
+}
+
+impl Unwritten {
+    fn slices(&self) -> impl Iterator<Item = IoSlice<'_>> {
+        let skips = std::iter::once(self.taken).chain(std::iter::repeat(0));
+        let frames = self.frames.iter().zip(skips);
+        frames.map(|(frame, skip)| IoSlice::new(&frame.bytes()[skip..]))
+    }
+
+    /// Writes until all is written or the stream takes no more. True if it took something.
+    fn write(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut some = false;
+        while !self.frames.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let mut count = 0;
+            for (slot, slice) in slices.iter_mut().zip(self.slices()) {
+                *slot = slice;
+                count += 1;
+            }
+            let taken = match Pin::new(&mut *stream).poll_write_vectored(cx, &slices[..count]) {
+                Poll::Ready(taken) => taken?,
+                Poll::Pending => break,
+            };
+            if taken == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            some = true;
+            self.advance(taken);
+        }
+        Ok(some)
+    }
+
+    fn advance(&mut self, taken: usize) {
+        self.taken += taken;
+        while let Some(first) = self.frames.front()
+            && self.taken >= first.size_bytes()
+        {
+            self.taken -= first.size_bytes();
+            self.frames.pop_front();
+        }
+    }
+}
+
+/// Has an encrypted stream send what it holds. True if nothing is left.
+fn flush(stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<bool> {
+    match stream {
+        Stream::Plain(_) => Ok(true),
+        Stream::Tls(_) => match Pin::new(stream).poll_flush(cx) {
+            Poll::Ready(flushed) => flushed.map(|()| true),
+            Poll::Pending => Ok(false),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_taken_is_gone_from_the_front_wherever_it_ends() {
+        let texts = ["abc", "d", "", "efghi"];
+        let frames: VecDeque<Frame> = texts.map(Frame::text).into();
+        let all: Vec<u8> = frames.iter().flat_map(|f| f.bytes().to_vec()).collect();
+        for taken in 0..=all.len() {
+            let frames = frames.clone();
+            let mut unwritten = Unwritten { frames, taken: 0 };
+            unwritten.advance(taken);
+            let left: Vec<u8> = unwritten.slices().flat_map(|s| s.to_vec()).collect();
+            assert_eq!(left, all[taken..]);
+            assert_eq!(unwritten.frames.is_empty(), taken == all.len());
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The task of one socket: a future small enough that a hundred thousand of them are nothing.
+//!
+//! It is polled when the stream, the outbox or the wheel has something for it. What seldom
+//! happens and takes time, such as a hello, runs as a boxed future of its own; meanwhile
+//! nothing more is read, and what is queued is still written.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::frame::Frame;
+use super::link::{Ending, Link};
+use super::ws::{Incoming, push_pong};
+use crate::session::actor::Message;
+use crate::session::entry::Entry;
+use crate::session::event::Event;
+use syncline_protocol::error::close;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// RFC 6455: this kind of message is not taken.
+const UNSUPPORTED: u16 = 1003;
+
+/// What a socket waits for before it takes anything more from its peer.
+pub(super) type Wait<T> = Pin<Box<dyn Future<Output = Result<T, Ending>> + Send>>;
+
+/// What is said over a socket.
+pub(super) trait Protocol: Sized + Send + Unpin + 'static {
+    /// What a wait brings.
+    type Done;
+
+    /// Takes a message. What must be waited for before the next one is taken comes back.
+    fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Self::Done>>, Ending>;
+
+    /// Goes on after a wait, maybe with another one.
+    fn go_on(
+        &mut self,
+        link: &mut Link,
+        done: Self::Done,
+    ) -> Result<Option<Wait<Self::Done>>, Ending>;
+
+    /// The space it is in, once the session has taken it.
+    fn entry(&self) -> Option<&Arc<Entry>>;
+
+    /// Looks at the protocol's own deadlines; says when to look again, at the latest.
+    fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending>;
+}
+
+/// A socket's task.
+pub(super) enum Task<P: Protocol> {
+    /// It is open.
+    Open(Open<P>),
+    /// It says goodbye.
+    Closing(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// It is over.
+    Over,
+}
+
+/// An open socket.
+pub(super) struct Open<P: Protocol> {
+    link: Link,
+    protocol: P,
+    wait: Option<Wait<P::Done>>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+impl<P: Protocol> Task<P> {
+    /// A socket that was just opened.
+    pub(super) fn new(mut link: Link, mut protocol: P) -> Task<P> {
+        let looked = protocol.look_at_clock(&mut link);
+        match looked.and_then(|wait| link.keep_alive(wait)) {
+            Ok(()) => Task::Open(Open {
+                link,
+                protocol,
+                wait: None,
+            }),
+            Err(ending) => Task::Closing(Box::pin(link.finish(ending))),
+        }
+    }
+}
+
+impl<P: Protocol> Future for Task<P> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let task = self.get_mut();
+        loop {
+            match task {
+                Task::Open(open) => {
+                    let Err(ending) = open.poll(cx) else {
+                        return Poll::Pending;
+                    };
+                    let Task::Open(open) = std::mem::replace(task, Task::Over) else {
+                        return Poll::Ready(());
+                    };
+                    open.leave();
+                    *task = Task::Closing(Box::pin(open.link.finish(ending)));
+                }
+                Task::Closing(closing) => match closing.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => *task = Task::Over,
+                },
+                Task::Over => return Poll::Ready(()),
+            }
+        }
+    }
+}
+
+impl<P: Protocol> Open<P> {
+    /// Does what can be done now. An error is the socket's end.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        self.link.outbox.wakes(cx.waker());
+        if self.link.outbox.take_due() {
+            self.look_at_clock()?;
+        }
+        // What came before the socket was open, or while it waited.
+        self.take_all(&mut [])?;
+        loop {
+            self.link.check_end()?;
+            if self.link.send(cx)? {
+                self.drained();
+            }
+            let more = match &mut self.wait {
+                Some(wait) => match wait.as_mut().poll(cx) {
+                    Poll::Pending => false,
+                    Poll::Ready(done) => {
+                        self.wait = self.protocol.go_on(&mut self.link, done?)?;
+                        self.look_at_clock()?;
+                        self.take_all(&mut [])?;
+                        true
+                    }
+                },
+                None => self.read(cx)?,
+            };
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Everything is written: a session that waits for it is told. Before the session has taken
+    /// the socket nobody can be told, and it is asked again.
+    fn drained(&self) {
+        if let Some(entry) = self.protocol.entry()
+            && self.link.outbox.take_drained()
+        {
+            let drained = Event::Drained(self.link.conn());
+            // A session that ended has closed the outbox, which says how to go on.
+            let sessions = &self.link.gateway.sessions;
+            drop(sessions.tell(entry, Message::Event(drained)));
+        }
+    }
+
+    fn leave(&self) {
+        if let Some(entry) = self.protocol.entry() {
+            let sessions = &self.link.gateway.sessions;
+            sessions.leave(entry, self.link.conn());
+        }
+    }
+
+    fn look_at_clock(&mut self) -> Result<(), Ending> {
+        let wait = self.protocol.look_at_clock(&mut self.link)?;
+        self.link.keep_alive(wait)
+    }
+
+    /// Takes what has arrived; false if nothing has.
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        SCRATCH.with_borrow_mut(|scratch| match self.link.read(scratch, cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(arrived) => {
+                let arrived = arrived?;
+                // A token may have ended since; the alarm looks only now and then.
+                self.protocol.look_at_clock(&mut self.link)?;
+                self.take_all(arrived).map(|()| true)
+            }
+        })
+    }
+
+    /// Takes messages from `input` until it is used up or one must be waited for.
+    fn take_all(&mut self, mut input: &mut [u8]) -> Result<(), Ending> {
+        while self.wait.is_none() {
+            let limits = self.link.ws_limits();
+            let Some(incoming) = self.link.reader.next(&limits, &mut input)? else {
+                return Ok(());
+            };
+            self.link.message_ended();
+            match incoming {
+                Incoming::Text(text) => self.wait = self.protocol.take(&mut self.link, &text)?,
+                Incoming::Binary(_) => {
+                    return Err(Ending::Close(UNSUPPORTED, "messages are text"));
+                }
+                Incoming::Ping(payload) => {
+                    self.check_pace()?;
+                    let pong = Frame::encode(|bytes| push_pong(bytes, &payload));
+                    self.link.put_ephemeral(pong);
+                }
+                Incoming::Pong => self.check_pace()?,
+                Incoming::Close(code) => return Err(Ending::Close(code.unwrap_or(1000), "")),
+            }
+        }
+        self.link.reader.keep(input);
+        Ok(())
+    }
+
+    fn check_pace(&mut self) -> Result<(), Ending> {
+        if self.link.may_be_cheap() {
+            return Ok(());
+        }
+        Err(Ending::Close(close::LIMITS, "too many pings"))
+    }
+}

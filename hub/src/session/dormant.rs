@@ -1,0 +1,175 @@
+//! A session while nothing happens: what it must know again when something does.
+//!
+//! A session falls asleep only when everything it took is decided and every socket has all
+//! there is. What is kept of it is the view and a few words a socket, so waking asks nothing of
+//! the store: the view is as good as a running session's that heard nothing meanwhile, and the
+//! next commit tests it as ever. Records are read again, since a session that wakes has a new
+//! activation.
+
+use std::sync::Arc;
+
+use syncline_protocol::ids::{ClientKey, NodeId, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::json::Json;
+use syncline_protocol::verdict::Clamped;
+use syncline_storage::types::SpaceView;
+
+use super::cache::Activations;
+use super::conn::{Conn, Phase};
+use super::event::ConnId;
+use super::state::{SessionLimits, SessionState, Work};
+
+/// What is kept of a sleeping session.
+#[derive(Debug)]
+pub struct Dormant {
+    /// The space as the session knew it.
+    pub view: SpaceView,
+    conns: Box<[DormantConn]>,
+    watchers: Box<[ConnId]>,
+}
+
+/// An attached socket that has everything up to the view's head.
+#[derive(Debug)]
+struct DormantConn {
+    conn: ConnId,
+    client: ClientKey,
+    tables: Option<Arc<[TableName]>>,
+    sent: Seq,
+    writer: Option<WriterNo>,
+    decided: Option<u64>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few sockets have.
+#[derive(Debug)]
+struct Rare {
+    presence: Option<Json>,
+    clamped: Option<Clamped>,
+}
+
+/// What becomes of a sleeping session when a socket leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It sleeps on.
+    Asleep,
+    /// Nobody is left: there is nothing to wake for.
+    Empty,
+    /// The others must be told: it has to wake for that.
+    Concerned,
+}
+
+impl Dormant {
+    /// Lets a socket go.
+    pub fn leave(&mut self, conn: ConnId) -> Left {
+        let shows = |c: &DormantConn| c.rare.as_ref().is_some_and(|rare| rare.presence.is_some());
+        let others = self.conns.iter().any(|c| c.conn != conn);
+        if others && self.conns.iter().any(|c| c.conn == conn && shows(c)) {
+            return Left::Concerned;
+        }
+        let conns = std::mem::take(&mut self.conns).into_vec();
+        self.conns = conns.into_iter().filter(|c| c.conn != conn).collect();
+        let watchers = std::mem::take(&mut self.watchers).into_vec();
+        self.watchers = watchers.into_iter().filter(|c| *c != conn).collect();
+        if self.conns.is_empty() && self.watchers.is_empty() {
+            return Left::Empty;
+        }
+        Left::Asleep
+    }
+
+    /// Whether nobody is attached.
+    pub fn is_empty(&self) -> bool {
+        self.conns.is_empty() && self.watchers.is_empty()
+    }
+}
+
+impl SessionState {
+    /// Whether it may fall asleep: nothing is undecided, nobody is behind. The shell must have
+    /// no answer of the store under way.
+    pub fn is_quiet(&self) -> bool {
+        let up_to_date =
+            |conn: &Conn| matches!(conn.phase, Phase::Live) && conn.seen == self.view.head;
+        self.attaching.is_empty()
+            && self.calls.is_empty()
+            && self.pending.is_empty()
+            && matches!(self.work, Work::Idle)
+            && !self.stale
+            && self.conns.values().all(up_to_date)
+    }
+
+    /// Falls asleep. Only a quiet session may.
+    pub fn sleep(&mut self) -> Dormant {
+        debug_assert!(self.is_quiet());
+        let conns = std::mem::take(&mut self.conns).into_iter();
+        let conns = conns.map(|(id, conn)| {
+            let client = self.clients.get(&conn.client);
+            let clamped = client.and_then(|client| client.clamped);
+            let rare = (conn.presence.is_some() || clamped.is_some()).then_some(Rare {
+                presence: conn.presence,
+                clamped,
+            });
+            DormantConn {
+                conn: id,
+                tables: conn.tables,
+                sent: conn.sent,
+                writer: client.and_then(|client| client.writer),
+                decided: client.and_then(|client| client.decided),
+                client: conn.client,
+                rare: rare.map(Box::new),
+            }
+        });
+        Dormant {
+            view: self.view,
+            conns: conns.collect(),
+            watchers: std::mem::take(&mut self.watchers).into_iter().collect(),
+        }
+    }
+
+    /// A session that goes on where it fell asleep.
+    pub fn wake(
+        space: SpaceKey,
+        node: NodeId,
+        dormant: Dormant,
+        own: (SessionLimits, Activations),
+    ) -> SessionState {
+        let mut state = SessionState::new(space, node, dormant.view, own);
+        let head = dormant.view.head;
+        for dormant in dormant.conns {
+            let (presence, clamped) = match dormant.rare {
+                Some(rare) => (rare.presence, rare.clamped),
+                None => (None, None),
+            };
+            let client = state.client(&dormant.client);
+            client.writer = dormant.writer;
+            client.decided = dormant.decided;
+            client.taken = dormant.decided.unwrap_or(0);
+            client.clamped = clamped;
+            client.conn = Some(dormant.conn);
+            let conn = Conn {
+                client: dormant.client,
+                tables: dormant.tables,
+                sent: dormant.sent,
+                seen: head,
+                partial: false,
+                phase: Phase::Live,
+                presence,
+            };
+            state.conns.insert(dormant.conn, conn);
+        }
+        state.watchers = dormant.watchers.into_iter().collect();
+        state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_costs_a_sleeping_session_little() {
+        assert!(
+            size_of::<DormantConn>() <= 96,
+            "{}",
+            size_of::<DormantConn>()
+        );
+        assert!(size_of::<Dormant>() <= 112, "{}", size_of::<Dormant>());
+    }
+}
