@@ -1,0 +1,101 @@
+//! A reply in the making: where the store must be read, and what is said once it is. Pure:
+//! whoever carries the reads out gives what they brought.
+
+use syncline_protocol::compat::cursor::{Since, Tell};
+use syncline_protocol::ids::Seq;
+use syncline_storage::types::{ChangesPage, MarksRead, PageLimit, SpaceView};
+
+use super::reply;
+use crate::session::event::Synced;
+
+/// There is no "more" in this protocol: a reply holds all there is.
+pub const ALL: PageLimit = PageLimit {
+    records: usize::MAX,
+    bytes: usize::MAX,
+};
+
+/// What a reply answers.
+#[derive(Debug)]
+pub struct Question {
+    /// The device's cursor.
+    pub since: Since,
+    /// What became of its changeset, or who it is if it sent none.
+    pub synced: Synced,
+    /// The table it asks for; `None` is all.
+    pub table: Option<String>,
+}
+
+/// A reply that waits for a page of changes.
+#[derive(Debug)]
+pub struct Answering {
+    question: Question,
+    from: Seq,
+}
+
+/// What follows a page.
+#[derive(Debug)]
+pub enum Next {
+    /// It was read from too late a seq: read again.
+    Read(Answering),
+    /// The reply.
+    Reply(String),
+}
+
+impl Answering {
+    /// Begins a reply, by a view of the space.
+    pub fn new(question: Question, view: &SpaceView) -> Answering {
+        let from = first_needed(question.since, view);
+        Answering { question, from }
+    }
+
+    /// After which seq all changes must be read.
+    pub fn from(&self) -> Seq {
+        self.from
+    }
+
+    /// Takes all changes after [`Answering::from`]. The page's own view decides what they mean:
+    /// if it is of another history, more must be read.
+    pub fn page(self, page: ChangesPage) -> Next {
+        let Answering { question, from } = self;
+        let needed = first_needed(question.since, &page.view);
+        if needed < from {
+            let from = needed;
+            return Next::Read(Answering { question, from });
+        }
+        let place = reply::place(&page.view);
+        let tell = question.since.tell(place);
+        let Synced {
+            writer,
+            conflicts,
+            echoes,
+        } = question.synced;
+        let mut changes = reply::changes(page, tell, (writer, question.table.as_deref()));
+        if matches!(tell, Tell::After(_)) {
+            reply::add_echoes(&mut changes, echoes);
+        }
+        Next::Reply(reply::text(&changes, &conflicts, &place.cursor()))
+    }
+}
+
+fn first_needed(since: Since, view: &SpaceView) -> Seq {
+    match since.tell(reply::place(view)) {
+        Tell::After(seq) => seq,
+        Tell::Everything | Tell::Anew => Seq(0),
+    }
+}
+
+/// Who asks without a changeset, by its mark.
+pub fn asker(read: MarksRead) -> Synced {
+    let mark = read.marks.into_iter().flatten().next();
+    Synced {
+        writer: mark.map(|mark| mark.writer),
+        ..Synced::default()
+    }
+}
+
+/// The reply of a device that has everything a node knows of, from the node's view alone. The
+/// view may be behind the store: then the reply says nothing and its cursor passes nothing.
+pub fn from_memory(since: Since, view: &SpaceView) -> Option<String> {
+    let place = reply::place(view);
+    (since.tell(place) == Tell::After(place.head)).then(|| reply::nothing(&place.cursor()))
+}
