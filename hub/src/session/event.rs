@@ -318,8 +318,10 @@ pub enum CallReply {
 }
 
 /// What became of a changeset.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Synced {
+    /// The history all this is of.
+    pub epoch: Epoch,
     /// The client's number; `None` if it never wrote.
     pub writer: Option<WriterNo>,
     /// Changes that were set aside, or hidden because their record is unknown.

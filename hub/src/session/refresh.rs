@@ -102,6 +102,7 @@ impl SessionState {
         self.activation = self.activations.next();
         for client in self.clients.values_mut() {
             (client.writer, client.decided, client.taken) = (None, None, 0);
+            client.clamped = None;
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
@@ -136,6 +137,13 @@ impl SessionState {
         let pending = self.pending.iter().map(|pending| &pending.client);
         let attached = self.conns.values().map(|conn| &conn.client);
         let clients: BTreeSet<&ClientKey> = pending.chain(attached).collect();
+        // Of the others the mark is read when they come. A client without numbers must have it
+        // so: nothing else would tell that another node clamped a claim of it.
+        for (key, client) in &mut self.clients {
+            if client.decided.is_none() && !clients.contains(key) {
+                client.writer = None;
+            }
+        }
         if clients.is_empty() {
             return self.refreshed(cx);
         }

@@ -65,6 +65,12 @@ impl Handle {
         let _ = tokio::time::timeout(at_most, view.changed()).await;
     }
 
+    /// Has the session look at the store: its view may be of another history.
+    pub fn missed(&self) {
+        // One that ended begins afresh anyway.
+        let _ = self.actor.cast(Message::Event(Event::Missed));
+    }
+
     /// Keeps the session from stopping as idle for another while.
     pub fn touch(&self) {
         self.shown.used.store(true, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 
 use syncline_protocol::compat::cursor::{Since, Tell};
 use syncline_protocol::ids::Seq;
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_storage::types::{ChangesPage, MarksRead, PageLimit, SpaceView};
 
 use super::reply;
@@ -23,6 +24,10 @@ pub struct Question {
     pub synced: Synced,
     /// The table it asks for; `None` is all.
     pub table: Option<String>,
+    /// Its cursor as it came, if that is not of this hub. A pull leaves it: the device sends the
+    /// least of its tables' cursors with a changeset, and one of this hub would hide that the
+    /// other tables have none.
+    pub foreign: Option<String>,
 }
 
 /// A reply that waits for a page of changes.
@@ -39,6 +44,9 @@ pub enum Next {
     Read(Answering),
     /// The reply.
     Reply(String),
+    /// The space has another history than the one the question's answer is of. What a session
+    /// said of the other one may not be so here: the device must ask again.
+    Elsewhere,
 }
 
 impl Answering {
@@ -62,18 +70,29 @@ impl Answering {
             let from = needed;
             return Next::Read(Answering { question, from });
         }
-        let place = reply::place(&page.view);
+        let mut place = reply::place(&page.view);
         let tell = question.since.tell(place);
         let Synced {
+            epoch,
             writer,
             conflicts,
             echoes,
         } = question.synced;
+        if epoch != page.view.epoch {
+            return Next::Elsewhere;
+        }
         let mut changes = reply::changes(page, tell, (writer, question.table.as_deref()));
-        if matches!(tell, Tell::After(_)) {
+        if tell != Tell::Anew && !mutant(Mutant::DropEcho) {
             reply::add_echoes(&mut changes, echoes);
         }
-        Next::Reply(reply::text(&changes, &conflicts, &place.cursor()))
+        if mutant(Mutant::ReplyCursorPlusOne) {
+            place.head = place.head.next();
+        }
+        let until = match (&question.table, question.foreign) {
+            (Some(_), Some(own)) => own,
+            _ => place.cursor(),
+        };
+        Next::Reply(reply::text(&changes, &conflicts, &until))
     }
 }
 
@@ -88,8 +107,10 @@ fn first_needed(since: Since, view: &SpaceView) -> Seq {
 pub fn asker(read: MarksRead) -> Synced {
     let mark = read.marks.into_iter().flatten().next();
     Synced {
+        epoch: read.view.epoch,
         writer: mark.map(|mark| mark.writer),
-        ..Synced::default()
+        conflicts: Vec::new(),
+        echoes: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::compat::cursor::{Place, Tell};
-use syncline_protocol::compat::reply::{Asker, Told, anew, everything, since};
+use syncline_protocol::compat::reply::{Asker, Told, anew, everything, gone, since};
 use syncline_protocol::ids::{RecordKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_storage::types::{ChangesPage, SpaceView};
@@ -32,6 +32,8 @@ pub(super) fn changes(
 ) -> Changes {
     let wanted = |key: &RecordKey| table.is_none_or(|table| key.table.as_str() == table);
     let told = |record: &Record| match tell {
+        // One cursor of all tables is the least of them: it may have something of the others.
+        Tell::Everything if table.is_none() => everything(record).or_else(|| gone(record)),
         Tell::Everything => everything(record),
         Tell::Anew => anew(record),
         Tell::After(after) => since(record, Asker { writer, after }),

@@ -136,8 +136,9 @@ async fn sync(
         since,
         synced,
         table: None,
+        foreign: None,
     };
-    reply(&gateway, &caller.space, question).await
+    reply(&gateway, (&caller.space, &session), question).await
 }
 
 /// A changeset on its way to the session.
@@ -191,7 +192,7 @@ async fn merge(
 /// Reads what the device lacks, of one table or of all, and writes the reply.
 async fn reply(
     gateway: &Gateway,
-    space: &SpaceKey,
+    (space, session): (&SpaceKey, &Handle),
     question: Question,
 ) -> Result<Response, Refused> {
     let view = gateway
@@ -210,6 +211,10 @@ async fn reply(
         match answering.page(page) {
             Next::Read(again) => answering = again,
             Next::Reply(text) => return Ok(json(StatusCode::OK, text)),
+            Next::Elsewhere => {
+                session.missed();
+                return Err(unavailable().into());
+            }
         }
     }
 }
@@ -257,8 +262,9 @@ async fn pull(
         since,
         synced: answer::asker(marks.map_err(|_| unavailable())?),
         table: Some(collection),
+        foreign: (since == Since::Foreign).then_some(cursor),
     };
-    reply(&gateway, &caller.space, question).await
+    reply(&gateway, (&caller.space, &session), question).await
 }
 
 /// The reply of a device that has everything this node knows of.
