@@ -18,6 +18,12 @@ use super::rng::Rng;
 /// Bytes the hub's end writes at once, at most.
 const WRITE_BYTES_MAX: usize = 2_000;
 
+/// What a device of the compatibility protocol says on its socket.
+pub const AUTH: &str = r#"{"type":"auth","token":"-"}"#;
+
+/// What it is answered once its session tells it what changes.
+pub const AUTH_OK: &[u8] = br#"{"type":"auth-ok"}"#;
+
 /// A socket.
 #[derive(Debug)]
 pub struct Socket {
@@ -103,8 +109,11 @@ impl Socket {
         let Some(text) = self.up.pop_front() else {
             return;
         };
-        let message = ClientMessage::parse(&text).expect("devices send what they should");
         let conn = self.conn;
+        if text == AUTH {
+            return self.mailbox.push_back(Event::Watch(conn));
+        }
+        let message = ClientMessage::parse(&text).expect("devices send what they should");
         let event = match message {
             ClientMessage::Hello(hello) => Event::Attach(Box::new(attach(conn, user, *hello))),
             ClientMessage::Push(_) if slow => {
@@ -125,6 +134,12 @@ impl Socket {
             other => unreachable!("devices do not say {other:?}"),
         };
         self.mailbox.push_back(event);
+    }
+
+    /// It waits for a session to take its hello.
+    pub fn begins(&self) -> bool {
+        let first = self.mailbox.front();
+        matches!(first, Some(Event::Attach(_) | Event::Watch(_)))
     }
 
     /// The hub's end writes what is queued, or ends.
