@@ -90,6 +90,8 @@ pub struct Checker {
     split: HashSet<Epoch>,
     /// Clients that ever sent a changeset.
     changers: HashSet<ClientKey>,
+    /// The epoch of the store.
+    epoch: Epoch,
     /// Epochs by the minute that names them in cursors of the compatibility protocol.
     minutes: HashMap<u64, Epoch>,
 }
@@ -124,6 +126,7 @@ impl Checker {
         Checker {
             space,
             history: HashMap::from([((view.epoch, Seq(0)), Moment::default())]),
+            epoch: view.epoch,
             minutes: HashMap::from([(copies::minute(view), view.epoch)]),
             now: Present::default(),
             registry: HashMap::new(),
@@ -272,13 +275,14 @@ impl Checker {
         let at = (view.epoch, view.head);
         self.history.insert(at, self.now.moment.clone());
         self.minutes.insert(copies::minute(&view), view.epoch);
+        self.epoch = view.epoch;
     }
 
     fn remembered_claims(&self, store: &ModelStore) -> Claims {
         let clients: Vec<ClientKey> = self.changers.iter().cloned().collect();
         let marks = store.marks(&self.space, &clients).map(|read| read.marks);
         let marks = clients.into_iter().zip(marks.unwrap_or_default());
-        Claims::of(marks.filter_map(|(client, mark)| Some((client, mark?.clamped?))))
+        Claims::of(marks.filter_map(|(client, mark)| Some((client, mark?))))
     }
 
     /// Whether an epoch has two histories.

@@ -33,7 +33,7 @@ const CLAMP_REMEMBERED_MS: u64 = 86_400_000;
 struct Named {
     /// As it was before the changeset.
     before: Option<Arc<Record>>,
-    /// The fields it named, each with the value it named last.
+    /// The fields it named since its last insert, each with the value it named last.
     fields: BTreeMap<FieldName, Json>,
     /// It inserted the record, which replaces what the device had of it.
     inserted: bool,
@@ -267,7 +267,7 @@ impl Changeset {
             });
         match &change.op {
             Op::Insert { data, .. } => {
-                named.fields.extend(data.iter().cloned());
+                named.fields = data.iter().cloned().collect();
                 (named.inserted, named.deleted) = (true, false);
             }
             Op::Update { fields } => {

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::{ClientKey, RecordKey, WriterNo};
 use syncline_protocol::limits::{RECORD_BYTES_MAX, STAMP_AHEAD_MS_MAX, STAMP_WALL_MS_MIN};
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
-use syncline_protocol::verdict::Clamped;
+use syncline_protocol::verdict::Mark;
 use syncline_storage::types::Commit;
 
 use super::{Checker, Judged};
@@ -24,16 +25,22 @@ pub(super) struct Claims {
     clamped: HashMap<ClientKey, (Hlc, Hlc, Hlc)>,
     /// By the claim and what it is of.
     given: HashMap<Claimed, Hlc>,
+    /// The numbers of the clients.
+    writers: HashMap<ClientKey, WriterNo>,
 }
 
 impl Claims {
     /// What a store remembers, taken as given.
-    pub(super) fn of(marks: impl Iterator<Item = (ClientKey, Clamped)>) -> Claims {
-        let clamped = marks.map(|(client, own)| (client, (own.from, own.to, own.became)));
-        Claims {
-            clamped: clamped.collect(),
-            given: HashMap::new(),
+    pub(super) fn of(marks: impl Iterator<Item = (ClientKey, Mark)>) -> Claims {
+        let mut claims = Claims::default();
+        for (client, mark) in marks {
+            if let Some(own) = mark.clamped {
+                let own = (own.from, own.to, own.became);
+                claims.clamped.insert(client.clone(), own);
+            }
+            claims.writers.insert(client, mark.writer);
         }
+        claims
     }
 }
 
@@ -69,12 +76,14 @@ impl Checker {
             .marks
             .iter()
             .find(|mark| mark.client == judged.client);
-        let mut owners = self.now.writers.iter();
-        let known = owners.find(|(_, client)| **client == judged.client);
-        let known = known.map(|(writer, _)| *writer);
+        let known = self.now.claims.writers.get(&judged.client).copied();
         let next = WriterNo(commit.writers.0 + 1);
         let writer = mark.map(|mark| mark.writer).or(known).unwrap_or(next);
         if mark.is_some() {
+            self.now
+                .claims
+                .writers
+                .insert(judged.client.clone(), writer);
             self.check_writer(writer, judged, split)?;
         }
         if split {
@@ -117,14 +126,19 @@ impl Checker {
     }
 
     /// A device was told that its changeset was taken.
-    pub fn acknowledged(&self, client: &ClientKey, changes: &[SyncChange]) -> Checked {
-        if !self.split.is_empty() {
-            // What a node of the lost history answered nobody can hold it to.
+    pub fn acknowledged(
+        &self,
+        (client, cursor): (&ClientKey, &str),
+        changes: &[SyncChange],
+    ) -> Checked {
+        // Of a lost history nothing can be held to what it answered.
+        let is_now = |minute| self.minutes.get(minute) == Some(&self.epoch);
+        let now = matches!(Since::parse(cursor), Ok(Since::At { minute, .. }) if is_now(&minute));
+        if !now || !self.split.is_empty() {
             return Ok(());
         }
-        let mut owners = self.now.writers.iter();
-        let writer = owners.find(|(_, owner)| *owner == client);
-        let writer = writer.map_or(WriterNo(u32::MAX), |(writer, _)| *writer);
+        let writer = self.now.claims.writers.get(client);
+        let writer = writer.copied().unwrap_or(WriterNo(u32::MAX));
         for change in changes {
             let Ok(asked) = &change.asked else {
                 continue;

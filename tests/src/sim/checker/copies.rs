@@ -107,8 +107,8 @@ fn compare(
         })?;
     }
     for (key, text) in shown.iter().filter(|(key, _)| looked_at(key)) {
-        let is_own = excuse.haunted || excuse.dropped.contains(*key);
-        let excused = is_own && !moment.known.contains(*key);
+        let is_ghost = excuse.haunted && !moment.known.contains(*key);
+        let excused = is_ghost || excuse.dropped.contains(*key);
         ensure(moment.visible.contains_key(*key) || excused, "copy", || {
             format!("{} shows {key} as {text}, must not", who())
         })?;

@@ -152,7 +152,8 @@ impl Compat {
             let answered: Vec<Edit> = self.pending.drain(..*count).collect();
             check_set_aside(&answered, &body, cx)?;
             let request = SyncRequest::parse(sent).expect("it was read before");
-            cx.checker.acknowledged(&self.client, &request.changes)?;
+            let told = (&self.client, body.synced_until);
+            cx.checker.acknowledged(told, &request.changes)?;
             cx.aids.counts.add(Kind::SyncDone);
         } else {
             cx.aids.counts.add(Kind::PullDone);
