@@ -25,8 +25,6 @@ pub enum Mutant {
     DropEcho,
     /// A claim that was clamped and comes again is taken for a new one.
     ForgetClamp,
-    /// A device that inserted a record is told it as another's.
-    OwnInsertBack,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

@@ -232,6 +232,11 @@ impl SessionState {
         }
         for mark in &event.marks {
             let client = self.client(&mark.client);
+            let unread = client.writer.is_none() && mark.last.is_none();
+            if unread && mark.clamped.is_none() {
+                // The event does not say what was clamped before: its mark is still to be read.
+                continue;
+            }
             client.writer = Some(mark.writer);
             client.decided = client.decided.max(mark.last);
             client.taken = client.taken.max(mark.last.unwrap_or(0));

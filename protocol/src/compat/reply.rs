@@ -6,7 +6,6 @@
 use crate::delta::{push_joined, write_data};
 use crate::ids::{FieldName, RecordKey, Seq, WriterNo};
 use crate::json;
-use crate::mutant::{Mutant, mutant};
 use crate::record::{Field, Record};
 use crate::stamp::{Stamp, wall_text};
 
@@ -45,8 +44,7 @@ pub fn since(record: &Record, asker: Asker) -> Option<Told> {
     // A record that was dead, or lost fields to a delete, may have fewer fields than the device
     // shows: only an insert takes them away.
     let other_life = became && record.deleted.is_some() && !own(record.deleted);
-    let others = !own(record.inserted) || mutant(Mutant::OwnInsertBack);
-    if other_life || (became && others) {
+    if other_life || (became && !own(record.inserted)) {
         return Some(Told::Insert);
     }
     if changed().all(|field| own(Some(field.stamp))) {

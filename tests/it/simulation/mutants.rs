@@ -67,8 +67,3 @@ fn a_changeset_that_is_not_told_what_won_is_caught() {
 fn a_clamp_forgotten_when_the_claim_comes_again_is_caught() {
     is_caught(Mutant::ForgetClamp);
 }
-
-#[test]
-fn an_own_insert_told_back_is_caught() {
-    is_caught(Mutant::OwnInsertBack);
-}

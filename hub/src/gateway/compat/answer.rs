@@ -1,13 +1,17 @@
 //! A reply in the making: where the store must be read, and what is said once it is. Pure:
 //! whoever carries the reads out gives what they brought.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use syncline_protocol::compat::cursor::{Since, Tell};
-use syncline_protocol::ids::Seq;
+use syncline_protocol::ids::{RecordKey, Seq};
 use syncline_protocol::mutant::{Mutant, mutant};
+use syncline_protocol::record::Record;
 use syncline_storage::types::{ChangesPage, MarksRead, PageLimit, SpaceView};
 
 use super::reply;
-use crate::session::event::Synced;
+use crate::session::event::{Echo, Synced, Whole};
 
 /// There is no "more" in this protocol: a reply holds all there is.
 pub const ALL: PageLimit = PageLimit {
@@ -76,11 +80,12 @@ impl Answering {
             epoch,
             writer,
             conflicts,
-            echoes,
+            mut echoes,
         } = question.synced;
         if epoch != page.view.epoch {
             return Next::Elsewhere;
         }
+        renew(&mut echoes, &page);
         let mut changes = reply::changes(page, tell, (writer, question.table.as_deref()));
         if tell != Tell::Anew && !mutant(Mutant::DropEcho) {
             reply::add_echoes(&mut changes, echoes);
@@ -93,6 +98,21 @@ impl Answering {
             _ => place.cursor(),
         };
         Next::Reply(reply::text(&changes, &conflicts, &until))
+    }
+}
+
+/// Echoes are of the moment of the commit. What moved until the page was read, also by a late
+/// copy of the device's own request, is told whole as it is now.
+fn renew(echoes: &mut [Echo], page: &ChangesPage) {
+    if echoes.is_empty() {
+        return;
+    }
+    let now: HashMap<&RecordKey, &Record> = page.records.iter().map(|(k, r)| (k, r)).collect();
+    for echo in echoes {
+        if let Some(now) = now.get(&echo.key).filter(|now| now.seq > echo.record.seq) {
+            echo.record = Arc::new((*now).clone());
+            echo.whole = Whole::Replace;
+        }
     }
 }
 

@@ -54,6 +54,15 @@ impl Checker {
         ensure(forward, "forward", || format!("{before} becomes {after}"))
     }
 
+    /// Whether a cursor is of a history that was lost.
+    pub fn is_lost(&self, cursor: &str) -> bool {
+        let Ok(Since::At { minute, .. }) = Since::parse(cursor) else {
+            return false;
+        };
+        let epoch = self.minutes.get(&minute);
+        epoch.is_none_or(|epoch| *epoch != self.epoch || self.split.contains(epoch))
+    }
+
     /// A device took a reply of a table with this cursor.
     pub fn copied(
         &self,

@@ -42,6 +42,9 @@ pub struct Compat {
     connected: bool,
     /// It may hold what no server knows: it was told everything anew over what it had.
     haunted: bool,
+    /// Records that a reply of a lost history overwrote before their changes were sent: the hub
+    /// cannot know what it told there.
+    overwritten: BTreeSet<RecordKey>,
     /// Records whose insert it never sent.
     dropped: BTreeSet<RecordKey>,
 }
@@ -98,6 +101,7 @@ impl Compat {
             asked: 0,
             connected: false,
             haunted: foreign,
+            overwritten: BTreeSet::new(),
             dropped: BTreeSet::new(),
         }
     }
@@ -147,6 +151,10 @@ impl Compat {
             cx.checker.cursor_moves(before, body.synced_until)?;
         }
         self.haunted |= self.is_told_anew(&waiting.since, body.synced_until, cx);
+        if cx.checker.is_lost(body.synced_until) {
+            let unsent = self.pending.iter().map(|edit| edit.key.clone());
+            self.overwritten.extend(unsent);
+        }
         self.copy.take(&body, tables);
         if let Of::Push { count, body: sent } = &waiting.of {
             let answered: Vec<Edit> = self.pending.drain(..*count).collect();
@@ -188,7 +196,12 @@ impl Compat {
 
     fn excuse(&self) -> Excuse<'_> {
         Excuse {
-            unsent: self.pending.iter().map(|edit| &edit.key).collect(),
+            unsent: self
+                .pending
+                .iter()
+                .map(|edit| &edit.key)
+                .chain(&self.overwritten)
+                .collect(),
             haunted: self.haunted,
             dropped: &self.dropped,
         }
