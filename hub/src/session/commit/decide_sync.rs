@@ -147,19 +147,13 @@ impl Deciding {
         let op = match &change.op {
             Op::Insert { at, data } => {
                 let inserted = before.and_then(|record| record.inserted);
-                // What another device inserted may be newer than this, which may be a resend: it
-                // only adds what is missing, so that it never wins twice.
+                // What is there may be newer than this, which may be a resend: it only adds what is
+                // missing, so that it never wins twice.
                 let oldest = Stamp {
                     at: Hlc::new(STAMP_WALL_MS_MIN, 0),
                     writer: set.writer,
                 };
-                let stored = inserted.map(|own| {
-                    if own.writer == set.writer {
-                        own
-                    } else {
-                        oldest
-                    }
-                });
+                let stored = inserted.map(|_| oldest);
                 Op::Insert {
                     at: self.sync_time(*at, stored, set),
                     data: data.clone(),
@@ -312,24 +306,20 @@ impl Changeset {
         let was_here = named.before.is_some();
         let told = named.fields.iter();
         let told = told.filter(|(name, sent)| was_here || stored(name) != Some(*sent));
-        let mut fields: Vec<FieldName> = told.map(|(name, _)| name.clone()).collect();
-        if named.inserted && record.is_live() {
-            let unnamed = record.fields.iter().map(|field| &field.name);
-            fields.extend(
-                unnamed
-                    .filter(|name| !named.fields.contains_key(*name))
-                    .cloned(),
-            );
-        }
+        let fields: Vec<FieldName> = told.map(|(name, _)| name.clone()).collect();
+        let unnamed = |name| !named.fields.contains_key(name);
+        let replaced =
+            named.inserted && (was_here || record.fields.iter().any(|field| unnamed(&field.name)));
         let all_stored = named.fields.keys().all(|name| stored(name).is_some());
         let survived = named.deleted && record.is_live();
         let whole = match record.is_live() {
-            // A field it named is covered by a delete: only the whole record says so.
-            true if !all_stored => Whole::Replace,
+            // A field it shows may be covered by a delete: only the whole record says so.
+            true if !all_stored || replaced => Whole::Replace,
             true if survived => Whole::Alive,
             _ => Whole::No,
         };
         let not_as_meant = named.deleted == record.is_live();
-        (was_here || !fields.is_empty() || not_as_meant).then(|| (record.clone(), fields, whole))
+        (was_here || replaced || !fields.is_empty() || not_as_meant)
+            .then(|| (record.clone(), fields, whole))
     }
 }

@@ -201,8 +201,7 @@ impl Stamping<'_> {
                     at: Hlc::new(STAMP_WALL_MS_MIN, 0),
                     writer: self.writer,
                 };
-                let own = |stamp: &Stamp| stamp.writer == self.writer;
-                let inserted = inserted.map(|stamp| if own(&stamp) { stamp } else { oldest });
+                let inserted = inserted.map(|_| oldest);
                 Op::Insert {
                     at: self.time((key, what), *at, stored(inserted)),
                     data: data.clone(),

@@ -151,7 +151,9 @@ impl Compat {
             cx.checker.cursor_moves(before, body.synced_until)?;
         }
         self.haunted |= self.is_told_anew(&waiting.since, body.synced_until, cx);
-        if cx.checker.is_lost(body.synced_until) {
+        let own_cursor = matches!(Since::parse(&waiting.since), Ok(Since::At { .. }));
+        let other_history = own_cursor && self.is_told_anew(&waiting.since, body.synced_until, cx);
+        if other_history || cx.checker.is_lost(body.synced_until) {
             let unsent = self.pending.iter().map(|edit| edit.key.clone());
             self.overwritten.extend(unsent);
         }

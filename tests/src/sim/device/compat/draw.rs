@@ -38,8 +38,15 @@ impl Compat {
         let id = *cx.aids.rng.pick(&IDS);
         let row = self.copy.rows.get(&key(table, id));
         match row.map(Row::is_deleted) {
-            Some(false) if cx.aids.rng.chance(780) => self.update((table, id), at, cx),
-            Some(false) => self.delete((table, id), at, cx),
+            // Only inserts may come without a time.
+            Some(false) => {
+                let at = at.or_else(|| Some(wall_text(self.clock.wall_ms(cx.now_ms))));
+                if cx.aids.rng.chance(780) {
+                    self.update((table, id), at, cx);
+                } else {
+                    self.delete((table, id), at, cx);
+                }
+            }
             was_deleted => {
                 if was_deleted == Some(true) {
                     cx.aids.counts.add(Kind::Reinserted);
@@ -56,10 +63,7 @@ impl Compat {
                 cx.aids.counts.add(Kind::TiedEdit);
                 self.clock.again()?
             }
-            12..=14 => {
-                cx.aids.counts.add(Kind::Timeless);
-                return None;
-            }
+            12..=19 => return None,
             _ => self.clock.read_wall(cx.now_ms),
         };
         Some(wall_text(hlc.wall_ms()))
@@ -69,6 +73,9 @@ impl Compat {
         let mut fields = vec![("n", value(cx))];
         if cx.aids.rng.chance(600) {
             fields.push(("title", value(cx)));
+        }
+        if at.is_none() {
+            cx.aids.counts.add(Kind::Timeless);
         }
         if let Some(at) = at {
             let name = *cx.aids.rng.pick(&["updatedAt", "updatedAt", "createdAt"]);
