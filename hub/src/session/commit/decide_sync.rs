@@ -193,7 +193,9 @@ impl Deciding {
         if let Some(became) = set.became(claim) {
             return Stamp { at: became, writer };
         }
-        if claim.wall_ms() <= set.taken_at_ms + STAMP_AHEAD_MS_MAX {
+        // What the space's clock has passed is not ahead, whenever it was taken: a tick would make
+        // it newer.
+        if claim.wall_ms() <= set.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= self.clock {
             return Stamp { at: claim, writer };
         }
         let at = self.tick(set);

@@ -264,7 +264,7 @@ impl Stamping<'_> {
         {
             return claim.min(became);
         }
-        if claim.wall_ms() <= self.taken_at_ms + STAMP_AHEAD_MS_MAX {
+        if claim.wall_ms() <= self.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= *self.clock {
             return claim;
         }
         let at = self.tick();
