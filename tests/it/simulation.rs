@@ -93,6 +93,26 @@ fn an_insert_without_a_time_wins_no_tie_against_another_device() {
 }
 
 #[test]
+fn a_clamp_makes_no_claim_newer() {
+    lives(610);
+}
+
+#[test]
+fn what_a_lost_delete_covers_is_taken_away() {
+    lives(7_478);
+}
+
+#[test]
+fn a_late_copy_of_a_request_is_told_as_it_is_now() {
+    lives(1_541);
+}
+
+#[test]
+fn a_clamp_is_known_although_only_an_event_told_of_its_client() {
+    lives(2_093);
+}
+
+#[test]
 fn claims_clamped_in_a_lost_history_are_forgotten_with_it() {
     lives(26);
 }

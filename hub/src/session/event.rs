@@ -360,8 +360,6 @@ pub struct Echo {
 pub enum Whole {
     /// The fields are enough.
     No,
-    /// Its delete lost: all fields, and that the record lives.
-    Alive,
     /// It has fields that the record has not: the record replaces what it has.
     Replace,
 }

@@ -51,7 +51,7 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
         match changes.get_mut(&echo.key) {
             // The device is told all of it, or that it is gone.
             Some((Told::Insert | Told::Revived | Told::Delete, _)) => {}
-            Some((told, _)) if echo.whole != Whole::No => *told = whole(echo.whole),
+            Some((told, _)) if echo.whole != Whole::No => *told = Told::Insert,
             Some((Told::Update(names), _)) => {
                 names.extend(echo.fields);
                 names.sort_unstable();
@@ -61,20 +61,13 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
                 let told = if !echo.record.is_live() {
                     Told::Delete
                 } else if echo.whole != Whole::No {
-                    whole(echo.whole)
+                    Told::Insert
                 } else {
                     Told::Update(echo.fields)
                 };
                 changes.insert(echo.key, (told, echo.record));
             }
         }
-    }
-}
-
-fn whole(whole: Whole) -> Told {
-    match whole {
-        Whole::Replace => Told::Insert,
-        Whole::Alive | Whole::No => Told::Revived,
     }
 }
 

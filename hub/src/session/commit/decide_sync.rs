@@ -314,11 +314,12 @@ impl Changeset {
             named.inserted && (was_here || record.fields.iter().any(|field| unnamed(&field.name)));
         let all_stored = named.fields.keys().all(|name| stored(name).is_some());
         let survived = named.deleted && record.is_live();
-        let whole = match record.is_live() {
-            // A field it shows may be covered by a delete: only the whole record says so.
-            true if !all_stored || replaced => Whole::Replace,
-            true if survived => Whole::Alive,
-            _ => Whole::No,
+        // A field it shows may be covered by a delete, also by its own that lost: only the whole
+        // record says so.
+        let whole = if record.is_live() && (!all_stored || replaced || survived) {
+            Whole::Replace
+        } else {
+            Whole::No
         };
         let not_as_meant = named.deleted == record.is_live();
         (was_here || replaced || !fields.is_empty() || not_as_meant)
