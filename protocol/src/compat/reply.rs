@@ -251,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn a_revived_record_is_an_update_of_all_fields_that_is_not_deleted() {
+    fn a_revived_record_replaces_what_is_left_of_it_and_one_told_anew_is_not_deleted() {
         let mut record = Record::default();
         insert(&mut record, at(0, OTHER), 1);
         apply(&mut record, Op::Delete { at: at(9, OTHER) }, 2);
         insert(&mut record, at(20, OTHER), 3);
-        assert_eq!(told(&record, 2), Some(Told::Revived));
+        assert_eq!(told(&record, 2), Some(Told::Insert));
         assert_eq!(
-            text(&record, &Told::Revived),
+            text(&record, &anew(&record).unwrap()),
             r#"{"table":"tasks","id":"k1","op":"update","fields":{"a":{"value":1,"updatedAt":"2026-11-24T10:00:00.020Z"},"deletedAt":{"value":null,"updatedAt":"2026-11-24T10:00:00.020Z"}},"data":{"a":1},"deletedAt":null}"#
         );
     }

@@ -42,13 +42,13 @@ pub struct Caller {
 impl Calls {
     /// A session takes a request.
     pub fn take(&mut self, caller: Caller) -> CallId {
-        let call = self.next();
+        let call = self.number();
         self.taken.insert(call, caller);
         call
     }
 
     /// A fresh number.
-    pub fn next(&mut self) -> CallId {
+    pub fn number(&mut self) -> CallId {
         self.numbered += 1;
         CallId(self.numbered)
     }

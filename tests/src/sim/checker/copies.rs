@@ -67,7 +67,7 @@ impl Checker {
     pub fn copied(
         &self,
         (device, table, cursor): (&str, &str, &str),
-        shown: BTreeMap<&RecordKey, String>,
+        shown: &BTreeMap<&RecordKey, String>,
         excuse: &Excuse<'_>,
     ) -> Checked {
         let Ok(Since::At { minute, seq }) = Since::parse(cursor) else {
@@ -85,17 +85,17 @@ impl Checker {
             return violated("copy", format!("there is no commit {seq} of {epoch}"));
         };
         let who = || format!("{device} at {epoch}/{}", Seq(seq.0));
-        compare(moment, &shown, (Some(table), excuse), who)
+        compare(moment, shown, (Some(table), excuse), who)
     }
 
     /// Whether a device shows what is visible now.
     pub fn equal(
         &self,
         device: &str,
-        shown: BTreeMap<&RecordKey, String>,
+        shown: &BTreeMap<&RecordKey, String>,
         excuse: &Excuse<'_>,
     ) -> Checked {
-        compare(&self.now.moment, &shown, (None, excuse), || device.into())
+        compare(&self.now.moment, shown, (None, excuse), || device.into())
     }
 }
 

@@ -137,7 +137,7 @@ impl Compat {
         )
     }
 
-    fn take(&mut self, waiting: Waiting, text: &str, cx: &mut Cx<'_>) -> Checked {
+    fn take(&mut self, waiting: &Waiting, text: &str, cx: &mut Cx<'_>) -> Checked {
         let body: Body<'_> = match serde_json::from_str(text) {
             Ok(body) => body,
             Err(error) => return violated("readable", format!("{error}: {text}")),
@@ -172,8 +172,11 @@ impl Compat {
             cx.aids.counts.add(Kind::Copied);
             let excuse = self.excuse();
             let shown = self.copy.shown();
-            cx.checker
-                .copied((&self.name, table, self.copy.cursor(table)), shown, &excuse)?;
+            cx.checker.copied(
+                (&self.name, table, self.copy.cursor(table)),
+                &shown,
+                &excuse,
+            )?;
         }
         Ok(())
     }
@@ -332,7 +335,7 @@ impl Device for Compat {
             }
             return Ok(());
         };
-        self.take(waiting, text, cx)
+        self.take(&waiting, text, cx)
     }
 
     fn is_settled(&self, checker: &Checker) -> Result<(), String> {
@@ -340,7 +343,7 @@ impl Device for Compat {
             return Err(format!("{} has something left: {self:?}", self.name));
         }
         checker
-            .equal(&self.name, self.copy.shown(), &self.excuse())
+            .equal(&self.name, &self.copy.shown(), &self.excuse())
             .map_err(|violation| violation.seen)
     }
 }

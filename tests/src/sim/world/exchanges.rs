@@ -100,7 +100,7 @@ impl World {
             }
             Stage::Merging { .. } => place,
             Stage::Held { shown } => match from_memory(since, &shown.get()) {
-                Some(text) => self.from_memory(shown.get().head, text),
+                Some(text) => self.told_from_memory(shown.get().head, text),
                 None => Stage::Marks,
             },
             Stage::Marks => {
@@ -138,7 +138,7 @@ impl World {
         Ok(())
     }
 
-    fn from_memory(&mut self, head: syncline_protocol::ids::Seq, text: String) -> Stage {
+    fn told_from_memory(&mut self, head: syncline_protocol::ids::Seq, text: String) -> Stage {
         self.aids.counts.add(Kind::FromMemory);
         if self.store.view().head > head {
             self.aids.counts.add(Kind::StaleMemory);
@@ -152,7 +152,7 @@ impl World {
         match &exchange.ask.wish {
             Wish::Sync(body) => {
                 let request = SyncRequest::parse(body).expect("devices send what can be read");
-                let call = self.calls.next();
+                let call = self.calls.number();
                 let incarnation = self.nodes[node].incarnation;
                 exchange.stage = Stage::Merging { call, incarnation };
                 let sync = Sync {
@@ -173,7 +173,7 @@ impl World {
                         self.aids.counts.add(Kind::PullHeld);
                         Stage::Held { shown }
                     }
-                    Some(text) => self.from_memory(shown.get().head, text),
+                    Some(text) => self.told_from_memory(shown.get().head, text),
                     None => Stage::Marks,
                 };
                 self.exchanges.push(exchange);

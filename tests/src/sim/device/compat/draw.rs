@@ -42,7 +42,7 @@ impl Compat {
             Some(false) => {
                 let at = at.or_else(|| Some(wall_text(self.clock.wall_ms(cx.now_ms))));
                 if cx.aids.rng.chance(780) {
-                    self.update((table, id), at, cx);
+                    self.update((table, id), at.as_deref(), cx);
                 } else {
                     self.delete((table, id), at, cx);
                 }
@@ -112,7 +112,7 @@ impl Compat {
         );
     }
 
-    fn update(&mut self, (table, id): (&str, &str), at: Option<String>, cx: &mut Cx<'_>) {
+    fn update(&mut self, (table, id): (&str, &str), at: Option<&str>, cx: &mut Cx<'_>) {
         let count = 1 + cx.aids.rng.below(2);
         let mut fields = String::new();
         let key = key(table, id);
@@ -122,7 +122,7 @@ impl Compat {
                 fields.push(',');
             }
             write!(fields, r#""{name}":{{"value":{value}"#).expect("a String takes all");
-            if let Some(at) = &at {
+            if let Some(at) = at {
                 write!(fields, r#","updatedAt":"{at}""#).expect("a String takes all");
             }
             fields.push('}');
