@@ -19,6 +19,12 @@ pub enum Mutant {
     CursorPlusOne,
     /// An update newer than the delete makes a dead record live.
     ReviveByUpdate,
+    /// The cursor of a reply to a compatibility client is one commit too far.
+    ReplyCursorPlusOne,
+    /// A changeset is not told what became of the records it named.
+    DropEcho,
+    /// A claim that was clamped and comes again is taken for a new one.
+    ForgetClamp,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

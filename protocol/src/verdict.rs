@@ -128,7 +128,7 @@ pub struct Clamped {
     pub from: Hlc,
     /// The highest claim that was clamped.
     pub to: Hlc,
-    /// The highest stamp they became.
+    /// The lowest stamp one of them became: none of them may become more when it comes again.
     pub became: Hlc,
 }
 

@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use syncline_tests::sim::campaign::{self, SEEDS};
+use syncline_tests::sim::plan::Mix;
 use syncline_tests::sim::world;
 
 fn env(name: &str) -> Option<u64> {
@@ -48,42 +49,110 @@ fn lives(seed: u64) {
     assert_eq!(world::live(seed, false).broken, None, "seed {seed}");
 }
 
+/// The same, of a world of native devices, whatever the seed would have made of it.
+fn lives_native(seed: u64) {
+    let ending = world::live_with(seed, Mix::Native, false);
+    assert_eq!(ending.broken, None, "seed {seed}");
+}
+
 #[test]
-fn a_session_that_reads_what_it_missed_in_pages_tells_no_half_commit() {
+fn an_edit_that_a_late_reply_overwrote_is_told_when_it_is_sent() {
+    lives(2);
+    lives(6);
+    lives(58);
+}
+
+#[test]
+fn a_record_that_its_device_deleted_and_inserted_again_is_told_whole() {
+    lives(3);
+}
+
+#[test]
+fn a_record_dead_on_arrival_is_told_as_dead() {
+    lives(19);
+}
+
+#[test]
+fn an_empty_cursor_beside_another_skips_no_delete() {
     lives(1);
 }
 
 #[test]
+fn a_cursor_of_another_server_hides_behind_no_pulled_table() {
+    lives(118);
+}
+
+#[test]
+fn claims_clamped_together_stay_apart_when_they_come_again() {
+    lives(5);
+}
+
+#[test]
+fn an_insert_without_a_time_wins_no_tie_against_another_device() {
+    lives(25);
+}
+
+#[test]
+fn a_clamp_makes_no_claim_newer() {
+    lives(610);
+}
+
+#[test]
+fn what_a_lost_delete_covers_is_taken_away() {
+    lives(7_478);
+}
+
+#[test]
+fn a_late_copy_of_a_request_is_told_as_it_is_now() {
+    lives(1_541);
+}
+
+#[test]
+fn a_clamp_is_known_although_only_an_event_told_of_its_client() {
+    lives(2_093);
+}
+
+#[test]
+fn claims_clamped_in_a_lost_history_are_forgotten_with_it() {
+    lives(26);
+}
+
+#[test]
+fn a_session_that_reads_what_it_missed_in_pages_tells_no_half_commit() {
+    lives_native(1);
+}
+
+#[test]
 fn an_answer_to_an_older_read_of_a_socket_is_not_told() {
-    lives(464);
+    lives_native(464);
 }
 
 #[test]
 fn a_mutation_decided_on_another_node_is_not_applied_again() {
-    lives(22);
+    lives_native(22);
 }
 
 #[test]
 fn a_mark_of_a_lost_history_does_not_block_its_client_for_ever() {
-    lives(1_213);
+    lives_native(1_213);
 }
 
 #[test]
 fn a_verdict_of_a_lost_history_is_not_told_to_another_client() {
-    lives(34_282);
+    lives_native(34_282);
 }
 
 #[test]
 fn a_snapshot_ends_in_a_delta_although_the_store_failed() {
-    lives(195);
+    lives_native(195);
 }
 
 #[test]
 fn a_store_that_lost_commits_turns_no_cursor_back() {
-    lives(100);
+    lives_native(100);
 }
 
 #[test]
 fn a_device_is_not_live_after_a_page_that_was_cut() {
-    lives(456);
+    lives_native(456);
 }

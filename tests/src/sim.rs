@@ -4,7 +4,8 @@
 //!
 //! In reading order: [`plan`] (how a world is built), [`world`] (what can happen, picked by the
 //! seed), [`node`] (the real `SessionState` and a shell around it), [`store`], [`cache`],
-//! [`network`] and [`calls`] (what lies between, with its faults), [`device`] (who syncs),
+//! [`network`], [`calls`] and [`exchange`] (what lies between, with its faults), [`device`] (who
+//! syncs, by which protocol),
 //! [`checker`] (the invariants, their names, the history), [`reference`] (what a space must
 //! hold, computed a second way), [`campaign`] (many seeds on all cores). [`rng`], [`clock`],
 //! [`count`] and [`trace`] serve them all.
@@ -18,6 +19,7 @@ pub mod checker;
 pub mod clock;
 pub mod count;
 pub mod device;
+pub mod exchange;
 pub mod network;
 pub mod node;
 pub mod plan;

@@ -35,11 +35,9 @@ impl Client {
         }
     }
 
-    /// Clamps only grow, so the one that became more is the later.
+    /// Takes the clamped claims of a later commit, if it moved them.
     pub(super) fn learn_clamped(&mut self, clamped: Option<Clamped>) {
-        if clamped.map(|clamped| clamped.became) > self.clamped.map(|clamped| clamped.became) {
-            self.clamped = clamped;
-        }
+        self.clamped = clamped.or(self.clamped);
     }
 
     /// Nobody needs it here.

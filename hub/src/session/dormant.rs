@@ -3,8 +3,8 @@
 //! A session falls asleep only when everything it took is decided and every socket has all
 //! there is. What is kept of it is the view and a few words a socket, so waking asks nothing of
 //! the store: the view is as good as a running session's that heard nothing meanwhile, and the
-//! next commit tests it as ever. Records are read again, since a session that wakes has a new
-//! activation.
+//! next commit tests it as ever. Its cached records stay as current as the view they belong to,
+//! so it also keeps its activation.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use syncline_protocol::json::Json;
 use syncline_protocol::verdict::Clamped;
 use syncline_storage::types::SpaceView;
 
-use super::cache::Activations;
+use super::cache::{Activation, Activations};
 use super::conn::{Conn, Phase};
 use super::event::ConnId;
 use super::state::{SessionLimits, SessionState, Work};
@@ -23,6 +23,7 @@ use super::state::{SessionLimits, SessionState, Work};
 pub struct Dormant {
     /// The space as the session knew it.
     pub view: SpaceView,
+    activation: Activation,
     conns: Box<[DormantConn]>,
     watchers: Box<[ConnId]>,
 }
@@ -118,6 +119,7 @@ impl SessionState {
         });
         Dormant {
             view: self.view,
+            activation: self.activation,
             conns: conns.collect(),
             watchers: std::mem::take(&mut self.watchers).into_iter().collect(),
         }
@@ -131,6 +133,7 @@ impl SessionState {
         own: (SessionLimits, Activations),
     ) -> SessionState {
         let mut state = SessionState::new(space, node, dormant.view, own);
+        state.activation = dormant.activation;
         let head = dormant.view.head;
         for dormant in dormant.conns {
             let (presence, clamped) = match dormant.rare {
@@ -170,6 +173,6 @@ mod tests {
             "{}",
             size_of::<DormantConn>()
         );
-        assert!(size_of::<Dormant>() <= 112, "{}", size_of::<Dormant>());
+        assert!(size_of::<Dormant>() <= 120, "{}", size_of::<Dormant>());
     }
 }

@@ -318,8 +318,10 @@ pub enum CallReply {
 }
 
 /// What became of a changeset.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Synced {
+    /// The history all this is of.
+    pub epoch: Epoch,
     /// The client's number; `None` if it never wrote.
     pub writer: Option<WriterNo>,
     /// Changes that were set aside, or hidden because their record is unknown.
@@ -358,8 +360,6 @@ pub struct Echo {
 pub enum Whole {
     /// The fields are enough.
     No,
-    /// Its delete lost: all fields, and that the record lives.
-    Alive,
     /// It has fields that the record has not: the record replaces what it has.
     Replace,
 }

@@ -116,6 +116,10 @@ impl SessionState {
                 self.stale = true;
                 self.hold_call(call, held, cx);
             }
+            // Clamped claims carry no number that would say which of two marks is the later.
+            Ok(read) if read.view.head < self.view.head && matches!(held, Held::Sync(_)) => {
+                self.hold_call(call, held, cx);
+            }
             Ok(read) => {
                 self.stale |= read.view.head > self.view.head;
                 let mark = read.marks.first().copied().flatten();

@@ -102,6 +102,7 @@ impl SessionState {
         self.activation = self.activations.next();
         for client in self.clients.values_mut() {
             (client.writer, client.decided, client.taken) = (None, None, 0);
+            client.clamped = None;
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
@@ -136,6 +137,13 @@ impl SessionState {
         let pending = self.pending.iter().map(|pending| &pending.client);
         let attached = self.conns.values().map(|conn| &conn.client);
         let clients: BTreeSet<&ClientKey> = pending.chain(attached).collect();
+        // Of the others the mark is read when they come. A client without numbers must have it
+        // so: nothing else would tell that another node clamped a claim of it.
+        for (key, client) in &mut self.clients {
+            if client.decided.is_none() && !clients.contains(key) {
+                client.writer = None;
+            }
+        }
         if clients.is_empty() {
             return self.refreshed(cx);
         }
@@ -224,6 +232,11 @@ impl SessionState {
         }
         for mark in &event.marks {
             let client = self.client(&mark.client);
+            let unread = client.writer.is_none() && mark.last.is_none();
+            if unread && mark.clamped.is_none() {
+                // The event does not say what was clamped before: its mark is still to be read.
+                continue;
+            }
             client.writer = Some(mark.writer);
             client.decided = client.decided.max(mark.last);
             client.taken = client.taken.max(mark.last.unwrap_or(0));

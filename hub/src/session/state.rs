@@ -124,9 +124,20 @@ pub struct SessionState {
     draining: bool,
 }
 
+/// An entry of the commit in flight.
+#[derive(Clone, Copy, Debug)]
+pub struct InFlight<'a> {
+    /// Whose.
+    pub client: &'a ClientKey,
+    /// The time its stamps are judged by.
+    pub taken_at_ms: WallMs,
+    /// What it asks for.
+    pub asked: &'a Asked,
+}
+
 /// What a pending entry asks for.
 #[derive(Debug)]
-pub(super) enum Asked {
+pub enum Asked {
     /// A numbered mutation.
     Mutation(Mutation),
     /// A changeset without numbers.
@@ -242,17 +253,16 @@ impl SessionState {
         self.conns.len()
     }
 
-    /// The mutations of the commit in flight, in the order they are judged: whose, the number,
-    /// the time its stamps are judged by.
-    pub fn in_flight(&self) -> impl Iterator<Item = (&ClientKey, u64, WallMs)> {
+    /// What the commit in flight judges, in that order.
+    pub fn in_flight(&self) -> impl Iterator<Item = InFlight<'_>> {
         let count = match &self.work {
             Work::Committing(decided) => decided.count(),
             _ => 0,
         };
-        let first = self.pending.iter().take(count);
-        first.filter_map(|pending| match &pending.asked {
-            Asked::Mutation(mutation) => Some((&pending.client, mutation.m, pending.taken_at_ms)),
-            Asked::Sync(_) => None,
+        self.pending.iter().take(count).map(|pending| InFlight {
+            client: &pending.client,
+            taken_at_ms: pending.taken_at_ms,
+            asked: &pending.asked,
         })
     }
 

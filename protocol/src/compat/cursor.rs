@@ -3,7 +3,8 @@
 //! The client keeps the least of its tables' cursors and its own clock, so a cursor must sort
 //! below any real clock: it is a time between 1971 and 2007 whose nanoseconds hold the epoch
 //! (24 bits: the minute it was given, so later epochs sort later and a table that still holds an
-//! older one decides) and the seq (36 bits). The text has a fixed width.
+//! older one decides), the seq (34 bits), and what it says of the device's other tables (two
+//! bits). The text has a fixed width.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -18,7 +19,8 @@ pub const EMPTY: &str = "1970-01-01T00:00:00.000Z";
 /// Nanoseconds from 1970 to the first cursor: 1971-01-01T00:00:00Z.
 const FIRST_NS: i128 = 31_536_000_000_000_000;
 
-const SEQ_BITS: u32 = 36;
+const SEQ_BITS: u32 = 34;
+const REACH_BITS: u32 = 2;
 const MINUTE_BITS: u32 = 24;
 
 /// Epochs are counted in minutes from here: 2024-01-01T00:00:00Z.
@@ -35,9 +37,24 @@ pub enum Since {
         minute: u64,
         /// The seq.
         seq: Seq,
+        /// Of which tables that is known.
+        reach: Reach,
     },
     /// It has data, but not by a cursor of this hub.
     Foreign,
+}
+
+/// Of which tables a cursor speaks. A device sends the least of its tables' cursors with a
+/// changeset; were that one a pull gave while other tables have none of this hub yet, it would
+/// hide what those lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// Of the table that was pulled, by a device that had data of another server.
+    OneOfForeign,
+    /// Of the table that was pulled, by a device that had nothing in it.
+    OneOfEmpty,
+    /// Of all tables: a changeset was answered, or a pull by such a cursor.
+    All,
 }
 
 /// What has to be told to a client, by its cursor and where its space is.
@@ -72,19 +89,45 @@ impl Since {
             .map_err(|_| Refusal::new(Code::CursorInvalid, "since is no ISO time"))?;
         let ns = u64::try_from(time.unix_timestamp_nanos() - FIRST_NS);
         Ok(match ns {
-            Ok(ns) if ns >> (SEQ_BITS + MINUTE_BITS) == 0 => Since::At {
-                minute: ns >> SEQ_BITS,
-                seq: Seq(ns & ((1 << SEQ_BITS) - 1)),
+            Ok(ns) if ns >> (REACH_BITS + SEQ_BITS + MINUTE_BITS) == 0 => Since::At {
+                minute: ns >> (REACH_BITS + SEQ_BITS),
+                seq: Seq(ns >> REACH_BITS & ((1 << SEQ_BITS) - 1)),
+                reach: match ns & ((1 << REACH_BITS) - 1) {
+                    0 => Reach::OneOfForeign,
+                    1 => Reach::OneOfEmpty,
+                    _ => Reach::All,
+                },
             },
             _ => Since::Foreign,
         })
+    }
+
+    /// What it says of all tables.
+    pub fn of_all_tables(self) -> Since {
+        match self {
+            Since::At { reach, .. } => match reach {
+                Reach::OneOfForeign => Since::Foreign,
+                Reach::OneOfEmpty => Since::Empty,
+                Reach::All => self,
+            },
+            Since::Empty | Since::Foreign => self,
+        }
+    }
+
+    /// Of which tables the next cursor of a pull speaks.
+    pub fn pull_reach(self) -> Reach {
+        match self {
+            Since::At { reach, .. } => reach,
+            Since::Empty => Reach::OneOfEmpty,
+            Since::Foreign => Reach::OneOfForeign,
+        }
     }
 
     /// What a client with this cursor has to be told.
     pub fn tell(self, place: Place) -> Tell {
         match self {
             Since::Empty => Tell::Everything,
-            Since::At { minute, seq }
+            Since::At { minute, seq, .. }
                 if minute == place.minute() && (place.gc_seq..=place.head).contains(&seq) =>
             {
                 Tell::After(seq)
@@ -100,10 +143,13 @@ impl Place {
         minutes.min((1 << MINUTE_BITS) - 1)
     }
 
-    /// The cursor of a client that has everything up to the head.
-    pub fn cursor(self) -> String {
+    /// The cursor of a client that has everything up to the head, of one table or of all.
+    pub fn cursor(self, reach: Reach) -> String {
         let seq = self.head.0.min((1 << SEQ_BITS) - 1);
-        let ns = FIRST_NS + i128::from(self.minute() << SEQ_BITS | seq);
+        // A changeset's cursor must not sort before a pull's of the same head.
+        let reach = reach as u64;
+        let ns = (self.minute() << SEQ_BITS | seq) << REACH_BITS | reach;
+        let ns = FIRST_NS + i128::from(ns);
         let (seconds, ns) = (ns / 1_000_000_000, ns % 1_000_000_000);
         // At most 2^60 ns after 1971, so a time of this millennium.
         let time = i64::try_from(seconds)
@@ -137,24 +183,24 @@ mod tests {
         #[test]
         fn a_cursor_is_read_back_and_sorts_like_its_seq(
             minutes in 0u64..16_000_000,
-            a in 0u64..(1 << 36),
-            b in 0u64..(1 << 36),
+            a in 0u64..(1 << 34),
+            b in 0u64..(1 << 34),
         ) {
             let at = FIRST_EPOCH_MS + minutes * 60_000;
             let (first, second) = (place(at, a), place(at, b));
-            let read = Since::parse(&first.cursor()).unwrap();
-            prop_assert_eq!(read, Since::At { minute: minutes, seq: Seq(a) });
+            let read = Since::parse(&first.cursor(Reach::All)).unwrap();
+            prop_assert_eq!(read, Since::At { minute: minutes, seq: Seq(a), reach: Reach::All });
             prop_assert_eq!(read.tell(first), Tell::After(Seq(a)));
-            prop_assert_eq!(first.cursor().cmp(&second.cursor()), a.cmp(&b));
-            prop_assert_eq!(first.cursor().len(), "1971-01-01T00:00:00.000000000Z".len());
+            prop_assert_eq!(first.cursor(Reach::All).cmp(&second.cursor(Reach::All)), a.cmp(&b));
+            prop_assert_eq!(first.cursor(Reach::All).len(), "1971-01-01T00:00:00.000000000Z".len());
         }
     }
 
     #[test]
     fn a_cursor_sorts_between_empty_and_any_real_clock() {
-        for head in [0, 1, (1 << 36) - 1] {
+        for head in [0, 1, (1 << 34) - 1] {
             for at in [0, NOW_MS, 4_000_000_000_000] {
-                let cursor = place(at, head).cursor();
+                let cursor = place(at, head).cursor(Reach::All);
                 assert!(
                     cursor.as_str() > EMPTY && cursor.as_str() < "2009-12-31",
                     "{cursor}"
@@ -164,9 +210,29 @@ mod tests {
     }
 
     #[test]
+    fn a_cursor_of_one_table_says_of_all_only_where_the_device_began() {
+        let here = place(NOW_MS, 9);
+        let mut before = String::new();
+        for (reach, of_all) in [
+            (Reach::OneOfForeign, Tell::Anew),
+            (Reach::OneOfEmpty, Tell::Everything),
+            (Reach::All, Tell::After(Seq(9))),
+        ] {
+            let cursor = here.cursor(reach);
+            let read = Since::parse(&cursor).unwrap();
+            assert_eq!(read.tell(here), Tell::After(Seq(9)));
+            assert_eq!(read.of_all_tables().tell(here), of_all);
+            assert_eq!(read.pull_reach(), reach);
+            assert!(cursor > before);
+            before = cursor;
+        }
+        assert!(before < place(NOW_MS, 10).cursor(Reach::OneOfForeign));
+    }
+
+    #[test]
     fn a_later_epoch_sorts_later() {
-        let old = place(NOW_MS, (1 << 36) - 1).cursor();
-        let new = place(NOW_MS + 60_000, 0).cursor();
+        let old = place(NOW_MS, (1 << 34) - 1).cursor(Reach::All);
+        let new = place(NOW_MS + 60_000, 0).cursor(Reach::All);
         assert!(old < new);
     }
 
@@ -180,14 +246,17 @@ mod tests {
         assert_eq!(tell(EMPTY), Tell::Everything);
         assert_eq!(tell("1970-01-01T00:00:00Z"), Tell::Anew);
         assert_eq!(tell("2026-03-01T10:00:00.000Z"), Tell::Anew);
-        assert_eq!(tell(&place(NOW_MS + 60_000, 7).cursor()), Tell::Anew);
+        assert_eq!(
+            tell(&place(NOW_MS + 60_000, 7).cursor(Reach::All)),
+            Tell::Anew
+        );
         for (seq, expected) in [
             (4, Tell::Anew),
             (5, Tell::After(Seq(5))),
             (9, Tell::After(Seq(9))),
             (10, Tell::Anew),
         ] {
-            assert_eq!(tell(&place(NOW_MS, seq).cursor()), expected);
+            assert_eq!(tell(&place(NOW_MS, seq).cursor(Reach::All)), expected);
         }
     }
 

@@ -41,15 +41,14 @@ pub fn since(record: &Record, asker: Asker) -> Option<Told> {
     }
     let became = record.inserted_seq > asker.after;
     let changed = || record.fields.iter().filter(|field| field.seq > asker.after);
-    let all_own = (!became || own(record.inserted)) && changed().all(|f| own(Some(f.stamp)));
-    if all_own {
-        return None;
-    }
-    if became && record.deleted.is_some() {
-        return Some(Told::Revived);
-    }
-    if became && !own(record.inserted) {
+    // A record that was dead, or lost fields to a delete, may have fewer fields than the device
+    // shows: only an insert takes them away.
+    let other_life = became && record.deleted.is_some() && !own(record.deleted);
+    if other_life || (became && !own(record.inserted)) {
         return Some(Told::Insert);
+    }
+    if changed().all(|field| own(Some(field.stamp))) {
+        return None;
     }
     Some(Told::Update(
         changed().map(|field| field.name.clone()).collect(),
@@ -61,13 +60,18 @@ pub fn everything(record: &Record) -> Option<Told> {
     record.is_live().then_some(Told::Insert)
 }
 
+/// What is told of a dead record to a device that has nothing of some tables, and may have it.
+pub fn gone(record: &Record) -> Option<Told> {
+    (record.inserted.is_some() && !record.is_live()).then_some(Told::Delete)
+}
+
 /// What is told of a record to a device that has data of no known age.
 pub fn anew(record: &Record) -> Option<Told> {
     if record.is_live() {
-        let names = record.fields.iter().map(|field| field.name.clone());
-        return Some(Told::Update(names.collect()));
+        // Of another history it may know that the record was deleted.
+        return Some(Told::Revived);
     }
-    record.inserted.is_some().then_some(Told::Delete)
+    gone(record)
 }
 
 impl Told {
@@ -84,10 +88,10 @@ impl Told {
             }
             Told::Update(names) => {
                 let fields = names.iter().filter_map(|name| record.field(name.as_str()));
-                write_update(out, record, fields);
+                write_update(out, record, (fields, record.deleted.is_some()));
             }
             Told::Revived => {
-                write_update(out, record, record.fields.iter());
+                write_update(out, record, (record.fields.iter(), true));
                 out.push_str(r#","deletedAt":null"#);
             }
             Told::Delete => {
@@ -100,8 +104,12 @@ impl Told {
     }
 }
 
-/// Writes the fields; those of a record that was deleted once say that it is not.
-fn write_update<'r>(out: &mut String, record: &Record, fields: impl Iterator<Item = &'r Field>) {
+/// Writes the fields; those of a record that may be taken for deleted say that it is not.
+fn write_update<'r>(
+    out: &mut String,
+    record: &Record,
+    (fields, revives): (impl Iterator<Item = &'r Field>, bool),
+) {
     out.push_str(r#","op":"update","fields":{"#);
     let fields: Vec<&Field> = fields.collect();
     push_joined(out, fields.iter(), |out, field| {
@@ -112,7 +120,7 @@ fn write_update<'r>(out: &mut String, record: &Record, fields: impl Iterator<Ite
         out.push_str(&time(Some(field.stamp)));
         out.push_str("\"}");
     });
-    if record.deleted.is_some() && record.field("deletedAt").is_none() {
+    if revives && record.field("deletedAt").is_none() {
         if !fields.is_empty() {
             out.push(',');
         }
@@ -243,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn a_revived_record_is_an_update_of_all_fields_that_is_not_deleted() {
+    fn a_revived_record_replaces_what_is_left_of_it_and_one_told_anew_is_not_deleted() {
         let mut record = Record::default();
         insert(&mut record, at(0, OTHER), 1);
         apply(&mut record, Op::Delete { at: at(9, OTHER) }, 2);
         insert(&mut record, at(20, OTHER), 3);
-        assert_eq!(told(&record, 2), Some(Told::Revived));
+        assert_eq!(told(&record, 2), Some(Told::Insert));
         assert_eq!(
-            text(&record, &Told::Revived),
+            text(&record, &anew(&record).unwrap()),
             r#"{"table":"tasks","id":"k1","op":"update","fields":{"a":{"value":1,"updatedAt":"2026-11-24T10:00:00.020Z"},"deletedAt":{"value":null,"updatedAt":"2026-11-24T10:00:00.020Z"}},"data":{"a":1},"deletedAt":null}"#
         );
     }
@@ -263,10 +271,7 @@ mod tests {
         apply(&mut dead, Op::Delete { at: at(9, OWN) }, 2);
         assert_eq!(everything(&live), Some(Told::Insert));
         assert_eq!(everything(&dead), None);
-        assert_eq!(
-            anew(&live),
-            Some(Told::Update(vec![FieldName::trusted("a")]))
-        );
+        assert_eq!(anew(&live), Some(Told::Revived));
         assert_eq!(anew(&dead), Some(Told::Delete));
     }
 

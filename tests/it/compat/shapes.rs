@@ -37,7 +37,10 @@ async fn an_empty_device_gets_every_live_record_as_insert_its_own_too() {
     let mut again = CompatDevice::new(&node, "ada", "phone");
     again.push().await;
     let data = json!({"done": false, "title": "a", "updatedAt": T[0]});
-    let expected = json!([{"table": "tasks", "id": "k1", "op": "insert", "data": data}]);
+    let expected = json!([
+        {"table": "labels", "id": "l1", "op": "delete", "deletedAt": T[1]},
+        {"table": "tasks", "id": "k1", "op": "insert", "data": data},
+    ]);
     assert_eq!(again.reply["serverChanges"], expected);
 }
 
@@ -73,11 +76,14 @@ async fn a_loser_is_told_the_winner_and_a_winner_over_another_is_told_itself() {
 }
 
 #[tokio::test]
-async fn a_device_hears_nothing_of_its_own_changes() {
+async fn a_device_hears_of_its_own_changes_only_what_it_named_of_records_that_were_there() {
     let (_node, mut phone, _) = two_devices().await;
     phone.update(K1, ("done", json!(true)), T[1]);
+    phone.insert(("tasks", "k2"), &json!({"title": "new"}), T[1]);
     phone.push().await;
-    assert_eq!(changes(&phone), &Vec::<Value>::new());
+    let fields = json!({"done": {"value": true, "updatedAt": T[1]}});
+    assert_eq!(changes(&phone).len(), 1);
+    assert_eq!(changes(&phone)[0]["fields"], fields);
     phone.pull("tasks").await;
     assert_eq!(changes(&phone), &Vec::<Value>::new());
 }
@@ -143,21 +149,18 @@ async fn a_resend_by_a_clock_far_ahead_does_not_win_again() {
 }
 
 #[tokio::test]
-async fn a_deleted_record_that_is_inserted_again_is_an_update_that_is_not_deleted() {
+async fn a_deleted_record_that_is_inserted_again_replaces_what_is_left_of_it() {
     let (_node, mut phone, mut laptop) = two_devices().await;
     phone.delete(K1, T[1]);
     phone.push().await;
     laptop.sync().await;
     assert!(laptop.shows().is_empty());
-    phone.insert(K1, &json!({"title": "again", "done": true}), T[2]);
+    phone.insert(K1, &json!({"title": "again"}), T[2]);
     phone.push().await;
     laptop.push().await;
-    let told = &changes(&laptop)[0];
-    assert_eq!(
-        (&told["op"], &told["deletedAt"]),
-        (&json!("update"), &json!(null))
-    );
+    assert_eq!(changes(&laptop)[0]["op"], "insert");
     assert_eq!(laptop.field(K1, "title"), Some(json!("again")));
+    assert_eq!(laptop.field(K1, "done"), None);
 }
 
 #[tokio::test]

@@ -52,3 +52,18 @@ fn a_catch_up_from_the_next_commit_is_caught() {
 fn a_record_revived_by_an_update_is_caught() {
     is_caught(Mutant::ReviveByUpdate);
 }
+
+#[test]
+fn a_reply_with_a_cursor_too_far_is_caught() {
+    is_caught(Mutant::ReplyCursorPlusOne);
+}
+
+#[test]
+fn a_changeset_that_is_not_told_what_won_is_caught() {
+    is_caught(Mutant::DropEcho);
+}
+
+#[test]
+fn a_clamp_forgotten_when_the_claim_comes_again_is_caught() {
+    is_caught(Mutant::ForgetClamp);
+}

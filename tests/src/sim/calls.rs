@@ -42,10 +42,15 @@ pub struct Caller {
 impl Calls {
     /// A session takes a request.
     pub fn take(&mut self, caller: Caller) -> CallId {
-        self.numbered += 1;
-        let call = CallId(self.numbered);
+        let call = self.number();
         self.taken.insert(call, caller);
         call
+    }
+
+    /// A fresh number.
+    pub fn number(&mut self) -> CallId {
+        self.numbered += 1;
+        CallId(self.numbered)
     }
 
     /// A session replies.
@@ -77,6 +82,6 @@ fn text(reply: CallReply) -> String {
             format!(r#"{},"acked":{acked}}}"#, &error[..error.len() - 1])
         }
         CallReply::Refused(refusal) => hub::http_error(&refusal),
-        CallReply::Synced(_) => unreachable!("these devices push mutations"),
+        CallReply::Synced(_) => unreachable!("a push is no changeset"),
     }
 }

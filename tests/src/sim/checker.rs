@@ -11,22 +11,35 @@
 //! | `writer` | a writer number belongs to one client |
 //! | `head` | a commit moves the head by one, or not at all if nothing took effect |
 //! | `whole` | what a device shows is the space as it was after some whole commit |
+//! | `again` | a claim of a changeset that comes again gets no newer stamp than it had |
+//! | `absorbed` | a changeset answered with 2xx is in the store, as far as it does not lose |
+//! | `set_aside` | what can never be stored is named, is a dead letter, and stops nothing else |
+//! | `forward` | a cursor of the compatibility protocol only moves forward as text |
+//! | `copy` | after a reply such a device shows the space as of the reply's cursor |
 //!
 //! A restore that nobody was told of makes one epoch have two histories. Until the epoch
 //! changes nothing can be promised about it, so it is not checked.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod changesets;
+mod copies;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use syncline_protocol::change::{self, ClaimedChange};
+use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::mutation::Mutation;
+use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{PayloadHash, Status, Verdict};
 use syncline_protocol::wire::hub::{Answer, write_results};
 use syncline_storage::model::ModelStore;
-use syncline_storage::types::Commit;
+use syncline_storage::types::{Commit, SpaceView};
+
+use self::changesets::Claims;
+pub use self::copies::Excuse;
 
 use super::reference::{Expected, Reference, data_text, losses_of};
 use super::trace::{Checked, ensure, violated};
@@ -34,21 +47,30 @@ use super::trace::{Checked, ensure, violated};
 /// The live records with their data as text.
 pub type Visible = Rc<BTreeMap<RecordKey, Arc<str>>>;
 
-/// A mutation that a session judged in a commit.
+/// What a session judged in a commit.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// Whose.
     pub client: ClientKey,
-    /// Its number.
-    pub m: u64,
     /// The time its stamps are judged by.
     pub taken_at_ms: WallMs,
+    /// Which.
+    pub what: What,
 }
 
-/// A session's batch: its mutations in order and the space's clock before them.
+/// A mutation or a changeset.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// The mutation of this number.
+    Mutation(u64),
+    /// A changeset's changes.
+    Changeset(Vec<SyncChange>),
+}
+
+/// A session's batch: what it judges in order and the space's clock before them.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The mutations.
+    /// What is judged.
     pub judged: Vec<Judged>,
     /// The clock.
     pub clock: Hlc,
@@ -63,18 +85,33 @@ pub struct Checker {
     registry: HashMap<(ClientKey, u64), Registered>,
     /// Every verdict any history gave.
     ever: HashMap<(ClientKey, u64), Vec<Verdict>>,
-    history: HashMap<(Epoch, Seq), Visible>,
+    history: HashMap<(Epoch, Seq), Moment>,
     /// Epochs with two histories.
     split: HashSet<Epoch>,
+    /// Clients that ever sent a changeset.
+    changers: HashSet<ClientKey>,
+    /// The epoch of the store.
+    epoch: Epoch,
+    /// Epochs by the minute that names them in cursors of the compatibility protocol.
+    minutes: HashMap<u64, Epoch>,
+}
+
+/// The space after a commit.
+#[derive(Clone, Debug, Default)]
+struct Moment {
+    visible: Visible,
+    /// Records that ever lived.
+    known: Rc<BTreeSet<RecordKey>>,
 }
 
 /// What is so in the store now.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Present {
     reference: Reference,
-    visible: Visible,
+    moment: Moment,
     decided: HashSet<(ClientKey, u64)>,
     writers: HashMap<WriterNo, ClientKey>,
+    claims: Claims,
 }
 
 #[derive(Debug)]
@@ -85,20 +122,17 @@ struct Registered {
 
 impl Checker {
     /// Of a space that is empty.
-    pub fn new(space: SpaceKey, epoch: Epoch) -> Checker {
-        let visible = Visible::default();
+    pub fn new(space: SpaceKey, view: &SpaceView) -> Checker {
         Checker {
             space,
-            history: HashMap::from([((epoch, Seq(0)), visible.clone())]),
-            now: Present {
-                reference: Reference::default(),
-                visible,
-                decided: HashSet::new(),
-                writers: HashMap::new(),
-            },
+            history: HashMap::from([((view.epoch, Seq(0)), Moment::default())]),
+            epoch: view.epoch,
+            minutes: HashMap::from([(copies::minute(view), view.epoch)]),
+            now: Present::default(),
             registry: HashMap::new(),
             ever: HashMap::new(),
             split: HashSet::new(),
+            changers: HashSet::new(),
         }
     }
 
@@ -116,40 +150,22 @@ impl Checker {
     pub fn committed(&mut self, commit: &Commit, batch: &Batch, store: &ModelStore) -> Checked {
         let mut clock = batch.clock;
         let mut any_applied = false;
-        let split = self.split.contains(&commit.expect_epoch);
+        let mut letters = Vec::new();
         for judged in &batch.judged {
-            let number = (judged.client.clone(), judged.m);
-            let Some((writer, verdict, hash)) = remembered(commit, judged) else {
-                return violated("mark", format!("{judged:?} is not remembered"));
+            any_applied |= match &judged.what {
+                What::Mutation(m) => self.mutation(commit, (judged, *m), &mut clock)?,
+                What::Changeset(changes) => {
+                    self.changeset(commit, (judged, changes), (&mut clock, &mut letters))?
+                }
             };
-            let Some(registered) = self.registry.get(&number) else {
-                return violated("mark", format!("{judged:?} was never made"));
-            };
-            ensure(registered.hash == hash, "mark", || {
-                format!("{judged:?} has another hash")
-            })?;
-            any_applied |= verdict.status == Status::Applied;
-            if !split {
-                let expected = expect(
-                    &mut self.now.reference,
-                    (registered, judged, writer),
-                    &mut clock,
-                );
-                check_verdict(judged, &expected, verdict)?;
-            }
-            ensure(self.now.decided.insert(number.clone()), "once", || {
-                format!("{judged:?} took effect before")
-            })?;
-            let owner = self
-                .now
-                .writers
-                .entry(writer)
-                .or_insert_with(|| judged.client.clone());
-            ensure(split || *owner == judged.client, "writer", || {
-                format!("{writer:?} is of {owner:?} and of {judged:?}")
-            })?;
-            self.ever.entry(number).or_default().push(verdict.clone());
         }
+        let split = self.split.contains(&commit.expect_epoch);
+        let told = commit.dead_letters.iter();
+        let told: Vec<_> = told.map(|letter| (&letter.change, letter.code)).collect();
+        let must: Vec<_> = letters.iter().map(|(text, code)| (text, *code)).collect();
+        ensure(split || told == must, "set_aside", || {
+            format!("dead letters {told:?}, must be {must:?}")
+        })?;
         let moved = Seq(commit.expect_head.0 + u64::from(any_applied));
         ensure(commit.head == moved, "head", || {
             format!("{} after {}", commit.head, commit.expect_head)
@@ -158,6 +174,47 @@ impl Checker {
             return Ok(());
         }
         self.compare(commit, store)
+    }
+
+    /// Whether a mutation took effect.
+    fn mutation(
+        &mut self,
+        commit: &Commit,
+        (judged, m): (&Judged, u64),
+        clock: &mut Hlc,
+    ) -> Checked<bool> {
+        let split = self.split.contains(&commit.expect_epoch);
+        let number = (judged.client.clone(), m);
+        let Some((writer, verdict, hash)) = remembered(commit, &number) else {
+            return violated("mark", format!("{judged:?} is not remembered"));
+        };
+        let Some(registered) = self.registry.get(&number) else {
+            return violated("mark", format!("{judged:?} was never made"));
+        };
+        ensure(registered.hash == hash, "mark", || {
+            format!("{judged:?} has another hash")
+        })?;
+        if !split {
+            let reference = &mut self.now.reference;
+            let expected = expect(reference, (registered, judged, writer), clock);
+            check_verdict(judged, &expected, verdict)?;
+        }
+        ensure(self.now.decided.insert(number.clone()), "once", || {
+            format!("{judged:?} took effect before")
+        })?;
+        self.check_writer(writer, judged, split)?;
+        self.ever.entry(number).or_default().push(verdict.clone());
+        Ok(verdict.status == Status::Applied)
+    }
+
+    fn check_writer(&mut self, writer: WriterNo, judged: &Judged, split: bool) -> Checked {
+        let owners = &mut self.now.writers;
+        let owner = owners
+            .entry(writer)
+            .or_insert_with(|| judged.client.clone());
+        ensure(split || *owner == judged.client, "writer", || {
+            format!("{writer:?} is of {owner:?} and of {judged:?}")
+        })
     }
 
     fn compare(&mut self, commit: &Commit, store: &ModelStore) -> Checked {
@@ -172,8 +229,11 @@ impl Checker {
             "base",
             || format!("{live} records are live, the space says {}", commit.live),
         )?;
-        let visible = Rc::make_mut(&mut self.now.visible);
+        let visible = Rc::make_mut(&mut self.now.moment.visible);
         for (key, record) in &commit.records {
+            if record.inserted_seq > Seq(0) && !self.now.moment.known.contains(key) {
+                Rc::make_mut(&mut self.now.moment.known).insert(key.clone());
+            }
             if record.is_live() {
                 visible.insert(key.clone(), data_text(record));
             } else {
@@ -181,7 +241,7 @@ impl Checker {
             }
         }
         let at = (commit.expect_epoch, commit.head);
-        self.history.insert(at, self.now.visible.clone());
+        self.history.insert(at, self.now.moment.clone());
         Ok(())
     }
 
@@ -209,14 +269,20 @@ impl Checker {
             let stored = store.all(&self.space);
             self.now.reference = Reference::of(&stored);
             self.now.writers.clear();
-            let live = stored.iter().filter(|(_, record)| record.is_live());
-            self.now.visible = Rc::new(
-                live.map(|(key, record)| (key.clone(), data_text(record)))
-                    .collect(),
-            );
+            self.now.claims = self.remembered_claims(store);
+            self.now.moment = Moment::of(&stored);
         }
         let at = (view.epoch, view.head);
-        self.history.insert(at, self.now.visible.clone());
+        self.history.insert(at, self.now.moment.clone());
+        self.minutes.insert(copies::minute(&view), view.epoch);
+        self.epoch = view.epoch;
+    }
+
+    fn remembered_claims(&self, store: &ModelStore) -> Claims {
+        let clients: Vec<ClientKey> = self.changers.iter().cloned().collect();
+        let marks = store.marks(&self.space, &clients).map(|read| read.marks);
+        let marks = clients.into_iter().zip(marks.unwrap_or_default());
+        Claims::of(marks.filter_map(|(client, mark)| Some((client, mark?))))
     }
 
     /// Whether an epoch has two histories.
@@ -254,10 +320,10 @@ impl Checker {
         if self.split.contains(&epoch) {
             return Ok(());
         }
-        let Some(visible) = self.history.get(&(epoch, seq)) else {
+        let Some(moment) = self.history.get(&(epoch, seq)) else {
             return violated("whole", format!("there is no commit {seq} of {epoch}"));
         };
-        let expected = visible.iter().filter(|(key, _)| wants(key));
+        let expected = moment.visible.iter().filter(|(key, _)| wants(key));
         let mut expected = expected.map(|(key, text)| (key, &**text));
         for (key, text) in shown {
             let must = expected.next();
@@ -273,7 +339,7 @@ impl Checker {
 
     /// What is visible in the store now.
     pub fn visible(&self) -> &Visible {
-        &self.now.visible
+        &self.now.moment.visible
     }
 
     /// The whole store against the reference.
@@ -285,18 +351,28 @@ impl Checker {
     }
 }
 
+impl Moment {
+    fn of(stored: &BTreeMap<RecordKey, Arc<Record>>) -> Moment {
+        let live = stored.iter().filter(|(_, record)| record.is_live());
+        let known = stored
+            .iter()
+            .filter(|(_, record)| record.inserted_seq > Seq(0));
+        Moment {
+            visible: Rc::new(
+                live.map(|(key, record)| (key.clone(), data_text(record)))
+                    .collect(),
+            ),
+            known: Rc::new(known.map(|(key, _)| key.clone()).collect()),
+        }
+    }
+}
+
 fn remembered<'c>(
     commit: &'c Commit,
-    judged: &Judged,
+    (client, m): &(ClientKey, u64),
 ) -> Option<(WriterNo, &'c Verdict, PayloadHash)> {
-    let mark = commit
-        .marks
-        .iter()
-        .find(|mark| mark.client == judged.client)?;
-    let found = mark
-        .verdicts
-        .iter()
-        .find(|remembered| remembered.m == judged.m)?;
+    let mark = commit.marks.iter().find(|mark| mark.client == *client)?;
+    let found = mark.verdicts.iter().find(|remembered| remembered.m == *m)?;
     Some((mark.writer, &found.verdict, found.hash))
 }
 

@@ -29,6 +29,22 @@ impl DeviceClock {
         self.last
     }
 
+    /// Somebody sets it: it is off by so much from now on.
+    pub fn set(&mut self, skew_ms: i64) {
+        self.skew_ms = skew_ms;
+    }
+
+    /// Reads the wall clock, as devices without a logical clock do.
+    pub fn read_wall(&mut self, true_ms: u64) -> Hlc {
+        self.last = Hlc::new(self.wall_ms(true_ms), 0);
+        self.last
+    }
+
+    /// What the wall clock shows, without any logic.
+    pub fn wall_ms(&self, true_ms: u64) -> u64 {
+        skewed(true_ms, self.skew_ms)
+    }
+
     /// The last reading again, as careless writers do.
     pub fn again(&self) -> Option<Hlc> {
         (self.last != Hlc::default()).then_some(self.last)

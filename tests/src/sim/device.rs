@@ -1,5 +1,6 @@
 //! Devices: what the world asks of one, whatever protocol it speaks.
 
+pub mod compat;
 mod edits;
 mod message;
 pub mod native;
@@ -9,6 +10,7 @@ mod replica;
 use syncline_protocol::ids::ClientKey;
 
 use super::checker::Checker;
+use super::exchange::{Ask, Reply};
 use super::trace::{Aids, Checked};
 
 /// What a device may use while it acts.
@@ -57,6 +59,29 @@ pub trait Device: std::fmt::Debug {
 
     /// It has something to push that was not pushed on this socket.
     fn wants_to_push(&self) -> bool;
+
+    /// It has something to ask by HTTP. One that does all on its socket never has.
+    fn wants_to_ask(&self) -> bool {
+        false
+    }
+
+    /// What it asks by HTTP.
+    fn ask(&mut self, _cx: &mut Cx<'_>) -> Option<Ask> {
+        None
+    }
+
+    /// A long time has passed.
+    fn look_again(&mut self) {}
+
+    /// The number of the request it waits for.
+    fn awaits(&self) -> Option<u64> {
+        None
+    }
+
+    /// How that request ended.
+    fn answered(&mut self, _reply: &Reply, _cx: &mut Cx<'_>) -> Checked {
+        Ok(())
+    }
 
     /// Whether it holds exactly what is visible and has nothing of its own left; else why not.
     fn is_settled(&self, checker: &Checker) -> Result<(), String>;

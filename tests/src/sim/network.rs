@@ -19,6 +19,12 @@ use super::rng::Rng;
 /// Bytes the hub's end writes at once, at most.
 const WRITE_BYTES_MAX: usize = 2_000;
 
+/// What a device of the compatibility protocol says on its socket.
+pub const AUTH: &str = r#"{"type":"auth","token":"-"}"#;
+
+/// What it is answered once its session tells it what changes.
+pub const AUTH_OK: &str = r#"{"type":"auth-ok"}"#;
+
 /// A socket.
 #[derive(Debug)]
 pub struct Socket {
@@ -104,9 +110,12 @@ impl Socket {
         let Some(text) = self.up.pop_front() else {
             return;
         };
+        let conn = self.conn;
+        if text == AUTH {
+            return self.mailbox.push_back(Event::Watch(conn));
+        }
         let message =
             ClientMessage::parse(&text, &Limits::DEFAULT).expect("devices send what they should");
-        let conn = self.conn;
         let event = match message {
             ClientMessage::Hello(hello) => Event::Attach(Box::new(attach(conn, user, *hello))),
             ClientMessage::Push(_) if slow => {
@@ -127,6 +136,12 @@ impl Socket {
             other => unreachable!("devices do not say {other:?}"),
         };
         self.mailbox.push_back(event);
+    }
+
+    /// It waits for a session to take its hello.
+    pub fn begins(&self) -> bool {
+        let first = self.mailbox.front();
+        matches!(first, Some(Event::Attach(_) | Event::Watch(_)))
     }
 
     /// The hub's end writes what is queued, or ends.

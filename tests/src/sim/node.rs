@@ -1,18 +1,20 @@
 //! A node: the real session state of the space, with a shell around it that carries out effects
 //! as the actor does, except that everything that takes time waits until it is picked.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::cache::Activations;
 use syncline_hub::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, StoreAnswer};
-use syncline_hub::session::state::{Context, SessionLimits, SessionState};
+use syncline_hub::session::state::{Asked, Context, InFlight, SessionLimits, SessionState};
 use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_storage::types::SpaceView;
 
 use super::cache::ForgetfulCache;
-use super::checker::{Batch, Judged};
+use super::checker::{Batch, Judged, What};
 use super::clock::skewed;
 use super::count::Kind;
 use super::plan::Plan;
@@ -53,6 +55,8 @@ pub struct Session {
     outboxes: BTreeMap<ConnId, Arc<Outbox>>,
     /// Sockets whose outboxes were touched.
     pub woken: Vec<ConnId>,
+    /// Its view, as others on the node see it, also when it is gone.
+    pub shown: Rc<Cell<SpaceView>>,
     /// It takes nothing more.
     pub draining: bool,
     /// It has finished what it took.
@@ -124,6 +128,7 @@ impl Node {
             state: SessionState::new(space.clone(), self.name.clone(), view, own),
             outboxes: BTreeMap::new(),
             woken: Vec::new(),
+            shown: Rc::new(Cell::new(view)),
             draining: false,
             drained: false,
         });
@@ -164,6 +169,7 @@ impl Node {
             (Event::Attach(attach), Some(outbox)) => {
                 session.outboxes.insert(attach.conn, outbox);
             }
+            (Event::Watch(conn), Some(outbox)) => drop(session.outboxes.insert(*conn, outbox)),
             (Event::Detach(conn), _) => drop(session.outboxes.remove(conn)),
             (Event::Drain, _) => session.draining = true,
             _ => {}
@@ -182,6 +188,9 @@ impl Node {
             for effect in effects.drain(..) {
                 events.extend(self.carry_out(effect, aids));
             }
+        }
+        if let Some(session) = &self.session {
+            session.shown.set(session.state.view());
         }
         for _ in 0..self.cache.take_forgotten() {
             aids.counts.add(Kind::Evicted);
@@ -242,15 +251,16 @@ impl Node {
 
 /// What the commit in flight judges.
 fn batch(state: &SessionState) -> Batch {
+    let judged = |entry: InFlight<'_>| Judged {
+        client: entry.client.clone(),
+        taken_at_ms: entry.taken_at_ms,
+        what: match entry.asked {
+            Asked::Mutation(mutation) => What::Mutation(mutation.m),
+            Asked::Sync(changes) => What::Changeset(changes.clone()),
+        },
+    };
     Batch {
-        judged: state
-            .in_flight()
-            .map(|(client, m, taken_at_ms)| Judged {
-                client: client.clone(),
-                m,
-                taken_at_ms,
-            })
-            .collect(),
+        judged: state.in_flight().map(judged).collect(),
         clock: state.view().clock,
     }
 }

@@ -13,6 +13,43 @@ const CHAOS_STEPS_MIN: u64 = 220;
 /// Seconds a device's clock may be off.
 const SKEW_S_MAX: u64 = 3_600;
 
+/// Which devices a world has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mix {
+    /// Only native ones.
+    Native,
+    /// Only such of the compatibility protocol.
+    Compat,
+    /// Native ones at the even places, the others between them.
+    NativeFirst,
+    /// The other way round.
+    CompatFirst,
+}
+
+impl Mix {
+    /// The mix of a seed. It draws nothing, so a world of native devices alone lives the same
+    /// history whatever the others learn.
+    pub fn of(seed: u64) -> Mix {
+        match seed % 4 {
+            0 => Mix::Native,
+            1 => Mix::Compat,
+            2 => Mix::NativeFirst,
+            _ => Mix::CompatFirst,
+        }
+    }
+
+    /// Whether each device speaks the compatibility protocol.
+    fn devices(self, count: usize) -> Vec<bool> {
+        let is_compat = |place: usize| match self {
+            Mix::Native => false,
+            Mix::Compat => true,
+            Mix::NativeFirst => place % 2 == 1,
+            Mix::CompatFirst => place.is_multiple_of(2),
+        };
+        (0..count).map(is_compat).collect()
+    }
+}
+
 /// The shape of a world. Rates are per thousand.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -20,8 +57,8 @@ pub struct Plan {
     pub chaos_steps: u64,
     /// Nodes that serve the space.
     pub nodes: usize,
-    /// Devices of the user.
-    pub devices: usize,
+    /// Devices of the user: whether each speaks the compatibility protocol.
+    pub compat: Vec<bool>,
     /// Of a step: somebody does something by free will.
     pub acts: u64,
     /// Of a step: something breaks.
@@ -59,14 +96,14 @@ pub struct Restore {
 
 impl Plan {
     /// The plan of a world.
-    pub fn draw(rng: &mut Rng) -> Plan {
+    pub fn draw(mix: Mix, rng: &mut Rng) -> Plan {
         let chaos_steps = rng.within(CHAOS_STEPS_MIN, 2 * CHAOS_STEPS_MIN);
         let calm = rng.chance(100);
         let rate = |rng: &mut Rng, most| if calm { 0 } else { rng.within(0, most) };
         Plan {
             chaos_steps,
             nodes: *rng.pick(&[1, 1, 2, 2, 3]),
-            devices: rng.within(3, 5) as usize,
+            compat: mix.devices(rng.within(3, 5) as usize),
             acts: rng.within(120, 300),
             faults: rate(rng, 60),
             store_faults: rate(rng, 150),

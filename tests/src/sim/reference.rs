@@ -45,6 +45,17 @@ pub enum Expected {
     Unknown,
 }
 
+/// What one change did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// The state is another.
+    Changed,
+    /// The state held it already, or something newer.
+    Absorbed,
+    /// It was left out.
+    TooLarge,
+}
+
 /// What beat a change: the record, the fields that stayed with their stamps, the delete or
 /// insert that stayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,16 +112,54 @@ impl Reference {
         }
     }
 
+    /// Joins one change in, also of a record never inserted, unless the record grows too large.
+    pub fn join_one(&mut self, change: &StampedChange, bytes_max: usize) -> Joining {
+        let before = self.0.get(&change.key).cloned().unwrap_or_default();
+        let mut after = before.clone();
+        after.join(&change.op);
+        if before.state() == after.state() {
+            return Joining::Absorbed;
+        }
+        if after.bytes() > bytes_max {
+            return Joining::TooLarge;
+        }
+        self.0.insert(change.key.clone(), after);
+        Joining::Changed
+    }
+
+    /// Whether a record was ever inserted.
+    pub fn was_inserted(&self, key: &RecordKey) -> bool {
+        self.0
+            .get(key)
+            .is_some_and(|joined| joined.inserted.is_some())
+    }
+
+    /// When a record was last inserted and deleted.
+    pub fn stamps(&self, key: &RecordKey) -> (Option<Stamp>, Option<Stamp>) {
+        let joined = self.0.get(key);
+        (
+            joined.and_then(|joined| joined.inserted),
+            joined.and_then(|joined| joined.deleted),
+        )
+    }
+
+    /// The stamp and value of a field, unless a delete covers it.
+    pub fn field(&self, key: &RecordKey, name: &FieldName) -> Option<&(Stamp, Json)> {
+        let joined = self.0.get(key)?;
+        let field = joined.fields.get(name)?;
+        (!joined.is_covered(field.0)).then_some(field)
+    }
+
     /// The first record in which a store differs, if any.
     pub fn differs(&self, stored: &BTreeMap<RecordKey, Arc<Record>>) -> Option<String> {
         for (key, joined) in &self.0 {
             let state = stored.get(key).map(|record| state_of(record));
-            let nothing = joined.inserted.is_none();
-            if !nothing && state.as_ref() != Some(&joined.state()) {
+            if !joined.is_nothing() && state.as_ref() != Some(&joined.state()) {
                 return Some(format!("{key} is {state:?}, must be {:?}", joined.state()));
             }
         }
-        let more = stored.keys().find(|key| !self.0.contains_key(key))?;
+        let is_there = |key: &&RecordKey| self.0.get(key).is_some_and(|own| !own.is_nothing());
+        let more = stored.keys().find(|key| !is_there(key))?;
         Some(format!("{more} is there and must not be"))
     }
 
@@ -123,6 +172,19 @@ impl Reference {
 impl Joined {
     fn is_live(&self) -> bool {
         self.inserted.is_some() && self.inserted > self.deleted
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.inserted.is_none() && self.deleted.is_none() && self.fields.is_empty()
+    }
+
+    /// Bytes of the values, about.
+    fn bytes(&self) -> usize {
+        let seen = self
+            .fields
+            .values()
+            .filter(|(stamp, _)| !self.is_covered(*stamp));
+        seen.map(|(_, value)| value.as_str().len()).sum()
     }
 
     fn is_covered(&self, stamp: Stamp) -> bool {

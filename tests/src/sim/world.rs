@@ -3,6 +3,7 @@
 //! and its effect.
 
 mod acts;
+mod exchanges;
 mod faults;
 mod steps;
 
@@ -10,7 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
-use syncline_hub::session::event::Event;
+use syncline_hub::gateway::outbox::Outbox;
+use syncline_hub::session::event::{ConnId, Event};
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
 use syncline_storage::model::ModelStore;
 
@@ -19,11 +21,13 @@ use super::calls::Calls;
 use super::checker::{Checker, Present};
 use super::clock::DeviceClock;
 use super::count::{Counts, Kind};
+use super::device::compat::Compat;
 use super::device::native::Native;
 use super::device::{Cx, Device};
+use super::exchange::Exchange;
 use super::network::Socket;
 use super::node::Node;
-use super::plan::{BEGIN_MS, Plan, draw_skew_ms};
+use super::plan::{BEGIN_MS, Mix, Plan, draw_skew_ms};
 use super::rng::Rng;
 use super::store::Store;
 use super::trace::{Aids, Checked, Trace, Violation, violated};
@@ -53,6 +57,8 @@ pub struct World {
     /// Told to a node and not heard yet, in the order told.
     bus: Vec<(usize, Arc<CommitEvent>)>,
     calls: Calls,
+    /// What devices of the compatibility protocol asked, under way.
+    exchanges: Vec<Exchange>,
     /// Faults happen.
     chaos: bool,
 }
@@ -70,7 +76,12 @@ pub struct Ending {
 
 /// Lives a seed through.
 pub fn live(seed: u64, traced: bool) -> Ending {
-    let mut world = World::new(seed, traced);
+    live_with(seed, Mix::of(seed), traced)
+}
+
+/// Lives a seed through with a mix of devices of its own.
+pub fn live_with(seed: u64, mix: Mix, traced: bool) -> Ending {
+    let mut world = World::new((seed, mix), traced);
     let broken = world.live().err();
     if let Some(broken) = &broken {
         world.aids.trace.say(&"checker", || {
@@ -85,9 +96,9 @@ pub fn live(seed: u64, traced: bool) -> Ending {
 }
 
 impl World {
-    fn new(seed: u64, traced: bool) -> World {
+    fn new((seed, mix): (u64, Mix), traced: bool) -> World {
         let mut rng = Rng::new(seed);
-        let plan = Plan::draw(&mut rng);
+        let plan = Plan::draw(mix, &mut rng);
         let mut aids = Aids {
             rng,
             counts: Counts::default(),
@@ -103,11 +114,11 @@ impl World {
             space: SpaceId::personal(&user),
         };
         let store = Store::new(space.clone(), plan.page, BEGIN_MS);
-        let mut checker = Checker::new(space.clone(), store.view().epoch);
+        let mut checker = Checker::new(space.clone(), &store.view());
         let nodes = (0..plan.nodes)
             .map(|number| Node::new(number, &plan, &mut aids))
             .collect();
-        let devices = (0..plan.devices)
+        let devices = (0..plan.compat.len())
             .map(|number| {
                 let clock = DeviceClock::new(draw_skew_ms(&mut aids.rng));
                 let cx = &mut Cx {
@@ -117,7 +128,11 @@ impl World {
                     sends: &mut Vec::new(),
                     leaves: &mut false,
                 };
-                Box::new(Native::new(number, &user, clock, cx)) as Box<dyn Device>
+                if plan.compat[number] {
+                    Box::new(Compat::new(number, &user, clock, cx)) as Box<dyn Device>
+                } else {
+                    Box::new(Native::new(number, &user, clock, cx))
+                }
             })
             .collect();
         World {
@@ -135,6 +150,7 @@ impl World {
             sockets_made: 0,
             bus: Vec::new(),
             calls: Calls::default(),
+            exchanges: Vec::new(),
             chaos: true,
         }
     }
@@ -203,6 +219,15 @@ impl World {
                 // The audit of live spaces, which finds what the bus lost.
                 audits += 1;
                 self.tell_all(|| Event::Missed);
+                continue;
+            }
+            if audits == 1 {
+                // Devices that pull now and then, told or not: a node that is behind says in
+                // good faith that nothing is new.
+                audits += 1;
+                for device in 0..self.devices.len() {
+                    self.with_device(device, |device, _| device.look_again());
+                }
                 continue;
             }
             return self.check_rest();
@@ -280,15 +305,18 @@ impl World {
         let name = self.nodes[node].name.clone();
         self.aids.trace.say(&name, || describe(&event));
         let outbox = match &event {
-            Event::Attach(attach) => {
-                let socket = self.sockets.get(&attach.conn.0);
-                socket.map(|socket| socket.outbox.clone())
-            }
+            Event::Attach(attach) => self.outbox(attach.conn),
+            Event::Watch(conn) => self.outbox(*conn),
             _ => None,
         };
         let now_ms = self.now_ms;
         self.nodes[node].step(event, outbox, (now_ms, &mut self.aids));
         self.collect(node);
+    }
+
+    fn outbox(&self, conn: ConnId) -> Option<Arc<Outbox>> {
+        let socket = self.sockets.get(&conn.0);
+        socket.map(|socket| socket.outbox.clone())
     }
 
     /// Takes up what a session left: sockets to write, replies to carry.
@@ -302,6 +330,11 @@ impl World {
             }
         }
         for (call, reply) in node.replies.drain(..) {
+            let mut exchanges = self.exchanges.iter_mut();
+            if let Some(exchange) = exchanges.find(|one| one.waits_for(call)) {
+                exchange.merged(reply, &mut self.aids);
+                continue;
+            }
             if let Some(text) = self.calls.reply(call, reply) {
                 self.aids
                     .trace

@@ -13,8 +13,9 @@ use crate::client::{Client, Seen, Who};
 /// Sockets being opened at once.
 const OPENING: usize = 64;
 
-/// Sockets from one loopback address; a pair of addresses has some 28,000 ports.
-const PER_ADDRESS: usize = 10_000;
+/// Sockets from one loopback address. A pair of addresses has some 28,000 ports, and those that
+/// were used lately are not free yet.
+const PER_ADDRESS: usize = 500;
 
 /// Longest wait for something that must happen.
 const HUNG: Duration = Duration::from_secs(120);

@@ -70,7 +70,9 @@ fn show(what: &str, points: &[Point]) {
 
 /// Sleeping sessions, one socket each.
 pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<()> {
-    let hub = Hub::start_with(program, &[("SESSION__IDLE_MS", "1000")]).await?;
+    // What sockets cost, and not what a cache may hold.
+    let settings = [("SESSION__IDLE_MS", "1000"), ("SESSION__CACHE_BYTES", "0")];
+    let hub = Hub::start_with(program, &settings).await?;
     let mut fleet = Fleet::new();
     let mut points = Vec::new();
     for &count in counts {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::compat::cursor::{Place, Tell};
-use syncline_protocol::compat::reply::{Asker, Told, anew, everything, since};
+use syncline_protocol::compat::reply::{Asker, Told, anew, everything, gone, since};
 use syncline_protocol::ids::{RecordKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_storage::types::{ChangesPage, SpaceView};
@@ -32,6 +32,8 @@ pub(super) fn changes(
 ) -> Changes {
     let wanted = |key: &RecordKey| table.is_none_or(|table| key.table.as_str() == table);
     let told = |record: &Record| match tell {
+        // One cursor of all tables is the least of them: it may have something of the others.
+        Tell::Everything if table.is_none() => everything(record).or_else(|| gone(record)),
         Tell::Everything => everything(record),
         Tell::Anew => anew(record),
         Tell::After(after) => since(record, Asker { writer, after }),
@@ -48,8 +50,9 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
     for echo in echoes {
         match changes.get_mut(&echo.key) {
             // The device is told all of it, or that it is gone.
-            Some((Told::Insert | Told::Revived | Told::Delete, _)) => {}
-            Some((told, _)) if echo.whole != Whole::No => *told = whole(echo.whole),
+            Some((Told::Insert | Told::Delete, _)) => {}
+            Some((told, _)) if echo.whole != Whole::No => *told = Told::Insert,
+            Some((Told::Revived, _)) => {}
             Some((Told::Update(names), _)) => {
                 names.extend(echo.fields);
                 names.sort_unstable();
@@ -59,20 +62,13 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
                 let told = if !echo.record.is_live() {
                     Told::Delete
                 } else if echo.whole != Whole::No {
-                    whole(echo.whole)
+                    Told::Insert
                 } else {
                     Told::Update(echo.fields)
                 };
                 changes.insert(echo.key, (told, echo.record));
             }
         }
-    }
-}
-
-fn whole(whole: Whole) -> Told {
-    match whole {
-        Whole::Replace => Told::Insert,
-        Whole::Alive | Whole::No => Told::Revived,
     }
 }
 

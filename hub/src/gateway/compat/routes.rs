@@ -9,14 +9,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
-use syncline_protocol::compat::cursor::{Since, Tell};
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal, Retry};
-use syncline_protocol::ids::{AppId, ClientId, ClientKey, Seq, SpaceKey, UserId};
-use syncline_storage::types::{PageLimit, SpaceView};
+use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, UserId};
 use tokio::sync::oneshot;
 
-use super::reply;
+use super::answer::{self, ALL, Answering, Next, Question};
 use crate::gateway::access::AppName;
 use crate::gateway::{Gateway, upgrade};
 use crate::http::error::json;
@@ -24,7 +23,7 @@ use crate::http::guard::counted;
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
-use crate::session::event::{CallReply, Sync, Synced};
+use crate::session::event::{CallReply, Event, Sync, Synced};
 use crate::telemetry::labels::Route;
 
 /// How long a changeset may wait. After that it must be sent again, which is harmless.
@@ -32,12 +31,6 @@ const SYNC_WITHIN: Duration = Duration::from_secs(30);
 
 /// How often a session that stops at the very moment is looked for again.
 const SYNC_TRIES: usize = 5;
-
-/// There is no "more" in this protocol: a reply holds all there is.
-const ALL: PageLimit = PageLimit {
-    records: usize::MAX,
-    bytes: usize::MAX,
-};
 
 /// The header that names the device.
 const CLIENT_HEADER: &str = "x-client-id";
@@ -136,10 +129,15 @@ async fn sync(
         request,
         bytes: body.len(),
     };
-    let (session, synced) = merge(&gateway, &caller.space, asked).await?;
+    let (entry, synced) = merge(&gateway, &caller.space, asked).await?;
     // What the session committed is in the store; what others did since is told too.
-    session.touch();
-    answer(&gateway, &caller.space, (since, synced, None)).await
+    entry.touch();
+    let question = Question {
+        since,
+        synced,
+        table: None,
+    };
+    reply(&gateway, (&caller.space, &entry), question).await
 }
 
 /// A changeset on its way to the session.
@@ -191,10 +189,10 @@ async fn merge(
 }
 
 /// Reads what the device lacks, of one table or of all, and writes the reply.
-async fn answer(
+async fn reply(
     gateway: &Gateway,
-    space: &SpaceKey,
-    (since, synced, table): (Since, Synced, Option<&str>),
+    (space, entry): (&SpaceKey, &Arc<Entry>),
+    question: Question,
 ) -> Result<Response, Refused> {
     let view = gateway
         .store
@@ -202,33 +200,22 @@ async fn answer(
         .await
         .map_err(|_| unavailable())?;
     let view = view.ok_or_else(unavailable)?;
-    let after = |view: &SpaceView| match since.tell(reply::place(view)) {
-        Tell::After(seq) => seq,
-        Tell::Everything | Tell::Anew => Seq(0),
-    };
-    let mut from = after(&view);
+    let mut answering = Answering::new(question, &view);
     loop {
         let page = gateway
             .store
-            .changes(space, from, ALL)
+            .changes(space, answering.from(), ALL)
             .await
             .map_err(|_| unavailable())?;
-        // The page's own view decides; if that is of another history, more must be read.
-        let needed = after(&page.view);
-        if needed < from {
-            from = needed;
-            continue;
+        match answering.page(page) {
+            Next::Read(again) => answering = again,
+            Next::Reply(text) => return Ok(json(StatusCode::OK, text)),
+            Next::Elsewhere => {
+                // Its view may be of another history: it looks at the store.
+                drop(gateway.sessions.tell(entry, Message::Event(Event::Missed)));
+                return Err(unavailable().into());
+            }
         }
-        let (tell, view) = (since.tell(reply::place(&page.view)), page.view);
-        let mut changes = reply::changes(page, tell, (synced.writer, table));
-        if matches!(tell, Tell::After(_)) {
-            reply::add_echoes(&mut changes, synced.echoes);
-        }
-        let until = reply::place(&view).cursor();
-        return Ok(json(
-            StatusCode::OK,
-            reply::text(&changes, &synced.conflicts, &until),
-        ));
     }
 }
 
@@ -249,38 +236,36 @@ async fn pull(
     let Query(query) = query.map_err(|_| bad("the query cannot be read"))?;
     let given = |value: Option<String>| value.filter(|value| !value.is_empty());
     let collection = given(query.collection).ok_or_else(|| bad("collection is missing"))?;
-    let text = given(query.since).ok_or_else(|| bad("since is missing"))?;
-    let since = Since::parse(&text).map_err(|refusal| bad(&refusal.message))?;
+    let cursor = given(query.since).ok_or_else(|| bad("since is missing"))?;
+    let since = Since::parse(&cursor).map_err(|refusal| bad(&refusal.message))?;
     let entry = gateway.sessions.get(&caller.space);
     entry.touch();
-    if let Some(until) = up_to_date(&entry, since).await? {
-        let question = (&caller.space, &client, &collection, &text);
+    if let Some(text) = from_memory(&entry, since).await? {
+        let question = (&caller.space, &client, &collection, &cursor);
         if !gateway.storm.is_too_often(question) {
-            return Ok(json(StatusCode::OK, reply::nothing(&until)));
+            return Ok(json(StatusCode::OK, text));
         }
         gateway.sessions.changed(&entry, super::storm::HELD).await;
-        if let Some(until) = up_to_date(&entry, since).await? {
-            return Ok(json(StatusCode::OK, reply::nothing(&until)));
+        if let Some(text) = from_memory(&entry, since).await? {
+            return Ok(json(StatusCode::OK, text));
         }
     }
     let marks = gateway
         .store
         .marks(&caller.space, std::slice::from_ref(&client))
         .await;
-    let marks = marks.map_err(|_| unavailable())?.marks;
-    let writer = marks.into_iter().flatten().next().map(|mark| mark.writer);
-    let synced = Synced {
-        writer,
-        ..Synced::default()
+    let question = Question {
+        since,
+        synced: answer::asker(marks.map_err(|_| unavailable())?),
+        table: Some(collection),
     };
-    answer(&gateway, &caller.space, (since, synced, Some(&collection))).await
+    reply(&gateway, (&caller.space, &entry), question).await
 }
 
-/// The cursor of a device that has everything this node knows of.
-async fn up_to_date(entry: &Entry, since: Since) -> Result<Option<String>, Refused> {
+/// The reply of a device that has everything this node knows of.
+async fn from_memory(entry: &Entry, since: Since) -> Result<Option<String>, Refused> {
     let view = entry.view().await.ok_or_else(unavailable)?;
-    let place = reply::place(&view);
-    Ok((since.tell(place) == Tell::After(place.head)).then(|| place.cursor()))
+    Ok(answer::from_memory(since, &view))
 }
 
 async fn socket(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{ClientKey, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
@@ -170,6 +170,11 @@ impl Deciding {
             self.writers = WriterNo(self.writers.0 + 1);
             self.writers
         })
+    }
+
+    /// The history that is written to.
+    pub(super) fn epoch(&self) -> Epoch {
+        self.view.epoch
     }
 
     /// Which numbers were given so far.

@@ -12,7 +12,8 @@ use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{FieldName, RecordKey, WriterNo};
 use syncline_protocol::json::Json;
-use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
+use syncline_protocol::limits::{STAMP_AHEAD_MS_MAX, STAMP_WALL_MS_MIN};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 use syncline_protocol::verdict::Clamped;
@@ -32,8 +33,11 @@ const CLAMP_REMEMBERED_MS: u64 = 86_400_000;
 struct Named {
     /// As it was before the changeset.
     before: Option<Arc<Record>>,
-    /// The fields it named, each with the value it named last.
+    /// The fields it named since its last insert, each with the value it named last.
     fields: BTreeMap<FieldName, Json>,
+    /// It inserted the record, which replaces what the device had of it.
+    inserted: bool,
+    /// It meant the record to be dead in the end.
     deleted: bool,
 }
 
@@ -99,6 +103,7 @@ impl Deciding {
             self.clamps.insert(pending.client.clone(), clamped);
         }
         let synced = Synced {
+            epoch: self.epoch(),
             writer: known.then_some(writer),
             echoes: set.echoes(self),
             conflicts: set.conflicts,
@@ -140,10 +145,20 @@ impl Deciding {
         set: &mut Changeset,
     ) -> StampedChange {
         let op = match &change.op {
-            Op::Insert { at, data } => Op::Insert {
-                at: self.sync_time(*at, before.and_then(|record| record.inserted), set),
-                data: data.clone(),
-            },
+            Op::Insert { at, data } => {
+                let inserted = before.and_then(|record| record.inserted);
+                // What is there may be newer than this, which may be a resend: it only adds what is
+                // missing, so that it never wins twice.
+                let oldest = Stamp {
+                    at: Hlc::new(STAMP_WALL_MS_MIN, 0),
+                    writer: set.writer,
+                };
+                let stored = inserted.map(|_| oldest);
+                Op::Insert {
+                    at: self.sync_time(*at, stored, set),
+                    data: data.clone(),
+                }
+            }
             Op::Delete { at } => {
                 let dead = before.filter(|record| !record.is_live());
                 let at = self.sync_time(*at, dead.and_then(|record| record.deleted), set);
@@ -178,7 +193,9 @@ impl Deciding {
         if let Some(became) = set.became(claim) {
             return Stamp { at: became, writer };
         }
-        if claim.wall_ms() <= set.taken_at_ms + STAMP_AHEAD_MS_MAX {
+        // What the space's clock has passed is not ahead, whenever it was taken: a tick would make
+        // it newer.
+        if claim.wall_ms() <= set.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= self.clock {
             return Stamp { at: claim, writer };
         }
         let at = self.tick(set);
@@ -198,7 +215,7 @@ impl Changeset {
         if let Some(became) = self.fresh.get(&claim) {
             return Some(*became);
         }
-        let earlier = self.earlier?;
+        let earlier = self.earlier.filter(|_| !mutant(Mutant::ForgetClamp))?;
         // The same claim may come with another counter: those follow the order of a request.
         let walls = earlier.from.wall_ms()..=earlier.to.wall_ms();
         walls
@@ -216,13 +233,13 @@ impl Changeset {
             .map(|(from, to)| Clamped {
                 from,
                 to,
-                became: self.fresh.values().copied().max().unwrap_or_default(),
+                became: self.fresh.values().copied().min().unwrap_or_default(),
             });
         match (self.earlier, fresh) {
             (Some(a), Some(b)) => Some(Clamped {
                 from: a.from.min(b.from),
                 to: a.to.max(b.to),
-                became: a.became.max(b.became),
+                became: a.became.min(b.became),
             }),
             (earlier, fresh) => fresh.or(earlier),
         }
@@ -245,7 +262,10 @@ impl Changeset {
                 ..Named::default()
             });
         match &change.op {
-            Op::Insert { data, .. } => named.fields.extend(data.iter().cloned()),
+            Op::Insert { data, .. } => {
+                named.fields = data.iter().cloned().collect();
+                (named.inserted, named.deleted) = (true, false);
+            }
             Op::Update { fields } => {
                 let writes = fields
                     .iter()
@@ -256,50 +276,53 @@ impl Changeset {
         }
     }
 
-    /// What the device must be told: the fields it named whose version before or after is
-    /// another device's or that are not as it named them, and records that are not as dead or
-    /// alive as it meant.
+    /// What the device must be told of the records it named.
     fn echoes(&self, deciding: &Deciding) -> Vec<Echo> {
-        let own = |stamp: Stamp| stamp.writer == self.writer;
-        let echo = |(key, named): (&RecordKey, &Named)| {
-            let record = deciding.current(key)?.clone();
-            let of_another = |record: Option<&Record>, name: &FieldName| {
-                let field = record.and_then(|record| record.field(name.as_str()));
-                field.is_some_and(|field| !own(field.stamp))
-            };
-            let stored = |name: &FieldName| record.field(name.as_str()).map(|f| &f.value);
-            let told = |(name, sent): &(&FieldName, &Json)| {
-                of_another(named.before.as_deref(), name)
-                    || of_another(Some(&record), name)
-                    || stored(name) != Some(*sent)
-            };
-            let fields: Vec<FieldName> = named
-                .fields
-                .iter()
-                .filter(told)
-                .map(|(name, _)| name.clone())
-                .collect();
-            let whole = if !record.is_live() || named.fields.keys().all(|n| stored(n).is_some()) {
-                Whole::No
-            } else {
-                // A field it named is covered by a delete: only the whole record says so.
-                Whole::Replace
-            };
-            let survived = named.deleted && record.is_live();
-            let stays_dead = !named.deleted && !record.is_live() && record.inserted.is_some();
-            let needed = !fields.is_empty() || survived || stays_dead;
-            let whole = if survived && whole == Whole::No {
-                Whole::Alive
-            } else {
-                whole
-            };
-            needed.then(|| Echo {
-                key: key.clone(),
-                record: record.clone(),
-                fields,
-                whole,
+        let echo = |(key, named): (&RecordKey, &Named)| self.echo(named, deciding.current(key)?);
+        let named = self.named.iter();
+        named
+            .filter_map(|one| {
+                let (record, fields, whole) = echo(one)?;
+                let key = one.0.clone();
+                Some(Echo {
+                    key,
+                    record,
+                    fields,
+                    whole,
+                })
             })
+            .collect()
+    }
+
+    /// Of a record that was here before: all it named, and what its insert did not name, since
+    /// that replaced what the device had. A reply to an earlier request may have overwritten what
+    /// was written after it was asked, and nothing tells the hub so. Of a new record: whatever
+    /// is not as the device sent it.
+    fn echo(
+        &self,
+        named: &Named,
+        record: &Arc<Record>,
+    ) -> Option<(Arc<Record>, Vec<FieldName>, Whole)> {
+        record.inserted?;
+        let stored = |name: &FieldName| record.field(name.as_str()).map(|field| &field.value);
+        let was_here = named.before.is_some();
+        let told = named.fields.iter();
+        let told = told.filter(|(name, sent)| was_here || stored(name) != Some(*sent));
+        let fields: Vec<FieldName> = told.map(|(name, _)| name.clone()).collect();
+        let unnamed = |name| !named.fields.contains_key(name);
+        let replaced =
+            named.inserted && (was_here || record.fields.iter().any(|field| unnamed(&field.name)));
+        let all_stored = named.fields.keys().all(|name| stored(name).is_some());
+        let survived = named.deleted && record.is_live();
+        // A field it shows may be covered by a delete, also by its own that lost: only the whole
+        // record says so.
+        let whole = if record.is_live() && (!all_stored || replaced || survived) {
+            Whole::Replace
+        } else {
+            Whole::No
         };
-        self.named.iter().filter_map(echo).collect()
+        let not_as_meant = named.deleted == record.is_live();
+        (was_here || replaced || !fields.is_empty() || not_as_meant)
+            .then(|| (record.clone(), fields, whole))
     }
 }

@@ -12,12 +12,12 @@ use super::Cx;
 pub(super) const TABLES: [&str; 3] = ["notes", "pairs", "tasks"];
 
 /// Records of a table.
-const IDS: [&str; 4] = ["a1", "a2", "b1", "b2"];
+pub(super) const IDS: [&str; 4] = ["a1", "a2", "b1", "b2"];
 
-const FIELDS: [&str; 3] = ["n", "title", "done"];
+pub(super) const FIELDS: [&str; 3] = ["n", "title", "done"];
 
 /// A minute: where clamping begins.
-const SKEWED_MS: u64 = 60_000;
+pub(super) const SKEWED_MS: u64 = 60_000;
 
 /// Draws the changes of one mutation, as text.
 pub(super) fn draw(clock: &mut DeviceClock, cx: &mut Cx<'_>) -> String {
@@ -103,7 +103,7 @@ fn data(cx: &mut Cx<'_>) -> String {
     }
 }
 
-fn value(cx: &mut Cx<'_>) -> String {
+pub(super) fn value(cx: &mut Cx<'_>) -> String {
     let n = cx.aids.rng.below(40);
     match n % 4 {
         0 => format!(r#""v{n}""#),

@@ -19,6 +19,7 @@ impl World {
                 self.aids.counts.add(Kind::Left);
                 self.leave(id);
             }
+            (71..=80, _) if self.devices[device].awaits().is_some() => self.give_up(device),
             (71..=80, _) => self.call(device),
             (81..=84, None) => self.with_device(device, |device, cx| device.grow(cx)),
             (_, None) => self.connect(device),

@@ -53,6 +53,7 @@ impl World {
         let name = self.nodes[node].name.clone();
         self.aids.trace.say(&name, || "ends its session".into());
         let incarnation = self.nodes[node].incarnation;
+        self.abandon_merges((node, incarnation));
         for outbox in self.nodes[node].end_session() {
             outbox.session_gone();
         }
@@ -87,6 +88,7 @@ impl World {
             rng.chance(500)
         });
         self.bus.retain(|(to, _)| *to != node);
+        self.abandon_exchanges(node);
         self.nodes[node].forget_everything(&self.plan, &self.aids);
     }
 

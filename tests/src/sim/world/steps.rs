@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
-use syncline_hub::session::event::{Effect, Event, Origin, Push};
+use syncline_hub::gateway::frame::Frame;
+use syncline_hub::session::event::{Effect, Event, FrameKind, Origin, Push};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::ClientMessage;
 
 use super::World;
 use crate::sim::checker::Batch;
 use crate::sim::count::Kind;
-use crate::sim::network::Down;
+use crate::sim::network::{AUTH_OK, Down};
 use crate::sim::node::{Answer, Operation};
 use crate::sim::store::{Fate, describe};
 use crate::sim::trace::Checked;
@@ -48,6 +49,12 @@ pub(super) enum Step {
     Reply(usize),
     /// A device pushes.
     Push(usize),
+    /// A device asks by HTTP, as those of the compatibility protocol do.
+    Ask(usize),
+    /// What a device asked goes a step further.
+    Exchange(usize),
+    /// A device waits no longer for what is lost.
+    GiveUp(usize),
 }
 
 impl World {
@@ -68,7 +75,7 @@ impl World {
         }
         for (id, socket) in &self.sockets {
             let has_session = self.nodes[socket.node].session.is_some();
-            let begins = matches!(socket.mailbox.front(), Some(Event::Attach(_)));
+            let begins = socket.begins();
             let can = [
                 (!socket.up.is_empty() && !socket.ended, Step::Read(*id)),
                 (
@@ -98,19 +105,17 @@ impl World {
                 .filter(|(_, device)| device.wants_to_push())
                 .map(|(number, _)| Step::Push(number)),
         );
+        self.add_exchange_steps(&mut steps);
         steps
     }
 
     /// Somebody waits for a session of this node.
     fn is_wanted(&self, node: usize) -> bool {
         let mut sockets = self.sockets.values();
-        sockets.any(|socket| {
-            socket.node == node && matches!(socket.mailbox.front(), Some(Event::Attach(_)))
-        }) || self
-            .calls
-            .requests
-            .iter()
-            .any(|request| request.node == node)
+        let mut requests = self.calls.requests.iter();
+        sockets.any(|socket| socket.node == node && socket.begins())
+            || requests.any(|request| request.node == node)
+            || self.exchanges.iter().any(|one| one.wants_session(node))
     }
 
     fn operate(&mut self, node: usize, at: usize) -> Checked {
@@ -215,10 +220,16 @@ impl World {
             return;
         };
         let incarnation = self.nodes[node].incarnation;
-        if matches!(event, Event::Attach(_)) {
+        let watches = matches!(event, Event::Watch(_));
+        if watches || matches!(event, Event::Attach(_)) {
             socket.attached = Some(incarnation);
         }
         let of_this = socket.attached == Some(incarnation) && self.nodes[node].session.is_some();
+        if of_this && watches {
+            let frame = Frame::text(AUTH_OK);
+            socket.outbox.push(frame, FrameKind::Answer);
+            socket.woken = true;
+        }
         if of_this {
             self.tell(node, event);
         }
@@ -335,6 +346,9 @@ pub(super) fn take(world: &mut World, step: Step) -> Checked {
         Step::Request(at) => world.request(at),
         Step::Reply(at) => return world.reply(at),
         Step::Push(device) => world.with_device(device, |device, cx| device.push(cx)),
+        Step::Ask(device) => world.ask(device),
+        Step::Exchange(at) => return world.go_on(at),
+        Step::GiveUp(device) => world.give_up(device),
     }
     Ok(())
 }

@@ -1,0 +1,168 @@
+//! What the client holds, and how it takes what it is told.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use syncline_protocol::ids::{RecordId, RecordKey, TableName};
+
+use super::super::edits::TABLES;
+use crate::sim::rng::Rng;
+
+/// A reply, from the very text the hub sent.
+#[derive(Debug, Deserialize)]
+pub(super) struct Body<'a> {
+    #[serde(rename = "serverChanges", borrow)]
+    changes: Vec<Entry<'a>>,
+    pub(super) conflicts: Vec<Conflict<'a>>,
+    #[serde(rename = "syncedUntil")]
+    pub(super) synced_until: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Conflict<'a> {
+    pub(super) table: &'a str,
+    pub(super) id: &'a str,
+    pub(super) code: &'a str,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry<'a> {
+    table: &'a str,
+    id: &'a str,
+    op: &'a str,
+    #[serde(borrow)]
+    data: Option<BTreeMap<&'a str, &'a RawValue>>,
+    #[serde(borrow)]
+    fields: Option<BTreeMap<&'a str, Written<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Written<'a> {
+    #[serde(borrow)]
+    value: &'a RawValue,
+}
+
+/// A local record: its fields as text, the time of its deletion among them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row(pub(super) BTreeMap<String, String>);
+
+impl Row {
+    pub(super) fn is_deleted(&self) -> bool {
+        self.0.get("deletedAt").is_some_and(|at| at != "null")
+    }
+
+    /// Its fields as one text, without those that only poison is written to.
+    fn text(&self) -> String {
+        let mut text = String::from("{");
+        for (name, value) in &self.0 {
+            if name == "deletedAt" || name == super::draw::POISONED_FIELD {
+                continue;
+            }
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push('"');
+            text.push_str(name);
+            text.push_str("\":");
+            text.push_str(value);
+        }
+        text.push('}');
+        text
+    }
+}
+
+/// All a client holds.
+#[derive(Debug)]
+pub(super) struct Copy {
+    pub(super) rows: BTreeMap<RecordKey, Row>,
+    cursors: BTreeMap<&'static str, String>,
+}
+
+impl Copy {
+    pub(super) fn new(cursor: &str) -> Copy {
+        let cursors = TABLES.iter().map(|table| (*table, cursor.to_owned()));
+        Copy {
+            rows: BTreeMap::new(),
+            cursors: cursors.collect(),
+        }
+    }
+
+    /// Data of another server.
+    pub(super) fn hold_old_data(&mut self, rng: &mut Rng) {
+        for id in ["a1", "b1"] {
+            let table = *rng.pick(&["notes", "tasks"]);
+            let fields = [("n", r#""old""#), ("old", "1")];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            self.rows.insert(key(table, id), Row(fields.into()));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(super) fn cursor(&self, table: &str) -> &str {
+        &self.cursors[table]
+    }
+
+    /// The least as text, of the tables' cursors and the client's own clock.
+    pub(super) fn least_cursor(&self, own_clock: &str) -> String {
+        let cursors = self.cursors.values().map(String::as_str);
+        let least = cursors.chain([own_clock]).min();
+        least.unwrap_or(own_clock).to_owned()
+    }
+
+    /// Takes a reply, whose cursor counts for these tables.
+    pub(super) fn take(&mut self, body: &Body<'_>, tables: &[&'static str]) {
+        for entry in &body.changes {
+            self.apply(entry);
+        }
+        for table in tables {
+            self.cursors.insert(table, body.synced_until.to_owned());
+        }
+    }
+
+    fn apply(&mut self, entry: &Entry<'_>) {
+        let key = key(entry.table, entry.id);
+        let data = entry.data.as_ref().map(|data| {
+            let fields = data.iter();
+            Row(fields
+                .map(|(name, value)| ((*name).to_owned(), value.get().to_owned()))
+                .collect())
+        });
+        match (entry.op, self.rows.get_mut(&key)) {
+            ("insert", _) => drop(self.rows.insert(key, data.unwrap_or_default())),
+            ("update", Some(row)) => {
+                for (name, written) in entry.fields.iter().flatten() {
+                    row.0
+                        .insert((*name).to_owned(), written.value.get().to_owned());
+                }
+            }
+            ("update", None) => {
+                if let Some(data) = data {
+                    self.rows.insert(key, data);
+                }
+            }
+            ("delete", Some(row)) => {
+                row.0.insert("deletedAt".into(), r#""then""#.into());
+            }
+            _ => {}
+        }
+    }
+
+    /// What the user sees.
+    pub(super) fn shown(&self) -> BTreeMap<&RecordKey, String> {
+        let rows = self.rows.iter();
+        rows.filter(|(key, row)| !row.is_deleted() && key.id.as_str() != super::draw::POISONED_ID)
+            .map(|(key, row)| (key, row.text()))
+            .collect()
+    }
+}
+
+pub(super) fn key(table: &str, id: &str) -> RecordKey {
+    RecordKey {
+        table: TableName::trusted(table),
+        id: RecordId::trusted(id),
+    }
+}

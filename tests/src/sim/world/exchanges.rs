@@ -1,0 +1,225 @@
+//! Requests of the compatibility protocol, stage by stage.
+
+use syncline_hub::gateway::compat::answer::{ALL, Answering, Next, Question, asker, from_memory};
+use syncline_hub::session::event::{Event, Sync};
+use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::limits::Limits;
+
+use super::World;
+use super::steps::Step;
+use crate::sim::count::Kind;
+use crate::sim::exchange::{Exchange, Reply, Stage, Wish};
+use crate::sim::trace::Checked;
+
+impl World {
+    pub(super) fn add_exchange_steps(&self, steps: &mut Vec<Step>) {
+        let can_go_on = |exchange: &Exchange| match exchange.stage {
+            Stage::Sent => self.nodes[exchange.node].session.is_some(),
+            Stage::Merging { .. } => false,
+            _ => true,
+        };
+        let exchanges = self.exchanges.iter().enumerate();
+        steps.extend(
+            exchanges
+                .filter(|(_, exchange)| can_go_on(exchange))
+                .map(|(at, _)| Step::Exchange(at)),
+        );
+        for (number, device) in self.devices.iter().enumerate() {
+            match device.awaits() {
+                None if device.wants_to_ask() => steps.push(Step::Ask(number)),
+                Some(no) if !self.is_under_way(number, no) => steps.push(Step::GiveUp(number)),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_under_way(&self, device: usize, no: u64) -> bool {
+        let mut exchanges = self.exchanges.iter();
+        exchanges.any(|one| one.device == device && one.ask.no == no)
+    }
+
+    /// A device asks. The request may be lost, or made twice on the way.
+    pub(super) fn ask(&mut self, device: usize) {
+        let Some(ask) = self.with_device(device, |device, cx| device.ask(cx)) else {
+            return;
+        };
+        let name = self.devices[device].name();
+        self.aids.trace.say(&name, || format!("asks {ask:?}"));
+        let times = match self.aids.rng.below(20) {
+            0 if self.chaos => {
+                self.aids.counts.add(Kind::AskLost);
+                0
+            }
+            1 if self.chaos => {
+                self.aids.counts.add(Kind::AskTwice);
+                2
+            }
+            _ => 1,
+        };
+        for _ in 0..times {
+            let exchange = Exchange {
+                device,
+                ask: ask.clone(),
+                node: self.aids.rng.below(self.nodes.len()),
+                stage: Stage::Sent,
+            };
+            self.exchanges.push(exchange);
+        }
+    }
+
+    /// A device stops waiting. What it asked may still be under way.
+    pub(super) fn give_up(&mut self, device: usize) {
+        let Some(no) = self.devices[device].awaits() else {
+            return;
+        };
+        if self.is_under_way(device, no) {
+            self.aids.counts.add(Kind::AskOutlived);
+        }
+        let name = self.devices[device].name();
+        self.aids.trace.say(&name, || format!("gives up {no}"));
+        self.with_device(device, |device, cx| device.answered(&Reply::Failed, cx))
+            .expect("nothing is wrong with a failure");
+    }
+
+    /// A request goes a step further.
+    pub(super) fn go_on(&mut self, at: usize) -> Checked {
+        let mut exchange = self.exchanges.swap_remove(at);
+        let (since, table) = exchange.since();
+        let place = std::mem::replace(&mut exchange.stage, Stage::Sent);
+        let reads = matches!(place, Stage::Marks | Stage::View(_) | Stage::Changes(_));
+        let rate = self.plan.store_faults;
+        if reads && self.chaos && self.aids.rng.chance(rate) {
+            self.aids.counts.add(Kind::ReplyReadFails);
+            exchange.stage = Stage::Back(Reply::Failed);
+            self.exchanges.push(exchange);
+            return Ok(());
+        }
+        exchange.stage = match place {
+            Stage::Sent => {
+                self.arrive(exchange);
+                return Ok(());
+            }
+            Stage::Merging { .. } => place,
+            Stage::Held { shown } => match from_memory(since, &shown.get()) {
+                Some(text) => self.told_from_memory(shown.get().head, text),
+                None => Stage::Marks,
+            },
+            Stage::Marks => {
+                let client = std::slice::from_ref(&exchange.ask.client);
+                let read = self.store.model.marks(&self.space, client);
+                Stage::View(Question {
+                    since,
+                    synced: asker(read.expect("the space is there")),
+                    table: table.map(str::to_owned),
+                })
+            }
+            Stage::View(question) => Stage::Changes(Answering::new(question, &self.store.view())),
+            Stage::Changes(answering) => {
+                let page = self
+                    .store
+                    .model
+                    .changes(&self.space, answering.from(), ALL)
+                    .expect("the space is there");
+                match answering.page(page) {
+                    Next::Read(again) => Stage::Changes(again),
+                    Next::Reply(text) => Stage::Back(Reply::Done(text)),
+                    Next::Elsewhere => {
+                        self.aids.counts.add(Kind::Elsewhere);
+                        if self.nodes[exchange.node].session.is_some() {
+                            self.tell(exchange.node, Event::Missed);
+                        }
+                        Stage::Back(Reply::Failed)
+                    }
+                }
+            }
+            Stage::Back(reply) => return self.arrive_back(&exchange, &reply),
+        };
+        self.exchanges.push(exchange);
+        Ok(())
+    }
+
+    fn told_from_memory(&mut self, head: syncline_protocol::ids::Seq, text: String) -> Stage {
+        self.aids.counts.add(Kind::FromMemory);
+        if self.store.view().head > head {
+            self.aids.counts.add(Kind::StaleMemory);
+        }
+        Stage::Back(Reply::Done(text))
+    }
+
+    /// A request is at its node.
+    fn arrive(&mut self, mut exchange: Exchange) {
+        let node = exchange.node;
+        match &exchange.ask.wish {
+            Wish::Sync(body) => {
+                let request = SyncRequest::parse(body, &Limits::DEFAULT)
+                    .expect("devices send what can be read");
+                let call = self.calls.number();
+                let incarnation = self.nodes[node].incarnation;
+                exchange.stage = Stage::Merging { call, incarnation };
+                let sync = Sync {
+                    call,
+                    client: exchange.ask.client.clone(),
+                    changes: request.changes,
+                    permit: None,
+                };
+                self.exchanges.push(exchange);
+                self.tell(node, Event::Sync(sync));
+            }
+            Wish::Pull { .. } => {
+                let session = self.nodes[node].session.as_ref();
+                let shown = session.expect("a request waits for one").shown.clone();
+                let (since, _) = exchange.since();
+                exchange.stage = match from_memory(since, &shown.get()) {
+                    Some(_) if self.aids.rng.chance(400) => {
+                        self.aids.counts.add(Kind::PullHeld);
+                        Stage::Held { shown }
+                    }
+                    Some(text) => self.told_from_memory(shown.get().head, text),
+                    None => Stage::Marks,
+                };
+                self.exchanges.push(exchange);
+            }
+        }
+    }
+
+    /// A reply is at its device, unless it is lost or nobody waits any more.
+    fn arrive_back(&mut self, exchange: &Exchange, reply: &Reply) -> Checked {
+        if self.chaos && self.aids.rng.chance(60) {
+            self.aids.counts.add(Kind::ReplyLost);
+            return Ok(());
+        }
+        if self.devices[exchange.device].awaits() != Some(exchange.ask.no) {
+            self.aids.counts.add(Kind::ReplyLate);
+            return Ok(());
+        }
+        self.with_device(exchange.device, |device, cx| {
+            cx.aids
+                .trace
+                .say(&device.name(), || format!("is replied {reply:?}"));
+            device.answered(reply, cx)
+        })
+    }
+
+    /// A session ends over the changesets it was merging.
+    pub(super) fn abandon_merges(&mut self, (node, ended): (usize, u64)) {
+        for exchange in &mut self.exchanges {
+            let of_session = matches!(exchange.stage, Stage::Merging { incarnation, .. } if incarnation == ended);
+            if exchange.node == node && of_session {
+                exchange.unmerged(&mut self.aids);
+            }
+        }
+    }
+
+    /// A node ends over the requests it was answering.
+    pub(super) fn abandon_exchanges(&mut self, node: usize) {
+        let counts = &mut self.aids.counts;
+        self.exchanges.retain(|exchange| {
+            let in_node = !matches!(exchange.stage, Stage::Sent | Stage::Back(_));
+            if exchange.node == node && matches!(exchange.stage, Stage::View(_) | Stage::Changes(_))
+            {
+                counts.add(Kind::ReplyCrash);
+            }
+            exchange.node != node || !in_node
+        });
+    }
+}
