@@ -98,6 +98,70 @@ fn a_gap_is_refused_with_the_last_number_and_takes_nothing() {
 }
 
 #[test]
+fn a_gap_inside_a_push_takes_nothing_of_it() {
+    let (mut desk, phone) = pushed_once();
+    let one = insert(1, "k1", &json!({"title": "a", "done": false}));
+    let (next, far) = (
+        update(2, "k1", "done", &json!(1), 5),
+        insert(4, "k4", &json!({})),
+    );
+    desk.push(phone, &[one, next, far.clone()]);
+    let sent = desk.take(phone);
+    let error = sent.iter().find(|message| message["t"] == "error").unwrap();
+    assert_eq!(
+        (&error["code"], &error["acked"]),
+        (&json!("gap"), &json!(1))
+    );
+    // What was decided before is answered all the same.
+    let told = sent.iter().find(|message| message["t"] == "verdicts");
+    assert_eq!(
+        told.unwrap()["results"],
+        json!([{"m": 1, "status": "applied", "seq": 1}])
+    );
+    assert_eq!(desk.head(), 1);
+    // Its numbers are free for another payload.
+    let (second, third) = (
+        update(2, "k1", "done", &json!(2), 6),
+        insert(3, "k3", &json!({})),
+    );
+    desk.push(phone, &[second, third, far]);
+    let results = &desk.take_of(phone, "verdicts")[0]["results"];
+    let statuses: Vec<_> = results
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["status"])
+        .collect();
+    assert_eq!(statuses, ["applied"; 3]);
+}
+
+#[test]
+fn a_gap_inside_a_call_takes_nothing_of_it() {
+    let mut desk = Desk::new();
+    let (first, third) = (insert(1, "k1", &json!({})), insert(3, "k3", &json!({})));
+    let CallReply::Gap(None) = desk.call(1, "server", &[first, third]) else {
+        panic!("no gap")
+    };
+    assert_eq!(desk.head(), 0);
+    let CallReply::Results { results, .. } = desk.call(2, "server", &[insert(1, "k9", &json!({}))])
+    else {
+        panic!("no results")
+    };
+    assert!(matches!(&results[..], [(1, Answer::Verdict(_))]));
+    assert!(desk.stored("k9").is_some() && desk.stored("k1").is_none());
+}
+
+#[test]
+fn numbers_that_go_back_inside_a_push_are_a_gap() {
+    let mut desk = Desk::new();
+    let (second, first) = (insert(2, "k2", &json!({})), insert(1, "k1", &json!({})));
+    let CallReply::Gap(None) = desk.call(1, "server", &[second, first]) else {
+        panic!("no gap")
+    };
+    assert_eq!(desk.head(), 0);
+}
+
+#[test]
 fn an_unknown_client_begins_at_one() {
     let mut desk = Desk::new();
     let phone = desk.hello(1, "phone", None);
@@ -280,6 +344,22 @@ fn too_many_in_flight_are_refused_without_using_a_number() {
     desk.settle();
     desk.push(phone, &[insert(258, "x", &json!({}))]);
     assert!(desk.stored("x").is_some());
+}
+
+#[test]
+fn a_resend_counts_only_what_is_new() {
+    let (mut desk, phone) = pushed_once();
+    let muts: Vec<_> = (2..=257)
+        .map(|m| insert(m, &m.to_string(), &json!({})))
+        .collect();
+    desk.start_push(phone, &muts[..255]);
+    desk.start_push(phone, &muts);
+    assert_eq!(
+        desk.take_of(phone, "error"),
+        Vec::<serde_json::Value>::new()
+    );
+    desk.settle();
+    assert!(desk.stored("257").is_some());
 }
 
 #[test]
