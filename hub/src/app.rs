@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
 use crate::config::{AuthConfig, Config, Problems};
-use crate::http::{Context, Server, ServerLimits, bind, guarded, routes, serve};
+use crate::http::{BodyRoom, Context, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::session::registry::NoSession;
 use crate::telemetry::Metrics;
@@ -174,7 +174,10 @@ impl App {
             let address = listener.local_addr().map_err(named)?;
             Ok::<_, StartError>((listener, address))
         };
-        let guarded = |router| guarded(router, &config.gateway, context.metrics.clone());
+        let room =
+            BodyRoom::new(usize::try_from(config.gateway.bodies_bytes_max).unwrap_or(usize::MAX));
+        let limits = (&config.gateway, room);
+        let guarded = |router| guarded(router, limits.clone(), context.metrics.clone());
         let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
         let sync = routes::public(context, &config.metrics).merge(self.core.routes());

@@ -283,7 +283,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.commit_changes_max", 1, 100_000),
     ("gateway.connections_max", 1, 1_000_000),
     ("gateway.header_timeout_ms", 100, 600_000),
-    ("gateway.body_bytes_max", 1 << 10, 1 << 30),
+    ("gateway.body_bytes_max", 1 << 10, 256 << 20),
     ("gateway.body_timeout_ms", 100, 600_000),
     ("gateway.hello_timeout_ms", 100, 60_000),
     ("gateway.ping_ms", 1_000, 600_000),
@@ -308,6 +308,26 @@ fn limits_are_taken_at_their_ends_and_refused_one_past() {
             assert!(said.contains(key) && said.contains(&name), "{said}");
         }
     }
+}
+
+#[test]
+fn one_body_may_be_as_large_as_all_of_them_and_no_larger() {
+    let load = |all: &str, one: &str| {
+        let env = [
+            ("HUB__GATEWAY__BODIES_BYTES_MAX", all),
+            ("HUB__GATEWAY__BODY_BYTES_MAX", one),
+        ];
+        load("", &env)
+    };
+    assert!(load("2000000000", "1073741824").is_ok());
+    assert!(load("1073741824", "1073741824").is_ok());
+    let said = load("1073741823", "1073741824").unwrap_err();
+    assert!(said.contains("gateway.bodies_bytes_max"), "{said}");
+    assert!(load("2000000000", "1073741825").is_err());
+    assert!(load("68719476736", "1024").is_ok());
+    assert!(load("68719476737", "1024").is_err());
+    assert!(load("1024", "1024").is_ok());
+    assert!(load("1023", "1023").is_err());
 }
 
 #[test]

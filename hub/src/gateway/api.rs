@@ -78,7 +78,8 @@ struct SnapshotQuery {
     limit: Option<usize>,
 }
 
-type Query_<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
+/// A query as it came, which may be unreadable.
+type Asking<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 
 async fn caller(
     gateway: &Gateway,
@@ -92,7 +93,7 @@ async fn caller(
     Ok(gateway.access.caller(headers, &app, space, now_ms).await?)
 }
 
-fn query<T>(query: Query_<T>) -> Result<T, Refusal> {
+fn query<T>(query: Asking<T>) -> Result<T, Refusal> {
     query
         .map(|Query(query)| query)
         .map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
@@ -107,19 +108,28 @@ fn unavailable(error: StoreError) -> Refusal {
 async fn push(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    space: Query_<SpaceQuery>,
+    space: Asking<SpaceQuery>,
     headers: HeaderMap,
-    RawBody(body): RawBody,
+    body: RawBody,
 ) -> Result<Response, HttpError> {
-    let caller = caller(&gateway, &headers, &app, query(space)?.space).await?;
-    let text = std::str::from_utf8(&body)
+    let caller = match pusher(&gateway, &headers, &app, space).await {
+        Ok(caller) => caller,
+        Err(refused) => {
+            body.refuse();
+            return Err(refused);
+        }
+    };
+    let body = body.read().await?;
+    let text = std::str::from_utf8(&body.bytes)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
     let asked = Asked {
         user: caller.user,
         space: caller.space,
-        bytes: body.len(),
+        bytes: body.bytes.len(),
     };
-    match HttpPush::parse(text)? {
+    let push = HttpPush::parse(text)?;
+    let _room = body.into_room();
+    match push {
         HttpPush::Numbered(client, muts) => {
             let reply = call(&gateway, &asked, (client, muts)).await?;
             answered(
@@ -130,6 +140,16 @@ async fn push(
         }
         HttpPush::Keyed(writes) => keyed(&gateway, &asked, writes).await,
     }
+}
+
+/// Who pushes, known before the body is read.
+async fn pusher(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    app: &str,
+    space: Asking<SpaceQuery>,
+) -> Result<Caller, HttpError> {
+    caller(gateway, headers, app, query(space)?.space).await
 }
 
 fn now(gateway: &Gateway) -> String {
@@ -264,7 +284,7 @@ fn page_limit(limit: Option<usize>) -> Result<PageLimit, Refusal> {
 async fn changes(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    asked: Query_<ChangesQuery>,
+    asked: Asking<ChangesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let asked = query(asked)?;
@@ -363,7 +383,7 @@ async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpErro
 async fn snapshot(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    asked: Query_<SnapshotQuery>,
+    asked: Asking<SnapshotQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let asked = query(asked)?;

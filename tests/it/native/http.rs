@@ -4,6 +4,8 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 struct Caller {
     node: TestNode,
@@ -253,6 +255,25 @@ async fn a_push_without_a_good_token_is_401_and_stores_nothing() {
     }
     let (_, snapshot) = caller.get("/v1/todo/snapshot").await;
     assert_eq!(snapshot["at"], 0);
+}
+
+#[tokio::test]
+async fn a_stranger_is_refused_before_its_body_comes() {
+    let caller = Caller::new().await;
+    for path in ["/v1/todo/push", "/sync/todo"] {
+        let mut stream = TcpStream::connect(caller.node.app.public_addr())
+            .await
+            .unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let answered = stream.read_exact(&mut answer);
+        tokio::time::timeout(syncline_tests::HUNG, answered)
+            .await
+            .expect("the hub waits for the body")
+            .unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 401", "{path}");
+    }
 }
 
 #[tokio::test]

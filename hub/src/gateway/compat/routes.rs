@@ -123,19 +123,26 @@ async fn sync(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
     headers: HeaderMap,
-    body: Result<RawBody, HttpError>,
+    body: RawBody,
 ) -> Result<Response, Refused> {
-    let caller = caller(&gateway, &headers, &app).await?;
-    let RawBody(body) = body?;
-    let text = std::str::from_utf8(&body).map_err(|_| bad("the body is not UTF-8"))?;
+    let caller = match caller(&gateway, &headers, &app).await {
+        Ok(caller) => caller,
+        Err(refused) => {
+            body.refuse();
+            return Err(refused);
+        }
+    };
+    let body = body.read().await?;
+    let text = std::str::from_utf8(&body.bytes).map_err(|_| bad("the body is not UTF-8"))?;
     let request = SyncRequest::parse(text)?;
     let client = client(&headers, caller.user, request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
     let asked = Asked {
         client,
         request,
-        bytes: body.len(),
+        bytes: body.bytes.len(),
     };
+    let _room = body.into_room();
     let (session, synced) = merge(&gateway, &caller.space, asked).await?;
     // What the session committed is in the store; what others did since is told too.
     session.touch();
