@@ -281,7 +281,7 @@ fn mutations_are_taken_at_256_and_refused_at_257() {
     assert!(matches!(most, ClientMessage::Push(muts) if muts.len() == MUTATIONS_IN_FLIGHT_MAX));
     assert_eq!(
         code(&push(&muts(MUTATIONS_IN_FLIGHT_MAX + 1))),
-        Code::TooManyInFlight
+        Code::TooManyMutations
     );
 }
 
@@ -373,7 +373,7 @@ fn an_http_push_that_cannot_be_read_is_refused() {
     assert_eq!(code(r#"{"client":"","muts":[]}"#), Code::NameInvalid);
     let muts: Vec<_> = (1..=257).map(|m| mutation(m, 1)).collect();
     let body = format!(r#"{{"client":"c","muts":[{}]}}"#, muts.join(","));
-    assert_eq!(code(&body), Code::TooManyInFlight);
+    assert_eq!(code(&body), Code::TooManyMutations);
 }
 
 proptest! {
