@@ -18,7 +18,7 @@ use syncline_protocol::ids::{AppId, ClientId, ClientKey, Epoch, Seq, SpaceId, Sp
 use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::stamp::wall_text;
 use syncline_protocol::wire::client::HttpPush;
-use syncline_protocol::wire::cursor::{SnapshotPlace, SnapshotSum};
+use syncline_protocol::wire::cursor::{Selection, SnapshotPlace, SnapshotSum};
 use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
 use syncline_storage::types::{PageLimit, SpaceView, StoreError};
 use tokio::sync::oneshot;
@@ -380,6 +380,15 @@ async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpErro
     Ok(opened.map_err(unavailable)?)
 }
 
+/// Says why a snapshot cannot go on at a place.
+fn place_fault((epoch, at, of): (Epoch, Seq, Selection), view: SpaceView) -> Option<ResetWhy> {
+    // Over HTTP a snapshot is of all tables.
+    if epoch != view.epoch || at > view.head || of != Selection::ALL {
+        return Some(ResetWhy::Cursor);
+    }
+    (at < view.gc_seq).then_some(ResetWhy::Gc)
+}
+
 async fn snapshot(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
@@ -405,9 +414,11 @@ async fn snapshot(
         Some(place) => (place.at, place.done, place.sum),
     };
     let epoch = place.as_ref().map_or(opened.epoch, |place| place.epoch);
-    let continues = epoch == page.view.epoch && at <= page.view.head && at >= page.view.gc_seq;
-    if !continues {
-        return Ok(reset(&gateway, ResetWhy::Cursor));
+    let selection = place
+        .as_ref()
+        .map_or(Selection::ALL, |place| place.selection);
+    if let Some(why) = place_fault((epoch, at, selection), page.view) {
+        return Ok(reset(&gateway, why));
     }
     let mut changes = String::new();
     for (key, record) in &page.records {
@@ -437,6 +448,7 @@ async fn snapshot(
             after,
             done,
             sum,
+            selection,
         }
         .to_text()
     });

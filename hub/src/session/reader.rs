@@ -300,6 +300,7 @@ fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
             .expect("a part with records has a last one"),
         done: snapshot.done,
         sum: snapshot.sum,
+        selection: snapshot.selection,
     }
 }
 

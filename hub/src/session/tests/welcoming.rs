@@ -205,6 +205,86 @@ fn a_snapshot_place_of_another_history_begins_again() {
 }
 
 #[test]
+fn a_snapshot_place_of_another_selection_begins_again() {
+    let mut desk = five_records();
+    let phone = desk.hello(2, "phone", None);
+    let project = json!({"m": 6, "changes": [insertion("projects", "p1", &json!({}))]});
+    desk.push(phone, &[project]);
+    desk.page.records = 2;
+    let tasks = desk.hello_with(Hello {
+        tables: Some(&["tasks"]),
+        ..hello(3, "laptop")
+    });
+    let next = desk.take_of(tasks, "snapshot")[0]["next"].clone();
+    let resumed = |desk: &mut Desk, conn, tables, backfill, cursor| {
+        let rest = desk.hello_with(Hello {
+            next: Some(next.as_str().unwrap().to_owned()),
+            tables,
+            backfill,
+            cursor,
+            ..hello(conn, "laptop")
+        });
+        desk.take(rest)
+    };
+    let ids = |sent: &[Value]| -> Vec<Value> {
+        let parts = sent.iter().filter(|message| message["t"] == "snapshot");
+        let changes = parts.flat_map(|part| part["changes"].as_array().unwrap().clone());
+        changes.map(|change| change["id"].clone()).collect()
+    };
+    // Grown: `projects` comes before the place and would be missing.
+    let sent = resumed(&mut desk, 4, Some(&["projects", "tasks"]), None, None);
+    assert_eq!(
+        (&sent[1]["t"], &sent[1]["why"]),
+        (&json!("reset"), &json!("cursor"))
+    );
+    assert_eq!(ids(&sent), ["p1", "k1", "k2", "k3", "k4", "k5"]);
+    // All tables, and the same ones but to fill up, are other selections too.
+    assert_eq!(resumed(&mut desk, 5, None, None, None)[1]["why"], "cursor");
+    let cursor = Some(desk.cursor());
+    let sent = resumed(&mut desk, 6, Some(&["tasks"]), Some(&["tasks"]), cursor);
+    assert_eq!(sent[1]["why"], "cursor");
+    // The same one goes on.
+    let sent = resumed(&mut desk, 7, Some(&["tasks"]), None, None);
+    assert_eq!(ids(&sent), ["k3", "k4", "k5"]);
+}
+
+#[test]
+fn a_broken_backfill_goes_on_for_the_same_tables_only() {
+    let mut desk = five_records();
+    let phone = desk.hello(2, "phone", None);
+    desk.push(
+        phone,
+        &[json!({"m": 6, "changes": [insertion("a", "a1", &json!({}))]})],
+    );
+    desk.page.records = 2;
+    let cursor = Some(desk.cursor());
+    let fill = |desk: &mut Desk, conn, tables, backfill, next: Option<&Value>| {
+        let rest = desk.hello_with(Hello {
+            next: next.map(|next| next.as_str().unwrap().to_owned()),
+            cursor: cursor.clone(),
+            tables: Some(tables),
+            backfill: Some(backfill),
+            ..hello(conn, "laptop")
+        });
+        desk.take(rest)
+    };
+    let next = fill(&mut desk, 3, &["b", "tasks"], &["tasks"], None)[1]["next"].clone();
+    let sent = fill(&mut desk, 4, &["b", "tasks"], &["tasks"], Some(&next));
+    assert_eq!(sent[1]["changes"][0]["id"], "k3");
+    let sent = fill(
+        &mut desk,
+        5,
+        &["a", "b", "tasks"],
+        &["a", "tasks"],
+        Some(&next),
+    );
+    assert_eq!(
+        (&sent[1]["t"], &sent[1]["why"]),
+        (&json!("reset"), &json!("cursor"))
+    );
+}
+
+#[test]
 fn what_changes_during_a_snapshot_follows_it() {
     let mut desk = five_records();
     desk.page.records = 2;

@@ -84,6 +84,7 @@ fn the_rest_of_hello_is_read() {
         after: crate::samples::key("k1"),
         done: 3,
         sum: super::super::cursor::SnapshotSum(9),
+        selection: super::super::cursor::Selection(4),
     };
     let more = format!(
         r#","space":"s1","backfill":["projects"],"acked":811,"snapshot_next":"{}""#,

@@ -8,7 +8,7 @@ use crate::ids::FieldName;
 use crate::samples::{BASE_MS, cases, key};
 use crate::stamp::Hlc;
 use crate::verdict::WonField;
-use crate::wire::cursor::SnapshotSum;
+use crate::wire::cursor::{Selection, SnapshotSum};
 
 const NOW_MS: WallMs = BASE_MS + 42;
 
@@ -105,6 +105,7 @@ fn place() -> SnapshotPlace {
         after: key("k1"),
         done: 3_000,
         sum: SnapshotSum(0x82c2_8250),
+        selection: Selection::ALL,
     }
 }
 
