@@ -83,8 +83,10 @@ impl SessionState {
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
-        // Another history, or one that lost what the socket has: the session looks first.
-        if page.view.epoch != self.view.epoch || page.view.head < state.seen {
+        // Another history, or one that lost what the socket has: the session looks first. It does
+        // so too if it is so far behind that a snapshot of its own head would be collected.
+        let behind = page.view.gc_seq > self.view.head;
+        if page.view.epoch != self.view.epoch || page.view.head < state.seen || behind {
             state.phase = Phase::CatchUp(Step::WaitingForView);
             self.stale = true;
             return;
@@ -126,7 +128,8 @@ impl SessionState {
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
-        if page.view.epoch != self.view.epoch || page.view.head < snapshot.at {
+        let behind = page.view.gc_seq > self.view.head;
+        if page.view.epoch != self.view.epoch || page.view.head < snapshot.at || behind {
             *step = Step::WaitingForView;
             self.stale = true;
             return;

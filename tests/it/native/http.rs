@@ -29,6 +29,13 @@ impl Caller {
         read(request.send().await.unwrap()).await
     }
 
+    /// Changes the database as no hub does.
+    fn sql(&self, statement: &str) {
+        let path = self.node.dir().join("hub.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        assert_eq!(database.execute(statement, []).unwrap(), 1);
+    }
+
     async fn push(&self, body: &Value) -> (StatusCode, Value) {
         let request = self
             .http
@@ -202,6 +209,60 @@ async fn a_snapshot_is_resumable_and_then_continued_by_changes() {
         .get(&format!("/v1/todo/changes?epoch={epoch}&after=1"))
         .await;
     assert_eq!(rest["changes"][0]["id"], "k007");
+}
+
+#[tokio::test]
+async fn a_cursor_below_what_is_collected_is_410() {
+    let caller = Caller::new().await;
+    let mut epoch = json!(null);
+    for m in 1..=3 {
+        epoch = caller.push(&inserts(m, m..m + 1)).await.1["epoch"].clone();
+    }
+    let (_, first) = caller.get("/v1/todo/snapshot?limit=1").await;
+    caller.push(&inserts(4, 4..5)).await;
+    caller.sql("UPDATE spaces SET gc_seq = 4");
+    let epoch = epoch.as_str().unwrap();
+    let (status, reply) = caller
+        .get(&format!("/v1/todo/changes?epoch={epoch}&after=3"))
+        .await;
+    assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!("gc")));
+    let (status, _) = caller
+        .get(&format!("/v1/todo/changes?epoch={epoch}&after=4"))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    // Its snapshot began at 3.
+    let next = first["next"].as_str().unwrap();
+    let (status, reply) = caller.get(&format!("/v1/todo/snapshot?next={next}")).await;
+    assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!("gc")));
+}
+
+#[tokio::test]
+async fn a_snapshot_does_not_go_on_in_another_epoch() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..3)).await;
+    let (_, first) = caller.get("/v1/todo/snapshot?limit=1").await;
+    let next = first["next"].as_str().unwrap();
+    caller.sql("UPDATE spaces SET epoch = epoch + 1");
+    let (status, reply) = caller.get(&format!("/v1/todo/snapshot?next={next}")).await;
+    assert_eq!(
+        (status, &reply["code"], &reply["why"]),
+        (StatusCode::GONE, &json!("reset"), &json!("cursor"))
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_of_some_tables_does_not_go_on_over_http() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..1)).await;
+    let hello = json!({"tables": ["tasks"]});
+    let (mut socket, _) = Socket::hello(&caller.node, "ada", hello).await;
+    let part = socket.message_of("snapshot").await;
+    let next = part["next"].as_str().unwrap();
+    let (status, reply) = caller.get(&format!("/v1/todo/snapshot?next={next}")).await;
+    assert_eq!(
+        (status, &reply["why"]),
+        (StatusCode::GONE, &json!("cursor"))
+    );
 }
 
 #[tokio::test]

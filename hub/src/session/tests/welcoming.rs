@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use syncline_protocol::error::close;
+use syncline_protocol::ids::Seq;
 use syncline_protocol::wire::Cursor;
+use syncline_protocol::wire::hub::ResetWhy;
 
-use super::desk::{Desk, Hello, hello, insert, insertion, update};
-use crate::session::event::Event;
-use crate::session::event::{Effect, Note};
+use super::desk::{Desk, Hello, hello, insert, insertion, space, update};
+use crate::session::event::{ConnId, Effect, Event, Note};
 
 fn types(messages: &[Value]) -> Vec<&str> {
     messages
@@ -98,6 +99,114 @@ fn a_cursor_of_another_epoch_is_reset() {
         assert_eq!(sent[1]["why"], "epoch");
         assert_eq!(sent[1]["epoch"], sent[0]["epoch"]);
     }
+}
+
+#[test]
+fn a_cursor_below_what_is_collected_is_reset() {
+    let mut desk = five_records();
+    desk.store.raise_gc_seq(&space(), Seq(3));
+    desk.step(Event::Missed);
+    desk.settle();
+    let at = |desk: &Desk, seq| {
+        Some(Cursor {
+            seq,
+            ..desk.cursor()
+        })
+    };
+    let below = desk.hello(2, "laptop", at(&desk, 2));
+    let sent = desk.take(below);
+    assert_eq!(
+        (&sent[0]["gc_seq"], &sent[1]["why"]),
+        (&json!(3), &json!("gc"))
+    );
+    assert_eq!(sent.last().unwrap()["to"], 5);
+    let kept = desk.hello(3, "tablet", at(&desk, 3));
+    assert_eq!(types(&desk.take(kept)), ["welcome", "delta"]);
+}
+
+#[test]
+fn a_cursor_collected_between_two_pages_is_reset() {
+    let mut desk = five_records();
+    desk.page.records = 1;
+    let cursor = Some(Cursor {
+        seq: 1,
+        ..desk.cursor()
+    });
+    let mut laptop = attach(2, "laptop");
+    laptop.cursor = cursor;
+    desk.step(Event::Attach(Box::new(laptop)));
+    desk.serve_one(None); // its mark
+    desk.serve_one(None); // the first page: 2
+    desk.store.raise_gc_seq(&space(), Seq(4));
+    desk.settle();
+    let sent = desk.take(ConnId(2));
+    assert_eq!(types(&sent[..3]), ["welcome", "delta", "reset"]);
+    assert_eq!(sent[2]["why"], "gc");
+    assert!(desk.notes.contains(&Note::Reset(ResetWhy::Gc)));
+    assert_eq!(sent.last().unwrap()["to"], 5);
+}
+
+#[test]
+fn a_snapshot_collected_between_two_parts_is_reset() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    desk.step(Event::Attach(Box::new(attach(2, "laptop"))));
+    desk.serve_one(None); // its mark
+    desk.serve_one(None); // the first part, at 5
+    let phone_cursor = Some(desk.cursor());
+    let phone = ConnId(3);
+    let mut writer = attach(3, "phone");
+    writer.cursor = phone_cursor;
+    desk.step(Event::Attach(Box::new(writer)));
+    desk.serve_one(None); // its mark
+    desk.start_push(
+        phone,
+        &[insert(6, "k6", &json!({})), insert(7, "k7", &json!({}))],
+    );
+    while desk.head() < 6 {
+        desk.serve_one(None);
+    }
+    desk.store.raise_gc_seq(&space(), Seq(6));
+    desk.settle();
+    let sent = desk.take(ConnId(2));
+    assert_eq!(types(&sent[..3]), ["welcome", "snapshot", "reset"]);
+    assert_eq!(sent[2]["why"], "gc");
+    let end = sent.iter().find(|message| message["t"] == "snapshot_end");
+    assert_eq!(end.unwrap()["count"], 7);
+}
+
+#[test]
+fn a_snapshot_place_that_was_collected_begins_again() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let whole = desk.hello(2, "whole", None);
+    let next = desk.take(whole)[1]["next"].as_str().unwrap().to_owned();
+    let phone = desk.hello(3, "phone", None);
+    desk.push(phone, &[insert(6, "k6", &json!({}))]);
+    desk.store.raise_gc_seq(&space(), Seq(6));
+    desk.step(Event::Missed);
+    desk.settle();
+    let rest = desk.hello_with(Hello {
+        next: Some(next),
+        ..hello(4, "rest")
+    });
+    assert_eq!(desk.take(rest)[1]["why"], "gc");
+}
+
+#[test]
+fn a_session_behind_what_is_collected_looks_before_it_resets_anybody() {
+    let mut desk = five_records();
+    let mut other = Desk::on(desk.store.clone(), Default::default());
+    let tablet = other.hello(1, "tablet", None);
+    other.push(tablet, &[insert(1, "k6", &json!({}))]);
+    other.push(tablet, &[insert(2, "k7", &json!({}))]);
+    desk.step(Event::Attach(Box::new(attach(2, "laptop"))));
+    desk.serve_one(None); // its mark
+    desk.store = other.store;
+    desk.store.raise_gc_seq(&space(), Seq(6));
+    desk.settle();
+    let sent = desk.take(ConnId(2));
+    assert_eq!(sent.last().unwrap()["to"], 7);
 }
 
 #[test]
