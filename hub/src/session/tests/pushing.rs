@@ -1,9 +1,15 @@
 //! Numbers, verdicts, batches.
 
 use serde_json::json;
+use syncline_protocol::ids::{FieldName, RecordId, RecordKey, Seq, TableName, WriterNo};
+use syncline_protocol::json::Json;
+use syncline_protocol::record::{Field, Record};
+use syncline_protocol::stamp::{Hlc, Stamp};
 use syncline_protocol::wire::hub::Answer;
 
-use super::desk::{Desk, NOW_MS, delete, insert, insertion, stamp, update};
+use syncline_storage::types::Commit;
+
+use super::desk::{Desk, NOW_MS, delete, insert, insertion, space, stamp, update};
 use crate::session::event::{CallReply, Note};
 
 fn pushed_once() -> (Desk, crate::session::event::ConnId) {
@@ -314,6 +320,68 @@ fn a_record_grows_to_its_limit_and_not_past_it() {
         desk.take_of(phone, "verdicts")[0]["results"][0]["code"],
         "record_too_large"
     );
+}
+
+/// A store that holds a record `k1` of more bytes than the limit allows, from a time when it was
+/// higher.
+fn too_large(bytes: usize) -> syncline_storage::model::ModelStore {
+    let mut store = syncline_storage::model::ModelStore::new(1);
+    let view = store.open_space(&space(), NOW_MS);
+    let at = Stamp {
+        at: Hlc::new(NOW_MS, 0),
+        writer: WriterNo(0),
+    };
+    let field = Field {
+        name: FieldName::trusted("x"),
+        value: Json::trusted(&json!("y".repeat(bytes)).to_string()),
+        stamp: at,
+        seq: Seq(1),
+    };
+    let record = Record {
+        seq: Seq(1),
+        inserted: Some(at),
+        fields: vec![field],
+        ..Record::default()
+    };
+    let key = RecordKey {
+        table: TableName::trusted("tasks"),
+        id: RecordId::trusted("k1"),
+    };
+    let commit = Commit {
+        space: space(),
+        expect_epoch: view.epoch,
+        expect_head: view.head,
+        head: Seq(1),
+        clock: at.at,
+        live: 1,
+        writers: view.writers,
+        now_ms: NOW_MS,
+        records: vec![(key, record.into())],
+        marks: Vec::new(),
+        dead_letters: Vec::new(),
+    };
+    store.commit(&commit).unwrap();
+    store
+}
+
+#[test]
+fn a_record_past_a_limit_that_was_lowered_may_shrink_and_not_grow() {
+    let over = 2 * syncline_protocol::limits::RECORD_BYTES_MAX;
+    let mut desk = Desk::on(too_large(over), Default::default());
+    let phone = desk.hello(1, "phone", None);
+    desk.take(phone);
+    let text = |bytes: usize| json!("z".repeat(bytes));
+    for (m, bytes, code) in [
+        (1, over + 1, Some("record_too_large")),
+        (2, over - 1, None),
+        (3, over, Some("record_too_large")),
+        (4, 10, None),
+    ] {
+        desk.push(phone, &[update(m, "k1", "x", &text(bytes), m)]);
+        let verdicts = &desk.take_of(phone, "verdicts")[0];
+        assert_eq!(verdicts["results"][0]["code"].as_str(), code, "{bytes}");
+    }
+    assert_eq!(desk.stored("k1"), Some(json!({"x": "zzzzzzzzzz"})));
 }
 
 #[test]
