@@ -219,10 +219,13 @@ async fn shutdown_cuts_off_what_outlives_the_drain_time() {
     // A body that never ends.
     let body = reqwest::Body::wrap(http_body_util::combinators::BoxBody::new(Endless));
     let asked = tokio::spawn(node.http.post(url).body(body).send());
-    while node.app.metrics().http_connections.get() == 0 {
+    let metrics = node.app.metrics().clone();
+    while metrics.http_connections.get() == 0 {
         tokio::task::yield_now().await;
     }
     node.app.shutdown().await;
+    // Nothing runs on after the store has closed.
+    assert_eq!(metrics.http_connections.get(), 0);
     assert!(asked.await.unwrap().is_err());
 }
 

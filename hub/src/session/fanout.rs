@@ -138,8 +138,8 @@ impl SessionState {
         known.map(|(key, _)| key.client.as_str())
     }
 
-    /// Sends `entries` to every live socket that stands at `from` and is of the audience; their
-    /// text is encoded once for each selection of tables.
+    /// Sends `entries` to every live socket of the audience; all of them stand at `from`. The text
+    /// is encoded once for each selection of tables.
     pub(super) fn tell_live(
         &mut self,
         from: Seq,
@@ -154,9 +154,11 @@ impl SessionState {
         };
         let mut frames: Vec<Encoded> = Vec::new();
         for (id, conn) in &mut self.conns {
-            if !matches!(conn.phase, Phase::Live) || conn.seen != from {
+            if !matches!(conn.phase, Phase::Live) {
                 continue;
             }
+            // A socket becomes live at the head only, and is told of every step from there.
+            debug_assert_eq!(conn.seen, from, "a live socket is not at the head");
             conn.seen = to;
             let visible = entries.iter().any(|entry| conn.wants(entry.table));
             let lags = to.0 - conn.sent.0 >= CURSOR_LAG_MAX;

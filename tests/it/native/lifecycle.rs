@@ -1,8 +1,16 @@
 //! Start, ready, stop.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use syncline_hub::app::Parts;
+use syncline_protocol::ids::{AppId, Seq, SpaceId, SpaceKey};
+use syncline_storage::Store;
+use syncline_storage::faulty::{Fault, FaultyStore, Operation};
+use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
+use syncline_storage::types::PageLimit;
 use syncline_tests::device::Device;
-use syncline_tests::node::TestNode;
+use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
 
 #[tokio::test]
@@ -43,6 +51,69 @@ async fn a_stopping_node_finishes_commits_and_closes_sockets_with_4010() {
     let mut laptop = Device::new("ada", "laptop");
     laptop.connect(&node).await;
     assert_eq!(laptop.shows("t", "k1"), Some(json!({})));
+}
+
+#[tokio::test]
+async fn what_was_taken_is_committed_and_answered_before_a_node_stops() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let path = dir.path().join("held.db");
+    let sqlite = SqliteStore::open(&SqliteOptions::new(path)).unwrap();
+    let store = Arc::new(FaultyStore::scripted(sqlite));
+    let setup = Setup {
+        parts: Parts {
+            store: Some(store.clone()),
+            ..Parts::default()
+        },
+        ..Setup::default()
+    };
+    let node = TestNode::start_with(setup).await;
+    let (mut socket, _) = Socket::hello(&node, "ada", json!({})).await;
+    socket.message_of("delta").await; // the end of its snapshot
+    store.script(Operation::Commit, Some(Fault::Held));
+    let push = |m: u64| {
+        let edit = json!([{"table": "t", "id": m.to_string(), "op": "insert", "data": {}}]);
+        json!({"t": "push", "muts": [{"m": m, "changes": edit}]})
+    };
+    socket.send(&push(1)).await;
+    let held = async {
+        while store.injected() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(syncline_tests::HUNG, held)
+        .await
+        .expect("nothing is committed");
+    let stopping = tokio::spawn(node.app.shutdown());
+    // The drain has begun when nothing more is taken.
+    let mut m = 2;
+    loop {
+        socket.send(&push(m)).await;
+        socket.send(&json!({"t": "ping"})).await;
+        let answer = socket.message().await;
+        if answer["code"] == "draining" {
+            break;
+        }
+        assert_eq!(answer["t"], "pong", "{answer}");
+        m += 1;
+    }
+    store.release();
+    let told = socket.message_of("verdicts").await;
+    assert_eq!(
+        (&told["results"][0]["m"], &told["results"][0]["status"]),
+        (&json!(1), &json!("applied"))
+    );
+    assert_eq!(socket.closed().await, Some(4010));
+    stopping.await.unwrap();
+    let space = SpaceKey {
+        app: AppId::parse("todo").unwrap(),
+        space: SpaceId::parse("ada").unwrap(),
+    };
+    let page = PageLimit {
+        records: 9,
+        bytes: usize::MAX,
+    };
+    let kept = store.changes(&space, Seq(0), page).await.unwrap();
+    assert!(kept.records.iter().any(|(key, _)| key.id.as_str() == "1"));
 }
 
 #[tokio::test]
