@@ -304,6 +304,7 @@ async fn changes(
     if let Some(why) = cursor_fault(&gateway, &space, (&epoch, after), page.view).await? {
         return Ok(reset(&gateway, why));
     }
+    gateway.metrics.catch_ups.inc();
     let mut body = format!(
         r#"{{"epoch":"{}","from":{after},"to":{},"head":{},"changes":["#,
         page.view.epoch, page.to, page.view.head

@@ -195,7 +195,9 @@ impl SessionState {
         let mut repeats = Vec::new();
         for mutation in muts {
             match self.turn(&client, mutation.m) {
-                Turn::Taken => self.join_taken(&client, &mutation, waiter, &mut answers),
+                Turn::Taken => {
+                    self.join_taken((&client, &mutation), waiter, &mut answers, cx);
+                }
                 Turn::Repeat => repeats.push(Repeat {
                     m: mutation.m,
                     hash: mutation.hash,
@@ -253,10 +255,10 @@ impl SessionState {
     /// A resend of what is still undecided waits for the same verdict.
     fn join_taken(
         &mut self,
-        client: &ClientKey,
-        mutation: &Mutation,
+        (client, mutation): (&ClientKey, &Mutation),
         waiter: Waiter,
         answers: &mut Answers,
+        cx: &mut Context<'_>,
     ) {
         let taken = self
             .pending
@@ -276,7 +278,11 @@ impl SessionState {
                     self.expect_fewer(call);
                 }
             }
-            _ => answers.add(&[waiter], client, mutation.m, &reused()),
+            _ => {
+                let answer = reused();
+                cx.note(Note::Verdict(VerdictStatus::from(&answer)));
+                answers.add(&[waiter], client, mutation.m, &answer);
+            }
         }
     }
 

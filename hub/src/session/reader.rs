@@ -106,7 +106,7 @@ impl SessionState {
         state.seen = page.to;
         state.partial = !complete;
         state.phase = Phase::CatchUp(Step::Writing);
-        send_bulk(conn, frames, cx);
+        send_all(conn, (frames, FrameKind::Bulk), cx);
     }
 
     pub(super) fn snapshot_read(
@@ -152,7 +152,7 @@ impl SessionState {
             )));
         }
         if page.more {
-            return send_bulk(conn, frames, cx);
+            return send_all(conn, (frames, FrameKind::Part), cx);
         }
         let (at, done, sum) = (snapshot.at, snapshot.done, snapshot.sum);
         frames.push(Bytes::from(hub::snapshot_end(at, done, sum)));
@@ -160,7 +160,7 @@ impl SessionState {
         state.seen = snapshot.resume_from;
         state.partial = true;
         state.phase = Phase::CatchUp(Step::Writing);
-        send_bulk(conn, frames, cx);
+        send_all(conn, (frames, FrameKind::Part), cx);
     }
 
     /// Everything queued is written: read on.
@@ -307,12 +307,8 @@ fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
     }
 }
 
-fn send_bulk(conn: ConnId, frames: Vec<Bytes>, cx: &mut Context<'_>) {
+fn send_all(conn: ConnId, (frames, kind): (Vec<Bytes>, FrameKind), cx: &mut Context<'_>) {
     for frame in frames {
-        cx.effect(Effect::Send {
-            conn,
-            frame,
-            kind: FrameKind::Bulk,
-        });
+        cx.effect(Effect::Send { conn, frame, kind });
     }
 }

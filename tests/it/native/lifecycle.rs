@@ -144,6 +144,60 @@ async fn metrics_count_what_happened() {
     }
 }
 
+async fn metric(node: &TestNode, name: &str) -> u64 {
+    let text = reqwest::get(node.url("/metrics")).await.unwrap();
+    let text = text.text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.expect("a metric of that name").trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn deltas_and_parts_of_snapshots_are_counted_apart() {
+    let node = TestNode::start().await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    phone.edit(&json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]));
+    phone.push().await;
+    let deltas = metric(&node, "syncline_deltas_total").await;
+    let parts = metric(&node, "syncline_snapshot_messages_total").await;
+    let (mut laptop, _) = Socket::hello(&node, "ada", json!({"client": "laptop"})).await;
+    laptop.message_of("delta").await; // the end of its snapshot
+    // One part and the end; one delta after it.
+    let after = metric(&node, "syncline_snapshot_messages_total").await;
+    assert_eq!(after - parts, 2);
+    assert_eq!(metric(&node, "syncline_deltas_total").await - deltas, 1);
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_is_counted() {
+    let mut setup = Setup::default();
+    setup.config.apps = vec![AppId::parse("todo").unwrap()];
+    let node = TestNode::start_with(setup).await;
+    let http = reqwest::Client::new();
+    let count = async |code: &str| {
+        let name = format!("syncline_auth_failures_total{{code=\"{code}\"}}");
+        metric(&node, &name).await
+    };
+    let get = |path: &str| http.get(node.url(path));
+    get("/v1/todo/snapshot").send().await.unwrap();
+    assert_eq!(count("token_invalid").await, 1);
+    let wrong = get("/v1/todo/snapshot?space=ada").header("x-service-key", "wrong");
+    wrong.send().await.unwrap();
+    assert_eq!(count("token_invalid").await, 2);
+    let bob = node.token("bob");
+    let other = get("/v1/todo/snapshot?space=ada").bearer_auth(&bob);
+    other.send().await.unwrap();
+    assert_eq!(count("forbidden").await, 1);
+    for (app, space) in [("todo", "ada"), ("chat", "bob")] {
+        let mut socket = Socket::connect(&node).await;
+        let hello = json!({"t": "hello", "v": 1, "app": app, "space": space, "client": "c",
+            "token": bob, "cursor": null});
+        socket.send(&hello).await;
+        assert_eq!(socket.closed().await, Some(4003));
+    }
+    assert_eq!((count("forbidden").await, count("other").await), (2, 1));
+}
+
 #[tokio::test]
 async fn an_idle_session_stops_and_a_later_hello_starts_another() {
     let mut setup = syncline_tests::node::Setup::default();

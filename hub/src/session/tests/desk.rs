@@ -139,7 +139,7 @@ impl Desk {
                 if let (FrameKind::Live { from }, true) = (kind, self.full.contains(&conn)) {
                     return Some(Event::Overflowed { conn, from });
                 }
-                if kind == FrameKind::Bulk {
+                if let FrameKind::Bulk | FrameKind::Part = kind {
                     self.undrained.push(conn);
                 }
                 self.sent

@@ -11,6 +11,7 @@ use syncline_storage::types::Commit;
 
 use super::desk::{Desk, NOW_MS, delete, insert, insertion, space, stamp, update};
 use crate::session::event::{CallReply, Note};
+use crate::telemetry::labels::VerdictStatus;
 
 fn pushed_once() -> (Desk, crate::session::event::ConnId) {
     let mut desk = Desk::new();
@@ -439,6 +440,20 @@ fn a_resend_of_what_is_in_flight_waits_for_the_one_verdict() {
     desk.settle();
     let verdicts = desk.take_of(phone, "verdicts");
     assert_eq!((verdicts.len(), desk.head()), (1, 2));
+}
+
+#[test]
+fn a_reused_number_is_counted_be_it_decided_or_not() {
+    let (mut desk, phone) = pushed_once();
+    desk.start_push(phone, &[update(2, "k1", "done", &json!(true), 5)]);
+    for number in [2, 1] {
+        desk.notes.clear();
+        desk.start_push(phone, &[update(number, "k1", "done", &json!("other"), 5)]);
+        desk.settle();
+        let refused = Note::Verdict(VerdictStatus::Refused);
+        let count = desk.notes.iter().filter(|note| **note == refused).count();
+        assert_eq!(count, 1, "{number}");
+    }
 }
 
 #[test]
