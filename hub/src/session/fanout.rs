@@ -7,6 +7,7 @@ use bytes::Bytes;
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::mutation::shown_writer;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{self, Answer};
 
@@ -135,7 +136,7 @@ impl SessionState {
             .clients
             .iter()
             .find(|(_, client)| client.writer == Some(writer));
-        known.map(|(key, _)| key.client.as_str())
+        known.map(|(key, _)| shown_writer(&key.client))
     }
 
     /// Sends `entries` to every live socket of the audience; all of them stand at `from`. The text

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientId, RecordKey, Seq, WriterNo};
 use syncline_protocol::mutant::{Mutant, mutant};
+use syncline_protocol::mutation::shown_writer;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::SnapshotPlace;
 use syncline_protocol::wire::hub::{self, ResetWhy};
@@ -258,7 +259,7 @@ pub(crate) fn entry_text(
     let by = writers
         .iter()
         .find(|(no, _)| *no == record.by)
-        .map(|(_, client)| client.as_str());
+        .map(|(_, client)| shown_writer(client));
     let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
     Entry {
         key,

@@ -382,6 +382,31 @@ async fn a_write_under_a_key_takes_effect_once() {
     assert_eq!((&first["results"], &first["head"]), (&expected, &json!(2)));
     let (_, again) = caller.push(&body).await;
     assert_eq!((&again["results"], &again["head"]), (&expected, &json!(2)));
+    // A key is its writer's: devices are shown only that there was one.
+    let (_, snapshot) = caller.get("/v1/todo/snapshot").await;
+    let by = |change: &Value| change["by"].clone();
+    let shown: Vec<_> = snapshot["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(by)
+        .collect();
+    assert_eq!(shown, ["key:", "key:"]);
+    let (mut socket, _) = Socket::hello(&caller.node, "ada", json!({})).await;
+    assert_eq!(
+        socket.message_of("snapshot").await["changes"][0]["by"],
+        "key:"
+    );
+    socket.message_of("delta").await; // the end of its snapshot
+    caller.push(&json!({"muts": [write("order-3", 3)]})).await;
+    assert_eq!(socket.message_of("delta").await["changes"][0]["by"], "key:");
+    let long = json!({"muts": [{"key": "x".repeat(125), "changes": []}]});
+    let (_, reply) = caller.push(&long).await;
+    let message = reply["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("a key is longer than 124 bytes"),
+        "{message}"
+    );
     let (_, other) = caller.push(&json!({"muts": [write("order-1", 7)]})).await;
     assert_eq!(other["results"][0]["code"], "number_reused");
     for body in [
