@@ -139,11 +139,7 @@ impl SessionState {
             return self.reset_conn(conn, ResetWhy::Gc, cx);
         }
         *step = Step::Writing;
-        let of = if snapshot.tables.is_none() {
-            page.view.live
-        } else {
-            0
-        };
+        let of = snapshot.tables.is_none().then_some(page.view.live);
         let mut frames = Vec::with_capacity(2);
         if let Some(changes) = add_part(snapshot, &page) {
             frames.push(Bytes::from(hub::snapshot(

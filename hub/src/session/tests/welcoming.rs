@@ -358,6 +358,18 @@ fn a_snapshot_place_of_another_selection_begins_again() {
 }
 
 #[test]
+fn a_snapshot_of_some_tables_has_no_estimate() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let tasks = desk.hello_with(Hello {
+        tables: Some(&["tasks"]),
+        ..hello(2, "laptop")
+    });
+    let parts = desk.take_of(tasks, "snapshot");
+    assert_eq!((&parts[0]["done"], parts[0].get("of")), (&json!(2), None));
+}
+
+#[test]
 fn a_broken_backfill_goes_on_for_the_same_tables_only() {
     let mut desk = five_records();
     let phone = desk.hello(2, "phone", None);

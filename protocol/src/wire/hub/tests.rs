@@ -113,7 +113,7 @@ fn place() -> SnapshotPlace {
 fn snapshot_part() {
     let next = place().to_text();
     assert_eq!(
-        snapshot(&place(), 12_000, r#"{"id":"k1"}"#),
+        snapshot(&place(), Some(12_000), r#"{"id":"k1"}"#),
         format!(
             r#"{{"t":"snapshot","at":131,"done":3000,"of":12000,"changes":[{{"id":"k1"}}],"next":"{next}"}}"#
         )
@@ -122,7 +122,8 @@ fn snapshot_part() {
 
 #[test]
 fn a_snapshots_estimate_is_never_below_what_is_done() {
-    assert_eq!(json(&snapshot(&place(), 0, ""))["of"], 3_000);
+    assert_eq!(json(&snapshot(&place(), Some(0), ""))["of"], 3_000);
+    assert!(json(&snapshot(&place(), None, "")).get("of").is_none());
 }
 
 #[test]
