@@ -19,6 +19,7 @@ use crate::session::registry::NoSession;
 use crate::telemetry::Metrics;
 
 mod core;
+mod store_lock;
 
 use self::core::Core;
 pub use self::core::Parts;
@@ -73,6 +74,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("store.url: {0}")]
     Store(String),
+    /// Another hub runs on the file. Two would not hear of each other's commits.
+    #[error("store.url {}: another hub runs on it; each file is one hub's", path.display())]
+    StoreInUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// The store is of an engine this program does not have.
     #[error("store.url: only sqlite:PATH is built")]
     StoreUnsupported,

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
+use super::store_lock::StoreLock;
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreUrl};
@@ -76,6 +77,8 @@ pub(super) struct Core {
     gateway: Arc<Gateway>,
     committers: Committers,
     hearing: JoinHandle<()>,
+    /// Dropped last: until then no other hub may open the store.
+    _lock: Option<StoreLock>,
 }
 
 impl Core {
@@ -85,8 +88,8 @@ impl Core {
         parts: Parts,
         (context, verifier): (&Context, Arc<Verifier>),
     ) -> Result<Core, StartError> {
-        let store = match parts.store {
-            Some(store) => store,
+        let (store, lock) = match parts.store {
+            Some(store) => (store, None),
             None => open_store(config.store_url()).await?,
         };
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
@@ -140,6 +143,7 @@ impl Core {
             gateway: Arc::new(gateway),
             committers,
             hearing,
+            _lock: lock,
         })
     }
 
@@ -192,7 +196,7 @@ fn socket_caps(config: &Config) -> SocketCaps {
     }
 }
 
-async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
+async fn open_store(url: StoreUrl) -> Result<(Arc<dyn Store>, Option<StoreLock>), StartError> {
     let StoreUrl::Sqlite(path) = url else {
         // The config's check refuses the others.
         return Err(StartError::StoreUnsupported);
@@ -203,7 +207,7 @@ async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
         .map_err(|e| StartError::Store(e.to_string()))?
 }
 
-fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
+fn open_sqlite(path: PathBuf) -> Result<(Arc<dyn Store>, Option<StoreLock>), StartError> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -213,11 +217,11 @@ fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
             error,
         })?;
     }
+    let lock = StoreLock::take(&path)?;
     make_private(&path)?;
     let store = SqliteStore::open(&SqliteOptions::new(path));
-    Ok(Arc::new(
-        store.map_err(|error| StartError::Store(error.to_string()))?,
-    ))
+    let store = store.map_err(|error| StartError::Store(error.to_string()))?;
+    Ok((Arc::new(store), Some(lock)))
 }
 
 /// Makes the file, if it is new, readable by its owner only; what SQLite puts beside it follows.

@@ -203,6 +203,21 @@ async fn taken_address_is_named() {
 }
 
 #[tokio::test]
+async fn a_database_is_one_hubs_until_it_ends() {
+    let node = node(&[]).await;
+    let mut second = config(&[]).unwrap();
+    second.data_dir = node._dir.path().join("data");
+    let refused = App::start(second.clone()).await.unwrap_err();
+    assert!(
+        matches!(refused, StartError::StoreInUse { .. }),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("hub.db"), "{refused}");
+    node.app.shutdown().await;
+    App::start(second).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
 async fn shutdown_frees_both_addresses() {
     let node = node(&[]).await;
     let addresses = [node.app.public_addr(), node.app.admin_addr()];

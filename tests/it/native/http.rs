@@ -1,7 +1,11 @@
 //! The same protocol over HTTP.
 
+use std::sync::Arc;
+
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use syncline_storage::Store;
+use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,7 +19,10 @@ struct Caller {
 
 impl Caller {
     async fn new() -> Caller {
-        let node = TestNode::start().await;
+        Caller::of(TestNode::start().await)
+    }
+
+    fn of(node: TestNode) -> Caller {
         let token = node.token("ada");
         Caller {
             node,
@@ -168,12 +175,16 @@ async fn one_mutation_twice_in_a_request_is_answered_once() {
 
 #[tokio::test]
 async fn a_mutation_another_node_decided_leaves_no_gap_behind() {
-    let caller = Caller::new().await;
-    let setup = Setup {
-        dir: Some(caller.node.shared_dir()),
-        ..Setup::default()
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(dir.path().join("shared.db"));
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).unwrap());
+    let setup = || {
+        let mut setup = Setup::default();
+        setup.parts.store = Some(store.clone());
+        setup
     };
-    let other = TestNode::start_with(setup).await;
+    let caller = Caller::of(TestNode::start_with(setup()).await);
+    let other = TestNode::start_with(setup()).await;
     caller.push(&inserts(1, 0..1)).await;
     let elsewhere = caller
         .http
