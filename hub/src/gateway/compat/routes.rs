@@ -69,7 +69,7 @@ impl IntoResponse for Refused {
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = (status, self.0.message).into_response();
-        if code.retry() == Retry::After {
+        if code.retry() == Retry::After || code == Code::Draining {
             let soon = header::HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, soon);
         }
