@@ -1,12 +1,12 @@
 //! Sockets and requests: how many, how large, how patient.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_protocol::limits;
 
 use super::Problems;
 
 /// Limits of the two listeners and of the sockets.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewayConfig {
     /// HTTP connections open at once on a listener, upgraded ones not counted. One more is
@@ -21,7 +21,8 @@ pub struct GatewayConfig {
     /// Bytes of the bodies of all requests under way on the node. One that finds no room within
     /// `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
     pub bodies_bytes_max: u64,
-    /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default 30,000.
+    /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
+    /// 30,000.
     pub body_timeout_ms: u64,
     /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000.
     pub hello_timeout_ms: u64,

@@ -342,8 +342,50 @@ fn apps_not_listed_are_not_served() {
 #[test]
 fn secrets_are_not_shown() {
     let env = [("HUB__AUTH__SERVICE_KEY", "very-secret")];
-    let shown = format!("{:?}", load("", &env).unwrap());
-    assert!(!shown.contains("very-secret"), "{shown}");
+    let config = load("", &env).unwrap();
+    for shown in [format!("{config:?}"), config.settings()] {
+        assert!(!shown.contains("very-secret"), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_shown_is_a_file_that_gives_the_same() {
+    let file = "apps = [\"todo\", \"chat\"]\n[auth]\njwks_url = \"https://issuer.example/jwks\"\n[log]\nformat = \"json\"\n";
+    let config = load(file, &[("HUB__GATEWAY__PING_MS", "5000")]).unwrap();
+    let shown = config.settings();
+    for line in [
+        "drain_s = 10",
+        "gateway.ping_ms = 5000",
+        "# auth.service_key is not set",
+    ] {
+        assert!(
+            shown.lines().any(|shown| shown == line),
+            "{line} in {shown}"
+        );
+    }
+    let again = load(&shown, &[]).unwrap();
+    assert_eq!(again.settings(), shown);
+    let store = StoreConfig {
+        url: Some(config.store_url()),
+    };
+    assert_eq!(again, Config { store, ..config });
+}
+
+#[test]
+fn every_bad_value_is_named() {
+    let said = refused(
+        "drain_s = \"long\"\n[gateway]\nping_ms = \"often\"\n[auth]\nnope = 1\n",
+        &[],
+    );
+    for key in ["drain_s", "gateway.ping_ms", "nope"] {
+        assert!(said.contains(key), "{key} in {said}");
+    }
+    let env = [("HUB__LISTEN", "here"), ("HUB__LOG__FORMAT", "xml")];
+    let said = refused("", &env);
+    assert!(
+        said.contains("HUB__LISTEN") && said.contains("HUB__LOG__FORMAT"),
+        "{said}"
+    );
 }
 
 #[test]
