@@ -1,7 +1,7 @@
 //! What the whole-hub tests are made of: [`node`], a hub in this process on free ports;
 //! [`socket`], one WebSocket seen from outside; [`device`], a device with a local replica and
-//! an outbox, as an SDK has them; [`load`], the writers of the durability tests. [`sim`] needs none of them:
-//! it has worlds of its own.
+//! an outbox, as an SDK has them; [`load`], the writers of the durability tests. [`sim`] needs
+//! none of them: it has worlds of its own.
 
 pub mod compat_device;
 pub mod device;
