@@ -20,7 +20,7 @@ use syncline_protocol::stamp::wall_text;
 use syncline_protocol::wire::client::HttpPush;
 use syncline_protocol::wire::cursor::{Selection, SnapshotPlace, SnapshotSum};
 use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
-use syncline_storage::types::{PageLimit, SpaceView, StoreError};
+use syncline_storage::types::{ChangesPage, PageLimit, SnapshotPage, SpaceView, StoreError};
 use tokio::sync::oneshot;
 
 use super::Gateway;
@@ -294,13 +294,17 @@ async fn changes(
         let message = "epoch and after are needed; begin with a snapshot";
         return Err(Refusal::new(Code::CursorInvalid, message).into());
     };
-    open(&gateway, &space).await?;
     let after = Seq(after);
-    let page = gateway
-        .store
-        .changes(&space, after, limit)
-        .await
-        .map_err(unavailable)?;
+    let page = match view(&gateway, &space).await? {
+        Some(_) => gateway.store.changes(&space, after, limit).await,
+        None => Ok(ChangesPage {
+            view: SpaceView::NEVER_OPENED,
+            to: Seq(0),
+            records: Vec::new(),
+            writers: Vec::new(),
+        }),
+    };
+    let page = page.map_err(unavailable)?;
     if let Some(why) = cursor_fault(&gateway, &space, (&epoch, after), page.view).await? {
         return Ok(reset(&gateway, why));
     }
@@ -339,6 +343,9 @@ async fn cursor_fault(
         return Ok(None);
     }
     let now_ms = gateway.clock.now_ms();
+    if view == SpaceView::NEVER_OPENED {
+        return Ok(Some(ResetWhy::Cursor));
+    }
     if !view.may_lose_epoch(now_ms, gateway.epoch_change_interval_ms) {
         return Ok(Some(ResetWhy::Cursor));
     }
@@ -373,12 +380,9 @@ fn refused_with(refusal: &Refusal, members: &str) -> Response {
     )
 }
 
-async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpError> {
-    let opened = gateway
-        .store
-        .open_space(space, gateway.clock.now_ms())
-        .await;
-    Ok(opened.map_err(unavailable)?)
+/// The space, if anybody ever wrote to it or connected. A read makes no space of it.
+async fn view(gateway: &Gateway, space: &SpaceKey) -> Result<Option<SpaceView>, HttpError> {
+    Ok(gateway.store.space(space).await.map_err(unavailable)?)
 }
 
 /// Says why a snapshot cannot go on at a place.
@@ -403,13 +407,19 @@ async fn snapshot(
         .next
         .map(|next| SnapshotPlace::parse(&next))
         .transpose()?;
-    let opened = open(&gateway, &space).await?;
+    let opened = view(&gateway, &space).await?;
     let after = place.as_ref().map(|place| &place.after);
-    let page = gateway
-        .store
-        .snapshot(&space, None, after, limit)
-        .await
-        .map_err(unavailable)?;
+    let page = match opened {
+        Some(_) => gateway.store.snapshot(&space, None, after, limit).await,
+        None => Ok(SnapshotPage {
+            view: SpaceView::NEVER_OPENED,
+            records: Vec::new(),
+            writers: Vec::new(),
+            more: false,
+        }),
+    };
+    let page = page.map_err(unavailable)?;
+    let opened = opened.unwrap_or(SpaceView::NEVER_OPENED);
     let (at, mut done, mut sum) = match &place {
         None => (opened.head, 0, SnapshotSum::default()),
         Some(place) => (place.at, place.done, place.sum),

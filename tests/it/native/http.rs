@@ -223,6 +223,40 @@ async fn a_snapshot_is_resumable_and_then_continued_by_changes() {
 }
 
 #[tokio::test]
+async fn a_read_makes_no_space() {
+    let caller = Caller::new().await;
+    let spaces = || -> i64 {
+        let path = caller.node.dir().join("hub.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        let count = "SELECT count(*) FROM spaces";
+        database.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let (status, empty) = caller.get("/v1/todo/snapshot").await;
+    let expected = json!({"epoch": "0000000000000000", "at": 0, "done": 0, "of": 0,
+        "changes": [], "next": null, "count": 0, "sum": "00000000"});
+    assert_eq!((status, empty), (StatusCode::OK, expected));
+    let cursor = "/v1/todo/changes?epoch=0000000000000000";
+    let (status, none) = caller.get(&format!("{cursor}&after=0")).await;
+    assert_eq!((status, &none["head"]), (StatusCode::OK, &json!(0)));
+    for (path, why) in [
+        (format!("{cursor}&after=1"), "cursor"),
+        (
+            "/v1/todo/changes?epoch=0123456789abcdef&after=0".into(),
+            "epoch",
+        ),
+    ] {
+        let (status, reply) = caller.get(&path).await;
+        assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!(why)));
+    }
+    assert_eq!(spaces(), 0);
+    // Once there is one, a cursor of the emptiness before it is one of another history.
+    caller.push(&inserts(1, 0..1)).await;
+    assert_eq!(spaces(), 1);
+    let (status, reply) = caller.get(&format!("{cursor}&after=0")).await;
+    assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!("epoch")));
+}
+
+#[tokio::test]
 async fn a_cursor_below_what_is_collected_is_410() {
     let caller = Caller::new().await;
     let mut epoch = json!(null);
