@@ -15,12 +15,13 @@ use tracing::{info, warn};
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
 use crate::config::{AuthConfig, Config, Problems};
 use crate::gateway::compat;
-use crate::http::{Context, Server, ServerLimits, bind, guarded, routes, serve};
+use crate::http::{BodyRoom, Context, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::session::registry::NoSessions;
 use crate::telemetry::Metrics;
 
 mod core;
+mod store_lock;
 
 use self::core::Core;
 pub use self::core::Parts;
@@ -75,6 +76,12 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("store.url: {0}")]
     Store(String),
+    /// Another hub runs on the file. Two would not hear of each other's commits.
+    #[error("store.url {}: another hub runs on it; each file is one hub's", path.display())]
+    StoreInUse {
+        /// The database.
+        path: PathBuf,
+    },
     /// The store is of an engine this program does not have.
     #[error("store.url: only sqlite:PATH is built")]
     StoreUnsupported,
@@ -176,7 +183,10 @@ impl App {
             let address = listener.local_addr().map_err(named)?;
             Ok::<_, StartError>((listener, address))
         };
-        let guarded = |router| guarded(router, &config.gateway, context.metrics.clone());
+        let room =
+            BodyRoom::new(usize::try_from(config.gateway.bodies_bytes_max).unwrap_or(usize::MAX));
+        let limits = (&config.gateway, room);
+        let guarded = |router| guarded(router, limits.clone(), context.metrics.clone());
         let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
         let sync = routes::public(context, &config.metrics).merge(self.core.routes());

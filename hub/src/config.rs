@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use syncline_protocol::ids::{AppId, NodeId};
 
 pub mod auth;
@@ -20,6 +20,7 @@ mod node;
 mod parse;
 pub mod problem;
 pub mod session;
+mod shown;
 pub mod source;
 pub mod store;
 
@@ -35,7 +36,7 @@ pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
 
 /// Everything a node is told from outside.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where clients connect. Port 0 takes a free one. Default 127.0.0.1:3010.
@@ -44,7 +45,7 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// The node's name in `welcome`, logs and the cluster; no two nodes may share it. Default:
     /// the host's name and four random hex digits.
-    #[serde(deserialize_with = "node::deserialize")]
+    #[serde(deserialize_with = "node::deserialize", serialize_with = "shown::text")]
     pub node: NodeId,
     /// Where the node keeps files: the SQLite database and the development issuer's key.
     /// Created if missing. Default ./data.
@@ -52,7 +53,7 @@ pub struct Config {
     /// Seconds from SIGTERM until what is still open is cut off. 0 to 3,600, default 10.
     pub drain_s: u64,
     /// The apps served. Empty, the default, serves every valid name.
-    #[serde(deserialize_with = "apps")]
+    #[serde(deserialize_with = "apps", serialize_with = "shown::list")]
     pub apps: Vec<AppId>,
     /// The durable store.
     pub store: StoreConfig,
@@ -98,6 +99,14 @@ impl Config {
     pub fn store_url(&self) -> StoreUrl {
         let in_data_dir = || StoreUrl::Sqlite(self.data_dir.join("hub.db"));
         self.store.url.clone().unwrap_or_else(in_data_dir)
+    }
+
+    /// Every setting as it is in force, a line each, `auth.jwks_refresh_s = 300`: TOML with the
+    /// keys of `hub.toml`, secrets left out.
+    pub fn settings(&self) -> String {
+        let mut effective = self.clone();
+        effective.store.url = Some(self.store_url());
+        shown::lines(&effective)
     }
 
     /// Is the app served here?

@@ -98,11 +98,13 @@ codes! {
     TooManyFields = "too_many_fields", Never, 422;
     /// An update or delete of a record never inserted, or already collected.
     RecordUnknown = "record_unknown", Never, 422;
+    /// More mutations in a push than may be in flight: split it. None was taken.
+    TooManyMutations = "too_many_mutations", Never, 413;
     /// More changes in a push than the limit.
     TooManyChanges = "too_many_changes", Never, 413;
     /// More tables in a hello than the limit.
     TooManyTables = "too_many_tables", Never, 400;
-    /// More mutations of a client in flight than the limit; none was taken.
+    /// With these more mutations of a client would be in flight than the limit; none was taken.
     TooManyInFlight = "too_many_in_flight", After, 429;
     /// Mutation numbers are not consecutive; `acked` says where to go on. None was taken.
     Gap = "gap", Now, 409;

@@ -2,9 +2,9 @@
 //!
 //! A value is kept as the text that every device would write for it, so equality is equality
 //! of bytes, the tie rule of the merge is a comparison of bytes, and sending it is a copy.
-//! Numbers are IEEE doubles, as in every browser. An integer that a double cannot carry is
-//! refused rather than rounded, a decimal is rounded as every parser does. An integer past 64
-//! bits counts as a decimal: the parser does not tell them apart.
+//! Numbers are IEEE doubles, as in every browser. An integer (without fraction or exponent) that
+//! a double cannot carry is refused rather than rounded, whatever its length; a decimal is
+//! rounded as every parser does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,11 @@ use crate::error::{Code, Refusal};
 
 /// Integers up to this magnitude are exact in a double: 2^53.
 const EXACT_INTEGER_MAX: u64 = 1 << 53;
+
+/// Integers from this magnitude on may come from the parser as doubles: 2^63.
+const INTEGERS_READ_MAX: f64 = 9_223_372_036_854_775_808.0;
+
+const TOO_MANY_DIGITS: &str = "an integer has more digits than a double holds; send it as a string";
 
 /// A JSON value in canonical form. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,22 +53,59 @@ impl fmt::Debug for Json {
 /// units, the last of equal names kept, numbers and strings as ECMAScript writes them.
 pub fn canonical(text: &str, depth_max: usize) -> Result<String, Refusal> {
     let mut out = String::with_capacity(text.len());
-    let mut refusal = None;
+    let (mut refusal, mut large) = (None, false);
     let mut source = serde_json::Deserializer::from_str(text);
     let writer = Writer {
         out: &mut out,
         refusal: &mut refusal,
+        large: &mut large,
         depth_left: depth_max,
     };
     let read = writer.deserialize(&mut source).and_then(|()| source.end());
     match (refusal, read) {
         (Some(refusal), _) => Err(refusal),
+        (None, Ok(())) if large && !numbers(text).all(is_carried) => {
+            Err(Refusal::new(Code::ValueInvalid, TOO_MANY_DIGITS))
+        }
         (None, Err(error)) => Err(Refusal::new(
             Code::ValueInvalid,
             format!("not JSON: {error}"),
         )),
         (None, Ok(())) => Ok(out),
     }
+}
+
+/// The numbers of a valid JSON text, as they are written.
+fn numbers(text: &str) -> impl Iterator<Item = &str> {
+    let (mut in_string, mut escaped) = (false, false);
+    let of_number = move |c: char| {
+        let here = !in_string && matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E');
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            _ => {}
+        }
+        !here
+    };
+    let tokens = text.split(of_number);
+    tokens.filter(|token| token.ends_with(|c: char| c.is_ascii_digit()))
+}
+
+/// Whether a number that is an integer has the digits that ECMAScript would write for its
+/// double, all of them written out. Decimals are rounded, so they pass.
+fn is_carried(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return true;
+    }
+    let Ok(double) = digits.parse::<f64>() else {
+        return false;
+    };
+    let shortest = format!("{double:e}");
+    let significant = shortest.split('e').next().unwrap_or_default();
+    let significant: String = significant.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_end_matches('0') == significant.trim_end_matches('0')
 }
 
 /// How deep the arrays and objects of a valid JSON text are nested; 0 for a scalar.
@@ -120,6 +162,8 @@ pub fn push_string(out: &mut String, text: &str) {
 struct Writer<'a> {
     out: &'a mut String,
     refusal: &'a mut Option<Refusal>,
+    /// A number past 64 bits was read: whether it was written as an integer, only the text tells.
+    large: &'a mut bool,
     depth_left: usize,
 }
 
@@ -133,6 +177,7 @@ impl Writer<'_> {
         Writer {
             out: self.out,
             refusal: self.refusal,
+            large: self.large,
             depth_left: self.depth_left - 1,
         }
     }
@@ -154,10 +199,7 @@ impl Writer<'_> {
                 magnitude as f64
             };
             if ryu_js::Buffer::new().format_finite(value) != digits {
-                return Err(self.refuse(
-                    Code::ValueInvalid,
-                    "an integer has more digits than a double holds; send it as a string",
-                ));
+                return Err(self.refuse(Code::ValueInvalid, TOO_MANY_DIGITS));
             }
         }
         self.out.push_str(&digits);
@@ -202,6 +244,7 @@ impl<'de> Visitor<'de> for Writer<'_> {
         if !value.is_finite() {
             return Err(self.refuse(Code::ValueInvalid, "a number is out of a double's range"));
         }
+        *self.large |= value.abs() >= INTEGERS_READ_MAX;
         self.out
             .push_str(ryu_js::Buffer::new().format_finite(value));
         Ok(())

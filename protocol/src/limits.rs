@@ -60,8 +60,9 @@ pub const SOCKETS_PER_USER_MAX: usize = 100;
 /// from the store, from its cursor.
 pub const OUTBOX_BYTES_MAX: usize = 256 << 10;
 
-/// Mutations of one client without a verdict, and verdicts a mark remembers. One more in
-/// flight is refused with `too_many_in_flight`.
+/// Mutations of one client without a verdict, and verdicts a mark remembers. A push that would
+/// bring one more in flight is refused with `too_many_in_flight`; one that holds more itself,
+/// with `too_many_mutations`.
 pub const MUTATIONS_IN_FLIGHT_MAX: usize = 256;
 
 /// Bytes of winning values kept in one verdict. Winners past it are named without values; the

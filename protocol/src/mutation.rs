@@ -15,7 +15,7 @@ use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
 use crate::ids::{ClientId, FieldName, RecordId, RecordKey, TableName};
 use crate::json::{self, Json};
-use crate::limits::Limits;
+use crate::limits::{Limits, NAME_BYTES_MAX};
 use crate::object::{self, Object};
 use crate::stamp::Hlc;
 use crate::verdict::PayloadHash;
@@ -31,6 +31,16 @@ pub const MUTATION_NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// What the client ids of keyed mutations begin with; no other client's may.
 pub const KEYED_CLIENT: &str = "key:";
+
+/// What devices are shown of who wrote: a key is the writer's own, so of those only
+/// [`KEYED_CLIENT`], which no client can be called.
+pub fn shown_writer(client: &ClientId) -> &str {
+    let name = client.as_str();
+    if name.starts_with(KEYED_CLIENT) {
+        return KEYED_CLIENT;
+    }
+    name
+}
 
 /// A mutation as it arrived.
 #[derive(Clone, Debug)]
@@ -86,7 +96,11 @@ impl Mutation {
         if raw.key.is_empty() {
             return Err(Refusal::new(Code::NameInvalid, "a key is empty"));
         }
-        let client = ClientId::parse(&format!("{KEYED_CLIENT}{}", raw.key))?;
+        let client = ClientId::parse(&format!("{KEYED_CLIENT}{}", raw.key)).map_err(|_| {
+            let most = NAME_BYTES_MAX - KEYED_CLIENT.len();
+            let message = format!("a key is longer than {most} bytes or has control characters");
+            Refusal::new(Code::NameInvalid, message)
+        })?;
         let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get), limits);
         Ok((client, Mutation { m: 1, hash, asked }))
     }

@@ -29,7 +29,8 @@ pub struct Record {
     pub inserted: Option<Stamp>,
     /// The greatest delete stamp.
     pub deleted: Option<Stamp>,
-    /// Sorted by name as canonical JSON sorts. On a dead record: the hidden fields, newer than the delete.
+    /// Sorted by name as canonical JSON sorts. On a dead record: the hidden fields, newer than
+    /// the delete.
     pub fields: Vec<Field>,
     /// The commit that last changed anything here, stamps included.
     pub seq: Seq,

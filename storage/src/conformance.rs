@@ -54,6 +54,7 @@ macro_rules! conformance_tests {
                 a_mark_expected_of_an_unknown_client_conflicts,
                 no_mark_expected_of_a_known_client_conflicts, a_wrong_writer_number_conflicts,
                 a_writer_number_given_before_conflicts,
+                a_commit_that_has_missed_a_writer_number_conflicts,
                 a_repeated_commit_conflicts_and_the_mark_tells,
                 equal_client_ids_of_two_users_share_nothing, marks_of_two_spaces_share_nothing,
                 several_clients_move_in_one_commit, one_stale_mark_of_several_refuses_all;

@@ -14,6 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
+use tokio::sync::Notify;
 
 pub use prng::Prng;
 
@@ -55,6 +56,8 @@ pub enum Fault {
     Refused,
     /// It takes this long before it begins.
     Delayed(Duration),
+    /// It begins when [`FaultyStore::release`] lets it.
+    Held,
     /// It was done, and the answer is `Unavailable`.
     AnswerLost,
     /// It panics, and nothing was done.
@@ -79,6 +82,7 @@ pub struct FaultRates {
 pub struct FaultyStore<S> {
     inner: S,
     plan: Mutex<Plan>,
+    released: Notify,
 }
 
 #[derive(Debug)]
@@ -99,6 +103,7 @@ impl<S: Store> FaultyStore<S> {
     pub fn seeded(inner: S, seed: u64, rates: FaultRates) -> FaultyStore<S> {
         FaultyStore {
             inner,
+            released: Notify::new(),
             plan: Mutex::new(Plan {
                 scripts: HashMap::new(),
                 rates,
@@ -118,6 +123,11 @@ impl<S: Store> FaultyStore<S> {
     /// Sets the rates from now on; zero for a store that has recovered.
     pub fn set_rates(&self, rates: FaultRates) {
         self.plan().rates = rates;
+    }
+
+    /// Lets one held call begin, be it one that is held later.
+    pub fn release(&self) {
+        self.released.notify_one();
     }
 
     /// How many faults there were, delays included.
@@ -142,6 +152,10 @@ impl<S: Store> FaultyStore<S> {
             Some(Fault::AnswerLost) => Ok(true),
             Some(Fault::Refused) => Err(injected("refused")),
             Some(Fault::Panicked) => panic!("injected: {operation:?} panicked"),
+            Some(Fault::Held) => {
+                self.released.notified().await;
+                Ok(false)
+            }
             Some(Fault::Delayed(delay)) => {
                 tokio::time::sleep(delay).await;
                 Ok(false)

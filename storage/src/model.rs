@@ -246,6 +246,13 @@ impl ModelStore {
         Ok(letters.iter().rev().take(limit).cloned().collect())
     }
 
+    /// What retention will do: raises `gc_seq`, as if tombstones up to it were collected.
+    pub fn raise_gc_seq(&mut self, space: &SpaceKey, to: Seq) {
+        if let Some(space) = self.spaces.get_mut(space) {
+            space.view.gc_seq = space.view.gc_seq.max(to);
+        }
+    }
+
     /// Every record of a space, live or dead.
     pub fn all(&self, space: &SpaceKey) -> BTreeMap<RecordKey, Arc<Record>> {
         self.spaces

@@ -213,8 +213,9 @@ impl Store for SqliteStore {
 }
 
 fn random_epoch() -> Result<Epoch, StoreError> {
+    // 0 is no space's: see `SpaceView::NEVER_OPENED`.
     getrandom::u64()
-        .map(Epoch)
+        .map(|random| Epoch(random.max(1)))
         .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))
 }
 

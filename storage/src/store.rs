@@ -68,8 +68,8 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>>;
 
     /// Replaces the epoch `expected` of a space by a new random one; its records, head and
-    /// marks stay, its `epoch_at_ms` moves on by a minute at least. Returns the space as it is then: with another epoch than the new one if
-    /// `expected` was no longer its epoch.
+    /// marks stay, its `epoch_at_ms` moves on by a minute at least. Returns the space as it is
+    /// then: with another epoch than the new one if `expected` was no longer its epoch.
     async fn new_epoch(
         &self,
         space: &SpaceKey,

@@ -30,6 +30,18 @@ pub struct SpaceView {
 }
 
 impl SpaceView {
+    /// Of a space that no store has: empty, in an epoch that no space has.
+    pub const NEVER_OPENED: SpaceView = SpaceView {
+        epoch: Epoch(0),
+        epoch_at_ms: 0,
+        lost_at_ms: 0,
+        head: Seq(0),
+        gc_seq: Seq(0),
+        clock: Hlc::from_bits(0),
+        live: 0,
+        writers: WriterNo(0),
+    };
+
     /// Whether the epoch may change because commits were lost: once in an interval.
     pub fn may_lose_epoch(&self, now_ms: WallMs, interval_ms: u64) -> bool {
         self.lost_at_ms == 0 || now_ms.saturating_sub(self.lost_at_ms) >= interval_ms

@@ -1,30 +1,105 @@
 //! The crates form a strict line; what is above may use what is below, never the reverse.
 
 use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
 
 /// From the bottom up.
 const LINE: [&str; 5] = ["protocol", "storage", "cluster", "compute", "hub"];
 
-fn dependencies(krate: &str) -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let manifest = std::fs::read_to_string(root.join(krate).join("Cargo.toml")).unwrap();
-    manifest
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("syncline-"))
-        .filter_map(|rest| Some(rest.split(['.', ' ', '=']).next()?.to_owned()))
-        .collect()
+/// The packages of a workspace with what each depends on, under the names they are published
+/// by, as cargo reads its manifests: dependencies of any kind, table and target, renamed or not.
+fn dependencies(root: &Path) -> Vec<(String, Vec<String>)> {
+    let read = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&read.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&read.stderr)));
+    let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
+    let package = |package: &Value| {
+        let used = package["dependencies"].as_array().unwrap();
+        (name(package), used.iter().map(name).collect())
+    };
+    let packages = metadata["packages"].as_array().unwrap();
+    packages.iter().map(package).collect()
+}
+
+/// What a crate of the line uses that is not below it.
+fn upward(packages: &[(String, Vec<String>)]) -> Vec<String> {
+    let place = |name: &str| {
+        let krate = name.strip_prefix("syncline-")?;
+        Some(
+            LINE.iter()
+                .position(|of_line| *of_line == krate)
+                .unwrap_or(LINE.len()),
+        )
+    };
+    let mut found = Vec::new();
+    for (name, used) in packages {
+        let Some(at) = place(name).filter(|at| *at < LINE.len()) else {
+            continue;
+        };
+        let above = used
+            .iter()
+            .filter(|used| place(used).is_some_and(|of| of >= at));
+        found.extend(above.map(|used| format!("{name} uses {used}")));
+    }
+    found
 }
 
 #[test]
 fn a_crate_depends_only_on_crates_below_it() {
-    for (at, krate) in LINE.iter().enumerate() {
-        for used in dependencies(krate) {
-            let below = LINE[..at].contains(&used.as_str());
-            assert!(below, "{krate} may not depend on {used}");
-        }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let packages = dependencies(root);
+    for krate in LINE {
+        let name = format!("syncline-{krate}");
+        assert!(packages.iter().any(|(found, _)| *found == name), "{name}");
     }
-    // The reading of manifests itself sees something.
-    assert!(dependencies("hub").contains(&"protocol".to_owned()));
+    assert_eq!(upward(&packages), Vec::<String>::new());
+}
+
+#[test]
+fn a_dependency_is_seen_however_it_is_written() {
+    for dependency in [
+        "[dependencies]\nsyncline-hub = { path = \"../hub\" }",
+        "[dependencies.syncline-hub]\npath = \"../hub\"",
+        "[dependencies]\nother = { package = \"syncline-hub\", path = \"../hub\" }",
+        "[target.'cfg(unix)'.dependencies]\nsyncline-hub = { path = \"../hub\" }",
+        "[dev-dependencies]\nsyncline-hub.path = \"../hub\"",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"protocol\", \"hub\"]\nresolver = \"3\"",
+        );
+        for (krate, more) in [("protocol", dependency), ("hub", "")] {
+            let head = format!(
+                "[package]\nname = \"syncline-{krate}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n{more}"
+            );
+            write(&format!("{krate}/Cargo.toml"), &head);
+            write(&format!("{krate}/src/lib.rs"), "");
+        }
+        let found = upward(&dependencies(dir.path()));
+        assert_eq!(
+            found,
+            ["syncline-protocol uses syncline-hub"],
+            "{dependency}"
+        );
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
+use super::store_lock::StoreLock;
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreUrl};
@@ -81,6 +82,8 @@ pub(super) struct Core {
     hearing: JoinHandle<()>,
     /// The wheel's task.
     turning: JoinHandle<()>,
+    /// Dropped last: until then no other hub may open the store.
+    _lock: Option<StoreLock>,
 }
 
 impl Core {
@@ -90,8 +93,8 @@ impl Core {
         parts: Parts,
         (context, verifier): (&Context, Arc<Verifier>),
     ) -> Result<Core, StartError> {
-        let store = match parts.store {
-            Some(store) => store,
+        let (store, lock) = match parts.store {
+            Some(store) => (store, None),
             None => open_store(config.store_url()).await?,
         };
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
@@ -154,6 +157,7 @@ impl Core {
             committers,
             hearing,
             turning: tokio::spawn(async move { wheel.run().await }),
+            _lock: lock,
         })
     }
 
@@ -221,7 +225,7 @@ fn wheel(config: &Config) -> Wheel {
     Wheel::new(workers, Duration::from_millis(shortest))
 }
 
-async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
+async fn open_store(url: StoreUrl) -> Result<(Arc<dyn Store>, Option<StoreLock>), StartError> {
     let StoreUrl::Sqlite(path) = url else {
         // The config's check refuses the others.
         return Err(StartError::StoreUnsupported);
@@ -232,7 +236,7 @@ async fn open_store(url: StoreUrl) -> Result<Arc<dyn Store>, StartError> {
         .map_err(|e| StartError::Store(e.to_string()))?
 }
 
-fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
+fn open_sqlite(path: PathBuf) -> Result<(Arc<dyn Store>, Option<StoreLock>), StartError> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -242,11 +246,11 @@ fn open_sqlite(path: PathBuf) -> Result<Arc<dyn Store>, StartError> {
             error,
         })?;
     }
+    let lock = StoreLock::take(&path)?;
     make_private(&path)?;
     let store = SqliteStore::open(&SqliteOptions::new(path));
-    Ok(Arc::new(
-        store.map_err(|error| StartError::Store(error.to_string()))?,
-    ))
+    let store = store.map_err(|error| StartError::Store(error.to_string()))?;
+    Ok((Arc::new(store), Some(lock)))
 }
 
 /// Makes the file, if it is new, readable by its owner only; what SQLite puts beside it follows.

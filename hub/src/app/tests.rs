@@ -203,6 +203,21 @@ async fn taken_address_is_named() {
 }
 
 #[tokio::test]
+async fn a_database_is_one_hubs_until_it_ends() {
+    let node = node(&[]).await;
+    let mut second = config(&[]).unwrap();
+    second.data_dir = node._dir.path().join("data");
+    let refused = App::start(second.clone()).await.unwrap_err();
+    assert!(
+        matches!(refused, StartError::StoreInUse { .. }),
+        "{refused}"
+    );
+    assert!(refused.to_string().contains("hub.db"), "{refused}");
+    node.app.shutdown().await;
+    App::start(second).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
 async fn shutdown_frees_both_addresses() {
     let node = node(&[]).await;
     let addresses = [node.app.public_addr(), node.app.admin_addr()];
@@ -219,10 +234,13 @@ async fn shutdown_cuts_off_what_outlives_the_drain_time() {
     // A body that never ends.
     let body = reqwest::Body::wrap(http_body_util::combinators::BoxBody::new(Endless));
     let asked = tokio::spawn(node.http.post(url).body(body).send());
-    while node.app.metrics().http_connections.get() == 0 {
+    let metrics = node.app.metrics().clone();
+    while metrics.http_connections.get() == 0 {
         tokio::task::yield_now().await;
     }
     node.app.shutdown().await;
+    // Nothing runs on after the store has closed.
+    assert_eq!(metrics.http_connections.get(), 0);
     assert!(asked.await.unwrap().is_err());
 }
 

@@ -13,6 +13,17 @@ pub enum Algorithm {
     Rs256,
 }
 
+/// The name of RFC 7518.
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Algorithm::EdDsa => "EdDSA",
+            Algorithm::Es256 => "ES256",
+            Algorithm::Rs256 => "RS256",
+        })
+    }
+}
+
 impl Algorithm {
     /// Reads the name of RFC 7518. Errors: a sentence naming those allowed.
     pub fn parse(text: &str) -> Result<Algorithm, &'static str> {

@@ -46,10 +46,12 @@ impl Verifier {
     /// not known here. Errors: `token_invalid`, `token_expired`, `issuer_unavailable`.
     pub async fn verify(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
         let verified = self.verify_uncounted(token, now_ms).await;
-        if let Err(refusal) = &verified {
-            self.metrics.auth_failures.inc(refusal.code.into());
-        }
-        verified
+        verified.inspect_err(|refusal| self.refused(refusal))
+    }
+
+    /// Counts somebody who is not let in for another reason than a bad token.
+    pub fn refused(&self, refusal: &Refusal) {
+        self.metrics.auth_failures.inc(refusal.code.into());
     }
 
     /// The same for a token that is shown once, as a socket's is: it is not remembered, since

@@ -7,8 +7,7 @@ use crate::config::Config;
 
 pub(super) fn run(config: &Config) -> Result<(), CliError> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "the configuration is good:")?;
-    writeln!(out, "{config:#?}")?;
-    writeln!(out, "store in use: {:?}", config.store_url())?;
+    writeln!(out, "# the configuration is good")?;
+    write!(out, "{}", config.settings())?;
     Ok(())
 }

@@ -3,20 +3,20 @@
 use std::net::SocketAddr;
 
 use reqwest::Url;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Problems, parse};
+use super::{Problems, parse, shown};
 use crate::auth::{Algorithm, ServiceKey};
 
 /// Tokens, keys and origins.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// Run the development issuer, as `--dev` does: anyone who reaches the listener gets a
     /// token for any user, so the listener must be a loopback address. Default false.
     pub dev: bool,
     /// Where the issuer publishes its public keys (RFC 7517). Needed unless `dev`.
-    #[serde(deserialize_with = "url")]
+    #[serde(deserialize_with = "url", serialize_with = "shown::maybe")]
     pub jwks_url: Option<Url>,
     /// Seconds between two reads of the keys: how long a removed key may still be taken. 1 to
     /// 86,400, default 300.
@@ -28,10 +28,11 @@ pub struct AuthConfig {
     /// What `aud` must be or contain. Default: not checked.
     pub audience: Option<String>,
     /// The signatures taken: EdDSA, ES256, RS256. Default EdDSA alone.
-    #[serde(deserialize_with = "algorithms")]
+    #[serde(deserialize_with = "algorithms", serialize_with = "shown::list")]
     pub algorithms: Vec<Algorithm>,
     /// What servers send to act for a user or on all of them. Default: none, and those routes
     /// are closed.
+    #[serde(serialize_with = "shown::secret")]
     pub service_key: Option<ServiceKey>,
     /// The web pages that may connect, as `https://app.example`. Requests without an `Origin`
     /// come from no page and are not asked. Default: none; `dev` adds `http://localhost:5173`

@@ -1,12 +1,12 @@
 //! Sockets and requests: how many, how large, how patient.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_protocol::limits;
 
 use super::Problems;
 
 /// Limits of the two listeners and of the sockets.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GatewayConfig {
     /// HTTP connections open at once on a listener, upgraded ones not counted. One more is
@@ -15,9 +15,14 @@ pub struct GatewayConfig {
     /// Milliseconds a connection may take to send a request's head, or stay idle between two.
     /// 100 to 600,000, default 15,000.
     pub header_timeout_ms: u64,
-    /// Bytes of a request's body. One more is answered 413. 1 KiB to 1 GiB, default 10 MiB.
+    /// Bytes of a request's body. One more is answered 413. 1 KiB to 1 GiB and not more than
+    /// `bodies_bytes_max`, default 10 MiB.
     pub body_bytes_max: u64,
-    /// Milliseconds a body may take to arrive. 100 to 600,000, default 30,000.
+    /// Bytes of the bodies of all requests under way on the node. One that finds no room within
+    /// `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
+    pub bodies_bytes_max: u64,
+    /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
+    /// 30,000.
     pub body_timeout_ms: u64,
     /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000.
     pub hello_timeout_ms: u64,
@@ -53,6 +58,7 @@ impl Default for GatewayConfig {
             connections_max: 20_000,
             header_timeout_ms: 15_000,
             body_bytes_max: limits::HTTP_BODY_BYTES_MAX as u64,
+            bodies_bytes_max: 256 << 20,
             body_timeout_ms: 30_000,
             hello_timeout_ms: 5_000,
             ping_ms: 30_000,
@@ -90,6 +96,11 @@ impl GatewayConfig {
                 "gateway.body_bytes_max",
                 self.body_bytes_max,
                 1 << 10..=1 << 30,
+            ),
+            (
+                "gateway.bodies_bytes_max",
+                self.bodies_bytes_max,
+                1 << 10..=64 << 30,
             ),
             (
                 "gateway.body_timeout_ms",
@@ -133,6 +144,10 @@ impl GatewayConfig {
         ];
         for (key, value, allowed) in ranges {
             problems.range(key, value, allowed);
+        }
+        if self.body_bytes_max > self.bodies_bytes_max {
+            let message = "is more than gateway.bodies_bytes_max, the room of all bodies";
+            problems.push("gateway.body_bytes_max", message);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What a push may hold and a record may become.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_protocol::limits::{JSON_DEPTH_CEILING, Limits, NAME_BYTES_CEILING};
 
 use super::Problems;
 
 /// Limits of the data. Lowered, they refuse only what is new: what is stored stays, and may shrink.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
     /// Bytes of a record, names and values. A change that makes it larger is rejected. Devices

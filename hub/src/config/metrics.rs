@@ -1,9 +1,9 @@
 //! What Prometheus may read.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where metrics are shown.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {
     /// `/metrics` also on the public listener; it is always on the admin listener. Default

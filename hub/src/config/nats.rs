@@ -1,14 +1,15 @@
 //! The bus between nodes.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::Problems;
+use super::{Problems, shown};
 
 /// The bus between nodes. Without it a node is alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatsConfig {
     /// `nats://HOST:PORT`. Default: none, and the bus is in the process.
+    #[serde(serialize_with = "shown::secret")]
     pub url: Option<String>,
 }
 

@@ -1,11 +1,11 @@
 //! The session of a space: how long it stays, how much it holds.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Problems;
 
 /// Limits of the sessions of a node.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
     /// Milliseconds without sockets and work after which a session stops. 1 to 3,600,000, default
@@ -15,7 +15,8 @@ pub struct SessionConfig {
     /// keeps none. Up to 1 TiB, default 64 MiB.
     pub cache_bytes: u64,
     /// Bytes of pushes that wait in one session behind the commit in flight. A push past it
-    /// waits, its socket unread, and is answered `slow` after five seconds. 1 MiB (a message) to 1 GiB, default 8 MiB.
+    /// waits, its socket unread, and is answered `slow` after five seconds. 1 MiB (a message) to
+    /// 1 GiB, default 8 MiB.
     pub pending_bytes: u64,
     /// Mutations one commit may hold; the others wait for the next. 1 to 10,000, default 256.
     pub commit_mutations_max: u64,

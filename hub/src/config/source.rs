@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use config::{ConfigBuilder, ConfigError as SourceError, Environment, File, FileFormat};
+use config::{
+    ConfigBuilder, ConfigError as SourceError, Environment, File, FileFormat, Map, Source, Value,
+    ValueKind,
+};
 
 use super::{Config, Problems};
 
@@ -82,15 +85,50 @@ fn read(
     origin: &str,
     name_of: impl Fn(&str) -> String,
 ) -> Result<Config, ConfigError> {
-    let built = builder.build().and_then(config::Config::try_deserialize);
-    built.map_err(|error| ConfigError::Read {
+    let failed = |messages: &[String]| ConfigError::Read {
         origin: origin.to_owned(),
-        message: message(error, name_of),
+        message: messages.join(&format!("\n{origin}: ")),
+    };
+    let built = builder
+        .build()
+        .map_err(|error| failed(&[message(error, &name_of)]))?;
+    let each = built.collect().unwrap_or_default();
+    built.try_deserialize().map_err(|first| {
+        let mut messages: Vec<String> = leaves(each)
+            .filter_map(|(key, value)| refusal_of(&key, value))
+            .map(|error| message(error, &name_of))
+            .collect();
+        messages.sort_unstable();
+        if messages.is_empty() {
+            messages.push(message(first, &name_of));
+        }
+        failed(&messages)
     })
 }
 
+/// Every key that is set, with its value.
+fn leaves(tables: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
+    tables
+        .into_iter()
+        .flat_map(|(key, value)| match value.kind.clone() {
+            ValueKind::Table(members) => members
+                .into_iter()
+                .map(|(name, value)| (format!("{key}.{name}"), value))
+                .collect::<Vec<_>>(),
+            _ => vec![(key, value)],
+        })
+}
+
+/// Why one value cannot be used, be the others as they may.
+fn refusal_of(key: &str, value: Value) -> Option<SourceError> {
+    let alone = builder().set_override(key, value).and_then(Builder::build);
+    alone
+        .and_then(config::Config::try_deserialize::<Config>)
+        .err()
+}
+
 /// The error with the key first, named as its source names it.
-fn message(error: SourceError, name_of: impl Fn(&str) -> String) -> String {
+fn message(error: SourceError, name_of: &impl Fn(&str) -> String) -> String {
     let (key, why) = match error {
         SourceError::At { error, key, .. } => (key, error.to_string()),
         SourceError::Type {

@@ -2,17 +2,17 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Problems, parse};
+use super::{Problems, parse, shown};
 
 /// The durable store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite:PATH`, `postgres://…` or `scylla://HOST:PORT/KEYSPACE`. Default: `hub.db` in
     /// the data directory, `sqlite:./data/hub.db`.
-    #[serde(deserialize_with = "url")]
+    #[serde(deserialize_with = "url", serialize_with = "shown::maybe")]
     pub url: Option<StoreUrl>,
 }
 
@@ -62,6 +62,13 @@ impl StoreUrl {
 }
 
 impl std::fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Without what may hold a password.
+impl std::fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             StoreUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),

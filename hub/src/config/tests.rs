@@ -283,7 +283,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.commit_changes_max", 1, 100_000),
     ("gateway.connections_max", 1, 1_000_000),
     ("gateway.header_timeout_ms", 100, 600_000),
-    ("gateway.body_bytes_max", 1 << 10, 1 << 30),
+    ("gateway.body_bytes_max", 1 << 10, 256 << 20),
     ("gateway.body_timeout_ms", 100, 600_000),
     ("gateway.hello_timeout_ms", 100, 60_000),
     ("gateway.ping_ms", 1_000, 600_000),
@@ -332,6 +332,26 @@ fn strangers_are_a_share_of_all_sockets_and_at_least_one() {
 }
 
 #[test]
+fn one_body_may_be_as_large_as_all_of_them_and_no_larger() {
+    let load = |all: &str, one: &str| {
+        let env = [
+            ("HUB__GATEWAY__BODIES_BYTES_MAX", all),
+            ("HUB__GATEWAY__BODY_BYTES_MAX", one),
+        ];
+        load("", &env)
+    };
+    assert!(load("2000000000", "1073741824").is_ok());
+    assert!(load("1073741824", "1073741824").is_ok());
+    let said = load("1073741823", "1073741824").unwrap_err();
+    assert!(said.contains("gateway.bodies_bytes_max"), "{said}");
+    assert!(load("2000000000", "1073741825").is_err());
+    assert!(load("68719476736", "1024").is_ok());
+    assert!(load("68719476737", "1024").is_err());
+    assert!(load("1024", "1024").is_ok());
+    assert!(load("1023", "1023").is_err());
+}
+
+#[test]
 fn apps_not_listed_are_not_served() {
     let todo = AppId::trusted("todo");
     assert!(Config::default().serves(&todo));
@@ -343,8 +363,50 @@ fn apps_not_listed_are_not_served() {
 #[test]
 fn secrets_are_not_shown() {
     let env = [("HUB__AUTH__SERVICE_KEY", "very-secret")];
-    let shown = format!("{:?}", load("", &env).unwrap());
-    assert!(!shown.contains("very-secret"), "{shown}");
+    let config = load("", &env).unwrap();
+    for shown in [format!("{config:?}"), config.settings()] {
+        assert!(!shown.contains("very-secret"), "{shown}");
+    }
+}
+
+#[test]
+fn what_is_shown_is_a_file_that_gives_the_same() {
+    let file = "apps = [\"todo\", \"chat\"]\n[auth]\njwks_url = \"https://issuer.example/jwks\"\n[log]\nformat = \"json\"\n";
+    let config = load(file, &[("HUB__GATEWAY__PING_MS", "5000")]).unwrap();
+    let shown = config.settings();
+    for line in [
+        "drain_s = 10",
+        "gateway.ping_ms = 5000",
+        "# auth.service_key is not set",
+    ] {
+        assert!(
+            shown.lines().any(|shown| shown == line),
+            "{line} in {shown}"
+        );
+    }
+    let again = load(&shown, &[]).unwrap();
+    assert_eq!(again.settings(), shown);
+    let store = StoreConfig {
+        url: Some(config.store_url()),
+    };
+    assert_eq!(again, Config { store, ..config });
+}
+
+#[test]
+fn every_bad_value_is_named() {
+    let said = refused(
+        "drain_s = \"long\"\n[gateway]\nping_ms = \"often\"\n[auth]\nnope = 1\n",
+        &[],
+    );
+    for key in ["drain_s", "gateway.ping_ms", "nope"] {
+        assert!(said.contains(key), "{key} in {said}");
+    }
+    let env = [("HUB__LISTEN", "here"), ("HUB__LOG__FORMAT", "xml")];
+    let said = refused("", &env);
+    assert!(
+        said.contains("HUB__LISTEN") && said.contains("HUB__LOG__FORMAT"),
+        "{said}"
+    );
 }
 
 #[test]

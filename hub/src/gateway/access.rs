@@ -62,7 +62,7 @@ impl Access {
         let own = SpaceId::personal(user);
         match asked {
             Some(space) if space != own => {
-                Err(Refusal::new(Code::Forbidden, "the space is not yours"))
+                Err(self.refused(Code::Forbidden, "the space is not yours"))
             }
             _ => Ok(SpaceKey {
                 app: app.clone(),
@@ -87,7 +87,7 @@ impl Access {
                 .as_ref()
                 .is_some_and(|own| own.matches(key))
             {
-                return Err(Refusal::new(Code::TokenInvalid, "the service key is wrong"));
+                return Err(self.refused(Code::TokenInvalid, "the service key is wrong"));
             }
             self.check_app(app)?;
             let space = asked.ok_or_else(|| {
@@ -102,8 +102,7 @@ impl Access {
                 space,
             });
         }
-        let token = bearer(headers)?;
-        let user = self.identify(token, now_ms).await?.user;
+        let user = self.bearer(headers, now_ms).await?.user;
         let space = self.space(app, asked, &user)?;
         Ok(Caller { user, space })
     }
@@ -115,19 +114,30 @@ impl Access {
         app: &AppId,
         now_ms: u64,
     ) -> Result<Caller, Refusal> {
-        let user = self.identify(bearer(headers)?, now_ms).await?.user;
+        let user = self.bearer(headers, now_ms).await?.user;
         let space = self.space(app, None, &user)?;
         Ok(Caller { user, space })
+    }
+
+    async fn bearer(&self, headers: &HeaderMap, now_ms: u64) -> Result<Identity, Refusal> {
+        match bearer(headers) {
+            Some(token) => self.identify(token, now_ms).await,
+            None => Err(self.refused(Code::TokenInvalid, "no bearer token")),
+        }
+    }
+
+    /// A refusal for who somebody is, counted.
+    fn refused(&self, code: Code, message: impl Into<String>) -> Refusal {
+        let refusal = Refusal::new(code, message);
+        self.verifier.refused(&refusal);
+        refusal
     }
 
     fn check_app(&self, app: &AppId) -> Result<(), Refusal> {
         if self.apps.is_empty() || self.apps.contains(app) {
             return Ok(());
         }
-        Err(Refusal::new(
-            Code::AppUnknown,
-            format!("app {app} is not served here"),
-        ))
+        Err(self.refused(Code::AppUnknown, format!("app {app} is not served here")))
     }
 
     /// Whether a browser page may open a socket: from the hub's own origin or a listed one.
@@ -146,7 +156,7 @@ impl Access {
         if own || self.origins.iter().any(|allowed| allowed == origin) {
             return Ok(());
         }
-        Err(Refusal::new(
+        Err(self.refused(
             Code::Forbidden,
             "this origin may not connect; see auth.origins",
         ))
@@ -169,18 +179,16 @@ impl<S: Send + Sync> FromRequestParts<S> for AppName {
 }
 
 /// The token of `Authorization: Bearer <token>`.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().and_then(|value| value.to_str().ok());
     if values.next().is_some() {
         // Whichever is taken, somebody in between may have looked at the other.
-        return Err(Refusal::new(Code::TokenInvalid, "more than one token"));
+        return None;
     }
     let token = value.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    token
-        .filter(|token| !token.is_empty())
-        .ok_or_else(|| Refusal::new(Code::TokenInvalid, "no bearer token"))
+    token.filter(|token| !token.is_empty())
 }

@@ -18,9 +18,9 @@ use syncline_protocol::ids::{AppId, ClientId, ClientKey, Epoch, Seq, SpaceId, Sp
 use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::stamp::wall_text;
 use syncline_protocol::wire::client::HttpPush;
-use syncline_protocol::wire::cursor::{SnapshotPlace, SnapshotSum};
+use syncline_protocol::wire::cursor::{Selection, SnapshotPlace, SnapshotSum};
 use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
-use syncline_storage::types::{PageLimit, SpaceView, StoreError};
+use syncline_storage::types::{ChangesPage, PageLimit, SnapshotPage, SpaceView, StoreError};
 use tokio::sync::oneshot;
 
 use super::Gateway;
@@ -78,7 +78,8 @@ struct SnapshotQuery {
     limit: Option<usize>,
 }
 
-type Query_<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
+/// A query as it came, which may be unreadable.
+type Asking<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 
 async fn caller(
     gateway: &Gateway,
@@ -92,7 +93,7 @@ async fn caller(
     Ok(gateway.access.caller(headers, &app, space, now_ms).await?)
 }
 
-fn query<T>(query: Query_<T>) -> Result<T, Refusal> {
+fn query<T>(query: Asking<T>) -> Result<T, Refusal> {
     query
         .map(|Query(query)| query)
         .map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
@@ -107,19 +108,28 @@ fn unavailable(error: StoreError) -> Refusal {
 async fn push(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    space: Query_<SpaceQuery>,
+    space: Asking<SpaceQuery>,
     headers: HeaderMap,
-    RawBody(body): RawBody,
+    body: RawBody,
 ) -> Result<Response, HttpError> {
-    let caller = caller(&gateway, &headers, &app, query(space)?.space).await?;
-    let text = std::str::from_utf8(&body)
+    let caller = match pusher(&gateway, &headers, &app, space).await {
+        Ok(caller) => caller,
+        Err(refused) => {
+            body.refuse();
+            return Err(refused);
+        }
+    };
+    let body = body.read().await?;
+    let text = std::str::from_utf8(&body.bytes)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
     let asked = Asked {
         user: caller.user,
         space: caller.space,
-        bytes: body.len(),
+        bytes: body.bytes.len(),
     };
-    match HttpPush::parse(text, &gateway.data)? {
+    let push = HttpPush::parse(text, &gateway.data)?;
+    let _room = body.into_room();
+    match push {
         HttpPush::Numbered(client, muts) => {
             let reply = call(&gateway, &asked, (client, muts)).await?;
             answered(
@@ -130,6 +140,16 @@ async fn push(
         }
         HttpPush::Keyed(writes) => keyed(&gateway, &asked, writes).await,
     }
+}
+
+/// Who pushes, known before the body is read.
+async fn pusher(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    app: &str,
+    space: Asking<SpaceQuery>,
+) -> Result<Caller, HttpError> {
+    caller(gateway, headers, app, query(space)?.space).await
 }
 
 fn now(gateway: &Gateway) -> String {
@@ -266,7 +286,7 @@ fn page_limit(limit: Option<usize>) -> Result<PageLimit, Refusal> {
 async fn changes(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    asked: Query_<ChangesQuery>,
+    asked: Asking<ChangesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let asked = query(asked)?;
@@ -276,16 +296,21 @@ async fn changes(
         let message = "epoch and after are needed; begin with a snapshot";
         return Err(Refusal::new(Code::CursorInvalid, message).into());
     };
-    open(&gateway, &space).await?;
     let after = Seq(after);
-    let page = gateway
-        .store
-        .changes(&space, after, limit)
-        .await
-        .map_err(unavailable)?;
+    let page = match view(&gateway, &space).await? {
+        Some(_) => gateway.store.changes(&space, after, limit).await,
+        None => Ok(ChangesPage {
+            view: SpaceView::NEVER_OPENED,
+            to: Seq(0),
+            records: Vec::new(),
+            writers: Vec::new(),
+        }),
+    };
+    let page = page.map_err(unavailable)?;
     if let Some(why) = cursor_fault(&gateway, &space, (&epoch, after), page.view).await? {
         return Ok(reset(&gateway, why));
     }
+    gateway.metrics.catch_ups.inc();
     let mut body = format!(
         r#"{{"epoch":"{}","from":{after},"to":{},"head":{},"changes":["#,
         page.view.epoch, page.to, page.view.head
@@ -320,6 +345,9 @@ async fn cursor_fault(
         return Ok(None);
     }
     let now_ms = gateway.clock.now_ms();
+    if view == SpaceView::NEVER_OPENED {
+        return Ok(Some(ResetWhy::Cursor));
+    }
     if !view.may_lose_epoch(now_ms, gateway.epoch_change_interval_ms) {
         return Ok(Some(ResetWhy::Cursor));
     }
@@ -354,18 +382,24 @@ fn refused_with(refusal: &Refusal, members: &str) -> Response {
     )
 }
 
-async fn open(gateway: &Gateway, space: &SpaceKey) -> Result<SpaceView, HttpError> {
-    let opened = gateway
-        .store
-        .open_space(space, gateway.clock.now_ms())
-        .await;
-    Ok(opened.map_err(unavailable)?)
+/// The space, if anybody ever wrote to it or connected. A read makes no space of it.
+async fn view(gateway: &Gateway, space: &SpaceKey) -> Result<Option<SpaceView>, HttpError> {
+    Ok(gateway.store.space(space).await.map_err(unavailable)?)
+}
+
+/// Says why a snapshot cannot go on at a place.
+fn place_fault((epoch, at, of): (Epoch, Seq, Selection), view: SpaceView) -> Option<ResetWhy> {
+    // Over HTTP a snapshot is of all tables.
+    if epoch != view.epoch || at > view.head || of != Selection::ALL {
+        return Some(ResetWhy::Cursor);
+    }
+    (at < view.gc_seq).then_some(ResetWhy::Gc)
 }
 
 async fn snapshot(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    asked: Query_<SnapshotQuery>,
+    asked: Asking<SnapshotQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let asked = query(asked)?;
@@ -375,21 +409,29 @@ async fn snapshot(
         .next
         .map(|next| SnapshotPlace::parse(&next))
         .transpose()?;
-    let opened = open(&gateway, &space).await?;
+    let opened = view(&gateway, &space).await?;
     let after = place.as_ref().map(|place| &place.after);
-    let page = gateway
-        .store
-        .snapshot(&space, None, after, limit)
-        .await
-        .map_err(unavailable)?;
+    let page = match opened {
+        Some(_) => gateway.store.snapshot(&space, None, after, limit).await,
+        None => Ok(SnapshotPage {
+            view: SpaceView::NEVER_OPENED,
+            records: Vec::new(),
+            writers: Vec::new(),
+            more: false,
+        }),
+    };
+    let page = page.map_err(unavailable)?;
+    let opened = opened.unwrap_or(SpaceView::NEVER_OPENED);
     let (at, mut done, mut sum) = match &place {
         None => (opened.head, 0, SnapshotSum::default()),
         Some(place) => (place.at, place.done, place.sum),
     };
     let epoch = place.as_ref().map_or(opened.epoch, |place| place.epoch);
-    let continues = epoch == page.view.epoch && at <= page.view.head && at >= page.view.gc_seq;
-    if !continues {
-        return Ok(reset(&gateway, ResetWhy::Cursor));
+    let selection = place
+        .as_ref()
+        .map_or(Selection::ALL, |place| place.selection);
+    if let Some(why) = place_fault((epoch, at, selection), page.view) {
+        return Ok(reset(&gateway, why));
     }
     let mut changes = String::new();
     for (key, record) in &page.records {
@@ -419,6 +461,7 @@ async fn snapshot(
             after,
             done,
             sum,
+            selection,
         }
         .to_text()
     });

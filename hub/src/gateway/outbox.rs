@@ -100,7 +100,7 @@ impl Outbox {
             FrameKind::Answer if queue.bytes > ANSWERS_MAX * self.bytes_max => {
                 queue.end = Some(End::Close(close::SLOW, "answers are not read"));
             }
-            FrameKind::Bulk => queue.tell_drained = true,
+            FrameKind::Bulk | FrameKind::Part => queue.tell_drained = true,
             _ => {}
         }
         queue.bytes += frame.size_bytes();

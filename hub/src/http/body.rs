@@ -1,4 +1,7 @@
 //! Reading a request's body, bounded in bytes and time.
+//!
+//! A body is read when a handler asks for it, which is after it knows who sends it. What is
+//! read is counted against the node's [`BodyRoom`] until the request is answered.
 
 use std::time::Duration;
 
@@ -10,16 +13,20 @@ use http_body_util::BodyExt;
 use syncline_protocol::error::Code;
 use syncline_protocol::limits::HTTP_BODY_BYTES_MAX;
 use syncline_protocol::object::Object;
+use tokio::time::{Instant, timeout_at};
 
 use super::HttpError;
+use super::body_room::{BodyRoom, NoRoom, Taken};
 
 /// What a body may cost. The guard puts it on every request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct BodyLimits {
     /// Bytes. One more is refused with `body_too_large`.
     pub bytes_max: usize,
-    /// From the head to the body's end. After it the request is refused.
+    /// For the body to find room, and from then to its end. After it the request is refused.
     pub timeout: Duration,
+    /// What the bodies of all requests share.
+    pub room: BodyRoom,
 }
 
 impl Default for BodyLimits {
@@ -27,55 +34,117 @@ impl Default for BodyLimits {
         BodyLimits {
             bytes_max: HTTP_BODY_BYTES_MAX,
             timeout: Duration::from_secs(30),
+            room: BodyRoom::new(HTTP_BODY_BYTES_MAX),
         }
     }
 }
 
-/// A whole body. Refuses with `body_too_large`, and with `bad_message` one that was cut or did
-/// not come in time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawBody(pub Bytes);
+/// A body of which nothing was read yet.
+#[derive(Debug)]
+pub struct RawBody {
+    body: Body,
+    limits: BodyLimits,
+    /// What its head says, if it does.
+    announced: Option<usize>,
+    waits_for_continue: bool,
+}
+
+/// A whole body. Its bytes count against the node's room until it is dropped.
+#[derive(Debug)]
+pub struct ReadBody {
+    /// The bytes.
+    pub bytes: Bytes,
+    room: Taken,
+}
 
 impl RawBody {
+    /// Reads all of it. Errors: `body_too_large`; `bad_message` for one that was cut or did not
+    /// come in time; `slow` if the node has no room for it.
+    pub async fn read(self) -> Result<ReadBody, HttpError> {
+        let limits = &self.limits;
+        let announced = self.announced.unwrap_or(0).min(limits.bytes_max);
+        let due = Instant::now() + limits.timeout;
+        let mut room = limits.room.take(announced, due).await.map_err(no_room)?;
+        let due = Instant::now() + limits.timeout;
+        // Memory that was not written to costs nothing, so a length alone holds none.
+        let mut read = BytesMut::with_capacity(announced);
+        let mut body = self.body;
+        while let Some(chunk) = next_chunk(&mut body, due).await? {
+            let bytes = read.len() + chunk.len();
+            if bytes > limits.bytes_max {
+                drop((read, room));
+                let _ = timeout_at(due, discard(body, limits.bytes_max)).await;
+                return Err(too_large(limits.bytes_max));
+            }
+            room.grow(bytes, due).await.map_err(no_room)?;
+            read.extend_from_slice(&chunk);
+        }
+        let bytes = read.freeze();
+        Ok(ReadBody { bytes, room })
+    }
+
+    /// Gives the body up without keeping any of it. A client that sends before it reads is read
+    /// from beside the answer for a while, or it would see a reset connection instead.
+    pub fn refuse(self) {
+        if self.announced != Some(0) && !self.waits_for_continue {
+            let (bytes_max, within) = (self.limits.bytes_max, self.limits.timeout);
+            let discard = discard(self.body, bytes_max);
+            // It ends with the connection, so there are no more of these than connections.
+            tokio::spawn(tokio::time::timeout(within, discard));
+        }
+    }
+}
+
+impl ReadBody {
     /// The body as a JSON object. Errors: `bad_message`, with the place.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, HttpError> {
-        serde_json::from_slice(&self.0)
+        serde_json::from_slice(&self.bytes)
             .map(|Object(read)| read)
             .map_err(|error| HttpError::new(Code::BadMessage, format!("body: {error}")))
+    }
+
+    /// Lets go of the bytes and keeps their room: what was made of them takes as much.
+    pub fn into_room(self) -> Taken {
+        self.room
     }
 }
 
 impl<S: Send + Sync> FromRequest<S> for RawBody {
-    type Rejection = HttpError;
+    type Rejection = std::convert::Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, HttpError> {
-        let limits = request.extensions().get::<BodyLimits>().copied();
-        let limits = limits.unwrap_or_default();
-        let read = read(request.into_body(), limits.bytes_max);
-        match tokio::time::timeout(limits.timeout, read).await {
-            Ok(read) => Ok(RawBody(read?)),
-            Err(_) => Err(HttpError::new(
-                Code::BadMessage,
-                "the body did not come in time",
-            )),
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        let limits = request.extensions().get::<BodyLimits>().cloned();
+        let announced = announced_bytes(request.headers());
+        Ok(RawBody {
+            limits: limits.unwrap_or_default(),
+            announced: announced.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+            waits_for_continue: waits_for_continue(request.headers()),
+            body: request.into_body(),
+        })
+    }
+}
+
+/// The next bytes, none at the end.
+async fn next_chunk(body: &mut Body, due: Instant) -> Result<Option<Bytes>, HttpError> {
+    let refused = |message| HttpError::new(Code::BadMessage, message);
+    loop {
+        let frame = timeout_at(due, body.frame())
+            .await
+            .map_err(|_| refused("the body did not come in time"))?;
+        let Some(frame) = frame else {
+            return Ok(None);
+        };
+        if let Ok(chunk) = frame
+            .map_err(|_| refused("the body was cut off"))?
+            .into_data()
+        {
+            return Ok(Some(chunk));
         }
     }
 }
 
-async fn read(mut body: Body, bytes_max: usize) -> Result<Bytes, HttpError> {
-    let mut read = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let cut = |_| HttpError::new(Code::BadMessage, "the body was cut off");
-        let Ok(chunk) = frame.map_err(cut)?.into_data() else {
-            continue;
-        };
-        if read.len() + chunk.len() > bytes_max {
-            discard(body, bytes_max).await;
-            return Err(too_large(bytes_max));
-        }
-        read.extend_from_slice(&chunk);
-    }
-    Ok(read.freeze())
+fn no_room(_: NoRoom) -> HttpError {
+    HttpError::new(Code::Slow, "the node has no room for the body now")
 }
 
 pub(super) fn too_large(bytes_max: usize) -> HttpError {

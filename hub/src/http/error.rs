@@ -33,7 +33,7 @@ impl IntoResponse for HttpError {
         let mut response = json(status, http_error(&self.0));
         // Whoever is around the route may tell it otherwise.
         response.extensions_mut().insert(self.0);
-        if matches!(status.as_u16(), 429 | 503) && code.retry() == Retry::After {
+        if invites_later(code) {
             let headers = response.headers_mut();
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_S);
         }
@@ -41,7 +41,34 @@ impl IntoResponse for HttpError {
     }
 }
 
+/// Whether a refusal says when to come again. A draining node is gone a moment later, and the
+/// same request then finds another.
+pub fn invites_later(code: Code) -> bool {
+    let later = matches!(code.status(), 429 | 503) && code.retry() == Retry::After;
+    later || code == Code::Draining
+}
+
 /// A JSON answer from text that is JSON already.
 pub fn json(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_may_come_again_is_told_when() {
+        for (code, told) in [
+            (Code::Draining, true),
+            (Code::Slow, true),
+            (Code::Unavailable, true),
+            (Code::Gap, false),
+            (Code::TokenInvalid, false),
+        ] {
+            let response = HttpError::new(code, "").into_response();
+            let after = response.headers().get(header::RETRY_AFTER);
+            assert_eq!(after == Some(&RETRY_AFTER_S), told, "{code}");
+        }
+    }
 }

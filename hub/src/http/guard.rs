@@ -16,6 +16,7 @@ use tracing::error;
 
 use super::HttpError;
 use super::body::{self, BodyLimits};
+use super::body_room::BodyRoom;
 use crate::config::GatewayConfig;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::{Route, StatusClass};
@@ -27,11 +28,17 @@ struct Guard {
 }
 
 /// Puts the guard around a finished router: unknown routes and methods are answered in JSON,
-/// bodies too long with 413, faults with 500 and nothing of their inside; all are counted.
-pub fn guarded(router: Router, config: &GatewayConfig, metrics: Arc<Metrics>) -> Router {
+/// bodies too long with 413, faults with 500 and nothing of their inside; all are counted. The
+/// routers of a node share one `room`.
+pub fn guarded(
+    router: Router,
+    (config, room): (&GatewayConfig, BodyRoom),
+    metrics: Arc<Metrics>,
+) -> Router {
     let limits = BodyLimits {
         bytes_max: usize::try_from(config.body_bytes_max).unwrap_or(usize::MAX),
         timeout: Duration::from_millis(config.body_timeout_ms),
+        room,
     };
     router
         .fallback(async || HttpError::new(Code::NotFound, "no such route"))
@@ -57,7 +64,7 @@ pub fn counted<S: Clone + Send + Sync + 'static>(
 
 async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let announced = body::announced_bytes(request.headers()).unwrap_or(0);
-    request.extensions_mut().insert(guard.limits);
+    request.extensions_mut().insert(guard.limits.clone());
     let response = if announced > guard.limits.bytes_max as u64 {
         refuse_body(request, guard.limits).await
     } else {

@@ -1,12 +1,14 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::Value;
+use syncline_protocol::error::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -17,6 +19,9 @@ use crate::config::GatewayConfig;
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::{Route, StatusClass};
+
+/// How long a test waits for what must come.
+const HUNG: Duration = Duration::from_secs(20);
 
 struct Served {
     address: SocketAddr,
@@ -30,9 +35,10 @@ fn start(router: Router, config: &GatewayConfig) -> Served {
     let address = listener.local_addr().unwrap();
     let lifecycle = Arc::new(Lifecycle::starting());
     let metrics = Arc::new(Metrics::new());
+    let room = BodyRoom::new(config.bodies_bytes_max as usize);
     let serving = tokio::spawn(serve(Server {
         listener,
-        router: guarded(router, config, metrics.clone()),
+        router: guarded(router, (config, room), metrics.clone()),
         limits: ServerLimits::from(config),
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),
@@ -47,7 +53,10 @@ fn start(router: Router, config: &GatewayConfig) -> Served {
 
 fn echo() -> Router {
     Router::new()
-        .route("/echo", post(async |body: RawBody| body.0))
+        .route(
+            "/echo",
+            post(async |body: RawBody| body.read().await.map(|read| read.bytes)),
+        )
         .route(
             "/panic",
             get(async || -> &'static str { panic!("a secret") }),
@@ -211,6 +220,108 @@ async fn body_must_come_in_time() {
     let head = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\n";
     let answer = served.raw(&format!("{head}ab")).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+/// A route that refuses without looking at the body, and one that holds a body until told.
+fn picky(go_on: &Arc<Notify>) -> Router {
+    let refuse = async |body: RawBody| {
+        body.refuse();
+        HttpError::new(Code::TokenInvalid, "no bearer token")
+    };
+    let go_on = go_on.clone();
+    let hold = async move |body: RawBody| {
+        let read = body.read().await?;
+        go_on.notified().await;
+        Ok::<_, HttpError>(read.bytes)
+    };
+    echo()
+        .route("/refuse", post(refuse))
+        .route("/hold", post(hold))
+}
+
+#[tokio::test]
+async fn a_body_of_a_stranger_is_refused_before_it_comes() {
+    let served = start(picky(&Arc::default()), &GatewayConfig::default());
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let head = "POST /refuse HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\nabc";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+    // One that sends first and reads then sees the refusal too.
+    let sent = client()
+        .post(served.url("/refuse"))
+        .body(vec![b'x'; 9 << 20])
+        .send();
+    assert_eq!(refusal(sent.await.unwrap()).await.0, 401);
+}
+
+#[tokio::test]
+async fn bodies_share_a_room_and_what_finds_none_is_told_to_wait() {
+    let go_on = Arc::new(Notify::new());
+    let config = GatewayConfig {
+        bodies_bytes_max: 4_096,
+        body_bytes_max: 4_096,
+        body_timeout_ms: 100,
+        ..GatewayConfig::default()
+    };
+    let served = start(picky(&go_on), &config);
+    let http = client();
+    let post = |path: &str, bytes: usize| {
+        let body = vec![b'x'; bytes];
+        http.post(served.url(path)).body(body).send()
+    };
+    let held = tokio::spawn(post("/hold", 3_072));
+    // At the limit there is room, one byte past it there is none.
+    let past = async {
+        loop {
+            let past = post("/echo", 1_025).await.unwrap();
+            if past.status() == 429 {
+                break past;
+            }
+        }
+    };
+    let past = tokio::time::timeout(HUNG, past)
+        .await
+        .expect("there is room");
+    assert_eq!(past.headers()["retry-after"], "1");
+    assert_eq!(refusal(past).await, (429, "slow".into()));
+    assert_eq!(post("/echo", 1_024).await.unwrap().status(), 200);
+    go_on.notify_one();
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
+    assert_eq!(post("/echo", 4_096).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_shares_the_room_too() {
+    let go_on = Arc::new(Notify::new());
+    let config = GatewayConfig {
+        bodies_bytes_max: 2_048,
+        body_bytes_max: 2_048,
+        body_timeout_ms: 100,
+        ..GatewayConfig::default()
+    };
+    let served = start(picky(&go_on), &config);
+    let held = tokio::spawn(
+        client()
+            .post(served.url("/hold"))
+            .body(vec![0; 1_024])
+            .send(),
+    );
+    let head =
+        "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunk = format!("300\r\n{}\r\n", "x".repeat(0x300));
+    let past = async {
+        let two = format!("{head}{chunk}{chunk}0\r\n\r\n");
+        while !served.raw(&two).await.starts_with("HTTP/1.1 429 ") {}
+    };
+    tokio::time::timeout(HUNG, past)
+        .await
+        .expect("there is room");
+    let answer = served.raw(&format!("{head}{chunk}0\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    go_on.notify_one();
+    assert_eq!(held.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test]

@@ -22,8 +22,7 @@ use tokio::time::Instant;
 use super::cache::{Activations, NodeCache};
 use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
-    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
-    Sync,
+    Attach, CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push, StoreAnswer, Sync,
 };
 use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
@@ -385,18 +384,12 @@ impl Live {
     fn carry_out(&mut self, effect: Effect, myself: &ActorRef<Message>) -> Option<Event> {
         match effect {
             Effect::Send { conn, frame, kind } => {
-                if let FrameKind::Live { .. } | FrameKind::Bulk = kind {
-                    self.shared.metrics.deltas.inc();
-                    self.shared
-                        .metrics
-                        .delta_bytes
-                        .inc_by(frame.size_bytes() as u64);
+                let bytes = frame.size_bytes();
+                if let Some(refused) = self.outboxes.get(&conn)?.push(frame, kind) {
+                    let from = refused.from;
+                    return Some(Event::Overflowed { conn, from });
                 }
-                let refused = self.outboxes.get(&conn)?.push(frame, kind)?;
-                return Some(Event::Overflowed {
-                    conn,
-                    from: refused.from,
-                });
+                self.shared.metrics.handed(kind, bytes);
             }
             Effect::Resume(conn) => self.outboxes.get(&conn)?.resume(),
             Effect::Close { conn, code, reason } => {

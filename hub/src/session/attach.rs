@@ -1,8 +1,11 @@
 //! A client says hello: its mark is read afresh, its cursor is judged, it is welcomed.
 
+use std::sync::Arc;
+
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::ids::{ClientKey, Epoch, Seq};
+use syncline_protocol::ids::{ClientKey, Epoch, Seq, TableName};
 use syncline_protocol::verdict::Mark;
+use syncline_protocol::wire::cursor::Selection;
 use syncline_protocol::wire::hub::{self, ResetWhy, Welcome};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::types::{MarksRead, SpaceView, StoreError};
@@ -205,10 +208,17 @@ impl SessionState {
         let Some(place) = &attach.snapshot_next else {
             return by_cursor;
         };
-        let usable = place.epoch == self.view.epoch
+        // Only a client with a position fills up; the others take all they want.
+        let fills_up = matches!(by_cursor, Standing::From(_));
+        let backfill = attach.backfill.as_deref().filter(|_| fills_up);
+        let selection = Selection::of(attach.tables.as_deref(), backfill);
+        let of_this_epoch = place.epoch == self.view.epoch;
+        let usable = of_this_epoch
             && place.at <= self.view.head
-            && place.at >= self.view.gc_seq;
+            && place.at >= self.view.gc_seq
+            && place.selection == selection;
         match (by_cursor, &attach.backfill) {
+            _ if of_this_epoch && place.at < self.view.gc_seq => Standing::Reset(ResetWhy::Gc),
             _ if !usable => Standing::Reset(ResetWhy::Cursor),
             // New tables are filled up; the others go on from the cursor.
             (Standing::From(seq), Some(_)) => Standing::Resume(place.clone(), seq),
@@ -265,7 +275,9 @@ impl SessionState {
         match standing {
             Standing::From(seq) => match attach.backfill {
                 Some(new_tables) => {
-                    self.start_snapshot(conn, self.fresh(Some(new_tables), seq), cx);
+                    let selection = Selection::of(attach.tables.as_deref(), Some(&new_tables));
+                    let of = (Some(new_tables), selection);
+                    self.start_snapshot(conn, self.fresh(of, seq), cx);
                 }
                 None => self.follow(conn, cx),
             },
@@ -274,7 +286,8 @@ impl SessionState {
                 self.start_snapshot(conn, resumed(place, tables, resume_from), cx);
             }
             Standing::Empty => {
-                self.start_snapshot(conn, self.fresh(attach.tables, self.view.head), cx);
+                let of = whole(attach.tables);
+                self.start_snapshot(conn, self.fresh(of, self.view.head), cx);
             }
             Standing::Reset(why) => self.reset_conn(conn, why, cx),
             Standing::Ahead => unreachable!("resolved by admit"),
@@ -286,17 +299,14 @@ impl SessionState {
         cx.note(Note::Reset(why));
         cx.answer(conn, &hub::reset(why, self.view.epoch));
         let tables = self.conns.get(&conn).and_then(|conn| conn.tables.clone());
-        self.start_snapshot(conn, self.fresh(tables, self.view.head), cx);
+        self.start_snapshot(conn, self.fresh(whole(tables), self.view.head), cx);
     }
 
     /// A snapshot from the start.
-    fn fresh(
-        &self,
-        tables: Option<std::sync::Arc<[syncline_protocol::ids::TableName]>>,
-        resume_from: Seq,
-    ) -> Snapshot {
+    fn fresh(&self, (tables, selection): (Tables, Selection), resume_from: Seq) -> Snapshot {
         Snapshot {
             tables,
+            selection,
             at: self.view.head,
             after: None,
             done: 0,
@@ -318,13 +328,19 @@ impl SessionState {
     }
 }
 
-fn resumed(
-    place: SnapshotPlace,
-    tables: Option<std::sync::Arc<[syncline_protocol::ids::TableName]>>,
-    resume_from: Seq,
-) -> Snapshot {
+/// A selection of tables; `None` is all.
+type Tables = Option<Arc<[TableName]>>;
+
+/// What a client gets that has nothing of the tables it wants.
+fn whole(tables: Tables) -> (Tables, Selection) {
+    let selection = Selection::of(tables.as_deref(), None);
+    (tables, selection)
+}
+
+fn resumed(place: SnapshotPlace, tables: Tables, resume_from: Seq) -> Snapshot {
     Snapshot {
         tables,
+        selection: place.selection,
         at: place.at,
         after: Some(place.after),
         done: place.done,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName};
 use syncline_protocol::json::Json;
-use syncline_protocol::wire::cursor::SnapshotSum;
+use syncline_protocol::wire::cursor::{Selection, SnapshotSum};
 
 use super::event::ReadId;
 
@@ -60,6 +60,8 @@ pub(super) enum Step {
 pub(super) struct Snapshot {
     /// The tables it is of; `None` is all.
     pub(super) tables: Option<Arc<[TableName]>>,
+    /// Who asks for it: what its hello selects and fills up. Its place says so.
+    pub(super) selection: Selection,
     /// The head before the first part.
     pub(super) at: Seq,
     /// The last record sent.

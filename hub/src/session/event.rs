@@ -290,9 +290,10 @@ pub enum FrameKind {
         /// The delta's `from`.
         from: Seq,
     },
-    /// A part of a catch-up or snapshot: always queued, and [`Event::Drained`] follows when it
-    /// is written.
+    /// A delta of a catch-up: always queued, and [`Event::Drained`] follows when it is written.
     Bulk,
+    /// A part of a snapshot, or its end: queued as [`FrameKind::Bulk`] is.
+    Part,
     /// Ephemeral: dropped by a full outbox.
     Ephemeral,
 }

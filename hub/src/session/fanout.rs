@@ -6,6 +6,7 @@ use std::sync::Arc;
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::mutation::shown_writer;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{self, Answer};
 
@@ -135,11 +136,11 @@ impl SessionState {
             .clients
             .iter()
             .find(|(_, client)| client.writer == Some(writer));
-        known.map(|(key, _)| key.client.as_str())
+        known.map(|(key, _)| shown_writer(&key.client))
     }
 
-    /// Sends `entries` to every live socket that stands at `from` and is of the audience; their
-    /// text is encoded once for each selection of tables.
+    /// Sends `entries` to every live socket of the audience; all of them stand at `from`. The text
+    /// is encoded once for each selection of tables.
     pub(super) fn tell_live(
         &mut self,
         from: Seq,
@@ -154,9 +155,11 @@ impl SessionState {
         };
         let mut frames: Vec<Encoded> = Vec::new();
         for (id, conn) in &mut self.conns {
-            if !matches!(conn.phase, Phase::Live) || conn.seen != from {
+            if !matches!(conn.phase, Phase::Live) {
                 continue;
             }
+            // A socket becomes live at the head only, and is told of every step from there.
+            debug_assert_eq!(conn.seen, from, "a live socket is not at the head");
             conn.seen = to;
             let visible = entries.iter().any(|entry| conn.wants(entry.table));
             let lags = to.0 - conn.sent.0 >= CURSOR_LAG_MAX;

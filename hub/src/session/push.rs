@@ -1,6 +1,5 @@
 //! Mutations come in: their numbers are checked, repeats are answered from the marks.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal};
@@ -19,14 +18,19 @@ use crate::telemetry::labels::VerdictStatus;
 
 /// What a number says of a mutation.
 enum Turn {
-    /// The next one.
-    Next,
     /// Decided before.
     Repeat,
     /// Already taken, undecided.
     Taken,
-    /// Numbers are missing before it.
-    Gap,
+    /// Not taken yet.
+    New,
+}
+
+/// Whether numbers are missing before a mutation of a push, or among its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gap {
+    None,
+    Found,
 }
 
 /// How a client's mark is known.
@@ -71,7 +75,6 @@ impl SessionState {
         }
     }
 
-    /// Reads the client's mark before its mutations are numbered.
     /// Holds what a call sent until its client's mark is read.
     pub(super) fn hold_call(&mut self, call: CallId, held: Held, cx: &mut Context<'_>) {
         let clients = vec![match &held {
@@ -157,59 +160,66 @@ impl SessionState {
     }
 
     /// Sorts mutations by their numbers into next ones, which are taken, and repeats, which are
-    /// answered. A gap, or too many in flight, takes none of what follows.
+    /// answered. The push is judged whole before: of one with a gap, or too many in flight,
+    /// nothing is taken.
     fn number(&mut self, push: HeldPush, waiter: Waiter, known: Known, cx: &mut Context<'_>) {
+        let (taken, undecided) = self
+            .clients
+            .get(&push.client)
+            .map_or((0, 0), |client| (client.taken, client.undecided));
+        let gap = match next_ones(&push.muts, taken) {
+            Some(next) if undecided + next <= MUTATIONS_IN_FLIGHT_MAX => Gap::None,
+            Some(_) => {
+                let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in flight");
+                return self.refuse(waiter, Refusal::new(Code::TooManyInFlight, message), cx);
+            }
+            // Another node may have decided what seems to be missing.
+            None if known == Known::Remembered => {
+                let clients = vec![push.client.clone()];
+                let why = MarksFor::Gap(Box::new(push), waiter);
+                return cx.effect(Effect::ReadMarks(why, clients));
+            }
+            None => Gap::Found,
+        };
+        if gap == Gap::Found {
+            self.refuse_gap(&push.client, waiter, cx);
+        }
+        self.sort(push, (waiter, gap), cx);
+        self.trim_clients();
+    }
+
+    /// Takes the next ones, unless there is a gap, and answers repeats.
+    fn sort(&mut self, push: HeldPush, (waiter, gap): (Waiter, Gap), cx: &mut Context<'_>) {
         let HeldPush {
             client,
             muts,
             permit,
         } = push;
-        let entry = self.client(&client);
-        if entry.undecided + muts.len() > MUTATIONS_IN_FLIGHT_MAX {
-            let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in flight");
-            return self.refuse(waiter, Refusal::new(Code::TooManyInFlight, message), cx);
-        }
         let mut answers = Answers::default();
         let mut repeats = Vec::new();
-        let mut muts = VecDeque::from(muts);
-        while let Some(mutation) = muts.pop_front() {
+        for mutation in muts {
             match self.turn(&client, mutation.m) {
-                Turn::Next => self.take(Pending {
-                    client: client.clone(),
-                    asked: Asked::Mutation(mutation),
-                    taken_at_ms: cx.now_ms,
-                    waiters: vec![waiter],
-                    _permit: permit.clone(),
-                }),
-                Turn::Taken => self.join_taken(&client, &mutation, waiter, &mut answers),
+                Turn::Taken => {
+                    self.join_taken((&client, &mutation), waiter, &mut answers, cx);
+                }
                 Turn::Repeat => repeats.push(Repeat {
                     m: mutation.m,
                     hash: mutation.hash,
                     client: client.clone(),
                     waiters: vec![waiter],
                 }),
-                Turn::Gap if known == Known::Remembered => {
-                    // Another node may have decided what seems to be missing.
-                    muts.push_front(mutation);
-                    let clients = vec![client.clone()];
-                    let muts = muts.into();
-                    let held = Box::new(HeldPush {
-                        client: client.clone(),
-                        muts,
-                        permit: permit.clone(),
-                    });
-                    cx.effect(Effect::ReadMarks(MarksFor::Gap(held, waiter), clients));
-                    break;
-                }
-                Turn::Gap => {
-                    self.refuse_gap(&client, waiter, cx);
-                    break;
-                }
+                Turn::New if gap == Gap::Found => {}
+                Turn::New => self.take(Pending {
+                    client: client.clone(),
+                    asked: Asked::Mutation(mutation),
+                    taken_at_ms: cx.now_ms,
+                    waiters: vec![waiter],
+                    _permit: permit.clone(),
+                }),
             }
         }
         self.read_repeats(&client, repeats, cx);
         self.send_answers(answers, cx);
-        self.trim_clients();
     }
 
     fn gap_mark_read(
@@ -230,17 +240,10 @@ impl SessionState {
     }
 
     fn turn(&self, client: &ClientKey, m: u64) -> Turn {
-        let Some(client) = self.clients.get(client) else {
-            return Turn::Gap;
-        };
-        if client.decided.is_some_and(|decided| m <= decided) {
-            Turn::Repeat
-        } else if m <= client.taken {
-            Turn::Taken
-        } else if m == client.taken + 1 {
-            Turn::Next
-        } else {
-            Turn::Gap
+        match self.clients.get(client) {
+            Some(client) if client.decided.is_some_and(|decided| m <= decided) => Turn::Repeat,
+            Some(client) if m <= client.taken => Turn::Taken,
+            _ => Turn::New,
         }
     }
 
@@ -256,10 +259,10 @@ impl SessionState {
     /// A resend of what is still undecided waits for the same verdict.
     fn join_taken(
         &mut self,
-        client: &ClientKey,
-        mutation: &Mutation,
+        (client, mutation): (&ClientKey, &Mutation),
         waiter: Waiter,
         answers: &mut Answers,
+        cx: &mut Context<'_>,
     ) {
         let taken = self
             .pending
@@ -279,7 +282,11 @@ impl SessionState {
                     self.expect_fewer(call);
                 }
             }
-            _ => answers.add(&[waiter], client, mutation.m, &reused()),
+            _ => {
+                let answer = reused();
+                cx.note(Note::Verdict(VerdictStatus::from(&answer)));
+                answers.add(&[waiter], client, mutation.m, &answer);
+            }
         }
     }
 
@@ -365,6 +372,17 @@ impl SessionState {
             }
         }
     }
+}
+
+/// How many of a push's mutations are new after the last one taken; `None` if a number is missing.
+fn next_ones(muts: &[Mutation], taken: u64) -> Option<usize> {
+    let mut last = taken;
+    for mutation in muts {
+        if mutation.m > last {
+            last = last.checked_add(1).filter(|next| *next == mutation.m)?;
+        }
+    }
+    usize::try_from(last - taken).ok()
 }
 
 /// The number belongs to another payload.

@@ -4,6 +4,7 @@
 use syncline_protocol::delta::{self, Entry, Shown};
 use syncline_protocol::ids::{ClientId, RecordKey, Seq, WriterNo};
 use syncline_protocol::mutant::{Mutant, mutant};
+use syncline_protocol::mutation::shown_writer;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::SnapshotPlace;
 use syncline_protocol::wire::hub::{self, ResetWhy};
@@ -83,8 +84,10 @@ impl SessionState {
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
-        // Another history, or one that lost what the socket has: the session looks first.
-        if page.view.epoch != self.view.epoch || page.view.head < state.seen {
+        // Another history, or one that lost what the socket has: the session looks first. It does
+        // so too if it is so far behind that a snapshot of its own head would be collected.
+        let behind = page.view.gc_seq > self.view.head;
+        if page.view.epoch != self.view.epoch || page.view.head < state.seen || behind {
             state.phase = Phase::CatchUp(Step::WaitingForView);
             self.stale = true;
             return;
@@ -104,7 +107,7 @@ impl SessionState {
         state.seen = page.to;
         state.partial = !complete;
         state.phase = Phase::CatchUp(Step::Writing);
-        send_bulk(conn, frames, cx);
+        send_all(conn, (frames, FrameKind::Bulk), cx);
     }
 
     pub(super) fn snapshot_read(
@@ -126,7 +129,8 @@ impl SessionState {
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
-        if page.view.epoch != self.view.epoch || page.view.head < snapshot.at {
+        let behind = page.view.gc_seq > self.view.head;
+        if page.view.epoch != self.view.epoch || page.view.head < snapshot.at || behind {
             *step = Step::WaitingForView;
             self.stale = true;
             return;
@@ -135,11 +139,7 @@ impl SessionState {
             return self.reset_conn(conn, ResetWhy::Gc, cx);
         }
         *step = Step::Writing;
-        let of = if snapshot.tables.is_none() {
-            page.view.live
-        } else {
-            0
-        };
+        let of = snapshot.tables.is_none().then_some(page.view.live);
         let mut frames = Vec::with_capacity(2);
         if let Some(changes) = add_part(snapshot, &page) {
             frames.push(Frame::text(&hub::snapshot(
@@ -149,7 +149,7 @@ impl SessionState {
             )));
         }
         if page.more {
-            return send_bulk(conn, frames, cx);
+            return send_all(conn, (frames, FrameKind::Part), cx);
         }
         let (at, done, sum) = (snapshot.at, snapshot.done, snapshot.sum);
         frames.push(Frame::text(&hub::snapshot_end(at, done, sum)));
@@ -157,7 +157,7 @@ impl SessionState {
         state.seen = snapshot.resume_from;
         state.partial = true;
         state.phase = Phase::CatchUp(Step::Writing);
-        send_bulk(conn, frames, cx);
+        send_all(conn, (frames, FrameKind::Part), cx);
     }
 
     /// Everything queued is written: read on.
@@ -255,7 +255,7 @@ pub(crate) fn entry_text(
     let by = writers
         .iter()
         .find(|(no, _)| *no == record.by)
-        .map(|(_, client)| client.as_str());
+        .map(|(_, client)| shown_writer(client));
     let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
     Entry {
         key,
@@ -300,15 +300,12 @@ fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {
             .expect("a part with records has a last one"),
         done: snapshot.done,
         sum: snapshot.sum,
+        selection: snapshot.selection,
     }
 }
 
-fn send_bulk(conn: ConnId, frames: Vec<Frame>, cx: &mut Context<'_>) {
+fn send_all(conn: ConnId, (frames, kind): (Vec<Frame>, FrameKind), cx: &mut Context<'_>) {
     for frame in frames {
-        cx.effect(Effect::Send {
-            conn,
-            frame,
-            kind: FrameKind::Bulk,
-        });
+        cx.effect(Effect::Send { conn, frame, kind });
     }
 }

@@ -326,7 +326,7 @@ impl SessionState {
     /// that collide part. Then the session looks at the store afresh.
     pub(super) fn back_off(&mut self, cx: &mut Context<'_>) {
         self.failures = self.failures.saturating_add(1);
-        let longest = (BACK_OFF_FIRST_MS << self.failures.min(8)).min(BACK_OFF_MAX_MS);
+        let longest = (BACK_OFF_FIRST_MS << self.failures.min(16)).min(BACK_OFF_MAX_MS);
         let ms = longest / 2 + jitter(cx.now_ms, &self.node) % (longest / 2 + 1);
         self.work = Work::BackingOff;
         cx.effect(Effect::RetryAfter { ms });

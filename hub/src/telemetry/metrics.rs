@@ -7,6 +7,7 @@ use syncline_protocol::wire::hub::ResetWhy;
 
 use super::instrument::{Counters, Instrument, PairCounters, Seconds};
 use super::labels::{AuthFailure, Route, StatusClass, VerdictStatus};
+use crate::session::event::FrameKind;
 
 macro_rules! metrics {
     ($($field:ident: $kind:ty = $name:literal, $help:literal;)*) => {
@@ -42,16 +43,18 @@ metrics! {
     commit_conflicts: IntCounter = "syncline_commit_conflicts_total", "Commits refused because the space had moved, and tried again.";
     commit_seconds: Seconds = "syncline_commit_seconds", "Seconds from handing a commit to the store to its answer.";
     verdicts: Counters<VerdictStatus> = "syncline_verdicts_total", "Mutations answered, by what they were answered.";
-    deltas: IntCounter = "syncline_deltas_total", "Delta messages sent.";
-    delta_bytes: IntCounter = "syncline_delta_bytes_total", "Bytes of delta messages sent.";
+    deltas: IntCounter = "syncline_deltas_total", "Delta messages handed to sockets, live ones and those of catch-ups.";
+    delta_bytes: IntCounter = "syncline_delta_bytes_total", "Bytes of those delta messages.";
+    snapshot_messages: IntCounter = "syncline_snapshot_messages_total", "Parts of snapshots, and their ends, handed to sockets.";
+    snapshot_bytes: IntCounter = "syncline_snapshot_bytes_total", "Bytes of those snapshot messages.";
     resets: Counters<ResetWhy> = "syncline_resets_total", "Cursors that could not be continued, by why.";
     epoch_changes: IntCounter = "syncline_epoch_changes_total", "Epochs this node gave because the store had lost commits.";
     stamp_ties: IntCounter = "syncline_stamp_ties_total", "Writes of one stamp and different values, decided by the values.";
-    catch_ups: IntCounter = "syncline_catch_ups_total", "Devices behind that were read to from the store.";
+    catch_ups: IntCounter = "syncline_catch_ups_total", "Pages of changes read for devices that were behind, over sockets and HTTP.";
     resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
     session_panics: IntCounter = "syncline_session_panics_total", "Sessions that ended by a fault of the hub.";
     handler_panics: IntCounter = "syncline_handler_panics_total", "HTTP requests that ended by a fault of the hub.";
-    auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Refused tokens and sockets, by code.";
+    auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Requests and sockets refused for who they are: no token, a bad one, a wrong service key, another's space, an origin; by code.";
     http_requests: PairCounters<Route, StatusClass> = "syncline_http_requests_total", "HTTP requests answered, by route and class of status.";
     http_connections: IntGauge = "syncline_http_connections", "Open HTTP connections, upgraded ones not counted.";
     compat_connections: IntGauge = "mana_sync_connections_total", "Open WebSocket connections, under the name the first user's dashboards know.";
@@ -62,6 +65,17 @@ impl Metrics {
     /// Shows one that is read elsewhere. Errors: its name is taken.
     pub fn show(&self, collector: Box<dyn Collector>) -> Result<(), Error> {
         self.registry.register(collector)
+    }
+
+    /// Counts a frame that a socket's outbox took.
+    pub fn handed(&self, kind: FrameKind, bytes: usize) {
+        let (messages, sum) = match kind {
+            FrameKind::Live { .. } | FrameKind::Bulk => (&self.deltas, &self.delta_bytes),
+            FrameKind::Part => (&self.snapshot_messages, &self.snapshot_bytes),
+            FrameKind::Answer | FrameKind::Ephemeral => return,
+        };
+        messages.inc();
+        sum.inc_by(bytes as u64);
     }
 
     /// The text Prometheus reads (exposition format 0.0.4).

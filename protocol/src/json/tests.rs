@@ -61,6 +61,34 @@ fn an_integer_is_kept_exactly_or_refused() {
 }
 
 #[test]
+fn an_integer_past_64_bits_is_kept_or_refused_by_the_same_rule() {
+    for refused in [
+        "123456789012345678901234567890",
+        "-123456789012345678901234567890",
+        "18446744073709551617",
+        "-9223372036854775809",
+        r#"{"a":["1\"",123456789012345678901234567890]}"#,
+    ] {
+        assert_eq!(code(refused), Code::ValueInvalid, "{refused}");
+    }
+    // As a browser would write them out.
+    assert_eq!(canon("123456789012345680000"), "123456789012345680000");
+    assert_eq!(canon("-18446744073709552000"), "-18446744073709552000");
+    assert_eq!(canon("1000000000000000000000000"), "1e+24");
+    // No integers: written with fraction or exponent, or inside a string.
+    assert_eq!(
+        canon("123456789012345678901234567890.0"),
+        "1.2345678901234568e+29"
+    );
+    assert_eq!(canon("1.5e29"), "1.5e+29");
+    let text = r#"["\\","123456789012345678901234567890",1e29]"#;
+    assert_eq!(
+        canon(text),
+        r#"["\\","123456789012345678901234567890",1e+29]"#
+    );
+}
+
+#[test]
 fn what_no_double_holds_is_refused() {
     assert_eq!(code("1e400"), Code::ValueInvalid);
     assert_eq!(canon("1e308"), "1e+308");

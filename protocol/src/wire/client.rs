@@ -277,8 +277,9 @@ fn client_id(text: &str) -> Result<ClientId, Refusal> {
 
 fn check_count(muts: usize) -> Result<(), Refusal> {
     if muts > MUTATIONS_IN_FLIGHT_MAX {
-        let message = format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in one push");
-        return Err(Refusal::new(Code::TooManyInFlight, message));
+        let message =
+            format!("more than {MUTATIONS_IN_FLIGHT_MAX} mutations in one push: split it");
+        return Err(Refusal::new(Code::TooManyMutations, message));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The positions a client keeps: its cursor, and its place in a snapshot.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::codec;
 use crate::error::{Code, Refusal};
@@ -31,6 +32,38 @@ pub struct SnapshotPlace {
     pub done: u64,
     /// The running sum, see [`SnapshotSum`].
     pub sum: SnapshotSum,
+    /// What it is of. Of another selection the records before `after` would be missing.
+    pub selection: Selection,
+}
+
+/// A selection of tables, as a fingerprint: the first 8 bytes of the SHA-256 of its names, each
+/// after its length; 0 is all tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection(pub u64);
+
+impl Selection {
+    /// All tables.
+    pub const ALL: Selection = Selection(0);
+
+    /// Of the tables a client wants and of those it fills up, each sorted; `None` is all, or
+    /// none to fill up.
+    pub fn of(tables: Option<&[TableName]>, backfill: Option<&[TableName]>) -> Selection {
+        if tables.is_none() && backfill.is_none() {
+            return Selection::ALL;
+        }
+        let mut hash = Sha256::new();
+        for names in [tables, backfill] {
+            let count = names.map_or(u64::MAX, |names| names.len() as u64);
+            hash.update(count.to_le_bytes());
+            for name in names.unwrap_or_default() {
+                hash.update((name.as_str().len() as u64).to_le_bytes());
+                hash.update(name.as_str());
+            }
+        }
+        let hash = hash.finalize();
+        let first = hash.first_chunk::<8>().expect("a hash has 32 bytes");
+        Selection(u64::from_le_bytes(*first))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,6 +74,7 @@ struct PlaceV1<'a> {
     id: &'a str,
     done: u64,
     sum: u32,
+    selection: u64,
 }
 
 impl SnapshotPlace {
@@ -53,6 +87,7 @@ impl SnapshotPlace {
             id: self.after.id.as_str(),
             done: self.done,
             sum: self.sum.0,
+            selection: self.selection.0,
         })
     }
 
@@ -75,6 +110,7 @@ impl SnapshotPlace {
             },
             done: place.done,
             sum: SnapshotSum(place.sum),
+            selection: Selection(place.selection),
         })
     }
 }
@@ -109,7 +145,7 @@ mod tests {
     use super::*;
     use crate::samples::{cases, mutated};
 
-    const PLACE: &str = "010783057461736b7304c3a92f31fbb80bfcefbeadde";
+    const PLACE: &str = "010783057461736b7304c3a92f31fbb80bfcefbeadde05";
 
     fn place() -> SnapshotPlace {
         SnapshotPlace {
@@ -121,6 +157,7 @@ mod tests {
             },
             done: 3_000,
             sum: SnapshotSum(0xdead_beef),
+            selection: Selection(5),
         }
     }
 
@@ -145,6 +182,24 @@ mod tests {
                 Code::CursorInvalid
             );
         }
+    }
+
+    #[test]
+    fn every_selection_has_a_fingerprint_of_its_own() {
+        let names = |names: &[&str]| -> Vec<TableName> {
+            names.iter().map(|name| TableName::trusted(name)).collect()
+        };
+        let lists = [&[][..], &["a"], &["b"], &["a", "b"], &["ab"]];
+        let lists: Vec<_> = lists.into_iter().map(names).collect();
+        let some = lists.iter().map(|list| Some(list.as_slice()));
+        let each: Vec<_> = some.chain([None]).collect();
+        let all = each.iter().flat_map(|tables| {
+            each.iter()
+                .map(|backfill| Selection::of(*tables, *backfill).0)
+        });
+        let distinct: std::collections::BTreeSet<u64> = all.collect();
+        assert_eq!(distinct.len(), each.len() * each.len());
+        assert_eq!(Selection::of(None, None), Selection::ALL);
     }
 
     #[test]

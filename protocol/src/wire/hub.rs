@@ -86,15 +86,18 @@ pub fn delta(from: Seq, to: Seq, changes: &str, more: bool) -> String {
     out
 }
 
-/// One part of a snapshot. `changes` is the text between the brackets, `of` an estimate.
-pub fn snapshot(place: &SnapshotPlace, of: u64, changes: &str) -> String {
+/// One part of a snapshot. `changes` is the text between the brackets. `of` is an estimate of
+/// the records of the whole; of some tables only there is none, and the member is left out.
+pub fn snapshot(place: &SnapshotPlace, of: Option<u64>, changes: &str) -> String {
     let mut out = String::with_capacity(changes.len() + 256);
     out.push_str(r#"{"t":"snapshot","at":"#);
     push_display(&mut out, place.at);
     out.push_str(r#","done":"#);
     push_display(&mut out, place.done);
-    out.push_str(r#","of":"#);
-    push_display(&mut out, of.max(place.done));
+    if let Some(of) = of {
+        out.push_str(r#","of":"#);
+        push_display(&mut out, of.max(place.done));
+    }
     out.push_str(r#","changes":["#);
     out.push_str(changes);
     out.push(']');

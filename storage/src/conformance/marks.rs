@@ -105,6 +105,19 @@ pub async fn a_writer_number_given_before_conflicts(store: &dyn Store) {
     assert_eq!(space.mark(&client("bob", "c2")).await, None);
 }
 
+/// Two sessions at one head, of which one gave a new client its number: what the other drafted
+/// for a client known to both would take the number back, and it would be given twice.
+pub async fn a_commit_that_has_missed_a_writer_number_conflicts(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    let ada = client("ada", "c1");
+    let mark = space.introduce(&ada).await;
+    let stale = space.marked(Vec::new(), &ada, Some(mark));
+    space.introduce(&client("bob", "c2")).await;
+    assert_eq!(stale.expect_head, space.view.head);
+    space.conflict(stale).await;
+    assert_eq!(space.now().await.writers, WriterNo(2));
+}
+
 /// What a session does after a lost answer: the repeat cannot take effect twice, and the mark
 /// shows that the first one did.
 pub async fn a_repeated_commit_conflicts_and_the_mark_tells(store: &dyn Store) {

@@ -11,7 +11,8 @@ const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
 /// record lives, else when it was last found dead (ms). `last` is null for a client that has a
-/// writer number and no mutation; the clamps are null until a claim of its was clamped. `slot` is `m % 256`: a verdict overwrites the one 256 before.
+/// writer number and no mutation; the clamps are null until a claim of its was clamped. `slot` is
+/// `m % 256`: a verdict overwrites the one 256 before.
 const SPACES_RECORDS_MARKS: &str = "
 CREATE TABLE spaces(
     sid INTEGER PRIMARY KEY,

@@ -154,7 +154,7 @@ async fn check_space<'a>(hub: &Hub, user: &str, cases: impl Iterator<Item = &'a 
         }
         let found = held.remove(&key(&change));
         if let Some(number) = data.get_mut("x").filter(|x| x.is_f64()) {
-            // -0 and 1e-400 are 0 in every browser, thirty digits a double.
+            // -0 and 1e-400 are 0 in every browser.
             let double = number.as_f64().unwrap();
             if double == 0.0 {
                 *number = json!(0);

@@ -4,7 +4,7 @@
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use syncline_protocol::ids::{Epoch, RecordId, RecordKey, Seq, TableName};
-use syncline_protocol::wire::cursor::{SnapshotPlace, SnapshotSum};
+use syncline_protocol::wire::cursor::{Selection, SnapshotPlace, SnapshotSum};
 use syncline_tests::socket::{Got, Socket};
 
 use super::request::{Expect, Request};
@@ -66,6 +66,7 @@ async fn places(hub: &Hub) -> usize {
             },
             done,
             sum: SnapshotSum(u32::MAX),
+            selection: Selection::ALL,
         };
         let path = format!("/v1/todo/snapshot?next={}", place.to_text());
         let request = Request::new(format!("{place:?}"), "GET", &path);

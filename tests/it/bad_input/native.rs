@@ -84,7 +84,7 @@ fn pushes(hub: &Hub) -> Vec<Request> {
     requests.push(push("a gap", gap.as_bytes(), Expect::Code(409, "gap")));
     let many: Vec<_> = (1..=257).map(|m| json!({"m": m, "changes": []})).collect();
     let many = json!({"client": "many", "muts": many}).to_string();
-    let expect = Expect::Code(429, "too_many_in_flight");
+    let expect = Expect::Code(413, "too_many_mutations");
     requests.push(push("257 mutations", many.as_bytes(), expect));
     let body = push_of(&[4_999, 2]);
     let expect = Expect::Code(413, "too_many_changes");

@@ -122,10 +122,11 @@ async fn an_expired_token_closes_the_socket() {
         ..Setup::default()
     })
     .await;
+    // From a moment, not from when it happens to be made.
+    let issuer = node.app.dev_issuer().unwrap();
+    let token = issuer.token("ada", 60, clock.now_ms()).unwrap();
     let mut socket = Socket::connect_to(&node, "/ws/todo").await;
-    socket
-        .send(&json!({"type": "auth", "token": node.token_for("ada", 60)}))
-        .await;
+    socket.send(&json!({"type": "auth", "token": token})).await;
     socket.message().await;
     clock.advance(60_000);
     socket.send(&json!({"type": "ping"})).await;

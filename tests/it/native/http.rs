@@ -1,9 +1,15 @@
 //! The same protocol over HTTP.
 
+use std::sync::Arc;
+
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
+use syncline_storage::Store;
+use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 struct Caller {
     node: TestNode,
@@ -13,7 +19,10 @@ struct Caller {
 
 impl Caller {
     async fn new() -> Caller {
-        let node = TestNode::start().await;
+        Caller::of(TestNode::start().await)
+    }
+
+    fn of(node: TestNode) -> Caller {
         let token = node.token("ada");
         Caller {
             node,
@@ -25,6 +34,13 @@ impl Caller {
     async fn get(&self, path: &str) -> (StatusCode, Value) {
         let request = self.http.get(self.node.url(path)).bearer_auth(&self.token);
         read(request.send().await.unwrap()).await
+    }
+
+    /// Changes the database as no hub does.
+    fn sql(&self, statement: &str) {
+        let path = self.node.dir().join("hub.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        assert_eq!(database.execute(statement, []).unwrap(), 1);
     }
 
     async fn push(&self, body: &Value) -> (StatusCode, Value) {
@@ -159,12 +175,16 @@ async fn one_mutation_twice_in_a_request_is_answered_once() {
 
 #[tokio::test]
 async fn a_mutation_another_node_decided_leaves_no_gap_behind() {
-    let caller = Caller::new().await;
-    let setup = Setup {
-        dir: Some(caller.node.shared_dir()),
-        ..Setup::default()
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(dir.path().join("shared.db"));
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).unwrap());
+    let setup = || {
+        let mut setup = Setup::default();
+        setup.parts.store = Some(store.clone());
+        setup
     };
-    let other = TestNode::start_with(setup).await;
+    let caller = Caller::of(TestNode::start_with(setup()).await);
+    let other = TestNode::start_with(setup()).await;
     caller.push(&inserts(1, 0..1)).await;
     let elsewhere = caller
         .http
@@ -200,6 +220,94 @@ async fn a_snapshot_is_resumable_and_then_continued_by_changes() {
         .get(&format!("/v1/todo/changes?epoch={epoch}&after=1"))
         .await;
     assert_eq!(rest["changes"][0]["id"], "k007");
+}
+
+#[tokio::test]
+async fn a_read_makes_no_space() {
+    let caller = Caller::new().await;
+    let spaces = || -> i64 {
+        let path = caller.node.dir().join("hub.db");
+        let database = rusqlite::Connection::open(path).unwrap();
+        let count = "SELECT count(*) FROM spaces";
+        database.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let (status, empty) = caller.get("/v1/todo/snapshot").await;
+    let expected = json!({"epoch": "0000000000000000", "at": 0, "done": 0, "of": 0,
+        "changes": [], "next": null, "count": 0, "sum": "00000000"});
+    assert_eq!((status, empty), (StatusCode::OK, expected));
+    let cursor = "/v1/todo/changes?epoch=0000000000000000";
+    let (status, none) = caller.get(&format!("{cursor}&after=0")).await;
+    assert_eq!((status, &none["head"]), (StatusCode::OK, &json!(0)));
+    for (path, why) in [
+        (format!("{cursor}&after=1"), "cursor"),
+        (
+            "/v1/todo/changes?epoch=0123456789abcdef&after=0".into(),
+            "epoch",
+        ),
+    ] {
+        let (status, reply) = caller.get(&path).await;
+        assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!(why)));
+    }
+    assert_eq!(spaces(), 0);
+    // Once there is one, a cursor of the emptiness before it is one of another history.
+    caller.push(&inserts(1, 0..1)).await;
+    assert_eq!(spaces(), 1);
+    let (status, reply) = caller.get(&format!("{cursor}&after=0")).await;
+    assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!("epoch")));
+}
+
+#[tokio::test]
+async fn a_cursor_below_what_is_collected_is_410() {
+    let caller = Caller::new().await;
+    let mut epoch = json!(null);
+    for m in 1..=3 {
+        epoch = caller.push(&inserts(m, m..m + 1)).await.1["epoch"].clone();
+    }
+    let (_, first) = caller.get("/v1/todo/snapshot?limit=1").await;
+    caller.push(&inserts(4, 4..5)).await;
+    caller.sql("UPDATE spaces SET gc_seq = 4");
+    let epoch = epoch.as_str().unwrap();
+    let (status, reply) = caller
+        .get(&format!("/v1/todo/changes?epoch={epoch}&after=3"))
+        .await;
+    assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!("gc")));
+    let (status, _) = caller
+        .get(&format!("/v1/todo/changes?epoch={epoch}&after=4"))
+        .await;
+    assert_eq!(status, StatusCode::OK);
+    // Its snapshot began at 3.
+    let next = first["next"].as_str().unwrap();
+    let (status, reply) = caller.get(&format!("/v1/todo/snapshot?next={next}")).await;
+    assert_eq!((status, &reply["why"]), (StatusCode::GONE, &json!("gc")));
+}
+
+#[tokio::test]
+async fn a_snapshot_does_not_go_on_in_another_epoch() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..3)).await;
+    let (_, first) = caller.get("/v1/todo/snapshot?limit=1").await;
+    let next = first["next"].as_str().unwrap();
+    caller.sql("UPDATE spaces SET epoch = epoch + 1");
+    let (status, reply) = caller.get(&format!("/v1/todo/snapshot?next={next}")).await;
+    assert_eq!(
+        (status, &reply["code"], &reply["why"]),
+        (StatusCode::GONE, &json!("reset"), &json!("cursor"))
+    );
+}
+
+#[tokio::test]
+async fn a_snapshot_of_some_tables_does_not_go_on_over_http() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..1)).await;
+    let hello = json!({"tables": ["tasks"]});
+    let (mut socket, _) = Socket::hello(&caller.node, "ada", hello).await;
+    let part = socket.message_of("snapshot").await;
+    let next = part["next"].as_str().unwrap();
+    let (status, reply) = caller.get(&format!("/v1/todo/snapshot?next={next}")).await;
+    assert_eq!(
+        (status, &reply["why"]),
+        (StatusCode::GONE, &json!("cursor"))
+    );
 }
 
 #[tokio::test]
@@ -256,6 +364,25 @@ async fn a_push_without_a_good_token_is_401_and_stores_nothing() {
 }
 
 #[tokio::test]
+async fn a_stranger_is_refused_before_its_body_comes() {
+    let caller = Caller::new().await;
+    for path in ["/v1/todo/push", "/sync/todo"] {
+        let mut stream = TcpStream::connect(caller.node.app.public_addr())
+            .await
+            .unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 10000000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let answered = stream.read_exact(&mut answer);
+        tokio::time::timeout(syncline_tests::HUNG, answered)
+            .await
+            .expect("the hub waits for the body")
+            .unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 401", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_service_writes_into_the_space_it_names() {
     let mut setup = Setup::default();
     setup.config.auth.service_key = Some(syncline_hub::auth::ServiceKey::new("hush").unwrap());
@@ -300,6 +427,31 @@ async fn a_write_under_a_key_takes_effect_once() {
     assert_eq!((&first["results"], &first["head"]), (&expected, &json!(2)));
     let (_, again) = caller.push(&body).await;
     assert_eq!((&again["results"], &again["head"]), (&expected, &json!(2)));
+    // A key is its writer's: devices are shown only that there was one.
+    let (_, snapshot) = caller.get("/v1/todo/snapshot").await;
+    let by = |change: &Value| change["by"].clone();
+    let shown: Vec<_> = snapshot["changes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(by)
+        .collect();
+    assert_eq!(shown, ["key:", "key:"]);
+    let (mut socket, _) = Socket::hello(&caller.node, "ada", json!({})).await;
+    assert_eq!(
+        socket.message_of("snapshot").await["changes"][0]["by"],
+        "key:"
+    );
+    socket.message_of("delta").await; // the end of its snapshot
+    caller.push(&json!({"muts": [write("order-3", 3)]})).await;
+    assert_eq!(socket.message_of("delta").await["changes"][0]["by"], "key:");
+    let long = json!({"muts": [{"key": "x".repeat(125), "changes": []}]});
+    let (_, reply) = caller.push(&long).await;
+    let message = reply["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("a key is longer than 124 bytes"),
+        "{message}"
+    );
     let (_, other) = caller.push(&json!({"muts": [write("order-1", 7)]})).await;
     assert_eq!(other["results"][0]["code"], "number_reused");
     for body in [

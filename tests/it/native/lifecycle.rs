@@ -1,8 +1,16 @@
 //! Start, ready, stop.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use syncline_hub::app::Parts;
+use syncline_protocol::ids::{AppId, Seq, SpaceId, SpaceKey};
+use syncline_storage::Store;
+use syncline_storage::faulty::{Fault, FaultyStore, Operation};
+use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
+use syncline_storage::types::PageLimit;
 use syncline_tests::device::Device;
-use syncline_tests::node::TestNode;
+use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
 
 #[tokio::test]
@@ -46,6 +54,69 @@ async fn a_stopping_node_finishes_commits_and_closes_sockets_with_4010() {
 }
 
 #[tokio::test]
+async fn what_was_taken_is_committed_and_answered_before_a_node_stops() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let path = dir.path().join("held.db");
+    let sqlite = SqliteStore::open(&SqliteOptions::new(path)).unwrap();
+    let store = Arc::new(FaultyStore::scripted(sqlite));
+    let setup = Setup {
+        parts: Parts {
+            store: Some(store.clone()),
+            ..Parts::default()
+        },
+        ..Setup::default()
+    };
+    let node = TestNode::start_with(setup).await;
+    let (mut socket, _) = Socket::hello(&node, "ada", json!({})).await;
+    socket.message_of("delta").await; // the end of its snapshot
+    store.script(Operation::Commit, Some(Fault::Held));
+    let push = |m: u64| {
+        let edit = json!([{"table": "t", "id": m.to_string(), "op": "insert", "data": {}}]);
+        json!({"t": "push", "muts": [{"m": m, "changes": edit}]})
+    };
+    socket.send(&push(1)).await;
+    let held = async {
+        while store.injected() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(syncline_tests::HUNG, held)
+        .await
+        .expect("nothing is committed");
+    let stopping = tokio::spawn(node.app.shutdown());
+    // The drain has begun when nothing more is taken.
+    let mut m = 2;
+    loop {
+        socket.send(&push(m)).await;
+        socket.send(&json!({"t": "ping"})).await;
+        let answer = socket.message().await;
+        if answer["code"] == "draining" {
+            break;
+        }
+        assert_eq!(answer["t"], "pong", "{answer}");
+        m += 1;
+    }
+    store.release();
+    let told = socket.message_of("verdicts").await;
+    assert_eq!(
+        (&told["results"][0]["m"], &told["results"][0]["status"]),
+        (&json!(1), &json!("applied"))
+    );
+    assert_eq!(socket.closed().await, Some(4010));
+    stopping.await.unwrap();
+    let space = SpaceKey {
+        app: AppId::parse("todo").unwrap(),
+        space: SpaceId::parse("ada").unwrap(),
+    };
+    let page = PageLimit {
+        records: 9,
+        bytes: usize::MAX,
+    };
+    let kept = store.changes(&space, Seq(0), page).await.unwrap();
+    assert!(kept.records.iter().any(|(key, _)| key.id.as_str() == "1"));
+}
+
+#[tokio::test]
 async fn metrics_count_what_happened() {
     let node = TestNode::start().await;
     let mut phone = Device::new("ada", "phone");
@@ -71,6 +142,60 @@ async fn metrics_count_what_happened() {
             "{line} is not in:\n{text}"
         );
     }
+}
+
+async fn metric(node: &TestNode, name: &str) -> u64 {
+    let text = reqwest::get(node.url("/metrics")).await.unwrap();
+    let text = text.text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.expect("a metric of that name").trim().parse().unwrap()
+}
+
+#[tokio::test]
+async fn deltas_and_parts_of_snapshots_are_counted_apart() {
+    let node = TestNode::start().await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    phone.edit(&json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]));
+    phone.push().await;
+    let deltas = metric(&node, "syncline_deltas_total").await;
+    let parts = metric(&node, "syncline_snapshot_messages_total").await;
+    let (mut laptop, _) = Socket::hello(&node, "ada", json!({"client": "laptop"})).await;
+    laptop.message_of("delta").await; // the end of its snapshot
+    // One part and the end; one delta after it.
+    let after = metric(&node, "syncline_snapshot_messages_total").await;
+    assert_eq!(after - parts, 2);
+    assert_eq!(metric(&node, "syncline_deltas_total").await - deltas, 1);
+}
+
+#[tokio::test]
+async fn whoever_is_not_let_in_is_counted() {
+    let mut setup = Setup::default();
+    setup.config.apps = vec![AppId::parse("todo").unwrap()];
+    let node = TestNode::start_with(setup).await;
+    let http = reqwest::Client::new();
+    let count = async |code: &str| {
+        let name = format!("syncline_auth_failures_total{{code=\"{code}\"}}");
+        metric(&node, &name).await
+    };
+    let get = |path: &str| http.get(node.url(path));
+    get("/v1/todo/snapshot").send().await.unwrap();
+    assert_eq!(count("token_invalid").await, 1);
+    let wrong = get("/v1/todo/snapshot?space=ada").header("x-service-key", "wrong");
+    wrong.send().await.unwrap();
+    assert_eq!(count("token_invalid").await, 2);
+    let bob = node.token("bob");
+    let other = get("/v1/todo/snapshot?space=ada").bearer_auth(&bob);
+    other.send().await.unwrap();
+    assert_eq!(count("forbidden").await, 1);
+    for (app, space) in [("todo", "ada"), ("chat", "bob")] {
+        let mut socket = Socket::connect(&node).await;
+        let hello = json!({"t": "hello", "v": 1, "app": app, "space": space, "client": "c",
+            "token": bob, "cursor": null});
+        socket.send(&hello).await;
+        assert_eq!(socket.closed().await, Some(4003));
+    }
+    assert_eq!((count("forbidden").await, count("other").await), (2, 1));
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl IntoResponse for Refused {
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let mut response = (status, self.0.message).into_response();
-        if code.retry() == Retry::After {
+        if code.retry() == Retry::After || code == Code::Draining {
             let soon = header::HeaderValue::from_static("1");
             response.headers_mut().insert(header::RETRY_AFTER, soon);
         }
@@ -116,19 +116,26 @@ async fn sync(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
     headers: HeaderMap,
-    body: Result<RawBody, HttpError>,
+    body: RawBody,
 ) -> Result<Response, Refused> {
-    let caller = caller(&gateway, &headers, &app).await?;
-    let RawBody(body) = body?;
-    let text = std::str::from_utf8(&body).map_err(|_| bad("the body is not UTF-8"))?;
+    let caller = match caller(&gateway, &headers, &app).await {
+        Ok(caller) => caller,
+        Err(refused) => {
+            body.refuse();
+            return Err(refused);
+        }
+    };
+    let body = body.read().await?;
+    let text = std::str::from_utf8(&body.bytes).map_err(|_| bad("the body is not UTF-8"))?;
     let request = SyncRequest::parse(text, &gateway.data)?;
     let client = client(&headers, caller.user, request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
     let asked = Asked {
         client,
         request,
-        bytes: body.len(),
+        bytes: body.bytes.len(),
     };
+    let _room = body.into_room();
     let (entry, synced) = merge(&gateway, &caller.space, asked).await?;
     // What the session committed is in the store; what others did since is told too.
     entry.touch();

@@ -41,12 +41,13 @@ pub(super) async fn token(
         token: String,
     }
     if !from_this_machine(&headers) {
+        body.refuse();
         return Err(HttpError::new(
             Code::Forbidden,
             "the development issuer answers to localhost only",
         ));
     }
-    let ask: Ask = body.json()?;
+    let ask: Ask = body.read().await?.json()?;
     let token = issuer(&context)?.token(&ask.user, ask.ttl_s, context.clock.now_ms())?;
     let text = serde_json::to_string(&Given { token }).expect("plain data");
     Ok(json(StatusCode::OK, text))

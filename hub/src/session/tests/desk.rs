@@ -64,6 +64,8 @@ pub(super) struct Desk {
     pub(super) drained: bool,
     pub(super) commits: usize,
     pub(super) record_reads: usize,
+    /// Milliseconds of every wait before a retry.
+    pub(super) waits: Vec<u64>,
     retry_due: bool,
     undrained: Vec<ConnId>,
 }
@@ -109,6 +111,7 @@ impl Desk {
             drained: false,
             commits: 0,
             record_reads: 0,
+            waits: Vec::new(),
             retry_due: false,
             undrained: Vec::new(),
         }
@@ -137,7 +140,7 @@ impl Desk {
                 if let (FrameKind::Live { from }, true) = (kind, self.full.contains(&conn)) {
                     return Some(Event::Overflowed { conn, from });
                 }
-                if kind == FrameKind::Bulk {
+                if let FrameKind::Bulk | FrameKind::Part = kind {
                     self.undrained.push(conn);
                 }
                 self.sent
@@ -152,7 +155,10 @@ impl Desk {
             Effect::Reply(call, reply) => {
                 self.replies.insert(call, reply);
             }
-            Effect::RetryAfter { .. } => self.retry_due = true,
+            Effect::RetryAfter { ms } => {
+                self.waits.push(ms);
+                self.retry_due = true;
+            }
             Effect::DrainDone => self.drained = true,
             Effect::Note(note) => self.notes.push(note),
             store => self.asked.push_back(store),
@@ -165,6 +171,12 @@ impl Desk {
         let effect = self.asked.pop_front().expect("no store work was asked for");
         let answer = self.answer(effect, fate);
         self.step(Event::Store(answer));
+    }
+
+    /// Ends the wait before a retry.
+    pub(super) fn retry(&mut self) {
+        assert!(std::mem::take(&mut self.retry_due), "nothing waits");
+        self.step(Event::RetryDue);
     }
 
     /// Serves, drains and retries until nothing is left to do.

@@ -102,6 +102,55 @@ fn records_read_at_another_head_are_thrown_away() {
 }
 
 #[test]
+fn records_read_at_an_older_head_are_thrown_away() {
+    let (mut desk, _) = one_record();
+    let older = desk.store.clone();
+    elsewhere(&mut desk, update(1, "k1", "b", &json!("other"), 5));
+    // A session whose cache is empty, at head 2, and a read that a replica answers as of head 1.
+    let mut desk = Desk::on(desk.store, Default::default());
+    let phone = desk.hello(1, "phone", None);
+    desk.start_push(phone, &[update(2, "k1", "a", &json!("mine"), 6)]);
+    assert!(matches!(desk.asked[0], Effect::ReadRecords(_)));
+    let newer = std::mem::replace(&mut desk.store, older);
+    desk.serve_one(None);
+    desk.store = newer;
+    assert!(
+        matches!(desk.asked[0], Effect::ReadRecords(_)),
+        "{:?}",
+        desk.asked
+    );
+    desk.settle();
+    // At the head that was expected, the store itself could not have told.
+    assert_eq!(desk.stored("k1"), Some(json!({"a": "mine", "b": "other"})));
+    assert_eq!(desk.commits, 1);
+}
+
+#[test]
+fn waits_grow_with_failures_and_begin_anew_after_a_success() {
+    let (mut desk, phone) = one_record();
+    for round in 0..2_u64 {
+        desk.start_push(
+            phone,
+            &[update(2 + round, "k1", "a", &json!(round), 5 + round)],
+        );
+        for _ in 0..12 {
+            serve_until_commit(&mut desk);
+            desk.serve_one(Some(Fate::Fails));
+            desk.retry();
+        }
+        desk.settle();
+        let waits = std::mem::take(&mut desk.waits);
+        for (failures, ms) in waits.into_iter().enumerate() {
+            let longest = (10 << failures).min(2_000);
+            assert!(
+                (longest / 2..=longest).contains(&ms),
+                "wait {failures}: {ms}"
+            );
+        }
+    }
+}
+
+#[test]
 fn reads_that_fail_are_tried_again() {
     let (mut desk, phone) = one_record();
     desk.start_push(phone, &[insert(2, "k2", &json!({}))]);

@@ -1,11 +1,18 @@
 //! Numbers, verdicts, batches.
 
 use serde_json::json;
+use syncline_protocol::ids::{FieldName, RecordId, RecordKey, Seq, TableName, WriterNo};
+use syncline_protocol::json::Json;
 use syncline_protocol::limits::Limits;
+use syncline_protocol::record::{Field, Record};
+use syncline_protocol::stamp::{Hlc, Stamp};
 use syncline_protocol::wire::hub::Answer;
 
-use super::desk::{Desk, NOW_MS, delete, insert, insertion, stamp, update};
+use syncline_storage::types::Commit;
+
+use super::desk::{Desk, NOW_MS, delete, insert, insertion, space, stamp, update};
 use crate::session::event::{CallReply, Note};
+use crate::telemetry::labels::VerdictStatus;
 
 fn pushed_once() -> (Desk, crate::session::event::ConnId) {
     let mut desk = Desk::new();
@@ -96,6 +103,70 @@ fn a_gap_is_refused_with_the_last_number_and_takes_nothing() {
         (Some("gap"), &json!(1))
     );
     assert_eq!(desk.head(), 1);
+}
+
+#[test]
+fn a_gap_inside_a_push_takes_nothing_of_it() {
+    let (mut desk, phone) = pushed_once();
+    let one = insert(1, "k1", &json!({"title": "a", "done": false}));
+    let (next, far) = (
+        update(2, "k1", "done", &json!(1), 5),
+        insert(4, "k4", &json!({})),
+    );
+    desk.push(phone, &[one, next, far.clone()]);
+    let sent = desk.take(phone);
+    let error = sent.iter().find(|message| message["t"] == "error").unwrap();
+    assert_eq!(
+        (&error["code"], &error["acked"]),
+        (&json!("gap"), &json!(1))
+    );
+    // What was decided before is answered all the same.
+    let told = sent.iter().find(|message| message["t"] == "verdicts");
+    assert_eq!(
+        told.unwrap()["results"],
+        json!([{"m": 1, "status": "applied", "seq": 1}])
+    );
+    assert_eq!(desk.head(), 1);
+    // Its numbers are free for another payload.
+    let (second, third) = (
+        update(2, "k1", "done", &json!(2), 6),
+        insert(3, "k3", &json!({})),
+    );
+    desk.push(phone, &[second, third, far]);
+    let results = &desk.take_of(phone, "verdicts")[0]["results"];
+    let statuses: Vec<_> = results
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| &r["status"])
+        .collect();
+    assert_eq!(statuses, ["applied"; 3]);
+}
+
+#[test]
+fn a_gap_inside_a_call_takes_nothing_of_it() {
+    let mut desk = Desk::new();
+    let (first, third) = (insert(1, "k1", &json!({})), insert(3, "k3", &json!({})));
+    let CallReply::Gap(None) = desk.call(1, "server", &[first, third]) else {
+        panic!("no gap")
+    };
+    assert_eq!(desk.head(), 0);
+    let CallReply::Results { results, .. } = desk.call(2, "server", &[insert(1, "k9", &json!({}))])
+    else {
+        panic!("no results")
+    };
+    assert!(matches!(&results[..], [(1, Answer::Verdict(_))]));
+    assert!(desk.stored("k9").is_some() && desk.stored("k1").is_none());
+}
+
+#[test]
+fn numbers_that_go_back_inside_a_push_are_a_gap() {
+    let mut desk = Desk::new();
+    let (second, first) = (insert(2, "k2", &json!({})), insert(1, "k1", &json!({})));
+    let CallReply::Gap(None) = desk.call(1, "server", &[second, first]) else {
+        panic!("no gap")
+    };
+    assert_eq!(desk.head(), 0);
 }
 
 #[test]
@@ -253,6 +324,68 @@ fn a_record_grows_to_its_limit_and_not_past_it() {
     );
 }
 
+/// A store that holds a record `k1` of more bytes than the limit allows, from a time when it was
+/// higher.
+fn too_large(bytes: usize) -> syncline_storage::model::ModelStore {
+    let mut store = syncline_storage::model::ModelStore::new(1);
+    let view = store.open_space(&space(), NOW_MS);
+    let at = Stamp {
+        at: Hlc::new(NOW_MS, 0),
+        writer: WriterNo(0),
+    };
+    let field = Field {
+        name: FieldName::trusted("x"),
+        value: Json::trusted(&json!("y".repeat(bytes)).to_string()),
+        stamp: at,
+        seq: Seq(1),
+    };
+    let record = Record {
+        seq: Seq(1),
+        inserted: Some(at),
+        fields: vec![field],
+        ..Record::default()
+    };
+    let key = RecordKey {
+        table: TableName::trusted("tasks"),
+        id: RecordId::trusted("k1"),
+    };
+    let commit = Commit {
+        space: space(),
+        expect_epoch: view.epoch,
+        expect_head: view.head,
+        head: Seq(1),
+        clock: at.at,
+        live: 1,
+        writers: view.writers,
+        now_ms: NOW_MS,
+        records: vec![(key, record.into())],
+        marks: Vec::new(),
+        dead_letters: Vec::new(),
+    };
+    store.commit(&commit).unwrap();
+    store
+}
+
+#[test]
+fn a_record_past_a_limit_that_was_lowered_may_shrink_and_not_grow() {
+    let over = 2 * Limits::DEFAULT.record_bytes_max;
+    let mut desk = Desk::on(too_large(over), Default::default());
+    let phone = desk.hello(1, "phone", None);
+    desk.take(phone);
+    let text = |bytes: usize| json!("z".repeat(bytes));
+    for (m, bytes, code) in [
+        (1, over + 1, Some("record_too_large")),
+        (2, over - 1, None),
+        (3, over, Some("record_too_large")),
+        (4, 10, None),
+    ] {
+        desk.push(phone, &[update(m, "k1", "x", &text(bytes), m)]);
+        let verdicts = &desk.take_of(phone, "verdicts")[0];
+        assert_eq!(verdicts["results"][0]["code"].as_str(), code, "{bytes}");
+    }
+    assert_eq!(desk.stored("k1"), Some(json!({"x": "zzzzzzzzzz"})));
+}
+
 #[test]
 fn a_record_has_fields_up_to_the_limit_and_not_one_past_it() {
     let mut desk = Desk::new();
@@ -313,6 +446,22 @@ fn too_many_in_flight_are_refused_without_using_a_number() {
 }
 
 #[test]
+fn a_resend_counts_only_what_is_new() {
+    let (mut desk, phone) = pushed_once();
+    let muts: Vec<_> = (2..=257)
+        .map(|m| insert(m, &m.to_string(), &json!({})))
+        .collect();
+    desk.start_push(phone, &muts[..255]);
+    desk.start_push(phone, &muts);
+    assert_eq!(
+        desk.take_of(phone, "error"),
+        Vec::<serde_json::Value>::new()
+    );
+    desk.settle();
+    assert!(desk.stored("257").is_some());
+}
+
+#[test]
 fn a_resend_of_what_is_in_flight_waits_for_the_one_verdict() {
     let (mut desk, phone) = pushed_once();
     let edit = update(2, "k1", "done", &json!(true), 5);
@@ -321,6 +470,20 @@ fn a_resend_of_what_is_in_flight_waits_for_the_one_verdict() {
     desk.settle();
     let verdicts = desk.take_of(phone, "verdicts");
     assert_eq!((verdicts.len(), desk.head()), (1, 2));
+}
+
+#[test]
+fn a_reused_number_is_counted_be_it_decided_or_not() {
+    let (mut desk, phone) = pushed_once();
+    desk.start_push(phone, &[update(2, "k1", "done", &json!(true), 5)]);
+    for number in [2, 1] {
+        desk.notes.clear();
+        desk.start_push(phone, &[update(number, "k1", "done", &json!("other"), 5)]);
+        desk.settle();
+        let refused = Note::Verdict(VerdictStatus::Refused);
+        let count = desk.notes.iter().filter(|note| **note == refused).count();
+        assert_eq!(count, 1, "{number}");
+    }
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use syncline_protocol::error::close;
+use syncline_protocol::ids::Seq;
 use syncline_protocol::wire::Cursor;
+use syncline_protocol::wire::hub::ResetWhy;
 
-use super::desk::{Desk, Hello, hello, insert, insertion, update};
-use crate::session::event::Event;
-use crate::session::event::{Effect, Note};
+use super::desk::{Desk, Hello, hello, insert, insertion, space, update};
+use crate::session::event::{ConnId, Effect, Event, Note};
 
 fn types(messages: &[Value]) -> Vec<&str> {
     messages
@@ -98,6 +99,114 @@ fn a_cursor_of_another_epoch_is_reset() {
         assert_eq!(sent[1]["why"], "epoch");
         assert_eq!(sent[1]["epoch"], sent[0]["epoch"]);
     }
+}
+
+#[test]
+fn a_cursor_below_what_is_collected_is_reset() {
+    let mut desk = five_records();
+    desk.store.raise_gc_seq(&space(), Seq(3));
+    desk.step(Event::Missed);
+    desk.settle();
+    let at = |desk: &Desk, seq| {
+        Some(Cursor {
+            seq,
+            ..desk.cursor()
+        })
+    };
+    let below = desk.hello(2, "laptop", at(&desk, 2));
+    let sent = desk.take(below);
+    assert_eq!(
+        (&sent[0]["gc_seq"], &sent[1]["why"]),
+        (&json!(3), &json!("gc"))
+    );
+    assert_eq!(sent.last().unwrap()["to"], 5);
+    let kept = desk.hello(3, "tablet", at(&desk, 3));
+    assert_eq!(types(&desk.take(kept)), ["welcome", "delta"]);
+}
+
+#[test]
+fn a_cursor_collected_between_two_pages_is_reset() {
+    let mut desk = five_records();
+    desk.page.records = 1;
+    let cursor = Some(Cursor {
+        seq: 1,
+        ..desk.cursor()
+    });
+    let mut laptop = attach(2, "laptop");
+    laptop.cursor = cursor;
+    desk.step(Event::Attach(Box::new(laptop)));
+    desk.serve_one(None); // its mark
+    desk.serve_one(None); // the first page: 2
+    desk.store.raise_gc_seq(&space(), Seq(4));
+    desk.settle();
+    let sent = desk.take(ConnId(2));
+    assert_eq!(types(&sent[..3]), ["welcome", "delta", "reset"]);
+    assert_eq!(sent[2]["why"], "gc");
+    assert!(desk.notes.contains(&Note::Reset(ResetWhy::Gc)));
+    assert_eq!(sent.last().unwrap()["to"], 5);
+}
+
+#[test]
+fn a_snapshot_collected_between_two_parts_is_reset() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    desk.step(Event::Attach(Box::new(attach(2, "laptop"))));
+    desk.serve_one(None); // its mark
+    desk.serve_one(None); // the first part, at 5
+    let phone_cursor = Some(desk.cursor());
+    let phone = ConnId(3);
+    let mut writer = attach(3, "phone");
+    writer.cursor = phone_cursor;
+    desk.step(Event::Attach(Box::new(writer)));
+    desk.serve_one(None); // its mark
+    desk.start_push(
+        phone,
+        &[insert(6, "k6", &json!({})), insert(7, "k7", &json!({}))],
+    );
+    while desk.head() < 6 {
+        desk.serve_one(None);
+    }
+    desk.store.raise_gc_seq(&space(), Seq(6));
+    desk.settle();
+    let sent = desk.take(ConnId(2));
+    assert_eq!(types(&sent[..3]), ["welcome", "snapshot", "reset"]);
+    assert_eq!(sent[2]["why"], "gc");
+    let end = sent.iter().find(|message| message["t"] == "snapshot_end");
+    assert_eq!(end.unwrap()["count"], 7);
+}
+
+#[test]
+fn a_snapshot_place_that_was_collected_begins_again() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let whole = desk.hello(2, "whole", None);
+    let next = desk.take(whole)[1]["next"].as_str().unwrap().to_owned();
+    let phone = desk.hello(3, "phone", None);
+    desk.push(phone, &[insert(6, "k6", &json!({}))]);
+    desk.store.raise_gc_seq(&space(), Seq(6));
+    desk.step(Event::Missed);
+    desk.settle();
+    let rest = desk.hello_with(Hello {
+        next: Some(next),
+        ..hello(4, "rest")
+    });
+    assert_eq!(desk.take(rest)[1]["why"], "gc");
+}
+
+#[test]
+fn a_session_behind_what_is_collected_looks_before_it_resets_anybody() {
+    let mut desk = five_records();
+    let mut other = Desk::on(desk.store.clone(), Default::default());
+    let tablet = other.hello(1, "tablet", None);
+    other.push(tablet, &[insert(1, "k6", &json!({}))]);
+    other.push(tablet, &[insert(2, "k7", &json!({}))]);
+    desk.step(Event::Attach(Box::new(attach(2, "laptop"))));
+    desk.serve_one(None); // its mark
+    desk.store = other.store;
+    desk.store.raise_gc_seq(&space(), Seq(6));
+    desk.settle();
+    let sent = desk.take(ConnId(2));
+    assert_eq!(sent.last().unwrap()["to"], 7);
 }
 
 #[test]
@@ -202,6 +311,98 @@ fn a_snapshot_place_of_another_history_begins_again() {
     let sent = desk.take(rest);
     assert_eq!(types(&sent), ["welcome", "reset", "snapshot_end", "delta"]);
     assert_eq!(sent[1]["why"], "cursor");
+}
+
+#[test]
+fn a_snapshot_place_of_another_selection_begins_again() {
+    let mut desk = five_records();
+    let phone = desk.hello(2, "phone", None);
+    let project = json!({"m": 6, "changes": [insertion("projects", "p1", &json!({}))]});
+    desk.push(phone, &[project]);
+    desk.page.records = 2;
+    let tasks = desk.hello_with(Hello {
+        tables: Some(&["tasks"]),
+        ..hello(3, "laptop")
+    });
+    let next = desk.take_of(tasks, "snapshot")[0]["next"].clone();
+    let resumed = |desk: &mut Desk, conn, tables, backfill, cursor| {
+        let rest = desk.hello_with(Hello {
+            next: Some(next.as_str().unwrap().to_owned()),
+            tables,
+            backfill,
+            cursor,
+            ..hello(conn, "laptop")
+        });
+        desk.take(rest)
+    };
+    let ids = |sent: &[Value]| -> Vec<Value> {
+        let parts = sent.iter().filter(|message| message["t"] == "snapshot");
+        let changes = parts.flat_map(|part| part["changes"].as_array().unwrap().clone());
+        changes.map(|change| change["id"].clone()).collect()
+    };
+    // Grown: `projects` comes before the place and would be missing.
+    let sent = resumed(&mut desk, 4, Some(&["projects", "tasks"]), None, None);
+    assert_eq!(
+        (&sent[1]["t"], &sent[1]["why"]),
+        (&json!("reset"), &json!("cursor"))
+    );
+    assert_eq!(ids(&sent), ["p1", "k1", "k2", "k3", "k4", "k5"]);
+    // All tables, and the same ones but to fill up, are other selections too.
+    assert_eq!(resumed(&mut desk, 5, None, None, None)[1]["why"], "cursor");
+    let cursor = Some(desk.cursor());
+    let sent = resumed(&mut desk, 6, Some(&["tasks"]), Some(&["tasks"]), cursor);
+    assert_eq!(sent[1]["why"], "cursor");
+    // The same one goes on.
+    let sent = resumed(&mut desk, 7, Some(&["tasks"]), None, None);
+    assert_eq!(ids(&sent), ["k3", "k4", "k5"]);
+}
+
+#[test]
+fn a_snapshot_of_some_tables_has_no_estimate() {
+    let mut desk = five_records();
+    desk.page.records = 2;
+    let tasks = desk.hello_with(Hello {
+        tables: Some(&["tasks"]),
+        ..hello(2, "laptop")
+    });
+    let parts = desk.take_of(tasks, "snapshot");
+    assert_eq!((&parts[0]["done"], parts[0].get("of")), (&json!(2), None));
+}
+
+#[test]
+fn a_broken_backfill_goes_on_for_the_same_tables_only() {
+    let mut desk = five_records();
+    let phone = desk.hello(2, "phone", None);
+    desk.push(
+        phone,
+        &[json!({"m": 6, "changes": [insertion("a", "a1", &json!({}))]})],
+    );
+    desk.page.records = 2;
+    let cursor = Some(desk.cursor());
+    let fill = |desk: &mut Desk, conn, tables, backfill, next: Option<&Value>| {
+        let rest = desk.hello_with(Hello {
+            next: next.map(|next| next.as_str().unwrap().to_owned()),
+            cursor: cursor.clone(),
+            tables: Some(tables),
+            backfill: Some(backfill),
+            ..hello(conn, "laptop")
+        });
+        desk.take(rest)
+    };
+    let next = fill(&mut desk, 3, &["b", "tasks"], &["tasks"], None)[1]["next"].clone();
+    let sent = fill(&mut desk, 4, &["b", "tasks"], &["tasks"], Some(&next));
+    assert_eq!(sent[1]["changes"][0]["id"], "k3");
+    let sent = fill(
+        &mut desk,
+        5,
+        &["a", "b", "tasks"],
+        &["a", "tasks"],
+        Some(&next),
+    );
+    assert_eq!(
+        (&sent[1]["t"], &sent[1]["why"]),
+        (&json!("reset"), &json!("cursor"))
+    );
 }
 
 #[test]

@@ -86,6 +86,7 @@ fn the_rest_of_hello_is_read() {
         after: crate::samples::key("k1"),
         done: 3,
         sum: super::super::cursor::SnapshotSum(9),
+        selection: super::super::cursor::Selection(4),
     };
     let more = format!(
         r#","space":"s1","backfill":["projects"],"acked":811,"snapshot_next":"{}""#,
@@ -283,7 +284,7 @@ fn mutations_are_taken_at_256_and_refused_at_257() {
     assert!(matches!(most, ClientMessage::Push(muts) if muts.len() == MUTATIONS_IN_FLIGHT_MAX));
     assert_eq!(
         code(&push(&muts(MUTATIONS_IN_FLIGHT_MAX + 1))),
-        Code::TooManyInFlight
+        Code::TooManyMutations
     );
 }
 
@@ -375,7 +376,7 @@ fn an_http_push_that_cannot_be_read_is_refused() {
     assert_eq!(code(r#"{"client":"","muts":[]}"#), Code::NameInvalid);
     let muts: Vec<_> = (1..=257).map(|m| mutation(m, 1)).collect();
     let body = format!(r#"{{"client":"c","muts":[{}]}}"#, muts.join(","));
-    assert_eq!(code(&body), Code::TooManyInFlight);
+    assert_eq!(code(&body), Code::TooManyMutations);
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use crate::ids::FieldName;
 use crate::samples::{BASE_MS, cases, key};
 use crate::stamp::Hlc;
 use crate::verdict::WonField;
-use crate::wire::cursor::SnapshotSum;
+use crate::wire::cursor::{Selection, SnapshotSum};
 
 const NOW_MS: WallMs = BASE_MS + 42;
 
@@ -107,6 +107,7 @@ fn place() -> SnapshotPlace {
         after: key("k1"),
         done: 3_000,
         sum: SnapshotSum(0x82c2_8250),
+        selection: Selection::ALL,
     }
 }
 
@@ -114,7 +115,7 @@ fn place() -> SnapshotPlace {
 fn snapshot_part() {
     let next = place().to_text();
     assert_eq!(
-        snapshot(&place(), 12_000, r#"{"id":"k1"}"#),
+        snapshot(&place(), Some(12_000), r#"{"id":"k1"}"#),
         format!(
             r#"{{"t":"snapshot","at":131,"done":3000,"of":12000,"changes":[{{"id":"k1"}}],"next":"{next}"}}"#
         )
@@ -123,7 +124,8 @@ fn snapshot_part() {
 
 #[test]
 fn a_snapshots_estimate_is_never_below_what_is_done() {
-    assert_eq!(json(&snapshot(&place(), 0, ""))["of"], 3_000);
+    assert_eq!(json(&snapshot(&place(), Some(0), ""))["of"], 3_000);
+    assert!(json(&snapshot(&place(), None, "")).get("of").is_none());
 }
 
 #[test]

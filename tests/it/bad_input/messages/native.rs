@@ -250,7 +250,7 @@ fn after_hello(hub: &Hub) -> Vec<Case> {
         case(
             Later,
             json!({"t": "push", "muts": many}).to_string(),
-            Error("too_many_in_flight"),
+            Error("too_many_mutations"),
         ),
         case(Later, room, Error("name_invalid")),
         case(

@@ -1,0 +1,60 @@
+//! How a configuration is shown: TOML, a line a key, without secrets.
+
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// In place of a secret that is set.
+const HIDDEN: &str = "(set, not shown)";
+
+/// Every key of what serializes as tables in tables, in order of name.
+pub(super) fn lines(config: &impl Serialize) -> String {
+    let value = serde_json::to_value(config).expect("plain data");
+    let mut out = String::new();
+    write(&mut out, "", &value);
+    out
+}
+
+fn write(out: &mut String, key: &str, value: &Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let dot = if key.is_empty() { "" } else { "." };
+                write(out, &format!("{key}{dot}{name}"), value);
+            }
+        }
+        Value::Null => out.push_str(&format!("# {key} is not set\n")),
+        // Strings, numbers and lists of strings are written in TOML as they are in JSON.
+        value => out.push_str(&format!("{key} = {value}\n")),
+    }
+}
+
+/// A value by its text.
+pub(super) fn text<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(value)
+}
+
+/// A value by its text, if it is set.
+pub(super) fn maybe<T: Display, S: Serializer>(
+    value: &Option<T>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => to.collect_str(value),
+        None => to.serialize_none(),
+    }
+}
+
+/// Values by their texts.
+pub(super) fn list<T: Display, S: Serializer>(values: &[T], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(values.iter().map(ToString::to_string))
+}
+
+/// Only whether it is set.
+pub(super) fn secret<T, S: Serializer>(value: &Option<T>, to: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(_) => to.serialize_str(HIDDEN),
+        None => to.serialize_none(),
+    }
+}
