@@ -46,7 +46,8 @@ pub(super) trait Protocol: Sized + Send + Unpin + 'static {
     /// The space it is in, once the session has taken it.
     fn entry(&self) -> Option<&Arc<Entry>>;
 
-    /// Looks at the protocol's own deadlines; says when to look again, at the latest.
+    /// Looks at the protocol's own deadlines; says when to look again, at the latest. Not asked
+    /// while the hub itself is what is waited for.
     fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending>;
 }
 
@@ -166,7 +167,10 @@ impl<P: Protocol> Open<P> {
     }
 
     fn look_at_clock(&mut self) -> Result<(), Ending> {
-        let wait = self.protocol.look_at_clock(&mut self.link)?;
+        let wait = match self.wait {
+            Some(_) => Duration::MAX,
+            None => self.protocol.look_at_clock(&mut self.link)?,
+        };
         self.link.keep_alive(wait)
     }
 
@@ -214,5 +218,34 @@ impl<P: Protocol> Open<P> {
             return Ok(());
         }
         Err(Ending::Close(close::LIMITS, "too many pings"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compat::socket::Compat;
+    use super::super::outbox::Outbox;
+    use super::super::socket::Native;
+    use super::*;
+
+    /// With what the runtime puts around it, a task of this size fills two cache-line pairs.
+    const TASK_BYTES_MAX: usize = 152;
+
+    #[test]
+    fn an_idle_socket_is_small() {
+        let sizes = [
+            ("native task", size_of::<Task<Native>>(), TASK_BYTES_MAX),
+            (
+                "compatibility task",
+                size_of::<Task<Compat>>(),
+                TASK_BYTES_MAX,
+            ),
+            ("outbox", size_of::<Outbox>(), 112),
+            ("entry", size_of::<Entry>(), 176),
+        ];
+        for (what, bytes, most) in sizes {
+            println!("{what}: {bytes} bytes");
+            assert!(bytes <= most, "{what} has {bytes} bytes, more than {most}");
+        }
     }
 }

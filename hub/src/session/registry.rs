@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
-use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::ids::{AppId, SpaceKey};
 use syncline_storage::types::SpaceView;
 use tokio::sync::oneshot;
 
@@ -35,6 +35,7 @@ struct Inner {
     shared: Arc<Shared>,
     supervisor: ActorRef<()>,
     shards: Shards,
+    apps: AppNames,
     draining: AtomicBool,
 }
 
@@ -73,6 +74,27 @@ impl PartialEq for Kept {
 impl Eq for Kept {}
 
 type Set = HashSet<Kept>;
+
+/// Names of apps that entries share, so that each does not keep its own.
+#[derive(Default)]
+struct AppNames(Mutex<HashSet<AppId>>);
+
+/// Shared names; more apps than this is no product.
+const APP_NAMES_MAX: usize = 1_024;
+
+impl AppNames {
+    fn shared(&self, app: &AppId) -> AppId {
+        // A set stays usable whatever panicked while it was locked.
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(app) {
+            return known.clone();
+        }
+        if names.len() < APP_NAMES_MAX {
+            names.insert(app.clone());
+        }
+        app.clone()
+    }
+}
 
 #[derive(Default)]
 struct Shards {
@@ -117,6 +139,7 @@ impl Sessions {
                 shared,
                 supervisor,
                 shards: Shards::new(),
+                apps: AppNames::default(),
                 draining: AtomicBool::new(false),
             }),
         })
@@ -130,7 +153,11 @@ impl Sessions {
             {
                 return (kept.0.clone(), None);
             }
-            let (entry, start) = Entry::starting(space.clone(), self.intake());
+            let space = SpaceKey {
+                app: self.inner.apps.shared(&space.app),
+                space: space.space.clone(),
+            };
+            let (entry, start) = Entry::starting(space, self.intake());
             let entry = Arc::new(entry);
             set.replace(Kept(entry.clone()));
             (entry, Some(start))

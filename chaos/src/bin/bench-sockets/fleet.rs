@@ -84,7 +84,12 @@ impl Fleet {
         self.clients.extend(opened);
         let all = self.clients.len() as u64;
         let seen = self.seen.clone();
-        until("sockets to be ready", || seen.ready.get() == all).await?;
+        let ended = |seen: &Seen| seen.ready.get() + seen.closed.get() >= all;
+        let waited = until("sockets to be ready", || ended(&seen)).await;
+        if waited.is_err() || seen.closed.get() > 0 {
+            let (ready, closed) = (seen.ready.get(), seen.closed.get());
+            bail!("of {all} sockets {ready} are ready and {closed} were closed");
+        }
         Ok(began.elapsed())
     }
 

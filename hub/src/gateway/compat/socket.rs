@@ -35,15 +35,11 @@ const WATCH_TRIES: usize = 5;
 const TRY_AGAIN_LATER: u16 = 1013;
 
 /// A compatibility client's socket.
-pub(in crate::gateway) struct Compat {
-    app: AppId,
-    watching: Option<Watching>,
-}
-
-/// What is known after auth.
-struct Watching {
-    entry: Arc<Entry>,
-    expires_at_ms: u64,
+pub(in crate::gateway) enum Compat {
+    /// It has not said who it is, or is about to be another user's.
+    Stranger(AppId),
+    /// It hears of a space's changes, until its token ends.
+    Watching(Arc<Entry>, u64),
 }
 
 /// What a wait brings.
@@ -70,9 +66,13 @@ struct Said {
 impl Compat {
     /// Before auth.
     pub(in crate::gateway) fn new(app: AppId) -> Compat {
-        Compat {
-            app,
-            watching: None,
+        Compat::Stranger(app)
+    }
+
+    fn app(&self) -> &AppId {
+        match self {
+            Compat::Stranger(app) => app,
+            Compat::Watching(entry, _) => &entry.space.app,
         }
     }
 }
@@ -83,12 +83,12 @@ impl Protocol for Compat {
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
         // Those clients send nothing else; whatever it is, it is not worth the socket.
         let Ok(said) = object::from_str::<Said>(text) else {
-            return match self.watching {
-                None => Err(refuse(&link.outbox, "invalid message")),
-                Some(_) => Ok(None),
+            return match self {
+                Compat::Stranger(_) => Err(refuse(&link.outbox, "invalid message")),
+                Compat::Watching(..) => Ok(None),
             };
         };
-        match (said.r#type.as_str(), &self.watching) {
+        match (said.r#type.as_str(), &*self) {
             ("ping", _) => {
                 if !link.may_be_cheap() {
                     return Err(Ending::Close(close::LIMITS, "too many pings"));
@@ -97,10 +97,10 @@ impl Protocol for Compat {
             }
             ("auth", _) => {
                 let token = said.token.unwrap_or_default();
-                return Ok(Some(identify(link, self.app.clone(), token)));
+                return Ok(Some(identify(link, self.app().clone(), token)));
             }
-            (_, None) => return Err(refuse(&link.outbox, "auth first")),
-            (_, Some(_)) => {}
+            (_, Compat::Stranger(_)) => return Err(refuse(&link.outbox, "auth first")),
+            (_, Compat::Watching(..)) => {}
         }
         Ok(None)
     }
@@ -109,10 +109,10 @@ impl Protocol for Compat {
     fn go_on(&mut self, link: &mut Link, done: Done) -> Result<Option<Wait<Done>>, Ending> {
         match done {
             Done::Known(known) => {
-                if let (Some(watching), true) =
-                    (&mut self.watching, link.user.as_ref() == Some(&known.user))
+                if let (Compat::Watching(_, expires_at_ms), true) =
+                    (&mut *self, link.user.as_ref() == Some(&known.user))
                 {
-                    watching.expires_at_ms = known.expires_at_ms;
+                    *expires_at_ms = known.expires_at_ms;
                 } else {
                     self.leave(link);
                     if link.authenticate(&known.user).is_err() {
@@ -123,10 +123,7 @@ impl Protocol for Compat {
                 }
             }
             Done::Watching(entry, expires_at_ms) => {
-                self.watching = Some(Watching {
-                    entry,
-                    expires_at_ms,
-                });
+                *self = Compat::Watching(entry, expires_at_ms);
             }
         }
         link.answer(r#"{"type":"auth-ok"}"#);
@@ -134,12 +131,15 @@ impl Protocol for Compat {
     }
 
     fn entry(&self) -> Option<&Arc<Entry>> {
-        self.watching.as_ref().map(|watching| &watching.entry)
+        match self {
+            Compat::Stranger(_) => None,
+            Compat::Watching(entry, _) => Some(entry),
+        }
     }
 
     /// Closes a socket that is late, or whose token ended.
     fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
-        let Some(watching) = &self.watching else {
+        let Compat::Watching(_, expires_at_ms) = self else {
             return link.time_to_auth(AUTH_WITHIN).ok_or_else(|| {
                 let failures = &link.gateway.metrics.auth_failures;
                 failures.inc(AuthFailure::AuthTimeout);
@@ -147,7 +147,7 @@ impl Protocol for Compat {
             });
         };
         let now_ms = link.gateway.clock.now_ms();
-        let left_ms = watching.expires_at_ms.saturating_sub(now_ms);
+        let left_ms = expires_at_ms.saturating_sub(now_ms);
         if left_ms == 0 {
             return Err(refuse(&link.outbox, "token expired"));
         }
@@ -158,9 +158,9 @@ impl Protocol for Compat {
 impl Compat {
     /// Leaves the space of the user it was.
     fn leave(&mut self, link: &Link) {
-        if let Some(watching) = self.watching.take() {
-            let sessions = &link.gateway.sessions;
-            sessions.leave(&watching.entry, link.conn());
+        if let Compat::Watching(entry, _) = self {
+            link.gateway.sessions.leave(entry, link.conn());
+            *self = Compat::Stranger(entry.space.app.clone());
         }
     }
 }
