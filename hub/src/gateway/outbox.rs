@@ -44,7 +44,8 @@ struct Queue {
     lagging: bool,
     /// The session wants to know when everything is written.
     tell_drained: bool,
-    end: Option<End>,
+    /// Boxed, since nearly no socket has one.
+    end: Option<Box<End>>,
 }
 
 /// Why nothing more will be queued.
@@ -98,7 +99,8 @@ impl Outbox {
             }
             FrameKind::Ephemeral if !fits => return None,
             FrameKind::Answer if queue.bytes > ANSWERS_MAX * self.bytes_max => {
-                queue.end = Some(End::Close(close::SLOW, "answers are not read"));
+                let end = End::Close(close::SLOW, "answers are not read");
+                queue.end = Some(Box::new(end));
             }
             FrameKind::Bulk | FrameKind::Part => queue.tell_drained = true,
             _ => {}
@@ -124,7 +126,7 @@ impl Outbox {
     }
 
     fn end(&self, end: End) {
-        self.lock().end.get_or_insert(end);
+        self.lock().end.get_or_insert_with(|| Box::new(end));
         self.task.wake();
     }
 
@@ -157,7 +159,7 @@ impl Outbox {
     /// The end, if it has come. What is still queued may be written before it, if the peer
     /// takes it soon.
     pub fn ended(&self) -> Option<End> {
-        self.lock().end
+        self.lock().end.as_deref().copied()
     }
 
     /// The task to wake whenever something changes.
