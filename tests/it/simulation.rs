@@ -51,7 +51,7 @@ fn lives(seed: u64) {
 
 /// The same, of a world of native devices, whatever the seed would have made of it.
 fn lives_native(seed: u64) {
-    let ending = world::live_with(seed, Mix::Native, false);
+    let ending = world::live_with(seed, (Mix::Native, false), false);
     assert_eq!(ending.broken, None, "seed {seed}");
 }
 

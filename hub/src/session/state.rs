@@ -228,6 +228,16 @@ impl SessionState {
         }
     }
 
+    /// Whose session it is.
+    pub fn space(&self) -> &SpaceKey {
+        &self.space
+    }
+
+    /// What bounds it.
+    pub fn limits(&self) -> &SessionLimits {
+        &self.limits
+    }
+
     /// The space as this session knows it.
     pub fn view(&self) -> SpaceView {
         self.view

@@ -37,6 +37,7 @@ kinds! {
     SessionCrash = "session crashed, its store work goes on",
     NodeCrash = "node crashed, its store work is torn off",
     Drain = "session drained",
+    Slept = "session fell asleep and woke",
     CommitFails = "commit failed before it took effect",
     CommitAnswerLost = "commit took effect, answer lost",
     ReadFails = "read failed",

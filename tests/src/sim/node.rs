@@ -159,7 +159,7 @@ impl Node {
         &mut self,
         event: Event,
         outbox: Option<Arc<Outbox>>,
-        (true_ms, aids): (u64, &mut Aids),
+        (true_ms, sleepy, aids): (u64, bool, &mut Aids),
     ) {
         let now_ms = self.now_ms(true_ms);
         let Some(session) = &mut self.session else {
@@ -192,9 +192,32 @@ impl Node {
         if let Some(session) = &self.session {
             session.shown.set(session.state.view());
         }
+        if sleepy {
+            self.sleep(aids);
+        }
         for _ in 0..self.cache.take_forgotten() {
             aids.counts.add(Kind::Evicted);
         }
+    }
+
+    /// A session to which nothing more happens sleeps, and wakes at once: what happens next
+    /// happens to the one that woke.
+    fn sleep(&mut self, aids: &mut Aids) {
+        let own = self.incarnation;
+        let asked = self.operations.iter().any(|o| o.incarnation == own)
+            || self.answers.iter().any(|answer| answer.incarnation == own)
+            || !self.retries.is_empty();
+        let Some(session) = &mut self.session else {
+            return;
+        };
+        if asked || session.draining || !session.state.is_quiet() {
+            return;
+        }
+        let space = session.state.space().clone();
+        let own = (session.state.limits().clone(), self.activations.clone());
+        let dormant = session.state.sleep();
+        session.state = SessionState::wake(space, self.name.clone(), dormant, own);
+        aids.counts.add(Kind::Slept);
     }
 
     fn carry_out(&mut self, effect: Effect, aids: &mut Aids) -> Option<Event> {

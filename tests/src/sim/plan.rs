@@ -69,6 +69,8 @@ pub struct Plan {
     pub bus_faults: u64,
     /// Of a cache read: the entry was just forgotten.
     pub forgetful: u64,
+    /// Whether sessions sleep whenever they may. Named histories are older than that.
+    pub sleepy: bool,
     /// Of a push: turned away as slow.
     pub slow: u64,
     /// How much a read returns.
@@ -96,7 +98,7 @@ pub struct Restore {
 
 impl Plan {
     /// The plan of a world.
-    pub fn draw(mix: Mix, rng: &mut Rng) -> Plan {
+    pub fn draw((mix, sleepy): (Mix, bool), rng: &mut Rng) -> Plan {
         let chaos_steps = rng.within(CHAOS_STEPS_MIN, 2 * CHAOS_STEPS_MIN);
         let calm = rng.chance(100);
         let rate = |rng: &mut Rng, most| if calm { 0 } else { rng.within(0, most) };
@@ -104,6 +106,7 @@ impl Plan {
             chaos_steps,
             nodes: *rng.pick(&[1, 1, 2, 2, 3]),
             compat: mix.devices(rng.within(3, 5) as usize),
+            sleepy,
             acts: rng.within(120, 300),
             faults: rate(rng, 60),
             store_faults: rate(rng, 150),

@@ -76,11 +76,12 @@ pub struct Ending {
 
 /// Lives a seed through.
 pub fn live(seed: u64, traced: bool) -> Ending {
-    live_with(seed, Mix::of(seed), traced)
+    // In every other block of mixes, so that each mix sleeps and does not.
+    live_with(seed, (Mix::of(seed), seed / 4 % 2 == 1), traced)
 }
 
-/// Lives a seed through with a mix of devices of its own.
-pub fn live_with(seed: u64, mix: Mix, traced: bool) -> Ending {
+/// Lives a seed through with a mix of devices of its own, and sessions that sleep or do not.
+pub fn live_with(seed: u64, mix: (Mix, bool), traced: bool) -> Ending {
     let mut world = World::new((seed, mix), traced);
     let broken = world.live().err();
     if let Some(broken) = &broken {
@@ -96,7 +97,7 @@ pub fn live_with(seed: u64, mix: Mix, traced: bool) -> Ending {
 }
 
 impl World {
-    fn new((seed, mix): (u64, Mix), traced: bool) -> World {
+    fn new((seed, mix): (u64, (Mix, bool)), traced: bool) -> World {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(mix, &mut rng);
         let mut aids = Aids {
@@ -310,7 +311,8 @@ impl World {
             _ => None,
         };
         let now_ms = self.now_ms;
-        self.nodes[node].step(event, outbox, (now_ms, &mut self.aids));
+        let sleepy = self.plan.sleepy;
+        self.nodes[node].step(event, outbox, (now_ms, sleepy, &mut self.aids));
         self.collect(node);
     }
 
