@@ -17,7 +17,9 @@ impl StoreLock {
     /// Takes the lock `PATH.lock` of a database. Errors: another hub has it, or the file cannot
     /// be made.
     pub(super) fn take(database: &Path) -> Result<StoreLock, StartError> {
-        let path = beside(database);
+        // By its real name, since links may give it others.
+        let real = database.canonicalize();
+        let path = beside(real.as_deref().unwrap_or(database));
         let failed = |error| StartError::DataDir {
             path: path.clone(),
             error,

@@ -300,9 +300,15 @@ impl Link {
             self.put_ephemeral(Frame::encode(push_ping));
         }
         let silent = if self.pinged { 2 } else { 1 } * limits.ping_after;
-        let next = wheel.after(self.heard_at, silent);
         let look = wheel.after(wheel.now(), wait.min(limits.look_every()));
-        wheel.wake_at(self.outbox.clone(), next.min(look));
+        let mut next = look.min(wheel.after(self.heard_at, silent));
+        if self.waiting {
+            next = next.min(wheel.after(self.took_at, limits.stalled_max));
+        }
+        if !self.reader.is_at_rest() {
+            next = next.min(wheel.after(self.began_at, limits.stalled_max));
+        }
+        wheel.wake_at(self.outbox.clone(), next);
         Ok(())
     }
 

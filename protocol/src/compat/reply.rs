@@ -36,7 +36,9 @@ pub enum Told {
 pub fn since(record: &Record, asker: Asker) -> Option<Told> {
     let own = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.writer) == asker.writer;
     if !record.is_live() {
-        let died = record.inserted.is_some() && record.deleted_seq > asker.after;
+        // Of another server a device may show a record that was never inserted here.
+        let unborn = record.inserted.is_none() && record.seq > asker.after;
+        let died = record.deleted.is_some() && (unborn || record.deleted_seq > asker.after);
         return (died && !own(record.deleted)).then_some(Told::Delete);
     }
     let became = record.inserted_seq > asker.after;
@@ -62,7 +64,7 @@ pub fn everything(record: &Record) -> Option<Told> {
 
 /// What is told of a dead record to a device that has nothing of some tables, and may have it.
 pub fn gone(record: &Record) -> Option<Told> {
-    (record.inserted.is_some() && !record.is_live()).then_some(Told::Delete)
+    (record.deleted.is_some() && !record.is_live()).then_some(Told::Delete)
 }
 
 /// What is told of a record to a device that has data of no known age.
@@ -248,6 +250,19 @@ mod tests {
             text(&record, &told(&record, 1).unwrap()),
             r#"{"table":"tasks","id":"k1","op":"delete","deletedAt":"2026-11-24T10:00:00.009Z"}"#
         );
+    }
+
+    #[test]
+    fn a_delete_of_a_record_that_was_never_inserted_here_is_told() {
+        let mut record = Record::default();
+        apply(&mut record, Op::Delete { at: at(9, OTHER) }, 7);
+        assert_eq!(told(&record, 6), Some(Told::Delete));
+        assert_eq!(told(&record, 7), None);
+        assert_eq!(anew(&record), Some(Told::Delete));
+        assert_eq!(everything(&record), None);
+        let mut own = Record::default();
+        apply(&mut own, Op::Delete { at: at(9, OWN) }, 7);
+        assert_eq!(told(&own, 6), None);
     }
 
     #[test]

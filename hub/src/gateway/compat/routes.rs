@@ -13,6 +13,7 @@ use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal, Retry};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, UserId};
+use syncline_protocol::mutation::KEYED_CLIENT;
 use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
@@ -98,6 +99,9 @@ fn client(headers: &HeaderMap, user: UserId, body: Option<&str>) -> Result<Clien
         .and_then(|value| value.to_str().ok());
     let name = header.filter(|name| !name.is_empty()).or(body);
     let name = name.ok_or_else(|| bad("X-Client-Id or clientId is missing"))?;
+    if name.starts_with(KEYED_CLIENT) {
+        return Err(bad("the client's name begins as those of writes under a key").into());
+    }
     Ok(ClientKey {
         user,
         client: ClientId::parse(name)?,
