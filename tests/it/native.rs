@@ -2,6 +2,8 @@
 
 mod access;
 mod framing;
+mod handover;
+mod hibernation;
 mod http;
 mod lifecycle;
 mod limits;

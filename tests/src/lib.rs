@@ -19,3 +19,14 @@ use std::time::Duration;
 
 /// Ten times what anything here may take: past it, it hangs.
 pub const HUNG: Duration = Duration::from_secs(20);
+
+/// Waits until something is so; it hangs if it never is.
+pub async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let looking = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let found = tokio::time::timeout(HUNG, looking).await;
+    assert!(found.is_ok(), "{what} never comes true");
+}
