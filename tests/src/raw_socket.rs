@@ -18,6 +18,8 @@ pub struct RawSocket {
     stream: TcpStream,
     /// Bytes of the hub that nobody has looked at.
     unread: Vec<u8>,
+    /// The stream did not end, it broke.
+    broken: bool,
 }
 
 /// The request that asks for the native protocol.
@@ -69,8 +71,11 @@ impl RawSocket {
     /// The same over a stream that was opened in some other way.
     pub async fn over(stream: TcpStream, node: &TestNode, more: &[u8]) -> RawSocket {
         stream.set_nodelay(true).expect("a stream");
-        let unread = Vec::new();
-        let mut socket = RawSocket { stream, unread };
+        let mut socket = RawSocket {
+            stream,
+            unread: Vec::new(),
+            broken: false,
+        };
         socket.send(&[&handshake(node), more].concat()).await;
         let end = loop {
             match socket
@@ -151,12 +156,18 @@ impl RawSocket {
         }
     }
 
+    /// Whether the hub's end of the stream was no end but a reset, by which other systems than
+    /// this one lose what came before.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Reads what comes; false at the end.
     async fn read(&mut self) -> bool {
         let read = timeout(HUNG, self.stream.read_buf(&mut self.unread));
-        read.await
-            .expect("the stream hangs")
-            .is_ok_and(|read| read > 0)
+        let read = read.await.expect("the stream hangs");
+        self.broken |= read.is_err();
+        read.is_ok_and(|read| read > 0)
     }
 }
 

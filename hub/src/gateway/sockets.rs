@@ -9,12 +9,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use syncline_protocol::error::close;
 use syncline_protocol::ids::UserId;
 use syncline_protocol::wire::hub;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::frame::Frame;
 use super::outbox::Outbox;
 use crate::session::event::{ConnId, FrameKind};
 use crate::telemetry::Metrics;
+
+/// Sockets that are told at once that there is no room for them.
+const TURNED_AWAY_MAX: usize = 1_000;
 
 /// The open sockets.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Sockets {
     emptied: Notify,
     metrics: Arc<Metrics>,
     caps: SocketCaps,
+    /// Places of those that are told that there is no room.
+    pub(super) turned_away: Semaphore,
 }
 
 /// How many sockets may be open.
@@ -64,6 +69,7 @@ impl Sockets {
             emptied: Notify::new(),
             metrics,
             caps,
+            turned_away: Semaphore::new(TURNED_AWAY_MAX),
         }
     }
 
