@@ -8,6 +8,7 @@
 mod bad_input;
 mod compat;
 mod crate_line;
+mod descriptors;
 mod durability;
 mod native;
 mod process;
