@@ -160,7 +160,7 @@ impl App {
         info!(drain_s = self.drain.as_secs(), "draining");
         self.context.lifecycle.advance(Stage::Draining);
         let finished = async {
-            self.core.drain().await;
+            self.core.drain(self.drain).await;
             while self.tasks.join_next().await.is_some() {}
         };
         if tokio::time::timeout(self.drain, finished).await.is_err() {

@@ -2,6 +2,8 @@
 
 mod access;
 mod caps;
+mod closing;
+mod ephemeral;
 mod framing;
 mod handover;
 mod hibernation;
@@ -12,3 +14,4 @@ mod limits;
 mod reconnects;
 mod slow;
 mod sync;
+mod upgrade;
