@@ -13,4 +13,5 @@ mod durability;
 mod native;
 mod process;
 mod simulation;
+mod tls;
 mod two_devices;

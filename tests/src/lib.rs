@@ -1,9 +1,11 @@
 //! What the whole-hub tests are made of: [`node`], a hub in this process on free ports;
-//! [`hub_process`], the real program; [`issuer`], who signs tokens; [`raw_http`], requests by hand;
-//! [`socket`], one WebSocket seen from outside, and [`raw_socket`], one as bytes; [`device`], a
-//! device with a local replica and an outbox, as an SDK has them; [`load`], the writers of the
-//! durability tests. [`sim`] needs none of them: it has worlds of its own.
+//! [`hub_process`], the real program; [`issuer`], who signs tokens; [`certificate`], two for TLS;
+//! [`raw_http`], requests by hand; [`socket`], one WebSocket seen from outside, and
+//! [`raw_socket`], one as bytes; [`device`], a device with a local replica and an outbox, as an
+//! SDK has them; [`load`], the writers of the durability tests. [`sim`] needs none of them: it
+//! has worlds of its own.
 
+pub mod certificate;
 pub mod compat_device;
 pub mod device;
 pub mod hub_process;

@@ -12,7 +12,8 @@ pub struct GatewayConfig {
     /// HTTP connections open at once on a listener, upgraded ones not counted. One more is
     /// closed at once. 1 to 1,000,000, default 20,000.
     pub connections_max: u64,
-    /// Milliseconds a connection may take to send a request's head, or stay idle between two.
+    /// Milliseconds a connection may take for its TLS handshake, for a request's head, or stay
+    /// idle between two.
     /// 100 to 600,000, default 15,000.
     pub header_timeout_ms: u64,
     /// Bytes of a request's body. One more is answered 413. 1 KiB to 1 GiB and not more than
