@@ -13,12 +13,13 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
-use crate::config::{AuthConfig, Config, Problems};
+use crate::config::{AuthConfig, Config, Problems, TlsConfig};
 use crate::gateway::compat;
 use crate::http::{BodyRoom, Context, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::session::registry::NoSessions;
 use crate::telemetry::Metrics;
+use crate::tls::{Tls, TlsError};
 
 mod core;
 mod store_lock;
@@ -37,6 +38,7 @@ pub struct App {
     admin_addr: SocketAddr,
     context: Arc<Context>,
     verifier: Arc<Verifier>,
+    tls: Option<Arc<Tls>>,
     core: Core,
     drain: Duration,
     /// Listeners and what runs beside them; all end when the node drains.
@@ -73,6 +75,9 @@ pub enum StartError {
     /// The issuer's keys could never be read.
     #[error("auth.jwks_url: {0}")]
     Jwks(#[from] JwksError),
+    /// The certificate or its key cannot be used any more.
+    #[error("tls: {0}")]
+    Tls(#[from] TlsError),
     /// The store cannot be opened.
     #[error("store.url: {0}")]
     Store(String),
@@ -103,6 +108,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let dev_issuer = dev_issuer(&config)?.map(Arc::new);
         let keys = key_source(&config.auth, dev_issuer.as_deref())?;
+        let tls = tls(&config.tls)?;
         let verifier = Arc::new(Verifier::new(&config.auth, keys, metrics.clone()));
         let context = Arc::new(Context {
             node: config.node.clone(),
@@ -118,6 +124,7 @@ impl App {
             admin_addr: config.admin_listen,
             context,
             verifier,
+            tls,
             core,
             drain: Duration::from_secs(config.drain_s),
             tasks: JoinSet::new(),
@@ -149,6 +156,11 @@ impl App {
         &self.verifier
     }
 
+    /// TLS of the public listener, if it is on.
+    pub fn tls(&self) -> Option<&Arc<Tls>> {
+        self.tls.as_ref()
+    }
+
     /// The issuer of `--dev`.
     pub fn dev_issuer(&self) -> Option<&Arc<DevIssuer>> {
         self.context.dev_issuer.as_ref()
@@ -160,7 +172,7 @@ impl App {
         info!(drain_s = self.drain.as_secs(), "draining");
         self.context.lifecycle.advance(Stage::Draining);
         let finished = async {
-            self.core.drain().await;
+            self.core.drain(self.drain).await;
             while self.tasks.join_next().await.is_some() {}
         };
         if tokio::time::timeout(self.drain, finished).await.is_err() {
@@ -191,19 +203,18 @@ impl App {
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
         let sync = routes::public(context, &config.metrics).merge(self.core.routes());
         // Around the guard, because a browser must be let read its refusals too.
-        let routers = [
-            (
-                public,
-                guarded(sync)
-                    .layer(from_fn(compat::in_sentences))
-                    .layer(self.core.cors()),
-            ),
-            (admin, guarded(routes::admin(context))),
+        let sync = guarded(sync)
+            .layer(from_fn(compat::in_sentences))
+            .layer(self.core.cors());
+        let servers = [
+            (public, self.tls.clone(), sync),
+            (admin, None, guarded(routes::admin(context))),
         ];
-        for (listener, router) in routers {
+        for (listener, tls, router) in servers {
             self.tasks.spawn(serve(Server {
                 listener,
                 router,
+                tls,
                 limits: ServerLimits::from(&config.gateway),
                 lifecycle: context.lifecycle.clone(),
                 metrics: context.metrics.clone(),
@@ -242,6 +253,11 @@ fn create_data_dir(path: &Path) -> Result<(), StartError> {
         path: path.to_owned(),
         error,
     })
+}
+
+fn tls(config: &TlsConfig) -> Result<Option<Arc<Tls>>, TlsError> {
+    let load = |(cert, key)| Tls::load(cert, key).map(Arc::new);
+    config.files().map(load).transpose()
 }
 
 fn dev_issuer(config: &Config) -> Result<Option<DevIssuer>, DevKeyError> {

@@ -23,6 +23,7 @@ pub mod session;
 mod shown;
 pub mod source;
 pub mod store;
+pub mod tls;
 
 pub use auth::AuthConfig;
 pub use gateway::GatewayConfig;
@@ -34,6 +35,7 @@ pub use problem::{Problem, Problems};
 pub use session::SessionConfig;
 pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
+pub use tls::TlsConfig;
 
 /// Everything a node is told from outside.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -69,6 +71,8 @@ pub struct Config {
     pub session: SessionConfig,
     /// Sockets and requests.
     pub gateway: GatewayConfig,
+    /// TLS of the public listener.
+    pub tls: TlsConfig,
     /// What a push may hold and a record may become.
     pub limits: LimitsConfig,
 }
@@ -89,6 +93,7 @@ impl Default for Config {
             log: LogConfig::default(),
             session: SessionConfig::default(),
             gateway: GatewayConfig::default(),
+            tls: TlsConfig::default(),
             limits: LimitsConfig::default(),
         }
     }
@@ -130,6 +135,7 @@ impl Config {
         self.log.check(&mut problems);
         self.session.check(&mut problems);
         self.gateway.check(&mut problems);
+        self.tls.check(&mut problems);
         self.limits.check(&mut problems);
         problems.into_result()
     }

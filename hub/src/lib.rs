@@ -4,7 +4,7 @@
 //! [`clock`] (the only reader of the wall clock), [`lifecycle`] (starting, ready, draining),
 //! [`telemetry`] (logs and metrics), [`auth`] (who a token speaks for), [`http`] (the listeners
 //! and the plain routes), [`gateway`] (sync over WebSocket and HTTP), [`session`] (the actor of
-//! a space), [`app`] (the one place where the parts are put together).
+//! a space), [`wheel`] (deadlines), [`tls`] (certificate and key), [`app`] (the one place where the parts are put together).
 
 pub mod app;
 pub mod auth;
@@ -17,4 +17,5 @@ pub mod lifecycle;
 pub mod memory;
 pub mod session;
 pub mod telemetry;
+pub mod tls;
 pub mod wheel;

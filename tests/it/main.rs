@@ -8,8 +8,10 @@
 mod bad_input;
 mod compat;
 mod crate_line;
+mod descriptors;
 mod durability;
 mod native;
 mod process;
 mod simulation;
+mod tls;
 mod two_devices;

@@ -1,8 +1,17 @@
 //! The native protocol over real sockets and HTTP, on one node.
 
 mod access;
+mod caps;
+mod closing;
+mod ephemeral;
 mod framing;
+mod handover;
+mod hibernation;
+mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod reconnects;
+mod slow;
 mod sync;
+mod upgrade;

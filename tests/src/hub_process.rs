@@ -19,19 +19,21 @@ impl HubProcess {
     /// Runs the command, which must be `hub serve --dev` in some form, until it says where it
     /// listens.
     pub fn start(mut command: Command) -> HubProcess {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("hub runs");
+        command.stderr(Stdio::null());
+        HubProcess::start_logging(command)
+    }
+
+    /// The same; its logs go where the command says.
+    pub fn start_logging(mut command: Command) -> HubProcess {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("hub runs");
         let mut printed = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
-        while !line.contains("http://") {
+        while !line.contains("://") {
             line.clear();
             let read = printed.read_line(&mut line).expect("text");
             assert_ne!(read, 0, "it ended without saying where it listens");
         }
-        let mut addresses = line.split("http://").skip(1).map(|rest| {
+        let mut addresses = line.split("://").skip(1).map(|rest| {
             let address = rest.split([' ', ')']).next().expect("an address");
             address.parse().expect("an address")
         });
@@ -53,11 +55,29 @@ impl HubProcess {
         kib.expect("its memory").parse::<u64>().expect("a number") << 10
     }
 
-    /// Sends the signal and returns the exit code and what else was printed.
-    pub fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    /// Seconds of processor time it has used, to about a hundredth.
+    pub fn cpu_s(&self) -> f64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).expect("it runs");
+        // Behind the name, which may hold anything: field 3 comes first, 14 and 15 are ticks.
+        let (_, fields) = stat.rsplit_once(") ").expect("a name");
+        let fields = fields.split(' ').skip(11).take(2);
+        let ticks: u64 = fields
+            .map(|field| field.parse::<u64>().expect("ticks"))
+            .sum();
+        ticks as f64 / 100.0
+    }
+
+    /// Sends the signal; the process goes on.
+    pub fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &kill]).status();
         assert!(sent.expect("sh runs").success());
+    }
+
+    /// Sends the signal and returns the exit code and what else was printed.
+    pub fn end(mut self, signal: &str) -> (Option<i32>, String) {
+        self.signal(signal);
         let mut rest = String::new();
         self.printed.read_to_string(&mut rest).expect("text");
         (self.child.wait().expect("it ends").code(), rest)

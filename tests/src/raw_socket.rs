@@ -18,6 +18,8 @@ pub struct RawSocket {
     stream: TcpStream,
     /// Bytes of the hub that nobody has looked at.
     unread: Vec<u8>,
+    /// The stream did not end, it broke.
+    broken: bool,
 }
 
 /// The request that asks for the native protocol.
@@ -63,10 +65,17 @@ impl RawSocket {
     /// Sends the handshake with `more` right behind it, and takes the answer to the handshake.
     pub async fn open(node: &TestNode, more: &[u8]) -> RawSocket {
         let stream = TcpStream::connect(node.app.public_addr()).await;
-        let stream = stream.expect("it listens");
+        RawSocket::over(stream.expect("it listens"), node, more).await
+    }
+
+    /// The same over a stream that was opened in some other way.
+    pub async fn over(stream: TcpStream, node: &TestNode, more: &[u8]) -> RawSocket {
         stream.set_nodelay(true).expect("a stream");
-        let unread = Vec::new();
-        let mut socket = RawSocket { stream, unread };
+        let mut socket = RawSocket {
+            stream,
+            unread: Vec::new(),
+            broken: false,
+        };
         socket.send(&[&handshake(node), more].concat()).await;
         let end = loop {
             match socket
@@ -86,9 +95,15 @@ impl RawSocket {
     /// Opens, says hello and takes the welcome.
     pub async fn hello(node: &TestNode, user: &str) -> RawSocket {
         let mut socket = RawSocket::open(node, &text(&hello(node, user))).await;
-        let welcome = socket.message().await;
-        assert_eq!(welcome["t"], "welcome", "{welcome}");
+        socket.welcomed().await;
         socket
+    }
+
+    /// Takes the welcome, which must come next, and returns it.
+    pub async fn welcomed(&mut self) -> Value {
+        let welcome = self.message().await;
+        assert_eq!(welcome["t"], "welcome", "{welcome}");
+        welcome
     }
 
     /// Sends bytes in one write.
@@ -141,12 +156,18 @@ impl RawSocket {
         }
     }
 
+    /// Whether the hub's end of the stream was no end but a reset, by which other systems than
+    /// this one lose what came before.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     /// Reads what comes; false at the end.
     async fn read(&mut self) -> bool {
         let read = timeout(HUNG, self.stream.read_buf(&mut self.unread));
-        read.await
-            .expect("the stream hangs")
-            .is_ok_and(|read| read > 0)
+        let read = read.await.expect("the stream hangs");
+        self.broken |= read.is_err();
+        read.is_ok_and(|read| read > 0)
     }
 }
 
@@ -157,7 +178,11 @@ fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
             let len = [*bytes.get(2)?, *bytes.get(3)?];
             Some((4, usize::from(u16::from_be_bytes(len))))
         }
-        127 => panic!("the hub sends nothing so long here"),
+        127 => {
+            let len = bytes.get(2..10)?.try_into().expect("eight bytes");
+            let len = usize::try_from(u64::from_be_bytes(len)).expect("it fits");
+            Some((10, len))
+        }
         len => Some((2, usize::from(len))),
     }
 }

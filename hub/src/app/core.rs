@@ -182,10 +182,11 @@ impl Core {
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, client_id])
     }
 
-    /// Finishes what was taken, then closes the sockets. Returns when the last one is closed.
-    pub(super) async fn drain(&self) {
+    /// Finishes what was taken, then closes the sockets, which are to come back over the time
+    /// of a drain. Returns when the last one is closed.
+    pub(super) async fn drain(&self, within: Duration) {
         self.gateway.sessions.drain().await;
-        self.gateway.sockets.drain();
+        self.gateway.sockets.drain(within);
         self.gateway.sockets.empty().await;
     }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::info;
+use tracing::{error, info};
 
 use super::CliError;
 use crate::app::App;
@@ -20,12 +20,18 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
 async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is bound: from here on a signal is never lost.
     let mut signals = Signals::new()?;
+    let mut hangups = hangups(&config)?;
     let app = App::start(config).await?;
     if app.dev_issuer().is_some() {
         // A closed standard output does not stop a hub.
         let _ = std::io::stdout().write_all(welcome(&app).as_bytes());
     }
-    let name = signals.next().await;
+    let name = loop {
+        tokio::select! {
+            name = signals.next() => break name,
+            () = next_of(&mut hangups) => read_certificate(&app),
+        }
+    };
     info!(signal = name, "stopping");
     tokio::select! {
         () = app.shutdown() => {}
@@ -33,6 +39,29 @@ async fn serve(config: Config) -> Result<(), CliError> {
         _ = signals.next() => {}
     }
     Ok(())
+}
+
+/// With TLS, SIGHUP has the certificate read again; without, it ends the process as it does
+/// any other.
+fn hangups(config: &Config) -> std::io::Result<Option<Signal>> {
+    let files = config.tls.files();
+    files.map(|_| signal(SignalKind::hangup())).transpose()
+}
+
+/// The next signal of a kind that may never come.
+async fn next_of(signals: &mut Option<Signal>) {
+    match signals {
+        Some(signals) => drop(signals.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+fn read_certificate(app: &App) {
+    match app.tls().map(|tls| tls.reload()) {
+        Some(Ok(())) => info!("certificate read again"),
+        Some(Err(error)) => error!(%error, "the certificate of before stays"),
+        None => {}
+    }
 }
 
 struct Signals {
@@ -59,16 +88,20 @@ impl Signals {
 
 fn welcome(app: &App) -> String {
     let (public, admin) = (app.public_addr(), app.admin_addr());
+    let scheme = match app.tls() {
+        Some(_) => "https",
+        None => "http",
+    };
     format!(
         "
-  Syncline runs at http://{public}  (admin: http://{admin})
+  Syncline runs at {scheme}://{public}  (admin: http://{admin})
 
   Get a token, valid for an hour:
-    curl -s -d '{{\"user\":\"ada\",\"ttl_s\":3600}}' http://{public}/dev/token
+    curl -s -d '{{\"user\":\"ada\",\"ttl_s\":3600}}' {scheme}://{public}/dev/token
   Look around:
-    curl -s http://{public}/
-    curl -s http://{public}/health
-    curl -s http://{public}/metrics
+    curl -s {scheme}://{public}/
+    curl -s {scheme}://{public}/health
+    curl -s {scheme}://{public}/metrics
   Stop with Ctrl-C. The README shows two devices in sync.
 
 "

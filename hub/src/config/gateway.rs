@@ -12,7 +12,8 @@ pub struct GatewayConfig {
     /// HTTP connections open at once on a listener, upgraded ones not counted. One more is
     /// closed at once. 1 to 1,000,000, default 20,000.
     pub connections_max: u64,
-    /// Milliseconds a connection may take to send a request's head, or stay idle between two.
+    /// Milliseconds a connection may take for its TLS handshake, for a request's head, or stay
+    /// idle between two.
     /// 100 to 600,000, default 15,000.
     pub header_timeout_ms: u64,
     /// Bytes of a request's body. One more is answered 413. 1 KiB to 1 GiB and not more than
@@ -26,8 +27,8 @@ pub struct GatewayConfig {
     pub body_timeout_ms: u64,
     /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000.
     pub hello_timeout_ms: u64,
-    /// Milliseconds between the hub's pings; a socket silent for two of them is closed. 1,000
-    /// to 600,000, default 30,000.
+    /// Milliseconds between the hub's pings; a socket silent for two of them is closed. 100 to
+    /// 600,000, default 30,000.
     pub ping_ms: u64,
     /// Bytes of one message. One more closes the socket. 1 KiB to 64 MiB, default 1 MiB.
     pub message_bytes_max: u64,
@@ -38,7 +39,7 @@ pub struct GatewayConfig {
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
     /// Milliseconds a socket may take nothing of what is written to it, or a message may take to
-    /// arrive, before it is closed. 1,000 to 600,000, default 30,000.
+    /// arrive, before it is closed. 100 to 600,000, default 30,000.
     pub stalled_ms: u64,
     /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
     pub sockets_per_user_max: u64,
@@ -112,7 +113,7 @@ impl GatewayConfig {
                 self.hello_timeout_ms,
                 100..=60_000,
             ),
-            ("gateway.ping_ms", self.ping_ms, 1_000..=600_000),
+            ("gateway.ping_ms", self.ping_ms, 100..=600_000),
             (
                 "gateway.message_bytes_max",
                 self.message_bytes_max,
@@ -128,7 +129,7 @@ impl GatewayConfig {
                 self.outbox_bytes_max,
                 4 << 10..=64 << 20,
             ),
-            ("gateway.stalled_ms", self.stalled_ms, 1_000..=600_000),
+            ("gateway.stalled_ms", self.stalled_ms, 100..=600_000),
             (
                 "gateway.sockets_per_user_max",
                 self.sockets_per_user_max,

@@ -13,7 +13,7 @@ use std::time::Duration;
 use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::UserId;
 use syncline_protocol::wire::hub;
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
 use super::Gateway;
@@ -29,6 +29,9 @@ use crate::wheel::Tick;
 
 /// How long what is queued and the close frame may take.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a socket for which there is no room may take to hear that.
+const TURN_AWAY_WITHIN: Duration = Duration::from_secs(1);
 
 /// Frames of one message, before and after the client is known.
 const FRAGMENTS_BEFORE_AUTH_MAX: usize = 16;
@@ -326,19 +329,16 @@ impl Link {
         // A peer that does not listen any more misses only the goodbye.
         let _ = timeout(CLOSE_WITHIN, self.stream.write_all(&last)).await;
         let _ = timeout(CLOSE_WITHIN, self.stream.shutdown()).await;
-        let _ = timeout(CLOSE_WITHIN, self.wait_for_peer()).await;
-    }
-
-    /// Reads until the peer closes, so that its last bytes do not make the kernel drop ours.
-    async fn wait_for_peer(&mut self) {
-        use tokio::io::AsyncReadExt;
-        let mut passed_over = [0; 1_024];
-        while !matches!(self.stream.read(&mut passed_over).await, Ok(0) | Err(_)) {}
+        let _ = timeout(CLOSE_WITHIN, read_to_end(&mut self.stream)).await;
     }
 }
 
-/// Closes a socket for which there is no room.
-pub(super) async fn turn_away(mut stream: Stream) {
+/// Closes a socket for which there is no room. Those being closed are bounded as well: one too
+/// many is cut off without a word.
+pub(super) async fn turn_away(gateway: &Gateway, mut stream: Stream) {
+    let Ok(_place) = gateway.sockets.turned_away.try_acquire() else {
+        return;
+    };
     let mut last = Vec::new();
     let refusal = Refusal::new(
         Code::TooManySockets,
@@ -346,6 +346,19 @@ pub(super) async fn turn_away(mut stream: Stream) {
     );
     push_text(&mut last, hub::error(&refusal).as_bytes());
     push_close(&mut last, close::LIMITS, "too many sockets");
+    let goodbye = async {
+        stream.write_all(&last).await?;
+        stream.shutdown().await?;
+        read_to_end(&mut stream).await;
+        Ok::<_, std::io::Error>(())
+    };
     // A peer that does not listen misses only the goodbye.
-    let _ = timeout(CLOSE_WITHIN, stream.write_all(&last)).await;
+    let _ = timeout(TURN_AWAY_WITHIN, goodbye).await;
+}
+
+/// Passes over what comes until the peer closes: bytes that nobody reads would make the kernel
+/// drop those that were to be its last.
+async fn read_to_end(stream: &mut Stream) {
+    let mut passed_over = [0; 1_024];
+    while !matches!(stream.read(&mut passed_over).await, Ok(0) | Err(_)) {}
 }

@@ -5,16 +5,20 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use syncline_protocol::error::close;
 use syncline_protocol::ids::UserId;
 use syncline_protocol::wire::hub;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::frame::Frame;
 use super::outbox::Outbox;
 use crate::session::event::{ConnId, FrameKind};
 use crate::telemetry::Metrics;
+
+/// Sockets that are told at once that there is no room for them.
+const TURNED_AWAY_MAX: usize = 1_000;
 
 /// The open sockets.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Sockets {
     emptied: Notify,
     metrics: Arc<Metrics>,
     caps: SocketCaps,
+    /// Places of those that are told that there is no room.
+    pub(super) turned_away: Semaphore,
 }
 
 /// How many sockets may be open.
@@ -64,6 +70,7 @@ impl Sockets {
             emptied: Notify::new(),
             metrics,
             caps,
+            turned_away: Semaphore::new(TURNED_AWAY_MAX),
         }
     }
 
@@ -130,12 +137,16 @@ impl Sockets {
         self.metrics.compat_users.set(gauge(open.users.len()));
     }
 
-    /// Tells every socket to come back elsewhere and closes it.
-    pub fn drain(&self) {
+    /// Tells every socket to come back elsewhere and closes it. They are to come one after
+    /// another, evenly over `within`, so that whoever takes them does not get all at once.
+    pub fn drain(&self, within: Duration) {
         let mut open = self.lock();
         open.draining = true;
-        for outbox in open.outboxes.values() {
-            outbox.push(Frame::text(&hub::reconnect(0)), FrameKind::Answer);
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let count = open.outboxes.len() as u64;
+        for (at, outbox) in (0..).zip(open.outboxes.values()) {
+            let after_ms = within_ms.saturating_mul(at) / count;
+            outbox.push(Frame::text(&hub::reconnect(after_ms)), FrameKind::Answer);
             outbox.close(close::DRAINING, DRAINING);
         }
     }
@@ -294,11 +305,28 @@ mod tests {
     }
 
     #[test]
+    fn a_drain_spreads_the_return_evenly() {
+        let sockets = sockets(None);
+        let open = [1, 2, 3].map(outbox);
+        for outbox in &open {
+            sockets.enter(outbox, here()).unwrap();
+        }
+        sockets.drain(Duration::from_secs(3));
+        let told = open.map(|outbox| {
+            let told = outbox.take(usize::MAX);
+            String::from_utf8(told[0].message().to_vec()).unwrap()
+        });
+        for after_ms in [0, 1_000, 2_000] {
+            assert!(told.contains(&hub::reconnect(after_ms)), "{told:?}");
+        }
+    }
+
+    #[test]
     fn draining_closes_open_and_later_sockets() {
         let sockets = sockets(None);
         let (open, late) = (outbox(1), outbox(2));
         sockets.enter(&open, here()).unwrap();
-        sockets.drain();
+        sockets.drain(Duration::from_secs(1));
         sockets.enter(&late, here()).unwrap();
         assert_eq!(open.take(usize::MAX).len(), 1);
         for outbox in [open, late] {

@@ -19,12 +19,14 @@ use hyper_util::service::TowerToHyperService;
 use prometheus::IntGauge;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::config::GatewayConfig;
 use crate::gateway::stream::Stream;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
+use crate::tls::Tls;
 
 /// Connections the kernel keeps for us between two accepts.
 const BACKLOG: u32 = 4_096;
@@ -44,7 +46,7 @@ pub struct Peer(pub SocketAddr);
 pub struct ServerLimits {
     /// Open at once. One more is closed at once, so that those served stay served.
     pub connections_max: usize,
-    /// For a request's head, and for idling between two requests. Then it is closed.
+    /// For a TLS handshake, for a request's head, and for idling between two requests. Then it is closed.
     pub header_timeout: Duration,
 }
 
@@ -79,6 +81,8 @@ pub struct Server {
     pub router: Router,
     /// See there.
     pub limits: ServerLimits,
+    /// Encrypts; without it connections are plain.
+    pub tls: Option<Arc<Tls>>,
     /// When it drains, no connection is accepted and those open end after their request.
     pub lifecycle: Arc<Lifecycle>,
     /// Counts the connections.
@@ -123,6 +127,7 @@ impl Server {
             peer,
             router: self.router.clone(),
             header_timeout: self.limits.header_timeout,
+            tls: self.tls.clone(),
             lifecycle: self.lifecycle.clone(),
             _open: Open(open),
         }
@@ -134,6 +139,7 @@ struct Connection {
     peer: Peer,
     router: Router,
     header_timeout: Duration,
+    tls: Option<Arc<Tls>>,
     lifecycle: Arc<Lifecycle>,
     _open: Open,
 }
@@ -151,6 +157,9 @@ impl Connection {
     async fn run(self, stream: TcpStream) {
         // Small messages go out at once; without it they only go later.
         let _ = stream.set_nodelay(true);
+        let Some(stream) = self.open(stream).await else {
+            return;
+        };
         let peer = self.peer;
         let router = TowerToHyperService::new(self.router);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -161,7 +170,7 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(Stream::Plain(stream)), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
         let ended = tokio::select! {
@@ -173,6 +182,26 @@ impl Connection {
         };
         if let Err(error) = ended {
             debug!(%error, "connection ended");
+        }
+    }
+
+    /// The stream, behind its TLS handshake if there is to be one; `None` if that fails or takes
+    /// longer than a head may.
+    async fn open(&self, stream: TcpStream) -> Option<Stream> {
+        let Some(tls) = &self.tls else {
+            return Some(Stream::Plain(stream));
+        };
+        let handshake = timeout(self.header_timeout, tls.acceptor().accept(stream));
+        tokio::select! {
+            shaken = handshake => match shaken {
+                Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),
+                Ok(Err(error)) => {
+                    debug!(%error, "no TLS");
+                    None
+                }
+                Err(_) => None,
+            },
+            () = self.lifecycle.draining() => None,
         }
     }
 }

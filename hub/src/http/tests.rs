@@ -37,6 +37,7 @@ fn start(router: Router, config: &GatewayConfig) -> Served {
     let metrics = Arc::new(Metrics::new());
     let room = BodyRoom::new(config.bodies_bytes_max as usize);
     let serving = tokio::spawn(serve(Server {
+        tls: None,
         listener,
         router: guarded(router, (config, room), metrics.clone()),
         limits: ServerLimits::from(config),

@@ -374,7 +374,10 @@ impl Live {
         });
         match slept {
             Slept::No => return false,
-            Slept::Asleep => self.shared.metrics.sessions_asleep.inc(),
+            Slept::Asleep => {
+                self.shared.metrics.sessions_asleep.inc();
+                self.shared.metrics.session_sleeps.inc();
+            }
             Slept::Gone => self.place.forget(),
         }
         self.asleep = true;

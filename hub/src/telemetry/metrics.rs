@@ -39,6 +39,7 @@ metrics! {
     sockets: IntGauge = "syncline_sockets", "Open WebSocket connections.";
     sessions: IntGauge = "syncline_sessions", "Sessions whose actor runs on this node.";
     sessions_asleep: IntGauge = "syncline_sessions_asleep", "Sessions that sleep: sockets are attached and nothing happens.";
+    session_sleeps: IntCounter = "syncline_session_sleeps_total", "Times a session fell asleep with sockets attached.";
     commits: IntCounter = "syncline_commits_total", "Commits that the store took.";
     commit_conflicts: IntCounter = "syncline_commit_conflicts_total", "Commits refused because the space had moved, and tried again.";
     commit_seconds: Seconds = "syncline_commit_seconds", "Seconds from handing a commit to the store to its answer.";

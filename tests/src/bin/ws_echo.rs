@@ -45,6 +45,7 @@ async fn main() -> anyhow::Result<()> {
         listener,
         router: Router::new().route("/", get(upgraded)),
         limits: CONNECTIONS,
+        tls: None,
         lifecycle: Arc::new(Lifecycle::starting()),
         metrics: Arc::new(Metrics::new()),
     };

@@ -1,0 +1,178 @@
+//! Sockets that read slowly or not at all: what they cost, and what others notice of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::raw_socket::{RawSocket, frame, hello, text};
+use syncline_tests::socket::Socket;
+use syncline_tests::until;
+use tokio::net::TcpSocket;
+
+const PONG: u8 = 0x8a;
+
+/// Bytes of a change: so many that a few hundred are more than the kernel holds for a socket
+/// whose reader does not read.
+const CHANGE_BYTES: usize = 16 << 10;
+
+async fn node(setup: impl FnOnce(&mut Setup)) -> TestNode {
+    let mut config = Setup::default();
+    config.config.gateway.outbox_bytes_max = 64 << 10;
+    setup(&mut config);
+    TestNode::start_with(config).await
+}
+
+/// A device called raw, whose kernel takes little that it does not read.
+async fn slow_reader(node: &TestNode) -> RawSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(node.app.public_addr()).await.unwrap();
+    let hello = text(&hello(node, "ada"));
+    let mut reader = RawSocket::over(stream, node, &hello).await;
+    reader.welcomed().await;
+    reader.message_of("delta").await; // the end of its snapshot
+    reader
+}
+
+/// A device that writes and reads everything it is told.
+struct Writer {
+    socket: Socket,
+    m: u64,
+    /// Up to where it was told everything.
+    seq: u64,
+}
+
+impl Writer {
+    async fn open(node: &TestNode) -> Writer {
+        let (mut socket, _) = Socket::hello(node, "ada", json!({"client": "writer"})).await;
+        let end = socket.message_of("delta").await;
+        let seq = end["to"].as_u64().unwrap();
+        Writer { socket, m: 0, seq }
+    }
+
+    /// Writes one large change and takes what comes until it is decided and told.
+    async fn write(&mut self) {
+        self.m += 1;
+        let data = json!({"m": self.m, "x": "y".repeat(CHANGE_BYTES)});
+        let change =
+            json!({"table": "t", "id": format!("k{}", self.m % 10), "op": "insert", "data": data});
+        let push = json!({"t": "push", "muts": [{"m": self.m, "changes": [change]}]});
+        self.socket.send(&push).await;
+        let (mut decided, head) = (false, self.seq + 1);
+        while !decided || self.seq < head {
+            let message = self.socket.message().await;
+            match message["t"].as_str() {
+                Some("verdicts") => {
+                    assert_eq!(message["results"][0]["status"], "applied");
+                    decided = true;
+                }
+                Some("delta") => {
+                    assert_eq!(message["from"], self.seq);
+                    self.seq = message["to"].as_u64().unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_costs_one_outbox_and_delays_nobody() {
+    let node = node(|_| {}).await;
+    let reader = slow_reader(&node).await;
+    let mut writer = Writer::open(&node).await;
+    let metrics = node.app.metrics();
+    // What is handed to both, less what the writer got.
+    let handed = |writer: &Writer| metrics.deltas.get() - writer.seq;
+    for _ in 0..500 {
+        writer.write().await;
+    }
+    assert_eq!(metrics.resyncs.get(), 1);
+    let full = handed(&writer);
+    for _ in 0..500 {
+        writer.write().await;
+    }
+    assert_eq!(writer.seq, 1_000);
+    assert_eq!(
+        handed(&writer),
+        full,
+        "nothing more is queued for who does not read"
+    );
+    assert_eq!(metrics.sockets.get(), 2, "it was patient");
+    drop(reader);
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_the_difference_from_the_store_and_misses_nothing() {
+    let node = node(|_| {}).await;
+    let mut reader = slow_reader(&node).await;
+    let mut writer = Writer::open(&node).await;
+    while node.app.metrics().resyncs.get() == 0 {
+        writer.write().await;
+    }
+    for _ in 0..50 {
+        writer.write().await;
+    }
+    let catch_ups = node.app.metrics().catch_ups.get();
+    let (mut seq, mut shown) = (0, std::collections::BTreeMap::<String, Value>::new());
+    while seq < writer.seq {
+        let delta = reader.message_of("delta").await;
+        assert_eq!(delta["from"], seq);
+        seq = delta["to"].as_u64().unwrap();
+        for change in delta["changes"].as_array().unwrap() {
+            let id = change["id"].as_str().unwrap().to_owned();
+            shown.insert(id, change["data"]["m"].clone());
+        }
+    }
+    assert!(node.app.metrics().catch_ups.get() > catch_ups);
+    let last = (writer.m - 9..=writer.m).map(|m| (format!("k{}", m % 10), json!(m)));
+    assert_eq!(shown, last.collect());
+    // It is live again.
+    writer.write().await;
+    assert_eq!(reader.message_of("delta").await["to"], writer.seq);
+}
+
+#[tokio::test]
+async fn a_reader_that_takes_nothing_for_too_long_is_closed_with_4008() {
+    let node = node(|setup| {
+        let gateway = &mut setup.config.gateway;
+        // As by default, one is as long as the other.
+        (gateway.ping_ms, gateway.stalled_ms) = (500, 500);
+    })
+    .await;
+    let mut reader = slow_reader(&node).await;
+    // The others learn of its end by this.
+    reader
+        .send(&text(&json!({"t": "presence", "state": {}})))
+        .await;
+    let mut writer = Writer::open(&node).await;
+    while node.app.metrics().resyncs.get() == 0 {
+        writer.write().await;
+        // It lives, it only does not read.
+        if writer.m % 50 == 0 {
+            reader.send(&frame(PONG, b"")).await;
+        }
+    }
+    let gone = async {
+        loop {
+            let told = writer.socket.message_of("presence").await;
+            if told["state"] == json!(null) {
+                return told;
+            }
+        }
+    };
+    let alive = async {
+        loop {
+            reader.send(&frame(PONG, b"")).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let gone = tokio::select! {
+        gone = gone => gone,
+        () = alive => unreachable!("it never stops"),
+    };
+    assert_eq!(gone["client"], "raw");
+    assert_eq!(reader.closed().await, 4008);
+    drop((reader, writer));
+    until("both have left", || node.app.metrics().sockets.get() == 0).await;
+}

@@ -1,0 +1,269 @@
+//! TLS ended by the hub itself.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Certificate, Client};
+use serde_json::{Value, json};
+use syncline_tests::certificate::{ONE, OTHER, SelfSigned};
+use syncline_tests::hub_process::HubProcess;
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::{HUNG, until};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Certificate and key in files.
+struct Files {
+    dir: TempDir,
+}
+
+impl Files {
+    fn new(pair: &SelfSigned) -> Files {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files { dir };
+        files.write(pair);
+        files
+    }
+
+    fn write(&self, pair: &SelfSigned) {
+        fs::write(self.cert(), pair.cert).unwrap();
+        fs::write(self.key(), pair.key).unwrap();
+    }
+
+    fn cert(&self) -> PathBuf {
+        self.dir.path().join("cert.pem")
+    }
+
+    fn key(&self) -> PathBuf {
+        self.dir.path().join("key.pem")
+    }
+}
+
+async fn node(files: &Files, header_timeout_ms: u64) -> TestNode {
+    let mut setup = Setup::default();
+    setup.config.tls.cert = Some(files.cert());
+    setup.config.tls.key = Some(files.key());
+    setup.config.gateway.header_timeout_ms = header_timeout_ms;
+    setup.config.session.idle_ms = 20;
+    TestNode::start_with(setup).await
+}
+
+/// A client that trusts only this certificate.
+fn http(pair: &SelfSigned) -> Client {
+    let cert = Certificate::from_pem(pair.cert.as_bytes()).unwrap();
+    Client::builder()
+        .no_proxy()
+        .tls_certs_only([cert])
+        .build()
+        .unwrap()
+}
+
+fn url(node: &TestNode, path: &str) -> String {
+    format!("https://{}{path}", node.app.public_addr())
+}
+
+async fn connect(node: &TestNode) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(node.app.public_addr()).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    ONE.connector().connect(name, stream).await.unwrap()
+}
+
+/// The next message of a type; others are passed over.
+async fn message_of(socket: &mut WebSocketStream<TlsStream<TcpStream>>, t: &str) -> Value {
+    use futures_util::StreamExt;
+    loop {
+        let next = timeout(HUNG, socket.next()).await.expect("it hangs");
+        if let Some(Ok(Message::Text(text))) = next {
+            let message: Value = serde_json::from_str(&text).unwrap();
+            if message["t"] == t {
+                return message;
+            }
+        }
+    }
+}
+
+async fn send(socket: &mut WebSocketStream<TlsStream<TcpStream>>, message: Value) {
+    use futures_util::SinkExt;
+    socket
+        .send(Message::text(message.to_string()))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn http_and_sockets_are_served_over_tls() {
+    let node = node(&Files::new(&ONE), 15_000).await;
+    let (http, token) = (http(&ONE), node.token("ada"));
+    let ready = http.get(url(&node, "/ready")).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+
+    let request = format!("wss://localhost:{}/v1/ws", node.app.public_addr().port());
+    let (mut socket, _) = tokio_tungstenite::client_async(request, connect(&node).await)
+        .await
+        .unwrap();
+    let hello = json!({"t": "hello", "v": 1, "app": "todo", "client": "phone", "token": token,
+        "cursor": null});
+    send(&mut socket, hello).await;
+    message_of(&mut socket, "welcome").await;
+    message_of(&mut socket, "delta").await;
+    until("the session sleeps", || {
+        node.app.metrics().sessions_asleep.get() == 1
+    })
+    .await;
+
+    // One change so long that it is many records of TLS, one of another device.
+    let change = |id: &str, text: &str| json!([{"table": "t", "id": id, "op": "insert", "data": {"x": text}}]);
+    let long = "y".repeat(200_000);
+    send(
+        &mut socket,
+        json!({"t": "push", "muts": [{"m": 1, "changes": change("k1", &long)}]}),
+    )
+    .await;
+    let delta = message_of(&mut socket, "delta").await;
+    assert_eq!(delta["changes"][0]["data"]["x"], long);
+    let body = json!({"client": "laptop", "muts": [{"m": 1, "changes": change("k2", "")}]});
+    let pushed = http.post(url(&node, "/v1/todo/push")).bearer_auth(&token);
+    assert_eq!(
+        pushed.body(body.to_string()).send().await.unwrap().status(),
+        200
+    );
+    assert_eq!(
+        message_of(&mut socket, "delta").await["changes"][0]["id"],
+        "k2"
+    );
+
+    socket.close(None).await.unwrap();
+    drop(http);
+    until("all are gone", || {
+        let metrics = node.app.metrics();
+        (metrics.sockets.get(), metrics.http_connections.get()) == (0, 0)
+    })
+    .await;
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_plain_or_silent_client_is_refused_without_harm() {
+    let node = node(&Files::new(&ONE), 200).await;
+    for said in [
+        &b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"[..],
+        &[0xff; 1_000],
+        b"\x16\x03\x01",
+        b"",
+    ] {
+        let mut stream = TcpStream::connect(node.app.public_addr()).await.unwrap();
+        // It may have closed already.
+        let _ = stream.write_all(said).await;
+        let mut answer = Vec::new();
+        let read = timeout(HUNG, stream.read_to_end(&mut answer))
+            .await
+            .expect("it is endured");
+        drop(read);
+        assert!(!answer.starts_with(b"HTTP"), "{said:?}");
+        assert!(answer.len() < 100, "at most an alert");
+    }
+    until("all are gone", || {
+        node.app.metrics().http_connections.get() == 0
+    })
+    .await;
+    let ready = http(&ONE).get(url(&node, "/ready")).send().await.unwrap();
+    assert_eq!(ready.status(), 200);
+}
+
+#[tokio::test]
+async fn the_admin_listener_stays_plain() {
+    let node = node(&Files::new(&ONE), 15_000).await;
+    let health = format!("http://{}/health", node.app.admin_addr());
+    assert_eq!(reqwest::get(health).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_certificate_read_again_is_shown_to_those_who_come_then() {
+    let files = Files::new(&ONE);
+    let node = node(&files, 15_000).await;
+    let (before, after) = (http(&ONE), http(&OTHER));
+    let get = async |client: &Client| client.get(url(&node, "/ready")).send().await.is_ok();
+    assert!(get(&before).await);
+    assert!(!get(&after).await, "a certificate it does not trust");
+    let tls = node.app.tls().unwrap();
+    fs::write(files.key(), OTHER.key).unwrap();
+    assert!(tls.reload().is_err(), "the key is not the certificate's");
+    assert!(get(&http(&ONE)).await, "what was read before stays");
+    files.write(&OTHER);
+    tls.reload().unwrap();
+    assert!(get(&after).await);
+    assert!(get(&before).await, "open connections go on");
+}
+
+#[tokio::test]
+async fn a_hangup_has_the_certificate_read_again() {
+    let files = Files::new(&ONE);
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = crate::process::hub(dir.path(), &["serve", "--dev"]);
+    command
+        .env("HUB__TLS__CERT", files.cert())
+        .env("HUB__TLS__KEY", files.key());
+    let node = HubProcess::start(command);
+    let url = format!("https://{}/ready", node.public);
+    let is_shown = async |pair: &SelfSigned| http(pair).get(&url).send().await.is_ok();
+    assert!(is_shown(&ONE).await);
+    files.write(&OTHER);
+    node.signal("HUP");
+    let read_again = async {
+        while !is_shown(&OTHER).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(HUNG, read_again)
+        .await
+        .expect("it shows the one of before");
+    assert_eq!(node.end("TERM").0, Some(0));
+}
+
+#[test]
+fn what_is_wrong_with_the_files_is_said_at_the_key_that_names_them() {
+    let files = Files::new(&ONE);
+    let (cert, key) = (files.cert(), files.key());
+    let at = |name: &str, text: &str| {
+        let path = files.dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let (none, text) = (files.dir.path().join("none"), at("text", "no PEM"));
+    let torn = at("torn", &ONE.cert[..200]);
+    let other = at("other", OTHER.key);
+    let (cert, key) = (Some(&cert), Some(&key));
+    for (cert, key, of, why) in [
+        (cert, None, "tls.key", "is not set"),
+        (None, key, "tls.cert", "is not set"),
+        (Some(&none), key, "tls.cert", "No such file"),
+        (cert, Some(&none), "tls.key", "No such file"),
+        (Some(&text), key, "tls.cert", "holds no certificate"),
+        (Some(&torn), key, "tls.cert", "is no PEM"),
+        (cert, Some(&text), "tls.key", "holds no private key"),
+        (
+            cert,
+            Some(&other),
+            "tls.key",
+            "is not the key of the certificate",
+        ),
+    ] {
+        let mut config = Setup::default().config;
+        (config.tls.cert, config.tls.key) = (cert.cloned(), key.cloned());
+        let refused = config
+            .validate()
+            .expect_err("it cannot be used")
+            .to_string();
+        let line = refused.lines().find(|line| line.contains(of));
+        assert!(
+            line.is_some_and(|line| line.contains(why)),
+            "{why}: {refused}"
+        );
+    }
+}
