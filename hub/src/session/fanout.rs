@@ -112,7 +112,7 @@ impl SessionState {
                 })
             })
             .collect();
-        self.tell_watchers(&entries, cx);
+        self.tell_watchers(entries.iter().map(|entry| entry.table), cx);
         self.tell_live(from, &entries, Audience::Concerned(authors), cx);
     }
 

@@ -26,6 +26,7 @@ use super::conn::Conn;
 use super::event::{
     CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
 };
+use super::refresh::Inside;
 use crate::gateway::frame::Frame;
 
 /// Limits of a session, from the hub's config.
@@ -119,6 +120,8 @@ pub struct SessionState {
     pub(super) reads: u64,
     /// The view may be behind the store.
     pub(super) stale: bool,
+    /// Where it goes on inside the commit after its head, if the last page it read ended there.
+    pub(super) inside: Option<Inside>,
     /// Conflicts and failures in a row.
     pub(super) failures: u32,
     draining: bool,
@@ -223,6 +226,7 @@ impl SessionState {
             work: Work::Idle,
             reads: 0,
             stale: false,
+            inside: None,
             failures: 0,
             draining: false,
         }
