@@ -266,11 +266,22 @@ pub(crate) fn entry_text(
     after: Seq,
     writers: &[(WriterNo, ClientId)],
 ) -> String {
+    let entry = entry((key, record), (shown, after), writers);
+    let mut text = String::with_capacity(entry.size_bytes());
+    entry.write(&mut text);
+    text
+}
+
+/// One record of a page as an entry.
+pub(super) fn entry<'a>(
+    (key, record): (&'a RecordKey, &'a Record),
+    (shown, after): (Shown, Seq),
+    writers: &'a [(WriterNo, ClientId)],
+) -> Entry<'a> {
     let by = writers
         .iter()
         .find(|(no, _)| *no == record.by)
         .map(|(_, client)| shown_writer(client));
-    let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
     Entry {
         key,
         record,
@@ -278,8 +289,6 @@ pub(crate) fn entry_text(
         after,
         by,
     }
-    .write(&mut text);
-    text
 }
 
 /// Counts a page's records into the snapshot and returns their text; `None` for no records.

@@ -14,7 +14,7 @@ use syncline_storage::types::{After, ChangesPage, MarksRead, SpaceView, StoreErr
 use super::conn::{Conn, Phase};
 use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
 use super::fanout::{Audience, Last, ShownEntry};
-use super::reader::entry_text;
+use super::reader::entry;
 use super::state::{Asked, Context, Pending, SessionState, Work};
 
 /// A place inside the commit after the session's head. Live sockets were sent to read for
@@ -107,14 +107,11 @@ impl SessionState {
             .iter()
             .filter_map(|(key, record)| {
                 let shown = delta::paged(record, from)?;
-                let text = entry_text((key, record), shown, from, &page.writers);
-                Some(ShownEntry {
-                    table: &key.table,
-                    text,
-                })
+                let entry = entry((key, record), (shown, from), &page.writers);
+                Some(ShownEntry::new(entry))
             })
             .collect();
-        tables.extend(entries.iter().map(|entry| entry.table.clone()));
+        tables.extend(entries.iter().map(|entry| entry.table().clone()));
         if let Some(key) = page.inside {
             // Who pulled now would be told that there is nothing new.
             self.inside = Some(Inside { key, tables });
