@@ -59,7 +59,29 @@ pub struct Entry<'a> {
     pub by: Option<&'a str>,
 }
 
+/// Bytes of an entry besides names and values, and of a changed field besides name and value.
+const ENTRY_BYTES: usize = 192;
+const FIELD_BYTES: usize = 64;
+
 impl Entry<'_> {
+    /// About how many bytes its text has, without making it; less only where names are quoted.
+    pub fn size_bytes(&self) -> usize {
+        let names = self.key.table.as_str().len() + self.key.id.as_str().len();
+        let around = ENTRY_BYTES + names + self.by.map_or(0, str::len);
+        let fields = match self.shown {
+            Shown::Delete => return around,
+            Shown::Insert => 0,
+            Shown::Update => {
+                let newer = self.record.fields.iter();
+                let newer = newer.filter(|field| field.seq > self.after);
+                newer
+                    .map(|f| f.name.as_str().len() + f.value.as_str().len() + FIELD_BYTES)
+                    .sum()
+            }
+        };
+        around + self.record.size_bytes() + fields
+    }
+
     /// Appends the entry as JSON: `{"seq","table","id","op","fields"?,"data"?,"deletedAt"?,
     /// "insertedAt"?,"by"?}`.
     pub fn write(&self, out: &mut String) {

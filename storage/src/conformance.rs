@@ -70,7 +70,11 @@ macro_rules! conformance_tests {
             changes: changes_after_the_head_are_none, changes_begin_after_the_cursor,
                 changes_are_ordered_by_seq, a_record_changed_twice_comes_once_with_its_last_seq,
                 tombstones_are_changes, an_uncut_page_ends_at_the_head,
-                a_page_is_cut_between_commits, a_first_commit_larger_than_the_page_is_whole,
+                a_page_is_cut_between_commits_where_it_can_be, changes_of_a_commit_are_ordered_by_key,
+                a_first_commit_larger_than_the_page_is_cut_inside,
+                a_page_goes_on_inside_a_commit, the_rest_of_a_commit_and_the_next_share_a_page,
+                a_record_that_moves_on_between_pages_is_in_a_later_one,
+                a_page_goes_on_although_its_place_is_gone,
                 a_page_filled_exactly_is_not_cut, one_record_more_cuts_the_page,
                 a_page_is_limited_by_bytes, pages_together_are_all_changes,
                 writers_of_changes_are_named_once, the_hub_as_a_writer_has_no_name;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 use tokio::sync::Notify;
 
@@ -20,8 +20,8 @@ pub use prng::Prng;
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
-    SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
+    SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A call of the store.
@@ -252,7 +252,7 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn changes(
         &self,
         space: &SpaceKey,
-        after: Seq,
+        after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
         let call = self.inner.changes(space, after, limit);

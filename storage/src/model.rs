@@ -14,8 +14,8 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
-    ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A store in memory. A clone is a backup.
@@ -133,23 +133,30 @@ impl ModelStore {
     pub fn changes(
         &self,
         space: &SpaceKey,
-        after: Seq,
+        after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
         let space = self.at(space)?;
+        let is_new = |key: &RecordKey, seq: Seq| match &after.key {
+            Some(known) => (seq, key) > (after.seq, known),
+            None => seq > after.seq,
+        };
         let mut changed: Vec<(&RecordKey, &Arc<Record>)> = space
             .records
             .iter()
-            .filter(|(_, record)| record.seq > after)
+            .filter(|(key, record)| is_new(key, record.seq))
             .collect();
-        changed.sort_by_key(|(_, record)| record.seq);
-        let total = changed.len();
-        let mut to = space.view.head;
-        if let Some(cut_at) = cut(&changed, limit) {
-            let first = changed[0].1.seq;
-            // Never inside a commit; the first comes whole.
-            changed.retain(|(_, record)| record.seq < cut_at || record.seq == first);
-            if changed.len() < total {
+        changed.sort_by_key(|(key, record)| (record.seq, *key));
+        let (mut to, mut inside) = (space.view.head, None);
+        let fits = fitting(changed.iter().map(|(_, record)| *record), limit).max(1);
+        if let Some((_, left_out)) = changed.get(fits) {
+            let (first, cut_at) = (changed[0].1.seq, left_out.seq);
+            changed.truncate(fits);
+            if cut_at == first {
+                to = Seq(cut_at.0 - 1);
+                inside = changed.last().map(|(key, _)| (*key).clone());
+            } else {
+                changed.retain(|(_, record)| record.seq < cut_at);
                 to = changed.last().map_or(to, |(_, record)| record.seq);
             }
         }
@@ -160,6 +167,7 @@ impl ModelStore {
         Ok(ChangesPage {
             view: space.view,
             to,
+            inside,
             writers: space.writers(&records),
             records,
         })
@@ -272,12 +280,6 @@ fn fitting<'a>(records: impl Iterator<Item = &'a Arc<Record>>, limit: PageLimit)
             bytes <= limit.bytes
         })
         .count()
-}
-
-/// The seq of the first change that does not fit a page, if one does not.
-fn cut(changed: &[(&RecordKey, &Arc<Record>)], limit: PageLimit) -> Option<Seq> {
-    let fits = fitting(changed.iter().map(|(_, record)| *record), limit);
-    changed.get(fits).map(|(_, record)| record.seq)
 }
 
 impl Space {

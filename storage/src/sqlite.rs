@@ -22,15 +22,15 @@ mod space;
 mod workers;
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 pub use options::{OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
-    SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
+    SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 use checkpoint::Checkpointer;
 use connection::Role;
@@ -138,12 +138,12 @@ impl Store for SqliteStore {
     async fn changes(
         &self,
         space: &SpaceKey,
-        after: Seq,
+        after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
         let space = space.clone();
         self.readers
-            .read(move |conn| changes::changes(conn, &space, after, limit))
+            .read(move |conn| changes::changes(conn, &space, &after, limit))
             .await
     }
 

@@ -2,12 +2,12 @@
 //! fast, and two nodes may serve the same space at once.
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
-    SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
+    SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the
@@ -44,12 +44,14 @@ pub trait Store: Send + Sync + 'static {
         keys: &[RecordKey],
     ) -> Result<RecordsRead, StoreError>;
 
-    /// Records changed after `after`, dead ones included, ordered by seq, cut between two
-    /// commits, never inside one. Cost follows the rows returned, never the history.
+    /// Records changed after `after`, dead ones included, ordered by seq, table and id. A page
+    /// is cut between two commits, and inside one only if it holds nothing but a part of that
+    /// one. A record that moves to a later seq between two pages is in a later page. Cost
+    /// follows the rows returned, never the history.
     async fn changes(
         &self,
         space: &SpaceKey,
-        after: Seq,
+        after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError>;
 

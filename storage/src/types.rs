@@ -140,7 +140,23 @@ pub enum StoreError {
     Damaged(String),
 }
 
-/// How much one page may hold. The first commit of a page is returned whole whatever its size.
+/// From where changes are read: what stands up to here is known. Changes stand in the order
+/// (seq, table, id).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// The last commit of which anything is known.
+    pub seq: Seq,
+    /// The last record known of it; `None` is all of them.
+    pub key: Option<RecordKey>,
+}
+
+impl From<Seq> for After {
+    fn from(seq: Seq) -> After {
+        After { seq, key: None }
+    }
+}
+
+/// How much one page may hold. The first record of a page is returned whatever its size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit {
     /// Records.
@@ -183,10 +199,30 @@ pub struct ChangesPage {
     pub view: SpaceView,
     /// The seq up to which this page is complete: `view.head` unless the page was cut.
     pub to: Seq,
-    /// Ordered by seq.
+    /// The last record, if the page was cut inside a commit: the one after `to`.
+    pub inside: Option<RecordKey>,
+    /// Ordered by seq, then by key.
     pub records: Vec<(RecordKey, Record)>,
     /// The names of the records' `by` writers, each once.
     pub writers: Vec<(WriterNo, ClientId)>,
+}
+
+impl ChangesPage {
+    /// Whether nothing is left to be read in this snapshot.
+    pub fn is_complete(&self) -> bool {
+        self.to >= self.view.head
+    }
+
+    /// From where the next page is read.
+    pub fn next(&self) -> After {
+        let key = self.inside.clone();
+        let seq = if key.is_some() {
+            self.to.next()
+        } else {
+            self.to
+        };
+        After { seq, key }
+    }
 }
 
 /// A part of a snapshot as of `view`.

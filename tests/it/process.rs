@@ -1,5 +1,7 @@
 //! The program as a person or a supervisor meets it: what it prints, how it ends.
 
+mod memory;
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

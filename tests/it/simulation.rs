@@ -108,6 +108,11 @@ fn a_late_copy_of_a_request_is_told_as_it_is_now() {
 }
 
 #[test]
+fn a_late_copy_of_a_lost_history_leaves_a_ghost_of_what_it_inserts_and_deletes() {
+    lives(14_287);
+}
+
+#[test]
 fn a_clamp_is_known_although_only_an_event_told_of_its_client() {
     lives(2_093);
 }

@@ -2,6 +2,10 @@
 //!
 //! `POST /v1/{app}/push`, `GET /v1/{app}/changes`, `GET /v1/{app}/snapshot`. Pushes go through
 //! the session; reads go to the store, since what it holds is what a session would say.
+//!
+//! An answer to `changes` ends after a commit. One that holds only a part of a commit, because
+//! that is larger than a page, has `to` = `from`, `"more":true` and an opaque `next`: the client
+//! asks again with the same cursor and `&next=`, and shows nothing before an answer without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +22,9 @@ use syncline_protocol::ids::{AppId, ClientId, ClientKey, Epoch, Seq, SpaceId, Sp
 use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::stamp::wall_text;
 use syncline_protocol::wire::client::HttpPush;
-use syncline_protocol::wire::cursor::{Selection, SnapshotPlace, SnapshotSum};
+use syncline_protocol::wire::cursor::{ChangesPlace, Selection, SnapshotPlace, SnapshotSum};
 use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
-use syncline_storage::types::{ChangesPage, PageLimit, SnapshotPage, SpaceView, StoreError};
+use syncline_storage::types::{After, ChangesPage, PageLimit, SnapshotPage, SpaceView, StoreError};
 use tokio::sync::oneshot;
 
 use super::Gateway;
@@ -68,6 +72,7 @@ struct ChangesQuery {
     space: Option<String>,
     epoch: Option<String>,
     after: Option<u64>,
+    next: Option<String>,
     limit: Option<usize>,
 }
 
@@ -297,23 +302,31 @@ async fn changes(
         return Err(Refusal::new(Code::CursorInvalid, message).into());
     };
     let after = Seq(after);
+    let from = match &asked.next {
+        Some(next) => place_inside(next, (&epoch, after))?,
+        None => after.into(),
+    };
     let page = match view(&gateway, &space).await? {
-        Some(_) => gateway.store.changes(&space, after, limit).await,
+        Some(_) => gateway.store.changes(&space, from.clone(), limit).await,
         None => Ok(ChangesPage {
             view: SpaceView::NEVER_OPENED,
             to: Seq(0),
+            inside: None,
             records: Vec::new(),
             writers: Vec::new(),
         }),
     };
     let page = page.map_err(unavailable)?;
-    if let Some(why) = cursor_fault(&gateway, &space, (&epoch, after), page.view).await? {
+    let cursor = (epoch.as_str(), after, from.seq);
+    if let Some(why) = cursor_fault(&gateway, &space, cursor, page.view).await? {
         return Ok(reset(&gateway, why));
     }
     gateway.metrics.catch_ups.inc();
+    let next = next_inside(&page, after);
+    let to = if next.is_some() { after } else { page.to };
     let mut body = format!(
-        r#"{{"epoch":"{}","from":{after},"to":{},"head":{},"changes":["#,
-        page.view.epoch, page.to, page.view.head
+        r#"{{"epoch":"{}","from":{after},"to":{to},"head":{},"changes":["#,
+        page.view.epoch, page.view.head
     );
     let mut separator = "";
     for (key, record) in &page.records {
@@ -323,16 +336,49 @@ async fn changes(
             separator = ",";
         }
     }
-    body.push_str("]}");
+    body.push(']');
+    if let Some(next) = next {
+        body.push_str(r#","more":true,"next":""#);
+        body.push_str(&next);
+        body.push('"');
+    }
+    body.push('}');
     Ok(json(StatusCode::OK, body))
 }
 
-/// Says why changes cannot continue a cursor. One ahead of the store shows that the store has
-/// lost commits: then the epoch changes, as for a socket.
+/// Where reading goes on inside a commit, by the `next` of the answer before.
+fn place_inside(next: &str, (epoch, after): (&str, Seq)) -> Result<After, Refusal> {
+    let place = ChangesPlace::parse(next)?;
+    if Some(place.epoch) != Epoch::parse(epoch) || place.from != after || place.seq <= after {
+        let message = "next is of another cursor";
+        return Err(Refusal::new(Code::CursorInvalid, message));
+    }
+    Ok(After {
+        seq: place.seq,
+        key: Some(place.after),
+    })
+}
+
+/// The `next` of an answer that ends inside a commit. The client's cursor stays where it is
+/// until it has the rest.
+fn next_inside(page: &ChangesPage, from: Seq) -> Option<String> {
+    let After { seq, key } = page.next();
+    let place = ChangesPlace {
+        epoch: page.view.epoch,
+        from,
+        seq,
+        after: key?,
+    };
+    Some(place.to_text())
+}
+
+/// Says why changes cannot continue a cursor, by which something is known up to `known`. One
+/// ahead of the store shows that the store has lost commits: then the epoch changes, as for a
+/// socket.
 async fn cursor_fault(
     gateway: &Gateway,
     space: &SpaceKey,
-    (epoch, after): (&str, Seq),
+    (epoch, after, known): (&str, Seq, Seq),
     view: SpaceView,
 ) -> Result<Option<ResetWhy>, HttpError> {
     if Epoch::parse(epoch) != Some(view.epoch) {
@@ -341,7 +387,7 @@ async fn cursor_fault(
     if after < view.gc_seq {
         return Ok(Some(ResetWhy::Gc));
     }
-    if after <= view.head {
+    if known <= view.head {
         return Ok(None);
     }
     let now_ms = gateway.clock.now_ms();

@@ -267,6 +267,7 @@ impl SessionState {
                 tables: attach.tables.clone(),
                 sent,
                 seen: sent,
+                inside: None,
                 partial: false,
                 phase: Phase::Live,
                 presence: None,
@@ -317,6 +318,7 @@ impl SessionState {
 
     fn start_snapshot(&mut self, conn: ConnId, snapshot: Snapshot, cx: &mut Context<'_>) {
         if let Some(state) = self.conns.get_mut(&conn) {
+            state.inside = None;
             state.phase = Phase::Snapshot(Box::new(snapshot), Step::WaitingForView);
             self.read_snapshot(conn, cx);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName};
 use syncline_protocol::json::Json;
 use syncline_protocol::wire::cursor::{Selection, SnapshotSum};
+use syncline_storage::types::After;
 
 use super::event::ReadId;
 
@@ -20,6 +21,8 @@ pub(super) struct Conn {
     /// It needs nothing up to here; at or past `sent`, since a commit without anything it can
     /// see is not sent.
     pub(super) seen: Seq,
+    /// Where it goes on inside the commit after `seen`, if its last page ended there.
+    pub(super) inside: Option<Box<RecordKey>>,
     /// What it was sent is no state of the space yet: a page that was cut, or a snapshot, whose
     /// parts are of different moments and may be ahead of this session. It must be read to
     /// until a page is complete, be it an empty one; live deltas would leave out what moved on
@@ -36,7 +39,7 @@ pub(super) struct Conn {
 pub(super) enum Phase {
     /// It has everything up to the session's head and gets commits as they happen.
     Live,
-    /// It is read to from the store, from `sent`.
+    /// It is read to from the store, page by page.
     CatchUp(Step),
     /// It gets a snapshot, then catches up.
     Snapshot(Box<Snapshot>, Step),
@@ -76,6 +79,17 @@ pub(super) struct Snapshot {
 }
 
 impl Conn {
+    /// From where it is read to.
+    pub(super) fn after(&self) -> After {
+        match &self.inside {
+            Some(key) => After {
+                seq: self.seen.next(),
+                key: Some(RecordKey::clone(key)),
+            },
+            None => self.seen.into(),
+        }
+    }
+
     /// Whether it wants a table.
     pub(super) fn wants(&self, table: &TableName) -> bool {
         wants(self.tables.as_deref(), table)

@@ -151,6 +151,7 @@ impl SessionState {
                 tables: dormant.tables,
                 sent: dormant.sent,
                 seen: head,
+                inside: None,
                 partial: false,
                 phase: Phase::Live,
                 presence,

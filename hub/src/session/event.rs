@@ -13,8 +13,8 @@ use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::types::{
-    ChangesPage, Commit, CommitError, MarksRead, RecordsRead, SnapshotPage, SpaceView, StoreError,
-    VerdictsRead,
+    After, ChangesPage, Commit, CommitError, MarksRead, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead,
 };
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -245,15 +245,15 @@ pub enum Effect {
     Commit(Box<Commit>),
     /// Read what the session itself missed.
     ReadView {
-        /// The session's head.
-        after: Seq,
+        /// What the session has.
+        after: After,
     },
     /// Read what a socket missed.
     ReadChanges {
         /// Which read.
         read: ReadId,
-        /// Its cursor.
-        after: Seq,
+        /// What it has.
+        after: After,
     },
     /// Read a part of a snapshot for a socket.
     ReadSnapshot {

@@ -1,17 +1,18 @@
 //! Telling devices: verdicts to those who wait, deltas to those who are live.
 
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncline_protocol::delta::{self, Entry, Shown};
-use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName, WriterNo};
+use syncline_protocol::delta::{self, Entry};
+use syncline_protocol::ids::{ClientId, ClientKey, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
-use syncline_protocol::mutation::shown_writer;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{self, Answer};
 
 use super::conn::{Conn, Phase, wants};
 use super::event::{CallId, CallReply, ConnId, Effect, FrameKind, Waiter};
+use super::reader::entry;
 use super::state::{Context, SessionState};
 use crate::gateway::frame::Frame;
 
@@ -102,45 +103,32 @@ impl SessionState {
         if self.watchers.is_empty() && !self.conns.values().any(live) {
             return;
         }
+        let writers = self.writer_names(records);
         let entries: Vec<ShownEntry<'_>> = records
             .iter()
             .filter_map(|(key, record)| {
                 let shown = delta::since(record, from)?;
-                Some(ShownEntry {
-                    table: &key.table,
-                    text: self.entry_text(key, record, (shown, from)),
-                })
+                let entry = entry((key, record), (shown, from), &writers);
+                Some(ShownEntry::new(entry))
             })
             .collect();
-        self.tell_watchers(&entries, cx);
+        self.tell_watchers(entries.iter().map(ShownEntry::table), cx);
         self.tell_live(from, &entries, Audience::Concerned(authors), cx);
     }
 
-    fn entry_text(&self, key: &RecordKey, record: &Record, (shown, after): (Shown, Seq)) -> String {
-        let by = self.writer_name(record.by);
-        let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
-        Entry {
-            key,
-            record,
-            shown,
-            after,
-            by,
-        }
-        .write(&mut text);
-        text
-    }
-
-    /// The client behind a writer number, among those this session knows.
-    fn writer_name(&self, writer: WriterNo) -> Option<&str> {
-        let known = self
-            .clients
-            .iter()
-            .find(|(_, client)| client.writer == Some(writer));
-        known.map(|(key, _)| shown_writer(&key.client))
+    /// The clients that changed records, among those this session knows.
+    fn writer_names(&self, records: &[(RecordKey, Arc<Record>)]) -> Vec<(WriterNo, ClientId)> {
+        let writers: BTreeSet<WriterNo> = records.iter().map(|(_, record)| record.by).collect();
+        let named = self.clients.iter().filter_map(|(key, client)| {
+            let writer = client.writer.filter(|writer| writers.contains(writer))?;
+            Some((writer, key.client.clone()))
+        });
+        named.collect()
     }
 
     /// Sends `entries` to every live socket of the audience; all of them stand at `from`. The text
-    /// is encoded once for each selection of tables.
+    /// is encoded once for each selection of tables. Who would get more than `live_bytes_max`
+    /// reads it from the store instead, page by page.
     pub(super) fn tell_live(
         &mut self,
         from: Seq,
@@ -153,28 +141,38 @@ impl SessionState {
             Audience::Concerned(_) => Last::Complete,
             Audience::Everybody(last) => last,
         };
+        let live_bytes_max = self.limits.live_bytes_max;
         let mut frames: Vec<Encoded> = Vec::new();
+        let mut behind = Vec::new();
         for (id, conn) in &mut self.conns {
             if !matches!(conn.phase, Phase::Live) {
                 continue;
             }
             // A socket becomes live at the head only, and is told of every step from there.
             debug_assert_eq!(conn.seen, from, "a live socket is not at the head");
-            conn.seen = to;
-            let visible = entries.iter().any(|entry| conn.wants(entry.table));
+            let visible = entries.iter().any(|entry| conn.wants(entry.table()));
             let lags = to.0 - conn.sent.0 >= CURSOR_LAG_MAX;
             if !visible && !lags && !audience.must_hear(&conn.client) {
+                conn.seen = to;
                 continue;
             }
             let at = frames
                 .iter()
                 .position(|frame| frame.from == conn.sent && frame.tables == conn.tables)
                 .unwrap_or_else(|| {
-                    let tables = conn.tables.clone();
-                    frames.push(Encoded::new((conn.sent, to), tables, entries, last));
+                    let entries = Wanted {
+                        entries,
+                        tables: conn.tables.clone(),
+                    };
+                    let step = (conn.sent, to);
+                    frames.push(Encoded::new(step, entries, last, live_bytes_max));
                     frames.len() - 1
                 });
-            for frame in &frames[at].frames {
+            let Some(frames) = &frames[at].frames else {
+                behind.push(*id);
+                continue;
+            };
+            for frame in frames {
                 let kind = FrameKind::Live { from: conn.sent };
                 cx.effects.push(Effect::Send {
                     conn: *id,
@@ -182,8 +180,9 @@ impl SessionState {
                     kind,
                 });
             }
-            conn.sent = to;
+            (conn.sent, conn.seen) = (to, to);
         }
+        self.leave_live(behind, cx);
     }
 }
 
@@ -205,34 +204,63 @@ impl Audience<'_> {
     }
 }
 
-/// A change as text, and the table that decides who gets it.
+/// A change that may be told. It is encoded when somebody is told it, once.
 pub(super) struct ShownEntry<'a> {
-    pub(super) table: &'a TableName,
-    pub(super) text: String,
+    entry: Entry<'a>,
+    text: OnceCell<String>,
+}
+
+impl<'a> ShownEntry<'a> {
+    pub(super) fn new(entry: Entry<'a>) -> ShownEntry<'a> {
+        let text = OnceCell::new();
+        ShownEntry { entry, text }
+    }
+
+    /// Decides who gets it.
+    pub(super) fn table(&self) -> &'a TableName {
+        &self.entry.key.table
+    }
+
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let mut text = String::with_capacity(self.entry.size_bytes());
+            self.entry.write(&mut text);
+            text
+        })
+    }
+}
+
+/// The entries of one selection of tables.
+struct Wanted<'a> {
+    entries: &'a [ShownEntry<'a>],
+    tables: Option<Arc<[TableName]>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn iter(&self) -> impl Iterator<Item = &'a ShownEntry<'a>> {
+        let wanted = |entry: &&ShownEntry<'_>| wants(self.tables.as_deref(), entry.table());
+        self.entries.iter().filter(wanted)
+    }
 }
 
 /// A delta for all sockets of one cursor and one selection of tables.
 struct Encoded {
     from: Seq,
     tables: Option<Arc<[TableName]>>,
-    frames: Vec<Frame>,
+    /// `None` if it is too large to be told live.
+    frames: Option<Vec<Frame>>,
 }
 
 impl Encoded {
-    fn new(
-        (from, to): (Seq, Seq),
-        tables: Option<Arc<[TableName]>>,
-        entries: &[ShownEntry<'_>],
-        last: Last,
-    ) -> Encoded {
-        let wanted = entries
-            .iter()
-            .filter(|entry| wants(tables.as_deref(), entry.table));
-        let texts = wanted.map(|entry| entry.text.as_str());
-        let frames = delta_frames((from, to), texts, last);
+    fn new((from, to): (Seq, Seq), wanted: Wanted<'_>, last: Last, bytes_max: usize) -> Encoded {
+        let add = |sum: usize, bytes| Some(sum + bytes).filter(|sum| *sum <= bytes_max);
+        let sizes = |entry: &ShownEntry<'_>| entry.entry.size_bytes();
+        let fits = wanted.iter().map(sizes).try_fold(0, add).is_some();
+        let texts = || wanted.iter().map(ShownEntry::text);
+        let frames = fits.then(|| delta_frames((from, to), texts(), last));
         Encoded {
             from,
-            tables,
+            tables: wanted.tables,
             frames,
         }
     }

@@ -23,7 +23,9 @@ impl SessionState {
             return;
         };
         match state.seen.cmp(&self.view.head) {
-            std::cmp::Ordering::Equal if !state.partial => state.phase = Phase::Live,
+            std::cmp::Ordering::Equal if !state.partial && self.inside.is_none() => {
+                state.phase = Phase::Live;
+            }
             std::cmp::Ordering::Equal | std::cmp::Ordering::Less => {
                 cx.note(Note::CatchUp);
                 self.read_changes(conn, cx);
@@ -39,9 +41,9 @@ impl SessionState {
         let read = self.next_read(conn);
         if let Some(state) = self.conns.get_mut(&conn) {
             state.phase = Phase::CatchUp(Step::Reading(read));
-            let mut after = state.seen;
+            let mut after = state.after();
             if mutant(Mutant::CursorPlusOne) {
-                after = after.next();
+                after.seq = after.seq.next();
             }
             cx.effect(Effect::ReadChanges { read, after });
         }
@@ -87,7 +89,8 @@ impl SessionState {
         // Another history, or one that lost what the socket has: the session looks first. It does
         // so too if it is so far behind that a snapshot of its own head would be collected.
         let behind = page.view.gc_seq > self.view.head;
-        if page.view.epoch != self.view.epoch || page.view.head < state.seen || behind {
+        let lost = page.view.head < state.after().seq;
+        if page.view.epoch != self.view.epoch || lost || behind {
             state.phase = Phase::CatchUp(Step::WaitingForView);
             self.stale = true;
             return;
@@ -95,7 +98,7 @@ impl SessionState {
         if state.seen < page.view.gc_seq {
             return self.reset_conn(conn, ResetWhy::Gc, cx);
         }
-        let complete = page.to >= page.view.head;
+        let complete = page.is_complete();
         let texts = page_texts(state, &page);
         let last = if complete { Last::Complete } else { Last::More };
         let frames = delta_frames(
@@ -105,6 +108,7 @@ impl SessionState {
         );
         state.sent = page.to;
         state.seen = page.to;
+        state.inside = page.inside.map(Box::new);
         state.partial = !complete;
         state.phase = Phase::CatchUp(Step::Writing);
         send_all(conn, (frames, FrameKind::Bulk), cx);
@@ -173,6 +177,16 @@ impl SessionState {
             Phase::CatchUp(Step::Writing) => self.follow(conn, cx),
             Phase::Snapshot(_, Step::Writing) => self.read_snapshot(conn, cx),
             _ => {}
+        }
+    }
+
+    /// Live sockets go on by reading, each at its own pace.
+    pub(super) fn leave_live(&mut self, conns: Vec<ConnId>, cx: &mut Context<'_>) {
+        for conn in conns {
+            if let Some(state) = self.conns.get_mut(&conn) {
+                state.partial = true;
+            }
+            self.follow(conn, cx);
         }
     }
 
@@ -252,11 +266,22 @@ pub(crate) fn entry_text(
     after: Seq,
     writers: &[(WriterNo, ClientId)],
 ) -> String {
+    let entry = entry((key, record), (shown, after), writers);
+    let mut text = String::with_capacity(entry.size_bytes());
+    entry.write(&mut text);
+    text
+}
+
+/// One record of a page as an entry.
+pub(super) fn entry<'a>(
+    (key, record): (&'a RecordKey, &'a Record),
+    (shown, after): (Shown, Seq),
+    writers: &'a [(WriterNo, ClientId)],
+) -> Entry<'a> {
     let by = writers
         .iter()
         .find(|(no, _)| *no == record.by)
         .map(|(_, client)| shown_writer(client));
-    let mut text = String::with_capacity(record.size_bytes() * 2 + 128);
     Entry {
         key,
         record,
@@ -264,8 +289,6 @@ pub(crate) fn entry_text(
         after,
         by,
     }
-    .write(&mut text);
-    text
 }
 
 /// Counts a page's records into the snapshot and returns their text; `None` for no records.

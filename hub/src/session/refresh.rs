@@ -6,24 +6,45 @@ use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
 use syncline_protocol::delta;
-use syncline_protocol::ids::ClientKey;
+use syncline_protocol::ids::{ClientKey, RecordKey, TableName};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::ResetWhy;
-use syncline_storage::types::{ChangesPage, MarksRead, SpaceView, StoreError};
+use syncline_storage::types::{After, ChangesPage, MarksRead, SpaceView, StoreError};
 
+use super::conn::{Conn, Phase};
 use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
 use super::fanout::{Audience, Last, ShownEntry};
-use super::reader::entry_text;
+use super::reader::entry;
 use super::state::{Asked, Context, Pending, SessionState, Work};
+
+/// A place inside the commit after the session's head. Live sockets were sent to read for
+/// themselves, and none becomes live, until the session is past it.
+#[derive(Debug)]
+pub(super) struct Inside {
+    /// The last record read of it.
+    key: RecordKey,
+    /// The tables in which it shows so far: told when the head moves.
+    tables: BTreeSet<TableName>,
+}
 
 impl SessionState {
     /// Starts catching up.
     pub(super) fn refresh(&mut self, cx: &mut Context<'_>) {
         self.stale = false;
         self.work = Work::Refreshing;
-        cx.effect(Effect::ReadView {
-            after: self.view.head,
-        });
+        let after = self.after();
+        cx.effect(Effect::ReadView { after });
+    }
+
+    /// From where the session itself reads on.
+    fn after(&self) -> After {
+        match &self.inside {
+            Some(inside) => After {
+                seq: self.view.head.next(),
+                key: Some(inside.key.clone()),
+            },
+            None => self.view.head.into(),
+        }
     }
 
     pub(super) fn view_read(
@@ -45,32 +66,37 @@ impl SessionState {
             self.adopt(page.view, cx);
             return self.read_pending_marks(cx);
         }
-        if page.view.head < self.view.head {
+        if page.view.head < self.after().seq {
             // The store lost commits that this session saw durable.
             self.work = Work::ChangingEpoch;
             return cx.effect(Effect::NewEpoch {
                 expected: self.view.epoch,
             });
         }
-        let cut = page.to < page.view.head;
+        let complete = page.is_complete();
         self.apply_page(page, cx);
-        if cut {
-            cx.effect(Effect::ReadView {
-                after: self.view.head,
-            });
-        } else {
+        if complete {
             self.read_pending_marks(cx);
+        } else {
+            let after = self.after();
+            cx.effect(Effect::ReadView { after });
         }
     }
 
-    /// Applies a page to view, cache and live devices.
+    /// Applies a page to view, cache and devices. The cache may run ahead of the view inside a
+    /// commit: nothing is merged before the session is through with it.
     fn apply_page(&mut self, page: ChangesPage, cx: &mut Context<'_>) {
-        let (from, cut) = (self.view.head, page.to < page.view.head);
+        let (from, complete) = (self.view.head, page.is_complete());
         self.view = SpaceView {
             head: page.to,
             ..page.view
         };
         let mut told = Vec::with_capacity(page.records.len());
+        let mut tables = self
+            .inside
+            .take()
+            .map(|inside| inside.tables)
+            .unwrap_or_default();
         for (key, record) in page.records {
             let record = Arc::new(record);
             cx.cache
@@ -81,17 +107,22 @@ impl SessionState {
             .iter()
             .filter_map(|(key, record)| {
                 let shown = delta::paged(record, from)?;
-                let text = entry_text((key, record), shown, from, &page.writers);
-                Some(ShownEntry {
-                    table: &key.table,
-                    text,
-                })
+                let entry = entry((key, record), (shown, from), &page.writers);
+                Some(ShownEntry::new(entry))
             })
             .collect();
+        tables.extend(entries.iter().map(|entry| entry.table().clone()));
+        if let Some(key) = page.inside {
+            // Who pulled now would be told that there is nothing new.
+            self.inside = Some(Inside { key, tables });
+            let live = |(_, conn): &(&ConnId, &Conn)| matches!(conn.phase, Phase::Live);
+            let live = self.conns.iter().filter(live).map(|(id, _)| *id).collect();
+            return self.leave_live(live, cx);
+        }
         if self.view.head > from {
-            self.tell_watchers(&entries, cx);
+            self.tell_watchers(tables.iter(), cx);
             // A page that was cut is no state of the space: what moved on is in a later one.
-            let last = if cut { Last::More } else { Last::Complete };
+            let last = if complete { Last::Complete } else { Last::More };
             self.tell_live(from, &entries, Audience::Everybody(last), cx);
         }
     }
@@ -99,6 +130,7 @@ impl SessionState {
     /// Takes over another history: nothing known of the old one counts.
     fn adopt(&mut self, view: SpaceView, cx: &mut Context<'_>) {
         self.view = view;
+        self.inside = None;
         self.activation = self.activations.next();
         for client in self.clients.values_mut() {
             (client.writer, client.decided, client.taken) = (None, None, 0);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
-use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX};
+use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX, OUTBOX_BYTES_MAX};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::WallMs;
 use syncline_protocol::wire::hub::Answer;
@@ -26,6 +26,7 @@ use super::conn::Conn;
 use super::event::{
     CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
 };
+use super::refresh::Inside;
 use crate::gateway::frame::Frame;
 
 /// Limits of a session, from the hub's config.
@@ -41,6 +42,9 @@ pub struct SessionLimits {
     pub message_bytes_max: usize,
     /// What records may become.
     pub data: Limits,
+    /// Bytes of one commit, as text, that a live socket is told. Of a larger one it is read to
+    /// from the store, page by page.
+    pub live_bytes_max: usize,
     /// Clients remembered without socket or pending mutation.
     pub idle_clients_max: usize,
 }
@@ -53,6 +57,7 @@ impl Default for SessionLimits {
             epoch_change_interval_ms: 3_600_000,
             message_bytes_max: MESSAGE_BYTES_MAX,
             data: Limits::DEFAULT,
+            live_bytes_max: OUTBOX_BYTES_MAX,
             idle_clients_max: 1_024,
         }
     }
@@ -119,6 +124,8 @@ pub struct SessionState {
     pub(super) reads: u64,
     /// The view may be behind the store.
     pub(super) stale: bool,
+    /// Where it goes on inside the commit after its head, if the last page it read ended there.
+    pub(super) inside: Option<Inside>,
     /// Conflicts and failures in a row.
     pub(super) failures: u32,
     draining: bool,
@@ -223,6 +230,7 @@ impl SessionState {
             work: Work::Idle,
             reads: 0,
             stale: false,
+            inside: None,
             failures: 0,
             draining: false,
         }

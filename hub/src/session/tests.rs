@@ -4,6 +4,7 @@ mod catching_up;
 mod desk;
 mod failing;
 mod losing;
+mod paging;
 mod pushing;
 mod telling;
 mod welcoming;

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use syncline_protocol::ids::TableName;
 
 use super::event::{Effect, FrameKind, Sync, Waiter};
-use super::fanout::ShownEntry;
 use super::state::{Asked, Context, Held, Pending, SessionState};
 use crate::gateway::frame::Frame;
 
@@ -30,8 +29,12 @@ impl SessionState {
     }
 
     /// Tells every compatibility socket which tables changed.
-    pub(super) fn tell_watchers(&self, entries: &[ShownEntry<'_>], cx: &mut Context<'_>) {
-        let tables: BTreeSet<&TableName> = entries.iter().map(|entry| entry.table).collect();
+    pub(super) fn tell_watchers<'t>(
+        &self,
+        tables: impl Iterator<Item = &'t TableName>,
+        cx: &mut Context<'_>,
+    ) {
+        let tables: BTreeSet<&TableName> = tables.collect();
         if tables.is_empty() || self.watchers.is_empty() {
             return;
         }

@@ -32,6 +32,32 @@ fn inserted() -> Record {
     record
 }
 
+#[test]
+fn the_size_of_an_entry_is_known_before_its_text() {
+    let mut long = inserted();
+    update(&mut long, &format!("\"{}\"", "x".repeat(10_000)), 1, 2);
+    let mut dead = inserted();
+    dead.merge(&change(Op::Delete { at: at(5) }), Seq(2));
+    let shown = [
+        (&long, Shown::Insert, 10_000),
+        (&long, Shown::Update, 20_000),
+        (&dead, Shown::Delete, 0),
+    ];
+    for (record, shown, values) in shown {
+        let mut text = String::new();
+        let entry = Entry {
+            key: &key(),
+            record,
+            shown,
+            after: Seq(1),
+            by: Some("a-phone"),
+        };
+        entry.write(&mut text);
+        let size = entry.size_bytes();
+        assert!((text.len()..values + 512).contains(&size), "{size}: {text}");
+    }
+}
+
 fn update(record: &mut Record, value: &str, ms: u64, seq: u64) {
     let (name, value) = pair("done", value);
     record.merge(

@@ -36,6 +36,20 @@ pub struct SnapshotPlace {
     pub selection: Selection,
 }
 
+/// Where reading changes over HTTP goes on inside a commit, carried by the client as an opaque
+/// text beside its cursor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangesPlace {
+    /// The history it reads.
+    pub epoch: Epoch,
+    /// The client's cursor, which stays until the commit was read to its end.
+    pub from: Seq,
+    /// The commit.
+    pub seq: Seq,
+    /// The last record of it that was sent.
+    pub after: RecordKey,
+}
+
 /// A selection of tables, as a fingerprint: the first 8 bytes of the SHA-256 of its names, each
 /// after its length; 0 is all tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +129,46 @@ impl SnapshotPlace {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct ChangesPlaceV1<'a> {
+    epoch: u64,
+    from: u64,
+    seq: u64,
+    table: &'a str,
+    id: &'a str,
+}
+
+impl ChangesPlace {
+    /// As text for `next`.
+    pub fn to_text(&self) -> String {
+        codec::encode_text(&ChangesPlaceV1 {
+            epoch: self.epoch.0,
+            from: self.from.0,
+            seq: self.seq.0,
+            table: self.after.table.as_str(),
+            id: self.after.id.as_str(),
+        })
+    }
+
+    /// Reads [`ChangesPlace::to_text`]. Errors: `cursor_invalid`.
+    pub fn parse(text: &str) -> Result<ChangesPlace, Refusal> {
+        let invalid = || Refusal::new(Code::CursorInvalid, "next is not of this hub");
+        let bytes = codec::text_bytes(text).ok_or_else(invalid)?;
+        let place: ChangesPlaceV1<'_> = codec::decode_text(&bytes).map_err(|_| invalid())?;
+        // Whatever the limits were when the record was written.
+        let most = NAME_BYTES_CEILING;
+        Ok(ChangesPlace {
+            epoch: Epoch(place.epoch),
+            from: Seq(place.from),
+            seq: Seq(place.seq),
+            after: RecordKey {
+                table: TableName::parse_within(place.table, most).map_err(|_| invalid())?,
+                id: RecordId::parse_within(place.id, most).map_err(|_| invalid())?,
+            },
+        })
+    }
+}
+
 /// The sum of a snapshot: over all records, the CRC-32 (IEEE) of `table \0 id \0 data`, data
 /// being the canonical JSON (RFC 8785), added modulo 2^32. It tells a client that it holds
 /// what was sent, in whatever order it was applied.
@@ -164,6 +218,28 @@ mod tests {
     #[test]
     fn a_place_survives_its_text() {
         assert_eq!(SnapshotPlace::parse(&place().to_text()).unwrap(), place());
+    }
+
+    #[test]
+    fn a_place_inside_a_commit_survives_its_text_and_is_no_place_of_a_snapshot() {
+        let place = ChangesPlace {
+            epoch: Epoch(7),
+            from: Seq(130),
+            seq: Seq(131),
+            after: place().after,
+        };
+        let text = place.to_text();
+        assert_eq!(ChangesPlace::parse(&text).unwrap(), place);
+        for other in [
+            &text[2..],
+            &text[..text.len() - 2],
+            &format!("{text}00"),
+            PLACE,
+        ] {
+            let refused = ChangesPlace::parse(other).unwrap_err();
+            assert_eq!(refused.code, Code::CursorInvalid);
+        }
+        assert!(SnapshotPlace::parse(&text).is_err());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use syncline_protocol::record::Record;
 
 use super::space::{Space, UNLIMITED, client, key, names, records, titled, tombstone};
 use crate::Store;
-use crate::types::PageLimit;
+use crate::types::{After, PageLimit};
 
 /// Commits of 1, 2 and 3 records: seqs 1, 2 and 3.
 async fn three_commits(store: &dyn Store) -> Space<'_> {
@@ -80,30 +80,95 @@ pub async fn an_uncut_page_ends_at_the_head(store: &dyn Store) {
     assert_eq!((page.to, page.view), (Seq(3), space.view));
 }
 
-/// No reader sees half a mutation.
-pub async fn a_page_is_cut_between_commits(store: &dyn Store) {
+/// A reader that knows nothing of places inside sees no half of a mutation that fits its page.
+pub async fn a_page_is_cut_between_commits_where_it_can_be(store: &dyn Store) {
     let space = three_commits(store).await;
     for limit in [3, 4, 5] {
         let page = space.changes(Seq(0), records(limit)).await;
         assert_eq!(
-            (seqs(&page.records), page.to),
-            (vec![1, 2, 2], Seq(2)),
+            (seqs(&page.records), page.to, page.inside),
+            (vec![1, 2, 2], Seq(2), None),
             "limit {limit}"
         );
     }
 }
 
-/// Otherwise nobody would ever pass it.
-pub async fn a_first_commit_larger_than_the_page_is_whole(store: &dyn Store) {
+/// So that a key is a place inside.
+pub async fn changes_of_a_commit_are_ordered_by_key(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    space
+        .put(&[("u", "a"), ("t", "b"), ("t", "B"), ("t", "a")])
+        .await;
+    assert_eq!(
+        names(&space.changes(Seq(0), UNLIMITED).await.records),
+        ["t/B", "t/a", "t/b", "u/a"]
+    );
+}
+
+/// No page is larger than its reader can hold, and none is empty: nobody would ever pass it.
+pub async fn a_first_commit_larger_than_the_page_is_cut_inside(store: &dyn Store) {
     let space = three_commits(store).await;
-    for limit in [0, 1] {
-        let page = space.changes(Seq(1), records(limit)).await;
+    for (limit, taken) in [(0, 1), (1, 1), (2, 2)] {
+        let page = space.changes(Seq(2), records(limit)).await;
         assert_eq!(
-            (seqs(&page.records), page.to),
-            (vec![2, 2], Seq(2)),
+            names(&page.records),
+            ["t/3a", "t/3b"][..taken],
             "limit {limit}"
         );
+        let last = page.records.last().map(|(key, _)| key.clone());
+        assert_eq!((page.to, page.inside), (Seq(2), last), "limit {limit}");
     }
+}
+
+/// To its end and past it, and complete only there.
+pub async fn a_page_goes_on_inside_a_commit(store: &dyn Store) {
+    let space = three_commits(store).await;
+    let mut after = After::from(Seq(2));
+    let mut told = Vec::new();
+    loop {
+        let page = space.changes(after, records(1)).await;
+        after = page.next();
+        told.push((names(&page.records).concat(), page.to.0, page.is_complete()));
+        if page.is_complete() {
+            break;
+        }
+    }
+    let expected = [("t/3a", 2, false), ("t/3b", 2, false), ("t/3c", 3, true)];
+    assert_eq!(
+        told,
+        expected.map(|(name, to, end)| (name.to_owned(), to, end))
+    );
+    assert_eq!(after, After::from(Seq(3)));
+}
+
+/// Where both fit.
+pub async fn the_rest_of_a_commit_and_the_next_share_a_page(store: &dyn Store) {
+    let space = three_commits(store).await;
+    let first = space.changes(Seq(1), records(1)).await;
+    let page = space.changes(first.next(), records(4)).await;
+    assert_eq!(names(&page.records), ["t/2b", "t/3a", "t/3b", "t/3c"]);
+    let cut = space.changes(first.next(), records(3)).await;
+    assert_eq!((names(&cut.records), cut.to), (vec!["t/2b".into()], Seq(2)));
+}
+
+/// Nothing is missed, whichever side of the place it was on.
+pub async fn a_record_that_moves_on_between_pages_is_in_a_later_one(store: &dyn Store) {
+    let mut space = three_commits(store).await;
+    let first = space.changes(Seq(2), records(2)).await;
+    space.put(&[("t", "3a"), ("t", "3c")]).await;
+    let rest = space.changes(first.next(), UNLIMITED).await;
+    assert_eq!(names(&rest.records), ["t/3a", "t/3c"]);
+    assert_eq!((rest.to, rest.inside), (Seq(4), None));
+}
+
+/// Its record moved on, or was collected.
+pub async fn a_page_goes_on_although_its_place_is_gone(store: &dyn Store) {
+    let mut space = three_commits(store).await;
+    let first = space.changes(Seq(2), records(1)).await;
+    space.put(&[("t", "3a")]).await;
+    let page = space.changes(first.next(), records(2)).await;
+    assert_eq!(names(&page.records), ["t/3b", "t/3c"]);
+    assert_eq!((page.to, page.inside), (Seq(3), None));
 }
 
 /// At the limit.
@@ -122,7 +187,7 @@ pub async fn one_record_more_cuts_the_page(store: &dyn Store) {
     assert_eq!(page.view.head, Seq(4));
 }
 
-/// Whichever limit is reached first; the first commit is whole here too.
+/// Whichever limit is reached first; the first record is there in any case.
 pub async fn a_page_is_limited_by_bytes(store: &dyn Store) {
     let mut space = Space::open(store).await;
     let long = "x".repeat(1_000);
@@ -141,17 +206,19 @@ pub async fn a_page_is_limited_by_bytes(store: &dyn Store) {
     assert_eq!(taken(bytes(9_000)).await, Seq(3));
 }
 
-/// Going on from `to` misses nothing and repeats nothing.
+/// Going on where the last one ended misses nothing and repeats nothing.
 pub async fn pages_together_are_all_changes(store: &dyn Store) {
     let space = three_commits(store).await;
-    let mut together = Vec::new();
-    let mut after = Seq(0);
-    while after < space.view.head {
-        let page = space.changes(after, records(2)).await;
-        together.extend(page.records);
-        after = page.to;
+    for limit in 1..=6 {
+        let mut together = Vec::new();
+        let mut after = After::from(Seq(0));
+        while after.seq < space.view.head || after.key.is_some() {
+            let page = space.changes(after, records(limit)).await;
+            after = page.next();
+            together.extend(page.records);
+        }
+        assert_eq!(together, space.changes(Seq(0), UNLIMITED).await.records);
     }
-    assert_eq!(together, space.changes(Seq(0), UNLIMITED).await.records);
 }
 
 /// Of the page's records only.

@@ -80,7 +80,12 @@ pub async fn reads_of_a_space_never_opened_fail(store: &dyn Store) {
     assert!(store.marks(&nobody, &[ada]).await.is_err());
     assert!(store.verdicts(&nobody, WriterNo(1), &[1]).await.is_err());
     assert!(store.records(&nobody, &[key("t", "a")]).await.is_err());
-    assert!(store.changes(&nobody, Seq(0), UNLIMITED).await.is_err());
+    assert!(
+        store
+            .changes(&nobody, Seq(0).into(), UNLIMITED)
+            .await
+            .is_err()
+    );
     assert!(
         store
             .snapshot(&nobody, None, None, UNLIMITED)

@@ -1,14 +1,14 @@
 //! A caller that asks again: what the hub does around a store that fails.
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 use syncline_protocol::verdict::Mark;
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead, SnapshotPage,
-    SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
+    SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Calls of one operation. A store that fails so often is taken at its word.
@@ -111,10 +111,10 @@ impl<S: Store> Store for Patient<S> {
     async fn changes(
         &self,
         space: &SpaceKey,
-        after: Seq,
+        after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
-        again!(self.0.changes(space, after, limit))
+        again!(self.0.changes(space, after.clone(), limit))
     }
 
     async fn snapshot(

@@ -13,7 +13,7 @@ use syncline_protocol::verdict::{Mark, Remembered, Status, Verdict};
 
 use crate::Store;
 use crate::types::{
-    ChangesPage, Commit, CommitError, MarkMove, PageLimit, SnapshotPage, SpaceView,
+    After, ChangesPage, Commit, CommitError, MarkMove, PageLimit, SnapshotPage, SpaceView,
 };
 
 /// The hub's clock in every behaviour.
@@ -246,8 +246,8 @@ impl<'s> Space<'s> {
         read.expect("verdicts are read").verdicts
     }
 
-    pub(crate) async fn changes(&self, after: Seq, limit: PageLimit) -> ChangesPage {
-        let page = self.store.changes(&self.key, after, limit).await;
+    pub(crate) async fn changes(&self, after: impl Into<After>, limit: PageLimit) -> ChangesPage {
+        let page = self.store.changes(&self.key, after.into(), limit).await;
         page.expect("changes are read")
     }
 

@@ -48,7 +48,7 @@ impl Store for Shared {
     async fn changes(
         &self,
         space: &SpaceKey,
-        after: Seq,
+        after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
         self.0.lock().unwrap().changes(space, after, limit)

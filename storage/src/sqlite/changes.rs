@@ -1,4 +1,4 @@
-//! Reading what changed after a seq, in pages cut between commits.
+//! Reading what changed after a place, in pages.
 
 use rusqlite::{Connection, params};
 use syncline_protocol::ids::{RecordKey, Seq, SpaceKey};
@@ -6,35 +6,40 @@ use syncline_protocol::record::Record;
 
 use super::records::{Stored, stored};
 use super::{names, space};
-use crate::types::{ChangesPage, PageLimit, StoreError};
+use crate::types::{After, ChangesPage, PageLimit, StoreError};
 
-/// Rows come in the order of the index, one by one: what is not stepped to costs nothing.
-pub(super) const CHANGES: &str =
-    "SELECT tbl, id, state FROM records WHERE sid = ?1 AND seq > ?2 ORDER BY seq";
+/// Rows come in the order of the index, one by one: what is not stepped to costs nothing. Names
+/// are never empty, so (seq, '', '') is before the first record of a commit.
+pub(super) const CHANGES: &str = "SELECT tbl, id, state FROM records
+    WHERE sid = ?1 AND (seq, tbl, id) > (?2, ?3, ?4) ORDER BY seq, tbl, id";
 
-/// A page of changes. Reads at most one row more than the page's limit, or than its first
-/// commit where that is larger.
+/// A page of changes. Reads at most one row more than the page's limit.
 pub(super) fn changes(
     conn: &Connection,
     space: &SpaceKey,
-    after: Seq,
+    after: &After,
     limit: PageLimit,
 ) -> Result<ChangesPage, StoreError> {
     let row = space::get(conn, space)?;
+    let (seq, table, id) = match &after.key {
+        Some(key) => (after.seq.0, key.table.as_str(), key.id.as_str()),
+        None => (after.seq.0.wrapping_add(1), "", ""),
+    };
     let mut page = Page::new(limit);
     let mut statement = conn.prepare_cached(CHANGES)?;
-    let mut rows = statement.query(params![row.sid, after.0 as i64])?;
+    let mut rows = statement.query(params![row.sid, seq as i64, table, id])?;
     while let Some(next) = rows.next()? {
         if !page.take(stored(next, row.sid)?) {
             break;
         }
     }
-    let (to, records) = page.finish(row.view.head);
+    let (to, inside) = page.cut().unwrap_or((row.view.head, None));
     Ok(ChangesPage {
         view: row.view,
         to,
-        writers: names::writers(conn, row.sid, &records)?,
-        records,
+        inside,
+        writers: names::writers(conn, row.sid, &page.records)?,
+        records: page.records,
     })
 }
 
@@ -45,8 +50,8 @@ struct Page {
     bytes: usize,
     /// Where the commit that is being read begins in `records`.
     commit_begin: usize,
-    /// A row did not fit: `records` ends at `commit_begin` then.
-    cut: bool,
+    /// A row did not fit.
+    is_cut: bool,
 }
 
 impl Page {
@@ -56,11 +61,11 @@ impl Page {
             records: Vec::new(),
             bytes: 0,
             commit_begin: 0,
-            cut: false,
+            is_cut: false,
         }
     }
 
-    /// Takes the next row; `false` if it ends the page.
+    /// Takes the next row; `false` if it ends the page. The first row always fits.
     fn take(&mut self, row: Stored) -> bool {
         let last = self.records.last().map(|(_, record)| record.seq);
         if last.is_some_and(|last| last != row.keyed.1.seq) {
@@ -68,21 +73,24 @@ impl Page {
         }
         self.bytes = self.bytes.saturating_add(row.bytes);
         let over = self.records.len() >= self.limit.records || self.bytes > self.limit.bytes;
-        let first_commit = self.commit_begin == 0;
-        if over && !first_commit {
-            self.cut = true;
+        if over && last.is_some() {
+            self.is_cut = true;
             return false;
         }
         self.records.push(row.keyed);
         true
     }
 
-    fn finish(mut self, head: Seq) -> (Seq, Vec<(RecordKey, Record)>) {
-        if !self.cut {
-            return (head, self.records);
+    /// Ends a page that was cut: after the last whole commit, or inside its only one. Returns
+    /// up to where it is complete, and its last record if that is inside a commit.
+    fn cut(&mut self) -> Option<(Seq, Option<RecordKey>)> {
+        if self.is_cut && self.commit_begin > 0 {
+            self.records.truncate(self.commit_begin);
         }
-        self.records.truncate(self.commit_begin);
-        let to = self.records.last().map_or(head, |(_, record)| record.seq);
-        (to, self.records)
+        let (key, record) = self.records.last().filter(|_| self.is_cut)?;
+        Some(match self.commit_begin {
+            0 => (Seq(record.seq.0 - 1), Some(key.clone())),
+            _ => (record.seq, None),
+        })
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, CHANGES_IN_ORDER];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
 /// record lives, else when it was last found dead (ms). `last` is null for a client that has a
@@ -78,6 +78,12 @@ CREATE TABLE dead_letters(
 ) STRICT;
 CREATE UNIQUE INDEX dead_letters_same ON dead_letters(sid, usr, client, hash);
 CREATE INDEX dead_letters_new ON dead_letters(sid, no);
+";
+
+/// A page of changes may begin inside a commit, after a record of it.
+const CHANGES_IN_ORDER: &str = "
+DROP INDEX records_seq;
+CREATE INDEX records_seq ON records(sid, seq, tbl, id);
 ";
 
 /// Brings the file to the newest schema, whole or not at all. Two programs may do it at once.

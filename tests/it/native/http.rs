@@ -1,5 +1,6 @@
 //! The same protocol over HTTP.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reqwest::{Client, Response, StatusCode};
@@ -120,6 +121,53 @@ async fn changes_come_in_pages_between_commits() {
         }
     }
     assert_eq!(pages, [4, 4, 4]);
+}
+
+#[tokio::test]
+async fn a_commit_larger_than_a_page_comes_in_parts_that_leave_the_cursor() {
+    let caller = Caller::new().await;
+    caller.push(&inserts(1, 0..1)).await;
+    let (_, reply) = caller.push(&inserts(2, 10..15)).await;
+    let epoch = reply["epoch"].as_str().unwrap().to_owned();
+    let cursor = format!("/v1/todo/changes?epoch={epoch}&after=1&limit=2");
+    let (mut path, mut parts, mut told) = (cursor.clone(), Vec::new(), BTreeSet::new());
+    loop {
+        let (status, part) = caller.get(&path).await;
+        assert_eq!((status, &part["from"]), (StatusCode::OK, &json!(1)));
+        let changes = part["changes"].as_array().unwrap();
+        told.extend(changes.iter().map(|change| change["id"].to_string()));
+        parts.push((
+            part["to"].as_u64().unwrap(),
+            part["more"] == true,
+            changes.len(),
+        ));
+        let Some(next) = part["next"].as_str() else {
+            break;
+        };
+        path = format!("{cursor}&next={next}");
+    }
+    assert_eq!(parts, [(1, true, 2), (1, true, 2), (2, false, 1)]);
+    assert_eq!(told.len(), 5);
+}
+
+#[tokio::test]
+async fn a_place_inside_a_commit_is_good_for_its_cursor_only() {
+    let caller = Caller::new().await;
+    let (_, reply) = caller.push(&inserts(1, 0..3)).await;
+    let epoch = reply["epoch"].as_str().unwrap().to_owned();
+    let path =
+        |epoch: &str, after: u64| format!("/v1/todo/changes?epoch={epoch}&after={after}&limit=1");
+    let (_, part) = caller.get(&path(&epoch, 0)).await;
+    let next = part["next"].as_str().unwrap();
+    for cursor in [path(&epoch, 1), path("0123456789abcdef", 0)] {
+        let (status, reply) = caller.get(&format!("{cursor}&next={next}")).await;
+        assert_eq!(
+            (status, &reply["code"]),
+            (StatusCode::BAD_REQUEST, &json!("cursor_invalid"))
+        );
+    }
+    let (_, reply) = caller.get(&format!("{}&next=00", path(&epoch, 0))).await;
+    assert_eq!(reply["code"], "cursor_invalid");
 }
 
 #[tokio::test]

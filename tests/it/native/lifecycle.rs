@@ -112,7 +112,7 @@ async fn what_was_taken_is_committed_and_answered_before_a_node_stops() {
         records: 9,
         bytes: usize::MAX,
     };
-    let kept = store.changes(&space, Seq(0), page).await.unwrap();
+    let kept = store.changes(&space, Seq(0).into(), page).await.unwrap();
     assert!(kept.records.iter().any(|(key, _)| key.id.as_str() == "1"));
 }
 

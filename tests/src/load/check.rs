@@ -51,7 +51,7 @@ async fn check_space(store: &dyn Store, space: usize, acked: &[Ack]) -> Result<(
         records: usize::MAX,
         bytes: usize::MAX,
     };
-    let page = store.changes(&key, Seq(0), all).await?;
+    let page = store.changes(&key, Seq(0).into(), all).await?;
     check_acks(&marks, acked)?;
     check_mutations(space, &marks, &page)?;
     check_rows(&marks, &page)?;

@@ -231,7 +231,7 @@ impl Checker {
         )?;
         let visible = Rc::make_mut(&mut self.now.moment.visible);
         for (key, record) in &commit.records {
-            if record.inserted_seq > Seq(0) && !self.now.moment.known.contains(key) {
+            if has_lived(record) && !self.now.moment.known.contains(key) {
                 Rc::make_mut(&mut self.now.moment.known).insert(key.clone());
             }
             if record.is_live() {
@@ -351,12 +351,17 @@ impl Checker {
     }
 }
 
+/// Whether a record lived after a commit: one that was inserted and deleted in the same commit
+/// was there for nobody.
+fn has_lived(record: &Record) -> bool {
+    let died_at_once = !record.is_live() && record.inserted_seq == record.deleted_seq;
+    record.inserted_seq > Seq(0) && !died_at_once
+}
+
 impl Moment {
     fn of(stored: &BTreeMap<RecordKey, Arc<Record>>) -> Moment {
         let live = stored.iter().filter(|(_, record)| record.is_live());
-        let known = stored
-            .iter()
-            .filter(|(_, record)| record.inserted_seq > Seq(0));
+        let known = stored.iter().filter(|(_, record)| has_lived(record));
         Moment {
             visible: Rc::new(
                 live.map(|(key, record)| (key.clone(), data_text(record)))

@@ -52,6 +52,7 @@ kinds! {
     Missed = "bus told that events were missed",
     Slow = "push turned away as slow",
     Overflow = "outbox overflowed",
+    PageInside = "page ended inside a commit",
     CallTwice = "HTTP push made twice",
     CallLost = "HTTP push lost",
     CallReplyLost = "HTTP reply lost",

@@ -120,6 +120,7 @@ impl Node {
         let limits = SessionLimits {
             epoch_change_interval_ms: plan.epoch_change_interval_ms,
             commit_mutations_max: plan.commit_mutations_max,
+            live_bytes_max: plan.outbox_bytes_max,
             ..SessionLimits::default()
         };
         let own = (limits, self.activations.clone());

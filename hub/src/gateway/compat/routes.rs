@@ -215,7 +215,7 @@ async fn reply(
     loop {
         let page = gateway
             .store
-            .changes(space, answering.from(), ALL)
+            .changes(space, answering.from().into(), ALL)
             .await
             .map_err(|_| unavailable())?;
         match answering.page(page) {

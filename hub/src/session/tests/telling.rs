@@ -2,9 +2,11 @@
 
 use serde_json::json;
 use syncline_protocol::json::Json;
+use syncline_storage::model::ModelStore;
 
 use super::desk::{Desk, Hello, hello, insert, insertion, update};
-use crate::session::event::{ConnId, Event};
+use crate::session::event::{ConnId, Effect, Event, Note};
+use crate::session::state::SessionLimits;
 
 fn two_devices() -> (Desk, ConnId, ConnId) {
     let mut desk = Desk::new();
@@ -133,6 +135,67 @@ fn a_large_commit_is_told_in_parts_that_leave_the_cursor_until_the_last() {
         .map(|delta| delta["changes"].as_array().unwrap().len())
         .sum();
     assert_eq!(told, 9);
+}
+
+/// A session that tells so much live, with a device of all tables and one of projects.
+fn telling_at_most(live_bytes_max: usize) -> (Desk, ConnId, ConnId) {
+    let limits = SessionLimits {
+        live_bytes_max,
+        ..SessionLimits::default()
+    };
+    let mut desk = Desk::on(ModelStore::new(100), limits);
+    let phone = desk.hello(1, "phone", None);
+    let tablet = desk.hello_with(Hello {
+        tables: Some(&["projects"]),
+        ..hello(2, "tablet")
+    });
+    desk.take(phone);
+    desk.take(tablet);
+    (desk, phone, tablet)
+}
+
+/// Inserts a long task and a short project.
+fn two_tables() -> serde_json::Value {
+    let task = insertion("tasks", "k1", &json!({"title": "x".repeat(5_000)}));
+    let project = insertion("projects", "p1", &json!({"title": "y"}));
+    json!({"m": 1, "changes": [task, project]})
+}
+
+#[test]
+fn a_commit_too_large_to_be_told_live_is_read_by_those_who_want_it() {
+    let (mut desk, phone, tablet) = telling_at_most(5_000);
+    desk.start_push(phone, &[two_tables()]);
+    while !matches!(desk.asked.front(), Some(Effect::ReadChanges { .. })) {
+        desk.serve_one(None);
+    }
+    assert_eq!(
+        desk.take_of(phone, "delta"),
+        Vec::<serde_json::Value>::new()
+    );
+    assert_eq!(desk.take_of(tablet, "delta").len(), 1);
+    desk.settle();
+    let told = desk.take_of(phone, "delta");
+    assert_eq!((&told[0]["from"], &told[0]["to"]), (&json!(0), &json!(1)));
+    assert_eq!(told[0]["changes"].as_array().unwrap().len(), 2);
+    // It is live again.
+    desk.push(phone, &[insert(2, "k2", &json!({}))]);
+    assert_eq!(
+        desk.notes.iter().filter(|n| **n == Note::CatchUp).count(),
+        3
+    );
+    assert_eq!(desk.take_of(phone, "delta").len(), 1);
+}
+
+#[test]
+fn what_is_told_live_is_measured_before_it_is_encoded() {
+    for (live_bytes_max, live) in [(4_999, false), (6_000, true)] {
+        let (mut desk, phone, _) = telling_at_most(live_bytes_max);
+        desk.start_push(phone, &[two_tables()]);
+        while desk.commits == 0 {
+            desk.serve_one(None);
+        }
+        assert_eq!(!desk.take_of(phone, "delta").is_empty(), live);
+    }
 }
 
 #[test]

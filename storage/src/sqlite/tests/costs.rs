@@ -9,7 +9,7 @@ use syncline_protocol::record::Record;
 use crate::conformance::space::{NOW, key, records, space_key, titled, tombstone};
 use crate::sqlite::connection::{self, Role};
 use crate::sqlite::{SqliteOptions, changes, commit, schema, snapshot, space};
-use crate::types::Commit;
+use crate::types::{After, Commit};
 
 /// Steps of the virtual machine that may differ between two equal reads: seeking in a deeper
 /// tree is one instruction, so hardly any do.
@@ -82,9 +82,54 @@ fn assert_equal_steps(small: i32, large: i32) {
 fn steps_of_changes(filled: &Filled, after: u64, limit: usize) -> i32 {
     steps(&filled.conn, changes::CHANGES, |conn| {
         let key = space_key("todo", "ada");
-        let page = changes::changes(conn, &key, Seq(after), records(limit)).unwrap();
+        let page = changes::changes(conn, &key, &Seq(after).into(), records(limit)).unwrap();
         assert_eq!(page.records.len(), 10);
     })
+}
+
+/// Steps to read ten changes of a commit of `tasks` records from the middle of it on.
+fn steps_inside_a_commit(tasks: u64) -> i32 {
+    let Filled { mut conn, _dir } = filled([]);
+    let all = (0..tasks).map(|n| (key("tasks", &format!("{n:06}")), titled("x", 0)));
+    let all = all.map(|(key, record)| {
+        (
+            key,
+            Arc::new(Record {
+                seq: Seq(1),
+                ..record
+            }),
+        )
+    });
+    let view = space::get(&conn, &space_key("todo", "ada")).unwrap().view;
+    let commit = Commit {
+        space: space_key("todo", "ada"),
+        expect_epoch: view.epoch,
+        expect_head: Seq(0),
+        head: Seq(1),
+        clock: view.clock,
+        live: tasks,
+        writers: view.writers,
+        now_ms: NOW,
+        records: all.collect(),
+        marks: Vec::new(),
+        dead_letters: Vec::new(),
+    };
+    assert!(commit::group(&mut conn, &[commit]).unwrap()[0].is_ok());
+    let after = After {
+        seq: Seq(1),
+        key: Some(key("tasks", &format!("{:06}", tasks / 2))),
+    };
+    steps(&conn, changes::CHANGES, |conn| {
+        let page = changes::changes(conn, &space_key("todo", "ada"), &after, records(10));
+        let page = page.unwrap();
+        assert_eq!(page.records.len(), 10);
+        assert!(page.inside.is_some());
+    })
+}
+
+#[test]
+fn a_page_inside_a_commit_costs_the_page_wherever_it_is() {
+    assert_equal_steps(steps_inside_a_commit(100), steps_inside_a_commit(20_000));
 }
 
 #[test]

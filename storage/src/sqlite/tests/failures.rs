@@ -24,7 +24,7 @@ fn damaged_records_are_told_from_an_unavailable_store() {
         let (store, asked) = (&opened.store, [key("t", "a")]);
         assert!(is_damaged(&store.records(&space.key, &asked).await));
         assert!(is_damaged(
-            &store.changes(&space.key, Seq(0), UNLIMITED).await
+            &store.changes(&space.key, Seq(0).into(), UNLIMITED).await
         ));
         assert!(is_damaged(
             &store.snapshot(&space.key, None, None, UNLIMITED).await

@@ -3,10 +3,11 @@
 use std::thread;
 
 use rusqlite::Connection;
+use syncline_protocol::ids::Seq;
 
 use super::{FILE, opened, runtime};
-use crate::conformance::space::{Space, key};
-use crate::sqlite::{OpenError, SqliteOptions, SqliteStore};
+use crate::conformance::space::{Space, key, names, records};
+use crate::sqlite::{OpenError, SqliteOptions, SqliteStore, schema};
 
 #[test]
 fn data_is_there_after_closing_and_opening() {
@@ -46,12 +47,29 @@ fn a_newer_schema_is_refused_and_left_alone() {
         refused,
         OpenError::SchemaNewer {
             found: 99,
-            known: 1
+            known: 2
         }
     ));
     assert!(refused.to_string().contains("newer version"), "{refused}");
     let tables = "SELECT count(*) FROM sqlite_schema";
     assert_eq!(newer.query_row(tables, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
+fn a_file_of_the_first_schema_is_brought_to_the_newest() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(schema::STEPS[0]).unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    drop(old);
+    let store = SqliteStore::open(&SqliteOptions::new(&path)).unwrap();
+    runtime().block_on(async {
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "b"), ("t", "a")]).await;
+        let page = space.changes(Seq(0), records(1)).await;
+        assert_eq!(names(&page.records), ["t/a"]);
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
 use syncline_hub::gateway::frame::Frame;
-use syncline_hub::session::event::{Effect, Event, FrameKind, Origin, Push};
+use syncline_hub::session::event::{Effect, Event, FrameKind, Origin, Push, StoreAnswer};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::ClientMessage;
 
@@ -152,6 +152,11 @@ impl World {
             if fate == Fate::Done && !silent {
                 self.publish(node, &Arc::new(CommitEvent::of(&commit, &name)));
             }
+        }
+        if let StoreAnswer::View(Ok(page)) | StoreAnswer::Changes(_, Ok(page)) = &done.answer
+            && page.inside.is_some()
+        {
+            self.aids.counts.add(Kind::PageInside);
         }
         self.nodes[node].answers.push(Answer {
             incarnation,
