@@ -96,6 +96,8 @@ codes! {
     RecordTooLarge = "record_too_large", Never, 422;
     /// The merged record would have more fields than the limit, or a change has.
     TooManyFields = "too_many_fields", Never, 422;
+    /// The records a mutation touches are more bytes than the limit: split it.
+    MutationTooLarge = "mutation_too_large", Never, 422;
     /// An update or delete of a record never inserted, or already collected.
     RecordUnknown = "record_unknown", Never, 422;
     /// More mutations in a push than may be in flight: split it. None was taken.

@@ -19,6 +19,9 @@ pub struct Limits {
     pub json_depth_max: usize,
     /// Changes in one push. One more is refused with `too_many_changes`.
     pub changes_per_push_max: usize,
+    /// Bytes of the stored records one mutation touches, by the hub's estimate of what they take
+    /// in memory. More rejects it with `mutation_too_large`.
+    pub mutation_bytes_max: usize,
     /// Bytes of a table's, record's or field's name. One more is refused with `name_invalid`.
     pub name_bytes_max: usize,
 }
@@ -30,6 +33,7 @@ impl Limits {
         fields_max: 1_024,
         json_depth_max: 32,
         changes_per_push_max: 5_000,
+        mutation_bytes_max: 64 << 20,
         name_bytes_max: 128,
     };
 }

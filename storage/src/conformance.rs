@@ -66,7 +66,8 @@ macro_rules! conformance_tests {
             records: records_round_trip_with_hidden_fields, unicode_round_trips,
                 a_record_at_the_size_limit_round_trips, an_unknown_record_is_none,
                 records_are_answered_in_the_order_asked, a_changed_record_replaces_the_old,
-                a_dead_record_is_read, names_are_compared_by_bytes;
+                a_dead_record_is_read, names_are_compared_by_bytes,
+                records_are_read_up_to_some_bytes;
             changes: changes_after_the_head_are_none, changes_begin_after_the_cursor,
                 changes_are_ordered_by_seq, a_record_changed_twice_comes_once_with_its_last_seq,
                 tombstones_are_changes, an_uncut_page_ends_at_the_head,

@@ -244,8 +244,9 @@ impl<S: Store> Store for FaultyStore<S> {
         &self,
         space: &SpaceKey,
         keys: &[RecordKey],
+        bytes_max: usize,
     ) -> Result<RecordsRead, StoreError> {
-        let call = self.inner.records(space, keys);
+        let call = self.inner.records(space, keys, bytes_max);
         self.with_fault(Operation::Records, call).await
     }
 

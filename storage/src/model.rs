@@ -120,20 +120,31 @@ impl ModelStore {
     }
 
     /// See [`crate::Store::records`].
-    pub fn records(&self, space: &SpaceKey, keys: &[RecordKey]) -> Result<RecordsRead, StoreError> {
+    pub fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+        bytes_max: usize,
+    ) -> Result<RecordsRead, StoreError> {
         let space = self.at(space)?;
-        let record = |key| space.records.get(key).map(|record| Record::clone(record));
-        Ok(RecordsRead {
-            view: space.view,
-            records: keys.iter().map(record).collect(),
-        })
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        for key in keys {
+            let record = space.records.get(key);
+            bytes += record.map_or(0, |record| encode_record(record).len());
+            if bytes > bytes_max && !records.is_empty() {
+                break;
+            }
+            records.push(record.map(|record| Record::clone(record)));
+        }
+        let view = space.view;
+        Ok(RecordsRead { view, records })
     }
 
     /// See [`crate::Store::changes`].
     pub fn changes(
         &self,
         space: &SpaceKey,
-        after: After,
+        after: &After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
         let space = self.at(space)?;

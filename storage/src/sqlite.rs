@@ -128,10 +128,11 @@ impl Store for SqliteStore {
         &self,
         space: &SpaceKey,
         keys: &[RecordKey],
+        bytes_max: usize,
     ) -> Result<RecordsRead, StoreError> {
         let (space, keys) = (space.clone(), keys.to_vec());
         self.readers
-            .read(move |conn| records::records(conn, &space, &keys))
+            .read(move |conn| records::records(conn, &space, &keys, bytes_max))
             .await
     }
 

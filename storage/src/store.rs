@@ -37,11 +37,14 @@ pub trait Store: Send + Sync + 'static {
         ms: &[u64],
     ) -> Result<VerdictsRead, StoreError>;
 
-    /// Records, live or dead, in the order asked. `None` for one never stored, or collected.
+    /// Records, live or dead, in the order asked. `None` for one never stored, or collected. Those
+    /// of the first keys, at least of one, until the next would bring them above `bytes_max`
+    /// stored bytes: the rest is to be asked again.
     async fn records(
         &self,
         space: &SpaceKey,
         keys: &[RecordKey],
+        bytes_max: usize,
     ) -> Result<RecordsRead, StoreError>;
 
     /// Records changed after `after`, dead ones included, ordered by seq, table and id. A page

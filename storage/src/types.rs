@@ -188,7 +188,7 @@ pub struct VerdictsRead {
 pub struct RecordsRead {
     /// The space in the same snapshot.
     pub view: SpaceView,
-    /// In the order asked.
+    /// In the order asked, of the first keys or of all.
     pub records: Vec<Option<Record>>,
 }
 

@@ -104,6 +104,7 @@ impl Core {
         let limits = SessionLimits {
             commit_mutations_max: count(config.session.commit_mutations_max),
             commit_changes_max: count(config.session.commit_changes_max),
+            commit_bytes_max: count(config.session.commit_bytes_max),
             message_bytes_max: count(config.gateway.message_bytes_max),
             live_bytes_max: count(config.gateway.outbox_bytes_max),
             data,

@@ -19,6 +19,10 @@ pub struct LimitsConfig {
     pub json_depth_max: u64,
     /// Changes of one push. One more is refused. 1 to 100,000, default 5,000.
     pub changes_per_push_max: u64,
+    /// Bytes of the stored records one mutation touches, with 88 for each field. One that touches
+    /// more is rejected; such a changeset is merged in parts. 8 MiB (the greatest record) to
+    /// 1 GiB, default 64 MiB.
+    pub mutation_bytes_max: u64,
     /// Bytes of a table's, record's or field's name. One more is rejected. 16 to 1,024, default
     /// 128.
     pub name_bytes_max: u64,
@@ -32,6 +36,7 @@ impl Default for LimitsConfig {
             fields_max: limits.fields_max as u64,
             json_depth_max: limits.json_depth_max as u64,
             changes_per_push_max: limits.changes_per_push_max as u64,
+            mutation_bytes_max: limits.mutation_bytes_max as u64,
             name_bytes_max: limits.name_bytes_max as u64,
         }
     }
@@ -45,6 +50,7 @@ impl From<&LimitsConfig> for Limits {
             fields_max: count(config.fields_max),
             json_depth_max: count(config.json_depth_max),
             changes_per_push_max: count(config.changes_per_push_max),
+            mutation_bytes_max: count(config.mutation_bytes_max),
             name_bytes_max: count(config.name_bytes_max),
         }
     }
@@ -65,6 +71,11 @@ impl LimitsConfig {
                 "limits.changes_per_push_max",
                 self.changes_per_push_max,
                 1..=100_000,
+            ),
+            (
+                "limits.mutation_bytes_max",
+                self.mutation_bytes_max,
+                8 << 20..=1 << 30,
             ),
             ("limits.name_bytes_max", self.name_bytes_max, 16..=name),
         ];

@@ -22,6 +22,9 @@ pub struct SessionConfig {
     pub commit_mutations_max: u64,
     /// Changes one commit may hold, but always one mutation. 1 to 100,000, default 5,000.
     pub commit_changes_max: u64,
+    /// Bytes of the stored records one commit merges onto, and of one read of them; the other
+    /// mutations wait for the next, but always one is taken. 1 MiB to 1 GiB, default 8 MiB.
+    pub commit_bytes_max: u64,
 }
 
 impl Default for SessionConfig {
@@ -32,6 +35,7 @@ impl Default for SessionConfig {
             pending_bytes: 8 << 20,
             commit_mutations_max: 256,
             commit_changes_max: 5_000,
+            commit_bytes_max: 8 << 20,
         }
     }
 }
@@ -54,6 +58,11 @@ impl SessionConfig {
             "session.commit_changes_max",
             self.commit_changes_max,
             1..=100_000,
+        );
+        problems.range(
+            "session.commit_bytes_max",
+            self.commit_bytes_max,
+            1 << 20..=1 << 30,
         );
     }
 }

@@ -281,6 +281,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.pending_bytes", 1 << 20, 1 << 30),
     ("session.commit_mutations_max", 1, 10_000),
     ("session.commit_changes_max", 1, 100_000),
+    ("session.commit_bytes_max", 1 << 20, 1 << 30),
     ("gateway.connections_max", 1, 1_000_000),
     ("gateway.header_timeout_ms", 100, 600_000),
     ("gateway.body_bytes_max", 1 << 10, 256 << 20),
@@ -298,6 +299,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("limits.fields_max", 1, 16_384),
     ("limits.json_depth_max", 1, 100),
     ("limits.changes_per_push_max", 1, 100_000),
+    ("limits.mutation_bytes_max", 8 << 20, 1 << 30),
     ("limits.name_bytes_max", 16, 1_024),
 ];
 

@@ -457,8 +457,8 @@ async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<Sto
     let store = &shared.store;
     Some(match effect {
         Effect::Commit(commit) => StoreAnswer::Committed(make_commit(shared, *commit).await),
-        Effect::ReadRecords(keys) => {
-            let read = store.records(space, &keys).await;
+        Effect::ReadRecords(keys, bytes_max) => {
+            let read = store.records(space, &keys, bytes_max).await;
             StoreAnswer::Records(keys, read)
         }
         Effect::ReadMarks(why, clients) => {

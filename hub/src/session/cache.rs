@@ -87,11 +87,16 @@ impl fmt::Debug for NodeCache {
     }
 }
 
+/// Bytes a record takes in memory, by estimate; none if there is none.
+pub(super) fn known_bytes(known: &Known) -> usize {
+    known.as_ref().map_or(0, |r| {
+        r.size_bytes() + r.fields.len() * FIELD_OVERHEAD_BYTES
+    })
+}
+
 fn weigh((_, key): &(Activation, RecordKey), known: &Known) -> u32 {
     let names = key.table.as_str().len() + key.id.as_str().len();
-    let record = known.as_ref().map_or(0, |r| {
-        r.size_bytes() + r.fields.len() * FIELD_OVERHEAD_BYTES
-    });
+    let record = known_bytes(known);
     u32::try_from(ENTRY_OVERHEAD_BYTES + names + record).unwrap_or(u32::MAX)
 }
 

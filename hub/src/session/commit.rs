@@ -3,56 +3,130 @@
 pub(super) mod decide;
 mod decide_sync;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use syncline_protocol::change::ClaimedChange;
+use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
 
 use self::decide::{Decided, Deciding, Outcome};
-use super::cache::Known;
+use super::cache::{Known, known_bytes};
 use super::event::{CallReply, Effect, Note, Synced, Waiter};
 use super::fanout::Answers;
 use super::state::{Asked, Context, Pending, SessionState, Work};
 use crate::telemetry::labels::VerdictStatus;
 
-/// A batch whose records are being read: the first `count` pending mutations.
-#[derive(Debug)]
+/// A batch whose records are being read.
+#[derive(Debug, Default)]
 pub(super) struct Loading {
-    pub(super) count: usize,
-    pub(super) base: Base,
+    /// It is of so many of the first pending entries.
+    count: usize,
+    /// The records they touch, as far as they are known.
+    base: Base,
+    /// Bytes of the records, as the cache weighs them.
+    bytes: usize,
 }
 
 /// Records as of the session's head.
 pub(super) type Base = HashMap<RecordKey, Known>;
 
+impl Loading {
+    fn add(&mut self, key: RecordKey, known: Known) {
+        self.bytes += known_bytes(&known);
+        self.base.insert(key, known);
+    }
+
+    /// Leaves the first entry alone, whose records these are.
+    fn keep(&mut self, own: &HashSet<&RecordKey>) {
+        self.count = 1;
+        self.base.retain(|key, _| own.contains(key));
+        self.bytes = self.base.values().map(known_bytes).sum();
+    }
+}
+
 impl SessionState {
     /// Forms the next commit from what is pending. Records the cache does not hold are read
-    /// first.
+    /// first, in pieces of `commit_bytes_max`.
     pub(super) fn plan(&mut self, cx: &mut Context<'_>) {
-        let count = self.batch_len();
-        let mut base = Base::new();
-        let mut missing = Vec::new();
-        for key in self.pending.iter().take(count).flat_map(keys) {
-            if base.contains_key(key) {
-                continue;
-            }
-            match cx.cache.get(self.activation, key) {
-                Some(known) => drop(base.insert(key.clone(), known)),
-                None => {
-                    base.insert(key.clone(), None);
-                    missing.push(key.clone());
+        let bytes_max = self.piece_bytes();
+        let mut loading = Loading::default();
+        let (mut missing, mut asked) = (Vec::new(), HashSet::new());
+        for pending in self.pending.iter().take(self.batch_len()) {
+            let mut entry = Loading::default();
+            let mut unknown = Vec::new();
+            for key in keys(pending).into_iter().filter(|key| asked.insert(*key)) {
+                match cx.cache.get(self.activation, key) {
+                    Some(known) => entry.add(key.clone(), known),
+                    None => unknown.push(key.clone()),
                 }
             }
+            if loading.count > 0 && loading.bytes + entry.bytes > bytes_max {
+                break;
+            }
+            missing.append(&mut unknown);
+            loading.base.extend(entry.base);
+            loading.bytes += entry.bytes;
+            loading.count += 1;
         }
-        let loading = Loading { count, base };
-        if missing.is_empty() {
-            self.decide(loading, cx);
-        } else {
-            self.work = Work::Loading(Box::new(loading));
-            cx.effect(Effect::ReadRecords(missing));
+        self.load(loading, missing, cx);
+    }
+
+    /// Bytes of the records of one batch, and of one read of them.
+    fn piece_bytes(&self) -> usize {
+        let limits = &self.limits;
+        limits.commit_bytes_max.min(limits.data.mutation_bytes_max)
+    }
+
+    /// Reads what is missing, or goes on without it if the first mutation is too large anyway.
+    fn load(&mut self, loading: Loading, missing: Vec<RecordKey>, cx: &mut Context<'_>) {
+        if missing.is_empty() || loading.bytes > self.limits.data.mutation_bytes_max {
+            return self.decide_loaded(loading, cx);
+        }
+        self.work = Work::Loading(Box::new(loading));
+        let bytes_max = self.piece_bytes();
+        cx.effect(Effect::ReadRecords(missing, bytes_max));
+    }
+
+    /// Decides what has all its records. If that is nothing, the first entry is large: of a
+    /// changeset, what touches the records that were read goes first; a mutation is rejected.
+    fn decide_loaded(&mut self, mut loading: Loading, cx: &mut Context<'_>) {
+        let loaded = self.loaded(&loading);
+        if loaded == 0 {
+            self.split_first(&loading.base);
+        }
+        loading.count = loaded.max(1);
+        self.decide(loading, cx);
+    }
+
+    /// How many of the first entries of a batch have all their records.
+    fn loaded(&self, loading: &Loading) -> usize {
+        let is_loaded = |pending: &&Pending| {
+            let mut keys = keys(pending).into_iter();
+            keys.all(|key| loading.base.contains_key(key))
+        };
+        let batch = self.pending.iter().take(loading.count);
+        batch.take_while(is_loaded).count()
+    }
+
+    /// Leaves of a changeset at the front what touches known records only; the rest waits until
+    /// that is decided. Such clients know of no mutation that is whole or not at all, and changes
+    /// of one record stay together.
+    fn split_first(&mut self, base: &Base) {
+        let Some(pending) = self.pending.front_mut() else {
+            return;
+        };
+        if let Asked::Sync(changes) = &mut pending.asked {
+            let is_known = |change: &SyncChange| match &change.asked {
+                Ok(asked) => base.contains_key(&asked.key),
+                Err(_) => true,
+            };
+            let (now, later): (Vec<_>, Vec<_>) =
+                std::mem::take(changes).into_iter().partition(is_known);
+            *changes = now;
+            pending.later.splice(0..0, later);
         }
     }
 
@@ -93,16 +167,26 @@ impl SessionState {
             self.stale |= behind;
             return;
         }
-        for (key, record) in keys.into_iter().zip(read.records) {
+        let mut keys = keys.into_iter();
+        for (record, key) in read.records.into_iter().zip(&mut keys) {
             let known = record.map(std::sync::Arc::new);
             cx.cache.put(self.activation, key.clone(), known.clone());
-            loading.base.insert(key, known);
+            loading.add(key, known);
         }
-        self.decide(*loading, cx);
+        let is_mutation = |first: &Pending| matches!(first.asked, Asked::Mutation(_));
+        if self.loaded(&loading) > 0 || !self.pending.front().is_some_and(is_mutation) {
+            return self.decide_loaded(*loading, cx);
+        }
+        // A mutation is whole: it needs more pieces, and has the batch for itself.
+        let first = self.pending.front().map(self::keys);
+        let own: HashSet<&RecordKey> = first.into_iter().flatten().collect();
+        loading.keep(&own);
+        let missing = keys.filter(|key| own.contains(key)).collect();
+        self.load(*loading, missing, cx);
     }
 
     fn decide(&mut self, loading: Loading, cx: &mut Context<'_>) {
-        let Loading { count, base } = loading;
+        let Loading { count, base, .. } = loading;
         let mut deciding = Deciding::new(self.view, base, self.limits.data);
         for pending in self.pending.iter().take(count) {
             let client = self
@@ -175,11 +259,13 @@ impl SessionState {
         (0..decided.ties).for_each(|_| cx.note(Note::Tie));
         let mut answers = Answers::default();
         let mut authors: Vec<ClientKey> = Vec::new();
+        let mut rest = None;
         for outcome in decided.outcomes {
-            let Some(pending) = self.pending.pop_front() else {
+            let Some(mut pending) = self.pending.pop_front() else {
                 break;
             };
-            let client = self.client(&pending.client);
+            let author = pending.client.clone();
+            let client = self.client(&author);
             client.undecided = client.undecided.saturating_sub(1);
             match outcome {
                 Outcome::Verdict { writer, m, verdict } => {
@@ -192,12 +278,24 @@ impl SessionState {
                 Outcome::Synced { synced, clamped } => {
                     client.writer = synced.writer.or(client.writer);
                     client.learn_clamped(clamped);
-                    reply_synced(&pending.waiters, &synced, cx);
+                    let synced = match pending.earlier.take() {
+                        Some(earlier) => earlier.and(synced),
+                        None => synced,
+                    };
+                    if pending.later.is_empty() {
+                        reply_synced(&pending.waiters, &synced, cx);
+                    } else {
+                        client.undecided += 1;
+                        rest = Some(pending.rest(synced));
+                    }
                 }
             }
-            if authors.last() != Some(&pending.client) {
-                authors.push(pending.client);
+            if authors.last() != Some(&author) {
+                authors.push(author);
             }
+        }
+        if let Some(rest) = rest {
+            self.pending.push_front(rest);
         }
         self.send_answers(answers, cx);
         if self.view.head > from {

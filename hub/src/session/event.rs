@@ -239,8 +239,8 @@ pub enum Effect {
     ReadMarks(MarksFor, Vec<ClientKey>),
     /// Read the verdicts of one client's numbers.
     ReadVerdicts(WriterNo, Vec<Repeat>),
-    /// Read records.
-    ReadRecords(Vec<RecordKey>),
+    /// Read records, of the first keys up to so many bytes.
+    ReadRecords(Vec<RecordKey>, usize),
     /// Commit.
     Commit(Box<Commit>),
     /// Read what the session itself missed.
@@ -341,6 +341,27 @@ pub struct SyncConflict {
     pub id: String,
     /// Why.
     pub code: Code,
+}
+
+impl Synced {
+    /// What became of a changeset whose later part came to `later`. Of another history than the
+    /// first part it is worth nothing: the first part's says so.
+    pub(super) fn and(self, later: Synced) -> Synced {
+        let Synced {
+            epoch,
+            writer,
+            mut conflicts,
+            mut echoes,
+        } = self;
+        conflicts.extend(later.conflicts);
+        echoes.extend(later.echoes);
+        Synced {
+            epoch,
+            writer: later.writer.or(writer),
+            conflicts,
+            echoes,
+        }
+    }
 }
 
 /// What a device that named a record must be told of it.

@@ -214,6 +214,8 @@ impl SessionState {
                     asked: Asked::Mutation(mutation),
                     taken_at_ms: cx.now_ms,
                     waiters: vec![waiter],
+                    later: Vec::new(),
+                    earlier: None,
                     _permit: permit.clone(),
                 }),
             }

@@ -24,7 +24,8 @@ use super::commit::Loading;
 use super::commit::decide::Decided;
 use super::conn::Conn;
 use super::event::{
-    CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
+    CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Synced,
+    Waiter,
 };
 use super::refresh::Inside;
 use crate::gateway::frame::Frame;
@@ -36,6 +37,8 @@ pub struct SessionLimits {
     pub commit_mutations_max: usize,
     /// Changes of one commit, unless a single mutation has more.
     pub commit_changes_max: usize,
+    /// Bytes of the records one commit merges onto, unless a single mutation touches more.
+    pub commit_bytes_max: usize,
     /// The epoch changes by itself at most once in so many milliseconds.
     pub epoch_change_interval_ms: u64,
     /// Bytes of one message from a client, named in the welcome.
@@ -54,6 +57,7 @@ impl Default for SessionLimits {
         SessionLimits {
             commit_mutations_max: 256,
             commit_changes_max: 5_000,
+            commit_bytes_max: 8 << 20,
             epoch_change_interval_ms: 3_600_000,
             message_bytes_max: MESSAGE_BYTES_MAX,
             data: Limits::DEFAULT,
@@ -169,8 +173,24 @@ pub(super) struct Pending {
     /// When it was taken: the time its stamps are judged by, kept through retries.
     pub(super) taken_at_ms: WallMs,
     pub(super) waiters: Vec<Waiter>,
+    /// Of a changeset that is merged in parts: what is still to be merged after this one.
+    pub(super) later: Vec<SyncChange>,
+    /// And what became of those before.
+    pub(super) earlier: Option<Box<Synced>>,
     /// Given back when the last mutation of its push is decided.
     pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Pending {
+    /// What remains of a changeset of which a part is merged.
+    pub(super) fn rest(self, earlier: Synced) -> Pending {
+        Pending {
+            asked: Asked::Sync(self.later),
+            later: Vec::new(),
+            earlier: Some(Box::new(earlier)),
+            ..self
+        }
+    }
 }
 
 /// An HTTP push under way.

@@ -24,6 +24,8 @@ impl SessionState {
             asked: Asked::Sync(sync.changes),
             taken_at_ms: cx.now_ms,
             waiters: vec![Waiter::Call(sync.call)],
+            later: Vec::new(),
+            earlier: None,
             _permit: sync.permit.map(std::sync::Arc::new),
         });
     }

@@ -104,8 +104,9 @@ impl<S: Store> Store for Patient<S> {
         &self,
         space: &SpaceKey,
         keys: &[RecordKey],
+        bytes_max: usize,
     ) -> Result<RecordsRead, StoreError> {
-        again!(self.0.records(space, keys))
+        again!(self.0.records(space, keys, bytes_max))
     }
 
     async fn changes(

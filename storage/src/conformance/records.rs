@@ -69,7 +69,7 @@ pub async fn records_are_answered_in_the_order_asked(store: &dyn Store) {
     space.put(&[("tasks", "a"), ("tasks", "b")]).await;
     let asked = ["b", "none", "a", "b"].map(|id| key("tasks", id));
     let read = store
-        .records(&space.key, &asked)
+        .records(&space.key, &asked, usize::MAX)
         .await
         .expect("records are read");
     let titles = read.records.iter().map(|record| {
@@ -115,4 +115,23 @@ pub async fn names_are_compared_by_bytes(store: &dyn Store) {
             Some(&*format!("\"{id}\""))
         );
     }
+}
+
+/// What a caller can hold; at least one, or it would never have all.
+pub async fn records_are_read_up_to_some_bytes(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    let long = "x".repeat(1_000);
+    let ids = ["a", "b", "c"];
+    let records = ids.map(|id| (key("t", id), titled(&long, 0)));
+    space.accept(space.draft(records.to_vec())).await;
+    let asked = ["none", "a", "b", "c"].map(|id| key("t", id));
+    let read = async |from: usize, bytes_max| {
+        let read = store.records(&space.key, &asked[from..], bytes_max).await;
+        let records = read.expect("records are read").records;
+        records.iter().map(Option::is_some).collect::<Vec<_>>()
+    };
+    assert_eq!(read(0, 10).await, [false]);
+    assert_eq!(read(1, 10).await, [true]);
+    assert_eq!(read(0, 2_500).await, [false, true, true]);
+    assert_eq!(read(0, 9_000).await, [false, true, true, true]);
 }

@@ -236,7 +236,7 @@ impl<'s> Space<'s> {
     pub(crate) async fn record(&self, key: &RecordKey) -> Option<Record> {
         let read = self
             .store
-            .records(&self.key, std::slice::from_ref(key))
+            .records(&self.key, std::slice::from_ref(key), usize::MAX)
             .await;
         read.expect("records are read").records.remove(0)
     }

@@ -41,8 +41,9 @@ impl Store for Shared {
         &self,
         space: &SpaceKey,
         keys: &[RecordKey],
+        bytes_max: usize,
     ) -> Result<RecordsRead, StoreError> {
-        self.0.lock().unwrap().records(space, keys)
+        self.0.lock().unwrap().records(space, keys, bytes_max)
     }
 
     async fn changes(
@@ -51,7 +52,7 @@ impl Store for Shared {
         after: After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
-        self.0.lock().unwrap().changes(space, after, limit)
+        self.0.lock().unwrap().changes(space, &after, limit)
     }
 
     async fn snapshot(

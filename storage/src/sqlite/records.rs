@@ -10,26 +10,27 @@ use crate::types::{RecordsRead, StoreError};
 
 const RECORD: &str = "SELECT state FROM records WHERE sid = ?1 AND tbl = ?2 AND id = ?3";
 
-/// The records of `keys`, in their order.
+/// The records of the first of `keys`, in their order, up to so many stored bytes.
 pub(super) fn records(
     conn: &Connection,
     space: &SpaceKey,
     keys: &[RecordKey],
+    bytes_max: usize,
 ) -> Result<RecordsRead, StoreError> {
     let row = space::get(conn, space)?;
     let mut statement = conn.prepare_cached(RECORD)?;
-    let mut record = |key: &RecordKey| {
+    let (mut records, mut bytes) = (Vec::with_capacity(keys.len()), 0);
+    for key in keys {
         let place = params![row.sid, key.table.as_str(), key.id.as_str()];
         let stored: Option<Vec<u8>> = statement.query_row(place, |row| row.get(0)).optional()?;
-        stored.map(|stored| decode(&stored, row.sid)).transpose()
-    };
-    Ok(RecordsRead {
-        view: row.view,
-        records: keys
-            .iter()
-            .map(&mut record)
-            .collect::<Result<_, StoreError>>()?,
-    })
+        bytes += stored.as_ref().map_or(0, Vec::len);
+        if bytes > bytes_max && !records.is_empty() {
+            break;
+        }
+        records.push(stored.map(|stored| decode(&stored, row.sid)).transpose()?);
+    }
+    let view = row.view;
+    Ok(RecordsRead { view, records })
 }
 
 /// A record as it stands in a row `(tbl, id, state)`.

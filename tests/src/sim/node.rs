@@ -23,6 +23,9 @@ use super::trace::Aids;
 /// A node's clock may be off by so much.
 const SKEW_MS_MAX: u64 = 2_000;
 
+/// About what a record of a device takes in memory.
+const RECORD_BYTES: usize = 300;
+
 /// A node of a world.
 #[derive(Debug)]
 pub struct Node {
@@ -120,6 +123,8 @@ impl Node {
         let limits = SessionLimits {
             epoch_change_interval_ms: plan.epoch_change_interval_ms,
             commit_mutations_max: plan.commit_mutations_max,
+            // As small as the pages: batches end and changesets are parted by what they touch.
+            commit_bytes_max: plan.page.records * RECORD_BYTES,
             live_bytes_max: plan.outbox_bytes_max,
             ..SessionLimits::default()
         };

@@ -99,8 +99,8 @@ impl Store {
                     _ => outcome,
                 })
             }
-            Effect::ReadRecords(keys) => {
-                let read = read!(self.model.records(at, &keys));
+            Effect::ReadRecords(keys, bytes_max) => {
+                let read = read!(self.model.records(at, &keys, bytes_max));
                 StoreAnswer::Records(keys, read)
             }
             Effect::ReadMarks(why, clients) => {
@@ -113,10 +113,10 @@ impl Store {
                 StoreAnswer::Verdicts(repeats, read)
             }
             Effect::ReadView { after } => {
-                StoreAnswer::View(read!(self.model.changes(at, after, self.page)))
+                StoreAnswer::View(read!(self.model.changes(at, &after, self.page)))
             }
             Effect::ReadChanges { read, after } => {
-                StoreAnswer::Changes(read, read!(self.model.changes(at, after, self.page)))
+                StoreAnswer::Changes(read, read!(self.model.changes(at, &after, self.page)))
             }
             Effect::ReadSnapshot {
                 read,
@@ -158,7 +158,7 @@ pub fn describe(effect: &Effect) -> String {
             commit.records.len(),
             commit.marks.len()
         ),
-        Effect::ReadRecords(keys) => format!("read records {keys:?}"),
+        Effect::ReadRecords(keys, _) => format!("read records {keys:?}"),
         Effect::ReadMarks(why, _) => format!("read marks for {why:?}"),
         Effect::ReadVerdicts(_, repeats) => {
             let ms: Vec<u64> = repeats.iter().map(|repeat| repeat.m).collect();

@@ -97,7 +97,7 @@ impl Answering {
             None => Reach::All,
         };
         let until = place.cursor(reach);
-        Next::Reply(reply::text(&changes, &conflicts, &until))
+        Next::Reply(reply::text(changes, &conflicts, &until))
     }
 }
 

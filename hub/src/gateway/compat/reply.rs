@@ -72,14 +72,15 @@ pub(super) fn add_echoes(changes: &mut Changes, echoes: Vec<Echo>) {
     }
 }
 
-/// The reply: `{"serverChanges","conflicts","syncedUntil"}`.
-pub(super) fn text(changes: &Changes, conflicts: &[SyncConflict], until: &str) -> String {
+/// The reply: `{"serverChanges","conflicts","syncedUntil"}`. What is written is let go: a reply has
+/// no bound, so it is not held twice.
+pub(super) fn text(changes: Changes, conflicts: &[SyncConflict], until: &str) -> String {
     let mut out = String::from(r#"{"serverChanges":["#);
-    for (at, (key, (told, record))) in changes.iter().enumerate() {
+    for (at, (key, (told, record))) in changes.into_iter().enumerate() {
         if at > 0 {
             out.push(',');
         }
-        told.write(&mut out, key, record);
+        told.write(&mut out, &key, &record);
     }
     out.push_str(r#"],"conflicts":"#);
     let conflicts: Vec<_> = conflicts
@@ -95,5 +96,5 @@ pub(super) fn text(changes: &Changes, conflicts: &[SyncConflict], until: &str) -
 
 /// The reply of a device that has everything.
 pub(super) fn nothing(until: &str) -> String {
-    text(&Changes::new(), &[], until)
+    text(Changes::new(), &[], until)
 }

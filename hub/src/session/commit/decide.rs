@@ -1,7 +1,7 @@
 //! Judges a batch of mutations: merges each, whole or not at all, onto the records of one head
 //! and forms the commit. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
@@ -16,6 +16,7 @@ use syncline_protocol::verdict::{self, Clamped, Remembered, Status, Verdict, Win
 use syncline_storage::types::{Commit, DeadLetter, MarkMove, SpaceView};
 
 use super::Base;
+use crate::session::cache::known_bytes;
 use crate::session::client::Client;
 use crate::session::event::Synced;
 use crate::session::state::{Asked, Pending};
@@ -121,7 +122,9 @@ impl Deciding {
         let clock = self.clock;
         let verdict = match &mutation.asked {
             Err(refusal) => Err(refusal.clone()),
-            Ok(changes) => self.try_changes(changes, writer, pending.taken_at_ms),
+            Ok(changes) => self
+                .check_touched(changes)
+                .and_then(|()| self.try_changes(changes, writer, pending.taken_at_ms)),
         };
         let verdict = verdict.unwrap_or_else(|refusal| {
             self.clock = clock;
@@ -216,6 +219,24 @@ impl Deciding {
             winners: trial.winners,
             clamped: stamped.clamped,
         })
+    }
+
+    /// Refuses a mutation that touches more than can be held at once. Records that are not
+    /// there were not read, because it does.
+    fn check_touched(&self, changes: &[ClaimedChange]) -> Result<(), Refusal> {
+        let bytes_max = self.limits.mutation_bytes_max;
+        let too_large = || {
+            let message = format!("it touches records of more than {bytes_max} bytes; split it");
+            Refusal::new(Code::MutationTooLarge, message)
+        };
+        let (mut bytes, mut seen) = (0, HashSet::with_capacity(changes.len()));
+        for change in changes.iter().filter(|change| seen.insert(&change.key)) {
+            bytes += known_bytes(self.base.get(&change.key).ok_or_else(too_large)?);
+        }
+        if bytes > bytes_max {
+            return Err(too_large());
+        }
+        Ok(())
     }
 
     fn try_change(

@@ -218,9 +218,9 @@ impl Desk {
                 };
                 StoreAnswer::Committed(outcome)
             }
-            Effect::ReadRecords(keys) => {
+            Effect::ReadRecords(keys, bytes_max) => {
                 self.record_reads += keys.len();
-                let read = read!(self.store.records(&at, &keys));
+                let read = read!(self.store.records(&at, &keys, bytes_max));
                 StoreAnswer::Records(keys, read)
             }
             Effect::ReadMarks(why, clients) => {
@@ -231,10 +231,10 @@ impl Desk {
                 StoreAnswer::Verdicts(repeats, read!(self.store.verdicts(&at, writer, &ms)))
             }
             Effect::ReadView { after } => {
-                StoreAnswer::View(read!(self.store.changes(&at, after, self.page)))
+                StoreAnswer::View(read!(self.store.changes(&at, &after, self.page)))
             }
             Effect::ReadChanges { read, after } => {
-                StoreAnswer::Changes(read, read!(self.store.changes(&at, after, self.page)))
+                StoreAnswer::Changes(read, read!(self.store.changes(&at, &after, self.page)))
             }
             Effect::ReadSnapshot {
                 read,

@@ -22,7 +22,9 @@ fn damaged_records_are_told_from_an_unavailable_store() {
             .execute("UPDATE records SET state = x'01ffff'", [])
             .unwrap();
         let (store, asked) = (&opened.store, [key("t", "a")]);
-        assert!(is_damaged(&store.records(&space.key, &asked).await));
+        assert!(is_damaged(
+            &store.records(&space.key, &asked, usize::MAX).await
+        ));
         assert!(is_damaged(
             &store.changes(&space.key, Seq(0).into(), UNLIMITED).await
         ));
@@ -42,7 +44,10 @@ fn records_of_a_newer_version_are_not_guessed_at() {
             .raw()
             .execute("UPDATE records SET state = x'63'", [])
             .unwrap();
-        let read = opened.store.records(&space.key, &[key("t", "a")]).await;
+        let read = opened
+            .store
+            .records(&space.key, &[key("t", "a")], usize::MAX)
+            .await;
         let Err(StoreError::Damaged(why)) = read else {
             panic!("read as {read:?}");
         };

@@ -118,7 +118,7 @@ impl World {
                 let page = self
                     .store
                     .model
-                    .changes(&self.space, answering.from().into(), ALL)
+                    .changes(&self.space, &answering.from().into(), ALL)
                     .expect("the space is there");
                 match answering.page(page) {
                     Next::Read(again) => Stage::Changes(again),
