@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast autobahn sim fmt lint bench-http
+.PHONY: run test test-fast autobahn sim fmt lint bench-http bench-sockets
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -39,3 +39,8 @@ lint:
 bench-http:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos
 	target/release/bench-http --hub target/release/hub
+
+# What sockets cost: bytes at rest, opening, pings, fan-out. Takes some minutes and 20,000 files.
+bench-sockets:
+	cargo build --release --locked -p syncline-hub -p syncline-chaos
+	target/release/bench-sockets --hub target/release/hub

@@ -2,7 +2,8 @@
 //!
 //! A record may be merged onto only if it is proven current at the head the commit expects.
 //! Entries carry the session's activation: a number never used twice on a node, taken anew
-//! whenever the session cannot prove its view continuous (start, hibernation, another epoch).
+//! whenever the session cannot prove its view continuous (start, another epoch). A session that
+//! sleeps keeps it, since its view does.
 //! So old entries are orphans, not traps. Only the session's own state fills the cache, with
 //! what it committed, applied in order, or read at its own head.
 
