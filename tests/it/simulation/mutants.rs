@@ -1,14 +1,17 @@
 //! Rules broken on purpose: each is caught.
 
 use syncline_protocol::mutant::{Mutant, select};
-use syncline_tests::sim::campaign::{self, SEEDS};
+use syncline_tests::sim::campaign;
 use syncline_tests::sim::world;
 
 use super::say;
 
+/// Seeds within which every broken rule must be noticed.
+const CAUGHT_WITHIN: u64 = 10_000;
+
 /// Breaks a rule in the real code: some seed must notice, and only because of that.
 fn is_caught(mutant: Mutant) {
-    let outcome = campaign::run(0..SEEDS, || select(Some(mutant)));
+    let outcome = campaign::run(0..CAUGHT_WITHIN, || select(Some(mutant)));
     let (seed, broken) = outcome
         .failed
         .unwrap_or_else(|| panic!("{mutant:?} was not caught"));
