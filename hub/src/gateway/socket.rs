@@ -200,9 +200,7 @@ impl Attached {
     }
 
     fn push(&self, link: &Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
-        if self.expires_at_ms <= link.gateway.clock.now_ms() {
-            let refusal = Refusal::new(Code::TokenExpired, "the token expired; send auth");
-            link.answer(&hub::error(&refusal));
+        if self.is_expired(link) {
             return None;
         }
         let origin = Origin::Conn(link.conn());
@@ -216,8 +214,21 @@ impl Attached {
         })
     }
 
+    /// Whether the token's time is over; then the client is told to send another.
+    fn is_expired(&self, link: &Link) -> bool {
+        let expired = self.expires_at_ms <= link.gateway.clock.now_ms();
+        if expired {
+            let refusal = Refusal::new(Code::TokenExpired, "the token expired; send auth");
+            link.answer(&hub::error(&refusal));
+        }
+        expired
+    }
+
     /// Has the session tell something ephemeral on.
     fn tell_others(&self, link: &mut Link, event: Event, bytes: usize) -> Option<Wait<Done>> {
+        if self.is_expired(link) {
+            return None;
+        }
         if !link.may_be_cheap() {
             link.answer(&hub::slow("user", SLOW_RETRY_MS));
             return None;

@@ -150,6 +150,10 @@ async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
     clock.advance(51_000);
     socket.send(&push).await;
     assert_eq!(socket.message_of("error").await["code"], "token_expired");
+    socket
+        .send(&json!({"t": "presence", "state": {"at": "k1"}}))
+        .await;
+    assert_eq!(socket.message_of("error").await["code"], "token_expired");
 
     let issuer = node.app.dev_issuer().unwrap();
     let other = issuer.token("bob", 300, clock.now_ms()).unwrap();
