@@ -89,8 +89,12 @@ async fn a_broken_backfill_goes_on_and_leaves_out_nothing_of_the_other_tables() 
 #[tokio::test]
 async fn a_resend_after_a_cut_connection_takes_effect_once() {
     let node = TestNode::start().await;
-    let (mut phone, welcome) = Socket::hello(&node, "ada", json!({"client": "phone"})).await;
+    let (mut laptop, welcome) = Socket::hello(&node, "ada", json!({"client": "laptop"})).await;
+    laptop.message_of("delta").await;
+    let (mut phone, _) = Socket::hello(&node, "ada", json!({"client": "phone"})).await;
     phone.send(&push(&[insert(1, "k1")])).await;
+    // It took effect, and the phone never reads its verdict.
+    laptop.message_of("delta").await;
     phone.cut();
     let cursor = json!({"epoch": welcome["epoch"], "seq": 0});
     let (mut phone, _) =
