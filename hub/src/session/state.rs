@@ -271,16 +271,6 @@ impl SessionState {
         self.view
     }
 
-    /// Nobody is attached and nothing is under way.
-    pub fn is_idle(&self) -> bool {
-        self.conns.is_empty()
-            && self.attaching.is_empty()
-            && self.watchers.is_empty()
-            && self.calls.is_empty()
-            && self.pending.is_empty()
-            && matches!(self.work, Work::Idle)
-    }
-
     /// A socket that said hello and is not welcomed yet.
     pub fn is_attaching(&self, conn: ConnId) -> bool {
         self.attaching.contains_key(&conn)

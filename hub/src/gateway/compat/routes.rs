@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncRequest;
-use syncline_protocol::error::{Code, Refusal, Retry};
+use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
 use tokio::sync::oneshot;
@@ -44,45 +44,12 @@ pub fn routes() -> Router<Arc<Gateway>> {
         .route("/ws/{app}", counted(Route::CompatWs, get(socket)))
 }
 
-/// A refusal as text.
-struct Refused(Refusal);
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Refused(refusal)
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let code = self.0.code;
-        let status = match StatusCode::from_u16(code.status()) {
-            // Those clients know one status for a request that cannot be read.
-            Ok(StatusCode::UNPROCESSABLE_ENTITY) => StatusCode::BAD_REQUEST,
-            Ok(status) => status,
-            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let mut response = (status, self.0.message).into_response();
-        if code.retry() == Retry::After || code == Code::Draining {
-            let soon = header::HeaderValue::from_static("1");
-            response.headers_mut().insert(header::RETRY_AFTER, soon);
-        }
-        response
-    }
-}
-
-impl From<HttpError> for Refused {
-    fn from(error: HttpError) -> Self {
-        Refused(error.0)
-    }
-}
-
 struct Caller {
     user: UserId,
     space: SpaceKey,
 }
 
-async fn caller(gateway: &Gateway, headers: &HeaderMap, app: &str) -> Result<Caller, Refused> {
+async fn caller(gateway: &Gateway, headers: &HeaderMap, app: &str) -> Result<Caller, HttpError> {
     let app = AppId::parse(app)?;
     let now_ms = gateway.clock.now_ms();
     let caller = gateway.access.user(headers, &app, now_ms).await?;
@@ -93,7 +60,7 @@ async fn caller(gateway: &Gateway, headers: &HeaderMap, app: &str) -> Result<Cal
 }
 
 /// The device: the header, else what the body says.
-fn client(headers: &HeaderMap, user: UserId, body: Option<&str>) -> Result<ClientKey, Refused> {
+fn client(headers: &HeaderMap, user: UserId, body: Option<&str>) -> Result<ClientKey, HttpError> {
     let header = headers
         .get(CLIENT_HEADER)
         .and_then(|value| value.to_str().ok());
@@ -121,7 +88,7 @@ async fn sync(
     AppName(app): AppName,
     headers: HeaderMap,
     body: RawBody,
-) -> Result<Response, Refused> {
+) -> Result<Response, HttpError> {
     let caller = match caller(&gateway, &headers, &app).await {
         Ok(caller) => caller,
         Err(refused) => {
@@ -163,7 +130,7 @@ async fn merge(
     gateway: &Gateway,
     space: &SpaceKey,
     asked: Asked,
-) -> Result<(Arc<Entry>, Synced), Refused> {
+) -> Result<(Arc<Entry>, Synced), HttpError> {
     let mut changes = Some(asked.request.changes);
     for _ in 0..SYNC_TRIES {
         let entry = gateway.sessions.get(space);
@@ -204,7 +171,7 @@ async fn reply(
     gateway: &Gateway,
     (space, entry): (&SpaceKey, &Arc<Entry>),
     question: Question,
-) -> Result<Response, Refused> {
+) -> Result<Response, HttpError> {
     let view = gateway
         .store
         .space(space)
@@ -241,7 +208,7 @@ async fn pull(
     AppName(app): AppName,
     query: Result<Query<PullQuery>, axum::extract::rejection::QueryRejection>,
     headers: HeaderMap,
-) -> Result<Response, Refused> {
+) -> Result<Response, HttpError> {
     let caller = caller(&gateway, &headers, &app).await?;
     let client = client(&headers, caller.user, None)?;
     let Query(query) = query.map_err(|_| bad("the query cannot be read"))?;
@@ -274,7 +241,7 @@ async fn pull(
 }
 
 /// The reply of a device that has everything this node knows of.
-async fn from_memory(entry: &Entry, since: Since) -> Result<Option<String>, Refused> {
+async fn from_memory(entry: &Entry, since: Since) -> Result<Option<String>, HttpError> {
     let view = entry.view().await.ok_or_else(unavailable)?;
     Ok(answer::from_memory(since, &view))
 }
@@ -286,6 +253,6 @@ async fn socket(
 ) -> Response {
     match AppId::parse(&app) {
         Ok(app) => upgrade::compat(gateway, app, request),
-        Err(refusal) => Refused(refusal).into_response(),
+        Err(refusal) => HttpError::from(refusal).into_response(),
     }
 }
