@@ -8,3 +8,4 @@
 pub mod cursor;
 pub mod reply;
 pub mod request;
+mod text;

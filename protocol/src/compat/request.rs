@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::text::BrowserText;
 use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
 use crate::ids::{RecordId, RecordKey, TableName};
@@ -57,10 +58,8 @@ struct RawRequest<'a> {
 /// What a change is about.
 #[derive(Deserialize)]
 struct RawHead<'a> {
-    #[serde(borrow)]
-    table: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    id: Option<Cow<'a, str>>,
+    table: Option<BrowserText>,
+    id: Option<BrowserText>,
     #[serde(borrow)]
     op: Option<Cow<'a, str>>,
 }
@@ -100,13 +99,11 @@ impl SyncRequest {
 impl SyncChange {
     fn parse(text: &str, limits: &Limits, counters: &mut Counters) -> Result<SyncChange, Refusal> {
         let head: RawHead<'_> = object::from_str(text).map_err(bad)?;
-        let given = |name: &Option<Cow<'_, str>>| {
-            name.as_deref()
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned)
-        };
-        let table = given(&head.table).ok_or_else(|| bad("a change has no table"))?;
-        let id = given(&head.id).ok_or_else(|| bad("a change has no id"))?;
+        let given = |name: Option<BrowserText>| name.filter(|name| !name.shown.is_empty());
+        let table = given(head.table).ok_or_else(|| bad("a change has no table"))?;
+        let id = given(head.id).ok_or_else(|| bad("a change has no id"))?;
+        let is_broken = table.is_broken || id.is_broken;
+        let (table, id) = (table.shown, id.shown);
         let body = object::from_str::<RawBody<'_>>(text)
             .map_err(|e| Refusal::new(Code::ChangeInvalid, e.to_string()));
         let asked = match head.op.as_deref() {
@@ -116,6 +113,10 @@ impl SyncChange {
             _ => return Err(bad("a change's op is not insert, update or delete")),
         };
         let asked = asked.and_then(|mut op| {
+            if is_broken {
+                let message = "table or id holds half a character";
+                return Err(Refusal::new(Code::ValueInvalid, message));
+            }
             let key = RecordKey {
                 table: TableName::parse_within(&table, limits.name_bytes_max)?,
                 id: RecordId::parse_within(&id, limits.name_bytes_max)?,
@@ -271,6 +272,14 @@ mod tests {
                 Code::ValueInvalid,
             ),
             (
+                r#"{"table":"t","id":"a\ud800","op":"insert","data":{}}"#,
+                Code::ValueInvalid,
+            ),
+            (
+                r#"{"table":"\udc00","id":"a","op":"delete"}"#,
+                Code::ValueInvalid,
+            ),
+            (
                 r#"{"table":"t\u0001","id":"a","op":"delete"}"#,
                 Code::NameInvalid,
             ),
@@ -301,6 +310,16 @@ mod tests {
         ] {
             assert_eq!(asked(change).unwrap_err().code, code, "{change}");
         }
+    }
+
+    #[test]
+    fn a_name_with_half_a_character_is_shown_with_a_replacement() {
+        let change = r#"{"table":"t","id":"a\ud800","op":"delete"}"#;
+        let change = parse(change).unwrap().changes.remove(0);
+        assert_eq!(
+            (change.table.as_str(), change.id.as_str()),
+            ("t", "a\u{fffd}")
+        );
     }
 
     #[test]

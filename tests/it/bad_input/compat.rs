@@ -60,7 +60,11 @@ fn syncs(hub: &Hub) -> Vec<Request> {
         named("a device called __proto__", b"x-client-id: __proto__"),
         named("a device of 129 bytes", long.as_bytes()),
         named("a device that is no text", b"x-client-id: \xff"),
+        named("a device called \u{e4}", "x-client-id: \u{e4}".as_bytes()),
     ]);
+    // Not even if the body names another.
+    let body = format!(r#"{{"clientId":"c",{SINCE},"changes":[{change}]}}"#);
+    requests.push(sync("two devices", body.as_bytes()).header(b"x-client-id: \xe4"));
     requests
 }
 
@@ -132,10 +136,17 @@ fn pulls(hub: &Hub) -> Vec<Request> {
         let request = request.by(hub, CAROL).header("x-client-id: c");
         requests.push(request.expect(Expect::Stored));
     }
-    // A table that can hold nothing is empty.
-    for table in ["__proto__", "%00", "..", "%FF", "nothing"] {
+    let long = "n".repeat(129);
+    for (table, expect) in [
+        ("__proto__", Expect::Sentence(400)),
+        ("%00", Expect::Sentence(400)),
+        (&long, Expect::Sentence(400)),
+        ("..", Expect::Stored),
+        ("%FF", Expect::Stored),
+        ("nothing", Expect::Stored),
+    ] {
         let query = format!("?collection={table}&{since}");
-        requests.push(pull(&query).header("x-client-id: c").expect(Expect::Stored));
+        requests.push(pull(&query).header("x-client-id: c").expect(expect));
     }
     requests
 }

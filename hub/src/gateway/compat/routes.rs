@@ -12,7 +12,7 @@ use serde::Deserialize;
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, UserId};
+use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, TableName, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
 use tokio::sync::oneshot;
 
@@ -41,6 +41,9 @@ pub fn routes() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/sync/{app}", counted(Route::Sync, post(sync)))
         .route("/sync/{app}/pull", counted(Route::Pull, get(pull)))
+/// What is told of such a header that no name can be read from.
+const CLIENT_NO_ASCII: &str = "X-Client-Id holds other characters than printable ASCII";
+
         .route("/ws/{app}", counted(Route::CompatWs, get(socket)))
 }
 
@@ -61,9 +64,8 @@ async fn caller(gateway: &Gateway, headers: &HeaderMap, app: &str) -> Result<Cal
 
 /// The device: the header, else what the body says.
 fn client(headers: &HeaderMap, user: UserId, body: Option<&str>) -> Result<ClientKey, HttpError> {
-    let header = headers
-        .get(CLIENT_HEADER)
-        .and_then(|value| value.to_str().ok());
+    let header = headers.get(CLIENT_HEADER).map(|value| value.to_str());
+    let header = header.transpose().map_err(|_| bad(CLIENT_NO_ASCII))?;
     let name = header.filter(|name| !name.is_empty()).or(body);
     let name = name.ok_or_else(|| bad("X-Client-Id or clientId is missing"))?;
     if name.starts_with(KEYED_CLIENT) {
@@ -187,7 +189,7 @@ async fn reply(
             .map_err(|_| unavailable())?;
         match answering.page(page) {
             Next::Read(again) => answering = again,
-            Next::Reply(text) => return Ok(json(StatusCode::OK, text)),
+            Next::Reply(text) => return held.json(text),
             Next::Elsewhere => {
                 // Its view may be of another history: it looks at the store.
                 drop(gateway.sessions.tell(entry, Message::Event(Event::Missed)));
@@ -230,6 +232,8 @@ async fn pull(
     }
     let marks = gateway
         .store
+    let collection = TableName::parse_within(&collection, gateway.data.name_bytes_max)
+        .map_err(|refusal| bad(&format!("collection: {}", refusal.message)))?;
         .marks(&caller.space, std::slice::from_ref(&client))
         .await;
     let question = Question {

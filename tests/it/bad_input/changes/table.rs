@@ -104,8 +104,16 @@ fn names() -> Vec<Case> {
         nameless("table empty", in_table("")),
         nameless("id empty", in_id("")),
         refused("field empty", in_field(""), "name_invalid"),
-        lone("table with a lone surrogate", in_table(r"\ud800"), Refused),
-        lone("id with a lone surrogate", in_id(r"\udc00"), Refused),
+        lone(
+            "table with a lone surrogate",
+            in_table(r"\ud800"),
+            Aside("value_invalid"),
+        ),
+        lone(
+            "id with a lone surrogate",
+            in_id(r"\udc00"),
+            Aside("value_invalid"),
+        ),
         lone(
             "field with a lone surrogate",
             in_field(r"a\ud800"),
