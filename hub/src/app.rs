@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
 use crate::config::{AuthConfig, Config, Problems, TlsConfig};
 use crate::gateway::compat;
-use crate::http::{BodyRoom, Context, Server, ServerLimits, bind, guarded, routes, serve};
+use crate::http::{Context, Room, Server, ServerLimits, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::session::registry::NoSessions;
 use crate::telemetry::Metrics;
@@ -196,7 +196,7 @@ impl App {
             Ok::<_, StartError>((listener, address))
         };
         let room =
-            BodyRoom::new(usize::try_from(config.gateway.bodies_bytes_max).unwrap_or(usize::MAX));
+            Room::new(usize::try_from(config.gateway.bodies_bytes_max).unwrap_or(usize::MAX));
         let limits = (&config.gateway, room);
         let guarded = |router| guarded(router, limits.clone(), context.metrics.clone());
         let (public, public_addr) = bind("listen", config.listen)?;

@@ -33,6 +33,7 @@ use self::compat::storm::Storm;
 use self::link::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
+use crate::http::ReplyRoom;
 use crate::session::event::{CallId, ConnId};
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
@@ -64,6 +65,8 @@ pub struct Gateway {
     pub wheel: Arc<Wheel>,
     /// What a push may hold.
     pub data: Limits,
+    /// What replies that are read of the store share.
+    pub replies: ReplyRoom,
 }
 
 impl std::fmt::Debug for Gateway {

@@ -2,21 +2,25 @@
 //!
 //! [`server`] accepts connections and stops gracefully; [`routes`] holds what is not sync;
 //! [`guard`] wraps every route: unknown ones, bodies too long, faults, counting; [`error`] and
-//! [`body`] are how a handler refuses and reads, [`body_room`] bounds what all of them hold.
+//! [`body`] are how a handler refuses and reads. [`room`] bounds what the bodies of all requests
+//! hold, [`reply_room`] what the replies do; [`watched`] ends those nobody takes.
 
 pub mod body;
-pub mod body_room;
 pub mod context;
 pub mod error;
 pub mod guard;
+pub mod reply_room;
+pub mod room;
 pub mod routes;
 pub mod server;
+pub mod watched;
 
 pub use body::RawBody;
-pub use body_room::BodyRoom;
 pub use context::Context;
 pub use error::HttpError;
 pub use guard::guarded;
+pub use reply_room::ReplyRoom;
+pub use room::Room;
 pub use server::{Peer, Server, ServerLimits, bind, serve};
 
 #[cfg(test)]

@@ -3,3 +3,4 @@
 mod converging;
 mod shapes;
 mod sockets;
+mod unread;

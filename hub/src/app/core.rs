@@ -31,8 +31,8 @@ use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::{Gateway, api, compat, upgrade};
-use crate::http::Context;
 use crate::http::guard::counted;
+use crate::http::{Context, ReplyRoom};
 use crate::memory;
 use crate::session::actor::{Message, Shared};
 use crate::session::cache::{Activations, NodeCache};
@@ -153,6 +153,7 @@ impl Core {
             wheel: wheel.clone(),
             data,
             storm: Storm::default(),
+            replies: ReplyRoom::new(count(config.gateway.replies_bytes_max)),
         };
         Ok(Core {
             gateway: Arc::new(gateway),

@@ -22,6 +22,9 @@ pub struct GatewayConfig {
     /// Bytes of the bodies of all requests under way on the node. One that finds no room within
     /// `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
     pub bodies_bytes_max: u64,
+    /// Bytes of the replies that wait to be written on the node, with what is read for them. One
+    /// that finds no room is answered 503 with `Retry-After`. 1 MiB to 64 GiB, default 256 MiB.
+    pub replies_bytes_max: u64,
     /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
     /// 30,000.
     pub body_timeout_ms: u64,
@@ -38,8 +41,8 @@ pub struct GatewayConfig {
     /// Bytes queued for one socket before it is read again from the store instead. 4 KiB to
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
-    /// Milliseconds a socket may take nothing of what is written to it, or a message may take to
-    /// arrive, before it is closed. 100 to 600,000, default 30,000.
+    /// Milliseconds a socket or connection may take nothing of what is written to it, or a message
+    /// may take to arrive, before it is closed. 100 to 600,000, default 30,000.
     pub stalled_ms: u64,
     /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
     pub sockets_per_user_max: u64,
@@ -60,6 +63,7 @@ impl Default for GatewayConfig {
             header_timeout_ms: 15_000,
             body_bytes_max: limits::HTTP_BODY_BYTES_MAX as u64,
             bodies_bytes_max: 256 << 20,
+            replies_bytes_max: 256 << 20,
             body_timeout_ms: 30_000,
             hello_timeout_ms: 5_000,
             ping_ms: 30_000,
@@ -102,6 +106,11 @@ impl GatewayConfig {
                 "gateway.bodies_bytes_max",
                 self.bodies_bytes_max,
                 1 << 10..=64 << 30,
+            ),
+            (
+                "gateway.replies_bytes_max",
+                self.replies_bytes_max,
+                1 << 20..=64 << 30,
             ),
             (
                 "gateway.body_timeout_ms",

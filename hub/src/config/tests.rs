@@ -285,6 +285,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("gateway.connections_max", 1, 1_000_000),
     ("gateway.header_timeout_ms", 100, 600_000),
     ("gateway.body_bytes_max", 1 << 10, 256 << 20),
+    ("gateway.replies_bytes_max", 1 << 20, 64 << 30),
     ("gateway.body_timeout_ms", 100, 600_000),
     ("gateway.hello_timeout_ms", 100, 60_000),
     ("gateway.ping_ms", 100, 600_000),

@@ -41,8 +41,8 @@ use crate::telemetry::labels::Route;
 const PAGE_RECORDS: usize = 1_000;
 const PAGE_RECORDS_MAX: usize = 5_000;
 
-/// Bytes of stored records of one page.
-const PAGE_BYTES_MAX: usize = 4 << 20;
+/// Bytes of stored records of one page. A page takes its room before it is read.
+const PAGE_BYTES_MAX: usize = 1 << 20;
 
 /// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
 /// to it that it takes effect once.
@@ -306,6 +306,7 @@ async fn changes(
         Some(next) => place_inside(next, (&epoch, after))?,
         None => after.into(),
     };
+    let held = gateway.replies.begin(limit.bytes).await?;
     let page = match view(&gateway, &space).await? {
         Some(_) => gateway.store.changes(&space, from.clone(), limit).await,
         None => Ok(ChangesPage {
@@ -343,7 +344,7 @@ async fn changes(
         body.push('"');
     }
     body.push('}');
-    Ok(json(StatusCode::OK, body))
+    held.json(body)
 }
 
 /// Where reading goes on inside a commit, by the `next` of the answer before.
@@ -455,6 +456,7 @@ async fn snapshot(
         .next
         .map(|next| SnapshotPlace::parse(&next))
         .transpose()?;
+    let held = gateway.replies.begin(limit.bytes).await?;
     let opened = view(&gateway, &space).await?;
     let after = place.as_ref().map(|place| &place.after);
     let page = match opened {
@@ -519,5 +521,5 @@ async fn snapshot(
     let body = format!(
         r#"{{"epoch":"{epoch}","at":{at},"done":{done},"of":{of},"changes":[{changes}],{end}}}"#
     );
-    Ok(json(StatusCode::OK, body))
+    held.json(body)
 }

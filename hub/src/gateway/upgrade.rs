@@ -23,6 +23,7 @@ use super::stream::Stream;
 use super::task::{Protocol, Task};
 use crate::http::HttpError;
 use crate::http::server::Peer;
+use crate::http::watched::Watched;
 
 /// A native client's upgrade: its stream becomes a socket task.
 pub async fn native(State(gateway): State<Arc<Gateway>>, request: Request) -> Response {
@@ -120,9 +121,9 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
 async fn take_stream(upgraded: UpgradeFut) -> Result<(Stream, Bytes), NoStream> {
     let upgraded = upgraded.await?.into_inner().into_inner();
     let parts = upgraded
-        .downcast::<TokioIo<Stream>>()
+        .downcast::<TokioIo<Watched>>()
         .map_err(|_| NoStream::Foreign)?;
-    Ok((parts.io.into_inner(), parts.read_buf))
+    Ok((parts.io.into_inner().into_inner(), parts.read_buf))
 }
 
 /// The stream behind an upgrade cannot be had.

@@ -1,7 +1,7 @@
 //! Reading a request's body, bounded in bytes and time.
 //!
 //! A body is read when a handler asks for it, which is after it knows who sends it. What is
-//! read is counted against the node's [`BodyRoom`] until the request is answered.
+//! read is counted against the node's [`Room`] until the request is answered.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use syncline_protocol::object::Object;
 use tokio::time::{Instant, timeout_at};
 
 use super::HttpError;
-use super::body_room::{BodyRoom, NoRoom, Taken};
+use super::room::{NoRoom, Room, Taken};
 
 /// What a body may cost. The guard puts it on every request.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub struct BodyLimits {
     /// For the body to find room, and from then to its end. After it the request is refused.
     pub timeout: Duration,
     /// What the bodies of all requests share.
-    pub room: BodyRoom,
+    pub room: Room,
 }
 
 impl Default for BodyLimits {
@@ -34,7 +34,7 @@ impl Default for BodyLimits {
         BodyLimits {
             bytes_max: HTTP_BODY_BYTES_MAX,
             timeout: Duration::from_secs(30),
-            room: BodyRoom::new(HTTP_BODY_BYTES_MAX),
+            room: Room::new(HTTP_BODY_BYTES_MAX),
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn invites_later(code: Code) -> bool {
 }
 
 /// A JSON answer from text that is JSON already.
-pub fn json(status: StatusCode, text: String) -> Response {
+pub fn json(status: StatusCode, text: impl IntoResponse) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 

@@ -1,51 +1,56 @@
-//! Room for the bodies of all requests of a node, in bytes.
+//! Room for what many requests of a node hold together, in bytes.
 
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
-/// Bytes one permit stands for. A body takes whole ones, so a small body takes one.
+/// Bytes one permit stands for. What takes room takes whole ones, at least one.
 const UNIT_BYTES: usize = 1_024;
 
 /// The room. Clones share it.
 #[derive(Clone, Debug)]
-pub struct BodyRoom {
+pub struct Room {
     free: Arc<Semaphore>,
     units: u32,
 }
 
-/// A body's part of the room, given back when it is dropped.
+/// A part of the room, given back when it is dropped.
 #[derive(Debug)]
 pub struct Taken {
-    room: BodyRoom,
+    room: Room,
     permit: OwnedSemaphorePermit,
 }
 
 /// There was no room in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no room for the body")]
+#[error("no room")]
 pub struct NoRoom;
 
-impl BodyRoom {
+impl Room {
     /// Room for so many bytes, rounded down to KiB, at least one.
-    pub fn new(bytes_max: usize) -> BodyRoom {
+    pub fn new(bytes_max: usize) -> Room {
         let units = u32::try_from(bytes_max / UNIT_BYTES).unwrap_or(u32::MAX);
         let units = units.clamp(1, u32::MAX >> 4);
-        BodyRoom {
+        Room {
             free: Arc::new(Semaphore::new(units as usize)),
             units,
         }
     }
 
-    /// Takes room for a body of so many bytes; whoever came first is served first. One larger
-    /// than all the room takes all.
+    /// Takes room for so many bytes; whoever came first is served first. More than all the room
+    /// takes all.
     pub async fn take(&self, bytes: usize, due: Instant) -> Result<Taken, NoRoom> {
         let permit = self.permit(self.units_of(bytes), due).await?;
         Ok(Taken {
             room: self.clone(),
             permit,
         })
+    }
+
+    /// Half of the room, in bytes.
+    pub fn half(&self) -> usize {
+        self.units.div_ceil(2) as usize * UNIT_BYTES
     }
 
     async fn permit(&self, units: u32, due: Instant) -> Result<OwnedSemaphorePermit, NoRoom> {
@@ -66,13 +71,30 @@ impl Taken {
     /// Takes more if this is not enough for so many bytes in all: a body that does not say its
     /// length grows as it comes.
     pub async fn grow(&mut self, bytes: usize, due: Instant) -> Result<(), NoRoom> {
-        let wanted = self.room.units_of(bytes);
-        let held = u32::try_from(self.permit.num_permits()).unwrap_or(u32::MAX);
+        let (wanted, held) = (self.room.units_of(bytes), self.units());
         if wanted > held {
             let more = self.room.permit(wanted - held, due).await?;
             self.permit.merge(more);
         }
         Ok(())
+    }
+
+    /// Takes more or gives back what is too much, so that it is enough for so many bytes in all.
+    /// Does not wait: there is no room now, or only for those who wait already.
+    pub fn fit_now(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let (wanted, held) = (self.room.units_of(bytes), self.units());
+        if wanted > held {
+            let free = self.room.free.clone();
+            let more = free.try_acquire_many_owned(wanted - held);
+            self.permit.merge(more.map_err(|_| NoRoom)?);
+        } else {
+            drop(self.permit.split((held - wanted) as usize));
+        }
+        Ok(())
+    }
+
+    fn units(&self) -> u32 {
+        u32::try_from(self.permit.num_permits()).unwrap_or(u32::MAX)
     }
 }
 
@@ -88,7 +110,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn room_is_given_up_to_the_limit_and_refused_past_it() {
-        let room = BodyRoom::new(4 * UNIT_BYTES);
+        let room = Room::new(4 * UNIT_BYTES);
         let first = room.take(3 * UNIT_BYTES, soon()).await.unwrap();
         let second = room.take(1, soon()).await.unwrap();
         assert_eq!(room.take(1, soon()).await.unwrap_err(), NoRoom);
@@ -100,7 +122,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_grows_takes_what_it_lacks() {
-        let room = BodyRoom::new(4 * UNIT_BYTES);
+        let room = Room::new(4 * UNIT_BYTES);
         let mut grown = room.take(0, soon()).await.unwrap();
         grown.grow(3 * UNIT_BYTES, soon()).await.unwrap();
         grown.grow(3 * UNIT_BYTES, soon()).await.unwrap();
@@ -111,8 +133,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_fits_now_is_taken_without_waiting_and_what_is_too_much_given_back() {
+        let room = Room::new(4 * UNIT_BYTES);
+        let mut first = room.take(1, soon()).await.unwrap();
+        let second = room.take(UNIT_BYTES, soon()).await.unwrap();
+        assert_eq!(first.fit_now(3 * UNIT_BYTES + 1), Err(NoRoom));
+        first.fit_now(3 * UNIT_BYTES).unwrap();
+        drop(second);
+        assert_eq!(room.take(1 + UNIT_BYTES, soon()).await.unwrap_err(), NoRoom);
+        first.fit_now(2 * UNIT_BYTES).unwrap();
+        drop(room.take(2 * UNIT_BYTES, soon()).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_body_larger_than_all_room_takes_all_of_it() {
-        let room = BodyRoom::new(2 * UNIT_BYTES);
+        let room = Room::new(2 * UNIT_BYTES);
         let whole = room.take(9 * UNIT_BYTES, soon()).await.unwrap();
         assert_eq!(room.take(1, soon()).await.unwrap_err(), NoRoom);
         drop(whole);

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::watched::{Patience, Watched};
 use crate::config::GatewayConfig;
 use crate::gateway::stream::Stream;
 use crate::lifecycle::Lifecycle;
@@ -48,6 +49,8 @@ pub struct ServerLimits {
     pub connections_max: usize,
     /// For a TLS handshake, for a request's head, and for idling between two requests. Then it is closed.
     pub header_timeout: Duration,
+    /// For taking something of an answer. Then it is closed.
+    pub stalled: Duration,
 }
 
 impl From<&GatewayConfig> for ServerLimits {
@@ -55,6 +58,7 @@ impl From<&GatewayConfig> for ServerLimits {
         ServerLimits {
             connections_max: usize::try_from(config.connections_max).unwrap_or(usize::MAX),
             header_timeout: Duration::from_millis(config.header_timeout_ms),
+            stalled: Duration::from_millis(config.stalled_ms),
         }
     }
 }
@@ -127,8 +131,11 @@ impl Server {
             peer,
             router: self.router.clone(),
             header_timeout: self.limits.header_timeout,
+            patience: Patience {
+                stalled: self.limits.stalled,
+                lifecycle: self.lifecycle.clone(),
+            },
             tls: self.tls.clone(),
-            lifecycle: self.lifecycle.clone(),
             _open: Open(open),
         }
     }
@@ -139,8 +146,8 @@ struct Connection {
     peer: Peer,
     router: Router,
     header_timeout: Duration,
+    patience: Patience,
     tls: Option<Arc<Tls>>,
-    lifecycle: Arc<Lifecycle>,
     _open: Open,
 }
 
@@ -160,6 +167,7 @@ impl Connection {
         let Some(stream) = self.open(stream).await else {
             return;
         };
+        let stream = Watched::new(stream, self.patience.clone());
         let peer = self.peer;
         let router = TowerToHyperService::new(self.router);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -175,7 +183,7 @@ impl Connection {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = &mut connection => ended,
-            () = self.lifecycle.draining() => {
+            () = self.patience.lifecycle.draining() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -201,7 +209,7 @@ impl Connection {
                 }
                 Err(_) => None,
             },
-            () = self.lifecycle.draining() => None,
+            () = self.patience.lifecycle.draining() => None,
         }
     }
 }

@@ -35,7 +35,7 @@ fn start(router: Router, config: &GatewayConfig) -> Served {
     let address = listener.local_addr().unwrap();
     let lifecycle = Arc::new(Lifecycle::starting());
     let metrics = Arc::new(Metrics::new());
-    let room = BodyRoom::new(config.bodies_bytes_max as usize);
+    let room = Room::new(config.bodies_bytes_max as usize);
     let serving = tokio::spawn(serve(Server {
         tls: None,
         listener,

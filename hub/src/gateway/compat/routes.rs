@@ -14,6 +14,7 @@ use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, TableName, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
+use syncline_storage::types::PageLimit;
 use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
@@ -33,17 +34,21 @@ const SYNC_WITHIN: Duration = Duration::from_secs(30);
 /// How often a session that stops at the very moment is looked for again.
 const SYNC_TRIES: usize = 5;
 
+/// Stored bytes that are read at first for a reply, of which nobody knows how long it gets. Few
+/// are longer.
+const FIRST_BYTES: usize = 32 << 10;
+
 /// The header that names the device.
 const CLIENT_HEADER: &str = "x-client-id";
+
+/// What is told of such a header that no name can be read from.
+const CLIENT_NO_ASCII: &str = "X-Client-Id holds other characters than printable ASCII";
 
 /// The routes.
 pub fn routes() -> Router<Arc<Gateway>> {
     Router::new()
         .route("/sync/{app}", counted(Route::Sync, post(sync)))
         .route("/sync/{app}/pull", counted(Route::Pull, get(pull)))
-/// What is told of such a header that no name can be read from.
-const CLIENT_NO_ASCII: &str = "X-Client-Id holds other characters than printable ASCII";
-
         .route("/ws/{app}", counted(Route::CompatWs, get(socket)))
 }
 
@@ -181,12 +186,23 @@ async fn reply(
         .map_err(|_| unavailable())?;
     let view = view.ok_or_else(unavailable)?;
     let mut answering = Answering::new(question, &view);
+    let mut held = gateway.replies.begin(FIRST_BYTES).await?;
     loop {
+        let limit = PageLimit {
+            bytes: held.page_bytes(),
+            ..ALL
+        };
         let page = gateway
             .store
-            .changes(space, answering.from().into(), ALL)
+            .changes(space, answering.from().into(), limit)
             .await
             .map_err(|_| unavailable())?;
+        if !page.is_complete() {
+            // A reply is of one moment: it is read again as a whole.
+            drop(page);
+            held.grow()?;
+            continue;
+        }
         match answering.page(page) {
             Next::Read(again) => answering = again,
             Next::Reply(text) => return held.json(text),
@@ -216,6 +232,8 @@ async fn pull(
     let Query(query) = query.map_err(|_| bad("the query cannot be read"))?;
     let given = |value: Option<String>| value.filter(|value| !value.is_empty());
     let collection = given(query.collection).ok_or_else(|| bad("collection is missing"))?;
+    let collection = TableName::parse_within(&collection, gateway.data.name_bytes_max)
+        .map_err(|refusal| bad(&format!("collection: {}", refusal.message)))?;
     let cursor = given(query.since).ok_or_else(|| bad("since is missing"))?;
     let since = Since::parse(&cursor).map_err(|refusal| bad(&refusal.message))?;
     let entry = gateway.sessions.get(&caller.space);
@@ -232,14 +250,12 @@ async fn pull(
     }
     let marks = gateway
         .store
-    let collection = TableName::parse_within(&collection, gateway.data.name_bytes_max)
-        .map_err(|refusal| bad(&format!("collection: {}", refusal.message)))?;
         .marks(&caller.space, std::slice::from_ref(&client))
         .await;
     let question = Question {
         since,
         synced: answer::asker(marks.map_err(|_| unavailable())?),
-        table: Some(collection),
+        table: Some(collection.as_str().to_owned()),
     };
     reply(&gateway, (&caller.space, &entry), question).await
 }

@@ -42,7 +42,7 @@ pub(super) async fn health(State(context): State<Arc<Context>>) -> Response {
 /// 200 while the node takes work, else 503.
 pub(super) async fn ready(State(context): State<Arc<Context>>) -> Response {
     match context.lifecycle.stage() {
-        Stage::Ready => json(StatusCode::OK, r#"{"status":"ready"}"#.into()),
+        Stage::Ready => json(StatusCode::OK, r#"{"status":"ready"}"#),
         Stage::Starting => {
             HttpError::new(Code::Unavailable, "the node is starting").into_response()
         }

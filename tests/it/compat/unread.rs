@@ -1,0 +1,130 @@
+//! Replies nobody reads: how long they are held, and how much of them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use syncline_tests::compat_device::CompatDevice;
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::{HUNG, until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+/// The records of the space: together more than the kernel holds for who does not read.
+const RECORDS: usize = 40;
+const RECORD_BYTES: usize = 200 << 10;
+
+/// A node whose user ada has a reply of 8 MB to ask for.
+async fn node(setup: impl FnOnce(&mut Setup)) -> TestNode {
+    let mut config = Setup::default();
+    setup(&mut config);
+    let node = TestNode::start_with(config).await;
+    let mut phone = CompatDevice::new(&node, "ada", "phone");
+    for i in 0..RECORDS {
+        let data = json!({"x": "y".repeat(RECORD_BYTES)});
+        phone.insert(
+            ("tasks", &format!("k{i}")),
+            &data,
+            "2026-01-01T10:00:00.000Z",
+        );
+    }
+    assert_eq!(phone.push().await, 200);
+    node
+}
+
+/// Asks for all of a user's tasks and reads nothing. Resolves when the answer has begun.
+async fn ask(node: &TestNode, user: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let mut stream = socket.connect(node.app.public_addr()).await.unwrap();
+    let token = node.token(user);
+    let request = format!(
+        "GET /sync/todo/pull?collection=tasks&since=1970-01-01T00:00:00.000Z HTTP/1.1\r\n\
+         host: x\r\nx-client-id: {user}\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    timeout(HUNG, stream.readable())
+        .await
+        .expect("an answer")
+        .unwrap();
+    stream
+}
+
+/// The head of an answer that has begun.
+async fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[tokio::test]
+async fn a_reply_of_which_nothing_is_taken_for_too_long_is_cut_off() {
+    let node = node(|setup| setup.config.gateway.stalled_ms = 200).await;
+    let mut stream = ask(&node, "ada").await;
+    until("it is cut off", || {
+        node.app.metrics().http_connections.get() == 0
+    })
+    .await;
+    let mut read = Vec::new();
+    let _ = stream.read_to_end(&mut read).await;
+    assert!(read.len() < RECORDS * RECORD_BYTES);
+}
+
+#[tokio::test]
+async fn a_reply_that_is_taken_slowly_is_whole() {
+    let node = node(|setup| setup.config.gateway.stalled_ms = 200).await;
+    let mut stream = ask(&node, "ada").await;
+    let head = head(&mut stream).await;
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.unwrap().parse().unwrap();
+    let mut read = vec![0; length];
+    // Ten pauses: together far longer than one of them may be.
+    for part in read.chunks_mut(length / 10) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stream.read_exact(part).await.unwrap();
+    }
+    assert!(read.ends_with(b"\"}"));
+}
+
+#[tokio::test]
+async fn a_node_that_stops_does_not_wait_for_who_reads_nothing() {
+    let node = node(|setup| setup.config.drain_s = 3_600).await;
+    let stream = ask(&node, "ada").await;
+    let stopped = timeout(HUNG, node.app.shutdown()).await;
+    assert!(stopped.is_ok(), "it waits");
+    drop(stream);
+}
+
+#[tokio::test]
+async fn replies_share_a_room_and_what_finds_none_is_told_to_wait() {
+    let node = node(|setup| setup.config.gateway.replies_bytes_max = 24 << 20).await;
+    // Reading takes up to half of the room, a reply that waits to be written what it holds.
+    let mut first = ask(&node, "ada").await;
+    assert!(head(&mut first).await.starts_with("HTTP/1.1 200"));
+    let mut second = ask(&node, "ada").await;
+    assert!(head(&mut second).await.starts_with("HTTP/1.1 200"));
+    let mut third = ask(&node, "ada").await;
+    let refused = head(&mut third).await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.contains("retry-after: 1"), "{refused}");
+    // Small ones find room still.
+    let mut eve = CompatDevice::new(&node, "eve", "phone");
+    let one = json!({"title": "a"});
+    eve.insert(("tasks", "k"), &one, "2026-01-01T10:00:00.000Z");
+    assert_eq!(eve.push().await, 200);
+    // Who goes gives its room back.
+    drop(first);
+    let served = async {
+        loop {
+            let mut again = ask(&node, "ada").await;
+            if head(&mut again).await.starts_with("HTTP/1.1 200") {
+                return;
+            }
+        }
+    };
+    timeout(HUNG, served).await.expect("room is given back");
+}
