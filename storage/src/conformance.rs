@@ -78,6 +78,7 @@ macro_rules! conformance_tests {
                 a_page_goes_on_although_its_place_is_gone,
                 a_page_filled_exactly_is_not_cut, one_record_more_cuts_the_page,
                 a_page_is_limited_by_bytes, pages_together_are_all_changes,
+                changes_of_a_table_hold_no_others,
                 writers_of_changes_are_named_once, the_hub_as_a_writer_has_no_name;
             snapshots: a_snapshot_of_an_empty_space_is_empty,
                 a_snapshot_is_ordered_by_table_then_id, a_snapshot_holds_live_records_only,

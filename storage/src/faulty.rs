@@ -260,6 +260,17 @@ impl<S: Store> Store for FaultyStore<S> {
         self.with_fault(Operation::Changes, call).await
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let call = self.inner.changes_of(space, table, after, limit);
+        self.with_fault(Operation::Changes, call).await
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,

@@ -148,6 +148,19 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let (space, table) = (space.clone(), table.clone());
+        self.readers
+            .read(move |conn| changes::changes_of(conn, (&space, &table), &after, limit))
+            .await
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,

@@ -1,6 +1,6 @@
 //! Changes after a cursor.
 
-use syncline_protocol::ids::{ClientId, RecordKey, Seq, WriterNo};
+use syncline_protocol::ids::{ClientId, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::record::Record;
 
 use super::space::{Space, UNLIMITED, client, key, names, records, titled, tombstone};
@@ -218,6 +218,28 @@ pub async fn pages_together_are_all_changes(store: &dyn Store) {
             together.extend(page.records);
         }
         assert_eq!(together, space.changes(Seq(0), UNLIMITED).await.records);
+    }
+}
+
+/// A page of one table ends where one of all would, or later.
+pub async fn changes_of_a_table_hold_no_others(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    for n in 0..6 {
+        let (a, b) = (format!("a{n}"), format!("b{n}"));
+        space.put(&[("t", &a), ("u", &b), ("v", &b)]).await;
+    }
+    let table = TableName::trusted("u");
+    for limit in [1, 2, 5, 100] {
+        let mut together = Vec::new();
+        let mut after = After::from(Seq(1));
+        while after.seq < space.view.head || after.key.is_some() {
+            let page = store.changes_of(&space.key, &table, after, records(limit));
+            let page = page.await.expect("changes are read");
+            assert_eq!(page.view, space.view);
+            after = page.next();
+            together.extend(page.records);
+        }
+        assert_eq!(names(&together), ["u/b1", "u/b2", "u/b3", "u/b4", "u/b5"]);
     }
 }
 

@@ -10,7 +10,7 @@ use super::commit::VERDICT_SLOTS;
 use super::{error, space};
 use crate::types::{MarksRead, StoreError, VerdictsRead};
 
-const MARK: &str = "SELECT writer, last, clamp_from, clamp_to, clamp_became FROM clients
+pub(super) const MARK: &str = "SELECT writer, last, clamp_from, clamp_to, clamp_became FROM clients
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const VERDICT: &str = "SELECT hash, verdict FROM verdicts

@@ -6,7 +6,7 @@ use syncline_protocol::record::Record;
 
 use crate::types::StoreError;
 
-const NAME: &str = "SELECT client FROM clients WHERE sid = ?1 AND writer = ?2";
+pub(super) const NAME: &str = "SELECT client FROM clients WHERE sid = ?1 AND writer = ?2";
 
 /// The clients that last changed `records`, each once, by number. The hub itself (0) and
 /// clients no longer remembered have no name.

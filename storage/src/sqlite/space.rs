@@ -6,7 +6,8 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
-const FIND: &str = "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at
+pub(super) const FIND: &str =
+    "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at
     FROM spaces WHERE app = ?1 AND space = ?2";
 
 const CREATE: &str =

@@ -122,7 +122,7 @@ async fn sync(
         synced,
         table: None,
     };
-    reply(&gateway, (&caller.space, &entry), question).await
+    reply(&gateway, (&caller.space, &entry), (question, None)).await
 }
 
 /// A changeset on its way to the session.
@@ -177,7 +177,7 @@ async fn merge(
 async fn reply(
     gateway: &Gateway,
     (space, entry): (&SpaceKey, &Arc<Entry>),
-    question: Question,
+    (question, table): (Question, Option<&TableName>),
 ) -> Result<Response, HttpError> {
     let view = gateway
         .store
@@ -192,11 +192,12 @@ async fn reply(
             bytes: held.page_bytes(),
             ..ALL
         };
-        let page = gateway
-            .store
-            .changes(space, answering.from().into(), limit)
-            .await
-            .map_err(|_| unavailable())?;
+        let from = answering.from().into();
+        let page = match table {
+            None => gateway.store.changes(space, from, limit).await,
+            Some(table) => gateway.store.changes_of(space, table, from, limit).await,
+        };
+        let page = page.map_err(|_| unavailable())?;
         if !page.is_complete() {
             // A reply is of one moment: it is read again as a whole.
             drop(page);
@@ -257,7 +258,8 @@ async fn pull(
         synced: answer::asker(marks.map_err(|_| unavailable())?),
         table: Some(collection.as_str().to_owned()),
     };
-    reply(&gateway, (&caller.space, &entry), question).await
+    let asked = (question, Some(&collection));
+    reply(&gateway, (&caller.space, &entry), asked).await
 }
 
 /// The reply of a device that has everything this node knows of.

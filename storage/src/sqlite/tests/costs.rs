@@ -6,18 +6,25 @@ use rusqlite::{Connection, StatementStatus};
 use syncline_protocol::ids::{Epoch, RecordKey, Seq, TableName};
 use syncline_protocol::record::Record;
 
-use crate::conformance::space::{NOW, key, records, space_key, titled, tombstone};
+use crate::conformance::space::{
+    NOW, UNLIMITED, client, key, records, space_key, titled, tombstone,
+};
 use crate::sqlite::connection::{self, Role};
-use crate::sqlite::{SqliteOptions, changes, commit, schema, snapshot, space};
+use crate::sqlite::{SqliteOptions, changes, commit, marks, names, schema, snapshot, space};
 use crate::types::{After, Commit};
 
 /// Steps of the virtual machine that may differ between two equal reads: seeking in a deeper
 /// tree is one instruction, so hardly any do.
 const STEPS_APART_MAX: i32 = 8;
 
+/// Pages of the file that may differ: the table and each of its two indexes may be a level
+/// deeper, and ten rows may lie on one leaf more of each.
+const PAGES_APART_MAX: u64 = 6;
+
 /// A space of `records` records, one a commit, in a file of its own.
 struct Filled {
     conn: Connection,
+    options: SqliteOptions,
     _dir: tempfile::TempDir,
 }
 
@@ -50,7 +57,11 @@ fn filled(records: impl IntoIterator<Item = (RecordKey, Record)>) -> Filled {
         .collect();
     let answers = commit::group(&mut conn, &commits).unwrap();
     assert!(answers.iter().all(Result::is_ok));
-    Filled { conn, _dir: dir }
+    Filled {
+        conn,
+        options,
+        _dir: dir,
+    }
 }
 
 fn tasks(count: u64) -> Filled {
@@ -89,7 +100,7 @@ fn steps_of_changes(filled: &Filled, after: u64, limit: usize) -> i32 {
 
 /// Steps to read ten changes of a commit of `tasks` records from the middle of it on.
 fn steps_inside_a_commit(tasks: u64) -> i32 {
-    let Filled { mut conn, _dir } = filled([]);
+    let Filled { mut conn, _dir, .. } = filled([]);
     let all = (0..tasks).map(|n| (key("tasks", &format!("{n:06}")), titled("x", 0)));
     let all = all.map(|(key, record)| {
         (
@@ -194,4 +205,103 @@ fn tombstones_do_not_count_in_a_page_of_a_snapshot() {
     let live = (0..10).map(|n| (key("tasks", &format!("b{n:06}")), titled("x", 0)));
     let filled = filled(dead.chain(live));
     assert!(steps_of_snapshot(&filled, None, &key("a", "a")) > 0);
+}
+
+/// What a read costs on a connection that has only prepared its statements.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Steps of all its statements.
+    steps: i32,
+    /// Pages read from the file.
+    pages: u64,
+}
+
+impl Cost {
+    fn of(filled: &Filled, read: impl FnOnce(&Connection)) -> Cost {
+        let conn = connection::open(&filled.options, Role::Read).unwrap();
+        let status = |which| {
+            [
+                space::FIND,
+                marks::MARK,
+                changes::CHANGES,
+                changes::CHANGES_OF,
+                names::NAME,
+            ]
+            .map(|sql| conn.prepare_cached(sql).unwrap().get_status(which))
+            .into_iter()
+            .sum::<i32>()
+        };
+        assert_eq!(status(StatementStatus::VmStep), 0, "they are prepared");
+        let before = bytes_read();
+        read(&conn);
+        let bytes = bytes_read() - before;
+        assert_eq!(status(StatementStatus::FullscanStep), 0);
+        let page_bytes: u32 = conn
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .unwrap();
+        Cost {
+            steps: status(StatementStatus::VmStep),
+            pages: bytes / u64::from(page_bytes),
+        }
+    }
+}
+
+/// Bytes this thread has read from files.
+fn bytes_read() -> u64 {
+    let io = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    let line = io.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.unwrap().parse().unwrap()
+}
+
+/// Costs of ten changes: a native delta, and a pull of the first user's client.
+fn ten_changes(records: u64) -> [Cost; 2] {
+    let (filled, key) = (tasks(records), space_key("todo", "ada"));
+    let (after, table) = (Seq(records - 10).into(), TableName::trusted("tasks"));
+    let native = Cost::of(&filled, |conn| {
+        let page = changes::changes(conn, &key, &after, UNLIMITED).unwrap();
+        assert_eq!(page.records.len(), 10);
+    });
+    let pull = Cost::of(&filled, |conn| {
+        assert!(space::find(conn, &key).unwrap().is_some());
+        marks::marks(conn, &key, &[client("ada", "phone")]).unwrap();
+        let page = changes::changes_of(conn, (&key, &table), &after, UNLIMITED).unwrap();
+        assert_eq!(page.records.len(), 10);
+    });
+    [native, pull]
+}
+
+#[test]
+fn ten_changes_cost_the_same_in_a_space_of_100_and_of_100_000_records() {
+    let (small, large) = (ten_changes(100), ten_changes(100_000));
+    for (small, large) in small.into_iter().zip(large) {
+        assert_equal_steps(small.steps, large.steps);
+        assert!(
+            small.pages > 0 && large.pages <= small.pages + PAGES_APART_MAX,
+            "{small:?} in the small space, {large:?} in the large one"
+        );
+    }
+}
+
+#[test]
+fn changes_of_a_table_pass_over_records_of_others_without_reading_them() {
+    let long = "x".repeat(20_000);
+    let with_others = |others: u64| {
+        let other = (0..others).map(|n| (key("files", &format!("{n:06}")), titled(&long, 0)));
+        filled(other.chain((0..10).map(|n| (key("tasks", &format!("{n:06}")), titled("x", 0)))))
+    };
+    let pages = |filled: &Filled| {
+        let (key, table) = (space_key("todo", "ada"), TableName::trusted("tasks"));
+        let cost = Cost::of(filled, |conn| {
+            let of = (&key, &table);
+            let page = changes::changes_of(conn, of, &Seq(0).into(), UNLIMITED).unwrap();
+            assert_eq!(page.records.len(), 10);
+        });
+        cost.pages
+    };
+    // Their rows are five pages each; of the index some fifty entries share one.
+    let (small, large) = (pages(&with_others(0)), pages(&with_others(400)));
+    assert!(
+        large <= small + 400 / 20,
+        "{small} pages, {large} with others"
+    );
 }
