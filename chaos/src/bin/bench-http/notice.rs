@@ -19,22 +19,36 @@ pub(crate) async fn measure(program: &Path, seconds: u64) -> anyhow::Result<()> 
     for beside in [0, BESIDE] {
         let hub = Hub::start(program).await?;
         let until = Duration::from_secs(seconds);
-        let mut ms = tokio::select! {
-            ms = notices(&hub, until) => ms?,
-            ended = others(&hub, beside) => { ended?; Vec::new() }
+        let mut delays = tokio::select! {
+            delays = notices(&hub, until) => delays?,
+            ended = others(&hub, beside) => { ended?; Delays::default() }
         };
-        ms.sort_by(f64::total_cmp);
-        println!(
-            "write to notice beside {beside} writes/s: p50 {:.2} ms, p99 {:.2} ms ({} writes)",
-            quantile(&ms, 0.5),
-            quantile(&ms, 0.99),
-            ms.len(),
-        );
+        for (what, ms) in [
+            ("notice", &mut delays.notices_ms),
+            ("answer", &mut delays.answers_ms),
+        ] {
+            ms.sort_by(f64::total_cmp);
+            println!(
+                "write to {what} beside {beside} writes/s: p50 {:.2} ms, p99 {:.2} ms ({} writes)",
+                quantile(ms, 0.5),
+                quantile(ms, 0.99),
+                ms.len(),
+            );
+        }
     }
     Ok(())
 }
 
-async fn notices(hub: &Hub, until: Duration) -> anyhow::Result<Vec<f64>> {
+/// From the moment a request is written, each in ms.
+#[derive(Default)]
+struct Delays {
+    /// To the notice at the other device.
+    notices_ms: Vec<f64>,
+    /// To the answer at the writer.
+    answers_ms: Vec<f64>,
+}
+
+async fn notices(hub: &Hub, until: Duration) -> anyhow::Result<Delays> {
     let token = hub.token("ada").await?;
     let url = format!("ws://{}/ws/todo", hub.address);
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await?;
@@ -42,28 +56,38 @@ async fn notices(hub: &Hub, until: Duration) -> anyhow::Result<Vec<f64>> {
     socket.send(Message::text(auth.to_string())).await?;
     socket.next().await.context("auth-ok")??;
     let mut writer = Writer::open(hub, "ada").await?;
-    let (began, mut ms) = (Instant::now(), Vec::new());
+    let (began, mut delays) = (Instant::now(), Delays::default());
     while began.elapsed() < until {
+        let body = writer.next_body();
         let sent = Instant::now();
-        // The notice may come before the answer, so both are waited for.
-        let (answer, notice) = tokio::join!(writer.write(), heard(&mut socket));
-        answer?;
-        let notice = notice?;
+        // The notice may come before the answer: each is timed as it comes.
+        let answered = async {
+            let answer = writer.write(&body).await;
+            (answer, sent.elapsed())
+        };
+        let noticed = async {
+            let notice = heard(&mut socket).await;
+            (notice, sent.elapsed())
+        };
+        let ((answer, answered_in), (notice, noticed_in)) = tokio::join!(answered, noticed);
+        writer.take(&answer?)?;
+        let notice: Value = serde_json::from_str(&notice?)?;
         anyhow::ensure!(notice["type"] == "sync-available", "{notice}");
-        ms.push(sent.elapsed().as_secs_f64() * 1e3);
+        delays.notices_ms.push(noticed_in.as_secs_f64() * 1e3);
+        delays.answers_ms.push(answered_in.as_secs_f64() * 1e3);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    Ok(ms)
+    Ok(delays)
 }
 
 /// The next text message.
-async fn heard<S>(socket: &mut S) -> anyhow::Result<Value>
+async fn heard<S>(socket: &mut S) -> anyhow::Result<String>
 where
     S: StreamExt<Item = Result<Message, tokio_tungstenite::tungstenite::Error>> + Unpin,
 {
     loop {
         match socket.next().await.context("the socket ended")?? {
-            Message::Text(text) => return Ok(serde_json::from_str(&text)?),
+            Message::Text(text) => return Ok(text.to_string()),
             Message::Close(frame) => anyhow::bail!("closed: {frame:?}"),
             _ => {}
         }
@@ -81,16 +105,20 @@ async fn others(hub: &Hub, per_second: u32) -> anyhow::Result<()> {
         let mut ticks = tokio::time::interval(Duration::from_secs(1) * USERS / per_second);
         loop {
             ticks.tick().await;
-            writer.write().await?;
+            let body = writer.next_body();
+            let answer = writer.write(&body).await?;
+            writer.take(&answer)?;
         }
     };
     futures_util::future::try_join_all((0..USERS).map(each)).await?;
     Ok(())
 }
 
+/// A device that writes and keeps the cursor of each answer, as a real one does.
 struct Writer {
     connection: Connection,
     headers: String,
+    since: String,
     written: u64,
 }
 
@@ -102,19 +130,30 @@ impl Writer {
         Ok(Writer {
             connection,
             headers,
+            since: "1970-01-01T00:00:00.000Z".to_owned(),
             written: 0,
         })
     }
 
-    async fn write(&mut self) -> anyhow::Result<()> {
+    /// A changeset of one new record.
+    fn next_body(&mut self) -> String {
         self.written += 1;
         let change = json!({"table": "tasks", "id": format!("k{}", self.written),
             "op": "insert", "data": {"n": self.written}});
-        let since = "1970-01-01T00:00:00.000Z";
-        let body = json!({"since": since, "changes": [change]}).to_string();
+        json!({"since": self.since, "changes": [change]}).to_string()
+    }
+
+    async fn write(&mut self, body: &str) -> anyhow::Result<Vec<u8>> {
         self.connection
-            .post("/sync/todo", &self.headers, &body)
-            .await?;
+            .post("/sync/todo", &self.headers, body)
+            .await
+    }
+
+    /// Takes an answer's cursor.
+    fn take(&mut self, answer: &[u8]) -> anyhow::Result<()> {
+        let answer: Value = serde_json::from_slice(answer)?;
+        let since = answer["syncedUntil"].as_str().context("a cursor")?;
+        since.clone_into(&mut self.since);
         Ok(())
     }
 }
