@@ -40,7 +40,7 @@ bench-http:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos
 	target/release/bench-http --hub target/release/hub
 
-# What sockets cost: bytes at rest, opening, pings, fan-out. Takes some minutes and 20,000 files.
+# What sockets cost: bytes at rest, opening, pings, fan-out, pushes. Takes some minutes and 20,000 files.
 bench-sockets:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos
 	target/release/bench-sockets --hub target/release/hub

@@ -59,23 +59,7 @@ impl Client {
         who: &Who<'_>,
         seen: &Rc<Seen>,
     ) -> anyhow::Result<Client> {
-        let socket = TcpSocket::new_v4()?;
-        socket.bind(from)?;
-        let stream = socket.connect(hub).await?;
-        stream.set_nodelay(true)?;
-        let mut first = format!(
-            "GET /v1/ws HTTP/1.1\r\nhost: {hub}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             sec-websocket-protocol: syncline.v1\r\n\r\n"
-        )
-        .into_bytes();
-        let Who { token, client } = who;
-        let hello = format!(
-            r#"{{"t":"hello","v":1,"app":"todo","client":"{client}","token":"{token}","cursor":null}}"#
-        );
-        push_frame(&mut first, 0x81, hello.as_bytes());
-        write(&stream, &first).await?;
-        let rest = skip_head(&stream).await?;
+        let (stream, rest) = connect(hub, from, who).await?;
         let stream = Rc::new(stream);
         let listening = tokio::task::spawn_local(listen(stream.clone(), rest, seen.clone()));
         Ok(Client {
@@ -98,6 +82,33 @@ impl Client {
         push_frame(&mut frame, 0x81, text.as_bytes());
         write(&self.stream, &frame).await
     }
+}
+
+/// Connects from a loopback address and says hello. Returns the stream and what came behind the
+/// answer to the upgrade.
+pub(crate) async fn connect(
+    hub: SocketAddr,
+    from: SocketAddr,
+    who: &Who<'_>,
+) -> anyhow::Result<(TcpStream, Vec<u8>)> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(from)?;
+    let stream = socket.connect(hub).await?;
+    stream.set_nodelay(true)?;
+    let mut first = format!(
+        "GET /v1/ws HTTP/1.1\r\nhost: {hub}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         sec-websocket-protocol: syncline.v1\r\n\r\n"
+    )
+    .into_bytes();
+    let Who { token, client } = who;
+    let hello = format!(
+        r#"{{"t":"hello","v":1,"app":"todo","client":"{client}","token":"{token}","cursor":null}}"#
+    );
+    push_frame(&mut first, 0x81, hello.as_bytes());
+    write(&stream, &first).await?;
+    let rest = skip_head(&stream).await?;
+    Ok((stream, rest))
 }
 
 fn insert(record: usize, value: &str) -> String {
@@ -154,7 +165,7 @@ fn note(message: &[u8], is_ready: &mut bool, seen: &Seen) {
 }
 
 /// The first whole frame: opcode, where its payload begins and ends.
-fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
+pub(crate) fn frame(bytes: &[u8]) -> Option<(u8, usize, usize)> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let (head, length) = match second & 0x7f {
         126 => (
@@ -186,7 +197,7 @@ pub(crate) fn push_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-async fn write(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) async fn write(stream: &TcpStream, mut bytes: &[u8]) -> anyhow::Result<()> {
     while !bytes.is_empty() {
         stream.writable().await?;
         match stream.try_write(bytes) {

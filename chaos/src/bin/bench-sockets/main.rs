@@ -6,6 +6,7 @@
 mod client;
 mod fleet;
 mod memory;
+mod pushes;
 mod rates;
 
 use std::path::PathBuf;
@@ -18,9 +19,15 @@ struct Args {
     /// The program.
     #[arg(long, default_value = "target/release/hub")]
     hub: PathBuf,
+    /// The same hub with a store in memory, for what is measured without a disk.
+    #[arg(long, default_value = "target/release/memory-hub")]
+    memory_hub: PathBuf,
     /// Only measurements whose name holds this.
     #[arg(long, default_value = "")]
     only: String,
+    /// Seconds of each measurement that runs for a time.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
     /// A hundredth of the sockets, to see that it works.
     #[arg(long)]
     small: bool,
@@ -56,6 +63,11 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     }
     if wanted("spread") {
         rates::spread(hub, scaled(10_000)).await?;
+    }
+    if wanted("push") {
+        for in_flight in [1, 16] {
+            pushes::measure(&args.memory_hub, 64, (in_flight, args.seconds)).await?;
+        }
     }
     Ok(())
 }
