@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use syncline_protocol::ids::NodeId;
 
 use crate::event::CommitEvent;
 
 /// What a subscriber hears.
 #[derive(Clone, Debug)]
 pub enum Heard {
-    /// A node committed. The hearer's own commits are heard too.
+    /// Another node committed.
     Commit(Arc<CommitEvent>),
     /// Some events were lost: every live space may be behind the store.
     Missed,
@@ -22,8 +23,8 @@ pub trait Bus: Send + Sync + 'static {
     /// seq.
     fn publish(&self, event: Arc<CommitEvent>);
 
-    /// Everything published from now on.
-    fn subscribe(&self) -> Box<dyn Subscription>;
+    /// What other nodes than `node` publish from now on.
+    fn subscribe(&self, node: &NodeId) -> Box<dyn Subscription>;
 }
 
 /// One hearer's end of the bus.

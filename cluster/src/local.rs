@@ -1,8 +1,9 @@
 //! The bus of a hub without NATS: nodes of one process, usually one.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use syncline_protocol::ids::NodeId;
 use tokio::sync::broadcast;
 
 use crate::bus::{Bus, Heard, Subscription};
@@ -12,27 +13,38 @@ use crate::event::CommitEvent;
 const BACKLOG_EVENTS_MAX: usize = 4_096;
 
 /// A bus inside one process. Clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LocalBus {
-    sender: broadcast::Sender<Arc<CommitEvent>>,
+    /// A queue for each hearer: a node that is alone is woken by nothing.
+    hearers: Arc<Mutex<Vec<Hearer>>>,
 }
 
-impl Default for LocalBus {
-    fn default() -> Self {
-        LocalBus {
-            sender: broadcast::channel(BACKLOG_EVENTS_MAX).0,
-        }
+#[derive(Debug)]
+struct Hearer {
+    node: NodeId,
+    queue: broadcast::Sender<Arc<CommitEvent>>,
+}
+
+impl LocalBus {
+    fn hearers(&self) -> MutexGuard<'_, Vec<Hearer>> {
+        // The list is whole whatever panicked while it was locked.
+        self.hearers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Bus for LocalBus {
     fn publish(&self, event: Arc<CommitEvent>) {
-        // Without hearers there is nobody to tell.
-        let _ = self.sender.send(event);
+        self.hearers().retain(|hearer| {
+            // One that does not listen any more is forgotten.
+            hearer.node == event.node || hearer.queue.send(event.clone()).is_ok()
+        });
     }
 
-    fn subscribe(&self) -> Box<dyn Subscription> {
-        Box::new(LocalSubscription(self.sender.subscribe()))
+    fn subscribe(&self, node: &NodeId) -> Box<dyn Subscription> {
+        let (queue, events) = broadcast::channel(BACKLOG_EVENTS_MAX);
+        let node = node.clone();
+        self.hearers().push(Hearer { node, queue });
+        Box::new(LocalSubscription(events))
     }
 }
 
@@ -52,7 +64,7 @@ impl Subscription for LocalSubscription {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey, WriterNo};
+    use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, WriterNo};
     use syncline_protocol::stamp::Hlc;
 
     fn event(to: u64) -> Arc<CommitEvent> {
@@ -76,7 +88,7 @@ mod tests {
     #[tokio::test]
     async fn every_hearer_hears_in_order() {
         let bus = LocalBus::default();
-        let mut hearers = [bus.subscribe(), bus.subscribe()];
+        let mut hearers = ["n2", "n3"].map(|node| bus.subscribe(&NodeId::trusted(node)));
         bus.publish(event(1));
         bus.publish(event(2));
         for hearer in &mut hearers {
@@ -90,9 +102,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_node_does_not_hear_itself() {
+        let bus = LocalBus::default();
+        let mut own = bus.subscribe(&NodeId::trusted("n1"));
+        bus.publish(event(1));
+        let other = CommitEvent {
+            node: NodeId::trusted("n2"),
+            ..(*event(2)).clone()
+        };
+        bus.publish(Arc::new(other));
+        assert!(matches!(own.next().await, Some(Heard::Commit(event)) if event.to == Seq(2)));
+    }
+
+    #[tokio::test]
+    async fn a_hearer_that_ended_is_forgotten() {
+        let bus = LocalBus::default();
+        drop(bus.subscribe(&NodeId::trusted("n2")));
+        bus.publish(event(1));
+        assert!(bus.hearers().is_empty());
+    }
+
+    #[tokio::test]
     async fn a_hearer_too_far_behind_is_told_so() {
         let bus = LocalBus::default();
-        let mut hearer = bus.subscribe();
+        let mut hearer = bus.subscribe(&NodeId::trusted("n2"));
         (1..=BACKLOG_EVENTS_MAX as u64 + 1).for_each(|to| bus.publish(event(to)));
         assert!(matches!(hearer.next().await, Some(Heard::Missed)));
         assert!(matches!(hearer.next().await, Some(Heard::Commit(event)) if event.to == Seq(2)));

@@ -13,7 +13,6 @@ use axum::routing::get;
 use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::{Bus, Heard, Subscription};
 use syncline_cluster::local::LocalBus;
-use syncline_protocol::ids::NodeId;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
@@ -134,7 +133,7 @@ impl Core {
         let sessions = Sessions::start(Arc::new(shared))
             .await
             .map_err(StartError::Sessions)?;
-        let hearing = tokio::spawn(hear(bus.subscribe(), config.node.clone(), sessions.clone()));
+        let hearing = tokio::spawn(hear(bus.subscribe(&config.node), sessions.clone()));
         let gateway = Gateway {
             access: Access {
                 verifier,
@@ -271,11 +270,10 @@ fn make_private(path: &Path) -> Result<(), StartError> {
 }
 
 /// Passes what other nodes committed to the sessions that run here.
-async fn hear(mut bus: Box<dyn Subscription>, node: NodeId, sessions: Sessions) {
+async fn hear(mut bus: Box<dyn Subscription>, sessions: Sessions) {
     while let Some(heard) = bus.next().await {
         match heard {
             Heard::Missed => sessions.missed().await,
-            Heard::Commit(event) if event.node == node => {}
             Heard::Commit(event) => {
                 if let Some(entry) = sessions.find(&event.space) {
                     // One that ended reads the store when it starts again.
