@@ -116,6 +116,11 @@ fn renew(echoes: &mut [Echo], page: &ChangesPage) {
     }
 }
 
+/// Whether a cursor goes on in a view: what changed since it is all that must be read.
+pub fn goes_on(since: Since, view: &SpaceView) -> bool {
+    matches!(since.tell(reply::place(view)), Tell::After(_))
+}
+
 fn first_needed(since: Since, view: &SpaceView) -> Seq {
     match since.tell(reply::place(view)) {
         Tell::After(seq) => seq,

@@ -179,12 +179,16 @@ async fn reply(
     (space, entry): (&SpaceKey, &Arc<Entry>),
     (question, table): (Question, Option<&TableName>),
 ) -> Result<Response, HttpError> {
-    let view = gateway
-        .store
-        .space(space)
-        .await
-        .map_err(|_| unavailable())?;
-    let view = view.ok_or_else(unavailable)?;
+    // Where to begin; what is read decides whether that was right. The session's view may be
+    // behind, and all would be read for a cursor that is ahead of it: then the store is asked.
+    let view = entry.view().await;
+    let view = match view.filter(|view| answer::goes_on(question.since, view)) {
+        Some(view) => view,
+        None => {
+            let read = gateway.store.space(space).await;
+            read.ok().flatten().ok_or_else(unavailable)?
+        }
+    };
     let mut answering = Answering::new(question, &view);
     let mut held = gateway.replies.begin(FIRST_BYTES).await?;
     loop {
