@@ -18,6 +18,9 @@ use crate::fleet::{Users, tokens};
 /// Bytes of a push message.
 const PUSH_BYTES: usize = 250;
 
+/// Room for one read.
+const READ_BYTES: usize = 64 << 10;
+
 /// Records a device writes to, in turn.
 const RECORDS: u64 = 100;
 
@@ -104,10 +107,10 @@ impl Pusher {
 
     async fn read(&mut self) -> anyhow::Result<()> {
         self.stream.readable().await?;
-        let mut scratch = [0; 64 << 10];
-        match self.stream.try_read(&mut scratch) {
+        self.held.reserve(READ_BYTES);
+        match self.stream.try_read_buf(&mut self.held) {
             Ok(0) => bail!("the hub closed the connection"),
-            Ok(length) => self.held.extend_from_slice(&scratch[..length]),
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error.into()),
         }
