@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use syncline_protocol::error::Code;
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{Clamped, Mark, Remembered};
+use syncline_protocol::verdict::{Mark, Remembered};
 
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +112,9 @@ pub struct MarkMove {
     pub expect_last: Option<u64>,
     /// The last number afterwards; `None` leaves it, for clients whose writes carry no numbers.
     pub last: Option<u64>,
-    /// The client's clamped claims afterwards; `None` leaves them.
-    pub clamped: Option<Clamped>,
+    /// The client's claims to which the hub gave a stamp, all of them as they are afterwards;
+    /// `None` leaves them.
+    pub given: Option<Arc<Given>>,
     /// The verdicts of the numbers from the expected one to `last`. Of each client the store
     /// keeps the last 256.
     pub verdicts: Vec<Remembered>,

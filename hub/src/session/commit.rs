@@ -275,9 +275,9 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Synced { synced, clamped } => {
+                Outcome::Synced { synced, given } => {
                     client.writer = synced.writer.or(client.writer);
-                    client.learn_clamped(clamped);
+                    client.learn_given(given);
                     let synced = match pending.earlier.take() {
                         Some(earlier) => earlier.and(synced),
                         None => synced,

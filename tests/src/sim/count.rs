@@ -70,6 +70,7 @@ kinds! {
     Reinserted = "deleted record inserted again",
     Timeless = "edit without a time",
     ClockMoved = "device's clock was set",
+    ClockPutRight = "device's clock was fast and was put right",
     PoisonNul = "edit with NUL in a string",
     PoisonStamp = "edit with a time out of range",
     PoisonLarge = "edit too large to store",

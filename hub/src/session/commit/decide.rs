@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{self, Clamped, Remembered, Status, Verdict, Winner};
+use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
 use syncline_storage::types::{Commit, DeadLetter, MarkMove, SpaceView};
 
 use super::Base;
@@ -37,8 +38,8 @@ pub(super) struct Deciding {
     given: HashMap<ClientKey, WriterNo>,
     outcomes: Vec<Outcome>,
     marks: BTreeMap<ClientKey, MarkMove>,
-    /// Clamped claims of clients without numbers, where this batch moved them.
-    pub(super) clamps: HashMap<ClientKey, Clamped>,
+    /// Given stamps of clients without numbers, where this batch moved them.
+    pub(super) given_stamps: HashMap<ClientKey, Arc<Given>>,
     pub(super) dead_letters: Vec<DeadLetter>,
     pub(super) ties: usize,
 }
@@ -72,10 +73,10 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
-    /// A changeset's, and its client's clamped claims afterwards.
+    /// A changeset's, and its client's given stamps, if it moved them.
     Synced {
         synced: Synced,
-        clamped: Option<Clamped>,
+        given: Option<Arc<Given>>,
     },
 }
 
@@ -102,7 +103,7 @@ impl Deciding {
             given: HashMap::new(),
             outcomes: Vec::new(),
             marks: BTreeMap::new(),
-            clamps: HashMap::new(),
+            given_stamps: HashMap::new(),
             dead_letters: Vec::new(),
             ties: 0,
         }
@@ -157,7 +158,7 @@ impl Deciding {
             writer,
             expect_last,
             last: None,
-            clamped: None,
+            given: None,
             verdicts: Vec::new(),
         })
     }
