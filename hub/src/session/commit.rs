@@ -2,6 +2,7 @@
 
 pub(super) mod decide;
 mod decide_sync;
+mod working;
 
 use std::collections::{HashMap, HashSet};
 

@@ -17,6 +17,7 @@ use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
 use syncline_storage::types::{Commit, DeadLetter, MarkMove, SpaceView};
 
 use super::Base;
+use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
 use crate::session::event::Synced;
@@ -30,9 +31,9 @@ pub(super) struct Deciding {
     pub(super) seq: Seq,
     /// The records as they were.
     base: Base,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// The records changed so far.
-    pub(super) dirty: BTreeMap<RecordKey, Arc<Record>>,
+    dirty: BTreeMap<RecordKey, Arc<Record>>,
     pub(super) clock: Hlc,
     writers: WriterNo,
     given: HashMap<ClientKey, WriterNo>,
@@ -41,7 +42,7 @@ pub(super) struct Deciding {
     /// Given stamps of clients without numbers, where this batch moved them.
     pub(super) given_stamps: HashMap<ClientKey, Arc<Given>>,
     pub(super) dead_letters: Vec<DeadLetter>,
-    pub(super) ties: usize,
+    ties: usize,
 }
 
 /// A commit that was handed to the store, and what to do when it is durable.
@@ -83,7 +84,7 @@ pub(super) enum Outcome {
 /// What one mutation did so far.
 #[derive(Default)]
 struct Trial {
-    touched: HashMap<RecordKey, Arc<Record>>,
+    touched: Workings,
     winners: Vec<Winner>,
     changed: bool,
     ties: usize,
@@ -206,7 +207,7 @@ impl Deciding {
         for change in &stamped.changes {
             self.try_change(change, &mut trial, &mut budget)?;
         }
-        self.keep(&trial);
+        self.keep(trial.touched, trial.ties);
         if mutant(Mutant::DropSupersededWinner) && !trial.changed {
             trial.winners.clear();
         }
@@ -247,50 +248,19 @@ impl Deciding {
         budget: &mut usize,
     ) -> Result<(), Refusal> {
         let key = &change.key;
-        let before = trial.touched.get(key).or_else(|| self.current(key));
+        let working = trial.touched.of(key, self.current(key));
         let inserts = matches!(change.op, Op::Insert { .. });
-        if !inserts && before.is_none_or(|record| record.inserted.is_none()) {
+        if !inserts && working.record.inserted.is_none() {
             let message = format!("{key} was never inserted, or was collected");
             return Err(Refusal::new(Code::RecordUnknown, message));
         }
-        let before_size =
-            before.map_or((0, 0), |record| (record.size_bytes(), record.fields.len()));
-        let mut after = before.map(|record| (**record).clone()).unwrap_or_default();
-        let merged = after.merge(change, self.seq);
-        if merged.changed {
-            self.check_size(key, &after, before_size)?;
-        }
+        let merged = working.merge(change, self.seq, &self.limits)?;
         if !merged.lost.is_empty() {
-            trial
-                .winners
-                .push(verdict::winner(key, &after, &merged.lost, budget));
+            let winner = verdict::winner(key, &working.record, &merged.lost, budget);
+            trial.winners.push(winner);
         }
         trial.changed |= merged.changed;
         trial.ties += merged.ties;
-        if merged.changed {
-            trial.touched.insert(key.clone(), Arc::new(after));
-        }
-        Ok(())
-    }
-
-    /// Refuses a record that grew past a limit. One that was past it before, under a higher
-    /// limit, may still shrink.
-    pub(super) fn check_size(
-        &self,
-        key: &RecordKey,
-        record: &Record,
-        before: (usize, usize),
-    ) -> Result<(), Refusal> {
-        let (size, size_max) = (record.size_bytes(), self.limits.record_bytes_max);
-        if size > size_max && size > before.0 {
-            let message = format!("{key} would have {size} bytes, more than {size_max}");
-            return Err(Refusal::new(Code::RecordTooLarge, message));
-        }
-        let (fields, fields_max) = (record.fields.len(), self.limits.fields_max);
-        if fields > fields_max && fields > before.1 {
-            let message = format!("{key} would have {fields} fields, more than {fields_max}");
-            return Err(Refusal::new(Code::TooManyFields, message));
-        }
         Ok(())
     }
 
@@ -301,11 +271,10 @@ impl Deciding {
             .or_else(|| self.base.get(key).and_then(Option::as_ref))
     }
 
-    fn keep(&mut self, trial: &Trial) {
-        self.ties += trial.ties;
-        for (key, record) in &trial.touched {
-            self.dirty.insert(key.clone(), record.clone());
-        }
+    /// Takes over what a mutation or a changeset made of records.
+    pub(super) fn keep(&mut self, touched: Workings, ties: usize) {
+        self.ties += ties;
+        self.dirty.extend(touched.changed());
     }
 
     /// The commit, if there is anything to commit, and what follows from it.

@@ -20,6 +20,7 @@ use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 use syncline_storage::types::DeadLetter;
 
 use super::decide::{Deciding, Outcome};
+use super::working::Workings;
 use crate::session::client::Client;
 use crate::session::event::{Echo, SyncConflict, Synced, Whole};
 use crate::session::state::Pending;
@@ -27,8 +28,8 @@ use crate::session::state::Pending;
 /// A record a changeset named.
 #[derive(Default)]
 struct Named {
-    /// As it was before the changeset.
-    before: Option<Arc<Record>>,
+    /// It was there before the changeset.
+    was_here: bool,
     /// The fields it named since its last insert, each with the value it named last.
     fields: BTreeMap<FieldName, Json>,
     /// It inserted the record, which replaces what the device had of it.
@@ -50,6 +51,8 @@ struct Changeset {
     /// How many equal changes without a time it had so far.
     equal: HashMap<Claimed, u32>,
     named: BTreeMap<RecordKey, Named>,
+    touched: Workings,
+    ties: usize,
     conflicts: Vec<SyncConflict>,
     changed: bool,
 }
@@ -72,6 +75,8 @@ impl Deciding {
             timeless: Vec::new(),
             equal: HashMap::new(),
             named: BTreeMap::new(),
+            touched: Workings::default(),
+            ties: 0,
             conflicts: Vec::new(),
             changed: false,
         };
@@ -103,6 +108,7 @@ impl Deciding {
             self.given_stamps
                 .insert(pending.client.clone(), given.clone());
         }
+        self.keep(std::mem::take(&mut set.touched), set.ties);
         let synced = Synced {
             epoch: self.epoch(),
             writer: known.then_some(writer),
@@ -115,25 +121,17 @@ impl Deciding {
     fn sync_change(&mut self, change: &SyncChange, set: &mut Changeset) -> Result<(), Refusal> {
         let claimed = change.asked.as_ref().map_err(Clone::clone)?;
         let key = &claimed.key;
-        let before = self.current(key).cloned();
         let stamped = self.sync_stamp(claimed, set);
-        let mut after = before.as_deref().cloned().unwrap_or_default();
-        let sizes = before
-            .as_ref()
-            .map_or((0, 0), |r| (r.size_bytes(), r.fields.len()));
-        let merged = after.merge(&stamped, self.seq);
-        if merged.changed {
-            self.check_size(key, &after, sizes)?;
-        }
-        if matches!(claimed.op, Op::Update { .. }) && after.inserted.is_none() {
+        let working = set.touched.of(key, self.current(key));
+        let merged = working.merge(&stamped, self.seq, &self.limits)?;
+        let is_unknown = working.record.inserted.is_none();
+        let was_here = working.was_here;
+        set.changed |= merged.changed;
+        set.ties += merged.ties;
+        if is_unknown && matches!(claimed.op, Op::Update { .. }) {
             set.conflict(change, Code::RecordUnknown);
         }
-        set.name(claimed, before);
-        self.ties += merged.ties;
-        if merged.changed {
-            set.changed = true;
-            self.dirty.insert(key.clone(), Arc::new(after));
-        }
+        set.name(claimed, was_here);
         Ok(())
     }
 
@@ -245,12 +243,12 @@ impl Changeset {
         });
     }
 
-    fn name(&mut self, change: &ClaimedChange, before: Option<Arc<Record>>) {
+    fn name(&mut self, change: &ClaimedChange, was_here: bool) {
         let named = self
             .named
             .entry(change.key.clone())
             .or_insert_with(|| Named {
-                before,
+                was_here,
                 ..Named::default()
             });
         match &change.op {
@@ -297,7 +295,7 @@ impl Changeset {
     ) -> Option<(Arc<Record>, Vec<FieldName>, Whole)> {
         record.inserted?;
         let stored = |name: &FieldName| record.field(name.as_str()).map(|field| &field.value);
-        let was_here = named.before.is_some();
+        let was_here = named.was_here;
         let told = named.fields.iter();
         let told = told.filter(|(name, sent)| was_here || stored(name) != Some(*sent));
         let fields: Vec<FieldName> = told.map(|(name, _)| name.clone()).collect();

@@ -2,6 +2,8 @@
 //! by its own time.
 
 use serde_json::{Value, json};
+use syncline_protocol::limits::Limits;
+use syncline_protocol::record::Field;
 
 use super::desk::{Desk, NOW_MS, stamp};
 use crate::session::state::SessionLimits;
@@ -212,4 +214,47 @@ fn twenty_thousand_changes_without_a_time_win_nothing_when_they_come_again() {
         (desk.title("k7").as_deref(), desk.head()),
         (Some("laptop"), head)
     );
+}
+
+/// Bytes allocated on this thread while something is done.
+fn allocated(act: impl FnOnce()) -> u64 {
+    let counter = tikv_jemalloc_ctl::thread::allocatedp::read().expect("jemalloc counts");
+    let before = counter.get();
+    act();
+    counter.get() - before
+}
+
+/// A record with a title and so many other fields.
+fn wide(fields: usize) -> Desk {
+    let mut desk = Desk::new();
+    let mut data = json!({"title": "a", "updatedAt": stamp(0)});
+    for i in 0..fields {
+        data[format!("f{i}")] = json!(i);
+    }
+    let insert = json!({"table": "tasks", "id": "k1", "op": "insert", "data": data});
+    assert_eq!(desk.sync("laptop", &[insert]).conflicts, []);
+    desk
+}
+
+#[test]
+fn many_changes_of_one_record_copy_it_a_few_times_at_most() {
+    const FIELDS: usize = Limits::DEFAULT.fields_max - 2;
+    let wins: Vec<_> = (0..1_000)
+        .map(|i| titled("k1", &i.to_string(), i + 1))
+        .collect();
+    let fields = json!({"one more": {"value": 1, "updatedAt": stamp(9)}});
+    let one_more = json!({"table": "tasks", "id": "k1", "op": "update", "fields": fields});
+    let refused = vec![one_more; 1_000];
+    let (mut narrow, mut wide) = (wide(0), wide(FIELDS));
+    for (what, changes) in [("new", &wins), ("again", &wins), ("refused", &refused)] {
+        let on_narrow = allocated(|| drop(narrow.sync("phone", changes)));
+        let on_wide = allocated(|| drop(wide.sync("phone", changes)));
+        let copies = on_wide.saturating_sub(on_narrow) / (FIELDS * size_of::<Field>()) as u64;
+        assert!(
+            copies < 20,
+            "{what}: {copies} copies, {on_wide} bytes against {on_narrow}"
+        );
+        assert_eq!(wide.title("k1").as_deref(), Some("999"), "{what}");
+    }
+    assert_eq!(wide.sync("phone", &refused).conflicts.len(), refused.len());
 }
