@@ -73,7 +73,8 @@ pub struct Commit {
     pub records: Vec<(RecordKey, Arc<Record>)>,
     /// The clients whose mutations were decided, each at most once.
     pub marks: Vec<MarkMove>,
-    /// Changes that can never be stored, set aside for people. The same one again is ignored.
+    /// Changes that can never be stored, set aside for people, at most [`DEAD_LETTERS_MAX`]. The
+    /// same one again is ignored.
     pub dead_letters: Vec<DeadLetter>,
 }
 
@@ -91,13 +92,13 @@ pub struct DeadLetter {
     pub at_ms: WallMs,
     /// Who sent it.
     pub client: ClientKey,
-    /// The table it names, as it came.
+    /// The table it names, as it came, but see [`DeadLetter::kept`].
     pub table: String,
-    /// The record it names, as it came.
+    /// The record it names, likewise.
     pub id: String,
     /// Why it cannot be stored.
     pub code: Code,
-    /// The change, as it came.
+    /// The change, likewise.
     pub change: String,
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod decide;
 mod decide_sync;
+mod letters;
 mod working;
 
 use std::collections::{HashMap, HashSet};
@@ -258,6 +259,9 @@ impl SessionState {
                 .put(self.activation, key.clone(), Some(record.clone()));
         }
         (0..decided.ties).for_each(|_| cx.note(Note::Tie));
+        if decided.letters_left_out > 0 {
+            cx.note(Note::LettersLeftOut(decided.letters_left_out));
+        }
         let mut answers = Answers::default();
         let mut authors: Vec<ClientKey> = Vec::new();
         let mut rest = None;

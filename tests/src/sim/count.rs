@@ -110,6 +110,7 @@ kinds! {
     ToldAnew = "replies to a device with data of no known age",
     Elsewhere = "replies of another history, asked again",
     SetAside = "changes set aside",
+    LettersLeftOut = "commits that left dead letters out",
     UpdateUnknown = "updates of an unknown record",
     Copied = "tables compared with the history",
     }

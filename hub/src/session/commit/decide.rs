@@ -14,9 +14,10 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
-use syncline_storage::types::{Commit, DeadLetter, MarkMove, SpaceView};
+use syncline_storage::types::{Commit, MarkMove, SpaceView};
 
 use super::Base;
+use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
@@ -41,7 +42,7 @@ pub(super) struct Deciding {
     marks: BTreeMap<ClientKey, MarkMove>,
     /// Given stamps of clients without numbers, where this batch moved them.
     pub(super) given_stamps: HashMap<ClientKey, Arc<Given>>,
-    pub(super) dead_letters: Vec<DeadLetter>,
+    pub(super) letters: Letters,
     ties: usize,
 }
 
@@ -56,6 +57,8 @@ pub(in crate::session) struct Decided {
     pub(super) outcomes: Vec<Outcome>,
     /// Writes of equal stamps and different values.
     pub(super) ties: usize,
+    /// Dead letters that are not kept.
+    pub(super) letters_left_out: usize,
 }
 
 impl Decided {
@@ -105,7 +108,7 @@ impl Deciding {
             outcomes: Vec::new(),
             marks: BTreeMap::new(),
             given_stamps: HashMap::new(),
-            dead_letters: Vec::new(),
+            letters: Letters::default(),
             ties: 0,
         }
     }
@@ -317,7 +320,7 @@ impl Deciding {
             now_ms,
             records: records.clone(),
             marks: self.marks.into_values().collect(),
-            dead_letters: self.dead_letters,
+            dead_letters: self.letters.take(),
         };
         let empty =
             commit.records.is_empty() && commit.marks.is_empty() && commit.dead_letters.is_empty();
@@ -328,6 +331,7 @@ impl Deciding {
                 records,
                 outcomes: self.outcomes,
                 ties: self.ties,
+                letters_left_out: self.letters.left_out,
             },
             (!empty).then_some(commit),
         )

@@ -17,7 +17,6 @@ use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
-use syncline_storage::types::DeadLetter;
 
 use super::decide::{Deciding, Outcome};
 use super::working::Workings;
@@ -82,14 +81,8 @@ impl Deciding {
         };
         for change in changes {
             if let Err(refusal) = self.sync_change(change, &mut set) {
-                self.dead_letters.push(DeadLetter {
-                    at_ms: pending.taken_at_ms,
-                    client: pending.client.clone(),
-                    table: change.table.clone(),
-                    id: change.id.clone(),
-                    code: refusal.code,
-                    change: change.text.clone(),
-                });
+                let from = (&pending.client, pending.taken_at_ms);
+                self.letters.add(change, refusal.code, from);
                 set.conflict(change, refusal.code);
             }
         }

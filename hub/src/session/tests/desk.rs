@@ -305,6 +305,11 @@ impl Desk {
     pub(super) fn sync(&mut self, name: &str, changes: &[Value]) -> Synced {
         self.start_sync(name, changes);
         self.settle();
+        self.synced()
+    }
+
+    /// What the last changeset was answered.
+    pub(super) fn synced(&mut self) -> Synced {
         match self.replies.remove(&SYNC_CALL) {
             Some(CallReply::Synced(synced)) => synced,
             other => panic!("a changeset was answered {other:?}"),

@@ -4,8 +4,10 @@
 use serde_json::{Value, json};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::record::Field;
+use syncline_storage::types::{DEAD_LETTERS_MAX, DeadLetter};
 
 use super::desk::{Desk, NOW_MS, stamp};
+use crate::session::event::{Effect, Note};
 use crate::session::state::SessionLimits;
 
 const SECOND: u64 = 1_000;
@@ -214,6 +216,58 @@ fn twenty_thousand_changes_without_a_time_win_nothing_when_they_come_again() {
         (desk.title("k7").as_deref(), desk.head()),
         (Some("laptop"), head)
     );
+}
+
+/// Changes that can never be stored.
+fn poison(count: usize, length: usize) -> Vec<Value> {
+    let change = |i| {
+        let data = json!({"i": i, "x": format!("\u{0}{}", "y".repeat(length))});
+        json!({"table": "tasks", "id": format!("p{i}"), "op": "insert", "data": data})
+    };
+    (0..count).map(change).collect()
+}
+
+/// The dead letters of the one commit that a request makes.
+fn letters(desk: &mut Desk, changes: &[Value]) -> Vec<DeadLetter> {
+    desk.start_sync("phone", changes);
+    loop {
+        if let Some(Effect::Commit(commit)) = desk.asked.front() {
+            return commit.dead_letters.clone();
+        }
+        desk.serve_one(None);
+    }
+}
+
+fn conflicts(desk: &mut Desk) -> usize {
+    desk.settle();
+    desk.synced().conflicts.len()
+}
+
+#[test]
+fn a_commit_carries_the_last_dead_letters_and_the_reply_names_all() {
+    let mut desk = Desk::new();
+    let kept = letters(&mut desk, &poison(DEAD_LETTERS_MAX + 500, 1));
+    assert_eq!(kept.len(), DEAD_LETTERS_MAX);
+    assert_eq!(kept[0].id, "p500");
+    assert_eq!(conflicts(&mut desk), DEAD_LETTERS_MAX + 500);
+    assert!(desk.notes.contains(&Note::LettersLeftOut(500)));
+    // What is kept stays within the limit: nothing is left out.
+    desk.notes.clear();
+    letters(&mut desk, &poison(DEAD_LETTERS_MAX, 1));
+    desk.settle();
+    assert_eq!(desk.notes, []);
+}
+
+#[test]
+fn dead_letters_of_a_commit_are_bounded_in_bytes() {
+    let mut desk = Desk::new();
+    let kept = letters(&mut desk, &poison(400, 20_000));
+    let bytes: usize = kept.iter().map(DeadLetter::bytes).sum();
+    assert!(bytes <= 1 << 20 && bytes > (1 << 20) - 5_000, "{bytes}");
+    assert!(kept.iter().all(|letter| letter.change.ends_with(']')));
+    assert_eq!(kept.last().map(|letter| letter.id.as_str()), Some("p399"));
+    assert_eq!(conflicts(&mut desk), 400);
+    assert!(desk.notes.contains(&Note::LettersLeftOut(400 - kept.len())));
 }
 
 /// Bytes allocated on this thread while something is done.
