@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::Hlc;
-use syncline_protocol::verdict::Clamped;
 use syncline_storage::types::Commit;
 
 /// A commit that is durable.
@@ -42,8 +42,8 @@ pub struct MarkMoved {
     pub writer: WriterNo,
     /// Its last mutation with a verdict; `None` if it did not move.
     pub last: Option<u64>,
-    /// Its clamped claims; `None` if they did not move.
-    pub clamped: Option<Clamped>,
+    /// Its claims to which the hub gave a stamp; `None` if they did not move.
+    pub given: Option<Arc<Given>>,
 }
 
 impl CommitEvent {
@@ -53,7 +53,7 @@ impl CommitEvent {
             client: mark.client.clone(),
             writer: mark.writer,
             last: mark.last,
-            clamped: mark.clamped,
+            given: mark.given.clone(),
         });
         CommitEvent {
             node: node.clone(),

@@ -19,3 +19,8 @@ pub mod session;
 pub mod telemetry;
 pub mod tls;
 pub mod wheel;
+
+/// The program's allocator: tests count what it is asked for.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;

@@ -1,12 +1,15 @@
-//! The binary form of records and verdicts, at rest and between nodes.
+//! The binary form of records, verdicts and given stamps, at rest and between nodes.
 //!
 //! This module is the fence around `bincode` 2.0.1, which is no longer maintained
 //! (RUSTSEC-2025-0141): nothing else names it. Every value starts with a version byte, and
 //! decoding is limited, so damaged bytes cost an error and bounded memory. The stored structs
 //! stand apart from the inner types: a new field is a new version, old ones stay readable.
 
+mod given;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::given::{decode_given, encode_given};
 use crate::error::{Code, Refusal};
 use crate::ids::{FieldName, RecordId, RecordKey, Seq, TableName, WriterNo};
 use crate::json::Json;

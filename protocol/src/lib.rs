@@ -3,7 +3,8 @@
 //!
 //! Modules in reading order: [`limits`] and [`error`] (what is refused, and how it is told),
 //! [`ids`], [`json`], [`object`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
-//! how it moves), [`mutation`] and [`verdict`] (what a client asks and what it is answered),
+//! how it moves), [`mutation`], [`verdict`] and [`given`] (what a client asks, what it is answered,
+//! and what is remembered of clients without numbers),
 //! [`delta`] (what a client at a cursor has to learn), [`overlay`] (what a device shows),
 //! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes). [`mutant`]
 //! breaks rules on purpose, in tests only.
@@ -13,6 +14,7 @@ pub mod codec;
 pub mod compat;
 pub mod delta;
 pub mod error;
+pub mod given;
 pub mod ids;
 pub mod json;
 pub mod limits;

@@ -10,7 +10,7 @@ use crate::change::{Op, StampedChange};
 use crate::ids::{FieldName, Seq, WriterNo};
 use crate::json::Json;
 use crate::mutant::{Mutant, mutant};
-use crate::record::{Field, Record};
+use crate::record::{Field, Record, Size, member_bytes};
 use crate::stamp::Stamp;
 
 /// What a change did to a record.
@@ -99,11 +99,44 @@ impl Record {
                 merged.changed |= raise(&mut self.deleted, *at);
             }
         }
-        self.settle(was_live, seq, &mut merged);
+        let deletes = matches!(change.op, Op::Delete { .. }) && merged.changed;
+        self.settle((was_live, deletes), seq, &mut merged);
         if let (true, Some(by)) = (merged.changed, by) {
             self.touch(seq, by);
         }
         merged
+    }
+
+    /// The size after a change that names no field twice, if `size` is that before; of a delete
+    /// that before it, since it can only shrink. Takes as long as the change is, not as the record is.
+    #[must_use]
+    pub fn size_after(&self, size: Size, change: &StampedChange) -> Size {
+        let grown = |size: Size, (name, value, stamp): (&FieldName, &Json, Stamp)| {
+            let write = Write { name, value, stamp };
+            match self.fate(&write) {
+                (Fate::Won, Ok(at)) => Size {
+                    members: size.members + value.as_str().len()
+                        - self.fields[at].value.as_str().len(),
+                    ..size
+                },
+                (Fate::Won, Err(_)) => Size {
+                    members: size.members + member_bytes(name, value),
+                    fields: size.fields + 1,
+                },
+                _ => size,
+            }
+        };
+        match &change.op {
+            Op::Insert { at, data } => {
+                let writes = data.iter().map(|(name, value)| (name, value, *at));
+                writes.fold(size, grown)
+            }
+            Op::Update { fields } => {
+                let writes = fields.iter().map(|(name, value, at)| (name, value, *at));
+                writes.fold(size, grown)
+            }
+            Op::Delete { .. } => size,
+        }
     }
 
     fn merge_field(&mut self, write: Write<'_>, seq: Seq, merged: &mut Merged) {
@@ -119,13 +152,34 @@ impl Record {
         }
     }
 
-    fn join_field(&mut self, write: &Write<'_>, seq: Seq) -> Fate {
-        if self.deleted >= Some(write.stamp) {
-            return Fate::Deleted;
-        }
+    /// How a write of one field fares, and the field's place, or where it would be.
+    fn fate(&self, write: &Write<'_>) -> (Fate, Result<usize, usize>) {
         let Write { name, value, stamp } = *write;
-        match self.position(name.as_str()) {
-            Err(at) => {
+        let place = self.position(name.as_str());
+        if self.deleted >= Some(stamp) {
+            return (Fate::Deleted, place);
+        }
+        let Ok(at) = place else {
+            return (Fate::Won, place);
+        };
+        let stored = &self.fields[at];
+        if mutant(Mutant::TieByArrival) && stamp == stored.stamp {
+            return (Fate::Won, place);
+        }
+        let fate = match (stamp, value).cmp(&(stored.stamp, &stored.value)) {
+            std::cmp::Ordering::Less => Fate::Lost,
+            std::cmp::Ordering::Equal => Fate::Same,
+            std::cmp::Ordering::Greater if *value == stored.value => Fate::WonStampOnly,
+            std::cmp::Ordering::Greater => Fate::Won,
+        };
+        (fate, place)
+    }
+
+    fn join_field(&mut self, write: &Write<'_>, seq: Seq) -> Fate {
+        let Write { name, value, stamp } = *write;
+        let (fate, place) = self.fate(write);
+        match (&fate, place) {
+            (Fate::Won, Err(at)) => {
                 let field = Field {
                     name: name.clone(),
                     value: value.clone(),
@@ -133,34 +187,24 @@ impl Record {
                     seq,
                 };
                 self.fields.insert(at, field);
-                Fate::Won
             }
-            Ok(at) => {
+            (Fate::Won, Ok(at)) => {
                 let stored = &mut self.fields[at];
-                if mutant(Mutant::TieByArrival) && stamp == stored.stamp {
-                    stored.value = value.clone();
-                    return Fate::Won;
-                }
-                match (stamp, value).cmp(&(stored.stamp, &stored.value)) {
-                    std::cmp::Ordering::Less => Fate::Lost,
-                    std::cmp::Ordering::Equal => Fate::Same,
-                    std::cmp::Ordering::Greater if *value == stored.value => {
-                        stored.stamp = stamp;
-                        Fate::WonStampOnly
-                    }
-                    std::cmp::Ordering::Greater => {
-                        (stored.stamp, stored.value, stored.seq) = (stamp, value.clone(), seq);
-                        Fate::Won
-                    }
-                }
+                (stored.stamp, stored.value, stored.seq) = (stamp, value.clone(), seq);
             }
+            (Fate::WonStampOnly, Ok(at)) => self.fields[at].stamp = stamp,
+            _ => {}
         }
+        fate
     }
 
     /// Drops what the delete covers and notes the commit of a change of liveness.
-    fn settle(&mut self, was_live: bool, seq: Seq, merged: &mut Merged) {
+    fn settle(&mut self, (was_live, deletes): (bool, bool), seq: Seq, merged: &mut Merged) {
         let before = self.fields.len();
-        self.fields.retain(|field| self.deleted < Some(field.stamp));
+        // No field is ever covered but by a delete that has just risen.
+        if deletes {
+            self.fields.retain(|field| self.deleted < Some(field.stamp));
+        }
         let dropped = self.fields.len() < before;
         let live = self.is_live();
         match (was_live, live) {

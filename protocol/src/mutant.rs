@@ -25,6 +25,8 @@ pub enum Mutant {
     DropEcho,
     /// A claim that was clamped and comes again is taken for a new one.
     ForgetClamp,
+    /// A change without a time that comes again is taken for a new one.
+    ForgetTimeless,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

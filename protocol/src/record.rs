@@ -62,13 +62,44 @@ impl Record {
 
     /// Bytes of all fields as one JSON object: what the record limit counts.
     pub fn size_bytes(&self) -> usize {
-        let members: usize = self
-            .fields
-            .iter()
-            .map(|f| f.name.as_str().len() + f.value.as_str().len() + 4)
-            .sum();
-        members.saturating_sub(1) + 2
+        self.size().bytes()
     }
+
+    /// What the limits of a record count.
+    pub fn size(&self) -> Size {
+        let members = self.fields.iter().map(|field| field.member_bytes());
+        Size {
+            members: members.sum(),
+            fields: self.fields.len(),
+        }
+    }
+}
+
+/// What the limits of a record count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Bytes of the members of all fields, a comma after each.
+    pub(crate) members: usize,
+    /// How many fields.
+    pub fields: usize,
+}
+
+impl Size {
+    /// Bytes of all fields as one JSON object.
+    pub fn bytes(self) -> usize {
+        self.members.saturating_sub(1) + 2
+    }
+}
+
+impl Field {
+    fn member_bytes(&self) -> usize {
+        member_bytes(&self.name, &self.value)
+    }
+}
+
+/// Bytes of a field as a member of a JSON object: name, quotes, colon, value and comma.
+pub(crate) fn member_bytes(name: &FieldName, value: &Json) -> usize {
+    name.as_str().len() + value.as_str().len() + 4
 }
 
 #[cfg(test)]

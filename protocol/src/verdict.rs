@@ -1,6 +1,9 @@
 //! What a mutation is answered, and what the store remembers of it.
 
+use std::sync::Arc;
+
 use crate::error::Refusal;
+use crate::given::Given;
 use crate::ids::{FieldName, RecordKey, Seq, WriterNo};
 use crate::json::Json;
 use crate::limits::VERDICT_WINNERS_BYTES_MAX;
@@ -109,27 +112,15 @@ pub fn winner(key: &RecordKey, record: &Record, lost: &Lost, bytes_left: &mut us
 pub const WINNERS_BUDGET: usize = VERDICT_WINNERS_BYTES_MAX;
 
 /// What the store remembers of a client in a space, apart from the verdicts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The client's writer number in the space.
     pub writer: WriterNo,
     /// The last mutation with a verdict; `None` if none is known (new, erased or cleaned up).
     pub last: Option<u64>,
-    /// Claims of the client that were clamped, for clients whose writes carry no numbers.
-    pub clamped: Option<Clamped>,
-}
-
-/// Claims of a client that were too far ahead, and what they became. A client without numbers
-/// sends them again and again; without this memory a resend would win as if it were new once
-/// the hub's clock has moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Clamped {
-    /// The lowest claim that was clamped.
-    pub from: Hlc,
-    /// The highest claim that was clamped.
-    pub to: Hlc,
-    /// The lowest stamp one of them became: none of them may become more when it comes again.
-    pub became: Hlc,
+    /// Claims of the client to which the hub gave a stamp, for clients whose writes carry no
+    /// numbers; `None` if there never was one.
+    pub given: Option<Arc<Given>>,
 }
 
 /// A remembered verdict.

@@ -93,7 +93,7 @@ impl ModelStore {
         let space = self.at(space)?;
         let marks = clients
             .iter()
-            .map(|client| space.clients.get(client).copied())
+            .map(|client| space.clients.get(client).cloned())
             .collect();
         Ok(MarksRead {
             view: space.view,
@@ -321,7 +321,10 @@ impl Space {
             let mark = Mark {
                 writer: moved.writer,
                 last: moved.last.or(stored.and_then(|mark| mark.last)),
-                clamped: moved.clamped.or(stored.and_then(|mark| mark.clamped)),
+                given: moved
+                    .given
+                    .clone()
+                    .or_else(|| stored.and_then(|mark| mark.given.clone())),
             };
             self.clients.insert(moved.client.clone(), mark);
             for remembered in &moved.verdicts {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use syncline_protocol::error::Code;
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{Clamped, Mark, Remembered};
+use syncline_protocol::verdict::{Mark, Remembered};
 
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +73,8 @@ pub struct Commit {
     pub records: Vec<(RecordKey, Arc<Record>)>,
     /// The clients whose mutations were decided, each at most once.
     pub marks: Vec<MarkMove>,
-    /// Changes that can never be stored, set aside for people. The same one again is ignored.
+    /// Changes that can never be stored, set aside for people, at most [`DEAD_LETTERS_MAX`]. The
+    /// same one again is ignored.
     pub dead_letters: Vec<DeadLetter>,
 }
 
@@ -90,13 +92,13 @@ pub struct DeadLetter {
     pub at_ms: WallMs,
     /// Who sent it.
     pub client: ClientKey,
-    /// The table it names, as it came.
+    /// The table it names, as it came, but see [`DeadLetter::kept`].
     pub table: String,
-    /// The record it names, as it came.
+    /// The record it names, likewise.
     pub id: String,
     /// Why it cannot be stored.
     pub code: Code,
-    /// The change, as it came.
+    /// The change, likewise.
     pub change: String,
 }
 
@@ -111,8 +113,9 @@ pub struct MarkMove {
     pub expect_last: Option<u64>,
     /// The last number afterwards; `None` leaves it, for clients whose writes carry no numbers.
     pub last: Option<u64>,
-    /// The client's clamped claims afterwards; `None` leaves them.
-    pub clamped: Option<Clamped>,
+    /// The client's claims to which the hub gave a stamp, all of them as they are afterwards;
+    /// `None` leaves them.
+    pub given: Option<Arc<Given>>,
     /// The verdicts of the numbers from the expected one to `last`. Of each client the store
     /// keeps the last 256.
     pub verdicts: Vec<Remembered>,

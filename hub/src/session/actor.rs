@@ -438,6 +438,7 @@ impl Live {
             Note::CatchUp => metrics.catch_ups.inc(),
             Note::Resync => metrics.resyncs.inc(),
             Note::Tie => metrics.stamp_ties.inc(),
+            Note::LettersLeftOut(count) => metrics.dead_letters_left_out.inc_by(count as u64),
         }
     }
 }

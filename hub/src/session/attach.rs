@@ -96,7 +96,7 @@ impl SessionState {
         };
         match read {
             Ok(read) => {
-                attaching.read = Some((read.view, read.marks.first().copied().flatten()));
+                attaching.read = Some((read.view, read.marks.into_iter().next().flatten()));
                 self.admit(conn, cx);
             }
             Err(error) => {
@@ -150,8 +150,7 @@ impl SessionState {
             self.stale = true;
             return;
         }
-        let mark = *mark;
-        let mut standing = self.standing(attach, mark);
+        let mut standing = self.standing(attach, mark.as_ref());
         if standing == Standing::Ahead {
             if self.may_change_epoch(cx.now_ms) {
                 return self.change_epoch(cx);
@@ -162,7 +161,12 @@ impl SessionState {
                 self.place(attach)
             };
         }
-        let Some(Attaching { attach, .. }) = self.attaching.remove(&conn) else {
+        let attached = self.attaching.remove(&conn);
+        let Some(Attaching {
+            attach,
+            read: Some((_, mark)),
+        }) = attached
+        else {
             return;
         };
         self.welcome(attach, mark, standing, cx);
@@ -187,7 +191,7 @@ impl SessionState {
     }
 
     /// Judges a client's position against the view, which is as fresh as the client's mark.
-    fn standing(&self, attach: &Attach, mark: Option<Mark>) -> Standing {
+    fn standing(&self, attach: &Attach, mark: Option<&Mark>) -> Standing {
         let stored = mark.and_then(|mark| mark.last);
         let of_this_epoch = attach.cursor.as_ref().is_some_and(|c| self.is_of_epoch(c));
         let cursor_ahead = of_this_epoch && cursor_ahead(attach.cursor.as_ref(), self.view.head);

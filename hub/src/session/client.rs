@@ -1,7 +1,10 @@
 //! The numbering of one client's mutations.
 
+use std::sync::Arc;
+
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::WriterNo;
-use syncline_protocol::verdict::{Clamped, Mark};
+use syncline_protocol::verdict::Mark;
 
 use super::event::ConnId;
 
@@ -17,8 +20,8 @@ pub(super) struct Client {
     pub(super) taken: u64,
     /// How many are taken and not decided.
     pub(super) undecided: usize,
-    /// Its clamped claims, if its writes carry no numbers.
-    pub(super) clamped: Option<Clamped>,
+    /// Its claims to which the hub gave a stamp, if its writes carry no numbers.
+    pub(super) given: Option<Arc<Given>>,
     /// Its socket here.
     pub(super) conn: Option<ConnId>,
 }
@@ -31,13 +34,16 @@ impl Client {
             self.writer = Some(mark.writer);
             self.decided = self.decided.max(mark.last);
             self.taken = self.taken.max(self.decided.unwrap_or(0));
-            self.learn_clamped(mark.clamped);
+            self.learn_given(mark.given);
         }
     }
 
-    /// Takes the clamped claims of a later commit, if it moved them.
-    pub(super) fn learn_clamped(&mut self, clamped: Option<Clamped>) {
-        self.clamped = clamped.or(self.clamped);
+    /// Takes the given stamps of a commit, unless later ones are known.
+    pub(super) fn learn_given(&mut self, given: Option<Arc<Given>>) {
+        let count = |given: &Option<Arc<Given>>| given.as_ref().map_or(0, |given| given.count);
+        if count(&given) > count(&self.given) {
+            self.given = given;
+        }
     }
 
     /// Nobody needs it here.

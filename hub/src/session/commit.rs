@@ -2,6 +2,8 @@
 
 pub(super) mod decide;
 mod decide_sync;
+mod letters;
+mod working;
 
 use std::collections::{HashMap, HashSet};
 
@@ -257,6 +259,9 @@ impl SessionState {
                 .put(self.activation, key.clone(), Some(record.clone()));
         }
         (0..decided.ties).for_each(|_| cx.note(Note::Tie));
+        if decided.letters_left_out > 0 {
+            cx.note(Note::LettersLeftOut(decided.letters_left_out));
+        }
         let mut answers = Answers::default();
         let mut authors: Vec<ClientKey> = Vec::new();
         let mut rest = None;
@@ -275,9 +280,9 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Synced { synced, clamped } => {
+                Outcome::Synced { synced, given } => {
                     client.writer = synced.writer.or(client.writer);
-                    client.learn_clamped(clamped);
+                    client.learn_given(given);
                     let synced = match pending.earlier.take() {
                         Some(earlier) => earlier.and(synced),
                         None => synced,

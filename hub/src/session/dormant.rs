@@ -8,9 +8,9 @@
 
 use std::sync::Arc;
 
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, NodeId, Seq, SpaceKey, TableName, WriterNo};
 use syncline_protocol::json::Json;
-use syncline_protocol::verdict::Clamped;
 use syncline_storage::types::SpaceView;
 
 use super::cache::{Activation, Activations};
@@ -44,7 +44,7 @@ struct DormantConn {
 #[derive(Debug)]
 struct Rare {
     presence: Option<Json>,
-    clamped: Option<Clamped>,
+    given: Option<Arc<Given>>,
 }
 
 /// What becomes of a sleeping session when a socket leaves it.
@@ -102,10 +102,10 @@ impl SessionState {
         let conns = std::mem::take(&mut self.conns).into_iter();
         let conns = conns.map(|(id, conn)| {
             let client = self.clients.get(&conn.client);
-            let clamped = client.and_then(|client| client.clamped);
-            let rare = (conn.presence.is_some() || clamped.is_some()).then_some(Rare {
+            let given = client.and_then(|client| client.given.clone());
+            let rare = (conn.presence.is_some() || given.is_some()).then_some(Rare {
                 presence: conn.presence,
-                clamped,
+                given,
             });
             DormantConn {
                 conn: id,
@@ -136,15 +136,15 @@ impl SessionState {
         state.activation = dormant.activation;
         let head = dormant.view.head;
         for dormant in dormant.conns {
-            let (presence, clamped) = match dormant.rare {
-                Some(rare) => (rare.presence, rare.clamped),
+            let (presence, given) = match dormant.rare {
+                Some(rare) => (rare.presence, rare.given),
                 None => (None, None),
             };
             let client = state.client(&dormant.client);
             client.writer = dormant.writer;
             client.decided = dormant.decided;
             client.taken = dormant.decided.unwrap_or(0);
-            client.clamped = clamped;
+            client.given = given;
             client.conn = Some(dormant.conn);
             let conn = Conn {
                 client: dormant.client,

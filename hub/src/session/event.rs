@@ -403,4 +403,6 @@ pub enum Note {
     Resync,
     /// Writes of equal stamps and different values met.
     Tie,
+    /// So many changes that can never be stored were set aside and are not kept.
+    LettersLeftOut(usize),
 }

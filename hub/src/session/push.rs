@@ -119,13 +119,13 @@ impl SessionState {
                 self.stale = true;
                 self.hold_call(call, held, cx);
             }
-            // Clamped claims carry no number that would say which of two marks is the later.
+            // Of an older read the store may not know yet what this session knows to be durable.
             Ok(read) if read.view.head < self.view.head && matches!(held, Held::Sync(_)) => {
                 self.hold_call(call, held, cx);
             }
             Ok(read) => {
                 self.stale |= read.view.head > self.view.head;
-                let mark = read.marks.first().copied().flatten();
+                let mark = read.marks.into_iter().next().flatten();
                 match held {
                     Held::Push(push) => {
                         self.client(&push.client).learn(mark);
@@ -234,7 +234,7 @@ impl SessionState {
             let other_epoch = read.view.epoch != self.view.epoch;
             self.stale |= other_epoch || read.view.head > self.view.head;
             if !other_epoch {
-                let mark = read.marks.first().copied().flatten();
+                let mark = read.marks.into_iter().next().flatten();
                 self.client(&push.client).learn(mark);
             }
         }

@@ -134,7 +134,7 @@ impl SessionState {
         self.activation = self.activations.next();
         for client in self.clients.values_mut() {
             (client.writer, client.decided, client.taken) = (None, None, 0);
-            client.clamped = None;
+            client.given = None;
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
@@ -170,7 +170,7 @@ impl SessionState {
         let attached = self.conns.values().map(|conn| &conn.client);
         let clients: BTreeSet<&ClientKey> = pending.chain(attached).collect();
         // Of the others the mark is read when they come. A client without numbers must have it
-        // so: nothing else would tell that another node clamped a claim of it.
+        // so: nothing else would tell that another node gave a claim of it a stamp.
         for (key, client) in &mut self.clients {
             if client.decided.is_none() && !clients.contains(key) {
                 client.writer = None;
@@ -265,14 +265,14 @@ impl SessionState {
         for mark in &event.marks {
             let client = self.client(&mark.client);
             let unread = client.writer.is_none() && mark.last.is_none();
-            if unread && mark.clamped.is_none() {
-                // The event does not say what was clamped before: its mark is still to be read.
+            if unread && mark.given.is_none() {
+                // The event does not say what was given before: its mark is still to be read.
                 continue;
             }
             client.writer = Some(mark.writer);
             client.decided = client.decided.max(mark.last);
             client.taken = client.taken.max(mark.last.unwrap_or(0));
-            client.learn_clamped(mark.clamped);
+            client.learn_given(mark.given.clone());
         }
         for (key, record) in &event.records {
             cx.cache

@@ -51,6 +51,7 @@ metrics! {
     resets: Counters<ResetWhy> = "syncline_resets_total", "Cursors that could not be continued, by why.";
     epoch_changes: IntCounter = "syncline_epoch_changes_total", "Epochs this node gave because the store had lost commits.";
     stamp_ties: IntCounter = "syncline_stamp_ties_total", "Writes of one stamp and different values, decided by the values.";
+    dead_letters_left_out: IntCounter = "syncline_dead_letters_left_out_total", "Changes that can never be stored, refused and named to their client and not kept: too many in one request.";
     catch_ups: IntCounter = "syncline_catch_ups_total", "Pages of changes read for devices that were behind, over sockets and HTTP.";
     resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
     session_panics: IntCounter = "syncline_session_panics_total", "Sessions that ended by a fault of the hub.";

@@ -63,6 +63,18 @@ fn with_repeats() -> impl Strategy<Value = (Vec<StampedChange>, Vec<StampedChang
         })
 }
 
+fn names_twice(change: &StampedChange) -> bool {
+    let mut names: Vec<&str> = match &change.op {
+        Op::Insert { data, .. } => data.iter().map(|(name, _)| name.as_str()).collect(),
+        Op::Update { fields } => fields.iter().map(|(name, _, _)| name.as_str()).collect(),
+        Op::Delete { .. } => Vec::new(),
+    };
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    names.len() < count
+}
+
 proptest! {
     #![proptest_config(cases(1_000))]
 
@@ -71,6 +83,22 @@ proptest! {
         let expected = by_definition(&changes);
         prop_assert_eq!(state(&merged(&changes)), expected.clone());
         prop_assert_eq!(state(&merged(&again)), expected);
+    }
+
+    #[test]
+    fn a_size_is_known_before_the_merge(changes in histories()) {
+        let mut record = Record::default();
+        for (change, seq) in changes.iter().zip(1..) {
+            if names_twice(change) {
+                continue;
+            }
+            let after = record.size_after(record.size(), change);
+            record.merge(change, Seq(seq));
+            match change.op {
+                Op::Delete { .. } => prop_assert!(record.size().fields <= after.fields),
+                _ => prop_assert_eq!(record.size(), after),
+            }
+        }
     }
 
     #[test]

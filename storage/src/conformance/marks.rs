@@ -1,8 +1,11 @@
 //! Marks: what makes a mutation take effect once.
 
+use std::sync::Arc;
+
+use syncline_protocol::given::{Claimed, GIVEN_MAX, Given};
 use syncline_protocol::ids::{Seq, WriterNo};
 use syncline_protocol::stamp::Hlc;
-use syncline_protocol::verdict::{Clamped, Mark};
+use syncline_protocol::verdict::Mark;
 
 use super::space::{NOW, Space, client, key, titled};
 use crate::Store;
@@ -24,7 +27,7 @@ pub async fn a_mark_holds_writer_and_last(store: &dyn Store) {
     let expected = Mark {
         writer: WriterNo(1),
         last: Some(2),
-        clamped: None,
+        given: None,
     };
     assert_eq!(space.mark(&ada).await, Some(expected));
 }
@@ -40,7 +43,7 @@ pub async fn marks_are_answered_in_the_order_asked(store: &dyn Store) {
         .marks(&space.key, &asked)
         .await
         .expect("marks are read");
-    let expected = [Some(mark_two), None, Some(mark_one), Some(mark_two)];
+    let expected = [Some(mark_two.clone()), None, Some(mark_one), Some(mark_two)];
     assert_eq!(read.marks, expected);
 }
 
@@ -50,7 +53,7 @@ pub async fn a_stale_mark_conflicts_and_writes_nothing(store: &dyn Store) {
     let ada = client("ada", "c1");
     let mark = space.introduce(&ada).await;
     space
-        .accept(space.marked(Vec::new(), &ada, Some(mark)))
+        .accept(space.marked(Vec::new(), &ada, Some(mark.clone())))
         .await;
     let stale = space.marked(
         vec![(key("tasks", "a"), titled("twice", 1))],
@@ -68,7 +71,7 @@ pub async fn a_mark_expected_of_an_unknown_client_conflicts(store: &dyn Store) {
     let remembered = Mark {
         writer: WriterNo(1),
         last: Some(7),
-        clamped: None,
+        given: None,
     };
     let commit = space.marked(Vec::new(), &client("ada", "c1"), Some(remembered));
     space.conflict(commit).await;
@@ -173,7 +176,10 @@ pub async fn several_clients_move_in_one_commit(store: &dyn Store) {
         .marks(&space.key, &clients)
         .await
         .expect("marks are read");
-    let writers = read.marks.iter().map(|mark| mark.map(|mark| mark.writer.0));
+    let writers = read
+        .marks
+        .iter()
+        .map(|mark| mark.as_ref().map(|mark| mark.writer.0));
     assert_eq!(writers.collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
 }
 
@@ -183,11 +189,14 @@ pub async fn one_stale_mark_of_several_refuses_all(store: &dyn Store) {
     let (ada, bob) = (client("ada", "c1"), client("bob", "c2"));
     let adas = space.introduce(&ada).await;
     let bobs = space.introduce(&bob).await;
-    let late = space.marked(Vec::new(), &bob, Some(bobs)).marks.remove(0);
+    let late = space
+        .marked(Vec::new(), &bob, Some(bobs.clone()))
+        .marks
+        .remove(0);
     space
         .accept(space.marked(Vec::new(), &bob, Some(bobs)))
         .await;
-    let mut commit = space.marked(Vec::new(), &ada, Some(adas));
+    let mut commit = space.marked(Vec::new(), &ada, Some(adas.clone()));
     commit.marks.push(late);
     space.conflict(commit).await;
     assert_eq!(space.mark(&ada).await, Some(adas));
@@ -202,34 +211,45 @@ pub async fn a_client_without_numbers_has_a_writer_and_no_last(store: &dyn Store
     commit.marks[0].verdicts.clear();
     space.accept(commit).await;
     let mark = space.mark(&ada).await;
-    assert_eq!(mark.map(|mark| mark.last), Some(None));
+    assert_eq!(mark.as_ref().map(|mark| mark.last), Some(None));
     space
         .accept(space.marked(vec![(key("tasks", "b"), titled("b", 1))], &ada, mark))
         .await;
     let mark = space.mark(&ada).await;
-    let mut commit = space.marked(vec![(key("tasks", "c"), titled("c", 1))], &ada, mark);
+    let mut commit = space.marked(
+        vec![(key("tasks", "c"), titled("c", 1))],
+        &ada,
+        mark.clone(),
+    );
     commit.marks[0].last = None;
     commit.marks[0].verdicts.clear();
     space.accept(commit).await;
     assert_eq!(space.mark(&ada).await, mark);
 }
 
-/// A move without any leaves them.
-pub async fn clamped_claims_are_kept_until_others_replace_them(store: &dyn Store) {
+/// A move without any leaves them. They come back whole: the last ones, those before, times and
+/// changes.
+pub async fn given_stamps_are_kept_until_others_replace_them(store: &dyn Store) {
     let mut space = Space::open(store).await;
     let ada = client("ada", "c1");
-    let at = |ms| Hlc::new(NOW + ms, 1);
-    let clamped = |ms| Clamped {
-        from: at(ms),
-        to: at(ms + 1),
-        became: at(0),
+    let given = |count: u64| {
+        let at = |i| Hlc::new(NOW + i, 1);
+        let walls = (0..count).map(|i| (Claimed::Wall(2 * NOW + i), at(i)));
+        let changes = (0..count).map(|i| (Claimed::Change(u64::MAX - i), at(count + i)));
+        Arc::new(Given::default().and(walls.chain(changes)))
     };
-    for (given, kept) in [(Some(clamped(7)), 7), (None, 7), (Some(clamped(9)), 9)] {
+    let (few, many) = (given(1), given(GIVEN_MAX as u64));
+    for (moved, kept) in [
+        (None, None),
+        (Some(&few), Some(&few)),
+        (None, Some(&few)),
+        (Some(&many), Some(&many)),
+    ] {
         let mark = space.mark(&ada).await;
         let mut commit = space.marked(vec![(key("tasks", "a"), titled("a", 1))], &ada, mark);
-        commit.marks[0].clamped = given;
+        commit.marks[0].given = moved.cloned();
         space.accept(commit).await;
         let mark = space.mark(&ada).await.expect("a mark");
-        assert_eq!(mark.clamped, Some(clamped(kept)));
+        assert_eq!(mark.given.as_ref(), kept);
     }
 }

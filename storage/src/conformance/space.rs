@@ -169,7 +169,7 @@ impl<'s> Space<'s> {
         mark: Option<Mark>,
     ) -> Commit {
         let mut commit = self.draft(records);
-        let last = mark.and_then(|mark| mark.last);
+        let last = mark.as_ref().and_then(|mark| mark.last);
         let writer = mark.map_or(WriterNo(self.view.writers.0 + 1), |mark| mark.writer);
         let m = last.unwrap_or(0) + 1;
         commit.writers = commit.writers.max(writer);
@@ -178,7 +178,7 @@ impl<'s> Space<'s> {
             writer,
             expect_last: last,
             last: Some(m),
-            clamped: None,
+            given: None,
             verdicts: vec![applied(m)],
         }];
         commit

@@ -3,7 +3,6 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use syncline_protocol::codec;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
-use syncline_protocol::verdict::Clamped;
 
 use super::dead_letters;
 use super::space::{self, SpaceRow};
@@ -26,7 +25,7 @@ const MOVE_MARK: &str = "INSERT INTO clients(sid, usr, client, writer, last, use
     VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, usr, client) DO UPDATE
     SET last = coalesce(excluded.last, last), used_at = excluded.used_at";
 
-const MOVE_CLAMP: &str = "UPDATE clients SET clamp_from = ?4, clamp_to = ?5, clamp_became = ?6
+const MOVE_GIVEN: &str = "UPDATE clients SET given = ?4
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const WRITE_VERDICT: &str = "INSERT INTO verdicts(sid, writer, slot, m, hash, verdict)
@@ -147,14 +146,12 @@ fn write_mark(
         mark.last.map(|last| last as i64),
         commit.now_ms as i64
     ])?;
-    if let Some(Clamped { from, to, became }) = mark.clamped {
-        tx.prepare_cached(MOVE_CLAMP)?.execute(params![
+    if let Some(given) = &mark.given {
+        tx.prepare_cached(MOVE_GIVEN)?.execute(params![
             sid,
             mark.client.user.as_str(),
             mark.client.client.as_str(),
-            from.to_bits() as i64,
-            to.to_bits() as i64,
-            became.to_bits() as i64
+            codec::encode_given(given)
         ])?;
     }
     let mut statement = tx.prepare_cached(WRITE_VERDICT)?;

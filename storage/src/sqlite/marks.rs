@@ -1,16 +1,17 @@
 //! Reading what is remembered of clients.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, params};
 use syncline_protocol::codec;
 use syncline_protocol::ids::{ClientKey, SpaceKey, WriterNo};
-use syncline_protocol::stamp::Hlc;
-use syncline_protocol::verdict::{Clamped, Mark, PayloadHash, Remembered};
+use syncline_protocol::verdict::{Mark, PayloadHash, Remembered};
 
 use super::commit::VERDICT_SLOTS;
 use super::{error, space};
 use crate::types::{MarksRead, StoreError, VerdictsRead};
 
-pub(super) const MARK: &str = "SELECT writer, last, clamp_from, clamp_to, clamp_became FROM clients
+pub(super) const MARK: &str = "SELECT writer, last, given FROM clients
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const VERDICT: &str = "SELECT hash, verdict FROM verdicts
@@ -26,14 +27,19 @@ pub(super) fn marks(
     let mut statement = conn.prepare_cached(MARK)?;
     let mut mark = |key: &ClientKey| {
         let client = params![row.sid, key.user.as_str(), key.client.as_str()];
-        let read = statement.query_row(client, |row| {
-            Ok(Mark {
-                writer: WriterNo(row.get(0)?),
-                last: row.get::<_, Option<i64>>(1)?.map(|last| last as u64),
-                clamped: clamped(row)?,
-            })
-        });
-        Ok(read.optional()?)
+        let read: Option<(u32, Option<i64>, Option<Vec<u8>>)> = statement
+            .query_row(client, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((writer, last, given)) = read else {
+            return Ok(None);
+        };
+        let given = given.map(|stored| codec::decode_given(&stored)).transpose();
+        let given = given.map_err(|cause| error::damaged("given stamps", row.sid, &cause))?;
+        Ok(Some(Mark {
+            writer: WriterNo(writer),
+            last: last.map(|last| last as u64),
+            given: given.map(Arc::new),
+        }))
     };
     Ok(MarksRead {
         view: row.view,
@@ -42,16 +48,6 @@ pub(super) fn marks(
             .map(&mut mark)
             .collect::<Result<_, StoreError>>()?,
     })
-}
-
-fn clamped(row: &Row<'_>) -> rusqlite::Result<Option<Clamped>> {
-    let bits = |at| row.get::<_, Option<i64>>(at);
-    let stamp = |bits: Option<i64>| bits.map(|bits| Hlc::from_bits(bits as u64));
-    let (from, to, became) = (stamp(bits(2)?), stamp(bits(3)?), stamp(bits(4)?));
-    Ok(from
-        .zip(to)
-        .zip(became)
-        .map(|((from, to), became)| Clamped { from, to, became }))
 }
 
 /// The verdicts of one client's mutations `ms`, in their order.

@@ -11,8 +11,8 @@ pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, CHANGES_IN_ORDER];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
 /// record lives, else when it was last found dead (ms). `last` is null for a client that has a
-/// writer number and no mutation; the clamps are null until a claim of its was clamped. `slot` is
-/// `m % 256`: a verdict overwrites the one 256 before.
+/// writer number and no mutation; `given` is
+/// null until the hub gave a claim of its a stamp. `slot` is `m % 256`: a verdict overwrites the one 256 before.
 const SPACES_RECORDS_MARKS: &str = "
 CREATE TABLE spaces(
     sid INTEGER PRIMARY KEY,
@@ -47,9 +47,7 @@ CREATE TABLE clients(
     writer INTEGER NOT NULL,
     last INTEGER,
     used_at INTEGER NOT NULL,
-    clamp_from INTEGER,
-    clamp_to INTEGER,
-    clamp_became INTEGER,
+    given BLOB,
     PRIMARY KEY(sid, usr, client)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX clients_writer ON clients(sid, writer);

@@ -70,3 +70,8 @@ fn a_changeset_that_is_not_told_what_won_is_caught() {
 fn a_clamp_forgotten_when_the_claim_comes_again_is_caught() {
     is_caught(Mutant::ForgetClamp);
 }
+
+#[test]
+fn a_change_without_a_time_forgotten_when_it_comes_again_is_caught() {
+    is_caught(Mutant::ForgetTimeless);
+}

@@ -61,12 +61,14 @@ async fn check_space(store: &dyn Store, space: usize, acked: &[Ack]) -> Result<(
     Ok(())
 }
 
-fn last(mark: Option<Mark>) -> u64 {
+fn last(mark: Option<&Mark>) -> u64 {
     mark.and_then(|mark| mark.last).unwrap_or(0)
 }
 
 fn check_acks(marks: &[Option<Mark>], acked: &[Ack]) -> Result<(), Loss> {
-    let lost = acked.iter().find(|ack| ack.m > last(marks[ack.client]));
+    let lost = acked
+        .iter()
+        .find(|ack| ack.m > last(marks[ack.client].as_ref()));
     lost.map_or(Ok(()), |ack| Err(Loss::Acknowledged(*ack)))
 }
 
@@ -78,7 +80,7 @@ fn check_mutations(space: usize, marks: &[Option<Mark>], page: &ChangesPage) -> 
         .map(|(key, record)| (key, record))
         .collect();
     for (client, mark) in marks.iter().enumerate() {
-        for m in 1..=last(*mark) {
+        for m in 1..=last(mark.as_ref()) {
             let mut seqs = BTreeSet::new();
             for at in 0..records_of(m) {
                 let key = record_key(client, m, at);
@@ -100,10 +102,10 @@ fn check_mutations(space: usize, marks: &[Option<Mark>], page: &ChangesPage) -> 
 
 /// Nothing beyond the marks is there, and the commits are 1, 2, 3… up to the head.
 fn check_rows(marks: &[Option<Mark>], page: &ChangesPage) -> Result<(), Loss> {
-    let commits: u64 = marks.iter().map(|mark| last(*mark)).sum();
+    let commits: u64 = marks.iter().map(|mark| last(mark.as_ref())).sum();
     let rows: u64 = marks
         .iter()
-        .flat_map(|mark| (1..=last(*mark)).map(records_of))
+        .flat_map(|mark| (1..=last(mark.as_ref())).map(records_of))
         .sum();
     let seqs: BTreeSet<u64> = page
         .records
@@ -122,7 +124,7 @@ fn check_rows(marks: &[Option<Mark>], page: &ChangesPage) -> Result<(), Loss> {
 
 /// The last verdict is remembered.
 async fn check_verdict(store: &dyn Store, space: usize, mark: Mark) -> Result<(), Loss> {
-    let m = last(Some(mark));
+    let m = last(Some(&mark));
     let read = store.verdicts(&space_key(space), mark.writer, &[m]).await?;
     match read.verdicts.as_slice() {
         [Some(remembered)] if remembered.hash == [m as u8; 32] => Ok(()),

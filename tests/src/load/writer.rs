@@ -49,7 +49,7 @@ impl SpaceWriter {
         self.marks[client] = Some(Mark {
             writer,
             last: Some(m),
-            clamped: None,
+            given: None,
         });
         self.turn += 1;
         Ok(Ack {
@@ -62,9 +62,11 @@ impl SpaceWriter {
 
     fn draft(&self, client: usize) -> Commit {
         let view = &self.view;
-        let mark = self.marks[client];
-        let expect_last = mark.and_then(|mark| mark.last);
-        let writer = mark.map_or(WriterNo(view.writers.0 + 1), |mark| mark.writer);
+        let mark = &self.marks[client];
+        let expect_last = mark.as_ref().and_then(|mark| mark.last);
+        let writer = mark
+            .as_ref()
+            .map_or(WriterNo(view.writers.0 + 1), |mark| mark.writer);
         let m = expect_last.unwrap_or(0) + 1;
         let head = view.head.next();
         let written = |at| {
@@ -89,7 +91,7 @@ impl SpaceWriter {
                 writer,
                 expect_last,
                 last: Some(m),
-                clamped: None,
+                given: None,
                 verdicts: vec![Remembered {
                     m,
                     hash: [m as u8; 32],

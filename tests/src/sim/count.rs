@@ -70,6 +70,7 @@ kinds! {
     Reinserted = "deleted record inserted again",
     Timeless = "edit without a time",
     ClockMoved = "device's clock was set",
+    ClockPutRight = "device's clock was fast and was put right",
     PoisonNul = "edit with NUL in a string",
     PoisonStamp = "edit with a time out of range",
     PoisonLarge = "edit too large to store",
@@ -109,6 +110,7 @@ kinds! {
     ToldAnew = "replies to a device with data of no known age",
     Elsewhere = "replies of another history, asked again",
     SetAside = "changes set aside",
+    LettersLeftOut = "commits that left dead letters out",
     UpdateUnknown = "updates of an unknown record",
     Copied = "tables compared with the history",
     }

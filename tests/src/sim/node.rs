@@ -307,6 +307,7 @@ fn count(note: Note, aids: &mut Aids) {
         Note::CatchUp => Kind::CatchUp,
         Note::Resync => Kind::Resync,
         Note::Tie => Kind::Tie,
+        Note::LettersLeftOut(_) => Kind::LettersLeftOut,
     };
     aids.counts.add(kind);
 }

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{self, Clamped, Remembered, Status, Verdict, Winner};
-use syncline_storage::types::{Commit, DeadLetter, MarkMove, SpaceView};
+use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
+use syncline_storage::types::{Commit, MarkMove, SpaceView};
 
 use super::Base;
+use super::letters::Letters;
+use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
 use crate::session::event::Synced;
@@ -29,18 +32,18 @@ pub(super) struct Deciding {
     pub(super) seq: Seq,
     /// The records as they were.
     base: Base,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// The records changed so far.
-    pub(super) dirty: BTreeMap<RecordKey, Arc<Record>>,
+    dirty: BTreeMap<RecordKey, Arc<Record>>,
     pub(super) clock: Hlc,
     writers: WriterNo,
     given: HashMap<ClientKey, WriterNo>,
     outcomes: Vec<Outcome>,
     marks: BTreeMap<ClientKey, MarkMove>,
-    /// Clamped claims of clients without numbers, where this batch moved them.
-    pub(super) clamps: HashMap<ClientKey, Clamped>,
-    pub(super) dead_letters: Vec<DeadLetter>,
-    pub(super) ties: usize,
+    /// Given stamps of clients without numbers, where this batch moved them.
+    pub(super) given_stamps: HashMap<ClientKey, Arc<Given>>,
+    pub(super) letters: Letters,
+    ties: usize,
 }
 
 /// A commit that was handed to the store, and what to do when it is durable.
@@ -54,6 +57,8 @@ pub(in crate::session) struct Decided {
     pub(super) outcomes: Vec<Outcome>,
     /// Writes of equal stamps and different values.
     pub(super) ties: usize,
+    /// Dead letters that are not kept.
+    pub(super) letters_left_out: usize,
 }
 
 impl Decided {
@@ -72,17 +77,17 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
-    /// A changeset's, and its client's clamped claims afterwards.
+    /// A changeset's, and its client's given stamps, if it moved them.
     Synced {
         synced: Synced,
-        clamped: Option<Clamped>,
+        given: Option<Arc<Given>>,
     },
 }
 
 /// What one mutation did so far.
 #[derive(Default)]
 struct Trial {
-    touched: HashMap<RecordKey, Arc<Record>>,
+    touched: Workings,
     winners: Vec<Winner>,
     changed: bool,
     ties: usize,
@@ -102,8 +107,8 @@ impl Deciding {
             given: HashMap::new(),
             outcomes: Vec::new(),
             marks: BTreeMap::new(),
-            clamps: HashMap::new(),
-            dead_letters: Vec::new(),
+            given_stamps: HashMap::new(),
+            letters: Letters::default(),
             ties: 0,
         }
     }
@@ -157,7 +162,7 @@ impl Deciding {
             writer,
             expect_last,
             last: None,
-            clamped: None,
+            given: None,
             verdicts: Vec::new(),
         })
     }
@@ -205,7 +210,7 @@ impl Deciding {
         for change in &stamped.changes {
             self.try_change(change, &mut trial, &mut budget)?;
         }
-        self.keep(&trial);
+        self.keep(trial.touched, trial.ties);
         if mutant(Mutant::DropSupersededWinner) && !trial.changed {
             trial.winners.clear();
         }
@@ -246,50 +251,19 @@ impl Deciding {
         budget: &mut usize,
     ) -> Result<(), Refusal> {
         let key = &change.key;
-        let before = trial.touched.get(key).or_else(|| self.current(key));
+        let working = trial.touched.of(key, self.current(key));
         let inserts = matches!(change.op, Op::Insert { .. });
-        if !inserts && before.is_none_or(|record| record.inserted.is_none()) {
+        if !inserts && working.record.inserted.is_none() {
             let message = format!("{key} was never inserted, or was collected");
             return Err(Refusal::new(Code::RecordUnknown, message));
         }
-        let before_size =
-            before.map_or((0, 0), |record| (record.size_bytes(), record.fields.len()));
-        let mut after = before.map(|record| (**record).clone()).unwrap_or_default();
-        let merged = after.merge(change, self.seq);
-        if merged.changed {
-            self.check_size(key, &after, before_size)?;
-        }
+        let merged = working.merge(change, self.seq, &self.limits)?;
         if !merged.lost.is_empty() {
-            trial
-                .winners
-                .push(verdict::winner(key, &after, &merged.lost, budget));
+            let winner = verdict::winner(key, &working.record, &merged.lost, budget);
+            trial.winners.push(winner);
         }
         trial.changed |= merged.changed;
         trial.ties += merged.ties;
-        if merged.changed {
-            trial.touched.insert(key.clone(), Arc::new(after));
-        }
-        Ok(())
-    }
-
-    /// Refuses a record that grew past a limit. One that was past it before, under a higher
-    /// limit, may still shrink.
-    pub(super) fn check_size(
-        &self,
-        key: &RecordKey,
-        record: &Record,
-        before: (usize, usize),
-    ) -> Result<(), Refusal> {
-        let (size, size_max) = (record.size_bytes(), self.limits.record_bytes_max);
-        if size > size_max && size > before.0 {
-            let message = format!("{key} would have {size} bytes, more than {size_max}");
-            return Err(Refusal::new(Code::RecordTooLarge, message));
-        }
-        let (fields, fields_max) = (record.fields.len(), self.limits.fields_max);
-        if fields > fields_max && fields > before.1 {
-            let message = format!("{key} would have {fields} fields, more than {fields_max}");
-            return Err(Refusal::new(Code::TooManyFields, message));
-        }
         Ok(())
     }
 
@@ -300,11 +274,10 @@ impl Deciding {
             .or_else(|| self.base.get(key).and_then(Option::as_ref))
     }
 
-    fn keep(&mut self, trial: &Trial) {
-        self.ties += trial.ties;
-        for (key, record) in &trial.touched {
-            self.dirty.insert(key.clone(), record.clone());
-        }
+    /// Takes over what a mutation or a changeset made of records.
+    pub(super) fn keep(&mut self, touched: Workings, ties: usize) {
+        self.ties += ties;
+        self.dirty.extend(touched.changed());
     }
 
     /// The commit, if there is anything to commit, and what follows from it.
@@ -347,7 +320,7 @@ impl Deciding {
             now_ms,
             records: records.clone(),
             marks: self.marks.into_values().collect(),
-            dead_letters: self.dead_letters,
+            dead_letters: self.letters.take(),
         };
         let empty =
             commit.records.is_empty() && commit.marks.is_empty() && commit.dead_letters.is_empty();
@@ -358,6 +331,7 @@ impl Deciding {
                 records,
                 outcomes: self.outcomes,
                 ties: self.ties,
+                letters_left_out: self.letters.left_out,
             },
             (!empty).then_some(commit),
         )

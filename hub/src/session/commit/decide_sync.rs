@@ -1,8 +1,8 @@
 //! Judges a changeset without numbers: what can be stored is merged, the rest set aside.
 //!
 //! Such clients send a changeset again until they are answered, so every rule here makes the
-//! second time harmless: a claim that was clamped keeps what it became, a missing time takes
-//! what the record has, a change set aside is set aside once.
+//! second time harmless: a claim that the hub gave a stamp keeps it, be it a time too far ahead
+//! or a change without a time; a change set aside is set aside once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -10,29 +10,25 @@ use std::sync::Arc;
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::given::{Claimed, Given};
 use syncline_protocol::ids::{FieldName, RecordKey, WriterNo};
 use syncline_protocol::json::Json;
-use syncline_protocol::limits::{STAMP_AHEAD_MS_MAX, STAMP_WALL_MS_MIN};
+use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
-use syncline_protocol::verdict::Clamped;
-use syncline_storage::types::DeadLetter;
 
 use super::decide::{Deciding, Outcome};
+use super::working::Workings;
 use crate::session::client::Client;
 use crate::session::event::{Echo, SyncConflict, Synced, Whole};
 use crate::session::state::Pending;
 
-/// Clamped claims are remembered until the hub's clock has passed them by a day: only until
-/// then a resend could claim them again.
-const CLAMP_REMEMBERED_MS: u64 = 86_400_000;
-
 /// A record a changeset named.
 #[derive(Default)]
 struct Named {
-    /// As it was before the changeset.
-    before: Option<Arc<Record>>,
+    /// It was there before the changeset.
+    was_here: bool,
     /// The fields it named since its last insert, each with the value it named last.
     fields: BTreeMap<FieldName, Json>,
     /// It inserted the record, which replaces what the device had of it.
@@ -45,11 +41,17 @@ struct Named {
 struct Changeset {
     writer: WriterNo,
     taken_at_ms: WallMs,
-    /// Clamped claims of earlier requests.
-    earlier: Option<Clamped>,
-    /// Clamped claims of this request, each with what it became.
-    fresh: HashMap<Hlc, Hlc>,
+    /// What claims of earlier requests were given.
+    earlier: Option<Arc<Given>>,
+    /// What claims of this one were: times too far ahead,
+    clamped: HashMap<Hlc, Hlc>,
+    /// and changes without a time.
+    timeless: Vec<(Claimed, Hlc)>,
+    /// How many equal changes without a time it had so far.
+    equal: HashMap<Claimed, u32>,
     named: BTreeMap<RecordKey, Named>,
+    touched: Workings,
+    ties: usize,
     conflicts: Vec<SyncConflict>,
     changed: bool,
 }
@@ -63,116 +65,92 @@ impl Deciding {
     ) -> Outcome {
         let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
-        let earlier = self.clamps.get(&pending.client).copied().or(client.clamped);
-        let passed =
-            |clamped: &Clamped| pending.taken_at_ms > clamped.to.wall_ms() + CLAMP_REMEMBERED_MS;
+        let moved = self.given_stamps.get(&pending.client);
         let mut set = Changeset {
             writer,
             taken_at_ms: pending.taken_at_ms,
-            earlier: earlier.filter(|clamped| !passed(clamped)),
-            fresh: HashMap::new(),
+            earlier: moved.or(client.given.as_ref()).cloned(),
+            clamped: HashMap::new(),
+            timeless: Vec::new(),
+            equal: HashMap::new(),
             named: BTreeMap::new(),
+            touched: Workings::default(),
+            ties: 0,
             conflicts: Vec::new(),
             changed: false,
         };
         for change in changes {
             if let Err(refusal) = self.sync_change(change, &mut set) {
-                self.dead_letters.push(DeadLetter {
-                    at_ms: pending.taken_at_ms,
-                    client: pending.client.clone(),
-                    table: change.table.clone(),
-                    id: change.id.clone(),
-                    code: refusal.code,
-                    change: change.text.clone(),
-                });
+                let from = (&pending.client, pending.taken_at_ms);
+                self.letters.add(change, refusal.code, from);
                 set.conflict(change, refusal.code);
             }
         }
-        let clamped = set.clamped();
-        let known = if set.changed || !set.fresh.is_empty() {
+        let given = set.given().map(Arc::new);
+        let known = if set.changed || given.is_some() {
             let mark = self.mark(&pending.client, writer, client.decided);
-            if !set.fresh.is_empty() {
-                mark.clamped = clamped;
+            if given.is_some() {
+                mark.given.clone_from(&given);
             }
             true
         } else {
             self.take_back_writers(&pending.client, writers);
             client.writer.is_some()
         };
-        if let Some(clamped) = clamped {
-            self.clamps.insert(pending.client.clone(), clamped);
+        if let Some(given) = &given {
+            self.given_stamps
+                .insert(pending.client.clone(), given.clone());
         }
+        self.keep(std::mem::take(&mut set.touched), set.ties);
         let synced = Synced {
             epoch: self.epoch(),
             writer: known.then_some(writer),
             echoes: set.echoes(self),
             conflicts: set.conflicts,
         };
-        Outcome::Synced { synced, clamped }
+        Outcome::Synced { synced, given }
     }
 
     fn sync_change(&mut self, change: &SyncChange, set: &mut Changeset) -> Result<(), Refusal> {
         let claimed = change.asked.as_ref().map_err(Clone::clone)?;
         let key = &claimed.key;
-        let before = self.current(key).cloned();
-        let stamped = self.sync_stamp(claimed, before.as_deref(), set);
-        let mut after = before.as_deref().cloned().unwrap_or_default();
-        let sizes = before
-            .as_ref()
-            .map_or((0, 0), |r| (r.size_bytes(), r.fields.len()));
-        let merged = after.merge(&stamped, self.seq);
-        if merged.changed {
-            self.check_size(key, &after, sizes)?;
-        }
-        if matches!(claimed.op, Op::Update { .. }) && after.inserted.is_none() {
+        let stamped = self.sync_stamp(claimed, set);
+        let working = set.touched.of(key, self.current(key));
+        let merged = working.merge(&stamped, self.seq, &self.limits)?;
+        let is_unknown = working.record.inserted.is_none();
+        let was_here = working.was_here;
+        set.changed |= merged.changed;
+        set.ties += merged.ties;
+        if is_unknown && matches!(claimed.op, Op::Update { .. }) {
             set.conflict(change, Code::RecordUnknown);
         }
-        set.name(claimed, before);
-        self.ties += merged.ties;
-        if merged.changed {
-            set.changed = true;
-            self.dirty.insert(key.clone(), Arc::new(after));
-        }
+        set.name(claimed, was_here);
         Ok(())
     }
 
-    /// Gives every claim its stamp. A missing time takes what the record has where that says
-    /// the same, so that a resend changes nothing.
-    fn sync_stamp(
-        &mut self,
-        change: &ClaimedChange,
-        before: Option<&Record>,
-        set: &mut Changeset,
-    ) -> StampedChange {
+    /// Gives every claim its stamp: all of a change that have no time the same.
+    fn sync_stamp(&mut self, change: &ClaimedChange, set: &mut Changeset) -> StampedChange {
+        let now = is_timeless(&change.op).then(|| self.timeless(change, set));
+        let writer = set.writer;
+        let mut stamp = |claim: Claim| Stamp {
+            at: match (claim, now) {
+                (Some(claim), _) => self.claimed(claim, set),
+                (None, now) => now.unwrap_or_default(),
+            },
+            writer,
+        };
         let op = match &change.op {
-            Op::Insert { at, data } => {
-                let inserted = before.and_then(|record| record.inserted);
-                // What is there may be newer than this, which may be a resend: it only adds what is
-                // missing, so that it never wins twice.
-                let oldest = Stamp {
-                    at: Hlc::new(STAMP_WALL_MS_MIN, 0),
-                    writer: set.writer,
-                };
-                let stored = inserted.map(|_| oldest);
-                Op::Insert {
-                    at: self.sync_time(*at, stored, set),
-                    data: data.clone(),
-                }
-            }
-            Op::Delete { at } => {
-                let dead = before.filter(|record| !record.is_live());
-                let at = self.sync_time(*at, dead.and_then(|record| record.deleted), set);
-                Op::Delete { at }
-            }
+            Op::Insert { at, data } => Op::Insert {
+                at: stamp(*at),
+                data: data.clone(),
+            },
+            Op::Delete { at } => Op::Delete { at: stamp(*at) },
             Op::Update { fields } => {
-                let mut stamp = |(name, value, at): &(FieldName, Json, Claim)| {
-                    let stored = before.and_then(|record| record.field(name.as_str()));
-                    let same = stored.filter(|field| field.value == *value);
-                    let at = self.sync_time(*at, same.map(|field| field.stamp), set);
-                    (name.clone(), value.clone(), at)
-                };
+                let stamped = fields.iter();
+                let stamped =
+                    stamped.map(|(name, value, at)| (name.clone(), value.clone(), stamp(*at)));
                 Op::Update {
-                    fields: fields.iter().map(&mut stamp).collect(),
+                    fields: stamped.collect(),
                 }
             }
         };
@@ -182,25 +160,33 @@ impl Deciding {
         }
     }
 
-    fn sync_time(&mut self, claim: Claim, stored: Option<Stamp>, set: &mut Changeset) -> Stamp {
-        let writer = set.writer;
-        let Some(claim) = claim else {
-            return stored.unwrap_or_else(|| Stamp {
-                at: self.tick(set),
-                writer,
-            });
-        };
-        if let Some(became) = set.became(claim) {
-            return Stamp { at: became, writer };
+    /// What a change without a time is given: the first time it comes, the hub's.
+    fn timeless(&mut self, change: &ClaimedChange, set: &mut Changeset) -> Hlc {
+        let claimed = set.timeless_claim(change);
+        if let Some(became) = set.became(claimed) {
+            return became;
+        }
+        let at = self.tick(set);
+        set.timeless.push((claimed, at));
+        at
+    }
+
+    /// What a time is given: itself, unless it is too far ahead, or was when it first came.
+    fn claimed(&mut self, claim: Hlc, set: &mut Changeset) -> Hlc {
+        if let Some(became) = set.clamped.get(&claim) {
+            return *became;
+        }
+        if let Some(became) = set.became(Claimed::Wall(claim.wall_ms())) {
+            return claim.min(became);
         }
         // What the space's clock has passed is not ahead, whenever it was taken: a tick would make
         // it newer.
         if claim.wall_ms() <= set.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= self.clock {
-            return Stamp { at: claim, writer };
+            return claim;
         }
         let at = self.tick(set);
-        set.fresh.insert(claim, at);
-        Stamp { at, writer }
+        set.clamped.insert(claim, at);
+        at
     }
 
     fn tick(&mut self, set: &Changeset) -> Hlc {
@@ -210,39 +196,36 @@ impl Deciding {
 }
 
 impl Changeset {
-    /// What a claim became when it was clamped, here or in an earlier request.
-    fn became(&self, claim: Hlc) -> Option<Hlc> {
-        if let Some(became) = self.fresh.get(&claim) {
-            return Some(*became);
-        }
-        let earlier = self.earlier.filter(|_| !mutant(Mutant::ForgetClamp))?;
-        // The same claim may come with another counter: those follow the order of a request.
-        let walls = earlier.from.wall_ms()..=earlier.to.wall_ms();
-        walls
-            .contains(&claim.wall_ms())
-            .then(|| claim.min(earlier.became))
+    /// What a claim was given in an earlier request.
+    fn became(&self, claimed: Claimed) -> Option<Hlc> {
+        let forgets = match claimed {
+            Claimed::Wall(_) => mutant(Mutant::ForgetClamp),
+            Claimed::Change(_) => mutant(Mutant::ForgetTimeless),
+        };
+        let earlier = self.earlier.as_ref().filter(|_| !forgets);
+        earlier?.became(claimed)
     }
 
-    /// The clamped claims to remember.
-    fn clamped(&self) -> Option<Clamped> {
-        let claims = self.fresh.keys().copied();
-        let fresh = claims
-            .clone()
-            .min()
-            .zip(claims.max())
-            .map(|(from, to)| Clamped {
-                from,
-                to,
-                became: self.fresh.values().copied().min().unwrap_or_default(),
-            });
-        match (self.earlier, fresh) {
-            (Some(a), Some(b)) => Some(Clamped {
-                from: a.from.min(b.from),
-                to: a.to.max(b.to),
-                became: a.became.min(b.became),
-            }),
-            (earlier, fresh) => fresh.or(earlier),
+    /// How a change without a time is known again.
+    fn timeless_claim(&mut self, change: &ClaimedChange) -> Claimed {
+        let first = Claimed::change(change, 0);
+        let equal = self.equal.entry(first).or_default();
+        let earlier = *equal;
+        *equal += 1;
+        match earlier {
+            0 => first,
+            earlier => Claimed::change(change, earlier),
         }
+    }
+
+    /// What is to be remembered, if this request moved it.
+    fn given(&self) -> Option<Given> {
+        let walls = self.clamped.iter();
+        let walls = walls.map(|(claim, at)| (Claimed::Wall(claim.wall_ms()), *at));
+        let mut fresh: Vec<_> = walls.chain(self.timeless.iter().copied()).collect();
+        fresh.sort_unstable_by_key(|(_, at)| *at);
+        let earlier = || self.earlier.as_deref().cloned().unwrap_or_default();
+        (!fresh.is_empty()).then(|| earlier().and(fresh))
     }
 
     fn conflict(&mut self, change: &SyncChange, code: Code) {
@@ -253,12 +236,12 @@ impl Changeset {
         });
     }
 
-    fn name(&mut self, change: &ClaimedChange, before: Option<Arc<Record>>) {
+    fn name(&mut self, change: &ClaimedChange, was_here: bool) {
         let named = self
             .named
             .entry(change.key.clone())
             .or_insert_with(|| Named {
-                before,
+                was_here,
                 ..Named::default()
             });
         match &change.op {
@@ -305,7 +288,7 @@ impl Changeset {
     ) -> Option<(Arc<Record>, Vec<FieldName>, Whole)> {
         record.inserted?;
         let stored = |name: &FieldName| record.field(name.as_str()).map(|field| &field.value);
-        let was_here = named.before.is_some();
+        let was_here = named.was_here;
         let told = named.fields.iter();
         let told = told.filter(|(name, sent)| was_here || stored(name) != Some(*sent));
         let fields: Vec<FieldName> = told.map(|(name, _)| name.clone()).collect();
@@ -324,5 +307,13 @@ impl Changeset {
         let not_as_meant = named.deleted == record.is_live();
         (was_here || replaced || !fields.is_empty() || not_as_meant)
             .then(|| (record.clone(), fields, whole))
+    }
+}
+
+/// Whether any of a change has no time.
+fn is_timeless(op: &Op<Claim>) -> bool {
+    match op {
+        Op::Insert { at, .. } | Op::Delete { at } => at.is_none(),
+        Op::Update { fields } => fields.iter().any(|(_, _, at)| at.is_none()),
     }
 }

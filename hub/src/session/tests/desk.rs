@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{
     AppId, ClientId, ClientKey, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
 };
@@ -16,11 +17,15 @@ use syncline_storage::types::{CommitError, PageLimit, StoreError};
 use crate::session::cache::{Activation, Activations, Known, RecordCache};
 use crate::session::event::{
     Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
+    Sync, Synced,
 };
 use crate::session::state::{Context, SessionLimits, SessionState};
 
 /// 2026-11-24T10:00:00Z.
 pub(super) const NOW_MS: u64 = 1_795_514_400_000;
+
+/// The call of every changeset.
+const SYNC_CALL: CallId = CallId(1_000);
 
 #[derive(Default)]
 pub(super) struct MapCache(Mutex<HashMap<(Activation, RecordKey), Known>>);
@@ -294,6 +299,32 @@ impl Desk {
         self.replies
             .remove(&CallId(call))
             .expect("the call was not answered")
+    }
+
+    /// A device without numbers sends its queue, and everything that follows from it happens.
+    pub(super) fn sync(&mut self, name: &str, changes: &[Value]) -> Synced {
+        self.start_sync(name, changes);
+        self.settle();
+        self.synced()
+    }
+
+    /// What the last changeset was answered.
+    pub(super) fn synced(&mut self) -> Synced {
+        match self.replies.remove(&SYNC_CALL) {
+            Some(CallReply::Synced(synced)) => synced,
+            other => panic!("a changeset was answered {other:?}"),
+        }
+    }
+
+    pub(super) fn start_sync(&mut self, name: &str, changes: &[Value]) {
+        let body = json!({"since": "1970-01-01T00:00:00.000Z", "changes": changes});
+        let request = SyncRequest::parse(&body.to_string(), &Limits::DEFAULT).unwrap();
+        self.step(Event::Sync(Sync {
+            call: SYNC_CALL,
+            client: client(name),
+            changes: request.changes,
+            permit: None,
+        }));
     }
 
     /// What a socket was sent since the last look.

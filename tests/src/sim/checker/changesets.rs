@@ -1,5 +1,6 @@
 //! What a changeset must do, computed a second way: every claim gets a stamp by the rules of the
-//! design, and a claim that comes again is held against the stamp it had.
+//! design, and a claim that comes again is held against the stamp it had. The memory has no bound
+//! here: no device of a world claims more than the hub remembers one by one.
 
 use std::collections::HashMap;
 
@@ -7,26 +8,37 @@ use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange}
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::Code;
+use syncline_protocol::given::{self, GIVEN_MAX};
 use syncline_protocol::ids::{ClientKey, RecordKey, WriterNo};
-use syncline_protocol::limits::{Limits, STAMP_AHEAD_MS_MAX, STAMP_WALL_MS_MIN};
+use syncline_protocol::limits::{Limits, STAMP_AHEAD_MS_MAX};
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 use syncline_protocol::verdict::Mark;
 use syncline_storage::types::Commit;
 
 use super::{Checker, Judged};
-use crate::sim::reference::{Joining, Reference};
+use crate::sim::reference::Joining;
 use crate::sim::trace::{Checked, ensure};
 
 /// What the claims of changesets became.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
-    /// Of each client, the claims that were too far ahead: the lowest, the highest, and the
-    /// lowest stamp one became.
-    clamped: HashMap<ClientKey, (Hlc, Hlc, Hlc)>,
+    /// Of each client, what the hub must have given a stamp to.
+    given: HashMap<ClientKey, HashMap<Token, Hlc>>,
     /// By the claim and what it is of.
-    given: HashMap<Claimed, Hlc>,
+    first: HashMap<Claimed, Hlc>,
     /// The numbers of the clients.
     writers: HashMap<ClientKey, WriterNo>,
+}
+
+/// How a claim is known again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Token {
+    /// A time, in milliseconds.
+    Wall(WallMs),
+    /// A change without one: its text as it came, and how many equal ones its request had before.
+    Text(String, u32),
+    /// The same in the memory of a store whose history nobody checked.
+    Stored(given::Claimed),
 }
 
 impl Claims {
@@ -34,13 +46,20 @@ impl Claims {
     pub(super) fn of(marks: impl Iterator<Item = (ClientKey, Mark)>) -> Claims {
         let mut claims = Claims::default();
         for (client, mark) in marks {
-            if let Some(own) = mark.clamped {
-                let own = (own.from, own.to, own.became);
-                claims.clamped.insert(client.clone(), own);
-            }
+            let kept = mark.given.iter().flat_map(|given| given.kept());
+            let kept = kept.map(|(claimed, at)| match claimed {
+                given::Claimed::Wall(ms) => (Token::Wall(*ms), *at),
+                change @ given::Claimed::Change(_) => (Token::Stored(*change), *at),
+            });
+            claims.given.insert(client.clone(), kept.collect());
             claims.writers.insert(client, mark.writer);
         }
         claims
+    }
+
+    /// The stamp a claim of a client was given.
+    fn became(&self, client: &ClientKey, token: &Token) -> Option<Hlc> {
+        self.given.get(client)?.get(token).copied()
     }
 }
 
@@ -54,12 +73,16 @@ struct Stamping<'a> {
     writer: WriterNo,
     taken_at_ms: WallMs,
     clock: &'a mut Hlc,
-    /// Clamped claims of earlier changesets,
-    earlier: Option<(Hlc, Hlc, Hlc)>,
-    /// and of this one, each with what it became.
-    fresh: HashMap<Hlc, Hlc>,
+    /// What claims of this changeset were given,
+    fresh: HashMap<Token, Hlc>,
+    /// and those too far ahead, with their counters.
+    clamped: HashMap<Hlc, Hlc>,
+    /// How often each change without a time was there so far.
+    texts: HashMap<String, u32>,
     /// A claim that got a newer stamp than it had.
     again: Option<String>,
+    /// Changes without a time that come for the first time.
+    unknown: Vec<String>,
 }
 
 impl Checker {
@@ -89,22 +112,15 @@ impl Checker {
         if split {
             return Ok(commit.head > commit.expect_head);
         }
-        let mut stamping = Stamping {
-            earlier: self.now.claims.clamped.get(&judged.client).copied(),
-            fresh: HashMap::new(),
-            claims: &mut self.now.claims,
-            client: &judged.client,
-            writer,
-            taken_at_ms: judged.taken_at_ms,
-            clock,
-            again: None,
-        };
+        let claims = &mut self.now.claims;
+        let mut stamping =
+            Stamping::new(claims, (&judged.client, writer), judged.taken_at_ms, clock);
         let mut changed = None;
         for change in changes {
             let code = match &change.asked {
                 Err(refusal) => Some(refusal.code),
                 Ok(asked) => {
-                    let stamped = stamping.stamp(asked, &self.now.reference);
+                    let stamped = stamping.stamp(asked, &change.text);
                     match self
                         .now
                         .reference
@@ -122,6 +138,12 @@ impl Checker {
             letters.extend(code.map(|code| (change.text.clone(), code)));
         }
         let again = stamping.again.take();
+        stamping.remember();
+        let given = self.now.claims.given.get(&judged.client);
+        assert!(
+            given.is_none_or(|given| given.len() <= GIVEN_MAX),
+            "a device claims more than the hub remembers one by one"
+        );
         ensure(again.is_none(), "again", || again.unwrap_or_default())?;
         ensure(mark.is_some() || changed.is_none(), "mark", || {
             format!("{changed:?} of {judged:?} had an effect and no mark")
@@ -143,22 +165,19 @@ impl Checker {
         }
         let writer = self.now.claims.writers.get(client);
         let writer = writer.copied().unwrap_or(WriterNo(u32::MAX));
+        let mut claims = self.now.claims.clone();
+        let mut clock = Hlc::default();
+        let mut stamping =
+            Stamping::new(&mut claims, (client, writer), WallMs::MAX / 2, &mut clock);
         for change in changes {
             let Ok(asked) = &change.asked else {
                 continue;
             };
-            let mut claims = self.now.claims.clone();
-            let mut stamping = Stamping {
-                earlier: claims.clamped.get(client).copied(),
-                fresh: HashMap::new(),
-                claims: &mut claims,
-                client,
-                writer,
-                taken_at_ms: WallMs::MAX / 2,
-                clock: &mut Hlc::default(),
-                again: None,
-            };
-            let stamped = stamping.stamp_with(asked, &self.now.reference, Missing::Skip);
+            let stamped = stamping.stamp(asked, &change.text);
+            let unknown = stamping.unknown.pop();
+            ensure(unknown.is_none(), "absorbed", || {
+                format!("{client:?} was told that {unknown:?} was taken")
+            })?;
             let joining = self
                 .now
                 .reference
@@ -172,57 +191,47 @@ impl Checker {
     }
 }
 
-/// What becomes of a change without a time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    /// It gets what the hub gives.
-    Filled,
-    /// It is older than everything.
-    Skip,
-}
-
-impl Stamping<'_> {
-    fn stamp(&mut self, change: &ClaimedChange, now: &Reference) -> StampedChange {
-        self.stamp_with(change, now, Missing::Filled)
+impl<'a> Stamping<'a> {
+    fn new(
+        claims: &'a mut Claims,
+        (client, writer): (&'a ClientKey, WriterNo),
+        taken_at_ms: WallMs,
+        clock: &'a mut Hlc,
+    ) -> Stamping<'a> {
+        Stamping {
+            claims,
+            client,
+            writer,
+            taken_at_ms,
+            clock,
+            fresh: HashMap::new(),
+            clamped: HashMap::new(),
+            texts: HashMap::new(),
+            again: None,
+            unknown: Vec::new(),
+        }
     }
 
-    fn stamp_with(
-        &mut self,
-        change: &ClaimedChange,
-        now: &Reference,
-        missing: Missing,
-    ) -> StampedChange {
+    fn stamp(&mut self, change: &ClaimedChange, text: &str) -> StampedChange {
         let key = &change.key;
-        let (inserted, deleted) = now.stamps(key);
-        let stored = |stamp: Option<Stamp>| match missing {
-            Missing::Filled => stamp,
-            Missing::Skip => Some(Stamp::default()),
+        let claims: Vec<Claim> = match &change.op {
+            Op::Insert { at, .. } | Op::Delete { at } => vec![*at],
+            Op::Update { fields } => fields.iter().map(|(_, _, at)| *at).collect(),
         };
+        let now = claims.contains(&None).then(|| self.timeless(change, text));
+        let now = now.unwrap_or_default();
         let op = match &change.op {
-            Op::Insert { at, data } => {
-                let what = format!("insert {data:?}");
-                let oldest = Stamp {
-                    at: Hlc::new(STAMP_WALL_MS_MIN, 0),
-                    writer: self.writer,
-                };
-                let inserted = inserted.map(|_| oldest);
-                Op::Insert {
-                    at: self.time((key, what), *at, stored(inserted)),
-                    data: data.clone(),
-                }
-            }
-            Op::Delete { at } => {
-                let dead = deleted.filter(|_| inserted <= deleted);
-                Op::Delete {
-                    at: self.time((key, "delete".into()), *at, stored(dead)),
-                }
-            }
+            Op::Insert { at, data } => Op::Insert {
+                at: self.time((key, format!("insert {data:?}")), *at, now),
+                data: data.clone(),
+            },
+            Op::Delete { at } => Op::Delete {
+                at: self.time((key, "delete".into()), *at, now),
+            },
             Op::Update { fields } => {
                 let mut stamped = Vec::with_capacity(fields.len());
                 for (name, value, at) in fields {
-                    let same = now.field(key, name).filter(|(_, own)| own == value);
-                    let what = format!("{name} {value:?}");
-                    let at = self.time((key, what), *at, stored(same.map(|(at, _)| *at)));
+                    let at = self.time((key, format!("{name} {value:?}")), *at, now);
                     stamped.push((name.clone(), value.clone(), at));
                 }
                 Op::Update { fields: stamped }
@@ -234,22 +243,31 @@ impl Stamping<'_> {
         }
     }
 
-    fn time(
-        &mut self,
-        (key, what): (&RecordKey, String),
-        claim: Claim,
-        stored: Option<Stamp>,
-    ) -> Stamp {
+    /// What a change without a time gets: what it got when it first came.
+    fn timeless(&mut self, change: &ClaimedChange, text: &str) -> Hlc {
+        let count = self.texts.entry(text.to_owned()).or_default();
+        let earlier = *count;
+        *count += 1;
+        let token = Token::Text(text.to_owned(), earlier);
+        let stored = || Token::Stored(given::Claimed::change(change, earlier));
+        let became = self.claims.became(self.client, &token);
+        if let Some(became) = became.or_else(|| self.claims.became(self.client, &stored())) {
+            return became;
+        }
+        self.unknown.push(text.to_owned());
+        let at = self.tick();
+        self.fresh.insert(token, at);
+        at
+    }
+
+    fn time(&mut self, (key, what): (&RecordKey, String), claim: Claim, now: Hlc) -> Stamp {
         let writer = self.writer;
         let Some(claim) = claim else {
-            return stored.unwrap_or_else(|| Stamp {
-                at: self.tick(),
-                writer,
-            });
+            return Stamp { at: now, writer };
         };
         let at = self.claimed(claim);
         let claimed = (self.client.clone(), key.clone(), what, claim);
-        let before = self.claims.given.entry(claimed).or_insert(at);
+        let before = self.claims.first.entry(claimed).or_insert(at);
         if *before < at {
             self.again = Some(format!(
                 "{} had {before} for a claim of {claim} and now gets {at}",
@@ -260,23 +278,27 @@ impl Stamping<'_> {
     }
 
     fn claimed(&mut self, claim: Hlc) -> Hlc {
-        if let Some(became) = self.fresh.get(&claim) {
+        if let Some(became) = self.clamped.get(&claim) {
             return *became;
         }
-        if let Some((from, to, became)) = self.earlier
-            && (from.wall_ms()..=to.wall_ms()).contains(&claim.wall_ms())
-        {
+        let token = Token::Wall(claim.wall_ms());
+        if let Some(became) = self.claims.became(self.client, &token) {
             return claim.min(became);
         }
         if claim.wall_ms() <= self.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= *self.clock {
             return claim;
         }
         let at = self.tick();
-        self.fresh.insert(claim, at);
-        let grown = self.claims.clamped.entry(self.client.clone());
-        let grown = grown.or_insert((claim, claim, at));
-        *grown = (grown.0.min(claim), grown.1.max(claim), grown.2.min(at));
+        self.clamped.insert(claim, at);
+        let lowest = self.fresh.entry(token).or_insert(at);
+        *lowest = at.min(*lowest);
         at
+    }
+
+    /// What was given now counts from the next changeset on.
+    fn remember(self) {
+        let given = self.claims.given.entry(self.client.clone());
+        given.or_default().extend(self.fresh);
     }
 
     fn tick(&mut self) -> Hlc {

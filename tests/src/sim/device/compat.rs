@@ -43,9 +43,12 @@ pub struct Compat {
     connected: bool,
     /// It may hold what no server knows: it was told everything anew over what it had.
     haunted: bool,
-    /// Records that a reply of a lost history overwrote before their changes were sent: the hub
-    /// cannot know what it told there.
+    /// Records that a reply of a lost history overwrote before their changes were sent, or of
+    /// which a late copy of a request may come to the history after it: the hub cannot know what
+    /// it told there.
     overwritten: BTreeSet<RecordKey>,
+    /// Records it ever sent changes of.
+    sent: BTreeSet<RecordKey>,
     /// Records whose insert it never sent.
     dropped: BTreeSet<RecordKey>,
 }
@@ -103,6 +106,7 @@ impl Compat {
             connected: false,
             haunted: foreign,
             overwritten: BTreeSet::new(),
+            sent: BTreeSet::new(),
             dropped: BTreeSet::new(),
         }
     }
@@ -116,6 +120,8 @@ impl Compat {
             let since = self.copy.least_cursor(&own_clock);
             let body = self.body(&since);
             let count = self.pending.len();
+            self.sent
+                .extend(self.pending.iter().map(|edit| edit.key.clone()));
             let wish = Wish::Sync(body.clone());
             return Some((since, Of::Push { count, body }, wish));
         }
@@ -155,8 +161,8 @@ impl Compat {
         let own_cursor = matches!(Since::parse(&waiting.since), Ok(Since::At { .. }));
         let other_history = own_cursor && self.is_told_anew(&waiting.since, body.synced_until, cx);
         if other_history || cx.checker.is_lost(body.synced_until) {
-            let unsent = self.pending.iter().map(|edit| edit.key.clone());
-            self.overwritten.extend(unsent);
+            let unsent = self.pending.iter().map(|edit| &edit.key);
+            self.overwritten.extend(unsent.chain(&self.sent).cloned());
         }
         self.copy.take(&body, tables);
         if let Of::Push { count, body: sent } = &waiting.of {

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
 use syncline_protocol::stamp::wall_text;
 
 use super::copy::{Row, key};
@@ -24,8 +25,7 @@ const LARGE: usize = syncline_protocol::limits::Limits::DEFAULT.record_bytes_max
 impl Compat {
     pub(super) fn draw_edit(&mut self, cx: &mut Cx<'_>) {
         if cx.aids.rng.chance(40) {
-            cx.aids.counts.add(Kind::ClockMoved);
-            self.clock.set(draw_skew_ms(&mut cx.aids.rng));
+            self.set_clock(cx);
         }
         if self.clock.skew_ms().unsigned_abs() > SKEWED_MS {
             cx.aids.counts.add(Kind::SkewedEdit);
@@ -38,9 +38,7 @@ impl Compat {
         let id = *cx.aids.rng.pick(&IDS);
         let row = self.copy.rows.get(&key(table, id));
         match row.map(Row::is_deleted) {
-            // Only inserts may come without a time.
             Some(false) => {
-                let at = at.or_else(|| Some(wall_text(self.clock.wall_ms(cx.now_ms))));
                 if cx.aids.rng.chance(780) {
                     self.update((table, id), at.as_deref(), cx);
                 } else {
@@ -56,6 +54,17 @@ impl Compat {
         }
     }
 
+    /// A clock that is fast is put right as often as not, so that honest edits follow clamped ones.
+    fn set_clock(&mut self, cx: &mut Cx<'_>) {
+        let is_fast = self.clock.skew_ms() > STAMP_AHEAD_MS_MAX as i64;
+        if is_fast && cx.aids.rng.chance(500) {
+            cx.aids.counts.add(Kind::ClockPutRight);
+            return self.clock.set(0);
+        }
+        cx.aids.counts.add(Kind::ClockMoved);
+        self.clock.set(draw_skew_ms(&mut cx.aids.rng));
+    }
+
     /// Usually a fresh time; sometimes the last one again, or none.
     fn draw_time(&mut self, cx: &mut Cx<'_>) -> Option<String> {
         let hlc = match cx.aids.rng.below(100) {
@@ -63,7 +72,10 @@ impl Compat {
                 cx.aids.counts.add(Kind::TiedEdit);
                 self.clock.again()?
             }
-            12..=19 => return None,
+            12..=19 => {
+                cx.aids.counts.add(Kind::Timeless);
+                return None;
+            }
             _ => self.clock.read_wall(cx.now_ms),
         };
         Some(wall_text(hlc.wall_ms()))
@@ -73,9 +85,6 @@ impl Compat {
         let mut fields = vec![("n", value(cx))];
         if cx.aids.rng.chance(600) {
             fields.push(("title", value(cx)));
-        }
-        if at.is_none() {
-            cx.aids.counts.add(Kind::Timeless);
         }
         if let Some(at) = at {
             let name = *cx.aids.rng.pick(&["updatedAt", "updatedAt", "createdAt"]);
