@@ -1,0 +1,6 @@
+//! Hubs and their store on a real Postgres.
+
+#[path = "../services/postgres.rs"]
+pub(crate) mod server;
+
+mod racing;
