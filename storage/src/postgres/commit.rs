@@ -20,7 +20,7 @@ use crate::types::{Commit, CommitError, StoreError};
 
 /// Tries of a transaction that lost to another one. Where every commit locks in one order this
 /// does not happen; relatives of Postgres have other reasons.
-const TRIES_MAX: u32 = 8;
+pub(super) const TRIES_MAX: u32 = 8;
 
 /// The second statement must see what the first one waited for.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";

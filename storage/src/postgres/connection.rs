@@ -76,19 +76,27 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
         let client = self.plain().await?;
         let preparing = async {
-            for setting in PLANS {
-                // Only Postgres itself plans like that; its relatives may not know the names.
-                match client.batch_execute(setting).await {
-                    Err(error) if error.code().is_some() => debug!(%error, setting, "not set"),
-                    set => set?,
-                }
-            }
+            set_plans(&client).await?;
             Statements::prepare(&client).await
         };
         let prepared = tokio::time::timeout(self.timeout, preparing).await;
         let statements = prepared.unwrap_or(Err(Failure::Late))?;
         Ok(Connection { client, statements })
     }
+}
+
+/// Only Postgres itself plans like that; its relatives may not know the names.
+async fn set_plans(client: &Client) -> Result<(), Failure> {
+    if client.batch_execute(&PLANS.join(";")).await.is_ok() {
+        return Ok(());
+    }
+    for setting in PLANS {
+        match client.batch_execute(setting).await {
+            Err(error) if error.code().is_some() => debug!(%error, setting, "not set"),
+            set => set?,
+        }
+    }
+    Ok(())
 }
 
 /// A connection with its statements.

@@ -1,6 +1,12 @@
 //! The engine's tests, each on a database of its own of a real server: the conformance suite,
 //! plain and behind faults, and what is Postgres's own.
 
+mod costs;
+mod failures;
+mod migrations;
+mod proxy;
+mod values;
+
 #[path = "../../../tests/services/postgres.rs"]
 mod server;
 
@@ -8,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::server::{Database, Server};
 use super::{PostgresOptions, PostgresStore};
-use crate::conformance::{Behaviour, Patient};
+use crate::conformance::{Alternating, Behaviour, Patient};
 use crate::faulty::{FaultRates, FaultyStore};
 
 fn runtime() -> Runtime {
@@ -37,6 +43,22 @@ mod conforms {
     }
 
     crate::conformance_tests!(run);
+    crate::racing_tests!(run);
+}
+
+mod conforms_with_two_hubs {
+    use super::*;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, database) = opened().await;
+            let other = PostgresStore::open(&options(&database)).await.unwrap();
+            behaviour(&Alternating::new([store, other])).await;
+        });
+    }
+
+    crate::conformance_tests!(run);
+    crate::racing_tests!(run);
 }
 
 mod conforms_behind_faults {
