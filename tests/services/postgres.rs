@@ -41,7 +41,8 @@ impl Server {
         SHARED.get_or_init(|| Server::start(&[]))
     }
 
-    /// One of its own, with settings such as `wal_buffers=64MB`, for a test that breaks it.
+    /// One of its own, for a test that breaks it, with settings such as `wal_buffers=64MB`;
+    /// before them may stand `--tls` and the files of a certificate and its key.
     pub(crate) fn start(settings: &[&str]) -> Server {
         let mut child = Command::new(SCRIPT)
             .arg("run")

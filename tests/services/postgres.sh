@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A private PostgreSQL on a free port of 127.0.0.1, in a directory that goes with it.
 #
-#   postgres.sh install            Debian's packages, if they are missing
-#   postgres.sh run [NAME=VALUE…]  a server with these settings, until the standard input ends
+#   postgres.sh install       Debian's packages, if they are missing
+#   postgres.sh run [--tls CERT KEY] [NAME=VALUE…]
+#                             a server with these settings, until the standard input ends
 #
 # `run` prints the server's URL when it takes connections. Then it reads commands, a line each,
 # and answers each with a line, `ok` or what went wrong:
@@ -89,7 +90,24 @@ clean_up() {
   rm -rf "$dir" "$dir.log"
 }
 
+# use_tls CERT KEY: the server takes a key only if nobody else can read it.
+use_tls() {
+  local owner=()
+  [ "$(id -u)" != 0 ] || owner=(-o postgres)
+  install_file -m 644 "${owner[@]}" "$1" "$dir/tls.crt"
+  install_file -m 600 "${owner[@]}" "$2" "$dir/tls.key"
+  settings+=(-c ssl=on -c "ssl_cert_file=$dir/tls.crt" -c "ssl_key_file=$dir/tls.key")
+}
+
+# The program of that name; `install` is ours here.
+install_file() { command install "$@"; }
+
 run() {
+  local tls=()
+  if [ "${1:-}" = --tls ]; then
+    tls=("$2" "$3")
+    shift 3
+  fi
   settings=()
   for setting in "$@"; do settings+=(-c "$setting"); done
   install
@@ -98,6 +116,7 @@ run() {
   trap clean_up EXIT
   trap 'exit 143' TERM INT HUP
   initialise
+  [ ${#tls[@]} = 0 ] || use_tls "${tls[@]}"
   # Another program may take the port before the server does.
   for _ in 1 2 3 4 5; do
     port=$(free_port)
@@ -123,5 +142,5 @@ run() {
 case "${1:-}" in
   install) install ;;
   run) shift && run "$@" ;;
-  *) die "usage: $0 install | run [NAME=VALUE…]" ;;
+  *) die "usage: $0 install | run [--tls CERT KEY] [NAME=VALUE…]" ;;
 esac
