@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast autobahn sim fmt lint bench-http bench-sockets
+.PHONY: run test test-fast autobahn sim fmt lint bench-http bench-sockets bench-storage
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -44,3 +44,8 @@ bench-http:
 bench-sockets:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos
 	target/release/bench-sockets --hub target/release/hub
+
+# What the stores do a second, beside one insert a change: SQLite, and a Postgres of its own.
+bench-storage:
+	cargo build --release --locked -p syncline-chaos --bin bench-storage
+	target/release/bench-storage

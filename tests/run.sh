@@ -35,6 +35,8 @@ set_up() {
     install build-essential || return 1
   fi
   cc --version | head -n 1
+  # Here and not in the tests, which would do it all at once.
+  tests/services/postgres.sh install
 }
 
 install() {
@@ -99,6 +101,13 @@ summary() {
   printf '%-10s %8s  %s\n' all "$SECONDS" "$([ "$failed" = 0 ] && echo ok || echo failed)"
   # The runners' own last words.
   [ ! -f "$LOGS/rust.log" ] || grep -E '^(test result:|error: )|^test .* FAILED$' "$LOGS/rust.log"
+  # The conformance suite and what else an engine is tried with are tests like others: built with
+  # them, they cost half a minute and no second build.
+  for engine in sqlite postgres; do
+    [ ! -f "$LOGS/rust.log" ] || printf 'engine %s: %s tests ok, %s failed\n' "$engine" \
+      "$(grep -cE "^test $engine::.* ok$" "$LOGS/rust.log")" \
+      "$(grep -cE "^test $engine::.* FAILED$" "$LOGS/rust.log")"
+  done
   [ ! -f "$LOGS/autobahn.log" ] || grep '^autobahn: ' "$LOGS/autobahn.log"
 }
 

@@ -23,6 +23,7 @@ use crate::tls::{Tls, TlsError};
 
 mod core;
 mod store_lock;
+mod store_watch;
 
 use self::core::Core;
 pub use self::core::Parts;
@@ -88,7 +89,7 @@ pub enum StartError {
         path: PathBuf,
     },
     /// The store is of an engine this program does not have.
-    #[error("store.url: only sqlite:PATH is built")]
+    #[error("store.url: only sqlite:PATH and postgres://… are built")]
     StoreUnsupported,
     /// The sessions' supervisor did not start.
     #[error("{0}")]

@@ -6,10 +6,13 @@
 //! stand apart from the inner types: a new field is a new version, old ones stay readable.
 
 mod given;
+mod split;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::given::{decode_given, encode_given};
+pub use self::split::{Split, decode_split, encode_split};
+
 use crate::error::{Code, Refusal};
 use crate::ids::{FieldName, RecordId, RecordKey, Seq, TableName, WriterNo};
 use crate::json::Json;
@@ -123,7 +126,11 @@ fn stamp_of(stored: StampV1) -> Stamp {
 
 /// A record at rest.
 pub fn encode_record(record: &Record) -> Vec<u8> {
-    encode_versioned(&RecordV1 {
+    encode_versioned(&record_v1(record))
+}
+
+fn record_v1(record: &Record) -> RecordV1<'_> {
+    RecordV1 {
         inserted: record.inserted.map(stamp_v1),
         deleted: record.deleted.map(stamp_v1),
         seq: record.seq.0,
@@ -140,7 +147,7 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
                 seq: field.seq.0,
             })
             .collect(),
-    })
+    }
 }
 
 /// Reads [`encode_record`].

@@ -130,6 +130,25 @@ pub fn depth(text: &str) -> usize {
     deepest
 }
 
+/// Splits a text after the JSON value it begins with, which must be canonical: up to the comma or
+/// bracket that is not the value's own, or to the end. The value may be empty.
+pub(crate) fn split_value(text: &str) -> (&str, &str) {
+    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' | b',' if depth == 0 => return text.split_at(at),
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
 /// Appends a string as a JSON string literal in canonical form.
 pub fn push_string(out: &mut String, text: &str) {
     out.push('"');

@@ -4,8 +4,10 @@
 //! A behaviour gets an empty store and panics if its one claim does not hold. An engine's tests
 //! are one line: [`conformance_tests!`](crate::conformance_tests) makes a `#[test]` of each and
 //! runs it with the function given, which makes the store and drives the future. [`Patient`] is
-//! the caller that the faulty runs need: it asks again until the store answers.
+//! the caller that the faulty runs need: it asks again until the store answers. [`Alternating`] is
+//! two hubs on one database, for the engines that share one.
 
+mod alternating;
 pub mod changes;
 pub mod commits;
 pub mod dead_letters;
@@ -13,6 +15,7 @@ pub mod epochs;
 pub mod marks;
 pub mod opening;
 mod patient;
+pub mod racing;
 pub mod records;
 pub mod snapshots;
 pub(crate) mod space;
@@ -20,6 +23,7 @@ pub mod verdicts;
 
 use std::pin::Pin;
 
+pub use alternating::Alternating;
 pub use patient::Patient;
 
 use crate::Store;
@@ -93,6 +97,14 @@ macro_rules! conformance_tests {
                 the_old_epoch_commits_no_more, a_new_epoch_needs_an_opened_space;
         }
     };
+    (@racing $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            racing: of_commits_at_once_one_passes, of_moves_of_a_mark_at_once_one_passes,
+                of_new_clients_at_once_one_gets_the_number, those_who_try_again_all_get_in,
+                groups_in_any_order_pass_each_other, of_new_epochs_at_once_there_is_one,
+                no_read_sees_half_a_commit;
+        }
+    };
     (@tests $run:path; $($module:ident: $($name:ident),+;)+) => {
         $($(
             #[test]
@@ -106,8 +118,19 @@ macro_rules! conformance_tests {
     };
 }
 
+/// The same for the behaviours of several callers at once.
+#[macro_export]
+macro_rules! racing_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @racing @tests $run }
+    };
+}
+
 /// Every behaviour's name.
-pub const NAMES: &[&str] = conformance_tests! { @list @names };
+pub const NAMES: &[&[&str]] = &[
+    conformance_tests! { @list @names },
+    conformance_tests! { @racing @names },
+];
 
 #[cfg(test)]
 mod tests {
@@ -124,15 +147,18 @@ mod tests {
             include_str!("conformance/changes.rs"),
             include_str!("conformance/snapshots.rs"),
             include_str!("conformance/epochs.rs"),
+            include_str!("conformance/dead_letters.rs"),
+            include_str!("conformance/racing.rs"),
         ];
         let written: Vec<&str> = sources
             .iter()
             .flat_map(|source| source.split("\npub async fn ").skip(1))
             .filter_map(|rest| rest.split('(').next())
             .collect();
+        let listed = NAMES.concat();
         let unlisted: Vec<_> = written
             .iter()
-            .filter(|name| !NAMES.contains(name))
+            .filter(|name| !listed.contains(name))
             .collect();
         assert!(unlisted.is_empty(), "not listed: {unlisted:?}");
     }

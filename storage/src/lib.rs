@@ -1,8 +1,9 @@
 //! Durable stores for spaces: one contract, several engines.
 //!
 //! [`store`] is the contract and [`types`] its vocabulary; read those first.
-//! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the
-//! embedded engine. [`group`] turns many sessions' commits into few transactions. [`faulty`]
+//! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the embedded
+//! engine, [`postgres`] the one that several hubs share. [`group`] turns many sessions' commits
+//! into few transactions. [`faulty`]
 //! is a store that fails on purpose, and [`conformance`] the suite that every engine must pass,
 //! with or without faults.
 
@@ -11,8 +12,20 @@ pub mod dead_letter;
 pub mod faulty;
 pub mod group;
 pub mod model;
+mod page;
+pub mod postgres;
 pub mod sqlite;
 pub mod store;
 pub mod types;
 
 pub use store::Store;
+
+use syncline_protocol::ids::Epoch;
+
+/// An epoch no space ever had.
+fn random_epoch() -> Result<Epoch, types::StoreError> {
+    // 0 is no space's: see `SpaceView::NEVER_OPENED`.
+    getrandom::u64()
+        .map(|random| Epoch(random.max(1)))
+        .map_err(|error| types::StoreError::Unavailable(format!("no randomness: {error}")))
+}

@@ -28,6 +28,7 @@ use syncline_protocol::stamp::WallMs;
 pub use options::{OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
+use crate::random_epoch;
 use crate::types::{
     After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
     SnapshotPage, SpaceView, StoreError, VerdictsRead,
@@ -224,13 +225,6 @@ impl Store for SqliteStore {
         // One writer: a second committer would only wait for it with a smaller group.
         1
     }
-}
-
-fn random_epoch() -> Result<Epoch, StoreError> {
-    // 0 is no space's: see `SpaceView::NEVER_OPENED`.
-    getrandom::u64()
-        .map(|random| Epoch(random.max(1)))
-        .map_err(|error| StoreError::Unavailable(format!("no randomness: {error}")))
 }
 
 #[cfg(test)]

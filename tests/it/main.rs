@@ -11,6 +11,7 @@ mod crate_line;
 mod descriptors;
 mod durability;
 mod native;
+mod postgres;
 mod process;
 mod simulation;
 mod tls;

@@ -7,14 +7,20 @@ use syncline_tests::node::TestNode;
 #[tokio::test]
 async fn two_devices_that_edit_different_fields_of_one_record_offline_end_equal() {
     let node = TestNode::start().await;
+    edit_offline_and_end_equal(&node).await;
+    node.app.shutdown().await;
+}
+
+/// The example on any node.
+pub(crate) async fn edit_offline_and_end_equal(node: &TestNode) {
     let mut phone = Device::new("ada", "phone");
     let mut laptop = Device::new("ada", "laptop");
 
-    phone.connect(&node).await;
+    phone.connect(node).await;
     phone.edit(&json!([{"table": "tasks", "id": "k1", "op": "insert",
         "data": {"title": "Buy milk", "done": false}}]));
     phone.push().await;
-    laptop.connect(&node).await;
+    laptop.connect(node).await;
     assert_eq!(
         laptop.shows("tasks", "k1"),
         Some(json!({"title": "Buy milk", "done": false}))
@@ -33,12 +39,11 @@ async fn two_devices_that_edit_different_fields_of_one_record_offline_end_equal(
     );
 
     // Back online, both show both edits.
-    phone.connect(&node).await;
-    laptop.connect(&node).await;
+    phone.connect(node).await;
+    laptop.connect(node).await;
     phone.reach(laptop.seq()).await;
     let merged = Some(json!({"title": "Buy oat milk", "done": true}));
     assert_eq!(phone.shows("tasks", "k1"), merged);
     assert_eq!(laptop.shows("tasks", "k1"), merged);
     assert_eq!(phone.told(), laptop.told());
-    node.app.shutdown().await;
 }

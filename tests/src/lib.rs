@@ -2,7 +2,8 @@
 //! [`hub_process`], the real program; [`issuer`], who signs tokens; [`certificate`], two for TLS;
 //! [`raw_http`], requests by hand; [`socket`], one WebSocket seen from outside, and
 //! [`raw_socket`], one as bytes; [`device`], a device with a local replica and an outbox, as an
-//! SDK has them; [`load`], the writers of the durability tests. [`sim`] needs none of them: it
+//! SDK has them; [`load`], the writers of the durability tests; [`race`], committers
+//! that fight for spaces. [`sim`] needs none of them: it
 //! has worlds of its own.
 
 pub mod certificate;
@@ -12,6 +13,7 @@ pub mod hub_process;
 pub mod issuer;
 pub mod load;
 pub mod node;
+pub mod race;
 pub mod raw_http;
 pub mod raw_socket;
 pub mod sim;

@@ -16,6 +16,7 @@ use syncline_cluster::local::LocalBus;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
+use syncline_storage::postgres::{PostgresOptions, PostgresStore};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::PageLimit;
 use tokio::task::JoinHandle;
@@ -23,6 +24,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
 use super::store_lock::StoreLock;
+use super::store_watch::watch;
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StoreUrl};
@@ -81,6 +83,8 @@ pub(super) struct Core {
     hearing: JoinHandle<()>,
     /// The wheel's task.
     turning: JoinHandle<()>,
+    /// Asks whether the store is there, if it is elsewhere.
+    watching: Option<JoinHandle<()>>,
     /// Dropped last: until then no other hub may open the store.
     _lock: Option<StoreLock>,
 }
@@ -92,10 +96,20 @@ impl Core {
         parts: Parts,
         (context, verifier): (&Context, Arc<Verifier>),
     ) -> Result<Core, StartError> {
-        let (store, lock) = match parts.store {
-            Some(store) => (store, None),
+        let Opened {
+            store,
+            lock,
+            is_elsewhere,
+        } = match parts.store {
+            Some(store) => Opened {
+                store,
+                lock: None,
+                is_elsewhere: false,
+            },
             None => open_store(config.store_url()).await?,
         };
+        let watched = watch(store.clone(), context.lifecycle.clone());
+        let watching = is_elsewhere.then(|| tokio::spawn(watched));
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
         let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
@@ -159,6 +173,7 @@ impl Core {
             committers,
             hearing,
             turning: tokio::spawn(async move { wheel.run().await }),
+            watching,
             _lock: lock,
         })
     }
@@ -196,6 +211,9 @@ impl Core {
     pub(super) async fn stop(self) {
         self.hearing.abort();
         self.turning.abort();
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
         self.gateway.sessions.stop().await;
         self.committers.shut_down().await;
     }
@@ -228,18 +246,36 @@ fn wheel(config: &Config) -> Wheel {
     Wheel::new(workers, Duration::from_millis(shortest))
 }
 
-async fn open_store(url: StoreUrl) -> Result<(Arc<dyn Store>, Option<StoreLock>), StartError> {
-    let StoreUrl::Sqlite(path) = url else {
-        // The config's check refuses the others.
-        return Err(StartError::StoreUnsupported);
-    };
-    let open = move || open_sqlite(path);
-    tokio::task::spawn_blocking(open)
-        .await
-        .map_err(|e| StartError::Store(e.to_string()))?
+/// A store and what goes with it.
+struct Opened {
+    store: Arc<dyn Store>,
+    /// Of a file that is this hub's alone.
+    lock: Option<StoreLock>,
+    /// It may go away while the hub runs.
+    is_elsewhere: bool,
 }
 
-fn open_sqlite(path: PathBuf) -> Result<(Arc<dyn Store>, Option<StoreLock>), StartError> {
+async fn open_store(url: StoreUrl) -> Result<Opened, StartError> {
+    match url {
+        StoreUrl::Sqlite(path) => tokio::task::spawn_blocking(move || open_sqlite(path))
+            .await
+            .map_err(|error| StartError::Store(error.to_string()))?,
+        StoreUrl::Postgres(url) => {
+            let options = PostgresOptions::parse(&url).map_err(StartError::Store)?;
+            let store = PostgresStore::open(&options).await;
+            let store = store.map_err(|error| StartError::Store(error.to_string()))?;
+            Ok(Opened {
+                store: Arc::new(store),
+                lock: None,
+                is_elsewhere: true,
+            })
+        }
+        // The config's check refuses it.
+        StoreUrl::Scylla(_) => Err(StartError::StoreUnsupported),
+    }
+}
+
+fn open_sqlite(path: PathBuf) -> Result<Opened, StartError> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -253,7 +289,11 @@ fn open_sqlite(path: PathBuf) -> Result<(Arc<dyn Store>, Option<StoreLock>), Sta
     make_private(&path)?;
     let store = SqliteStore::open(&SqliteOptions::new(path));
     let store = store.map_err(|error| StartError::Store(error.to_string()))?;
-    Ok((Arc::new(store), Some(lock)))
+    Ok(Opened {
+        store: Arc::new(store),
+        lock: Some(lock),
+        is_elsewhere: false,
+    })
 }
 
 /// Makes the file, if it is new, readable by its owner only; what SQLite puts beside it follows.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use syncline_storage::postgres::PostgresOptions;
 
 use super::{Problems, parse, shown};
 
@@ -12,21 +13,31 @@ use super::{Problems, parse, shown};
 pub struct StoreConfig {
     /// `sqlite:PATH`, `postgres://…` or `scylla://HOST:PORT/KEYSPACE`. Default: `hub.db` in
     /// the data directory, `sqlite:./data/hub.db`.
+    ///
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`: everything is in the schema `syncline`,
+    /// which the hub defines if the role may. TLS is required except on this machine, and the
+    /// server's certificate is always verified: `?sslrootcert=FILE` names certificates in place
+    /// of the system's, `?sslmode=disable` does without. Ten connections are used, each with
+    /// statements of its own, so a pooler between must keep sessions. Several hubs may share a
+    /// database and lose nothing; without a bus a device is told late of what came to another.
     #[serde(deserialize_with = "url", serialize_with = "shown::maybe")]
     pub url: Option<StoreUrl>,
 }
 
 impl StoreConfig {
     pub(super) fn check(&self, problems: &mut Problems) {
-        let engine = match &self.url {
+        let wrong = match &self.url {
             None | Some(StoreUrl::Sqlite(_)) => return,
-            Some(StoreUrl::Postgres(_)) => "postgres",
-            Some(StoreUrl::Scylla(_)) => "scylla",
+            Some(StoreUrl::Postgres(url)) => PostgresOptions::parse(url).err(),
+            Some(StoreUrl::Scylla(_)) => {
+                let why =
+                    "asks for scylla, which is not built yet; use sqlite:PATH or postgres://…";
+                Some(why.to_owned())
+            }
         };
-        problems.push(
-            "store.url",
-            format!("asks for {engine}, which is not built yet; use sqlite:PATH"),
-        );
+        if let Some(why) = wrong {
+            problems.push("store.url", why);
+        }
     }
 }
 

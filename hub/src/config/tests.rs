@@ -180,8 +180,7 @@ fn named_file_must_exist() {
 fn what_is_not_built_yet_says_so() {
     for (name, value) in [
         ("HUB__NATS__URL", "nats://127.0.0.1:4222"),
-        ("HUB__STORE__URL", "postgres://u:secret@db/hub"),
-        ("HUB__STORE__URL", "scylla://db:9042/hub"),
+        ("HUB__STORE__URL", "scylla://u:secret@db:9042/hub"),
     ] {
         let said = refused("", &[(name, value)]);
         assert!(
@@ -197,6 +196,21 @@ fn store_urls_of_no_engine_are_refused() {
     for url in ["sqlite:", "sqlite::memory:", "mysql://x", "/tmp/hub.db"] {
         let said = refused("", &[("HUB__STORE__URL", url)]);
         assert!(said.contains("HUB__STORE__URL"), "{said}");
+    }
+}
+
+#[test]
+fn a_database_that_could_not_be_reached_is_refused_without_its_password() {
+    for (url, why) in [
+        ("postgres://u:secret@db:port/hub", "cannot be read"),
+        ("postgres:///hub", "names no host"),
+        (
+            "postgres://u:secret@db/hub?sslmode=prefer",
+            "must be disable",
+        ),
+    ] {
+        let said = refused("", &[("HUB__STORE__URL", url)]);
+        assert!(said.contains(why) && !said.contains("secret"), "{said}");
     }
 }
 

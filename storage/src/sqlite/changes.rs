@@ -1,12 +1,12 @@
 //! Reading what changed after a place, in pages.
 
 use rusqlite::{Connection, Rows, params};
-use syncline_protocol::ids::{RecordKey, Seq, SpaceKey, TableName};
-use syncline_protocol::record::Record;
+use syncline_protocol::ids::{SpaceKey, TableName};
 
-use super::records::{Stored, stored};
+use super::records::stored;
 use super::space::SpaceRow;
 use super::{names, space};
+use crate::page::Page;
 use crate::types::{After, ChangesPage, PageLimit, StoreError};
 
 /// Rows come in the order of the index, one by one: what is not stepped to costs nothing. Names
@@ -75,56 +75,4 @@ fn page(
         writers: names::writers(conn, row.sid, &page.records)?,
         records: page.records,
     })
-}
-
-/// The page as it fills.
-struct Page {
-    limit: PageLimit,
-    records: Vec<(RecordKey, Record)>,
-    bytes: usize,
-    /// Where the commit that is being read begins in `records`.
-    commit_begin: usize,
-    /// A row did not fit.
-    is_cut: bool,
-}
-
-impl Page {
-    fn new(limit: PageLimit) -> Page {
-        Page {
-            limit,
-            records: Vec::new(),
-            bytes: 0,
-            commit_begin: 0,
-            is_cut: false,
-        }
-    }
-
-    /// Takes the next row; `false` if it ends the page. The first row always fits.
-    fn take(&mut self, row: Stored) -> bool {
-        let last = self.records.last().map(|(_, record)| record.seq);
-        if last.is_some_and(|last| last != row.keyed.1.seq) {
-            self.commit_begin = self.records.len();
-        }
-        self.bytes = self.bytes.saturating_add(row.bytes);
-        let over = self.records.len() >= self.limit.records || self.bytes > self.limit.bytes;
-        if over && last.is_some() {
-            self.is_cut = true;
-            return false;
-        }
-        self.records.push(row.keyed);
-        true
-    }
-
-    /// Ends a page that was cut: after the last whole commit, or inside its only one. Returns
-    /// up to where it is complete, and its last record if that is inside a commit.
-    fn cut(&mut self) -> Option<(Seq, Option<RecordKey>)> {
-        if self.is_cut && self.commit_begin > 0 {
-            self.records.truncate(self.commit_begin);
-        }
-        let (key, record) = self.records.last().filter(|_| self.is_cut)?;
-        Some(match self.commit_begin {
-            0 => (Seq(record.seq.0 - 1), Some(key.clone())),
-            _ => (record.seq, None),
-        })
-    }
 }

@@ -6,6 +6,7 @@ use syncline_protocol::ids::{RecordId, RecordKey, SpaceKey, TableName};
 use syncline_protocol::record::Record;
 
 use super::{error, space};
+use crate::page::Stored;
 use crate::types::{RecordsRead, StoreError};
 
 const RECORD: &str = "SELECT state FROM records WHERE sid = ?1 AND tbl = ?2 AND id = ?3";
@@ -31,15 +32,6 @@ pub(super) fn records(
     }
     let view = row.view;
     Ok(RecordsRead { view, records })
-}
-
-/// A record as it stands in a row `(tbl, id, state)`.
-#[derive(Debug)]
-pub(super) struct Stored {
-    /// Its key and state.
-    pub(super) keyed: (RecordKey, Record),
-    /// Bytes of the stored state: what a page limit counts.
-    pub(super) bytes: usize,
 }
 
 /// Reads the columns `tbl, id, state`, which stand first.

@@ -2,10 +2,10 @@
 
 use rusqlite::{Connection, Params, params};
 use syncline_protocol::ids::{RecordKey, SpaceKey, TableName};
-use syncline_protocol::record::Record;
 
 use super::records::stored;
 use super::{names, space};
+use crate::page::Page;
 use crate::types::{PageLimit, SnapshotPage, StoreError};
 
 /// All tables. Names are never empty, so ('', '') is before the first record.
@@ -51,7 +51,7 @@ pub(super) fn snapshot(
                     OF_TABLE,
                     (row.sid, params![row.sid, each.as_str(), after]),
                 )?;
-                if page.more {
+                if page.is_cut {
                     break;
                 }
             }
@@ -61,7 +61,7 @@ pub(super) fn snapshot(
         view: row.view,
         writers: names::writers(conn, row.sid, &page.records)?,
         records: page.records,
-        more: page.more,
+        more: page.is_cut,
     })
 }
 
@@ -72,25 +72,7 @@ fn ascending(tables: &[TableName]) -> Vec<&TableName> {
     tables
 }
 
-/// The page as it fills.
-struct Page {
-    limit: PageLimit,
-    records: Vec<(RecordKey, Record)>,
-    bytes: usize,
-    /// A row did not fit.
-    more: bool,
-}
-
 impl Page {
-    fn new(limit: PageLimit) -> Page {
-        Page {
-            limit,
-            records: Vec::new(),
-            bytes: 0,
-            more: false,
-        }
-    }
-
     /// Takes rows of a statement until one does not fit. The first row always fits.
     fn fill(
         &mut self,
@@ -101,14 +83,9 @@ impl Page {
         let mut statement = conn.prepare_cached(sql)?;
         let mut rows = statement.query(range)?;
         while let Some(next) = rows.next()? {
-            let row = stored(next, sid)?;
-            self.bytes = self.bytes.saturating_add(row.bytes);
-            let over = self.records.len() >= self.limit.records || self.bytes > self.limit.bytes;
-            if over && !self.records.is_empty() {
-                self.more = true;
+            if !self.take(stored(next, sid)?) {
                 break;
             }
-            self.records.push(row.keyed);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{SqliteOptions, SqliteStore};
-use crate::conformance::{Behaviour, Patient};
+use crate::conformance::{Alternating, Behaviour, Patient};
 use crate::faulty::{FaultRates, FaultyStore};
 
 const FILE: &str = "hub.db";
@@ -53,6 +53,22 @@ mod conforms {
     }
 
     crate::conformance_tests!(run);
+    crate::racing_tests!(run);
+}
+
+/// Not how it is meant to be used, but what is lost then is only what a hub is told.
+mod conforms_with_two_stores_on_a_file {
+    use super::*;
+
+    fn run(behaviour: Behaviour) {
+        let Opened { store, dir } = opened();
+        let options = SqliteOptions::new(dir.path().join(FILE));
+        let stores = Alternating::new([store, SqliteStore::open(&options).unwrap()]);
+        runtime().block_on(behaviour(&stores));
+    }
+
+    crate::conformance_tests!(run);
+    crate::racing_tests!(run);
 }
 
 mod conforms_behind_faults {

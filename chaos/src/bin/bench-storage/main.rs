@@ -1,0 +1,109 @@
+//! What an engine does a second: `bench-storage [--engine sqlite|postgres] [--seconds N]`.
+//!
+//! Commits of sessions through group commit, with marks, verdicts and a seq a field; beside each,
+//! in the same run, the alternative an application would write by itself: one autocommitted insert
+//! a change. Then pages of changes and snapshots by one reader, and bytes a record. The rows are
+//! printed as they are measured.
+
+mod alternative;
+mod commits;
+mod engine;
+mod fill;
+mod pages;
+#[path = "../../../../tests/services/postgres.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod server;
+mod timing;
+
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use self::engine::Engine;
+use self::timing::Load;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Which {
+    Sqlite,
+    Postgres,
+}
+
+/// Measures engines.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only this engine.
+    #[arg(long)]
+    engine: Option<Which>,
+    /// Seconds of each load.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Sessions at once.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 256, 1_024])]
+    sessions: Vec<usize>,
+    /// Changes of a commit.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 10])]
+    changes: Vec<usize>,
+    /// Groups that Postgres commits at once; the engine's default without.
+    #[arg(long)]
+    committers: Option<usize>,
+    /// Without the alternative.
+    #[arg(long)]
+    alone: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    for which in [Which::Sqlite, Which::Postgres] {
+        if arguments.engine.is_none_or(|only| only == which) {
+            measure(which, &arguments).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn measure(which: Which, arguments: &Arguments) -> anyhow::Result<()> {
+    let engine = match which {
+        Which::Sqlite => Engine::sqlite().await?,
+        Which::Postgres => Engine::postgres(arguments.committers).await?,
+    };
+    println!("{which:?}: {} records", fill::RECORDS);
+    fill::fill(&*engine.store).await?;
+    engine.settle().await?;
+    println!("  {:.0} bytes a record", engine.bytes_a_record().await?);
+    println!(
+        "  {:>8} {:>7} {:>10} {:>8} {:>8}   {:>10} {:>8} {:>8}   {:>5}",
+        "sessions",
+        "changes",
+        "commits/s",
+        "p50 ms",
+        "p99 ms",
+        "inserts",
+        "p50 ms",
+        "p99 ms",
+        "ratio"
+    );
+    for changes in &arguments.changes {
+        for sessions in &arguments.sessions {
+            let load = Load {
+                sessions: *sessions,
+                changes: *changes,
+                lasts: Duration::from_secs(arguments.seconds),
+            };
+            let ours = commits::run(&engine.store, load).await?;
+            print!("  {sessions:>8} {changes:>7} {ours}");
+            if arguments.alone {
+                println!();
+                continue;
+            }
+            let theirs = alternative::run(&engine, load).await?;
+            println!("   {theirs}   {:>5.2}", ours.rate() / theirs.rate());
+        }
+    }
+    let lasts = Duration::from_secs(arguments.seconds);
+    let pulled = pages::changes(&*engine.store, lasts).await?;
+    println!("  {pulled:>9.0} records/s of changes, one reader");
+    let shown = pages::snapshot(&*engine.store, lasts).await?;
+    println!("  {shown:>9.0} records/s of a snapshot, one reader, as JSON");
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! Commits: many spaces' in one transaction, each with its own test, each whole or not at all.
+//!
+//! A transaction is two statements. The first locks the spaces, always in the order of their
+//! numbers, so two transactions never wait for each other. The second then sees what all before
+//! it committed, marks included, tests every commit and writes those that pass. All is sent at
+//! once, so a transaction costs one way there and back.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::future::join4;
+use tokio_postgres::types::ToSql;
+
+use super::PostgresStore;
+use super::batch::Batch;
+use super::connection::Connection;
+use super::dead_letters;
+use super::error::{Failure, unreadable};
+use crate::types::{Commit, CommitError, StoreError};
+
+/// Tries of a transaction that lost to another one. Where every commit locks in one order this
+/// does not happen; relatives of Postgres have other reasons.
+pub(super) const TRIES_MAX: u32 = 8;
+
+/// The second statement must see what the first one waited for.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+const END: &str = "COMMIT";
+
+pub(super) const LOCK: &str = "SELECT s.sid
+    FROM unnest($1::bigint[]) AS asked(sid) JOIN syncline.spaces s ON s.sid = asked.sid
+    ORDER BY s.sid FOR UPDATE OF s";
+
+/// Returns the places of the refused. `stray` are the marks that are not where they are expected;
+/// a commit of marks alone leaves the head, so writer numbers given by another node may show only
+/// in `writers`. What may be written is told by place, because there a long list of accepted ones
+/// would have to be joined with every row, and the refused are few.
+pub(super) const COMMIT: &str = "WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::bigint[]) WITH ORDINALITY
+        AS a(sid, epoch, expected, head, clock, live, writers, no)),
+stray AS MATERIALIZED (
+    SELECT m.no
+    FROM unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::bigint[])
+        AS m(no, sid, usr, client, writer, expected)
+    JOIN syncline.spaces s ON s.sid = m.sid
+    LEFT JOIN syncline.clients c
+        ON c.sid = m.sid AND c.usr = m.usr AND c.client = m.client
+    WHERE CASE WHEN c.sid IS NULL THEN m.expected IS NOT NULL OR m.writer <= s.writers
+        ELSE c.writer <> m.writer OR c.last IS DISTINCT FROM m.expected END),
+accepted AS (
+    UPDATE syncline.spaces s
+    SET head = a.head, clock = greatest(s.clock, a.clock), live = a.live, writers = a.writers
+    FROM asked a
+    WHERE s.sid = a.sid AND s.epoch = a.epoch AND s.head = a.expected AND s.writers <= a.writers
+        AND a.no <> ALL(ARRAY(SELECT no FROM stray))
+    RETURNING a.no),
+refused AS MATERIALIZED (
+    SELECT ARRAY(SELECT no FROM asked EXCEPT SELECT no FROM accepted) AS all_no),
+moved AS (
+    INSERT INTO syncline.clients AS c (sid, usr, client, writer, last, used_at, given)
+    SELECT m.sid, m.usr, m.client, m.writer, m.last, m.used_at, m.given
+    FROM refused, unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::bigint[],
+            $14::bigint[], $15::bigint[], $16::bytea[])
+        AS m(no, sid, usr, client, writer, last, used_at, given)
+    WHERE m.no <> ALL(refused.all_no)
+    ON CONFLICT (sid, usr, client) DO UPDATE
+    SET last = coalesce(excluded.last, c.last), used_at = excluded.used_at,
+        given = coalesce(excluded.given, c.given)),
+judged AS (
+    INSERT INTO syncline.verdicts (sid, writer, slot, m, hash, verdict)
+    SELECT v.sid, v.writer, v.slot, v.m, v.hash, v.verdict
+    FROM refused, unnest($17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[],
+            $21::bigint[], $22::bytea[], $23::bytea[])
+        AS v(no, sid, writer, slot, m, hash, verdict)
+    WHERE v.no <> ALL(refused.all_no)
+    ON CONFLICT (sid, writer, slot) DO UPDATE
+    SET m = excluded.m, hash = excluded.hash, verdict = excluded.verdict),
+written AS (
+    INSERT INTO syncline.record_states (sid, seq, committed_at, dead, tbl, id, state, data)
+    SELECT r.sid, r.seq, r.committed_at, r.dead, r.tbl, r.id, r.state, r.data
+    FROM refused, unnest($24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[],
+            $28::boolean[], $29::text[], $30::text[], $31::bytea[], $32::text[])
+        AS r(no, sid, seq, committed_at, dead, tbl, id, state, data)
+    WHERE r.no <> ALL(refused.all_no)
+    ON CONFLICT (sid, tbl, id) DO UPDATE
+    SET seq = excluded.seq, committed_at = excluded.committed_at, dead = excluded.dead,
+        state = excluded.state, data = excluded.data)
+SELECT unnest(all_no) FROM refused";
+
+/// Commits a group: one transaction, unless a space is in it more than once.
+pub(super) async fn group(
+    store: &PostgresStore,
+    commits: &[Commit],
+) -> Vec<Result<(), CommitError>> {
+    let mut answers = vec![Err(CommitError::Conflict); commits.len()];
+    let mut left: Vec<usize> = (0..commits.len()).collect();
+    while !left.is_empty() {
+        let mut spaces = HashSet::new();
+        let first_of_space = |at: &usize| spaces.insert(&commits[*at].space);
+        let (now, later) = left.into_iter().partition::<Vec<_>, _>(first_of_space);
+        let round: Vec<&Commit> = now.iter().map(|at| &commits[*at]).collect();
+        let outcome = commit_or_retry(store, &round).await;
+        for (place, at) in now.into_iter().enumerate() {
+            answers[at] = match &outcome {
+                Ok(accepted) if accepted[place] => Ok(()),
+                Ok(_) => {
+                    store.sids.invalidate(&commits[at].space);
+                    Err(CommitError::Conflict)
+                }
+                Err(error) => Err(CommitError::Store(error.clone())),
+            };
+        }
+        left = later;
+    }
+    answers
+}
+
+/// Which of the commits took effect. An error says that none did or that nobody knows.
+async fn commit_or_retry(
+    store: &PostgresStore,
+    commits: &[&Commit],
+) -> Result<Vec<bool>, StoreError> {
+    let mut tries = 0;
+    loop {
+        let failure = match try_commit(store, commits).await {
+            Ok(accepted) => return Ok(accepted),
+            Err(failure) => failure,
+        };
+        tries += 1;
+        if tries == TRIES_MAX || !failure.is_lost_race() {
+            return Err(failure.into());
+        }
+        pause(tries).await;
+    }
+}
+
+/// Up to 2^`tries` milliseconds, so that those who met do not meet again.
+async fn pause(tries: u32) {
+    let most = 1u64 << tries;
+    let random = getrandom::u64().unwrap_or(most);
+    tokio::time::sleep(Duration::from_millis(random % (most + 1))).await;
+}
+
+async fn try_commit(store: &PostgresStore, commits: &[&Commit]) -> Result<Vec<bool>, Failure> {
+    let lent = store.committing.lend().await?;
+    let done = transact(store, &lent.connection, commits);
+    let done = tokio::time::timeout(store.answer_timeout, done).await;
+    let outcome = done.unwrap_or(Err(Failure::Late));
+    match &outcome {
+        Err(failure) if !failure.leaves_connection_usable() => store.after(failure),
+        _ => lent.give_back(),
+    }
+    outcome
+}
+
+async fn transact(
+    store: &PostgresStore,
+    connection: &Connection,
+    commits: &[&Commit],
+) -> Result<Vec<bool>, Failure> {
+    let sids = store.sids(connection, commits).await?;
+    // What is refused without being asked: a space that was never opened.
+    let known = sids.iter().enumerate();
+    let mut asked: Vec<(i64, usize)> = known.filter_map(|(at, sid)| Some(((*sid)?, at))).collect();
+    asked.sort_unstable();
+    let mut batch = Batch::default();
+    for (sid, at) in &asked {
+        batch.add(*sid, commits[*at]);
+    }
+    let mut accepted = vec![false; commits.len()];
+    if asked.is_empty() {
+        return Ok(accepted);
+    }
+    for (_, at) in &asked {
+        accepted[*at] = true;
+    }
+    let commits: Vec<(i64, &Commit)> = asked.iter().map(|(sid, at)| (*sid, commits[*at])).collect();
+    for no in send(connection, &batch, &commits).await? {
+        accepted[asked[no].1] = false;
+    }
+    Ok(accepted)
+}
+
+/// Sends the transaction. Returns the places of the refused.
+async fn send(
+    connection: &Connection,
+    batch: &Batch<'_>,
+    commits: &[(i64, &Commit)],
+) -> Result<Vec<usize>, Failure> {
+    let (client, statements) = (&connection.client, &connection.statements);
+    let locked: [&(dyn ToSql + Sync); 1] = [&batch.spaces.sid];
+    let columns = columns(batch);
+    let begin = client.batch_execute(BEGIN);
+    let lock = client.query(&statements.lock, &locked);
+    let write = client.query(&statements.commit, &columns);
+    if commits
+        .iter()
+        .all(|(_, commit)| commit.dead_letters.is_empty())
+    {
+        // Each is sent when it is first polled, and they are polled in this order.
+        let (began, locked, written, ended) =
+            join4(begin, lock, write, client.batch_execute(END)).await;
+        began?;
+        locked?;
+        let refused = places(&written?)?;
+        ended?;
+        return Ok(refused);
+    }
+    begin.await?;
+    lock.await?;
+    let refused = places(&write.await?)?;
+    for (place, (sid, commit)) in commits.iter().enumerate() {
+        if !refused.contains(&place) {
+            dead_letters::write(connection, *sid, commit).await?;
+        }
+    }
+    client.batch_execute(END).await?;
+    Ok(refused)
+}
+
+/// The parameters of [`COMMIT`].
+fn columns<'b>(batch: &'b Batch<'_>) -> [&'b (dyn ToSql + Sync); 32] {
+    let Batch {
+        spaces,
+        marks,
+        verdicts,
+        records,
+    } = batch;
+    [
+        &spaces.sid,
+        &spaces.epoch,
+        &spaces.expected,
+        &spaces.head,
+        &spaces.clock,
+        &spaces.live,
+        &spaces.writers,
+        &marks.no,
+        &marks.sid,
+        &marks.user,
+        &marks.client,
+        &marks.writer,
+        &marks.expected,
+        &marks.last,
+        &marks.used_at,
+        &marks.given,
+        &verdicts.no,
+        &verdicts.sid,
+        &verdicts.writer,
+        &verdicts.slot,
+        &verdicts.m,
+        &verdicts.hash,
+        &verdicts.verdict,
+        &records.no,
+        &records.sid,
+        &records.seq,
+        &records.committed_at,
+        &records.dead,
+        &records.table,
+        &records.id,
+        &records.state,
+        &records.data,
+    ]
+}
+
+/// The places, from 0, of a column that counts from 1.
+fn places(rows: &[tokio_postgres::Row]) -> Result<Vec<usize>, Failure> {
+    let place = |row: &tokio_postgres::Row| {
+        let no: i64 = row.try_get(0).map_err(|e| unreadable(&e))?;
+        usize::try_from(no - 1)
+            .map_err(|_| StoreError::Damaged(format!("{no} is no place in a group")).into())
+    };
+    rows.iter().map(place).collect()
+}

@@ -1,0 +1,171 @@
+//! One connection: how it is made, set up and what it has prepared.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio_postgres::{Client, Config, Statement};
+use tracing::debug;
+
+use super::error::Failure;
+use super::options::{PostgresOptions, Synchronous};
+use super::tls::Tls;
+use super::{changes, commit, dead_letters, marks, names, records, snapshot, space};
+
+/// Set on every connection. The shapes of our statements are known: each walks an index for every
+/// row asked. So one plan, made once, is right at every size of the tables, and a planner that
+/// sees a table while it is empty must not choose to read all of it for ever.
+const PLANS: [&str; 6] = [
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_material = off",
+    "SET jit = off",
+];
+
+/// Whoever turned it off for the whole server did not mean data that is acknowledged. Other
+/// values are stronger than `on`, or weaker in nothing but what replicas have.
+const SYNCHRONOUS_ON: &str = "SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') = 'off'";
+
+const SYNCHRONOUS_OFF: &str = "SET synchronous_commit = off";
+
+/// Makes connections.
+pub(super) struct Connector {
+    config: Config,
+    tls: Tls,
+    settings: String,
+    timeout: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(options: &PostgresOptions, tls: Tls) -> Connector {
+        let statement_ms = options.statement_timeout.as_millis();
+        let synchronous = match options.synchronous {
+            Synchronous::On => SYNCHRONOUS_ON,
+            Synchronous::Off => SYNCHRONOUS_OFF,
+        };
+        let mut config = options.config.clone();
+        config.tcp_user_timeout(options.answer_timeout);
+        Connector {
+            config,
+            tls,
+            settings: format!("SET statement_timeout = {statement_ms}; {synchronous}"),
+            timeout: options.connect_timeout,
+        }
+    }
+
+    /// A connection without anything prepared, for migrations.
+    pub(super) async fn plain(&self) -> Result<Client, Failure> {
+        let making = async {
+            let (client, connection) = self.config.connect(self.tls.clone()).await?;
+            tokio::spawn(async move {
+                // Those who ask the client are told as well.
+                if let Err(error) = connection.await {
+                    debug!(%error, "a connection to the database ended");
+                }
+            });
+            client.batch_execute(&self.settings).await?;
+            Ok(client)
+        };
+        let made = tokio::time::timeout(self.timeout, making).await;
+        made.unwrap_or(Err(Failure::Late))
+    }
+
+    /// A connection ready for everything.
+    pub(super) async fn connect(&self) -> Result<Connection, Failure> {
+        let client = self.plain().await?;
+        let preparing = async {
+            set_plans(&client).await?;
+            Statements::prepare(&client).await
+        };
+        let prepared = tokio::time::timeout(self.timeout, preparing).await;
+        let statements = prepared.unwrap_or(Err(Failure::Late))?;
+        Ok(Connection { client, statements })
+    }
+}
+
+/// Only Postgres itself plans like that; its relatives may not know the names.
+async fn set_plans(client: &Client) -> Result<(), Failure> {
+    if client.batch_execute(&PLANS.join(";")).await.is_ok() {
+        return Ok(());
+    }
+    for setting in PLANS {
+        match client.batch_execute(setting).await {
+            Err(error) if error.code().is_some() => debug!(%error, setting, "not set"),
+            set => set?,
+        }
+    }
+    Ok(())
+}
+
+/// A connection with its statements.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    pub(super) statements: Statements,
+}
+
+/// Every statement there is, prepared once a connection.
+pub(super) struct Statements {
+    pub(super) find_space: Statement,
+    pub(super) find_sids: Statement,
+    pub(super) create_space: Statement,
+    pub(super) change_epoch: Statement,
+    pub(super) marks: Statement,
+    pub(super) verdicts: Statement,
+    pub(super) records: Statement,
+    pub(super) changes: Statement,
+    pub(super) snapshot: Statement,
+    pub(super) snapshot_of_table: Statement,
+    pub(super) names: Statement,
+    pub(super) lock: Statement,
+    pub(super) commit: Statement,
+    pub(super) read_dead_letters: Statement,
+    pub(super) write_dead_letters: Statement,
+    pub(super) forget_dead_letters: Statement,
+}
+
+impl Statements {
+    async fn prepare(client: &Client) -> Result<Statements, Failure> {
+        let texts = [
+            space::FIND,
+            space::FIND_SIDS,
+            space::CREATE,
+            space::CHANGE_EPOCH,
+            marks::MARKS,
+            marks::VERDICTS,
+            records::RECORDS,
+            changes::CHANGES,
+            snapshot::ALL,
+            snapshot::OF_TABLE,
+            names::NAMES,
+            commit::LOCK,
+            commit::COMMIT,
+            dead_letters::READ,
+            dead_letters::WRITE,
+            dead_letters::FORGET,
+        ];
+        let prepared = try_join_all(texts.map(|text| client.prepare(text))).await?;
+        let mut prepared = prepared.into_iter();
+        let mut next = || prepared.next().expect("one a text");
+        // In the order of the texts.
+        Ok(Statements {
+            find_space: next(),
+            find_sids: next(),
+            create_space: next(),
+            change_epoch: next(),
+            marks: next(),
+            verdicts: next(),
+            records: next(),
+            changes: next(),
+            snapshot: next(),
+            snapshot_of_table: next(),
+            names: next(),
+            lock: next(),
+            commit: next(),
+            read_dead_letters: next(),
+            write_dead_letters: next(),
+            forget_dead_letters: next(),
+        })
+    }
+}

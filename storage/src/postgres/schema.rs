@@ -1,0 +1,190 @@
+//! The schema, as numbered steps. `syncline.schema_version` holds how many were taken.
+//!
+//! A step that was released is never edited: a change of the schema is a new step at the end.
+//! Everything is in the schema `syncline`, so the database may hold other things. Every step can
+//! be taken again, because some relatives of Postgres do not roll back definitions.
+
+use tokio_postgres::{Client, Error};
+
+use super::connection::Connector;
+use super::error::{Failure, told};
+use super::options::OpenError;
+
+/// Every step, in order. All the missing ones are taken in one transaction.
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
+
+/// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
+/// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
+/// is null for a client that has a writer number and no mutation; `given` is null until the hub
+/// gave a claim of its a stamp. `slot` is `m % 256`: a verdict overwrites the one 256 before.
+///
+/// Rows that are changed in place leave room for it in their pages, so that no index has to be
+/// touched. `octets` of a dead letter are what came, which may hold what no text may.
+const SPACES_RECORDS_MARKS: &str = r#"
+CREATE TABLE IF NOT EXISTS syncline.spaces(
+    sid bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    epoch bigint NOT NULL,
+    epoch_at bigint NOT NULL,
+    lost_at bigint NOT NULL,
+    head bigint NOT NULL,
+    gc_seq bigint NOT NULL,
+    clock bigint NOT NULL,
+    live bigint NOT NULL,
+    writers bigint NOT NULL,
+    app text COLLATE "C" NOT NULL,
+    space text COLLATE "C" NOT NULL
+) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX IF NOT EXISTS spaces_key ON syncline.spaces(app, space);
+
+CREATE TABLE IF NOT EXISTS syncline.record_states(
+    sid bigint NOT NULL,
+    seq bigint NOT NULL,
+    committed_at bigint NOT NULL,
+    dead boolean NOT NULL,
+    tbl text COLLATE "C" NOT NULL,
+    id text COLLATE "C" NOT NULL,
+    state bytea NOT NULL,
+    data text NOT NULL,
+    PRIMARY KEY(sid, tbl, id)
+);
+CREATE INDEX IF NOT EXISTS record_states_seq ON syncline.record_states(sid, seq, tbl, id);
+
+CREATE TABLE IF NOT EXISTS syncline.clients(
+    sid bigint NOT NULL,
+    writer bigint NOT NULL,
+    last bigint,
+    used_at bigint NOT NULL,
+    usr text COLLATE "C" NOT NULL,
+    client text COLLATE "C" NOT NULL,
+    given bytea,
+    PRIMARY KEY(sid, usr, client)
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX IF NOT EXISTS clients_writer ON syncline.clients(sid, writer);
+
+CREATE TABLE IF NOT EXISTS syncline.verdicts(
+    sid bigint NOT NULL,
+    writer bigint NOT NULL,
+    slot bigint NOT NULL,
+    m bigint NOT NULL,
+    hash bytea NOT NULL,
+    verdict bytea NOT NULL,
+    PRIMARY KEY(sid, writer, slot)
+) WITH (fillfactor = 90);
+
+CREATE TABLE IF NOT EXISTS syncline.dead_letters(
+    sid bigint NOT NULL,
+    no bigint NOT NULL,
+    at bigint NOT NULL,
+    usr text COLLATE "C" NOT NULL,
+    client text COLLATE "C" NOT NULL,
+    code text NOT NULL,
+    hash bytea NOT NULL,
+    tbl_octets bytea NOT NULL,
+    id_octets bytea NOT NULL,
+    change_octets bytea NOT NULL,
+    PRIMARY KEY(sid, no)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS dead_letters_same
+    ON syncline.dead_letters(sid, usr, client, hash);
+
+CREATE OR REPLACE VIEW syncline.records AS
+SELECT s.app, s.space, r.tbl AS table_name, r.id,
+    CASE WHEN r.dead THEN NULL
+        WHEN strpos(r.data, '\u0000') > 0 AND r.data ~ '(^|[^\\])(\\\\)*\\u0000' THEN NULL
+        ELSE r.data::jsonb END AS data,
+    to_timestamp(r.committed_at / 1000.0) AS updated_at,
+    r.dead AS deleted
+FROM syncline.record_states r JOIN syncline.spaces s ON s.sid = r.sid;
+"#;
+
+/// Where the version is. Its one row is also the lock that programs which start at once take.
+const PLACE: &str = "
+CREATE SCHEMA IF NOT EXISTS syncline;
+CREATE TABLE IF NOT EXISTS syncline.schema_version(
+    only_row boolean PRIMARY KEY,
+    version bigint NOT NULL
+);
+INSERT INTO syncline.schema_version(only_row, version) VALUES(true, 0)
+    ON CONFLICT (only_row) DO NOTHING;
+";
+
+const IS_THERE: &str = "SELECT to_regclass('syncline.schema_version') IS NOT NULL";
+
+const VERSION: &str = "SELECT version FROM syncline.schema_version WHERE only_row";
+
+const LOCK_VERSION: &str = "SELECT version FROM syncline.schema_version WHERE only_row FOR UPDATE";
+
+/// Tries of what fails only because another program does the same.
+const TRIES_MAX: usize = 20;
+
+/// Brings the database to the newest schema, whole or not at all. Many programs may do it at
+/// once. One that is at the newest is only read, so a role without the right to define is enough.
+pub(super) async fn migrate(connector: &Connector) -> Result<(), OpenError> {
+    let mut client = connector.plain().await.map_err(refused)?;
+    // A step may take long, and others wait for it.
+    let patient = client.batch_execute("SET statement_timeout = 0").await;
+    patient.map_err(|error| refused(error.into()))?;
+    if at_newest(&client).await? {
+        return Ok(());
+    }
+    let mut tries = 0;
+    // Two programs that define the same thing at once: one is told that it is there, or that the
+    // catalogue moved. Both see it when they look again.
+    while let Err(error) = client.batch_execute(PLACE).await {
+        tries += 1;
+        if tries == TRIES_MAX || !is_collision(&error) {
+            return Err(refused(error.into()));
+        }
+    }
+    take_steps(&mut client).await
+}
+
+/// Whether there is nothing to do. Errors: the database is ahead of us.
+async fn at_newest(client: &Client) -> Result<bool, OpenError> {
+    let sql = |error: Error| refused(error.into());
+    let is_there: bool = client.query_one(IS_THERE, &[]).await.map_err(sql)?.get(0);
+    if !is_there {
+        return Ok(false);
+    }
+    let row = client.query_opt(VERSION, &[]).await.map_err(sql)?;
+    match row {
+        Some(row) => Ok(missing(row.get(0))?.is_empty()),
+        None => Ok(false),
+    }
+}
+
+async fn take_steps(client: &mut Client) -> Result<(), OpenError> {
+    let sql = |error: Error| refused(error.into());
+    let tx = client.transaction().await.map_err(sql)?;
+    let found = tx.query_one(LOCK_VERSION, &[]).await.map_err(sql)?.get(0);
+    for step in missing(found)? {
+        tx.batch_execute(step).await.map_err(sql)?;
+    }
+    let known = STEPS.len() as i64;
+    tx.execute("UPDATE syncline.schema_version SET version = $1", &[&known])
+        .await
+        .map_err(sql)?;
+    tx.commit().await.map_err(sql)
+}
+
+fn missing(found: i64) -> Result<&'static [&'static str], OpenError> {
+    let taken = usize::try_from(found).ok();
+    let known = STEPS.len() as i64;
+    taken
+        .and_then(|taken| STEPS.get(taken..))
+        .ok_or(OpenError::SchemaNewer { found, known })
+}
+
+fn is_collision(error: &Error) -> bool {
+    // Unique violation, duplicate schema, duplicate table, "tuple concurrently updated".
+    let collisions = ["23505", "42P06", "42P07", "XX000"];
+    let code = error.code().map(|code| code.code());
+    code.is_some_and(|code| collisions.contains(&code))
+}
+
+pub(super) fn refused(failure: Failure) -> OpenError {
+    OpenError::Server(match failure {
+        Failure::Sql(error) => told(&error),
+        other => crate::types::StoreError::from(other).to_string(),
+    })
+}

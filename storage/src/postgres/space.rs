@@ -1,0 +1,166 @@
+//! A space's row: finding, creating, a new epoch.
+
+use syncline_protocol::ids::{Epoch, Seq, SpaceKey, WriterNo};
+use syncline_protocol::stamp::{Hlc, WallMs};
+use tokio_postgres::Row;
+
+use super::call::Call;
+use super::connection::Connection;
+use super::error::{Failure, unreadable};
+use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
+
+pub(super) const FIND: &str =
+    "SELECT sid, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers
+    FROM syncline.spaces WHERE app = $1 AND space = $2";
+
+/// Of many spaces at once: `no` is a space's place among those asked.
+pub(super) const FIND_SIDS: &str = "SELECT asked.no, s.sid
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(app, space, no)
+    JOIN syncline.spaces s ON s.app = asked.app AND s.space = asked.space";
+
+pub(super) const CREATE: &str = "INSERT INTO syncline.spaces
+    (app, space, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers)
+    VALUES($1, $2, $3, $4, 0, 0, 0, $5, 0, 0) ON CONFLICT (app, space) DO NOTHING";
+
+pub(super) const CHANGE_EPOCH: &str = "UPDATE syncline.spaces
+    SET epoch = $4, epoch_at = greatest($5, epoch_at + $6), lost_at = $5
+    WHERE app = $1 AND space = $2 AND epoch = $3";
+
+/// A space as stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SpaceRow {
+    /// Its number in every other table.
+    pub(super) sid: i64,
+    /// What the contract shows of it.
+    pub(super) view: SpaceView,
+}
+
+impl SpaceRow {
+    /// Reads a row of [`FIND`].
+    pub(super) fn read(row: &Row) -> Result<SpaceRow, StoreError> {
+        let number = |at| row.try_get::<_, i64>(at).map_err(|e| unreadable(&e));
+        let unsigned = |at| number(at).map(|stored| stored as u64);
+        Ok(SpaceRow {
+            sid: number(0)?,
+            view: SpaceView {
+                epoch: Epoch(unsigned(1)?),
+                epoch_at_ms: unsigned(2)?,
+                lost_at_ms: unsigned(3)?,
+                head: Seq(unsigned(4)?),
+                gc_seq: Seq(unsigned(5)?),
+                clock: clock_of(number(6)?),
+                live: unsigned(7)?,
+                writers: WriterNo(u32::try_from(number(8)?).map_err(|_| {
+                    StoreError::Damaged("a space's writers are no number of writers".to_owned())
+                })?),
+            },
+        })
+    }
+}
+
+/// A clock as a number that orders as clocks do.
+pub(super) fn ordered_clock(clock: Hlc) -> i64 {
+    (clock.to_bits() ^ 1 << 63) as i64
+}
+
+fn clock_of(stored: i64) -> Hlc {
+    Hlc::from_bits(stored as u64 ^ 1 << 63)
+}
+
+/// The space, which the caller opened before. An error if it did not, or if it was erased.
+pub(super) fn opened(found: Option<SpaceRow>) -> Result<SpaceRow, StoreError> {
+    found.ok_or_else(|| StoreError::Unavailable("the space was never opened".to_owned()))
+}
+
+pub(super) async fn find(
+    connection: &Connection,
+    space: &SpaceKey,
+) -> Result<Option<SpaceRow>, Failure> {
+    let statement = &connection.statements.find_space;
+    let (app, space) = (space.app.as_str(), space.space.as_str());
+    let found = connection
+        .client
+        .query_opt(statement, &[&app, &space])
+        .await?;
+    Ok(found.as_ref().map(SpaceRow::read).transpose()?)
+}
+
+/// The numbers of spaces, each with its place among those asked.
+pub(super) async fn find_sids(
+    connection: &Connection,
+    spaces: &[&SpaceKey],
+) -> Result<Vec<(usize, i64)>, Failure> {
+    let apps: Vec<&str> = spaces.iter().map(|key| key.app.as_str()).collect();
+    let names: Vec<&str> = spaces.iter().map(|key| key.space.as_str()).collect();
+    let statement = &connection.statements.find_sids;
+    let rows = connection.client.query(statement, &[&apps, &names]).await?;
+    let placed = |row: &Row| {
+        let number = |at| row.try_get::<_, i64>(at).map_err(|e| unreadable(&e));
+        Ok((number(0)? as usize - 1, number(1)?))
+    };
+    rows.iter().map(placed).collect()
+}
+
+/// [`crate::Store::space`].
+pub(super) struct Find<'a>(pub(super) &'a SpaceKey);
+
+impl Call for Find<'_> {
+    type Answer = Option<SpaceView>;
+
+    async fn run(&self, connection: &Connection) -> Result<Option<SpaceView>, Failure> {
+        Ok(find(connection, self.0).await?.map(|row| row.view))
+    }
+}
+
+/// Creates a space unless another was faster, and returns it as it is then.
+pub(super) struct Create<'a> {
+    pub(super) space: &'a SpaceKey,
+    pub(super) epoch: Epoch,
+    pub(super) now_ms: WallMs,
+}
+
+impl Call for Create<'_> {
+    type Answer = SpaceView;
+
+    async fn run(&self, connection: &Connection) -> Result<SpaceView, Failure> {
+        let statement = &connection.statements.create_space;
+        let (app, name) = (self.space.app.as_str(), self.space.space.as_str());
+        let (epoch, now_ms) = (self.epoch.0 as i64, self.now_ms as i64);
+        let clock = ordered_clock(Hlc::default());
+        connection
+            .client
+            .execute(statement, &[&app, &name, &epoch, &now_ms, &clock])
+            .await?;
+        Ok(opened(find(connection, self.space).await?)?.view)
+    }
+}
+
+/// Changes the epoch if it is the expected one, and returns the space as it is then.
+pub(super) struct ChangeEpoch<'a> {
+    pub(super) space: &'a SpaceKey,
+    /// The epoch it replaces; of another one nothing happens.
+    pub(super) expected: Epoch,
+    /// The new one.
+    pub(super) epoch: Epoch,
+    /// When.
+    pub(super) now_ms: WallMs,
+}
+
+impl Call for ChangeEpoch<'_> {
+    type Answer = SpaceView;
+
+    async fn run(&self, connection: &Connection) -> Result<SpaceView, Failure> {
+        let statement = &connection.statements.change_epoch;
+        let (app, name) = (self.space.app.as_str(), self.space.space.as_str());
+        let (expected, epoch) = (self.expected.0 as i64, self.epoch.0 as i64);
+        let (now_ms, apart) = (self.now_ms as i64, EPOCH_APART_MS as i64);
+        connection
+            .client
+            .execute(
+                statement,
+                &[&app, &name, &expected, &epoch, &now_ms, &apart],
+            )
+            .await?;
+        Ok(opened(find(connection, self.space).await?)?.view)
+    }
+}

@@ -1,0 +1,75 @@
+//! What a statement reads follows what it returns. The server counts the rows.
+
+use syncline_protocol::ids::{RecordKey, Seq};
+
+use super::super::PostgresStore;
+use super::super::call::Call;
+use super::super::changes::Changes;
+use super::super::snapshot::Snapshot;
+use super::{opened, runtime};
+use crate::conformance::space::{Space, key, records, titled};
+use crate::types::After;
+
+/// Rows of a table that this connection has read since its last report, which it makes at most
+/// once a second and never inside a transaction.
+const READ: &str = "SELECT seq_tup_read + idx_tup_fetch
+    FROM pg_stat_xact_user_tables WHERE relname = 'record_states'";
+
+/// A space with so many records, ten a commit.
+async fn filled(store: &PostgresStore, name: &str, count: u64) -> Seq {
+    let mut space = Space::open_named(store, "todo", name).await;
+    for commit in 0..count / 10 {
+        let ten = (0..10).map(|n| (key("t", &format!("{:06}", commit * 10 + n)), titled("a", 0)));
+        space.accept(space.draft(ten.collect())).await;
+    }
+    space.view.head
+}
+
+/// Rows read by a call.
+async fn rows_read<C: Call>(store: &PostgresStore, call: C) -> i64 {
+    let lent = store.calling.lend().await.unwrap();
+    let client = &lent.connection.client;
+    let count = async || client.query_one(READ, &[]).await.unwrap().get::<_, i64>(0);
+    client
+        .batch_execute("SELECT pg_stat_force_next_flush()")
+        .await
+        .unwrap();
+    let before = count().await;
+    assert!(call.run(&lent.connection).await.is_ok());
+    count().await - before
+}
+
+#[test]
+fn a_page_costs_its_rows_and_not_the_history() {
+    runtime().block_on(async {
+        let (store, _database) = opened().await;
+        for (name, count) in [("small", 100), ("large", 3_000)] {
+            let head = filled(&store, name, count).await;
+            let space = Space::open_named(&store, "todo", name).await.key;
+            let changes = |seq: u64| After::from(Seq(seq));
+            let (first, last) = (changes(0), changes(head.0 - 1));
+            for (after, limit, most) in [(&first, 10, 11), (&last, 1_000, 10)] {
+                let call = Changes {
+                    space: &space,
+                    after,
+                    limit: records(limit),
+                };
+                let read = rows_read(&store, call).await;
+                assert!(read <= most, "{name}: {read} rows for {most}");
+                assert!(read >= 10, "{name}: {read} rows were counted");
+            }
+            let middle: RecordKey = key("t", &format!("{:06}", count / 2));
+            let call = Snapshot {
+                space: &space,
+                tables: None,
+                after: Some(&middle),
+                limit: records(10),
+            };
+            let read = rows_read(&store, call).await;
+            assert!(
+                (10..=11).contains(&read),
+                "{name}: {read} rows of a snapshot"
+            );
+        }
+    });
+}

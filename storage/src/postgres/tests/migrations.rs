@@ -1,0 +1,102 @@
+//! Databases of any age, opened by any number of hubs.
+
+use futures_util::future::join_all;
+
+use super::server::Server;
+use super::{options, runtime};
+use crate::conformance::space::{Space, key};
+use crate::postgres::{OpenError, PostgresOptions, PostgresStore};
+
+const HUBS: usize = 8;
+
+#[test]
+fn hubs_that_start_at_once_define_everything_once() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        let options = options(&database);
+        let opening = (0..HUBS).map(|_| PostgresStore::open(&options));
+        let stores: Result<Vec<_>, _> = join_all(opening).await.into_iter().collect();
+        let stores = stores.unwrap();
+        let mut space = Space::open(&stores[0]).await;
+        space.put(&[("t", "a")]).await;
+        for store in &stores {
+            let space = Space::open(store).await;
+            assert!(space.record(&key("t", "a")).await.is_some());
+        }
+        let versions = "SELECT count(*), max(version) FROM syncline.schema_version";
+        let row = database.raw().await.query_one(versions, &[]).await.unwrap();
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 1));
+    });
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        let raw = database.raw().await;
+        raw.batch_execute(
+            "CREATE SCHEMA syncline;
+            CREATE TABLE syncline.schema_version(only_row boolean PRIMARY KEY, version bigint);
+            INSERT INTO syncline.schema_version VALUES(true, 99)",
+        )
+        .await
+        .unwrap();
+        let refused = PostgresStore::open(&options(&database)).await.unwrap_err();
+        assert!(matches!(
+            refused,
+            OpenError::SchemaNewer {
+                found: 99,
+                known: 1
+            }
+        ));
+        assert!(refused.to_string().contains("newer version"), "{refused}");
+        let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'syncline'";
+        let row = raw.query_one(tables, &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 1);
+    });
+}
+
+#[test]
+fn what_a_migration_left_half_done_is_finished() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        drop(PostgresStore::open(&options(&database)).await.unwrap());
+        // As in a database that does not roll definitions back.
+        let raw = database.raw().await;
+        raw.batch_execute(
+            "DROP VIEW syncline.records; DROP TABLE syncline.dead_letters;
+            UPDATE syncline.schema_version SET version = 0",
+        )
+        .await
+        .unwrap();
+        let store = PostgresStore::open(&options(&database)).await.unwrap();
+        Space::open(&store).await.put(&[("t", "a")]).await;
+        let row = raw.query_one("SELECT count(*) FROM syncline.records", &[]);
+        assert_eq!(row.await.unwrap().get::<_, i64>(0), 1);
+    });
+}
+
+#[test]
+fn a_role_that_may_define_nothing_is_enough_once_the_schema_is_there() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        drop(PostgresStore::open(&options(&database)).await.unwrap());
+        let raw = database.raw().await;
+        raw.batch_execute(
+            "CREATE ROLE hub LOGIN; GRANT USAGE ON SCHEMA syncline TO hub;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA syncline TO hub",
+        )
+        .await
+        .unwrap();
+        let url = database.url().replace("//syncline@", "//hub@");
+        let options = PostgresOptions::parse(&url).unwrap();
+        let store = PostgresStore::open(&options).await.unwrap();
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "a")]).await;
+        assert!(
+            raw.batch_execute("DROP OWNED BY hub; DROP ROLE hub")
+                .await
+                .is_ok()
+        );
+    });
+}

@@ -1,0 +1,69 @@
+//! A way to the server that can be cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// When connections end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Cut {
+    /// Not at all.
+    Never,
+    /// At the next thing the client says; the server does not hear it.
+    Requests,
+    /// At the next thing the server says; the client does not hear it.
+    Answers,
+}
+
+/// The way. It ends with the runtime.
+pub(super) struct Proxy {
+    pub(super) address: SocketAddr,
+    cut: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    /// To a server, `HOST:PORT`.
+    pub(super) async fn to(server: &str) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let cut = Arc::new(AtomicU8::new(Cut::Never as u8));
+        let (server, seen) = (server.to_owned(), cut.clone());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = TcpStream::connect(&server).await else {
+                    continue;
+                };
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = server.into_split();
+                // Either end takes the other with it.
+                let requests = pass(from_client, to_server, (Cut::Requests, seen.clone()));
+                let answers = pass(from_server, to_client, (Cut::Answers, seen.clone()));
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = requests => {}
+                        () = answers => {}
+                    }
+                });
+            }
+        });
+        Proxy { address, cut }
+    }
+
+    pub(super) fn cut(&self, cut: Cut) {
+        self.cut.store(cut as u8, Ordering::SeqCst);
+    }
+}
+
+async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (at, cut): (Cut, Arc<AtomicU8>)) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if cut.load(Ordering::SeqCst) == at as u8 || to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! A private PostgreSQL for the tests of one binary; `postgres.sh` beside this file runs it.
+//!
+//! Included by path where it is needed. The server ends with the test binary, however that ends.
+//! A server that does not start fails the test that asked.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio_postgres::{Client, NoTls};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/services/postgres.sh");
+
+/// What a store left. Much faster than defining everything again.
+const EMPTY: &str = "SET lock_timeout = 1000;
+    DELETE FROM syncline.spaces; DELETE FROM syncline.record_states; DELETE FROM syncline.clients;
+    DELETE FROM syncline.verdicts; DELETE FROM syncline.dead_letters";
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// Of the database `postgres`.
+    url: String,
+    script: Mutex<Script>,
+    /// How many databases were made, and those nobody uses now.
+    databases: Mutex<(usize, Vec<String>)>,
+}
+
+#[derive(Debug)]
+struct Script {
+    child: Child,
+    /// The script ends when this does.
+    commands: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// The one of this binary.
+    pub(crate) fn shared() -> &'static Server {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(|| Server::start(&[]))
+    }
+
+    /// One of its own, for a test that breaks it, with settings such as `wal_buffers=64MB`;
+    /// before them may stand `--tls` and the files of a certificate and its key.
+    pub(crate) fn start(settings: &[&str]) -> Server {
+        let mut child = Command::new(SCRIPT)
+            .arg("run")
+            .args(settings)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the script runs");
+        let mut script = Script {
+            commands: child.stdin.take(),
+            answers: BufReader::new(child.stdout.take().expect("it is piped")),
+            child,
+        };
+        let url = script.answer();
+        assert!(url.starts_with("postgres://"), "no server: {url:?}");
+        Server {
+            url,
+            script: Mutex::new(script),
+            databases: Mutex::default(),
+        }
+    }
+
+    /// Of the database `postgres`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `HOST:PORT`.
+    pub(crate) fn address(&self) -> &str {
+        let (_, rest) = self.url.split_once('@').expect("a user");
+        rest.split('/').next().expect("an address")
+    }
+
+    /// Gives the script a command, and waits until it is done: `crash`, `start`, `pause` or
+    /// `resume`.
+    pub(crate) fn tell(&self, command: &str) {
+        let mut script = lock(&self.script);
+        let commands = script.commands.as_mut().expect("it runs");
+        writeln!(commands, "{command}").expect("the script reads");
+        assert_eq!(script.answer(), "ok", "{command}");
+    }
+
+    /// A new database, empty, for a test that leaves another schema.
+    pub(crate) async fn new_database(&'static self) -> Database {
+        let name = {
+            let mut databases = lock(&self.databases);
+            databases.0 += 1;
+            format!("test{}", databases.0)
+        };
+        let create = format!("CREATE DATABASE {name}");
+        let client = connect(&self.url).await;
+        client.batch_execute(&create).await.expect("a database");
+        Database {
+            name,
+            server: self,
+            reused: false,
+        }
+    }
+
+    /// A database without spaces that nobody else uses. It may hold the schema already.
+    pub(crate) async fn database(&'static self) -> Database {
+        loop {
+            let free = lock(&self.databases).1.pop();
+            let Some(name) = free else { break };
+            let emptied = connect(&self.url_of(&name))
+                .await
+                .batch_execute(EMPTY)
+                .await;
+            if emptied.is_ok() {
+                return Database {
+                    name,
+                    server: self,
+                    reused: true,
+                };
+            }
+        }
+        let mut database = self.new_database().await;
+        database.reused = true;
+        database
+    }
+
+    fn url_of(&self, database: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').expect("a database");
+        format!("{server}/{database}")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let mut script = lock(&self.script);
+        script.commands = None;
+        // It takes the directory away; if it cannot, there is nobody to tell.
+        let _ = script.child.wait();
+    }
+}
+
+impl Script {
+    fn answer(&mut self) -> String {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("text");
+        line.trim_end().to_owned()
+    }
+}
+
+/// A database of one test.
+#[derive(Debug)]
+pub(crate) struct Database {
+    name: String,
+    server: &'static Server,
+    /// Others take it when it is dropped.
+    reused: bool,
+}
+
+impl Database {
+    /// Its URL.
+    pub(crate) fn url(&self) -> String {
+        self.server.url_of(&self.name)
+    }
+
+    /// Another program's connection to it.
+    pub(crate) async fn raw(&self) -> Client {
+        connect(&self.url()).await
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // What a failed test left may still be at work in it.
+        if self.reused && !std::thread::panicking() {
+            lock(&self.server.databases).1.push(self.name.clone());
+        }
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("the server answers");
+    // It ends with the client; what it ends with, the client is told too.
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
