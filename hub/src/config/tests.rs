@@ -204,7 +204,10 @@ fn a_database_that_could_not_be_reached_is_refused_without_its_password() {
     for (url, why) in [
         ("postgres://u:secret@db:port/hub", "cannot be read"),
         ("postgres:///hub", "names no host"),
-        ("postgres://u:secret@db/hub?sslmode=prefer", "must be disable"),
+        (
+            "postgres://u:secret@db/hub?sslmode=prefer",
+            "must be disable",
+        ),
     ] {
         let said = refused("", &[("HUB__STORE__URL", url)]);
         assert!(said.contains(why) && !said.contains("secret"), "{said}");
