@@ -1,0 +1,1 @@
+//! What rules mean, against tables and against a naive expander; what they cost.
