@@ -32,7 +32,7 @@ mod zone;
 pub use refused::Refused;
 pub use work::Work;
 
-use calendar::{DAY_S, date_of};
+use calendar::{DAY_S, date_of, day_of};
 use limits::{HORIZON_DAYS, OCCURRENCES_MAX, ROUTE_CHARS_MAX};
 use series::{Series, Start};
 
@@ -108,8 +108,8 @@ pub struct Validity {
 
 /// Whether a rule is one that [`next_occurrence`] would take. One without `DTSTART` starts now.
 pub fn validate(rule: &str, now: Instant, work: &mut Work) -> Validity {
-    let counted = Series::read(rule, in_utc(now.0), work)
-        .and_then(|series| in_ten_years(&series, now, work));
+    let counted =
+        Series::read(rule, in_utc(now.0), work).and_then(|series| in_ten_years(&series, now, work));
     let (occurrences, error) = match counted {
         Ok(Some(occurrences)) => (occurrences, None),
         Ok(None) => (OCCURRENCES_MAX, Some(Refused::TooManyOccurrences)),
@@ -187,12 +187,11 @@ pub fn check_route_length(rule: &str) -> Result<(), Refused> {
     short.then_some(()).ok_or(Refused::TooLong)
 }
 
-fn in_ten_years(
-    series: &Series,
-    now: Instant,
-    work: &mut Work,
-) -> Result<Option<usize>, Refused> {
-    let to = now.0 + HORIZON_DAYS * DAY_S;
+/// How many there are from now to before the same day ten years later; none if too many.
+fn in_ten_years(series: &Series, now: Instant, work: &mut Work) -> Result<Option<usize>, Refused> {
+    let mut date = date_of(now.0.div_euclid(DAY_S));
+    date.year += 10;
+    let to = day_of(date) * DAY_S + now.0.rem_euclid(DAY_S);
     series.between(now.0, to).count(OCCURRENCES_MAX, work)
 }
 

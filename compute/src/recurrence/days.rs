@@ -96,12 +96,7 @@ impl Days {
     }
 
     /// The chosen days of a month.
-    pub(super) fn month(
-        &mut self,
-        year: i64,
-        month: u8,
-        work: &mut Work,
-    ) -> Result<u32, Refused> {
+    pub(super) fn month(&mut self, year: i64, month: u8, work: &mut Work) -> Result<u32, Refused> {
         if (self.last.0, self.last.1) == (year, month) {
             return Ok(self.last.2);
         }
@@ -181,8 +176,16 @@ impl Days {
             }
         }
         for month in 0..12 {
-            let days = if self.year_days.is_empty() { !0 } else { by_day[month] };
-            let weeks = if self.weeks.is_empty() { !0 } else { by_week[month] };
+            let days = if self.year_days.is_empty() {
+                !0
+            } else {
+                by_day[month]
+            };
+            let weeks = if self.weeks.is_empty() {
+                !0
+            } else {
+                by_week[month]
+            };
             self.year_bits[month] = days & weeks;
         }
         let mut by_nth = [0; 12];

@@ -1,7 +1,10 @@
 //! What a recurrence may cost. All of it is refused when it is exceeded, nothing is cut short.
 
-/// Bytes of a text of rule, dates and exceptions.
-pub const TEXT_BYTES_MAX: usize = 4_096;
+/// Bytes of a rule.
+pub const RULE_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of a text of rule, dates and exceptions: as many dates as there may be, with their zones.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// Characters of such a text on the first user's routes.
 pub const ROUTE_CHARS_MAX: usize = 500;

@@ -1,7 +1,7 @@
 //! Reading the text of a recurrence: a rule alone (`FREQ=DAILY`), or iCalendar lines of `DTSTART`,
 //! `RRULE`, `RDATE` and `EXDATE`.
 
-use super::limits::{DATES_MAX, TEXT_BYTES_MAX};
+use super::limits::{DATES_MAX, RULE_BYTES_MAX, TEXT_BYTES_MAX};
 use super::refused::Refused;
 use super::rule::Rule;
 use super::stamps::{Stamp, stamp};
@@ -42,7 +42,11 @@ pub(super) fn read(text: &str) -> Result<Text, Refused> {
     }
     let unfolded = unfold(text);
     let mut read = Text::default();
-    for line in unfolded.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in unfolded
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         take_line(&mut read, &split(line)?)?;
     }
     if read.rule.is_none() && read.dates.is_empty() {
@@ -69,6 +73,7 @@ fn take_line(read: &mut Text, line: &Line<'_>) -> Result<(), Refused> {
             Ok(())
         }
         "RRULE" if read.rule.is_some() => Err(Refused::invalid("two RRULE")),
+        "RRULE" if line.value.len() > RULE_BYTES_MAX => Err(Refused::TooLarge),
         "RRULE" => {
             read.rule = Some(parts::rule(line.value)?);
             Ok(())

@@ -1,7 +1,9 @@
 //! Why a recurrence is refused. Codes are stable; sentences are for people, and begin as those of
 //! the first user's server did.
 
-use super::limits::{DATES_MAX, HORIZON_DAYS, OCCURRENCES_MAX, ROUTE_CHARS_MAX, TEXT_BYTES_MAX};
+use super::limits::{
+    DATES_MAX, HORIZON_DAYS, OCCURRENCES_MAX, ROUTE_CHARS_MAX, RULE_BYTES_MAX, TEXT_BYTES_MAX,
+};
 
 /// A refusal, for good: the same question gets it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +15,7 @@ pub enum Refused {
     #[error("RRULE too long (max {ROUTE_CHARS_MAX} chars)")]
     TooLong,
     /// More bytes than any recurrence may have.
-    #[error("the recurrence is longer than {TEXT_BYTES_MAX} bytes")]
+    #[error("a recurrence has at most {TEXT_BYTES_MAX} bytes, {RULE_BYTES_MAX} of them its rule")]
     TooLarge,
     /// The text is no recurrence, or one that RFC 5545 forbids.
     #[error("Invalid RRULE: {0}")]

@@ -16,7 +16,10 @@ mod ruled;
 pub(super) use occurrences::Occurrences;
 
 /// Steps that reading a zone of the database counts.
-const ZONE_STEPS: usize = 500;
+const ZONE_STEPS: usize = 200;
+
+/// Steps that placing a reading in a zone counts, when what was looked up last does not help.
+const PLACE_STEPS: usize = 10;
 
 /// When a recurrence starts, and in which zone its readings are.
 #[derive(Clone, Debug)]
@@ -149,7 +152,7 @@ struct Zones {
 
 impl Zones {
     fn instant(&mut self, reading: i64, of: &Dated, work: &mut Work) -> Result<i64, Refused> {
-        work.spend(ZONE_STEPS / 50)?;
+        work.spend(PLACE_STEPS)?;
         let zone = match &of.zone {
             None => self.own.clone(),
             Some(name) => match &self.other {

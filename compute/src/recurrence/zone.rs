@@ -86,6 +86,16 @@ impl Zone {
     }
 }
 
+/// The longest gap: a day is skipped where the date line is moved.
+const GAP_S: i64 = 24 * 3_600;
+
+/// A reading before which none has an instant from `from` on. Shortly after a gap those in it
+/// still count: they have the offset before it.
+pub(super) fn first_reading(zone: &TimeZone, from: i64) -> i64 {
+    let offset = |instant: i64| i64::from(zone.to_offset(at(instant)).seconds());
+    from + offset(from).min(offset(from - GAP_S))
+}
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).expect("years were checked")
 }

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::{Start, is_past};
+use super::{PLACE_STEPS, Start, is_past};
 use crate::recurrence::calendar::DAY_S;
 use crate::recurrence::readings::{Readings, may_be_counted_out};
 use crate::recurrence::refused::Refused;
 use crate::recurrence::rule::{Rule, Until};
 use crate::recurrence::work::Work;
-use crate::recurrence::zone::Zone;
+use crate::recurrence::zone::{Zone, first_reading};
 
-/// How far a reading can be from its instant, at most: the largest offset and the longest gap.
-const READING_AWAY_S: i64 = 3 * DAY_S;
+/// More than a reading can be later than its instant, by any offset.
+const READING_AHEAD_S: i64 = 2 * DAY_S;
 
 /// A walk over a rule's instants.
 #[derive(Debug)]
@@ -33,13 +33,13 @@ pub(super) struct Ruled {
 impl Ruled {
     /// Those that matter from `from` to before `to`; others come as well.
     pub(super) fn new(rule: &Rule, start: &Start, from: i64, to: i64) -> Self {
-        let end = to + READING_AWAY_S;
+        let end = to + READING_AHEAD_S;
         let counted = may_be_counted_out(rule, start.reading, end);
         // Whoever counts has to count from the start.
         let near = if counted {
             start.reading
         } else {
-            from - READING_AWAY_S
+            first_reading(&start.zone, from)
         };
         Ruled {
             readings: Readings::new(rule, start.reading, (near, end)),
@@ -93,7 +93,7 @@ impl Ruled {
         let placed = self.zone.place(reading);
         if placed.moved {
             // Its zone is looked up each time.
-            work.spend(10)?;
+            work.spend(PLACE_STEPS)?;
             self.moved.push_back(placed.instant);
         } else {
             self.ahead = Some(placed.instant);
