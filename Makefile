@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast autobahn sim fmt lint bench-http bench-sockets bench-storage
+.PHONY: run test test-fast autobahn sim fmt lint bench-http bench-sockets bench-storage bench-compute
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -49,3 +49,12 @@ bench-sockets:
 bench-storage:
 	cargo build --release --locked -p syncline-chaos --bin bench-storage
 	target/release/bench-storage
+
+# Expansions of recurrences on one core, beside the bare rrule crate and, where Node is, rrule.js.
+RRULE_JS := chaos/src/bin/bench-compute/rrule-js
+bench-compute:
+	cargo build --release --locked -p syncline-chaos --bin bench-compute
+	if command -v npm >/dev/null; then \
+	  npm ci --silent --prefix $(RRULE_JS) && \
+	  target/release/bench-compute --rrule-js $(RRULE_JS)/measure.js; \
+	else target/release/bench-compute; fi

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod compat;
+mod compute;
 mod crate_line;
 mod descriptors;
 mod durability;

@@ -33,6 +33,7 @@ use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::{Gateway, api, compat, upgrade};
 use crate::http::guard::counted;
+use crate::http::routes::compute;
 use crate::http::{Context, ReplyRoom};
 use crate::memory;
 use crate::session::actor::{Message, Shared};
@@ -185,6 +186,7 @@ impl Core {
             .merge(api::routes())
             .merge(compat::routes())
             .with_state(self.gateway.clone())
+            .merge(compute::routes(self.gateway.clone()))
     }
 
     /// Web pages of the listed origins may call.

@@ -119,7 +119,8 @@ impl Access {
         Ok(Caller { user, space })
     }
 
-    async fn bearer(&self, headers: &HeaderMap, now_ms: u64) -> Result<Identity, Refusal> {
+    /// Who has the token of an HTTP request that is about no app.
+    pub async fn bearer(&self, headers: &HeaderMap, now_ms: u64) -> Result<Identity, Refusal> {
         match bearer(headers) {
             Some(token) => self.identify(token, now_ms).await,
             None => Err(self.refused(Code::TokenInvalid, "no bearer token")),

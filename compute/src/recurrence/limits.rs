@@ -1,0 +1,27 @@
+//! What a recurrence may cost. All of it is refused when it is exceeded, nothing is cut short.
+
+/// Bytes of a rule.
+pub const RULE_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of a text of rule, dates and exceptions: as many dates as there may be, with their zones.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Characters of such a text on the first user's routes.
+pub const ROUTE_CHARS_MAX: usize = 500;
+
+/// Occurrences in one answer, and in the ten years that a rule of the first user may fill.
+pub const OCCURRENCES_MAX: usize = 5_000;
+
+/// Days of the longest window: ten years, whichever of them are leap years.
+pub const HORIZON_DAYS: i64 = 3_653;
+
+/// Dates in all `RDATE` lines of a text; the same in all its `EXDATE` lines.
+pub const DATES_MAX: usize = 500;
+
+/// The years any time may be in. Zones and their offsets are known well beyond both.
+pub const YEARS: std::ops::RangeInclusive<i64> = 1..=9_000;
+
+/// Steps of one answer: a period, a day, a reading or a date looked at is one. Some 300,000 are
+/// what a walk of ten years by the day, each with a list of exceptions to look through, can need.
+/// `make bench-compute` shows what they cost: they must stay below 100 ms of one core.
+pub const STEPS_MAX: u64 = 500_000;
