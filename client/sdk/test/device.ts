@@ -21,6 +21,7 @@ export interface Task extends Identified {
 export type Given = Partial<Omit<StoreOptions, "collections" | "surroundings">> & {
   around?: Partial<Surroundings>;
   seed?: Task[];
+  indexes?: (keyof Task)[];
   pushDebounce?: number;
   pullInterval?: number;
 };
@@ -37,10 +38,17 @@ export class Disk {
 
   /** Opens the app on it. */
   open(given: Given = {}) {
-    const { around, seed, pushDebounce = 0, pullInterval = 20, ...options } = given;
+    const {
+      around,
+      seed,
+      indexes = ["n"],
+      pushDebounce = 0,
+      pullInterval = 20,
+      ...options
+    } = given;
     const tasks = createLocalCollection<Task>({
       name: "tasks",
-      indexes: ["n"],
+      indexes,
       seed,
       sync: { pushDebounce, pullInterval },
     });
