@@ -38,6 +38,8 @@ export class Session {
   #engine: Engine | null = null;
   #tabs: Tabs | null = null;
   #closed = false;
+  /** Whether to plant seeds has been decided. */
+  #planted = false;
   readonly #counting: { unsubscribe(): void };
   readonly #waiting = new Set<() => void>();
 
@@ -75,6 +77,10 @@ export class Session {
     return { ...this.#activity, error: { code: "storage_lost", message } };
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   get pending(): number {
     return this.#pending;
   }
@@ -90,7 +96,7 @@ export class Session {
       this.#now(activity);
     });
     this.#tabs = new Tabs(db.name, around, {
-      lead: () => void this.#engine?.start().catch(() => {}),
+      lead: () => this.#engine?.start(),
       yield: () => this.#engine?.stop(),
       heard: (message) => this.#heard(message),
     });
@@ -221,7 +227,8 @@ export class Session {
   }
 
   async #plantIfEmpty({ complete }: Activity): Promise<void> {
-    if (!complete || this.options.seeds.length === 0 || !this.#tabs?.leads) return;
+    if (!complete || this.#planted || this.options.seeds.length === 0) return;
+    this.#planted = true;
     const { cursor } = await this.db.read("replica");
     if (cursor?.seq === 0 && (await this.#plant())) this.wrote();
   }

@@ -80,6 +80,8 @@ export class LocalStore {
     for (const collection of options.collections) collection.attach(home);
     this.rejected = new RejectedWrites(home, () => this.#around.now());
     this.#opening = this.#exchange(() => this.#open(options.auth ?? null));
+    // Told by the status, and to whoever waits for it.
+    this.#opening.catch(() => {});
   }
 
   /** Resolves when the database is open. Errors: `quota`, `storage`. */
@@ -216,12 +218,18 @@ export class LocalStore {
       this.#tell();
       return session;
     } catch (error) {
-      if (before) this.#opening = Promise.resolve(before);
+      if (before) this.#opening = this.#back(before);
       const { code = "storage", message = String(error) } = error as Partial<SynclineError>;
       this.#openError = before ? null : { code, message };
       this.#tell();
       throw error;
     }
+  }
+
+  /** To the session before an exchange that failed, opened again if it was closed by then. */
+  async #back(before: Session): Promise<Session> {
+    if (!before.isClosed) return before;
+    return this.#exchange(() => this.#open(before.options.engine?.auth ?? null));
   }
 
   #open(auth: Auth | null): Promise<Session> {

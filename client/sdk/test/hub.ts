@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** The program; `tests/run.sh` builds it. */
+/** The program; `make client` builds it. */
 const PROGRAM =
-  process.env["HUB"] ?? new URL("../../../target/debug/hub", import.meta.url).pathname;
+  process.env["HUB"] ?? new URL("../../../target/debug/hub-under-test", import.meta.url).pathname;
 
 /** A hub with the development issuer and a database of its own. */
 export class Hub {

@@ -23,9 +23,18 @@ export function observe(clock: ClockState, seen: Hlc): ClockState {
   return { ...clock, hlc: latest(clock.hlc, seen) };
 }
 
+/** A reading of the hub's clock, between two of the device's, in milliseconds since 1970. */
+export interface Reading {
+  hub: number;
+  /** When the device asked for what the hub's time came with, and when that came. */
+  asked: number;
+  came: number;
+}
+
 /**
- * The hub's clock showed `hub` about when the device's showed `now`. `latestSent` is the latest
- * wall time in mutations that have been sent and have no verdict.
+ * Corrects the clock by a reading of the hub's. The hub read its own somewhere between asking and
+ * answering, so an offset that fits into that is kept: a slow network shifts no clock.
+ * `latestSent` is the latest wall time in mutations that were sent and have no verdict.
  *
  * A clock that was far ahead is set back, or every edit would go on being clamped. It waits for
  * what was sent with such a stamp: an edit made now must not be older than that one, and the hub
@@ -34,11 +43,10 @@ export function observe(clock: ClockState, seen: Hlc): ClockState {
  */
 export function correct(
   clock: ClockState,
-  hub: number,
-  now: number,
+  { hub, asked, came }: Reading,
   latestSent: number,
 ): { clock: ClockState; restamp: boolean } {
-  const offset = hub - now;
+  const offset = Math.min(Math.max(clock.offset, hub - came), Math.max(hub - asked, hub - came));
   const limit = hub + AHEAD_MS_MAX;
   if (clock.hlc.wall <= limit || latestSent > limit)
     return { clock: { ...clock, offset }, restamp: false };

@@ -74,6 +74,8 @@ export interface Step {
   drop: number[];
   /** All data and all own mutations go. */
   erases: boolean;
+  /** What was decided may be lost with the history it was decided in. */
+  losesHistory: boolean;
 }
 
 /** The generation a table is shown in. */
@@ -148,7 +150,8 @@ export function receive(replica: Replica, message: HubMessage, epoch: string | n
 
 /** Everything is taken anew, under whatever history the hub has. */
 export function restart(replica: Replica, offers: boolean): Step {
-  return begin({ ...replica, cursor: null, offers: replica.offers || offers }, null);
+  const step = begin({ ...replica, cursor: null, offers: replica.offers || offers }, null);
+  return { ...step, losesHistory: true };
 }
 
 function begin(replica: Replica, tables: string[] | null): Step {
@@ -241,5 +244,6 @@ function wanted(replica: Replica, changes: Entry[]): Entry[] {
 }
 
 function nothing(replica: Replica): Step {
-  return { replica, rows: [], stage: [], completes: false, drop: [], erases: false };
+  const unchanged = { rows: [], stage: [], completes: false, drop: [] };
+  return { ...unchanged, replica, erases: false, losesHistory: false };
 }

@@ -11,7 +11,7 @@ const OFFERED_MAX = 200;
 /** Writes what a step asks for. Inside a transaction over everything. */
 export async function carryOut(db: Database, before: Replica, step: Step): Promise<void> {
   if (step.erases) await erase(db);
-  if (step.replica.offers && !before.offers) await historyLost(db);
+  if (step.losesHistory) await historyLost(db);
   await putRows(db, step);
   if (!step.completes) await db.staged.bulkAdd(step.stage.map(toRow));
   await db.keep("replica", step.replica);

@@ -8,10 +8,16 @@ import { format, parse, type Hlc } from "../core/hlc";
 import type { Json, JsonObject } from "../core/json";
 import { fits, IN_FLIGHT_MAX, outcome, pushLength, weigh } from "../core/outbox";
 import { lay, overlay } from "../core/overlay";
-import { shownGen, type Replica } from "../core/replica";
+import { shownGen } from "../core/replica";
 import type { Change, Mutation, Result } from "../core/wire";
 import { newClient, recordKey, SETTLED_MAX, type Client } from "./database";
-import type { Database, OutboxRow, SettledRow } from "./database";
+import type { Database, OutboxRow, OwnRow, SettledRow } from "./database";
+
+/** Which record. */
+interface RecordName {
+  table: string;
+  id: string;
+}
 
 /** What a caller wants done to one record. It gets its stamp when it is written. */
 export type Edit = { table: string; id: string } & (
@@ -37,14 +43,14 @@ export async function write(
   if (!fits(weigh(changes), await db.read("limits")))
     throw new SynclineError("mutation_too_large", "the write is more than the hub takes at once");
   await db.keep("clock", clock);
-  const replica = await db.read("replica");
+  const shown = await shownNow(db, edits);
   for (const [index, change] of changes.entries()) {
-    const before = await shownNow(db, replica, change.table, change.id);
-    checkThere(change, before.shown);
-    const after = lay(before.shown, change);
-    check(edits[index] as Edit, after);
-    await db.own.put({ t: change.table, id: change.id, d: after, s: before.s });
+    const record = shown.get(recordKey(change.table, change.id)) as OwnRow;
+    checkThere(change, record.d);
+    record.d = lay(record.d, change);
+    check(edits[index] as Edit, record.d);
   }
+  await db.own.bulkPut([...shown.values()]);
   return db.outbox.add(outboxRow(changes, clock.hlc.wall));
 }
 
@@ -81,28 +87,65 @@ function checkThere(change: Change, shown: JsonObject | null): void {
     throw new SynclineError("record_exists", `${table} has a record ${id} already`);
 }
 
-async function shownNow(db: Database, replica: Replica, table: string, id: string) {
-  const own = await db.own.get([table, id]);
-  if (own) return { shown: own.d, s: own.s };
-  const row = await db.rows.get([shownGen(replica, table), table, id]);
-  return { shown: row?.d ?? null, s: row ? (1 as const) : (0 as const) };
+/** The records as they are shown now, in the form they are kept in when own mutations touch them. */
+async function shownNow(db: Database, named: RecordName[]): Promise<Map<string, OwnRow>> {
+  const { names, keys } = distinct(named);
+  const own = await db.own.bulkGet(names.map(({ table, id }) => [table, id]));
+  const told = await toldOf(db, names);
+  return new Map(
+    names.map(({ table, id }, at) => {
+      const row = told[at];
+      const kept = own[at] ?? { t: table, id, d: row?.d ?? null, s: row ? 1 : 0 };
+      return [keys[at] as string, kept];
+    }),
+  );
 }
 
 /** Works out anew what is shown of the records that these changes touch. */
-export async function reshow(db: Database, touched: { table: string; id: string }[]) {
-  const replica = await db.read("replica");
-  const records = new Map(touched.map((one) => [recordKey(one.table, one.id), one]));
-  for (const [key, { table, id }] of records) {
-    const pending = await db.outbox.where("k").equals(key).sortBy("n");
-    if (pending.length === 0) {
-      await db.own.delete([table, id]);
-      continue;
+export async function reshow(db: Database, touched: RecordName[]): Promise<void> {
+  const { names, keys } = distinct(touched);
+  if (names.length === 0) return;
+  const pending = await touching(db, keys);
+  const lists = new Map<string, Change[]>(keys.map((key) => [key, []]));
+  for (const change of pending.flatMap((row) => row.c))
+    lists.get(recordKey(change.table, change.id))?.push(change);
+  const told = await toldOf(db, names);
+  const own: OwnRow[] = [];
+  const alone: [string, string][] = [];
+  for (const [at, { table, id }] of names.entries()) {
+    const changes = lists.get(keys[at] as string) as Change[];
+    const row = told[at];
+    if (changes.length === 0) alone.push([table, id]);
+    else {
+      const d = overlay(table, id, row?.d ?? null, [changes]);
+      own.push({ t: table, id, d, s: row ? 1 : 0 });
     }
-    const row = await db.rows.get([shownGen(replica, table), table, id]);
-    const lists = pending.map((one) => one.c);
-    const d = overlay(table, id, row?.d ?? null, lists);
-    await db.own.put({ t: table, id, d, s: row ? 1 : 0 });
   }
+  await db.own.bulkPut(own);
+  await db.own.bulkDelete(alone);
+}
+
+/** The mutations that touch any of these records, in order. */
+async function touching(db: Database, keys: string[]): Promise<OutboxRow[]> {
+  // Of many records it is less work to read the whole outbox than to look each of them up.
+  if ((await db.outbox.count()) <= keys.length) return db.outbox.orderBy("n").toArray();
+  // By key first: a row is read once, however many of the records it touches.
+  const found = new Set(await db.outbox.where("k").anyOf(keys).primaryKeys());
+  const rows = await db.outbox.bulkGet([...found].sort((a, b) => a - b));
+  return rows.flatMap((row) => row ?? []);
+}
+
+function distinct(named: RecordName[]): { names: RecordName[]; keys: string[] } {
+  const names = new Map(named.map((one) => [recordKey(one.table, one.id), one]));
+  return { names: [...names.values()], keys: [...names.keys()] };
+}
+
+/** The server's rows of these records, as they are shown. */
+async function toldOf(db: Database, names: RecordName[]) {
+  const replica = await db.read("replica");
+  return db.rows.bulkGet(
+    names.map(({ table, id }) => [shownGen(replica, table), table, id] as [number, string, string]),
+  );
 }
 
 /** All records with own mutations over them: after the server's rows have been exchanged. */
@@ -232,17 +275,26 @@ export async function renumber(db: Database): Promise<Client> {
   return client;
 }
 
-/** The hub told its time. See `core/clock`. */
-export async function hubTime(db: Database, told: string, now: number): Promise<void> {
+/** The hub told its time with an answer to what was asked at `asked`. See `core/clock`. */
+export async function hubTime(
+  db: Database,
+  told: string,
+  asked: number,
+  came: number,
+): Promise<void> {
   const hub = parse(told);
   if (!hub) return;
   const sent = await db.outbox.where("m").above(0).filter(isUndecided).toArray();
   const latestSent = Math.max(0, ...sent.map((row) => row.w));
-  let { clock, restamp } = correct(await db.read("clock"), hub.wall, now, latestSent);
+  let { clock, restamp } = correct(
+    await db.read("clock"),
+    { hub: hub.wall, asked, came },
+    latestSent,
+  );
   if (restamp) {
     const isUnsent = (row: OutboxRow) => row.m === undefined;
     for (const row of (await db.outbox.filter(isUnsent).toArray()).sort(byOrder)) {
-      clock = stamp(clock, now);
+      clock = stamp(clock, came);
       const at = format(clock.hlc);
       await db.outbox.put({ ...row, c: row.c.map((one) => restamped(one, at)), w: clock.hlc.wall });
     }

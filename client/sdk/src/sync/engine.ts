@@ -8,8 +8,16 @@
 import { backoff } from "../core/backoff";
 import { ProtocolError, SynclineError } from "../core/errors";
 import { hasForgotten } from "../core/outbox";
-import { position, receive, restart, want, welcome, type Step } from "../core/replica";
-import type { HubMessage, Refused, Verdicts, Welcome } from "../core/wire";
+import {
+  position,
+  receive,
+  restart,
+  want,
+  welcome,
+  type Replica,
+  type Step,
+} from "../core/replica";
+import type { HubMessage, Refused, Result, Verdicts, Welcome } from "../core/wire";
 import type { Database } from "../storage/database";
 import { carryOut } from "../storage/incoming";
 import { decide, hubTime, nextPush, renumber } from "../storage/outbox";
@@ -73,6 +81,8 @@ export class Engine {
   readonly #id = crypto.randomUUID();
   #activity: Activity = RESTING;
   #running = false;
+  /** The database knows that this tab leads. */
+  #leads = false;
   #link: Link | null = null;
   /** The history the hub named on this link. */
   #epoch: string | null = null;
@@ -83,6 +93,9 @@ export class Engine {
   #broken = 0;
   /** Pushing: the last number sent on this link, and who waits for when to send. */
   #pushed = 0;
+  /** The pushes of this link that may be unanswered: their last numbers, and when they were sent. */
+  #sent: { last: number; at: number }[] = [];
+  #connectedAt = 0;
   #refusals = 0;
   #pushTimer: ReturnType<typeof setTimeout> | undefined;
   #paused = false;
@@ -103,14 +116,10 @@ export class Engine {
   }
 
   /** Takes the lead of the database's tabs and connects. */
-  async start(): Promise<void> {
+  start(): void {
     this.#running = true;
+    this.#leads = false;
     this.#around.events?.addEventListener("online", this.#nowOnline);
-    await this.#db.everything(async () => {
-      await this.#db.keep("leader", this.#id);
-      const before = await this.#db.read("replica");
-      await carryOut(this.#db, before, want(before, this.#options.tables));
-    });
     void this.#connect();
   }
 
@@ -159,10 +168,19 @@ export class Engine {
     });
   }
 
+  async #takeLead(): Promise<void> {
+    await this.#db.everything(async () => {
+      await this.#db.keep("leader", this.#id);
+      await this.#applied((replica) => want(replica, this.#options.tables));
+    });
+    this.#leads = true;
+  }
+
   async #connect(): Promise<void> {
     clearTimeout(this.#timer);
     this.#drop();
     try {
+      if (!this.#leads) await this.#takeLead();
       const token = await this.#tokens.get();
       const hello = await this.#leading(() => this.#hello(token));
       if (this.#running && !this.#link) this.#open(hello);
@@ -196,6 +214,7 @@ export class Engine {
     // A link may end while it is made, so it is told apart by a key that is there before it.
     const key = {};
     this.#linkKey = key;
+    this.#connectedAt = this.#around.now();
     const events = {
       message: async (message: HubMessage) => {
         if (this.#linkKey === key) await this.#take(message);
@@ -230,6 +249,7 @@ export class Engine {
     this.#link = null;
     this.#epoch = null;
     this.#pushed = 0;
+    this.#sent = [];
     this.#paused = false;
     clearTimeout(this.#pushTimer);
     clearTimeout(this.#socketTimer);
@@ -298,8 +318,12 @@ export class Engine {
       case "delta": {
         if (message.t === "reset") this.#epoch = message.epoch ?? this.#epoch;
         const epoch = this.#epoch;
-        await this.#leading(() => this.#applied((replica) => receive(replica, message, epoch)));
-        return this.#showProgress();
+        const resends = await this.#leading(() =>
+          this.#applied((replica) => receive(replica, message, epoch)),
+        );
+        await this.#showProgress();
+        if (resends) this.#flush();
+        return;
       }
       case "error":
         return this.#refused(message);
@@ -314,9 +338,12 @@ export class Engine {
     }
   }
 
-  async #applied(take: (replica: Step["replica"]) => Step): Promise<void> {
+  /** Carries a step out. True if the outbox may hold something again. */
+  async #applied(take: (replica: Replica) => Step): Promise<boolean> {
     const before = await this.#db.read("replica");
-    await carryOut(this.#db, before, take(before));
+    const step = take(before);
+    await carryOut(this.#db, before, step);
+    return step.losesHistory || (step.completes && before.offers);
   }
 
   async #showProgress(): Promise<void> {
@@ -334,7 +361,7 @@ export class Engine {
       if (hasForgotten(client.confirmed, hello.acked)) return true;
       await this.#db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
       if (hello.limits) await this.#db.keep("limits", hello.limits);
-      await hubTime(this.#db, hello.now, this.#around.now());
+      await hubTime(this.#db, hello.now, this.#connectedAt, this.#around.now());
       await this.#applied((replica) => welcome(replica, hello.epoch, hello.head));
       return false;
     });
@@ -355,8 +382,9 @@ export class Engine {
   }
 
   async #verdicts({ results, now }: Verdicts): Promise<void> {
+    const asked = this.#askedAt(results);
     const isAnother = await this.#leading(async () => {
-      await hubTime(this.#db, now, this.#around.now());
+      if (asked !== null) await hubTime(this.#db, now, asked, this.#around.now());
       return decide(this.#db, results, this.#around.now());
     });
     if (isAnother) return this.#beAnother(false);
@@ -364,8 +392,17 @@ export class Engine {
     this.#flush();
   }
 
+  /** When what is answered here was sent, at the earliest; `null` if not on this link. */
+  #askedAt(results: Result[]): number | null {
+    const first = Math.min(...results.map((result) => result.m));
+    this.#sent = this.#sent.filter(({ last }) => last >= first);
+    return this.#sent[0]?.at ?? null;
+  }
+
   /** Something was not taken. What was pushed is pushed again. */
   async #refused({ code, message, retry, acked }: Refused): Promise<void> {
+    // Before the welcome it is said why the link will end.
+    if (!this.#activity.online) return;
     if (code === "gap") {
       const { confirmed } = await this.#db.read("client");
       if (hasForgotten(confirmed, acked)) return this.#beAnother(true);
@@ -432,6 +469,7 @@ export class Engine {
         if (this.#linkKey !== key || this.#paused || this.#pushed !== after) continue;
         if (last) {
           this.#pushed = last.m;
+          this.#sent.push({ last: last.m, at: this.#around.now() });
           link?.push(muts);
           this.#flushAgain = true;
         }

@@ -28,21 +28,35 @@ test("an edit comes after what was seen, also with a clock that runs behind", ()
   expect(compare(hlc, seen)).toBeGreaterThan(0);
 });
 
+/** The hub's clock shows `NOW` when the device's shows `came`, asked at once. */
+const at = (came: number) => ({ hub: NOW, asked: came, came });
+
 test("the hub's clock corrects a device's that is wrong", () => {
-  const { clock } = correct(NEW_CLOCK, NOW, NOW - 7_200_000, 0);
-  expect(stamp(clock, NOW - 7_200_000 + 5).hlc.wall).toBe(NOW + 5);
+  for (const wrong of [-7_200_000, -1, 0, 1, 50_000]) {
+    const { clock } = correct(NEW_CLOCK, at(NOW + wrong), 0);
+    expect(stamp(clock, NOW + wrong + 5).hlc.wall).toBe(NOW + 5);
+  }
+});
+
+test("a slow network shifts no clock", () => {
+  const slow = { hub: NOW, asked: NOW - 4_000, came: NOW + 9_000 };
+  expect(correct(NEW_CLOCK, slow, 0).clock.offset).toBe(0);
+  const wrong = { hub: NOW, asked: NOW + 10_000, came: NOW + 20_000 };
+  expect(correct(NEW_CLOCK, wrong, 0).clock.offset).toBe(-10_000);
+  // A clock that was set back between the two.
+  expect(correct(NEW_CLOCK, { hub: NOW, asked: NOW, came: NOW - 60 }, 0).clock.offset).toBe(60);
 });
 
 const AHEAD = { hlc: { wall: NOW + AHEAD_MS_MAX + 1, counter: 0 }, offset: 0 };
 
 test("a clock far ahead is set back, and what was never sent is stamped again", () => {
-  const { clock, restamp } = correct(AHEAD, NOW, NOW, 0);
+  const { clock, restamp } = correct(AHEAD, at(NOW), 0);
   expect(restamp).toBe(true);
   expect(stamp(clock, NOW).hlc.wall).toBe(NOW + 1);
 });
 
 test("a clock far ahead stays until what was sent with it is judged", () => {
-  const { clock, restamp } = correct(AHEAD, NOW, NOW, AHEAD.hlc.wall);
+  const { clock, restamp } = correct(AHEAD, at(NOW), AHEAD.hlc.wall);
   expect(restamp).toBe(false);
   expect(clock.hlc).toEqual(AHEAD.hlc);
 });
