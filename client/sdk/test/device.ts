@@ -22,6 +22,8 @@ export type Given = Partial<Omit<StoreOptions, "collections" | "surroundings">> 
   around?: Partial<Surroundings>;
   seed?: Task[];
   indexes?: (keyof Task)[];
+  /** The collections the app has, if not all. */
+  only?: string[];
   pushDebounce?: number;
   pullInterval?: number;
 };
@@ -41,6 +43,7 @@ export class Disk {
     const {
       around,
       seed,
+      only,
       indexes = ["n"],
       pushDebounce = 0,
       pullInterval = 20,
@@ -56,7 +59,7 @@ export class Disk {
     const store = createLocalStore({
       appId: "todo",
       ...options,
-      collections: [tasks, lists],
+      collections: [tasks, lists].filter(({ name }) => only?.includes(name) ?? true),
       surroundings: {
         engine: { indexedDB: this.indexedDB, IDBKeyRange },
         WebSocket: NodeSocket as unknown as typeof WebSocket,

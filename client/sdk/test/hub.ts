@@ -12,13 +12,14 @@ const PROGRAM =
 
 /** A hub with the development issuer and a database of its own. */
 export class Hub {
-  readonly #dir: string;
+  /** Its data. */
+  readonly dir: string;
   readonly #settings: Record<string, string>;
   #process: ChildProcess | undefined;
   #port = 0;
 
   private constructor(settings: Record<string, string>) {
-    this.#dir = mkdtempSync(join(tmpdir(), "syncline-"));
+    this.dir = mkdtempSync(join(tmpdir(), "syncline-"));
     this.#settings = settings;
   }
 
@@ -35,14 +36,14 @@ export class Hub {
       ...process.env,
       HUB__LISTEN: `127.0.0.1:${this.#port}`,
       HUB__ADMIN_LISTEN: "127.0.0.1:0",
-      HUB__DATA_DIR: this.#dir,
-      HUB__STORE__URL: `sqlite:${join(this.#dir, "hub.db")}`,
+      HUB__DATA_DIR: this.dir,
+      HUB__STORE__URL: `sqlite:${join(this.dir, "hub.db")}`,
       HUB__NODE: "test",
       ...this.#settings,
     };
     const child = spawn(PROGRAM, ["serve", "--dev"], {
       env,
-      cwd: this.#dir,
+      cwd: this.dir,
       stdio: ["ignore", "pipe", process.env["HUB_LOG"] ? "inherit" : "ignore"],
     });
     this.#process = child;
@@ -76,7 +77,7 @@ export class Hub {
 
   async stop(): Promise<void> {
     await this.end();
-    rmSync(this.#dir, { recursive: true, force: true });
+    rmSync(this.dir, { recursive: true, force: true });
   }
 
   /** A token of the development issuer. */
