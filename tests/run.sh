@@ -68,6 +68,8 @@ client() {
     node_is_new || { echo "Node.js 20.19 or later is needed: https://nodejs.org"; return 1; }
   fi
   echo "node $(node --version), npm $(npm --version)"
+  export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
+  [ -x "$CHROMIUM" ] || install chromium || return 1
   # The one that the rust stage built.
   cargo build --workspace --locked --bin hub-under-test &&
     cd client && export NO_COLOR=1 && npm ci && npm run lint && npm run size && npm test

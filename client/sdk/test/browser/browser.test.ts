@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { caughtUp, hasChromium, shows, World, writes } from "./browser";
 
@@ -88,16 +91,19 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
   });
 
   test("a browser without room refuses a write, and takes the next when there is some", async () => {
-    const device = await world.device();
-    const page = await world.tab(device, "quota");
-    await caughtUp(page);
+    const folder = mkdtempSync(join(tmpdir(), "syncline-"));
+    const device = await world.deviceIn(folder);
+    const page = await device.newPage();
     const cdp = await device.newCDPSession(page);
     const origin = new URL(world.url).origin;
-    await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1 });
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1_000_000 });
+    // Browsers remember for a while how much room there was.
+    await world.visit(page, "quota");
     const code = await page.evaluate(async () => {
-      const title = "x".repeat(500_000);
+      // What is random is not made smaller.
+      const random = () => crypto.getRandomValues(new Uint16Array(20_000)).join("");
       try {
-        for (let at = 0; at < 20; at++) await window.app.tasks.insert({ title });
+        for (let at = 0; at < 100; at++) await window.app.tasks.insert({ title: random() });
         return "taken";
       } catch (error) {
         return (error as { code: string }).code;
@@ -109,5 +115,6 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     await caughtUp(page);
     expect(await world.hub.holds("quota")).toMatchObject({ "tasks/k": { title: "there is room" } });
     await device.close();
+    rmSync(folder, { recursive: true, force: true });
   });
 });

@@ -7,8 +7,13 @@ import { Hub } from "../hub";
 
 const PROGRAM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** Without Chromium there are no tests in it; `CI` does not let that pass. */
-export const hasChromium = existsSync(PROGRAM) || process.env["CI"] !== undefined;
+const LAUNCH = {
+  executablePath: PROGRAM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
+};
+
+/** Without Chromium there are no tests in it; where one is named there must be. */
+export const hasChromium = existsSync(PROGRAM) || process.env["CHROMIUM"] !== undefined;
 
 export class World {
   private constructor(
@@ -29,16 +34,21 @@ export class World {
     await server.listen();
     const url = `http://127.0.0.1:${(server.httpServer!.address() as AddressInfo).port}`;
     const hub = await Hub.start({ HUB__AUTH__ORIGINS: url });
-    const browser = await chromium.launch({
-      executablePath: PROGRAM,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
-    });
+    const browser = await chromium.launch(LAUNCH);
     return new World(hub, browser, server, url);
   }
 
   /** A device: tabs opened in it share what it stores. */
   async device(): Promise<BrowserContext> {
-    const context = await this.browser.newContext();
+    return this.#give(await this.browser.newContext());
+  }
+
+  /** A device that stores on a disk, in `folder`: only there a browser counts what is stored. */
+  async deviceIn(folder: string): Promise<BrowserContext> {
+    return this.#give(await chromium.launchPersistentContext(folder, LAUNCH));
+  }
+
+  async #give(context: BrowserContext): Promise<BrowserContext> {
     await context.exposeFunction("token", (account: string) => this.hub.token(account));
     return context;
   }
