@@ -1,8 +1,10 @@
 /** Chromium, a server of the page, and a hub that lets it connect. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
-import { createServer, type ViteDevServer } from "vite";
+import { build, preview, type PreviewServer } from "vite";
 import { Hub } from "../hub";
 
 const PROGRAM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
@@ -19,23 +21,25 @@ export class World {
   private constructor(
     readonly hub: Hub,
     readonly browser: Browser,
-    readonly server: ViteDevServer,
+    readonly server: PreviewServer,
     readonly url: string,
+    readonly folder: string,
   ) {}
 
   static async start(): Promise<World> {
     const root = new URL("./page", import.meta.url).pathname;
-    const server = await createServer({
-      root,
-      configFile: false,
-      logLevel: "error",
-      server: { port: 0, host: "127.0.0.1", hmr: false, fs: { strict: false } },
+    const outDir = mkdtempSync(join(tmpdir(), "syncline-"));
+    const common = { root, configFile: false, logLevel: "error" } as const;
+    await build({ ...common, build: { outDir, emptyOutDir: true, target: "es2022" } });
+    const server = await preview({
+      ...common,
+      build: { outDir },
+      preview: { port: 0, host: "127.0.0.1" },
     });
-    await server.listen();
-    const url = `http://127.0.0.1:${(server.httpServer!.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${(server.httpServer.address() as AddressInfo).port}`;
     const hub = await Hub.start({ HUB__AUTH__ORIGINS: url });
     const browser = await chromium.launch(LAUNCH);
-    return new World(hub, browser, server, url);
+    return new World(hub, browser, server, url, outDir);
   }
 
   /** A device: tabs opened in it share what it stores. */
@@ -71,6 +75,7 @@ export class World {
   async stop(): Promise<void> {
     await this.browser.close();
     await this.server.close();
+    rmSync(this.folder, { recursive: true, force: true });
     await this.hub.stop();
   }
 }
