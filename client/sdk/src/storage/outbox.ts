@@ -37,21 +37,29 @@ export async function write(
   now: number,
   check: (edit: Edit, after: JsonObject | null) => void = () => {},
 ): Promise<number> {
-  const clock = stamp(await db.read("clock"), now);
+  // Few steps, each of what can be asked at once: a caller waits for them.
+  const [kept, limits, shown] = await Promise.all([
+    db.read("clock"),
+    db.read("limits"),
+    shownNow(db, edits),
+  ]);
+  const clock = stamp(kept, now);
   const at = format(clock.hlc);
   const changes = edits.map((edit) => toChange(edit, at));
-  if (!fits(weigh(changes), await db.read("limits")))
+  if (!fits(weigh(changes), limits))
     throw new SynclineError("mutation_too_large", "the write is more than the hub takes at once");
-  await db.keep("clock", clock);
-  const shown = await shownNow(db, edits);
   for (const [index, change] of changes.entries()) {
     const record = shown.get(recordKey(change.table, change.id)) as OwnRow;
     checkThere(change, record.d);
     record.d = lay(record.d, change);
     check(edits[index] as Edit, record.d);
   }
-  await db.own.bulkPut([...shown.values()]);
-  return db.outbox.add(outboxRow(changes, clock.hlc.wall));
+  const [n] = await Promise.all([
+    db.outbox.add(outboxRow(changes, clock.hlc.wall)),
+    db.own.bulkPut([...shown.values()]),
+    db.keep("clock", clock),
+  ]);
+  return n;
 }
 
 /** Takes changes that have their stamps already, without looking at what is there. */
@@ -90,8 +98,10 @@ function checkThere(change: Change, shown: JsonObject | null): void {
 /** The records as they are shown now, in the form they are kept in when own mutations touch them. */
 async function shownNow(db: Database, named: RecordName[]): Promise<Map<string, OwnRow>> {
   const { names, keys } = distinct(named);
-  const own = await db.own.bulkGet(names.map(({ table, id }) => [table, id]));
-  const told = await toldOf(db, names);
+  const [own, told] = await Promise.all([
+    db.own.bulkGet(names.map(({ table, id }) => [table, id])),
+    toldOf(db, names),
+  ]);
   return new Map(
     names.map(({ table, id }, at) => {
       const row = told[at];
@@ -159,9 +169,13 @@ export async function reshowAll(db: Database): Promise<void> {
 
 /**
  * The next push: mutations after number `after`, in order. New ones get their numbers here, for
- * good. What this hub can never take is set aside for the user.
+ * good. What this hub can never take is set aside for the user. `more`: another push may follow.
  */
-export async function nextPush(db: Database, after: number, now: number): Promise<Mutation[]> {
+export async function nextPush(
+  db: Database,
+  after: number,
+  now: number,
+): Promise<{ muts: Mutation[]; more: boolean }> {
   const limits = await db.read("limits");
   const client = await db.read("client");
   let inFlight = await db.outbox.where("m").above(0).filter(isUndecided).count();
@@ -185,7 +199,8 @@ export async function nextPush(db: Database, after: number, now: number): Promis
     .sortBy("m");
   const weights = waiting.map((row) => weigh(row.c));
   const push = waiting.slice(0, pushLength(weights, limits));
-  return push.map((row) => ({ m: row.m as number, changes: row.c }));
+  const muts = push.map((row) => ({ m: row.m as number, changes: row.c }));
+  return { muts, more: push.length < waiting.length };
 }
 
 function isUndecided(row: OutboxRow): boolean {

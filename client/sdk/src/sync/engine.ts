@@ -464,14 +464,16 @@ export class Engine {
         this.#flushAgain = false;
         const [link, key] = [this.#link, this.#linkKey];
         const after = this.#pushed;
-        const muts = await this.#leading(() => nextPush(this.#db, after, this.#around.now()));
+        const { muts, more } = await this.#leading(() =>
+          nextPush(this.#db, after, this.#around.now()),
+        );
         const last = muts.at(-1);
         if (this.#linkKey !== key || this.#paused || this.#pushed !== after) continue;
         if (last) {
           this.#pushed = last.m;
           this.#sent.push({ last: last.m, at: this.#around.now() });
           link?.push(muts);
-          this.#flushAgain = true;
+          this.#flushAgain ||= more;
         }
         this.#tell({ pushing: last !== undefined });
       }
