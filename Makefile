@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast autobahn sim fmt lint bench-http bench-sockets bench-storage bench-compute
+.PHONY: run test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -20,6 +20,11 @@ test-fast:
 # The Autobahn cases alone, against an echo over the hub's WebSocket framing and the hub itself.
 autobahn:
 	tests/autobahn/run.sh
+
+# The TypeScript client alone: lint, size, tests against a real hub. Needs Node.js 20.19.
+client:
+	cargo build --workspace --locked --bin hub-under-test
+	cd client && npm ci && npm run lint && npm run size && npm test
 
 # The simulation alone: SEEDS seeds (16,000 by default) from SEED on. A failing seed prints how to
 # replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the stages one after another, says how long each took, and fails if any failed.
 #
-#   tests/run.sh                  set-up, lint, rust, autobahn
+#   tests/run.sh                  set-up, lint, rust, autobahn, client
 #   tests/run.sh --fast [FILTER]  set-up, rust (only tests whose name holds FILTER)
 #
 # Needs nothing but PATH and HOME. All stages together may take an hour.
@@ -62,6 +62,27 @@ autobahn() {
   tests/autobahn/run.sh
 }
 
+client() {
+  # Node 20.19 or later; what is older, or nothing, is replaced by the system's packages only if
+  # those are new enough.
+  if ! node_is_new; then
+    install nodejs npm || return 1
+    node_is_new || { echo "Node.js 20.19 or later is needed: https://nodejs.org"; return 1; }
+  fi
+  echo "node $(node --version), npm $(npm --version)"
+  export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
+  [ -x "$CHROMIUM" ] || install chromium || return 1
+  # The one that the rust stage built.
+  cargo build --workspace --locked --bin hub-under-test &&
+    cd client && export NO_COLOR=1 && npm ci && npm run lint && npm run size && npm test
+}
+
+node_is_new() {
+  command -v npm >/dev/null &&
+    node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+      process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
+}
+
 names=() results=() times=()
 failed=0
 
@@ -71,7 +92,7 @@ stage() {
   shift
   echo "== $name"
   # A shell of its own, so that `timeout` can end it with all it started.
-  export -f set_up install lint rust autobahn
+  export -f set_up install lint rust autobahn client node_is_new
   if ((left > 0)); then
     timeout --kill-after=10 "$left" bash -uo pipefail -c '"$@"' stage "$@" 2>&1 |
       tee "$LOGS/$name.log"
@@ -109,6 +130,7 @@ summary() {
       "$(grep -cE "^test $engine::.* FAILED$" "$LOGS/rust.log")"
   done
   [ ! -f "$LOGS/autobahn.log" ] || grep '^autobahn: ' "$LOGS/autobahn.log"
+  [ ! -f "$LOGS/client.log" ] || grep -E '^ *(Test Files|Tests) |gzipped$' "$LOGS/client.log"
 }
 
 rm -rf "$LOGS"
@@ -118,6 +140,7 @@ if stage set-up set_up; then
   $fast || stage lint lint
   stage rust rust "${filter[@]}"
   $fast || stage autobahn autobahn
+  $fast || stage client client
 fi
 summary
 exit "$failed"

@@ -1,0 +1,195 @@
+/** A collection: the records of one table, with their type. */
+import { liveQuery } from "dexie";
+import { SynclineError } from "./core/errors";
+import { toJson, type Json, type JsonObject } from "./core/json";
+import type { Edit } from "./storage/outbox";
+import { count, get, query, type Asked, type Condition, type Shown } from "./storage/queries";
+import type { Session } from "./session";
+
+/** A record has an id and fields of JSON. */
+export interface Identified {
+  id: string;
+}
+
+/** A record to be inserted; without an id it gets a random one. */
+export type New<T extends Identified> = Omit<T, "id"> & { id?: string };
+
+/** Fields to be set. A field is never removed; `null` is a value. */
+export type Patch<T extends Identified> = Partial<Omit<T, "id">>;
+
+export interface CollectionOptions<T extends Identified> {
+  /** The table's name, 1 to 128 bytes. */
+  name: string;
+  /** Throws for a record that may not be written, as the schemas of zod and valibot's `parser` do. */
+  schema?: { parse(record: unknown): unknown };
+  /** Fields whose filters are answered by an index. */
+  indexes?: (keyof T & string)[];
+  /** What guests, and accounts nobody has written to, begin with. */
+  seed?: T[];
+  sync?: {
+    /** Milliseconds from a write to its sending; writes meanwhile go along. Default 1,000. */
+    pushDebounce?: number;
+    /** Milliseconds between two looks for news where no WebSocket is to be had. Default 30,000. */
+    pullInterval?: number;
+    /** What the hub does with concurrent writes; there is no other. */
+    conflictStrategy?: "field-level-lww";
+  };
+}
+
+/** What a query asks for; see `Condition`. */
+export interface Query<T extends Identified> {
+  filter?: { [F in keyof T]?: Condition } | ((record: T) => boolean);
+  /** A field, or some; `-` in front sorts downwards. Without it, by id. */
+  sort?: SortKey<T> | SortKey<T>[];
+  limit?: number;
+  offset?: number;
+}
+
+export type SortKey<T> = (keyof T & string) | `-${keyof T & string}`;
+
+/** A write that is durable on this device. */
+export interface Write {
+  /** The record's id. */
+  id: string;
+  /**
+   * Resolves when the hub has judged it: `applied`, or `superseded` where newer writes of others
+   * stood in all it wrote. Errors: `RejectedError`, `stopped`.
+   */
+  synced(): Promise<"applied" | "superseded">;
+}
+
+/** What a subscription calls. Svelte and RxJS take it as it is. */
+export interface Live<R> {
+  /** Calls `next` with every new result. Returns what ends it. */
+  subscribe(next: (result: R) => void, error?: (error: unknown) => void): () => void;
+}
+
+/** What a collection needs of its store. */
+export interface Home {
+  session(): Promise<Session>;
+  /** Calls back now and whenever there is another session. Returns what ends it. */
+  eachSession(call: (session: Session) => void): () => void;
+  write(edits: Edit[]): Promise<Write>;
+}
+
+export class LocalCollection<T extends Identified> {
+  readonly name: string;
+  readonly options: CollectionOptions<T>;
+  #home: Home | undefined;
+
+  constructor(options: CollectionOptions<T>) {
+    this.name = options.name;
+    this.options = options;
+  }
+
+  /** The store it was given to calls this. */
+  attach(home: Home): void {
+    this.#home = home;
+  }
+
+  /** Adds a record. Errors: `record_exists`, `schema_invalid`, `value_invalid`, `quota`. */
+  async insert(record: New<T>): Promise<Write> {
+    return this.#need().write([this.edits.insert(record)]);
+  }
+
+  /** Sets fields. Errors: `record_missing`, `schema_invalid`, `value_invalid`, `quota`. */
+  async update(id: string, fields: Patch<T>): Promise<Write> {
+    return this.#need().write([this.edits.update(id, fields)]);
+  }
+
+  /** Deletes a record; one that is not there is deleted too. */
+  async delete(id: string): Promise<Write> {
+    return this.#need().write([this.edits.delete(id)]);
+  }
+
+  /** The same as parts of one write, for `store.write`. */
+  readonly edits = {
+    insert: (record: New<T>): Edit => {
+      const { id = crypto.randomUUID(), ...data } = record;
+      return { table: this.name, id, op: "insert", data: toJson(data, this.name) as JsonObject };
+    },
+    update: (id: string, fields: Patch<T>): Edit => {
+      const values: Record<string, Json> = {};
+      for (const [name, value] of Object.entries(fields)) {
+        if (name !== "id") values[name] = toJson(value, `${this.name}.${name}`);
+      }
+      return { table: this.name, id, op: "update", fields: values };
+    },
+    delete: (id: string): Edit => ({ table: this.name, id, op: "delete" }),
+  };
+
+  /** Throws `schema_invalid` for a record the schema refuses. */
+  check(id: string, data: JsonObject): void {
+    try {
+      this.options.schema?.parse({ ...data, id });
+    } catch (error) {
+      throw new SynclineError("schema_invalid", `${this.name} ${id}: ${String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async get(id: string): Promise<T | undefined> {
+    const { db } = await this.#need().session();
+    return (await get(db, this.name, id)) as T | undefined;
+  }
+
+  async query(asked: Query<T> = {}): Promise<T[]> {
+    return this.#query(await this.#need().session(), asked);
+  }
+
+  async count(asked: Pick<Query<T>, "filter"> = {}): Promise<number> {
+    return this.#count(await this.#need().session(), asked);
+  }
+
+  /** A query that goes on answering, whoever changes the records, also in other tabs. */
+  live(asked: Query<T> = {}): Live<T[]> {
+    return this.#live((session) => this.#query(session, asked));
+  }
+
+  liveCount(asked: Pick<Query<T>, "filter"> = {}): Live<number> {
+    return this.#live((session) => this.#count(session, asked));
+  }
+
+  liveGet(id: string): Live<T | undefined> {
+    return this.#live(async ({ db }) => (await get(db, this.name, id)) as T | undefined);
+  }
+
+  async #query({ db }: Session, asked: Query<T>): Promise<T[]> {
+    const found = await query(db, this.name, asked as Asked, this.options.indexes ?? []);
+    return found as (Shown & T)[];
+  }
+
+  #count({ db }: Session, { filter }: Pick<Query<T>, "filter">): Promise<number> {
+    return count(db, this.name, filter as Asked["filter"], this.options.indexes ?? []);
+  }
+
+  #live<R>(ask: (session: Session) => Promise<R>): Live<R> {
+    return {
+      subscribe: (next, error = () => {}) => {
+        let running: { unsubscribe(): void } | undefined;
+        const end = this.#need().eachSession((session) => {
+          running?.unsubscribe();
+          running = liveQuery(() => ask(session)).subscribe({ next, error });
+        });
+        return () => {
+          end();
+          running?.unsubscribe();
+        };
+      },
+    };
+  }
+
+  #need(): Home {
+    if (!this.#home)
+      throw new SynclineError("collection_unknown", `${this.name} was given to no store`);
+    return this.#home;
+  }
+}
+
+/** Names a collection. Give it to `createLocalStore`. */
+export function createLocalCollection<T extends Identified>(
+  options: CollectionOptions<T>,
+): LocalCollection<T> {
+  return new LocalCollection(options);
+}

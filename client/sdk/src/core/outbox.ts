@@ -1,0 +1,83 @@
+/**
+ * A device's own mutations on their way: which get a number, which go into one push, and what a
+ * verdict makes of them. Pure; the rows are kept by `storage/outbox`.
+ */
+import type { Change, Limits, Result } from "./wire";
+
+/** Mutations with a number and without a verdict, at most; the hub remembers 256. */
+export const IN_FLIGHT_MAX = 200;
+
+/** Mutations of one push, at most. */
+const PUSH_MAX = 100;
+
+/** Bytes of a push besides its mutations, and of a mutation besides its changes. */
+const AROUND_PUSH = 256;
+const AROUND_MUTATION = 64;
+
+/** What holds until a hub has told its own limits. */
+export const DEFAULT_LIMITS: Limits = { message_bytes: 1 << 20, changes_per_push: 5_000 };
+
+/** What counts of a mutation that is to be sent. */
+export interface Weight {
+  /** UTF-8 bytes of its changes as JSON. */
+  bytes: number;
+  changes: number;
+}
+
+const UTF8 = new TextEncoder();
+
+export function weigh(changes: Change[]): Weight {
+  return { bytes: UTF8.encode(JSON.stringify(changes)).length, changes: changes.length };
+}
+
+/** Whether a hub with these limits takes a mutation at all, sent alone. */
+export function fits({ bytes, changes }: Weight, limits: Limits): boolean {
+  return (
+    changes <= limits.changes_per_push &&
+    bytes + AROUND_MUTATION + AROUND_PUSH <= limits.message_bytes
+  );
+}
+
+/** How many of `waiting`, in order, go into one push. At least one, if there is any. */
+export function pushLength(waiting: Weight[], limits: Limits): number {
+  let bytes = AROUND_PUSH;
+  let changes = 0;
+  let length = 0;
+  for (const one of waiting.slice(0, PUSH_MAX)) {
+    bytes += one.bytes + AROUND_MUTATION;
+    changes += one.changes;
+    if (length > 0 && (bytes > limits.message_bytes || changes > limits.changes_per_push)) break;
+    length++;
+  }
+  return length;
+}
+
+/** What becomes of a mutation that was answered. */
+export type Outcome =
+  /** It leaves the outbox when the cursor has passed `seq`: only then the copy shows it. */
+  | { is: "decided"; seq: number; status: "applied" | "superseded" }
+  /** The hub will never take it. The user decides; nothing behind it waits. */
+  | { is: "rejected"; code: string; message: string }
+  /** Its number belongs to other changes: this client's numbers are not its own any more. */
+  | { is: "renumber" };
+
+/**
+ * `head` is the highest seq this device has heard of. It stands in for the seq of a mutation the
+ * hub only knows to be decided long ago.
+ */
+export function outcome(result: Result, head: number): Outcome {
+  if (result.status !== "rejected") {
+    const status = result.status === "superseded" ? "superseded" : "applied";
+    return { is: "decided", seq: result.seq ?? head, status };
+  }
+  if (result.code === "number_reused") return { is: "renumber" };
+  return { is: "rejected", code: result.code, message: result.message };
+}
+
+/**
+ * Whether the hub has lost what it confirmed: a restore, an erasure, a clean-up of old marks.
+ * `confirmed` is the last number this device saw a verdict for; `acked` what the hub says.
+ */
+export function hasForgotten(confirmed: number, acked: number | null | undefined): boolean {
+  return acked !== undefined && (acked ?? 0) < confirmed;
+}

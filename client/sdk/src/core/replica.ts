@@ -1,0 +1,249 @@
+/**
+ * The rules of a device's copy of the space: what a message from the hub does to it. Pure: a step
+ * takes the state and a message and says which rows to write; `storage/incoming` writes them in
+ * the same transaction as the state.
+ *
+ * Rows carry a generation. A snapshot fills a new one beside the one that is shown, and when the
+ * copy is complete the shown generation changes: so nothing of a cut page is ever shown, and a
+ * broken snapshot goes on where it was, also after a crash.
+ */
+import { ProtocolError } from "./errors";
+import { recordSum } from "./json";
+import type { Cursor, Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire";
+
+/** A snapshot under way. */
+export interface Fill {
+  /** The generation it fills. */
+  gen: number;
+  /** The tables it brings into a copy of others; `null` is all the device wants. */
+  tables: string[] | null;
+  /** Every part has come; what follows it makes it complete. */
+  ended: boolean;
+  /** Where it goes on after a break. */
+  next: string | null;
+  /** The head before its first part. */
+  at: number | null;
+  /** Records that came, their sum, and how many the hub expects them to be. */
+  count: number;
+  sum: number;
+  of: number | null;
+}
+
+/** What is known of the copy. */
+export interface Replica {
+  /** Up to where it was told; beyond what is shown while it is not complete. */
+  cursor: Cursor | null;
+  /** What is shown is the space as of the cursor. */
+  complete: boolean;
+  /** The generation shown, and the tables that are shown in a later one. */
+  base: number;
+  ahead: Record<string, number>;
+  /** The next generation. */
+  fresh: number;
+  fill: Fill | null;
+  /** Changes wait for the rest of a catch-up that was cut. */
+  staged: boolean;
+  /** The tables the copy covers; `null` is all. */
+  tables: string[] | null;
+  /** The history was replaced: what is held and differs is offered back. */
+  offers: boolean;
+}
+
+export const NEW_REPLICA: Replica = {
+  cursor: null,
+  complete: false,
+  base: 0,
+  ahead: {},
+  fresh: 1,
+  fill: null,
+  staged: false,
+  tables: null,
+  offers: false,
+};
+
+/** What a step asks to be written. */
+export interface Step {
+  replica: Replica;
+  /** Into the generation of their table that `target` names. */
+  rows: Entry[];
+  /** To be kept aside until the copy is complete. */
+  stage: Entry[];
+  /** The copy is complete: what is aside takes effect, and `replica` tells what is shown. */
+  completes: boolean;
+  /** Generations that nobody needs any more. */
+  drop: number[];
+  /** All data and all own mutations go. */
+  erases: boolean;
+  /** What was decided may be lost with the history it was decided in. */
+  losesHistory: boolean;
+}
+
+/** The generation a table is shown in. */
+export function shownGen(replica: Replica, table: string): number {
+  return replica.ahead[table] ?? replica.base;
+}
+
+/** The generation a row of the table is written to; `null`: it is kept aside. */
+export function target(replica: Replica, table: string): number | null {
+  const { fill } = replica;
+  if (fill && (!fill.tables || fill.tables.includes(table))) return fill.gen;
+  return null;
+}
+
+/** What to say in `hello` and to ask over HTTP. */
+export interface Position {
+  cursor: Cursor | null;
+  /** Where a snapshot goes on. */
+  next: string | null;
+  /** Tables the cursor does not cover yet. */
+  backfill: string[];
+}
+
+export function position(replica: Replica): Position {
+  const { fill } = replica;
+  return {
+    cursor: replica.cursor,
+    next: fill && !fill.ended ? fill.next : null,
+    backfill: fill?.tables && !fill.ended ? fill.tables : [],
+  };
+}
+
+/** The app asks for these tables from now on, `null` being all. */
+export function want(replica: Replica, tables: string[] | null): Step {
+  const same = JSON.stringify(tables) === JSON.stringify(replica.tables);
+  if (same) return nothing(replica);
+  const wanted = { ...replica, tables };
+  if (!replica.cursor) return begin(wanted, null);
+  if (replica.tables === null) return nothing(wanted);
+  const missing = tables?.filter((table) => !replica.tables?.includes(table));
+  // From some tables to all, or while another snapshot runs: there is no list of what is missing.
+  if (!missing || replica.fill) return begin({ ...wanted, cursor: null }, null);
+  return missing.length > 0 ? begin(wanted, missing) : nothing(wanted);
+}
+
+/** The hub said hello: of which history, and how far that is. */
+export function welcome(replica: Replica, epoch: string, head: number): Step {
+  if (!replica.cursor) return replica.fill ? nothing(replica) : begin(replica, null);
+  const { cursor, fill } = replica;
+  // Nothing is missing, so nothing will be told, also if the last connection broke before it said so.
+  const isAtHead = cursor.epoch === epoch && cursor.seq === head;
+  return isAtHead && !replica.complete && (!fill || fill.ended)
+    ? complete(nothing(replica))
+    : nothing(replica);
+}
+
+/** A message that is about the copy; others do nothing. `epoch` is the history the hub speaks of. */
+export function receive(replica: Replica, message: HubMessage, epoch: string | null): Step {
+  switch (message.t) {
+    case "snapshot":
+      return part(replica, message);
+    case "snapshot_end":
+      return end(replica, message, message.epoch ?? epoch);
+    case "delta":
+      return delta(replica, message);
+    case "reset":
+      return reset(replica, message);
+    default:
+      return nothing(replica);
+  }
+}
+
+/** Everything is taken anew, under whatever history the hub has. */
+export function restart(replica: Replica, offers: boolean): Step {
+  const step = begin({ ...replica, cursor: null, offers: replica.offers || offers }, null);
+  return { ...step, losesHistory: true };
+}
+
+function begin(replica: Replica, tables: string[] | null): Step {
+  const drop = replica.fill ? [replica.fill.gen] : [];
+  const fill: Fill = {
+    gen: replica.fresh,
+    tables,
+    ended: false,
+    next: null,
+    at: null,
+    count: 0,
+    sum: 0,
+    of: null,
+  };
+  const fresh = replica.fresh + 1;
+  return { ...nothing({ ...replica, fill, fresh, complete: false }), drop };
+}
+
+function part(replica: Replica, message: SnapshotPart): Step {
+  const { fill } = replica;
+  if (!fill || fill.ended) throw new ProtocolError("a part of no snapshot");
+  if (fill.at !== null && fill.at !== message.at)
+    throw new ProtocolError(`a snapshot began at ${fill.at} and goes on at ${message.at}`);
+  let { sum, count } = fill;
+  for (const entry of message.changes) {
+    if (!entry.data) throw new ProtocolError("a snapshot holds a delete");
+    sum = (sum + recordSum(entry.table, entry.id, entry.data)) >>> 0;
+    count++;
+  }
+  const filled = { ...fill, at: message.at, next: message.next, of: message.of, count, sum };
+  return { ...nothing({ ...replica, fill: filled }), rows: wanted(replica, message.changes) };
+}
+
+function end(replica: Replica, message: SnapshotEnd, epoch: string | null): Step {
+  const { fill } = replica;
+  if (!fill || fill.ended) throw new ProtocolError("an end of no snapshot");
+  const sum = fill.sum.toString(16).padStart(8, "0");
+  if (fill.count !== message.count || sum !== message.sum)
+    throw new ProtocolError(
+      `a snapshot of ${message.count} records, sum ${message.sum}, came as ${fill.count}, ${sum}`,
+    );
+  const ended = { ...replica, fill: { ...fill, ended: true, next: null } };
+  if (fill.tables) return nothing(ended);
+  if (epoch === null) throw new ProtocolError("a snapshot of no history");
+  return nothing({ ...ended, cursor: { epoch, seq: message.at } });
+}
+
+function delta(replica: Replica, message: Delta): Step {
+  const { cursor, fill } = replica;
+  if (!cursor || (fill && !fill.ended)) throw new ProtocolError("a delta before a snapshot's end");
+  if (message.from !== cursor.seq || message.to < message.from)
+    throw new ProtocolError(`at ${cursor.seq}, a delta from ${message.from} to ${message.to}`);
+  const changes = wanted(replica, message.changes);
+  const moved = { ...replica, cursor: { ...cursor, seq: message.to }, complete: false };
+  const isNew = (entry: Entry) => target(replica, entry.table) !== null;
+  const rows = changes.filter(isNew);
+  const stage = changes.filter((entry) => !isNew(entry));
+  const step = { ...nothing(moved), rows, stage };
+  if (message.more) {
+    return { ...step, replica: { ...moved, staged: replica.staged || stage.length > 0 } };
+  }
+  return complete(step);
+}
+
+function reset(replica: Replica, message: Reset): Step {
+  const step = restart(replica, message.why === "epoch");
+  if (message.why !== "erased") return step;
+  return { ...step, replica: { ...step.replica, offers: false }, erases: true };
+}
+
+/** Everything told so far may be shown. */
+function complete(step: Step): Step {
+  const { fill } = step.replica;
+  const done = { ...step.replica, complete: true, staged: false, fill: null };
+  if (!fill) return { ...step, replica: done, completes: true };
+  if (fill.tables) {
+    const ahead = { ...done.ahead };
+    for (const table of fill.tables) ahead[table] = fill.gen;
+    return { ...step, replica: { ...done, ahead }, completes: true };
+  }
+  const drop = [...step.drop, done.base, ...Object.values(done.ahead)];
+  const replica = { ...done, base: fill.gen, ahead: {}, offers: false };
+  return { ...step, replica, completes: true, drop };
+}
+
+/** Over HTTP a hub tells of all tables. */
+function wanted(replica: Replica, changes: Entry[]): Entry[] {
+  const { tables } = replica;
+  return tables ? changes.filter((entry) => tables.includes(entry.table)) : changes;
+}
+
+function nothing(replica: Replica): Step {
+  const unchanged = { rows: [], stage: [], completes: false, drop: [] };
+  return { ...unchanged, replica, erases: false, losesHistory: false };
+}

@@ -1,0 +1,253 @@
+/**
+ * An open account, or the guest: its database, the tabs that share it, and in the tab that leads
+ * the engine that syncs it. A store has one at a time.
+ */
+import { liveQuery } from "dexie";
+import { RejectedError, SynclineError } from "./core/errors";
+import { format, OLDEST } from "./core/hlc";
+import type { JsonObject } from "./core/json";
+import type { Change } from "./core/wire";
+import { databaseName, type Database } from "./storage/database";
+import { begin, deleteDatabase, openDatabase, toSyncline } from "./storage/open";
+import { take, write, type Edit } from "./storage/outbox";
+import type { Surroundings } from "./surroundings";
+import { Engine, RESTING, type Activity, type EngineOptions } from "./sync/engine";
+import { Tabs, type TabMessage } from "./sync/leader";
+
+export interface SessionOptions {
+  appId: string;
+  /** `null` is the guest, who syncs with nobody. */
+  engine: Omit<EngineOptions, "app"> | null;
+  /** Fields by which collections are searched. */
+  indexes: readonly string[];
+  /** What a space begins with that nobody has written to. */
+  seeds: { table: string; id: string; data: JsonObject }[];
+  around: Surroundings;
+}
+
+/** Looks at a record as an edit would leave it, and throws if it may not be so. */
+export type Check = (edit: Edit, after: JsonObject | null) => void;
+
+export class Session {
+  readonly db: Database;
+  readonly options: SessionOptions;
+  readonly #told: () => void;
+  #activity: Activity = RESTING;
+  #pending = 0;
+  #lost: boolean;
+  #engine: Engine | null = null;
+  #tabs: Tabs | null = null;
+  #closed = false;
+  /** Whether to plant seeds has been decided. */
+  #planted = false;
+  readonly #counting: { unsubscribe(): void };
+  readonly #waiting = new Set<() => void>();
+
+  static async open(options: SessionOptions, told: () => void): Promise<Session> {
+    const name = databaseName(options.appId, options.engine?.auth.account ?? null);
+    const { db, lost } = await openDatabase(name, options.indexes, options.around);
+    const session = new Session(db, options, lost, told);
+    if (!options.engine) await session.#plant();
+    return session;
+  }
+
+  private constructor(db: Database, options: SessionOptions, lost: boolean, told: () => void) {
+    this.db = db;
+    this.options = options;
+    this.#lost = lost;
+    this.#told = told;
+    db.on("close", () => void this.#reopened());
+    const pending = () => db.outbox.where("p").equals(1).count();
+    this.#counting = liveQuery(pending).subscribe({
+      next: (count) => {
+        this.#pending = count;
+        this.#changed();
+      },
+      error: () => {},
+    });
+  }
+
+  get account(): string | null {
+    return this.options.engine?.auth.account ?? null;
+  }
+
+  get activity(): Activity {
+    if (!this.#lost || this.#activity.error) return this.#activity;
+    const message = "the browser has evicted or damaged the database; unsent edits are gone";
+    return { ...this.#activity, error: { code: "storage_lost", message } };
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Begins to sync, in whichever tab leads. */
+  start(): void {
+    const { engine, appId, around } = this.options;
+    if (!engine || this.#tabs) return;
+    const { db } = this;
+    this.#engine = new Engine(db, { ...engine, app: appId }, around, (activity) => {
+      this.#tabs?.say({ t: "activity", activity });
+      void this.#plantIfEmpty(activity);
+      this.#now(activity);
+    });
+    this.#tabs = new Tabs(db.name, around, {
+      lead: () => this.#engine?.start(),
+      yield: () => this.#engine?.stop(),
+      heard: (message) => this.#heard(message),
+    });
+    this.#tabs.start();
+    this.#tabs.say({ t: "hurry" });
+    void around.storage?.persist?.().catch(() => false);
+  }
+
+  stop(): void {
+    this.#engine?.stop();
+    this.#tabs?.stop();
+    this.#engine = null;
+    this.#tabs = null;
+    this.#now(RESTING);
+  }
+
+  /** Stops and closes the database. */
+  close(): void {
+    this.#closed = true;
+    this.stop();
+    this.#counting.unsubscribe();
+    this.db.close();
+    this.#changed();
+  }
+
+  /** Closes it and deletes what it held. */
+  async delete(): Promise<void> {
+    this.close();
+    await deleteDatabase(this.db, this.options.around);
+  }
+
+  /** Writes a mutation, durably and at once. Returns its `n`. */
+  async write(edits: Edit[], check?: Check): Promise<number> {
+    const { db, options } = this;
+    const now = options.around.now();
+    const n = await db
+      .everything(() => write(db, edits, now, check))
+      .catch((error: unknown) => Promise.reject(toSyncline(error)));
+    this.wrote();
+    return n;
+  }
+
+  /** The outbox has something new. */
+  wrote(): void {
+    if (this.#tabs?.leads) this.#engine?.wrote();
+    else this.#tabs?.say({ t: "wrote" });
+  }
+
+  /** Resolves when the hub has judged the mutation. Errors: `RejectedError`, `stopped`. */
+  async verdict(n: number): Promise<"applied" | "superseded"> {
+    const look = async () => {
+      const settled = await this.db.settled.get(n);
+      if (settled) return settled.status;
+      const rejected = await this.db.rejected.get(n);
+      if (rejected) throw new RejectedError(rejected.code, rejected.message, n);
+      return (await this.db.outbox.get(n)) ? null : "discarded";
+    };
+    const status = await this.#until(() => this.db.transaction("r", this.db.tables, look));
+    if (status === "discarded") throw new SynclineError("stopped", "the write was discarded");
+    return status;
+  }
+
+  /**
+   * Resolves when everything that was written here is at the hub, and everything the hub has told
+   * is shown. Errors: `stopped`.
+   */
+  async caughtUp(): Promise<void> {
+    this.#hurry();
+    await this.#until(async () => {
+      const waiting = await this.db.outbox.count();
+      return waiting === 0 && this.#activity.online && this.#activity.complete ? true : null;
+    });
+  }
+
+  /** Waits for `look` to return something, looking again whenever anything changes. */
+  async #until<T>(look: () => Promise<T | null>): Promise<T> {
+    const changes = liveQuery(() => this.db.outbox.count()).subscribe({
+      next: () => this.#changed(),
+      error: () => {},
+    });
+    try {
+      for (;;) {
+        const changed = new Promise<void>((resolve) => this.#waiting.add(resolve));
+        if (this.#closed) throw new SynclineError("stopped", "the store was closed");
+        const found = await look();
+        if (found !== null) return found;
+        await changed;
+      }
+    } finally {
+      changes.unsubscribe();
+    }
+  }
+
+  #hurry(): void {
+    if (this.#tabs?.leads) this.#engine?.hurry();
+    else this.#tabs?.say({ t: "hurry" });
+  }
+
+  #heard(message: TabMessage): void {
+    if (message.t === "activity" && !this.#tabs?.leads) this.#now(message.activity as Activity);
+    if (message.t === "wrote") this.#engine?.wrote();
+    if (message.t === "hurry" && this.#tabs?.leads) {
+      this.#engine?.hurry();
+      this.#tabs.say({ t: "activity", activity: this.#activity });
+    }
+  }
+
+  #now(activity: Activity): void {
+    this.#activity = activity;
+    this.#changed();
+  }
+
+  #changed(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
+    this.#told();
+  }
+
+  /** The browser closed the database: it was evicted, or the user cleared it. */
+  async #reopened(): Promise<void> {
+    if (this.#closed) return;
+    const { db, options } = this;
+    this.stop();
+    await db.open();
+    this.#lost = (await begin(db, options.around)) || this.#lost;
+    this.start();
+  }
+
+  async #plantIfEmpty({ complete }: Activity): Promise<void> {
+    if (!complete || this.#planted || this.options.seeds.length === 0) return;
+    this.#planted = true;
+    const { cursor } = await this.db.read("replica");
+    if (cursor?.seq === 0 && (await this.#plant())) this.wrote();
+  }
+
+  /**
+   * Plants the seeds, once. They carry the oldest stamp there is, so whatever anybody did to such
+   * a record wins, and two devices that plant the same seed have one record.
+   */
+  async #plant(): Promise<boolean> {
+    const { db, options } = this;
+    const changes = options.seeds.map(({ table, id, data }): Change => {
+      return { table, id, op: "insert", insertedAt: format(OLDEST), data };
+    });
+    return db.everything(async () => {
+      const done = await db.read("done");
+      if (done.includes("seeds") || changes.length === 0) return false;
+      await db.keep("done", [...done, "seeds"]);
+      for (let at = 0; at < changes.length; at += 200) await take(db, changes.slice(at, at + 200));
+      return true;
+    });
+  }
+}

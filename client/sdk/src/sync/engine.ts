@@ -1,0 +1,486 @@
+/**
+ * Talks to the hub for one database: connects, takes what it tells, sends the outbox, comes back.
+ *
+ * It owns the connection and when things happen; what they mean is in `core`, and everything it
+ * knows is in the database. Each message is one transaction, which first looks whether this tab
+ * still leads: what a frozen tab does when it wakes has no effect.
+ */
+import { backoff } from "../core/backoff";
+import { ProtocolError, SynclineError } from "../core/errors";
+import { hasForgotten } from "../core/outbox";
+import {
+  position,
+  receive,
+  restart,
+  want,
+  welcome,
+  type Replica,
+  type Step,
+} from "../core/replica";
+import type { HubMessage, Refused, Result, Verdicts, Welcome } from "../core/wire";
+import type { Database } from "../storage/database";
+import { carryOut } from "../storage/incoming";
+import { decide, hubTime, nextPush, renumber } from "../storage/outbox";
+import type { Surroundings } from "../surroundings";
+import { HttpLink } from "./http";
+import type { Ended, Hello, Link } from "./link";
+import type { Auth } from "./tokens";
+import { Tokens } from "./tokens";
+import { WebSocketLink } from "./websocket";
+
+/** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
+const SOCKET_TRIES = 3;
+const SOCKET_AGAIN_MS = 300_000;
+
+/** Connections in a row that broke by a protocol error, before the copy is taken anew. */
+const BROKEN_MAX = 3;
+
+export interface EngineOptions {
+  app: string;
+  url: string;
+  auth: Auth;
+  /** The tables to sync; `null` is all. */
+  tables: string[] | null;
+  /** Milliseconds from a write to its sending, and between two looks over HTTP. */
+  pushDebounce: number;
+  pullInterval: number;
+  transport: "auto" | "websocket" | "http";
+}
+
+/** What the engine is at. */
+export interface Activity {
+  /** The hub has said welcome. */
+  online: boolean;
+  /** Everything the hub has told is shown. */
+  complete: boolean;
+  /** Mutations are on their way. */
+  pushing: boolean;
+  /** What keeps it from syncing, if it is more than a missing network. */
+  error: { code: string; message: string } | null;
+  /** Records of a snapshot that came, and about how many there are; `null` if it is not known. */
+  bootstrap: { done: number; total: number | null } | null;
+}
+
+export const RESTING: Activity = {
+  online: false,
+  complete: false,
+  pushing: false,
+  error: null,
+  bootstrap: null,
+};
+
+/** Another tab leads now. */
+class Fenced extends Error {}
+
+export class Engine {
+  readonly #db: Database;
+  readonly #options: EngineOptions;
+  readonly #around: Surroundings;
+  readonly #tokens: Tokens;
+  readonly #told: (activity: Activity) => void;
+  readonly #id = crypto.randomUUID();
+  #activity: Activity = RESTING;
+  #running = false;
+  /** The database knows that this tab leads. */
+  #leads = false;
+  #link: Link | null = null;
+  /** The history the hub named on this link. */
+  #epoch: string | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #socketTimer: ReturnType<typeof setTimeout> | undefined;
+  #failures = 0;
+  #socketFailures = 0;
+  #broken = 0;
+  /** Pushing: the last number sent on this link, and who waits for when to send. */
+  #pushed = 0;
+  /** The pushes of this link that may be unanswered: their last numbers, and when they were sent. */
+  #sent: { last: number; at: number }[] = [];
+  #connectedAt = 0;
+  #refusals = 0;
+  #pushTimer: ReturnType<typeof setTimeout> | undefined;
+  #paused = false;
+  #flushing = false;
+  #flushAgain = false;
+
+  constructor(
+    db: Database,
+    options: EngineOptions,
+    around: Surroundings,
+    told: (activity: Activity) => void,
+  ) {
+    this.#db = db;
+    this.#options = options;
+    this.#around = around;
+    this.#tokens = new Tokens(options.auth);
+    this.#told = told;
+  }
+
+  /** Takes the lead of the database's tabs and connects. */
+  start(): void {
+    this.#running = true;
+    this.#leads = false;
+    this.#around.events?.addEventListener("online", this.#nowOnline);
+    void this.#connect();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#around.events?.removeEventListener("online", this.#nowOnline);
+    this.#drop();
+    clearTimeout(this.#timer);
+    this.#tell(RESTING);
+  }
+
+  get activity(): Activity {
+    return this.#activity;
+  }
+
+  /** Something was written. */
+  wrote(): void {
+    if (this.#pushTimer === undefined && !this.#paused)
+      this.#pushTimer = setTimeout(() => this.#flush(), this.#options.pushDebounce);
+  }
+
+  /** Sends and asks at once. */
+  hurry(): void {
+    if (this.#link instanceof HttpLink && this.#activity.online) {
+      this.#tell({ complete: false });
+      this.#link.poll();
+    }
+    if (!this.#paused) this.#flush();
+  }
+
+  readonly #nowOnline = (): void => {
+    this.#failures = 0;
+    if (this.#running && !this.#link) void this.#connect();
+  };
+
+  #tell(change: Partial<Activity>): void {
+    this.#activity = { ...this.#activity, ...change };
+    this.#told(this.#activity);
+  }
+
+  /** A transaction of the leader. */
+  async #leading<T>(work: () => Promise<T>): Promise<T> {
+    return this.#db.everything(async () => {
+      if ((await this.#db.read("leader")) !== this.#id) throw new Fenced();
+      return work();
+    });
+  }
+
+  async #takeLead(): Promise<void> {
+    await this.#db.everything(async () => {
+      await this.#db.keep("leader", this.#id);
+      await this.#applied((replica) => want(replica, this.#options.tables));
+    });
+    this.#leads = true;
+  }
+
+  async #connect(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#drop();
+    try {
+      if (!this.#leads) await this.#takeLead();
+      const token = await this.#tokens.get();
+      const hello = await this.#leading(() => this.#hello(token));
+      if (this.#running && !this.#link) this.#open(hello);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #hello(token: string): Promise<Hello> {
+    const { app, tables } = this.#options;
+    let replica = await this.#db.read("replica");
+    if (!this.#usesSocket() && replica.fill?.tables) {
+      // Over HTTP there are no snapshots of some tables.
+      const step = restart(replica, false);
+      await carryOut(this.#db, replica, step);
+      replica = step.replica;
+    }
+    const { id, confirmed } = await this.#db.read("client");
+    return { app, token, tables, client: id, confirmed, position: position(replica) };
+  }
+
+  #usesSocket(): boolean {
+    const { transport } = this.#options;
+    if (transport !== "auto") return transport === "websocket";
+    return this.#around.WebSocket !== undefined && this.#socketFailures < SOCKET_TRIES;
+  }
+
+  #open(hello: Hello): void {
+    const { url, pullInterval } = this.#options;
+    const { WebSocket: make, fetch: ask } = this.#around;
+    // A link may end while it is made, so it is told apart by a key that is there before it.
+    const key = {};
+    this.#linkKey = key;
+    this.#connectedAt = this.#around.now();
+    const events = {
+      message: async (message: HubMessage) => {
+        if (this.#linkKey === key) await this.#take(message);
+      },
+      ended: (why: Ended) => {
+        if (this.#linkKey === key) this.#ended(why);
+      },
+    };
+    if (this.#usesSocket() && make) {
+      this.#link = new WebSocketLink(make, url, hello, events);
+    } else {
+      const read = async () => position(await this.#db.read("replica"));
+      this.#link = new HttpLink(ask, url, hello, events, {
+        interval: pullInterval,
+        position: read,
+      });
+      this.#socketTimer = setTimeout(() => this.#trySocket(), SOCKET_AGAIN_MS);
+    }
+  }
+
+  #linkKey: object | null = null;
+
+  #trySocket(): void {
+    if (this.#options.transport !== "auto" || !this.#around.WebSocket) return;
+    this.#socketFailures = SOCKET_TRIES - 1;
+    void this.#connect();
+  }
+
+  #drop(): void {
+    this.#linkKey = null;
+    this.#link?.close();
+    this.#link = null;
+    this.#epoch = null;
+    this.#pushed = 0;
+    this.#sent = [];
+    this.#paused = false;
+    clearTimeout(this.#pushTimer);
+    clearTimeout(this.#socketTimer);
+    this.#pushTimer = undefined;
+    if (this.#activity.online) this.#tell({ online: false, pushing: false });
+  }
+
+  /** The link is over: come back when it makes sense. */
+  #ended(why: Ended): void {
+    if (this.#link instanceof WebSocketLink && !this.#activity.online) this.#socketFailures++;
+    this.#drop();
+    if (why.is === "auth") this.#tokens.drop();
+    if (why.is !== "lost") this.#tell({ error: { code: why.code, message: why.message } });
+    this.#comeBack(why.is === "refused", why.is === "lost" ? why.after : undefined);
+  }
+
+  #comeBack(refused = false, after?: number): void {
+    if (!this.#running) return;
+    this.#failures++;
+    clearTimeout(this.#timer);
+    const wait = after ?? backoff(this.#failures, this.#around.random(), refused);
+    this.#timer = setTimeout(() => void this.#connect(), wait);
+  }
+
+  /** Something failed on this side. */
+  #failed(error: unknown): void {
+    if (!this.#running) return;
+    if (error instanceof Fenced) return this.stop();
+    this.#drop();
+    if (error instanceof SynclineError) {
+      this.#tell({ error: { code: error.code, message: error.message } });
+    } else if (!(error instanceof ProtocolError)) {
+      const { name = "", message = "" } = error as Partial<Error>;
+      const isFull = `${name} ${message}`.includes("QuotaExceeded");
+      this.#tell({ error: { code: isFull ? "quota" : "storage", message: `${name}: ${message}` } });
+    }
+    this.#comeBack(!(error instanceof ProtocolError));
+  }
+
+  async #take(message: HubMessage): Promise<void> {
+    try {
+      await this.#answer(message);
+      this.#broken = 0;
+    } catch (error) {
+      if (error instanceof ProtocolError) await this.#mistold();
+      this.#failed(error);
+    }
+  }
+
+  /** What cannot be: after some tries the copy itself is doubted, and taken anew. */
+  async #mistold(): Promise<void> {
+    if (++this.#broken < BROKEN_MAX) return;
+    this.#broken = 0;
+    await this.#leading(() => this.#applied((replica) => restart(replica, false)));
+  }
+
+  async #answer(message: HubMessage): Promise<void> {
+    switch (message.t) {
+      case "welcome":
+        return this.#welcome(message);
+      case "verdicts":
+        return this.#verdicts(message);
+      case "reset":
+      case "snapshot":
+      case "snapshot_end":
+      case "delta": {
+        if (message.t === "reset") this.#epoch = message.epoch ?? this.#epoch;
+        const epoch = this.#epoch;
+        const resends = await this.#leading(() =>
+          this.#applied((replica) => receive(replica, message, epoch)),
+        );
+        await this.#showProgress();
+        if (resends) this.#flush();
+        return;
+      }
+      case "error":
+        return this.#refused(message);
+      case "slow":
+        return this.#pause(message.retry_ms);
+      case "auth_due":
+        return this.#refresh();
+      case "reconnect":
+      case "pong":
+      case "other":
+        return;
+    }
+  }
+
+  /** Carries a step out. True if the outbox may hold something again. */
+  async #applied(take: (replica: Replica) => Step): Promise<boolean> {
+    const before = await this.#db.read("replica");
+    const step = take(before);
+    await carryOut(this.#db, before, step);
+    return step.losesHistory || (step.completes && before.offers);
+  }
+
+  async #showProgress(): Promise<void> {
+    const { complete, fill } = await this.#db.read("replica");
+    const bootstrap = fill ? { done: fill.count, total: fill.of } : null;
+    this.#tell({ complete, bootstrap });
+  }
+
+  async #welcome(hello: Welcome): Promise<void> {
+    this.#epoch = hello.epoch;
+    this.#failures = 0;
+    this.#socketFailures = 0;
+    const forgotten = await this.#leading(async () => {
+      const client = await this.#db.read("client");
+      if (hasForgotten(client.confirmed, hello.acked)) return true;
+      await this.#db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
+      if (hello.limits) await this.#db.keep("limits", hello.limits);
+      await hubTime(this.#db, hello.now, this.#connectedAt, this.#around.now());
+      await this.#applied((replica) => welcome(replica, hello.epoch, hello.head));
+      return false;
+    });
+    if (forgotten) return this.#beAnother(true);
+    this.#tell({ online: true, error: null });
+    await this.#showProgress();
+    this.#flush();
+  }
+
+  /** A new client id: the old one's numbers are of no use. */
+  async #beAnother(historyLost: boolean): Promise<void> {
+    await this.#leading(async () => {
+      await renumber(this.#db);
+      await this.#applied((replica) => restart(replica, historyLost));
+    });
+    this.#drop();
+    this.#comeBack(false, 0);
+  }
+
+  async #verdicts({ results, now }: Verdicts): Promise<void> {
+    const asked = this.#askedAt(results);
+    const isAnother = await this.#leading(async () => {
+      if (asked !== null) await hubTime(this.#db, now, asked, this.#around.now());
+      return decide(this.#db, results, this.#around.now());
+    });
+    if (isAnother) return this.#beAnother(false);
+    this.#refusals = 0;
+    this.#flush();
+  }
+
+  /** When what is answered here was sent, at the earliest; `null` if not on this link. */
+  #askedAt(results: Result[]): number | null {
+    const first = Math.min(...results.map((result) => result.m));
+    this.#sent = this.#sent.filter(({ last }) => last >= first);
+    return this.#sent[0]?.at ?? null;
+  }
+
+  /** Something was not taken. What was pushed is pushed again. */
+  async #refused({ code, message, retry, acked }: Refused): Promise<void> {
+    // Before the welcome it is said why the link will end.
+    if (!this.#activity.online) return;
+    if (code === "gap") {
+      const { confirmed } = await this.#db.read("client");
+      if (hasForgotten(confirmed, acked)) return this.#beAnother(true);
+    }
+    if (retry === "reauth") {
+      this.#tokens.drop();
+      this.#pause(backoff(++this.#refusals, 1));
+      return this.#refresh();
+    }
+    const isFinal = retry === "never" || retry === "upgrade";
+    if (isFinal) this.#tell({ error: { code, message } });
+    this.#pause(backoff(++this.#refusals, this.#around.random(), isFinal));
+  }
+
+  /** Sends nothing for so long, then everything without a verdict again. */
+  #pause(ms: number): void {
+    this.#paused = true;
+    this.#pushed = 0;
+    clearTimeout(this.#pushTimer);
+    this.#tell({ pushing: false });
+    this.#pushTimer = setTimeout(() => this.#resume(), ms);
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#flush();
+  }
+
+  /** A fresh token for the link there is. Without one, pushes are refused and nothing else. */
+  async #refresh(): Promise<void> {
+    const link = this.#link;
+    try {
+      const token = await this.#tokens.fresh();
+      if (link !== this.#link) return;
+      link?.auth(token);
+      this.#tell({ error: null });
+      if (this.#paused) {
+        clearTimeout(this.#pushTimer);
+        this.#resume();
+      }
+    } catch (error) {
+      const code = error instanceof SynclineError ? error.code : "token_missing";
+      this.#tell({ error: { code, message: String(error) } });
+    }
+  }
+
+  #flush(): void {
+    clearTimeout(this.#pushTimer);
+    this.#pushTimer = undefined;
+    if (!this.#activity.online || this.#paused) return;
+    this.#flushAgain = true;
+    if (!this.#flushing) void this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#flushing = true;
+    try {
+      while (this.#flushAgain) {
+        this.#flushAgain = false;
+        const [link, key] = [this.#link, this.#linkKey];
+        const after = this.#pushed;
+        const { muts, more } = await this.#leading(() =>
+          nextPush(this.#db, after, this.#around.now()),
+        );
+        const last = muts.at(-1);
+        if (this.#linkKey !== key || this.#paused || this.#pushed !== after) continue;
+        if (last) {
+          this.#pushed = last.m;
+          this.#sent.push({ last: last.m, at: this.#around.now() });
+          link?.push(muts);
+          this.#flushAgain ||= more;
+        }
+        this.#tell({ pushing: last !== undefined });
+      }
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#flushing = false;
+    }
+  }
+}

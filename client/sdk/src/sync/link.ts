@@ -1,0 +1,59 @@
+/**
+ * A connection to the hub, whatever carries it. It speaks in the messages of `core/wire`, so what
+ * is above does not know whether it is a socket or polling.
+ */
+import type { HubMessage, Mutation } from "../core/wire";
+import type { Position } from "../core/replica";
+
+/** Why a link ended, by what to do about it. */
+export type Ended =
+  /** The network, or the hub went: come back with full jitter, or after so many milliseconds. */
+  | { is: "lost"; after?: number }
+  /** A fresh token is needed. */
+  | { is: "auth"; code: string; message: string }
+  /** The hub will say the same again: app unknown, forbidden, too old. */
+  | { is: "refused"; code: string; message: string };
+
+/** What a link calls. */
+export interface LinkEvents {
+  /** A message came. The next one is given when the promise is settled. */
+  message(message: HubMessage): Promise<void>;
+  /** It is over; called once, unless it was closed from this side. */
+  ended(why: Ended): void;
+}
+
+export interface Link {
+  push(muts: Mutation[]): void;
+  /** A fresh token for the same account. */
+  auth(token: string): void;
+  /** Look for news now; a socket tells them by itself. */
+  poll(): void;
+  close(): void;
+}
+
+/** How a device says hello. */
+export interface Hello {
+  app: string;
+  client: string;
+  token: string;
+  /** The last number with a verdict; 0 if there is none. */
+  confirmed: number;
+  tables: string[] | null;
+  position: Position;
+}
+
+/** What a link needs of its surroundings. */
+export interface Network {
+  WebSocket?: typeof WebSocket;
+  fetch: typeof fetch;
+}
+
+/** Close codes of the hub that mean something to do. */
+export const CLOSE = { auth: 4001, forbidden: 4003, limits: 4029 };
+
+/** A refusal by its retry class. */
+export function endedBy(code: string, message: string, retry: string): Ended {
+  if (retry === "reauth") return { is: "auth", code, message };
+  if (retry === "never" || retry === "upgrade") return { is: "refused", code, message };
+  return { is: "lost" };
+}

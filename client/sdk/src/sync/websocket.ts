@@ -1,0 +1,113 @@
+/** The native protocol over a WebSocket. */
+import { parseMessage, SUBPROTOCOL, VERSION, type Mutation, type Refused } from "../core/wire";
+import { CLOSE, endedBy, type Ended, type Hello, type Link, type LinkEvents } from "./link";
+
+/** A socket that said nothing for so long is asked, and given up if it says nothing to that. */
+const ASK_AFTER_MS = 25_000;
+const ANSWER_WITHIN_MS = 10_000;
+
+/** A socket must open and be welcomed within this time. */
+const OPEN_WITHIN_MS = 15_000;
+
+export class WebSocketLink implements Link {
+  readonly #socket: WebSocket;
+  readonly #events: LinkEvents;
+  #over = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Messages are taken one after the other. */
+  #queue: Promise<void> = Promise.resolve();
+  /** What the hub said before it closed, and when it wants to be asked again. */
+  #refused: Refused | undefined;
+  #after: number | undefined;
+
+  /** `url` is the hub's address, `http` or `https`. */
+  constructor(make: typeof WebSocket, url: string, hello: Hello, events: LinkEvents) {
+    this.#events = events;
+    this.#socket = new make(`${url.replace(/^http/, "ws")}/v1/ws`, SUBPROTOCOL);
+    this.#socket.onopen = () => this.#send(helloText(hello));
+    this.#socket.onmessage = (event: MessageEvent) => this.#receive(String(event.data));
+    this.#socket.onclose = (event: CloseEvent) => this.#closed(event.code, event.reason);
+    // A close follows, after what came before it.
+    this.#socket.onerror = () => {};
+    this.#expect(OPEN_WITHIN_MS, () => this.#end({ is: "lost" }));
+  }
+
+  push(muts: Mutation[]): void {
+    this.#send({ t: "push", muts });
+  }
+
+  auth(token: string): void {
+    this.#send({ t: "auth", token });
+  }
+
+  poll(): void {}
+
+  close(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#socket.close();
+  }
+
+  #send(message: object): void {
+    if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  #receive(text: string): void {
+    this.#expect(ASK_AFTER_MS, () => {
+      this.#send({ t: "ping" });
+      this.#expect(ANSWER_WITHIN_MS, () => this.#end({ is: "lost" }));
+    });
+    this.#queue = this.#queue.then(() => this.#take(text));
+  }
+
+  async #take(text: string): Promise<void> {
+    if (this.#over) return;
+    try {
+      const message = parseMessage(text);
+      if (message.t === "error") this.#refused = message;
+      if (message.t === "reconnect") this.#after = message.after_ms;
+      await this.#events.message(message);
+    } catch (error) {
+      this.#end({ is: "lost" });
+      throw error;
+    }
+  }
+
+  /** What came before the close is taken first: it may say why. */
+  #closed(code: number, reason: string): void {
+    this.#queue = this.#queue.catch(() => {}).then(() => this.#end(this.#why(code, reason)));
+  }
+
+  #why(code: number, reason: string): Ended {
+    const { code: word = "closed", message = reason, retry = "after" } = this.#refused ?? {};
+    if (code === CLOSE.auth) return endedBy(word, message, retry === "now" ? "after" : "reauth");
+    if (code === CLOSE.forbidden) return endedBy(word, message, "never");
+    return this.#after === undefined ? { is: "lost" } : { is: "lost", after: this.#after };
+  }
+
+  #end(why: Ended): void {
+    if (this.#over) return;
+    this.close();
+    this.#events.ended(why);
+  }
+
+  #expect(ms: number, otherwise: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(otherwise, ms);
+  }
+}
+
+function helloText({ app, client, token, confirmed, tables, position }: Hello): object {
+  return {
+    t: "hello",
+    v: VERSION,
+    app,
+    client,
+    token,
+    cursor: position.cursor,
+    ...(tables && { tables }),
+    ...(position.backfill.length > 0 && { backfill: position.backfill }),
+    ...(position.next !== null && { snapshot_next: position.next }),
+    ...(confirmed > 0 && { acked: confirmed }),
+  };
+}

@@ -1,0 +1,120 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { caughtUp, hasChromium, shows, World, writes } from "./browser";
+
+describe.skipIf(!hasChromium)("in Chromium", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.start();
+  });
+  afterAll(() => world.stop());
+
+  test("two devices see each other's writes, and a third what was before it", async () => {
+    const phone = await world.tab(await world.device(), "two");
+    const laptop = await world.tab(await world.device(), "two");
+    await caughtUp(laptop);
+    await writes(phone, "k", "from the phone");
+    await shows(laptop, "k", "from the phone");
+    await writes(laptop, "k", "from the laptop");
+    await shows(phone, "k", "from the laptop");
+    const third = await world.tab(await world.device(), "two");
+    await shows(third, "k", "from the laptop");
+    for (const page of [phone, laptop, third]) await page.context().close();
+  });
+
+  test("a device without a network keeps what is written, also over a reload", async () => {
+    const device = await world.device();
+    const page = await world.tab(device, "offline");
+    await caughtUp(page);
+    await world.hub.end();
+    await writes(page, "k", "offline");
+    await world.visit(page, "offline");
+    await shows(page, "k", "offline");
+    expect(await page.evaluate(() => window.app.store.syncStatus)).toBe("offline");
+    await world.hub.run();
+    await caughtUp(page);
+    expect(await world.hub.holds("offline")).toMatchObject({ "tasks/k": { title: "offline" } });
+    await device.close();
+  });
+
+  test("a tab that is closed hands over to another", async () => {
+    const device = await world.device();
+    const leader = await world.tab(device, "closed");
+    await caughtUp(leader);
+    const [second, third] = [await world.tab(device, "closed"), await world.tab(device, "closed")];
+    await writes(third, "k", "through the leader");
+    await shows(second, "k", "through the leader");
+    await caughtUp(third);
+    await leader.close();
+    await writes(third, "k", "through another");
+    await caughtUp(third);
+    expect(await world.hub.holds("closed")).toMatchObject({
+      "tasks/k": { title: "through another" },
+    });
+    await device.close();
+  });
+
+  test("a tab that is frozen is replaced, and does no harm when it wakes", async () => {
+    const device = await world.device();
+    const leader = await world.tab(device, "frozen");
+    await caughtUp(leader);
+    const other = await world.tab(device, "frozen");
+    await caughtUp(other);
+    const freezer = await device.newCDPSession(leader);
+    await freezer.send("Debugger.enable");
+    await freezer.send("Debugger.pause");
+    // What it would do next is where it stops.
+    void leader.evaluate(() => 1).catch(() => {});
+    const began = performance.now();
+    await writes(other, "k", "while it is frozen");
+    await caughtUp(other);
+    console.log(`a frozen leader was replaced in ${Math.round(performance.now() - began)} ms`);
+    await freezer.send("Debugger.resume");
+    await freezer.send("Debugger.disable");
+    await writes(leader, "k", "awake again");
+    await shows(other, "k", "awake again");
+    await caughtUp(other);
+    expect(await world.hub.holds("frozen")).toMatchObject({ "tasks/k": { title: "awake again" } });
+    await device.close();
+  });
+
+  test("a guest becomes an account, and its tabs are told", async () => {
+    const device = await world.device();
+    const page = await world.tab(device, null);
+    await writes(page, "k", "as a guest");
+    await page.evaluate(() => window.app.store.signIn(window.app.auth("guest")));
+    await caughtUp(page);
+    expect(Object.keys(await world.hub.holds("guest")).sort()).toEqual(["tasks/k", "tasks/seed"]);
+    await device.close();
+  });
+
+  test("a browser without room refuses a write, and takes the next when there is some", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "syncline-"));
+    const device = await world.deviceIn(folder);
+    const page = await device.newPage();
+    const cdp = await device.newCDPSession(page);
+    const origin = new URL(world.url).origin;
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1_000_000 });
+    // Browsers remember for a while how much room there was.
+    await world.visit(page, "quota");
+    const code = await page.evaluate(async () => {
+      // What is random is not made smaller.
+      const random = () => crypto.getRandomValues(new Uint16Array(20_000)).join("");
+      try {
+        for (let at = 0; at < 100; at++) await window.app.tasks.insert({ title: random() });
+        return "taken";
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    });
+    expect(code).toBe("quota");
+    await cdp.send("Storage.overrideQuotaForOrigin", { origin });
+    await writes(page, "k", "there is room");
+    await caughtUp(page);
+    expect(await world.hub.holds("quota")).toMatchObject({ "tasks/k": { title: "there is room" } });
+    await device.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+});

@@ -1,0 +1,51 @@
+/** The app of the browser tests: what a test calls is put on the window. */
+import {
+  createLocalCollection,
+  createLocalStore,
+  type Identified,
+  type LocalStore,
+} from "../../../src/index";
+
+export interface Task extends Identified {
+  title: string;
+  done?: boolean;
+}
+
+const tasks = createLocalCollection<Task>({
+  name: "tasks",
+  seed: [{ id: "seed", title: "Try me" }],
+  sync: { pushDebounce: 0 },
+});
+
+/** Opens the store; without an account as a guest. The test gives tokens by `token`. */
+function open(serverUrl: string, account: string | null): LocalStore {
+  const store = createLocalStore({
+    appId: "todo",
+    serverUrl,
+    collections: [tasks],
+    auth: account === null ? null : auth(account),
+  });
+  return (app.store = store);
+}
+
+const auth = (account: string) => ({ account, token: () => window.token(account) });
+
+/** Resolves when the task's title is shown. */
+function shows(id: string, title: string): Promise<void> {
+  return new Promise((resolve) => {
+    const end = tasks.liveGet(id).subscribe((task) => {
+      if (task?.title === title) queueMicrotask(() => (end(), resolve()));
+    });
+  });
+}
+
+const app = { open, auth, shows, tasks, store: undefined as unknown as LocalStore };
+export type App = typeof app;
+
+declare global {
+  interface Window {
+    app: App;
+    token(account: string): Promise<string>;
+  }
+}
+window.app = app;

@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Disk, type Task } from "../device";
+import { Hub } from "../hub";
+
+let hub: Hub;
+beforeAll(async () => {
+  hub = await Hub.start();
+});
+afterAll(() => hub.stop());
+
+const seed: Task[] = [
+  { id: "welcome", title: "Try me" },
+  { id: "second", title: "Delete me" },
+];
+const given = () => ({ serverUrl: hub.url, seed });
+const account = (user: string) => ({ account: user, token: () => hub.token(user) });
+
+/** An account in which another device has been before. */
+async function lived(user: string) {
+  const other = new Disk().open({ ...given(), auth: account(user) });
+  await other.store.caughtUp();
+  await other.tasks.insert({ id: "server", title: "from the account" });
+  await other.tasks.update("welcome", { title: "Tried" });
+  await other.tasks.delete("second");
+  await other.store.caughtUp();
+  await other.store.close();
+}
+
+test("a guest begins with the seeds, once", async () => {
+  const disk = new Disk();
+  for (let visit = 0; visit < 2; visit++) {
+    const { store, tasks } = disk.open(given());
+    expect(await tasks.query({ sort: "title" })).toEqual([...seed].reverse());
+    expect(store.account).toBeNull();
+    expect(store.syncStatus).toBe("offline");
+    await store.close();
+  }
+});
+
+test("an account nobody has written to begins with the seeds, whoever comes first", async () => {
+  const devices = [0, 1].map(() => new Disk().open({ ...given(), auth: account("fresh") }));
+  for (const { store } of devices) await store.caughtUp();
+  for (const { store } of devices) await store.caughtUp();
+  for (const { tasks } of devices) expect(await tasks.count()).toBe(2);
+  expect(Object.keys(await hub.holds("fresh"))).toHaveLength(2);
+  for (const { store } of devices) await store.close();
+});
+
+test("merge keeps what the guest and the account did, and brings no seed back", async () => {
+  await lived("merge");
+  const guest = new Disk().open(given());
+  await guest.tasks.insert({ id: "guest", title: "from the guest" });
+  // A live query goes over to the account.
+  const goesOver = new Promise<void>((resolve) => {
+    const ids = (found: Task[]) => found.map((one) => one.id).join();
+    guest.tasks.live().subscribe((found) => ids(found) === "guest,server,welcome" && resolve());
+  });
+  await guest.store.signIn(account("merge"), "merge");
+  await guest.store.caughtUp();
+  const merged = {
+    "tasks/guest": { title: "from the guest" },
+    "tasks/server": { title: "from the account" },
+    "tasks/welcome": { title: "Tried" },
+  };
+  expect(await hub.holds("merge")).toEqual(merged);
+  expect((await guest.tasks.query()).map((one) => one.id)).toEqual(["guest", "server", "welcome"]);
+  expect(guest.store.account).toBe("merge");
+  await goesOver;
+  await guest.store.close();
+});
+
+test("a guest that moved in and was not deleted does not move in again", async () => {
+  const disk = new Disk();
+  const { deleteDatabase } = disk.indexedDB;
+  const guest = disk.open(given());
+  await guest.tasks.insert({ id: "guest", title: "first" });
+  disk.indexedDB.deleteDatabase = () => {
+    throw new DOMException("the tab was closed", "AbortError");
+  };
+  await expect(guest.store.signIn(account("again"))).rejects.toThrow();
+  disk.indexedDB.deleteDatabase = deleteDatabase;
+  await guest.store.close();
+
+  const second = disk.open({ ...given(), auth: account("again") });
+  await second.tasks.update("guest", { title: "newer" });
+  await second.store.caughtUp();
+  await second.store.close();
+
+  const third = disk.open(given());
+  expect(await third.tasks.get("guest")).toMatchObject({ title: "first" });
+  await third.store.signIn(account("again"));
+  await third.store.caughtUp();
+  expect((await hub.holds("again"))["tasks/guest"]).toEqual({ title: "newer" });
+  await third.store.close();
+});
+
+test("keep-server drops what the guest did", async () => {
+  await lived("theirs");
+  const before = await hub.holds("theirs");
+  const guest = new Disk().open(given());
+  await guest.tasks.insert({ title: "from the guest" });
+  await guest.store.signIn(account("theirs"), "keep-server");
+  await guest.store.caughtUp();
+  expect(await hub.holds("theirs")).toEqual(before);
+  await guest.store.close();
+});
+
+test("keep-local makes the account what the guest was", async () => {
+  await lived("mine");
+  const guest = new Disk().open(given());
+  await guest.tasks.insert({ id: "guest", title: "from the guest" });
+  const local = await guest.tasks.query();
+  await guest.store.signIn(account("mine"), "keep-local");
+  await guest.store.caughtUp();
+  expect(await guest.tasks.query()).toEqual(local);
+  expect(Object.keys(await hub.holds("mine")).sort()).toEqual(
+    local.map(({ id }) => `tasks/${id}`).sort(),
+  );
+  await guest.store.close();
+});
+
+test("signing out with unsent writes sends, keeps or discards them, as it is told", async () => {
+  const disk = new Disk();
+  const open = (user: string) =>
+    disk.open({ serverUrl: hub.url, auth: account(user), autoSync: false });
+  for (const unsynced of ["push", "keep", "discard"] as const) {
+    const { store, tasks } = open(unsynced);
+    await tasks.insert({ id: "k", title: unsynced });
+    await store.signOut({ unsynced });
+    expect(store.account).toBeNull();
+    expect(await tasks.count()).toBe(0);
+    await store.close();
+    const again = open(unsynced);
+    expect(await again.tasks.count()).toBe(unsynced === "keep" ? 1 : 0);
+    await again.store.close();
+  }
+  expect(await hub.holds("push")).toEqual({ "tasks/k": { title: "push" } });
+  expect(await hub.holds("discard")).toEqual({});
+});
+
+test("signing out does not lose what cannot be sent", async () => {
+  const auth = account("unsent");
+  const { store, tasks } = new Disk().open({ serverUrl: "http://127.0.0.1:1", auth });
+  await tasks.insert({ id: "k", title: "unsent" });
+  const out = store.signOut({ unsynced: "push", within: 1 });
+  await expect(out).rejects.toMatchObject({ code: "unsynced" });
+  expect(store.account).toBe("unsent");
+  expect(await tasks.count()).toBe(1);
+  await store.close();
+});

@@ -1,0 +1,108 @@
+import { cpSync, rmSync } from "node:fs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Disk } from "../device";
+import { Hub } from "../hub";
+
+let hub: Hub;
+beforeEach(async () => {
+  hub = await Hub.start();
+});
+afterEach(() => hub.stop());
+
+function open(disk = new Disk(), more = {}) {
+  const auth = { account: "ada", token: () => hub.token("ada") };
+  return disk.open({ serverUrl: hub.url, auth, ...more });
+}
+
+/** Puts the hub's data back to what it was when `then` was called. */
+async function backup(): Promise<{ restore(): Promise<void> }> {
+  await hub.end();
+  const kept = `${hub.dir}-backup`;
+  cpSync(hub.dir, kept, { recursive: true });
+  await hub.run();
+  return {
+    restore: async () => {
+      await hub.end();
+      rmSync(hub.dir, { recursive: true });
+      cpSync(kept, hub.dir, { recursive: true });
+      rmSync(kept, { recursive: true });
+      await hub.run();
+    },
+  };
+}
+
+test.each(["websocket", "http"] as const)(
+  "what a restored backup has lost comes back from the devices, over %s",
+  async (transport) => {
+    const phone = open(new Disk(), { transport });
+    const laptop = open(new Disk(), { transport });
+    await phone.tasks.insert({ id: "old", title: "in the backup" });
+    await phone.tasks.insert({ id: "changed", title: "before" });
+    await phone.tasks.insert({ id: "deleted", title: "before" });
+    await phone.store.caughtUp();
+    await laptop.store.caughtUp();
+    const { restore } = await backup();
+    await phone.tasks.insert({ id: "new", title: "after the backup" });
+    await phone.tasks.update("changed", { title: "after" });
+    await phone.tasks.delete("deleted");
+    await phone.store.caughtUp();
+    await laptop.tasks.insert({ id: "too", title: "after it as well" });
+    await laptop.store.caughtUp();
+    await restore();
+    await phone.tasks.update("old", { done: true });
+    await phone.store.caughtUp();
+    await laptop.store.caughtUp();
+    const held = await hub.holds("ada");
+    expect(held).toMatchObject({
+      "tasks/old": { title: "in the backup", done: true },
+      "tasks/changed": { title: "after" },
+      "tasks/new": { title: "after the backup" },
+      "tasks/too": { title: "after it as well" },
+    });
+    expect(await phone.store.rejected.list()).toEqual([]);
+    await phone.store.caughtUp();
+    expect(await phone.tasks.count()).toBe(Object.keys(held).length);
+    await phone.store.close();
+    await laptop.store.close();
+  },
+);
+
+test("a hub that begins anew is given what the devices hold", async () => {
+  const disk = new Disk();
+  const before = open(disk);
+  for (const id of ["a", "b", "c"]) await before.tasks.insert({ id, title: id });
+  await before.store.caughtUp();
+  await before.store.close();
+  await hub.stop();
+  hub = await Hub.start();
+  const after = open(disk);
+  await after.tasks.insert({ id: "d", title: "d" });
+  await after.store.caughtUp();
+  expect(Object.keys(await hub.holds("ada")).sort()).toEqual(
+    ["a", "b", "c", "d"].map((id) => `tasks/${id}`),
+  );
+  expect(await after.tasks.count()).toBe(4);
+  await after.store.close();
+});
+
+test("tables that the app begins to declare are filled up", async () => {
+  const disk = new Disk();
+  const everything = open();
+  await everything.tasks.insert({ id: "k", title: "a task" });
+  await everything.lists.insert({ id: "l", name: "a list" });
+  await everything.store.caughtUp();
+  const given = { tables: "declared" };
+  const few = open(disk, { ...given, only: ["tasks"] });
+  await few.store.caughtUp();
+  expect(await few.tasks.count()).toBe(1);
+  await few.store.close();
+  await everything.tasks.update("k", { done: true });
+  await everything.store.caughtUp();
+  const more = open(disk, given);
+  expect(await more.lists.count()).toBe(0);
+  await more.store.caughtUp();
+  expect(await more.lists.query()).toEqual([{ id: "l", name: "a list" }]);
+  expect(await more.tasks.get("k")).toMatchObject({ done: true });
+  await more.store.close();
+  await everything.store.close();
+});

@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Disk, reaches } from "../device";
+import { Hub } from "../hub";
+
+let hub: Hub;
+beforeAll(async () => {
+  hub = await Hub.start();
+});
+afterAll(() => hub.stop());
+
+test.each(["websocket", "http"] as const)(
+  "a token that the hub refuses is dropped and asked for again, over %s",
+  async (transport) => {
+    const asked: boolean[] = [];
+    const token = ({ refused }: { refused: boolean }) => {
+      asked.push(refused);
+      return refused ? hub.token("refused") : "x.y.z";
+    };
+    const auth = { account: "refused", token };
+    const { store } = new Disk().open({ serverUrl: hub.url, auth, transport });
+    await store.caughtUp();
+    expect(asked).toEqual([false, true]);
+    expect(store.status.error).toBeNull();
+    await store.close();
+  },
+);
+
+test("an expired token pauses what is sent, and nothing else", async () => {
+  let refused: () => void;
+  const wasRefused = new Promise<"refused">((resolve) => (refused = () => resolve("refused")));
+  let hasToken = false;
+  let first = true;
+  const auth = {
+    account: "expired",
+    token: async (asked: { refused: boolean }) => {
+      if (asked.refused) refused();
+      if (first) {
+        first = false;
+        return hub.token("expired", 1);
+      }
+      return hasToken ? hub.token("expired") : null;
+    },
+  };
+  const phone = new Disk().open({ serverUrl: hub.url, auth });
+  await phone.store.caughtUp();
+  // Until its second is over the hub takes what is written.
+  let [last, at] = ["", 0];
+  for (;;) {
+    const write = await phone.tasks.insert({ id: `k${at++}`, title: "on and on" });
+    last = await Promise.race([write.synced(), wasRefused]);
+    if (last === "refused") break;
+  }
+  await reaches(phone.store, ({ error }) => error?.code === "token_missing");
+  await phone.tasks.insert({ id: "local", title: "still works" });
+  expect(await phone.tasks.get("local")).toBeDefined();
+  hasToken = true;
+  await phone.store.caughtUp();
+  expect(Object.keys(await hub.holds("expired"))).toHaveLength(at + 1);
+  await phone.store.close();
+});
+
+test("another account's token is not used", async () => {
+  const auth = { account: "ada", token: () => hub.token("grace") };
+  const { store } = new Disk().open({ serverUrl: hub.url, auth });
+  const { error } = await reaches(store, ({ status }) => status === "error");
+  expect(error?.code).toBe("account_mismatch");
+  await store.close();
+});
+
+test("an app that is not served is told", async () => {
+  const other = await Hub.start({ HUB__APPS: "notes" });
+  const auth = { account: "ada", token: () => other.token("ada") };
+  const { store, tasks } = new Disk().open({ serverUrl: other.url, auth });
+  const { error } = await reaches(store, ({ status }) => status === "error");
+  expect(error?.code).toBe("app_unknown");
+  await tasks.insert({ title: "works all the same" });
+  await store.close();
+  await other.stop();
+});
