@@ -91,6 +91,7 @@ impl SessionState {
         self.attaching.is_empty()
             && self.calls.is_empty()
             && self.pending.is_empty()
+            && self.repeats.is_empty()
             && matches!(self.work, Work::Idle)
             && !self.stale
             && self.conns.values().all(up_to_date)

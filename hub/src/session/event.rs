@@ -198,6 +198,8 @@ pub struct Repeat {
     pub client: ClientKey,
     /// Who waits.
     pub waiters: Vec<Waiter>,
+    /// Back-pressure: given back when it is answered.
+    pub permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Where an answer goes.

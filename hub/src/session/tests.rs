@@ -7,5 +7,6 @@ mod failing;
 mod losing;
 mod paging;
 mod pushing;
+mod repeating;
 mod telling;
 mod welcoming;
