@@ -2,7 +2,9 @@
 //!
 //! The queue never holds more than it promises: a live delta that does not fit is refused, and
 //! the session tells it again from the store when the socket has drained; ephemeral frames that
-//! do not fit are dropped; answers beyond any honest client's reach close the socket.
+//! do not fit are dropped; while more than that waits, answers above all, nothing more is read
+//! from the peer. Only answers to what it had under way then can still come: too many of those
+//! close the socket.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +19,9 @@ use super::frame::Frame;
 use crate::session::event::{ConnId, FrameKind};
 use crate::wheel::{Alarm, Sleeper};
 
-/// Answers a socket may leave unread before it is closed as slow, in outboxes.
-const ANSWERS_MAX: usize = 16;
+/// What may be queued before the socket is closed as slow, in outboxes. A peer is not read from
+/// the second one on, so the others are for answers to what it sent before.
+const ANSWERS_MAX: usize = 4;
 
 /// A socket, from outside its task.
 #[derive(Debug)]
@@ -55,6 +58,8 @@ pub enum End {
     Close(u16, &'static str),
     /// The session ended by itself: it failed.
     SessionGone,
+    /// The connection is no more.
+    Over,
 }
 
 /// A live frame that was not queued.
@@ -123,6 +128,19 @@ impl Outbox {
     /// The session ended.
     pub fn session_gone(&self) {
         self.end(End::SessionGone);
+    }
+
+    /// The connection is no more: what is queued is for nobody, and nothing more is taken,
+    /// however long others still hold this.
+    pub fn abandon(&self) {
+        let mut queue = self.lock();
+        queue.end = Some(Box::new(End::Over));
+        (queue.frames, queue.bytes) = (VecDeque::new(), 0);
+    }
+
+    /// More waits than a peer may leave unread and still be read from.
+    pub fn is_choked(&self) -> bool {
+        self.lock().bytes > self.bytes_max
     }
 
     fn end(&self, end: End) {
@@ -259,6 +277,28 @@ mod tests {
         assert_eq!(outbox.ended(), Some(slow));
         outbox.push(frame(2), FrameKind::Answer);
         assert_eq!(take_all(&outbox), ANSWERS_MAX + 2);
+    }
+
+    #[test]
+    fn a_peer_is_read_from_until_more_than_one_outbox_waits() {
+        let outbox = outbox();
+        outbox.push(frame(BYTES_MAX), FrameKind::Answer);
+        assert!(!outbox.is_choked());
+        outbox.push(frame(2), FrameKind::Answer);
+        assert!(outbox.is_choked());
+        outbox.take(2);
+        assert!(!outbox.is_choked());
+    }
+
+    #[test]
+    fn an_abandoned_outbox_holds_nothing_and_takes_nothing() {
+        let outbox = outbox();
+        outbox.push(frame(BYTES_MAX), FrameKind::Answer);
+        outbox.abandon();
+        outbox.push(frame(2), FrameKind::Answer);
+        assert_eq!(outbox.push(frame(2), live(1)), None);
+        let queue = outbox.lock();
+        assert_eq!((queue.bytes, queue.frames.capacity()), (0, 0));
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Protocol for Native {
             &self.attached,
         ) {
             (Ok(ClientMessage::Ping), _) => {
-                if !link.may_be_cheap() {
+                if !link.may_be_cheap(0) {
                     return Err(Ending::Close(close::LIMITS, "too many pings"));
                 }
                 link.answer(hub::PONG);
@@ -98,7 +98,11 @@ impl Protocol for Native {
                 return Err(refuse(link, &refusal, close::AUTH, "no hello"));
             }
             (Err(refusal), None) => return Err(refuse(link, &refusal, close::AUTH, "no hello")),
-            (Err(refusal), Some(_)) => link.answer(&hub::error(&refusal)),
+            (Err(refusal), Some(_)) => {
+                // Past its pace the socket is not read for a while.
+                link.may_be_cheap(text.len());
+                link.answer(&hub::error(&refusal));
+            }
             (Ok(message), Some(attached)) => return Ok(attached.take(link, message, text.len())),
         }
         Ok(None)
@@ -190,17 +194,21 @@ impl Attached {
                 return self.tell_others(link, Event::Broadcast { conn, room, data }, bytes);
             }
             ClientMessage::Hello(_) => {
+                link.may_be_cheap(bytes);
                 let refusal = Refusal::new(Code::OutOfOrder, "hello was said");
                 link.answer(&hub::error(&refusal));
             }
             // The hub keeps no cursors of clients: they bring them along.
-            ClientMessage::Ack { .. } | ClientMessage::Ping => {}
+            ClientMessage::Ack { .. } | ClientMessage::Ping => {
+                link.may_be_cheap(bytes);
+            }
         }
         None
     }
 
-    fn push(&self, link: &Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
+    fn push(&self, link: &mut Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
         if self.is_expired(link) {
+            link.may_be_cheap(bytes);
             return None;
         }
         let origin = Origin::Conn(link.conn());
@@ -227,9 +235,10 @@ impl Attached {
     /// Has the session tell something ephemeral on.
     fn tell_others(&self, link: &mut Link, event: Event, bytes: usize) -> Option<Wait<Done>> {
         if self.is_expired(link) {
+            link.may_be_cheap(bytes);
             return None;
         }
-        if !link.may_be_cheap() {
+        if !link.may_be_cheap(0) {
             link.answer(&hub::slow("user", SLOW_RETRY_MS));
             return None;
         }
@@ -323,10 +332,12 @@ fn attach(link: &Link, known: Known) -> Wait<Done> {
     })
 }
 
-/// Verifies a fresh token.
-fn authenticate(link: &Link, token: String) -> Wait<Done> {
+/// Verifies a fresh token, when it is the client's turn. Nothing more is read of it before.
+fn authenticate(link: &mut Link, token: String) -> Wait<Done> {
     let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    let turn = link.token_turn();
     Box::pin(async move {
+        tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
         let identity =
