@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::Gateway;
 use super::frame::Frame;
-use super::outbox::{End, Outbox};
+use super::outbox::{End, Outbox, Speech};
 use super::sender::Sender;
 use super::sockets::TooMany;
 use super::stream::Stream;
@@ -167,10 +167,11 @@ impl Link {
     pub(super) fn open(
         gateway: Arc<Gateway>,
         (stream, early): (Stream, &[u8]),
-        from: IpAddr,
+        (from, speech): (IpAddr, Speech),
     ) -> Result<Link, Stream> {
         let outbox_bytes_max = gateway.limits.outbox_bytes_max;
-        let outbox = Arc::new(Outbox::new(gateway.next_conn(), outbox_bytes_max));
+        let outbox = Outbox::new(gateway.next_conn(), outbox_bytes_max);
+        let outbox = Arc::new(outbox.speaking(speech));
         if gateway.sockets.enter(&outbox, from).is_err() {
             return Err(stream);
         }

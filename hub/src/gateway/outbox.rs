@@ -14,6 +14,7 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use syncline_protocol::error::close;
 use syncline_protocol::ids::Seq;
+use syncline_protocol::wire::hub;
 
 use super::frame::Frame;
 use crate::session::event::{ConnId, FrameKind};
@@ -34,8 +35,18 @@ pub struct Outbox {
     /// The socket's task.
     task: AtomicWaker,
     alarm: Alarm,
+    speech: Speech,
     /// The alarm rang and the task has not looked yet.
     due: AtomicBool,
+}
+
+/// What is said over a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// The native protocol.
+    Native,
+    /// The first user's.
+    Compat,
 }
 
 /// Empty and without an end, it holds no memory beyond itself.
@@ -78,8 +89,24 @@ impl Outbox {
             queue: Mutex::default(),
             task: AtomicWaker::new(),
             alarm: Alarm::default(),
+            speech: Speech::Native,
             due: AtomicBool::new(false),
         }
+    }
+
+    /// The same, of a socket that speaks otherwise.
+    #[must_use]
+    pub fn speaking(self, speech: Speech) -> Outbox {
+        Outbox { speech, ..self }
+    }
+
+    /// Has the socket close because the node goes down. Who understands it is told to come back
+    /// after so many milliseconds; the first user's clients come back by themselves.
+    pub fn drain(&self, after_ms: u64) {
+        if self.speech == Speech::Native {
+            self.push(Frame::text(&hub::reconnect(after_ms)), FrameKind::Answer);
+        }
+        self.close(close::DRAINING, "this node is going down");
     }
 
     /// Queues a frame and wakes the socket, or says that a live one does not fit.
@@ -87,6 +114,24 @@ impl Outbox {
         let refused = self.put(frame, kind);
         self.task.wake();
         refused
+    }
+
+    /// Queues another socket's presence and wakes the socket. One that does not fit comes back,
+    /// and the session is told when there is room.
+    pub fn push_presence(&self, frame: Frame) -> Option<Frame> {
+        let mut queue = self.lock();
+        if queue.end.is_some() {
+            return None;
+        }
+        if queue.bytes > 0 && queue.bytes + frame.size_bytes() > self.bytes_max {
+            queue.tell_drained = true;
+            return Some(frame);
+        }
+        queue.bytes += frame.size_bytes();
+        queue.frames.push_back(frame);
+        drop(queue);
+        self.task.wake();
+        None
     }
 
     /// Queues a frame; for the socket's own task, which is awake.
@@ -102,7 +147,7 @@ impl Outbox {
                 queue.tell_drained = true;
                 return Some(Refused { from });
             }
-            FrameKind::Ephemeral if !fits => return None,
+            FrameKind::Ephemeral | FrameKind::Presence { .. } if !fits => return None,
             FrameKind::Answer if queue.bytes > ANSWERS_MAX * self.bytes_max => {
                 let end = End::Close(close::SLOW, "answers are not read");
                 queue.end = Some(Box::new(end));
@@ -288,6 +333,16 @@ mod tests {
         assert!(outbox.is_choked());
         outbox.take(2);
         assert!(!outbox.is_choked());
+    }
+
+    #[test]
+    fn a_presence_that_does_not_fit_comes_back_and_the_session_is_told_of_room() {
+        let outbox = outbox();
+        assert!(outbox.push_presence(frame(BYTES_MAX)).is_none());
+        assert!(outbox.push_presence(frame(2)).is_some());
+        assert!(!outbox.take_drained());
+        assert_eq!(take_all(&outbox), 1);
+        assert!(outbox.take_drained());
     }
 
     #[test]

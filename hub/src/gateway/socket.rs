@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::entering::Entering;
 use super::frame::Frame;
 use super::link::{Ending, Link};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Speech};
 use super::task::{Protocol, Wait};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -46,6 +46,8 @@ struct Attached {
     expires_at_ms: u64,
     /// The client was told that its token ends soon.
     auth_due_told: bool,
+    /// The session was told that it has ended.
+    end_told: bool,
 }
 
 /// What a wait brings.
@@ -78,6 +80,8 @@ impl Native {
 
 impl Protocol for Native {
     type Done = Done;
+
+    const SPEECH: Speech = Speech::Native;
 
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
         match (
@@ -125,6 +129,7 @@ impl Protocol for Native {
                     entry,
                     expires_at_ms,
                     auth_due_told: false,
+                    end_told: false,
                 });
             }
             Done::Authenticated(user, expires_at_ms) => {
@@ -135,6 +140,9 @@ impl Protocol for Native {
                 if let Some(attached) = &mut self.attached {
                     attached.expires_at_ms = expires_at_ms;
                     attached.auth_due_told = false;
+                    if std::mem::take(&mut attached.end_told) {
+                        attached.tell(link, Event::TokenRenewed(link.conn()));
+                    }
                 }
             }
         }
@@ -145,7 +153,8 @@ impl Protocol for Native {
         self.attached.as_ref().map(|attached| &attached.entry)
     }
 
-    /// Announces the token's end, and closes some time after it.
+    /// Announces the token's end, has nothing more shown from then on, and closes some time
+    /// after it.
     fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
         let Some(attached) = &mut self.attached else {
             return hello_due(link);
@@ -161,9 +170,14 @@ impl Protocol for Native {
             attached.auth_due_told = true;
             link.answer(&hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
         }
-        let next_ms = match attached.auth_due_told {
-            true => ends_ms.saturating_add(AUTH_GRACE_MS),
-            false => announce_ms,
+        if !attached.end_told && now_ms >= ends_ms {
+            attached.end_told = true;
+            attached.tell(link, Event::TokenEnded(link.conn()));
+        }
+        let next_ms = match (attached.auth_due_told, attached.end_told) {
+            (false, _) => announce_ms,
+            (true, false) => ends_ms,
+            (true, true) => ends_ms.saturating_add(AUTH_GRACE_MS),
         };
         let wait_ms = next_ms.saturating_sub(now_ms).min(LOOK_AGAIN_MS);
         Ok(Duration::from_millis(wait_ms))
@@ -204,6 +218,12 @@ impl Attached {
             }
         }
         None
+    }
+
+    /// Tells the session what takes no room there. One that ended has closed the outbox.
+    fn tell(&self, link: &Link, event: Event) {
+        let sessions = &link.gateway.sessions;
+        drop(sessions.tell(&self.entry, Message::Event(event)));
     }
 
     fn push(&self, link: &mut Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {

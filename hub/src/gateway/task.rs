@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::frame::Frame;
 use super::link::{Ending, Link};
+use super::outbox::Speech;
 use super::ws::{Incoming, push_pong};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -36,6 +37,9 @@ pub(super) type Wait<T> = Pin<Box<dyn Future<Output = Result<T, Ending>> + Send>
 pub(super) trait Protocol: Sized + Send + Unpin + 'static {
     /// What a wait brings.
     type Done;
+
+    /// What it is.
+    const SPEECH: Speech;
 
     /// Takes a message. What must be waited for before the next one is taken comes back.
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Self::Done>>, Ending>;

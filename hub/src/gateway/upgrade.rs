@@ -60,7 +60,7 @@ fn upgraded<P: Protocol>(
     let from = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let from = from.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     accept(request, move |stream, early| async move {
-        match Link::open(gateway.clone(), (stream, &early), from) {
+        match Link::open(gateway.clone(), (stream, &early), (from, P::SPEECH)) {
             // A task of its own: this one holds the remains of HTTP.
             Ok(link) => drop(tokio::spawn(task(link))),
             Err(stream) => turn_away(&gateway, stream).await,

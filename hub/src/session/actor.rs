@@ -22,7 +22,8 @@ use tokio::time::Instant;
 use super::cache::{Activations, NodeCache};
 use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
-    Attach, CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push, StoreAnswer, Sync,
+    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
+    Sync,
 };
 use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
@@ -388,6 +389,14 @@ impl Live {
         match effect {
             Effect::Send { conn, frame, kind } => {
                 let bytes = frame.size_bytes();
+                if let FrameKind::Presence { of } = kind {
+                    let missed = self.outboxes.get(&conn)?.push_presence(frame)?;
+                    return Some(Event::PresenceMissed {
+                        conn,
+                        of,
+                        frame: missed,
+                    });
+                }
                 if let Some(refused) = self.outboxes.get(&conn)?.push(frame, kind) {
                     let from = refused.from;
                     return Some(Event::Overflowed { conn, from });

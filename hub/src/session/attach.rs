@@ -271,6 +271,8 @@ impl SessionState {
                 partial: false,
                 phase: Phase::Live,
                 presence: None,
+                missed: None,
+                token_ended: false,
             },
         );
         match standing {

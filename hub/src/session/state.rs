@@ -317,6 +317,11 @@ impl SessionState {
             Event::Broadcast { conn, room, data } => self.broadcast(conn, &room, &data, cx),
             Event::Drained(conn) => self.drained(conn, cx),
             Event::Overflowed { conn, from } => self.overflowed(conn, from, cx),
+            Event::PresenceMissed { conn, of, frame } => {
+                self.presence_missed(conn, (of, frame), cx);
+            }
+            Event::TokenEnded(conn) => self.token_ended(conn),
+            Event::TokenRenewed(conn) => self.token_renewed(conn, cx),
             Event::Store(answer) => self.store_answered(answer, cx),
             Event::Heard(event) => self.heard(&event, cx),
             Event::Missed => self.stale = true,

@@ -3,9 +3,11 @@
 mod batching;
 mod catching_up;
 mod desk;
+mod ended_tokens;
 mod failing;
 mod losing;
 mod paging;
+mod presence;
 mod pushing;
 mod repeating;
 mod telling;

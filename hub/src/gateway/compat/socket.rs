@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::gateway::entering::Entering;
 use crate::gateway::frame::Frame;
 use crate::gateway::link::{Ending, Link};
-use crate::gateway::outbox::Outbox;
+use crate::gateway::outbox::{Outbox, Speech};
 use crate::gateway::task::{Protocol, Wait};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -79,6 +79,8 @@ impl Compat {
 
 impl Protocol for Compat {
     type Done = Done;
+
+    const SPEECH: Speech = Speech::Compat;
 
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
         // Those clients send nothing else; whatever it is, it is not worth the socket.
