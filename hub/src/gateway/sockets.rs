@@ -11,6 +11,7 @@ use syncline_protocol::ids::UserId;
 use tokio::sync::{Notify, Semaphore};
 
 use super::outbox::Outbox;
+use crate::http::peers::network;
 use crate::session::event::ConnId;
 use crate::telemetry::Metrics;
 
@@ -219,14 +220,6 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
         if *count == 0 {
             counts.remove(key);
         }
-    }
-}
-
-/// What is counted as one address: an IPv6 customer has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
     }
 }
 
