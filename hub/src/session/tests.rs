@@ -4,6 +4,7 @@ mod batching;
 mod catching_up;
 mod desk;
 mod ended_tokens;
+mod entries;
 mod failing;
 mod losing;
 mod paging;
