@@ -4,7 +4,9 @@
 //! loader may each have some 20,000 files open.
 
 mod client;
+mod encrypted;
 mod fleet;
+mod goal;
 mod memory;
 mod rates;
 
@@ -42,13 +44,14 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         memory::asleep(hub, &[3_000, 9_000, 15_000].map(scaled)).await?;
     }
     if wanted("awake") {
-        memory::awake(hub, &[2_000, 5_000, 8_000].map(scaled)).await?;
+        memory::awake(hub, &[3_000, 9_000, 15_000].map(scaled)).await?;
     }
     if wanted("opening") {
         rates::opening(hub, scaled(10_000)).await?;
     }
     if wanted("resting") {
-        rates::resting(hub, scaled(15_000), 50).await?;
+        let seconds = if args.small { 1 } else { 50 };
+        rates::resting(hub, scaled(15_000), seconds).await?;
     }
     if wanted("fan-out") {
         rates::fan_out(hub, scaled(1_000), 50).await?;
@@ -56,6 +59,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     }
     if wanted("spread") {
         rates::spread(hub, scaled(10_000)).await?;
+    }
+    if wanted("encrypted") {
+        encrypted::measure(hub, &[1_000, 2_000, 3_000].map(scaled)).await?;
     }
     Ok(())
 }
