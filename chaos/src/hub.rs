@@ -17,6 +17,8 @@ pub struct Hub {
     child: Child,
     /// Where it listens.
     pub address: String,
+    /// Where it tells of itself, never encrypted.
+    admin: String,
     dir: Option<TempDir>,
     /// From its start to the first `/ready`.
     pub started_in: Duration,
@@ -59,30 +61,43 @@ impl Hub {
             .spawn()?;
         let printed = child.stdout.take().context("it is piped")?;
         let mut lines = BufReader::new(printed).lines();
-        let address = loop {
+        let (address, admin) = loop {
             let Some(line) = lines.next_line().await? else {
                 bail!("the hub ended at once")
             };
-            if let Some(rest) = line.split("http://").nth(1) {
-                break rest.split(' ').next().unwrap_or_default().to_owned();
+            // http or https://public  (admin: http://admin)
+            let mut urls = line.split("://").skip(1);
+            if let (Some(public), Some(admin)) = (urls.next(), urls.next()) {
+                let public = public.split(' ').next().unwrap_or_default();
+                break (public.to_owned(), admin.trim_end_matches(')').to_owned());
             }
         };
-        let mut probe = Connection::open(&address).await?;
+        let mut probe = Connection::open(&admin).await?;
         probe.get("/ready", "").await?;
         let started_in = began.elapsed();
         Ok(Hub {
             child,
             address,
+            admin,
             dir: Some(dir),
             started_in,
         })
     }
 
     /// Stops it and starts another on its data.
-    pub async fn restart(mut self, program: &Path) -> anyhow::Result<Hub> {
+    pub async fn restart(self, program: &Path) -> anyhow::Result<Hub> {
+        self.restart_with(program, &[]).await
+    }
+
+    /// The same, with other settings.
+    pub async fn restart_with(
+        mut self,
+        program: &Path,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Hub> {
         self.child.kill().await?;
         let dir = self.dir.take().context("a directory")?;
-        Hub::start_in(program, dir, &[]).await
+        Hub::start_in(program, dir, settings).await
     }
 
     /// A token for a user.
@@ -109,7 +124,7 @@ impl Hub {
 
     /// A metric without labels.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let mut connection = Connection::open(&self.address).await?;
+        let mut connection = Connection::open(&self.admin).await?;
         let text = String::from_utf8(connection.get("/metrics", "").await?)?;
         let value = text
             .lines()

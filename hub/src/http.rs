@@ -9,10 +9,12 @@ pub mod body;
 pub mod context;
 pub mod error;
 pub mod guard;
+pub(crate) mod peers;
 pub mod reply_room;
 pub mod room;
 pub mod routes;
 pub mod server;
+mod turns;
 pub mod watched;
 
 pub use body::RawBody;

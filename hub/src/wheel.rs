@@ -3,10 +3,11 @@
 //!
 //! Time is coarse here: it moves in ticks. Who waits has one place in the wheel, is woken when
 //! its slot comes, looks what time it is, and takes its next place. Setting a place again
-//! leaves the old one behind, which is passed over when its slot comes.
+//! leaves the old one behind, which is passed over when its slot comes. A place keeps nobody
+//! alive: who is gone is passed over too.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -54,7 +55,7 @@ impl Alarm {
     }
 }
 
-type Slot = Mutex<Vec<Arc<dyn Sleeper>>>;
+type Slot = Mutex<Vec<Weak<dyn Sleeper>>>;
 
 /// The wheels of a node, all turned by one task.
 pub struct Wheel {
@@ -115,11 +116,27 @@ impl Wheel {
         sleeper.alarm().0.store(at, Ordering::Release);
         let wheel = self.next_wheel.fetch_add(1, Ordering::Relaxed) as usize % self.wheels.len();
         let slot = &self.wheels[wheel][(u64::from(at) % SLOTS) as usize];
-        lock(slot).push(sleeper.clone());
+        lock(slot).push(Arc::downgrade(&sleeper));
         // The wheel may have turned past the slot meanwhile.
         if self.now().0 >= at {
             ring(sleeper, at);
         }
+    }
+
+    /// Wakes somebody at a moment or before it: a place that comes earlier is kept, so whoever
+    /// asks often has one place and not many.
+    pub fn wake_by(&self, sleeper: Arc<dyn Sleeper>, at: Tick) {
+        let earlier = |set: Tick| set > self.now() && set <= at;
+        if !sleeper.alarm().set_for().is_some_and(earlier) {
+            self.wake_at(sleeper, at);
+        }
+    }
+
+    /// Places taken, those left behind included.
+    #[cfg(test)]
+    fn place_count(&self) -> usize {
+        let slots = self.wheels.iter().flatten();
+        slots.map(|slot| lock(slot).len()).sum()
     }
 
     /// Moves time by one tick and wakes who waited for it.
@@ -127,7 +144,7 @@ impl Wheel {
         let now = self.now.fetch_add(1, Ordering::AcqRel) + 1;
         for wheel in &self.wheels {
             let due = std::mem::take(&mut *lock(&wheel[(u64::from(now) % SLOTS) as usize]));
-            for sleeper in due {
+            for sleeper in due.iter().filter_map(Weak::upgrade) {
                 ring(sleeper, now);
             }
         }
@@ -154,7 +171,7 @@ fn ring(sleeper: Arc<dyn Sleeper>, at: u32) {
     }
 }
 
-fn lock(slot: &Slot) -> MutexGuard<'_, Vec<Arc<dyn Sleeper>>> {
+fn lock(slot: &Slot) -> MutexGuard<'_, Vec<Weak<dyn Sleeper>>> {
     // A list is whole whatever panicked while it was locked.
     slot.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -233,6 +250,32 @@ mod tests {
             turn(&wheel, turns);
             assert_eq!(bell.rung(), rung);
         }
+    }
+
+    #[test]
+    fn who_asks_often_has_one_place() {
+        let (wheel, bell) = (wheel(), Arc::new(Bell::default()));
+        for at in 5..300 {
+            wheel.wake_by(bell.clone(), Tick(at));
+        }
+        assert_eq!(wheel.place_count(), 1);
+        wheel.wake_by(bell.clone(), Tick(3));
+        turn(&wheel, 3);
+        assert_eq!(bell.rung(), 1);
+        wheel.wake_by(bell.clone(), Tick(9));
+        turn(&wheel, 6);
+        assert_eq!(bell.rung(), 2);
+    }
+
+    #[test]
+    fn a_place_keeps_nobody_alive() {
+        let (wheel, bell) = (wheel(), Arc::new(Bell::default()));
+        wheel.wake_at(bell.clone(), Tick(5));
+        let weak = Arc::downgrade(&bell);
+        drop(bell);
+        assert!(weak.upgrade().is_none());
+        turn(&wheel, 5);
+        assert_eq!(wheel.place_count(), 0);
     }
 
     #[test]

@@ -12,6 +12,10 @@ pub struct GatewayConfig {
     /// HTTP connections open at once on a listener, upgraded ones not counted. One more is
     /// closed at once. 1 to 1,000,000, default 20,000.
     pub connections_max: u64,
+    /// The percentage of `connections_max` that one address may have, an IPv6 /64 counting as
+    /// one, at least one. One more is closed at once. Where all come from a proxy's address, 100
+    /// lets it have all. 1 to 100, default 25.
+    pub connections_address_percent: u64,
     /// Milliseconds a connection may take for its TLS handshake, for a request's head, or stay
     /// idle between two.
     /// 100 to 600,000, default 15,000.
@@ -60,6 +64,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         GatewayConfig {
             connections_max: 20_000,
+            connections_address_percent: 25,
             header_timeout_ms: 15_000,
             body_bytes_max: limits::HTTP_BODY_BYTES_MAX as u64,
             bodies_bytes_max: 256 << 20,
@@ -85,12 +90,22 @@ impl GatewayConfig {
         (self.sockets_max * self.strangers_percent / 100).max(1)
     }
 
+    /// Connections one address may have open at once on a listener.
+    pub fn per_address_max(&self) -> u64 {
+        (self.connections_max * self.connections_address_percent / 100).max(1)
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         let ranges = [
             (
                 "gateway.connections_max",
                 self.connections_max,
                 1..=1_000_000,
+            ),
+            (
+                "gateway.connections_address_percent",
+                self.connections_address_percent,
+                1..=100,
             ),
             (
                 "gateway.header_timeout_ms",

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::Gateway;
 use super::frame::Frame;
-use super::outbox::{End, Outbox};
+use super::outbox::{End, Outbox, Speech};
 use super::sender::Sender;
 use super::sockets::TooMany;
 use super::stream::Stream;
@@ -38,7 +38,13 @@ const FRAGMENTS_BEFORE_AUTH_MAX: usize = 16;
 const FRAGMENTS_MAX: usize = 1_024;
 
 /// Pings, pongs and other messages that cost the sender nothing, in about a second.
-const CHEAP_MAX: u16 = 200;
+const CHEAP_MAX: u8 = 200;
+
+/// Of those, one counts again for so many of its bytes.
+const CHEAP_BYTES: usize = 16 << 10;
+
+/// What a client that is known may do with tokens once in so long: have one verified.
+const TOKEN_EVERY: Duration = Duration::from_secs(2);
 
 /// RFC 6455's registry: the service restarts.
 const SERVICE_RESTART: u16 = 1012;
@@ -110,6 +116,7 @@ pub(super) struct Link {
     pub(super) reader: Reader,
     stream: Stream,
     sender: Sender,
+    /// When it was opened; once its client is known, when it last had a token verified.
     opened_at: Tick,
     heard_at: Tick,
     /// When the peer last took something of what was to be written.
@@ -117,8 +124,10 @@ pub(super) struct Link {
     /// When the message that is still arriving began.
     began_at: Tick,
     cheap_at: Tick,
-    cheap: u16,
+    cheap: u8,
     pinged: bool,
+    /// The hub takes what comes. While it does not, the peer's silence says nothing.
+    listens: bool,
     /// The peer has not taken all that was to be written.
     waiting: bool,
 }
@@ -147,6 +156,7 @@ impl From<std::io::Error> for Ending {
 impl Drop for Link {
     fn drop(&mut self) {
         let (conn, user) = (self.outbox.conn, self.user.as_ref());
+        self.outbox.abandon();
         self.gateway.sockets.leave(conn, user);
     }
 }
@@ -157,10 +167,11 @@ impl Link {
     pub(super) fn open(
         gateway: Arc<Gateway>,
         (stream, early): (Stream, &[u8]),
-        from: IpAddr,
+        (from, speech): (IpAddr, Speech),
     ) -> Result<Link, Stream> {
         let outbox_bytes_max = gateway.limits.outbox_bytes_max;
-        let outbox = Arc::new(Outbox::new(gateway.next_conn(), outbox_bytes_max));
+        let outbox = Outbox::new(gateway.next_conn(), outbox_bytes_max);
+        let outbox = Arc::new(outbox.speaking(speech));
         if gateway.sockets.enter(&outbox, from).is_err() {
             return Err(stream);
         }
@@ -181,6 +192,7 @@ impl Link {
             cheap_at: now,
             cheap: 0,
             pinged: false,
+            listens: true,
             waiting: false,
         })
     }
@@ -194,8 +206,23 @@ impl Link {
     pub(super) fn authenticate(&mut self, user: &UserId) -> Result<(), TooMany> {
         let sockets = &self.gateway.sockets;
         sockets.authenticate(self.user.as_ref(), user)?;
-        self.user = Some(user.clone());
+        if self.user.replace(user.clone()).is_none() {
+            self.opened_at = Tick::default();
+        }
         Ok(())
+    }
+
+    /// How long a client that is known must wait until another of its tokens is verified, which
+    /// costs the hub a signature and the client nothing. The time is then taken.
+    pub(super) fn token_turn(&mut self) -> Duration {
+        let wheel = &self.gateway.wheel;
+        let now = wheel.now();
+        let turn = match self.opened_at {
+            tick if tick == Tick::default() => now,
+            last => now.max(wheel.after(last, TOKEN_EVERY)),
+        };
+        self.opened_at = turn;
+        wheel.until(turn).unwrap_or_default()
     }
 
     /// What the peer may send now.
@@ -223,15 +250,44 @@ impl Link {
         self.outbox.put(frame, FrameKind::Ephemeral);
     }
 
-    /// Counts something that costs the peer nothing to send; false if it sends too much of it.
-    pub(super) fn may_be_cheap(&mut self) -> bool {
-        let wheel = &self.gateway.wheel;
-        let now = wheel.now();
-        if now >= wheel.after(self.cheap_at, Duration::from_secs(1)) {
+    /// Counts something of so many bytes that costs the peer nothing to send; false if it sends
+    /// too much of that. Then nothing more is read of it until the second is over.
+    pub(super) fn may_be_cheap(&mut self, bytes: usize) -> bool {
+        let now = self.gateway.wheel.now();
+        if now >= self.second_ends() {
             (self.cheap_at, self.cheap) = (now, 0);
         }
-        self.cheap = self.cheap.saturating_add(1);
+        let count = u8::try_from(1 + bytes / CHEAP_BYTES).unwrap_or(u8::MAX);
+        self.cheap = self.cheap.saturating_add(count);
         self.cheap <= CHEAP_MAX
+    }
+
+    fn second_ends(&self) -> Tick {
+        let wheel = &self.gateway.wheel;
+        wheel.after(self.cheap_at, Duration::from_secs(1))
+    }
+
+    /// It said too much that was cheap, and the second is not over.
+    fn is_paused(&self) -> bool {
+        self.cheap > CHEAP_MAX && self.gateway.wheel.now() < self.second_ends()
+    }
+
+    /// Whether something more may be taken of the peer: it keeps its pace and reads its answers.
+    pub(super) fn may_take(&self) -> bool {
+        !self.is_paused() && !self.outbox.is_choked()
+    }
+
+    /// The hub takes what comes: from now on the peer's silence counts.
+    pub(super) fn listen(&mut self) {
+        if !self.listens {
+            let now = self.gateway.wheel.now();
+            (self.listens, self.heard_at, self.began_at) = (true, now, now);
+        }
+    }
+
+    /// The hub takes nothing for now.
+    pub(super) fn stop_listening(&mut self) {
+        self.listens = false;
     }
 
     /// Writes what is queued until the stream takes no more. True if that was all.
@@ -269,9 +325,12 @@ impl Link {
         }
     }
 
-    /// A message was finished: what remains began now.
-    pub(super) fn message_ended(&mut self) {
-        self.began_at = self.heard_at;
+    /// Something was taken whole. What remains began now, unless it was a control frame inside
+    /// a message: that message began before.
+    pub(super) fn taken(&mut self) {
+        if !self.reader.is_in_message() {
+            self.began_at = self.gateway.wheel.now();
+        }
     }
 
     /// Whether the other side of the outbox has ended it.
@@ -280,6 +339,7 @@ impl Link {
             None => Ok(()),
             Some(End::Close(code, reason)) => Err(Ending::Close(code, reason)),
             Some(End::SessionGone) => Err(Ending::Close(SERVICE_RESTART, "session ended")),
+            Some(End::Over) => Err(Ending::Gone),
         }
     }
 
@@ -292,26 +352,32 @@ impl Link {
         if self.waiting && over(self.took_at, limits.stalled_max) {
             return Err(Ending::Close(close::SLOW, "nothing is read"));
         }
-        if !self.reader.is_at_rest() && over(self.began_at, limits.stalled_max) {
-            return Err(Ending::Close(close::SLOW, "a message takes too long"));
+        // What is kept whole waits for the hub, not for the peer.
+        let unfinished = !self.reader.is_at_rest() && !self.reader.has_kept();
+        let mut next = wheel.after(wheel.now(), wait.min(limits.look_every()));
+        if self.listens {
+            if unfinished && over(self.began_at, limits.stalled_max) {
+                return Err(Ending::Close(close::SLOW, "a message takes too long"));
+            }
+            if over(self.heard_at, 2 * limits.ping_after) {
+                return Err(Ending::Gone);
+            }
+            if !self.pinged && over(self.heard_at, limits.ping_after) {
+                self.pinged = true;
+                self.put_ephemeral(Frame::encode(push_ping));
+            }
+            let silent = if self.pinged { 2 } else { 1 } * limits.ping_after;
+            next = next.min(wheel.after(self.heard_at, silent));
+            if unfinished {
+                next = next.min(wheel.after(self.began_at, limits.stalled_max));
+            }
+        } else if self.is_paused() {
+            next = next.min(self.second_ends());
         }
-        if over(self.heard_at, 2 * limits.ping_after) {
-            return Err(Ending::Gone);
-        }
-        if !self.pinged && over(self.heard_at, limits.ping_after) {
-            self.pinged = true;
-            self.put_ephemeral(Frame::encode(push_ping));
-        }
-        let silent = if self.pinged { 2 } else { 1 } * limits.ping_after;
-        let look = wheel.after(wheel.now(), wait.min(limits.look_every()));
-        let mut next = look.min(wheel.after(self.heard_at, silent));
         if self.waiting {
             next = next.min(wheel.after(self.took_at, limits.stalled_max));
         }
-        if !self.reader.is_at_rest() {
-            next = next.min(wheel.after(self.began_at, limits.stalled_max));
-        }
-        wheel.wake_at(self.outbox.clone(), next);
+        wheel.wake_by(self.outbox.clone(), next);
         Ok(())
     }
 

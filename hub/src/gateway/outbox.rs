@@ -2,7 +2,9 @@
 //!
 //! The queue never holds more than it promises: a live delta that does not fit is refused, and
 //! the session tells it again from the store when the socket has drained; ephemeral frames that
-//! do not fit are dropped; answers beyond any honest client's reach close the socket.
+//! do not fit are dropped; while more than that waits, answers above all, nothing more is read
+//! from the peer. Only answers to what it had under way then can still come: too many of those
+//! close the socket.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,13 +14,15 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use syncline_protocol::error::close;
 use syncline_protocol::ids::Seq;
+use syncline_protocol::wire::hub;
 
 use super::frame::Frame;
 use crate::session::event::{ConnId, FrameKind};
 use crate::wheel::{Alarm, Sleeper};
 
-/// Answers a socket may leave unread before it is closed as slow, in outboxes.
-const ANSWERS_MAX: usize = 16;
+/// What may be queued before the socket is closed as slow, in outboxes. A peer is not read from
+/// the second one on, so the others are for answers to what it sent before.
+const ANSWERS_MAX: usize = 4;
 
 /// A socket, from outside its task.
 #[derive(Debug)]
@@ -31,8 +35,18 @@ pub struct Outbox {
     /// The socket's task.
     task: AtomicWaker,
     alarm: Alarm,
+    speech: Speech,
     /// The alarm rang and the task has not looked yet.
     due: AtomicBool,
+}
+
+/// What is said over a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speech {
+    /// The native protocol.
+    Native,
+    /// The first user's.
+    Compat,
 }
 
 /// Empty and without an end, it holds no memory beyond itself.
@@ -55,6 +69,8 @@ pub enum End {
     Close(u16, &'static str),
     /// The session ended by itself: it failed.
     SessionGone,
+    /// The connection is no more.
+    Over,
 }
 
 /// A live frame that was not queued.
@@ -73,8 +89,24 @@ impl Outbox {
             queue: Mutex::default(),
             task: AtomicWaker::new(),
             alarm: Alarm::default(),
+            speech: Speech::Native,
             due: AtomicBool::new(false),
         }
+    }
+
+    /// The same, of a socket that speaks otherwise.
+    #[must_use]
+    pub fn speaking(self, speech: Speech) -> Outbox {
+        Outbox { speech, ..self }
+    }
+
+    /// Has the socket close because the node goes down. Who understands it is told to come back
+    /// after so many milliseconds; the first user's clients come back by themselves.
+    pub fn drain(&self, after_ms: u64) {
+        if self.speech == Speech::Native {
+            self.push(Frame::text(&hub::reconnect(after_ms)), FrameKind::Answer);
+        }
+        self.close(close::DRAINING, "this node is going down");
     }
 
     /// Queues a frame and wakes the socket, or says that a live one does not fit.
@@ -82,6 +114,24 @@ impl Outbox {
         let refused = self.put(frame, kind);
         self.task.wake();
         refused
+    }
+
+    /// Queues another socket's presence and wakes the socket. One that does not fit comes back,
+    /// and the session is told when there is room.
+    pub fn push_presence(&self, frame: Frame) -> Option<Frame> {
+        let mut queue = self.lock();
+        if queue.end.is_some() {
+            return None;
+        }
+        if queue.bytes > 0 && queue.bytes + frame.size_bytes() > self.bytes_max {
+            queue.tell_drained = true;
+            return Some(frame);
+        }
+        queue.bytes += frame.size_bytes();
+        queue.frames.push_back(frame);
+        drop(queue);
+        self.task.wake();
+        None
     }
 
     /// Queues a frame; for the socket's own task, which is awake.
@@ -97,7 +147,7 @@ impl Outbox {
                 queue.tell_drained = true;
                 return Some(Refused { from });
             }
-            FrameKind::Ephemeral if !fits => return None,
+            FrameKind::Ephemeral | FrameKind::Presence { .. } if !fits => return None,
             FrameKind::Answer if queue.bytes > ANSWERS_MAX * self.bytes_max => {
                 let end = End::Close(close::SLOW, "answers are not read");
                 queue.end = Some(Box::new(end));
@@ -123,6 +173,19 @@ impl Outbox {
     /// The session ended.
     pub fn session_gone(&self) {
         self.end(End::SessionGone);
+    }
+
+    /// The connection is no more: what is queued is for nobody, and nothing more is taken,
+    /// however long others still hold this.
+    pub fn abandon(&self) {
+        let mut queue = self.lock();
+        queue.end = Some(Box::new(End::Over));
+        (queue.frames, queue.bytes) = (VecDeque::new(), 0);
+    }
+
+    /// More waits than a peer may leave unread and still be read from.
+    pub fn is_choked(&self) -> bool {
+        self.lock().bytes > self.bytes_max
     }
 
     fn end(&self, end: End) {
@@ -259,6 +322,38 @@ mod tests {
         assert_eq!(outbox.ended(), Some(slow));
         outbox.push(frame(2), FrameKind::Answer);
         assert_eq!(take_all(&outbox), ANSWERS_MAX + 2);
+    }
+
+    #[test]
+    fn a_peer_is_read_from_until_more_than_one_outbox_waits() {
+        let outbox = outbox();
+        outbox.push(frame(BYTES_MAX), FrameKind::Answer);
+        assert!(!outbox.is_choked());
+        outbox.push(frame(2), FrameKind::Answer);
+        assert!(outbox.is_choked());
+        outbox.take(2);
+        assert!(!outbox.is_choked());
+    }
+
+    #[test]
+    fn a_presence_that_does_not_fit_comes_back_and_the_session_is_told_of_room() {
+        let outbox = outbox();
+        assert!(outbox.push_presence(frame(BYTES_MAX)).is_none());
+        assert!(outbox.push_presence(frame(2)).is_some());
+        assert!(!outbox.take_drained());
+        assert_eq!(take_all(&outbox), 1);
+        assert!(outbox.take_drained());
+    }
+
+    #[test]
+    fn an_abandoned_outbox_holds_nothing_and_takes_nothing() {
+        let outbox = outbox();
+        outbox.push(frame(BYTES_MAX), FrameKind::Answer);
+        outbox.abandon();
+        outbox.push(frame(2), FrameKind::Answer);
+        assert_eq!(outbox.push(frame(2), live(1)), None);
+        let queue = outbox.lock();
+        assert_eq!((queue.bytes, queue.frames.capacity()), (0, 0));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::entering::Entering;
 use super::frame::Frame;
 use super::link::{Ending, Link};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Speech};
 use super::task::{Protocol, Wait};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -46,6 +46,8 @@ struct Attached {
     expires_at_ms: u64,
     /// The client was told that its token ends soon.
     auth_due_told: bool,
+    /// The session was told that it has ended.
+    end_told: bool,
 }
 
 /// What a wait brings.
@@ -79,13 +81,15 @@ impl Native {
 impl Protocol for Native {
     type Done = Done;
 
+    const SPEECH: Speech = Speech::Native;
+
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
         match (
             ClientMessage::parse(text, &link.gateway.data),
             &self.attached,
         ) {
             (Ok(ClientMessage::Ping), _) => {
-                if !link.may_be_cheap() {
+                if !link.may_be_cheap(0) {
                     return Err(Ending::Close(close::LIMITS, "too many pings"));
                 }
                 link.answer(hub::PONG);
@@ -98,7 +102,11 @@ impl Protocol for Native {
                 return Err(refuse(link, &refusal, close::AUTH, "no hello"));
             }
             (Err(refusal), None) => return Err(refuse(link, &refusal, close::AUTH, "no hello")),
-            (Err(refusal), Some(_)) => link.answer(&hub::error(&refusal)),
+            (Err(refusal), Some(_)) => {
+                // Past its pace the socket is not read for a while.
+                link.may_be_cheap(text.len());
+                link.answer(&hub::error(&refusal));
+            }
             (Ok(message), Some(attached)) => return Ok(attached.take(link, message, text.len())),
         }
         Ok(None)
@@ -121,6 +129,7 @@ impl Protocol for Native {
                     entry,
                     expires_at_ms,
                     auth_due_told: false,
+                    end_told: false,
                 });
             }
             Done::Authenticated(user, expires_at_ms) => {
@@ -131,6 +140,9 @@ impl Protocol for Native {
                 if let Some(attached) = &mut self.attached {
                     attached.expires_at_ms = expires_at_ms;
                     attached.auth_due_told = false;
+                    if std::mem::take(&mut attached.end_told) {
+                        attached.tell(link, Event::TokenRenewed(link.conn()));
+                    }
                 }
             }
         }
@@ -141,7 +153,8 @@ impl Protocol for Native {
         self.attached.as_ref().map(|attached| &attached.entry)
     }
 
-    /// Announces the token's end, and closes some time after it.
+    /// Announces the token's end, has nothing more shown from then on, and closes some time
+    /// after it.
     fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
         let Some(attached) = &mut self.attached else {
             return hello_due(link);
@@ -157,9 +170,14 @@ impl Protocol for Native {
             attached.auth_due_told = true;
             link.answer(&hub::auth_due(ends_ms.saturating_sub(now_ms) / 1_000));
         }
-        let next_ms = match attached.auth_due_told {
-            true => ends_ms.saturating_add(AUTH_GRACE_MS),
-            false => announce_ms,
+        if !attached.end_told && now_ms >= ends_ms {
+            attached.end_told = true;
+            attached.tell(link, Event::TokenEnded(link.conn()));
+        }
+        let next_ms = match (attached.auth_due_told, attached.end_told) {
+            (false, _) => announce_ms,
+            (true, false) => ends_ms,
+            (true, true) => ends_ms.saturating_add(AUTH_GRACE_MS),
         };
         let wait_ms = next_ms.saturating_sub(now_ms).min(LOOK_AGAIN_MS);
         Ok(Duration::from_millis(wait_ms))
@@ -190,17 +208,27 @@ impl Attached {
                 return self.tell_others(link, Event::Broadcast { conn, room, data }, bytes);
             }
             ClientMessage::Hello(_) => {
+                link.may_be_cheap(bytes);
                 let refusal = Refusal::new(Code::OutOfOrder, "hello was said");
                 link.answer(&hub::error(&refusal));
             }
             // The hub keeps no cursors of clients: they bring them along.
-            ClientMessage::Ack { .. } | ClientMessage::Ping => {}
+            ClientMessage::Ack { .. } | ClientMessage::Ping => {
+                link.may_be_cheap(bytes);
+            }
         }
         None
     }
 
-    fn push(&self, link: &Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
+    /// Tells the session what takes no room there. One that ended has closed the outbox.
+    fn tell(&self, link: &Link, event: Event) {
+        let sessions = &link.gateway.sessions;
+        drop(sessions.tell(&self.entry, Message::Event(event)));
+    }
+
+    fn push(&self, link: &mut Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
         if self.is_expired(link) {
+            link.may_be_cheap(bytes);
             return None;
         }
         let origin = Origin::Conn(link.conn());
@@ -227,9 +255,10 @@ impl Attached {
     /// Has the session tell something ephemeral on.
     fn tell_others(&self, link: &mut Link, event: Event, bytes: usize) -> Option<Wait<Done>> {
         if self.is_expired(link) {
+            link.may_be_cheap(bytes);
             return None;
         }
-        if !link.may_be_cheap() {
+        if !link.may_be_cheap(0) {
             link.answer(&hub::slow("user", SLOW_RETRY_MS));
             return None;
         }
@@ -323,10 +352,12 @@ fn attach(link: &Link, known: Known) -> Wait<Done> {
     })
 }
 
-/// Verifies a fresh token.
-fn authenticate(link: &Link, token: String) -> Wait<Done> {
+/// Verifies a fresh token, when it is the client's turn. Nothing more is read of it before.
+fn authenticate(link: &mut Link, token: String) -> Wait<Done> {
     let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    let turn = link.token_turn();
     Box::pin(async move {
+        tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
         let identity =

@@ -7,14 +7,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use syncline_protocol::error::close;
 use syncline_protocol::ids::UserId;
-use syncline_protocol::wire::hub;
 use tokio::sync::{Notify, Semaphore};
 
-use super::frame::Frame;
 use super::outbox::Outbox;
-use crate::session::event::{ConnId, FrameKind};
+use crate::http::peers::network;
+use crate::session::event::ConnId;
 use crate::telemetry::Metrics;
 
 /// Sockets that are told at once that there is no room for them.
@@ -54,8 +52,20 @@ struct Open {
     address_of: HashMap<ConnId, IpAddr>,
     /// Sockets before their hello.
     strangers: usize,
-    draining: bool,
+    draining: Option<Draining>,
 }
+
+/// The node goes down.
+#[derive(Clone, Copy, Debug)]
+struct Draining {
+    /// Sockets are to come back elsewhere within so long.
+    within_ms: u64,
+    /// Sockets that came since.
+    late: u64,
+}
+
+/// Sockets that come while the node drains are told to come back at one of so many moments.
+const LATE_MOMENTS: u64 = 16;
 
 /// There are as many sockets as there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,8 +100,10 @@ impl Sockets {
         }
         open.strangers += 1;
         open.outboxes.insert(outbox.conn, outbox.clone());
-        if open.draining {
-            outbox.close(close::DRAINING, DRAINING);
+        if let Some(draining) = &mut open.draining {
+            let moment = draining.late % LATE_MOMENTS;
+            outbox.drain(draining.within_ms.saturating_mul(moment) / LATE_MOMENTS);
+            draining.late += 1;
         }
         self.show(&open);
         Ok(())
@@ -141,13 +153,13 @@ impl Sockets {
     /// another, evenly over `within`, so that whoever takes them does not get all at once.
     pub fn drain(&self, within: Duration) {
         let mut open = self.lock();
-        open.draining = true;
         let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let late = 0;
+        open.draining = Some(Draining { within_ms, late });
         let count = open.outboxes.len() as u64;
         for (at, outbox) in (0..).zip(open.outboxes.values()) {
             let after_ms = within_ms.saturating_mul(at) / count;
-            outbox.push(Frame::text(&hub::reconnect(after_ms)), FrameKind::Answer);
-            outbox.close(close::DRAINING, DRAINING);
+            outbox.drain(after_ms);
         }
     }
 
@@ -177,8 +189,6 @@ impl Sockets {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-const DRAINING: &str = "this node is going down";
 
 /// Room kept in maps that shrink.
 const ROOM_KEPT: usize = 1_024;
@@ -213,17 +223,12 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
     }
 }
 
-/// What is counted as one address: an IPv6 customer has a whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => IpAddr::V4(v4),
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::outbox::End;
+    use syncline_protocol::error::close;
+    use syncline_protocol::wire::hub;
+
+    use super::super::outbox::{End, Speech};
     use super::*;
 
     fn sockets(per_address: Option<usize>) -> Sockets {
@@ -328,9 +333,45 @@ mod tests {
         sockets.enter(&open, here()).unwrap();
         sockets.drain(Duration::from_secs(1));
         sockets.enter(&late, here()).unwrap();
-        assert_eq!(open.take(usize::MAX).len(), 1);
         for outbox in [open, late] {
-            assert_eq!(outbox.ended(), Some(End::Close(close::DRAINING, DRAINING)));
+            let told = outbox.take(usize::MAX);
+            assert_eq!(told[0].message(), hub::reconnect(0).as_bytes());
+            let reason = "this node is going down";
+            assert_eq!(outbox.ended(), Some(End::Close(close::DRAINING, reason)));
+        }
+    }
+
+    #[test]
+    fn those_who_come_while_it_drains_do_not_all_come_back_at_once() {
+        let sockets = Sockets::new(
+            SocketCaps {
+                all: 100,
+                before_hello: 100,
+                ..sockets(None).caps
+            },
+            Arc::new(Metrics::new()),
+        );
+        sockets.drain(Duration::from_secs(8));
+        let told = (0..32).map(|conn| {
+            let late = outbox(conn);
+            sockets.enter(&late, here()).unwrap();
+            String::from_utf8(late.take(1)[0].message().to_vec()).unwrap()
+        });
+        let told: std::collections::BTreeSet<String> = told.collect();
+        assert_eq!(told.len(), 16);
+    }
+
+    #[test]
+    fn the_first_users_clients_are_closed_without_a_word_they_do_not_know() {
+        let sockets = sockets(None);
+        let outboxes =
+            [1, 2].map(|conn| Arc::new(Outbox::new(ConnId(conn), 1_000).speaking(Speech::Compat)));
+        sockets.enter(&outboxes[0], here()).unwrap();
+        sockets.drain(Duration::from_secs(1));
+        sockets.enter(&outboxes[1], here()).unwrap();
+        for outbox in outboxes {
+            assert_eq!(outbox.take(usize::MAX).len(), 0);
+            assert!(outbox.ended().is_some());
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::frame::Frame;
 use super::link::{Ending, Link};
+use super::outbox::Speech;
 use super::ws::{Incoming, push_pong};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -21,6 +22,10 @@ use syncline_protocol::error::close;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
+
+/// Messages taken and bytes read of one socket before others have their turn.
+const TURN_MESSAGES: usize = 64;
+const TURN_BYTES: usize = 256 << 10;
 
 /// RFC 6455: this kind of message is not taken.
 const UNSUPPORTED: u16 = 1003;
@@ -32,6 +37,9 @@ pub(super) type Wait<T> = Pin<Box<dyn Future<Output = Result<T, Ending>> + Send>
 pub(super) trait Protocol: Sized + Send + Unpin + 'static {
     /// What a wait brings.
     type Done;
+
+    /// What it is.
+    const SPEECH: Speech;
 
     /// Takes a message. What must be waited for before the next one is taken comes back.
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Self::Done>>, Ending>;
@@ -66,6 +74,26 @@ pub(super) struct Open<P: Protocol> {
     link: Link,
     protocol: P,
     wait: Option<Wait<P::Done>>,
+}
+
+/// What a socket may still take in this turn, so that one with much to say delays the others by
+/// little.
+struct Turn {
+    messages: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    fn new() -> Turn {
+        Turn {
+            messages: TURN_MESSAGES,
+            bytes: TURN_BYTES,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.messages == 0 || self.bytes == 0
+    }
 }
 
 thread_local! {
@@ -121,12 +149,15 @@ impl<P: Protocol> Open<P> {
         if self.link.outbox.take_due() {
             self.look_at_clock()?;
         }
-        // What came before the socket was open, or while it waited.
-        self.take_all(&mut [])?;
+        let mut turn = Turn::new();
         loop {
             self.link.check_end()?;
             if self.link.send(cx)? {
                 self.drained();
+            }
+            if turn.is_over() {
+                cx.waker().wake_by_ref();
+                return Ok(());
             }
             let more = match &mut self.wait {
                 Some(wait) => match wait.as_mut().poll(cx) {
@@ -134,16 +165,36 @@ impl<P: Protocol> Open<P> {
                     Poll::Ready(done) => {
                         self.wait = self.protocol.go_on(&mut self.link, done?)?;
                         self.look_at_clock()?;
-                        self.take_all(&mut [])?;
                         true
                     }
                 },
-                None => self.read(cx)?,
+                None if self.link.may_take() => {
+                    self.link.listen();
+                    self.take_some(&mut turn, cx)?
+                }
+                None => {
+                    // It goes on when the peer has read, or the alarm rings.
+                    self.link.stop_listening();
+                    self.look_at_clock()?;
+                    return Ok(());
+                }
             };
             if !more {
                 return Ok(());
             }
+            if self.wait.is_some() {
+                self.link.stop_listening();
+            }
         }
+    }
+
+    /// Takes what came before, be it with the request, while it waited or in an earlier turn,
+    /// then what arrives now; false if there is nothing.
+    fn take_some(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<bool, Ending> {
+        if self.link.reader.has_kept() {
+            return self.take_all(&mut [], turn).map(|()| true);
+        }
+        self.read(turn, cx)
     }
 
     /// Everything is written: a session that waits for it is told. Before the session has taken
@@ -175,26 +226,29 @@ impl<P: Protocol> Open<P> {
     }
 
     /// Takes what has arrived; false if nothing has.
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
+    fn read(&mut self, turn: &mut Turn, cx: &mut Context<'_>) -> Result<bool, Ending> {
         SCRATCH.with_borrow_mut(|scratch| match self.link.read(scratch, cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(arrived) => {
                 let arrived = arrived?;
+                turn.bytes = turn.bytes.saturating_sub(arrived.len());
                 // A token may have ended since; the alarm looks only now and then.
                 self.protocol.look_at_clock(&mut self.link)?;
-                self.take_all(arrived).map(|()| true)
+                self.take_all(arrived, turn).map(|()| true)
             }
         })
     }
 
-    /// Takes messages from `input` until it is used up or one must be waited for.
-    fn take_all(&mut self, mut input: &mut [u8]) -> Result<(), Ending> {
-        while self.wait.is_none() {
+    /// Takes messages from `input` until it is used up, one must be waited for, or the turn is
+    /// over. The rest is kept.
+    fn take_all(&mut self, mut input: &mut [u8], turn: &mut Turn) -> Result<(), Ending> {
+        while self.wait.is_none() && turn.messages > 0 && self.link.may_take() {
             let limits = self.link.ws_limits();
             let Some(incoming) = self.link.reader.next(&limits, &mut input)? else {
                 return Ok(());
             };
-            self.link.message_ended();
+            turn.messages -= 1;
+            self.link.taken();
             match incoming {
                 Incoming::Text(text) => self.wait = self.protocol.take(&mut self.link, &text)?,
                 Incoming::Binary(_) => {
@@ -214,7 +268,7 @@ impl<P: Protocol> Open<P> {
     }
 
     fn check_pace(&mut self) -> Result<(), Ending> {
-        if self.link.may_be_cheap() {
+        if self.link.may_be_cheap(0) {
             return Ok(());
         }
         Err(Ending::Close(close::LIMITS, "too many pings"))

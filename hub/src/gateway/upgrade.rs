@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use fastwebsockets::WebSocketError;
@@ -60,7 +60,7 @@ fn upgraded<P: Protocol>(
     let from = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
     let from = from.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     accept(request, move |stream, early| async move {
-        match Link::open(gateway.clone(), (stream, &early), from) {
+        match Link::open(gateway.clone(), (stream, &early), (from, P::SPEECH)) {
             // A task of its own: this one holds the remains of HTTP.
             Ok(link) => drop(tokio::spawn(task(link))),
             Err(stream) => turn_away(&gateway, stream).await,
@@ -85,6 +85,9 @@ where
         response.headers_mut().insert(header::UPGRADE, websocket);
         return response;
     }
+    if let Err(refusal) = check_handshake(request.version(), request.headers()) {
+        return HttpError::from(refusal).into_response();
+    }
     match upgrade(&mut request) {
         Ok((response, upgraded)) => {
             tokio::spawn(async move {
@@ -97,6 +100,45 @@ where
         }
         Err(error) => HttpError::new(Code::BadMessage, error.to_string()).into_response(),
     }
+}
+
+/// Bytes of a key as text: 16 in base64, padded.
+const KEY_BYTES: usize = 24;
+
+/// What RFC 6455 asks of a handshake (4.1 and 4.2.1) and neither hyper nor fastwebsockets looks
+/// at. Of two `Origin` headers only the first would be judged.
+fn check_handshake(version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
+    let refused = |message: &str| Err(Refusal::new(Code::BadMessage, message));
+    if version != Version::HTTP_11 {
+        return refused("a WebSocket begins with HTTP/1.1");
+    }
+    let at_most_one = [
+        header::HOST,
+        header::ORIGIN,
+        header::SEC_WEBSOCKET_KEY,
+        header::SEC_WEBSOCKET_VERSION,
+    ];
+    for name in at_most_one {
+        if headers.get_all(&name).iter().count() > 1 {
+            return refused(&format!("more than one {name}"));
+        }
+    }
+    if headers.get(header::HOST).is_none() {
+        return refused("no host");
+    }
+    match headers.get(header::SEC_WEBSOCKET_KEY) {
+        Some(key) if is_key(key.as_bytes()) => Ok(()),
+        _ => refused("sec-websocket-key is not 16 bytes in base64"),
+    }
+}
+
+/// 16 bytes are 21 digits and two bits, of which a last digit and padding are made.
+fn is_key(key: &[u8]) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    key.len() == KEY_BYTES
+        && key[..21].iter().all(is_digit)
+        && b"AQgw".contains(&key[21])
+        && key.ends_with(b"==")
 }
 
 /// Takes our subprotocol if any are offered. A browser that offered others only would refuse
@@ -135,4 +177,55 @@ enum NoStream {
     /// The listener serves other streams than the hub's.
     #[error("the connection is no stream of the gateway")]
     Foreign,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    const HOST: (&str, &str) = ("host", "hub.example");
+    const ORIGIN: (&str, &str) = ("origin", "https://hub.example");
+    const VERSION: (&str, &str) = ("sec-websocket-version", "13");
+
+    fn is_taken(version: Version, given: &[(&'static str, &'static str)]) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        check_handshake(version, &headers).is_ok()
+    }
+
+    #[test]
+    fn a_handshake_is_taken_with_each_header_once() {
+        let whole = [HOST, KEY, VERSION, ORIGIN];
+        assert!(is_taken(Version::HTTP_11, &whole));
+        assert!(is_taken(Version::HTTP_11, &[HOST, KEY]));
+        for twice in whole {
+            let given = [HOST, KEY, VERSION, ORIGIN, twice];
+            assert!(!is_taken(Version::HTTP_11, &given), "{twice:?}");
+        }
+        assert!(!is_taken(Version::HTTP_11, &[KEY]));
+        assert!(!is_taken(Version::HTTP_11, &[HOST]));
+        assert!(!is_taken(Version::HTTP_10, &whole));
+    }
+
+    #[test]
+    fn a_key_is_sixteen_bytes_in_base64() {
+        for (key, taken) in [
+            ("AAAAAAAAAAAAAAAAAAAAAA==", true),
+            ("//////////////////////+w", false),
+            ("/+/+/+/+/+/+/+/+/+/+/w==", true),
+            ("AAAAAAAAAAAAAAAAAAAAAB==", false),
+            ("AAAAAAAAAAAAAAAAAAAAA===", false),
+            ("AAAAAAAAAAAAAAAAAAAAAA=", false),
+            ("AAAAAAAAAAAAAAAAAAAAAAA=", false),
+            ("!!!! not a key !!!!!!!==", false),
+            ("abc", false),
+            ("", false),
+        ] {
+            let given = [HOST, ("sec-websocket-key", key)];
+            assert_eq!(is_taken(Version::HTTP_11, &given), taken, "{key}");
+        }
+    }
 }

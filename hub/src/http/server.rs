@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::peers::{Counted, Peers};
+use super::turns::Turns;
 use super::watched::{Patience, Watched};
 use crate::config::GatewayConfig;
 use crate::gateway::stream::Stream;
@@ -47,6 +49,8 @@ pub struct Peer(pub SocketAddr);
 pub struct ServerLimits {
     /// Open at once. One more is closed at once, so that those served stay served.
     pub connections_max: usize,
+    /// Of those, from one address.
+    pub per_address_max: usize,
     /// For a TLS handshake, for a request's head, and for idling between two requests. Then it is closed.
     pub header_timeout: Duration,
     /// For taking something of an answer. Then it is closed.
@@ -57,6 +61,7 @@ impl From<&GatewayConfig> for ServerLimits {
     fn from(config: &GatewayConfig) -> Self {
         ServerLimits {
             connections_max: usize::try_from(config.connections_max).unwrap_or(usize::MAX),
+            per_address_max: usize::try_from(config.per_address_max()).unwrap_or(usize::MAX),
             header_timeout: Duration::from_millis(config.header_timeout_ms),
             stalled: Duration::from_millis(config.stalled_ms),
         }
@@ -96,6 +101,8 @@ pub struct Server {
 /// Serves until the node drains and the last request is answered. Dropping it cuts them off.
 pub async fn serve(server: Server) {
     let mut connections = JoinSet::new();
+    let peers = Peers::new(server.limits.per_address_max);
+    let turns = Arc::new(Turns::new(handshakes_at_once()));
     let mut draining = Box::pin(server.lifecycle.draining());
     loop {
         tokio::select! {
@@ -106,10 +113,13 @@ pub async fn serve(server: Server) {
                 Ok(_) if connections.len() >= server.limits.connections_max => {
                     debug!("too many connections: one was closed");
                 }
-                Ok((stream, peer)) => {
-                    let connection = server.connection(Peer(peer));
-                    connections.spawn(connection.run(stream));
-                }
+                Ok((stream, peer)) => match peers.enter(peer.ip()) {
+                    Some(counted) => {
+                        let connection = server.connection(Peer(peer), counted, turns.clone());
+                        connections.spawn(connection.run(stream));
+                    }
+                    None => debug!("too many connections of one address: one was closed"),
+                },
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     warn!(%error, "cannot accept");
@@ -123,8 +133,15 @@ pub async fn serve(server: Server) {
     while connections.join_next().await.is_some() {}
 }
 
+/// TLS handshakes worked on at once: half of the workers at most, so that one is always free for
+/// those who are in already.
+fn handshakes_at_once() -> usize {
+    let workers = tokio::runtime::Handle::current().metrics().num_workers();
+    (workers / 2).max(1)
+}
+
 impl Server {
-    fn connection(&self, peer: Peer) -> Connection {
+    fn connection(&self, peer: Peer, counted: Counted, turns: Arc<Turns>) -> Connection {
         let open = self.metrics.http_connections.clone();
         open.inc();
         Connection {
@@ -136,6 +153,8 @@ impl Server {
                 lifecycle: self.lifecycle.clone(),
             },
             tls: self.tls.clone(),
+            turns,
+            _counted: counted,
             _open: Open(open),
         }
     }
@@ -148,6 +167,8 @@ struct Connection {
     header_timeout: Duration,
     patience: Patience,
     tls: Option<Arc<Tls>>,
+    turns: Arc<Turns>,
+    _counted: Counted,
     _open: Open,
 }
 
@@ -199,7 +220,9 @@ impl Connection {
         let Some(tls) = &self.tls else {
             return Some(Stream::Plain(stream));
         };
-        let handshake = timeout(self.header_timeout, tls.acceptor().accept(stream));
+        let handshake = tls.acceptor().accept(stream);
+        let handshake = self.turns.run(self.peer.0.ip(), handshake);
+        let handshake = timeout(self.header_timeout, handshake);
         tokio::select! {
             shaken = handshake => match shaken {
                 Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream))),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use syncline_protocol::error::Code;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -353,6 +353,36 @@ async fn connection_past_the_limit_is_closed_and_others_are_served() {
     assert!(matches!(closed, Ok(0) | Err(_)), "{closed:?}");
     first.write_all(request).await.unwrap();
     first.read_exact(&mut answer).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_address_cannot_have_all_connections() {
+    let config = GatewayConfig {
+        connections_max: 8,
+        ..small()
+    };
+    let served = start(echo(), &config);
+    let from = |host: u8| async move {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, host], 0).into()).unwrap();
+        socket.connect(served.address).await.unwrap()
+    };
+    let mut silent = Vec::new();
+    for _ in 0..9 {
+        silent.push(from(9).await);
+    }
+    // Those past the share of 25 % are closed, in whatever order they were accepted.
+    for mut closed in silent.drain(2..) {
+        let end = closed.read(&mut [0; 1]).await;
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+    let mut other = from(77).await;
+    let request = b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n1";
+    other.write_all(request).await.unwrap();
+    let mut answer = [0; 12];
+    other.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    drop(silent);
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 //! their dropped reply ends. When nothing happened for a while it ends, and its entry keeps
 //! what it needs to go on.
 
+mod asking;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +17,14 @@ use syncline_cluster::ChangeLog;
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::Store;
-use syncline_storage::types::{Commit, CommitError, PageLimit};
+use syncline_storage::types::PageLimit;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::time::Instant;
 
+use self::asking::SocketRead;
 use super::cache::{Activations, NodeCache};
 use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
-    Attach, CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push, StoreAnswer, Sync,
+    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, Sync,
 };
 use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
@@ -123,6 +125,8 @@ pub enum Message {
     /// From the session to itself: the store's answers and its own timers. Not counted among
     /// what it is told.
     Own(Event),
+    /// From the session to itself: a read ended without an answer, since its socket has left.
+    Unread,
     /// From the wheel: the idle time may be over.
     IdleDue,
 }
@@ -160,6 +164,9 @@ pub struct Live {
     heard: u64,
     /// Answers of the store under way.
     asked: usize,
+    /// Which of them are read for one socket. Dropped when it leaves, so that those who come and
+    /// go leave no reads behind.
+    reads: HashMap<ConnId, SocketRead>,
     /// When something happened last.
     busy_at: Tick,
     place: Place,
@@ -226,6 +233,7 @@ impl Actor for Session {
             drained: Vec::new(),
             heard: 0,
             asked: 0,
+            reads: HashMap::new(),
             place,
             asleep: false,
         };
@@ -248,14 +256,20 @@ impl Actor for Session {
                 return Ok(());
             }
             Message::Own(event) => {
-                live.asked -= usize::from(matches!(event, Event::Store(_)));
+                if let Event::Store(answer) = &event {
+                    live.answered(answer);
+                }
                 live.step(event, &myself);
+                return Ok(());
+            }
+            Message::Unread => {
+                live.asked -= 1;
                 return Ok(());
             }
             _ => live.heard += 1,
         }
         match message {
-            Message::IdleDue | Message::Own(_) => {}
+            Message::IdleDue | Message::Own(_) | Message::Unread => {}
             Message::Event(event) => live.step(event, &myself),
             Message::Ephemeral { event, permit } => {
                 live.step(event, &myself);
@@ -311,6 +325,7 @@ impl Live {
         self.busy_at = self.shared.wheel.now();
         if let Event::Detach(conn) = event {
             self.outboxes.remove(&conn);
+            self.reads.remove(&conn);
         }
         let mut events = vec![event];
         let mut effects = Vec::new();
@@ -388,6 +403,14 @@ impl Live {
         match effect {
             Effect::Send { conn, frame, kind } => {
                 let bytes = frame.size_bytes();
+                if let FrameKind::Presence { of } = kind {
+                    let missed = self.outboxes.get(&conn)?.push_presence(frame)?;
+                    return Some(Event::PresenceMissed {
+                        conn,
+                        of,
+                        frame: missed,
+                    });
+                }
                 if let Some(refused) = self.outboxes.get(&conn)?.push(frame, kind) {
                     let from = refused.from;
                     return Some(Event::Overflowed { conn, from });
@@ -416,18 +439,6 @@ impl Live {
         None
     }
 
-    /// Runs store work beside the actor and sends it the answer.
-    fn ask_store(&mut self, effect: Effect, myself: ActorRef<Message>) {
-        self.asked += 1;
-        let (shared, space) = (self.shared.clone(), self.space.clone());
-        tokio::spawn(async move {
-            if let Some(answer) = answer(&shared, &space, effect).await {
-                // An actor that ended needs no answer: what it had in flight, the marks tell.
-                let _ = myself.cast(Message::Own(Event::Store(answer)));
-            }
-        });
-    }
-
     fn count(&self, note: Note) {
         let metrics = &self.shared.metrics;
         match note {
@@ -441,53 +452,4 @@ impl Live {
             Note::LettersLeftOut(count) => metrics.dead_letters_left_out.inc_by(count as u64),
         }
     }
-}
-
-async fn make_commit(shared: &Shared, commit: Commit) -> Result<(), CommitError> {
-    let handed_in = Instant::now();
-    let outcome = shared.log.commit(commit).await;
-    shared.metrics.commit_seconds.observe(handed_in.elapsed());
-    if outcome.is_ok() {
-        shared.metrics.commits.inc();
-    }
-    outcome
-}
-
-/// Does what an effect asks of the store; `None` for effects that ask nothing of it.
-async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<StoreAnswer> {
-    let store = &shared.store;
-    Some(match effect {
-        Effect::Commit(commit) => StoreAnswer::Committed(make_commit(shared, *commit).await),
-        Effect::ReadRecords(keys, bytes_max) => {
-            let read = store.records(space, &keys, bytes_max).await;
-            StoreAnswer::Records(keys, read)
-        }
-        Effect::ReadMarks(why, clients) => {
-            StoreAnswer::Marks(why, store.marks(space, &clients).await)
-        }
-        Effect::ReadVerdicts(writer, repeats) => {
-            let ms: Vec<u64> = repeats.iter().map(|repeat| repeat.m).collect();
-            let read = store.verdicts(space, writer, &ms).await;
-            StoreAnswer::Verdicts(repeats, read)
-        }
-        Effect::ReadView { after } => {
-            StoreAnswer::View(store.changes(space, after, shared.page).await)
-        }
-        Effect::ReadChanges { read, after } => {
-            StoreAnswer::Changes(read, store.changes(space, after, shared.page).await)
-        }
-        Effect::ReadSnapshot {
-            read,
-            tables,
-            after,
-        } => {
-            let page = store.snapshot(space, tables.as_deref(), after.as_ref(), shared.page);
-            StoreAnswer::Snapshot(read, page.await)
-        }
-        Effect::NewEpoch { expected } => {
-            let now_ms = shared.clock.now_ms();
-            StoreAnswer::NewEpoch(store.new_epoch(space, expected, now_ms).await)
-        }
-        _ => return None,
-    })
 }

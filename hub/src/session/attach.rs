@@ -275,6 +275,8 @@ impl SessionState {
                 partial: false,
                 phase: Phase::Live,
                 presence: None,
+                missed: None,
+                token_ended: false,
             },
         );
         match standing {

@@ -1,5 +1,6 @@
 //! One attached socket, as the session sees it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, TableName};
@@ -7,7 +8,8 @@ use syncline_protocol::json::Json;
 use syncline_protocol::wire::cursor::{Selection, SnapshotSum};
 use syncline_storage::types::After;
 
-use super::event::ReadId;
+use super::event::{ConnId, ReadId};
+use crate::gateway::frame::Frame;
 
 /// A socket of a client that was welcomed.
 #[derive(Debug)]
@@ -32,7 +34,18 @@ pub(super) struct Conn {
     pub(super) phase: Phase,
     /// Its ephemeral state.
     pub(super) presence: Option<Json>,
+    /// What it is to be told of others' presence when its outbox has drained and its token is
+    /// good: the last word of each. Nearly no socket has any.
+    pub(super) missed: Option<Box<Missed>>,
+    /// Its token has ended and no other was shown: it is told nothing new.
+    pub(super) token_ended: bool,
 }
+
+/// Frames that could not be told, by whose presence they show.
+pub(super) type Missed = BTreeMap<ConnId, Frame>;
+
+/// Presences a socket may miss. One more closes it: whoever connects is shown who is there.
+pub(super) const MISSED_MAX: usize = 256;
 
 /// How a socket gets what it lacks.
 #[derive(Debug)]
@@ -88,6 +101,11 @@ impl Conn {
             },
             None => self.seen.into(),
         }
+    }
+
+    /// Whether others' presence must wait until it is told what it missed.
+    pub(super) fn misses_presence(&self) -> bool {
+        self.token_ended || self.missed.is_some()
     }
 
     /// Whether it wants a table.

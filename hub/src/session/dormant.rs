@@ -86,11 +86,14 @@ impl SessionState {
     /// Whether it may fall asleep: nothing is undecided, nobody is behind. The shell must have
     /// no answer of the store under way.
     pub fn is_quiet(&self) -> bool {
-        let up_to_date =
-            |conn: &Conn| matches!(conn.phase, Phase::Live) && conn.seen == self.view.head;
+        let up_to_date = |conn: &Conn| {
+            let told = matches!(conn.phase, Phase::Live) && conn.seen == self.view.head;
+            told && !conn.misses_presence()
+        };
         self.attaching.is_empty()
             && self.calls.is_empty()
             && self.pending.is_empty()
+            && self.repeats.is_empty()
             && matches!(self.work, Work::Idle)
             && !self.stale
             && self.conns.values().all(up_to_date)
@@ -155,6 +158,8 @@ impl SessionState {
                 partial: false,
                 phase: Phase::Live,
                 presence,
+                missed: None,
+                token_ended: false,
             };
             state.conns.insert(dormant.conn, conn);
         }

@@ -1,9 +1,12 @@
 //! Presence and broadcasts: told to the space's other sockets, never stored, gone with the
-//! socket.
+//! socket. A broadcast that finds no room is lost. A presence is a state, so its last word is
+//! told when there is room again. A socket whose token has ended is told neither.
 
+use syncline_protocol::error::close;
 use syncline_protocol::json::Json;
 use syncline_protocol::wire::hub;
 
+use super::conn::{MISSED_MAX, Phase};
 use super::event::{ConnId, Effect, FrameKind};
 use super::state::{Context, SessionState};
 use crate::gateway::frame::Frame;
@@ -18,7 +21,63 @@ impl SessionState {
         }
         own.presence = state;
         let text = hub::presence(own.client.client.as_str(), own.presence.as_ref());
-        self.tell_others(conn, &text, cx);
+        let frame = Frame::text(&text);
+        let mut behind = Vec::new();
+        for (other, state) in self.conns.iter().filter(|(other, _)| **other != conn) {
+            if state.misses_presence() {
+                behind.push(*other);
+            } else {
+                show(*other, (conn, frame.clone()), cx);
+            }
+        }
+        for other in behind {
+            self.presence_missed(other, (conn, frame.clone()), cx);
+        }
+    }
+
+    /// Remembers what a socket could not be told of another's presence.
+    pub(super) fn presence_missed(
+        &mut self,
+        conn: ConnId,
+        (of, frame): (ConnId, Frame),
+        cx: &mut Context<'_>,
+    ) {
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        let missed = state.missed.get_or_insert_default();
+        missed.insert(of, frame);
+        if missed.len() > MISSED_MAX {
+            cx.effect(Effect::Close {
+                conn,
+                code: close::SLOW,
+                reason: "presence is not read",
+            });
+            self.detach(conn, cx);
+        }
+    }
+
+    /// Tells a socket what it missed of others' presence, if it may be told.
+    pub(super) fn tell_missed(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        let Some(state) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        if state.token_ended {
+            return;
+        }
+        for (of, frame) in state.missed.take().into_iter().flat_map(|missed| *missed) {
+            show(conn, (of, frame), cx);
+        }
+    }
+
+    /// A socket's token ended: it is shown nothing more. What it wrote is still answered.
+    pub(super) fn token_ended(&mut self, conn: ConnId) {
+        if let Some(state) = self.conns.get_mut(&conn) {
+            state.token_ended = true;
+            if matches!(state.phase, Phase::Live) {
+                state.phase = Phase::Lagging;
+            }
+        }
     }
 
     /// A socket goes: so does its presence.
@@ -31,7 +90,7 @@ impl SessionState {
         for (conn, state) in &self.conns {
             if let (true, Some(presence)) = (*conn != to, &state.presence) {
                 let text = hub::presence(state.client.client.as_str(), Some(presence));
-                send(to, Frame::text(&text), cx);
+                show(to, (*conn, Frame::text(&text)), cx);
             }
         }
     }
@@ -39,22 +98,21 @@ impl SessionState {
     pub(super) fn broadcast(&self, conn: ConnId, room: &str, data: &Json, cx: &mut Context<'_>) {
         if let Some(own) = self.conns.get(&conn) {
             let text = hub::broadcast(room, own.client.client.as_str(), data);
-            self.tell_others(conn, &text, cx);
-        }
-    }
-
-    fn tell_others(&self, from: ConnId, text: &str, cx: &mut Context<'_>) {
-        let frame = Frame::text(text);
-        for conn in self.conns.keys().filter(|conn| **conn != from) {
-            send(*conn, frame.clone(), cx);
+            let frame = Frame::text(&text);
+            let others = self.conns.iter().filter(|(other, _)| **other != conn);
+            for (other, _) in others.filter(|(_, state)| !state.token_ended) {
+                cx.effect(Effect::Send {
+                    conn: *other,
+                    frame: frame.clone(),
+                    kind: FrameKind::Ephemeral,
+                });
+            }
         }
     }
 }
 
-fn send(conn: ConnId, frame: Frame, cx: &mut Context<'_>) {
-    cx.effect(Effect::Send {
-        conn,
-        frame,
-        kind: FrameKind::Ephemeral,
-    });
+/// Shows a socket the presence of another.
+fn show(conn: ConnId, (of, frame): (ConnId, Frame), cx: &mut Context<'_>) {
+    let kind = FrameKind::Presence { of };
+    cx.effect(Effect::Send { conn, frame, kind });
 }

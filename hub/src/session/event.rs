@@ -76,6 +76,19 @@ pub enum Event {
         /// The refused frame's `from`.
         from: Seq,
     },
+    /// A socket's outbox had no room for another socket's presence.
+    PresenceMissed {
+        /// Who was not told.
+        conn: ConnId,
+        /// Whose.
+        of: ConnId,
+        /// What it was.
+        frame: Frame,
+    },
+    /// The token a socket's client showed has ended: it is shown nothing more.
+    TokenEnded(ConnId),
+    /// It has shown a fresh one.
+    TokenRenewed(ConnId),
     /// The store answered.
     Store(StoreAnswer),
     /// Another node committed.
@@ -198,6 +211,8 @@ pub struct Repeat {
     pub client: ClientKey,
     /// Who waits.
     pub waiters: Vec<Waiter>,
+    /// Back-pressure: given back when it is answered.
+    pub permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Where an answer goes.
@@ -296,6 +311,12 @@ pub enum FrameKind {
     Part,
     /// Ephemeral: dropped by a full outbox.
     Ephemeral,
+    /// The presence of another socket: given back by a full outbox, and told when it has
+    /// drained, since nothing else would correct what the device shows.
+    Presence {
+        /// Whose.
+        of: ConnId,
+    },
 }
 
 /// How an HTTP push ends.

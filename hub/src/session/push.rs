@@ -1,5 +1,6 @@
 //! Mutations come in: their numbers are checked, repeats are answered from the marks.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal};
@@ -31,6 +32,37 @@ enum Turn {
 enum Gap {
     None,
     Found,
+}
+
+/// Repeats that are to be answered from the store's marks.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    /// Not asked for yet; each holds a part of its push's permit.
+    waiting: VecDeque<Repeat>,
+    /// The store was asked for others.
+    reading: bool,
+}
+
+impl Repeats {
+    /// Nothing waits for an answer.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && !self.reading
+    }
+
+    /// Whether repeats of a client are still to be asked for.
+    pub(super) fn waits_for(&self, client: &ClientKey) -> bool {
+        self.waiting.iter().any(|repeat| repeat.client == *client)
+    }
+
+    /// Those at the front of one client, as many as one read may ask for.
+    fn next(&mut self) -> Option<(ClientKey, Vec<Repeat>)> {
+        let client = self.waiting.front()?.client.clone();
+        let others = |repeat: &Repeat| repeat.client != client;
+        let count = self.waiting.iter().position(others);
+        let count = count.unwrap_or(self.waiting.len());
+        let repeats = self.waiting.drain(..count.min(MUTATIONS_IN_FLIGHT_MAX));
+        Some((client, repeats.collect()))
+    }
 }
 
 /// How a client's mark is known.
@@ -85,6 +117,7 @@ impl SessionState {
             missing: 0,
             results: Vec::new(),
             held: Some(held),
+            _permit: None,
         };
         self.calls.insert(call, waiting);
         cx.effect(Effect::ReadMarks(MarksFor::Call(call), clients));
@@ -153,6 +186,7 @@ impl SessionState {
                 missing,
                 results: Vec::with_capacity(missing),
                 held: None,
+                _permit: held.permit.clone(),
             },
         );
         self.number(held, Waiter::Call(call), Known::Remembered, cx);
@@ -207,6 +241,7 @@ impl SessionState {
                     hash: mutation.hash,
                     client: client.clone(),
                     waiters: vec![waiter],
+                    permit: permit.clone(),
                 }),
                 Turn::New if gap == Gap::Found => {}
                 Turn::New => self.take(Pending {
@@ -220,7 +255,7 @@ impl SessionState {
                 }),
             }
         }
-        self.read_repeats(&client, repeats, cx);
+        self.read_repeats(repeats, cx);
         self.send_answers(answers, cx);
     }
 
@@ -298,16 +333,25 @@ impl SessionState {
         }
     }
 
-    /// Asks the store for the verdicts of repeats.
-    pub(super) fn read_repeats(
-        &mut self,
-        client: &ClientKey,
-        repeats: Vec<Repeat>,
-        cx: &mut Context<'_>,
-    ) {
-        let writer = self.clients.get(client).and_then(|client| client.writer);
-        if let (false, Some(writer)) = (repeats.is_empty(), writer) {
-            cx.effect(Effect::ReadVerdicts(writer, repeats));
+    /// Asks the store for the verdicts of repeats. One such read is under way at a time: what
+    /// comes meanwhile waits, with its permits, and is read together.
+    pub(super) fn read_repeats(&mut self, repeats: Vec<Repeat>, cx: &mut Context<'_>) {
+        self.repeats.waiting.extend(repeats);
+        self.read_waiting_repeats(cx);
+    }
+
+    fn read_waiting_repeats(&mut self, cx: &mut Context<'_>) {
+        while !self.repeats.reading
+            && let Some((client, repeats)) = self.repeats.next()
+        {
+            // The number is looked up now: another history has another one, or none.
+            match self.clients.get(&client).and_then(|client| client.writer) {
+                Some(writer) => {
+                    self.repeats.reading = true;
+                    cx.effect(Effect::ReadVerdicts(writer, repeats));
+                }
+                None => self.refuse_repeats(repeats, cx),
+            }
         }
     }
 
@@ -317,6 +361,7 @@ impl SessionState {
         read: Result<VerdictsRead, StoreError>,
         cx: &mut Context<'_>,
     ) {
+        self.repeats.reading = false;
         let mut answers = Answers::default();
         match read {
             // The number of another history's writer may be another client's in this one.
@@ -341,6 +386,7 @@ impl SessionState {
             }
         }
         self.send_answers(answers, cx);
+        self.read_waiting_repeats(cx);
     }
 
     /// Has clients send again what cannot be answered now.

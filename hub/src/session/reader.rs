@@ -22,6 +22,10 @@ impl SessionState {
         let Some(state) = self.conns.get_mut(&conn) else {
             return;
         };
+        if state.token_ended {
+            state.phase = Phase::Lagging;
+            return;
+        }
         match state.seen.cmp(&self.view.head) {
             std::cmp::Ordering::Equal if !state.partial && self.inside.is_none() => {
                 state.phase = Phase::Live;
@@ -83,6 +87,10 @@ impl SessionState {
         if !matches!(state.phase, Phase::CatchUp(Step::Reading(asked)) if asked == read) {
             return;
         }
+        if state.token_ended {
+            state.phase = Phase::Lagging;
+            return;
+        }
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
@@ -130,6 +138,10 @@ impl SessionState {
         if *step != Step::Reading(read) {
             return;
         }
+        if state.token_ended {
+            *step = Step::Writing;
+            return;
+        }
         let Ok(page) = page else {
             return self.reader_failed(conn, cx);
         };
@@ -164,11 +176,15 @@ impl SessionState {
         send_all(conn, (frames, FrameKind::Part), cx);
     }
 
-    /// Everything queued is written: read on.
+    /// Everything queued is written, or a fresh token was shown: read on.
     pub(super) fn drained(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        self.tell_missed(conn, cx);
         let Some(state) = self.conns.get_mut(&conn) else {
             return;
         };
+        if state.token_ended {
+            return;
+        }
         match &mut state.phase {
             Phase::Lagging => {
                 cx.effect(Effect::Resume(conn));
@@ -177,6 +193,14 @@ impl SessionState {
             Phase::CatchUp(Step::Writing) => self.follow(conn, cx),
             Phase::Snapshot(_, Step::Writing) => self.read_snapshot(conn, cx),
             _ => {}
+        }
+    }
+
+    /// A fresh token: the socket catches up from its cursor, as a slow one does.
+    pub(super) fn token_renewed(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+        if let Some(state) = self.conns.get_mut(&conn) {
+            state.token_ended = false;
+            self.drained(conn, cx);
         }
     }
 

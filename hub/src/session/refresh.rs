@@ -1,7 +1,7 @@
 //! The session itself was behind the store: it reads what it missed, tells its live devices,
 //! and numbers the pending mutations again by the marks as they are now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
@@ -227,7 +227,7 @@ impl SessionState {
             client.taken = client.decided.unwrap_or(0);
             client.undecided = 0;
         }
-        let mut repeats: BTreeMap<ClientKey, Vec<Repeat>> = BTreeMap::new();
+        let mut repeats = Vec::new();
         for mutation in pending {
             let client = self.client(&mutation.client);
             let Asked::Mutation(Mutation { m, .. }) = mutation.asked else {
@@ -237,7 +237,6 @@ impl SessionState {
                 continue;
             };
             if client.decided.is_some_and(|decided| m <= decided) {
-                let repeats = repeats.entry(mutation.client.clone()).or_default();
                 repeats.extend(repeat(mutation));
             } else if m == client.taken + 1 {
                 client.taken = m;
@@ -249,9 +248,7 @@ impl SessionState {
                 }
             }
         }
-        for (client, repeats) in repeats {
-            self.read_repeats(&client, repeats, cx);
-        }
+        self.read_repeats(repeats, cx);
     }
 
     /// Another node committed: applied if it continues the view, else the store is read.
@@ -303,5 +300,6 @@ fn repeat(pending: Pending) -> Option<Repeat> {
         hash: mutation.hash,
         client: pending.client,
         waiters: pending.waiters,
+        permit: pending._permit,
     })
 }

@@ -27,6 +27,7 @@ use super::event::{
     CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Synced,
     Waiter,
 };
+use super::push::Repeats;
 use super::refresh::Inside;
 use crate::gateway::frame::Frame;
 
@@ -123,6 +124,8 @@ pub struct SessionState {
     /// Taken and not decided, in order of arrival; the first of them may be in flight.
     pub(super) pending: VecDeque<Pending>,
     pub(super) calls: BTreeMap<CallId, Call>,
+    /// Decided before and sent again.
+    pub(super) repeats: Repeats,
     pub(super) work: Work,
     /// Reads asked for sockets so far.
     pub(super) reads: u64,
@@ -201,6 +204,8 @@ pub(super) struct Call {
     pub(super) results: Vec<(u64, Answer)>,
     /// Not yet taken: the client's mark is being read.
     pub(super) held: Option<Held>,
+    /// Given back when it is answered: a call that waits for what others pushed takes room too.
+    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// What waits for its client's mark.
@@ -247,6 +252,7 @@ impl SessionState {
             clients: BTreeMap::new(),
             pending: VecDeque::new(),
             calls: BTreeMap::new(),
+            repeats: Repeats::default(),
             work: Work::Idle,
             reads: 0,
             stale: false,
@@ -311,6 +317,11 @@ impl SessionState {
             Event::Broadcast { conn, room, data } => self.broadcast(conn, &room, &data, cx),
             Event::Drained(conn) => self.drained(conn, cx),
             Event::Overflowed { conn, from } => self.overflowed(conn, from, cx),
+            Event::PresenceMissed { conn, of, frame } => {
+                self.presence_missed(conn, (of, frame), cx);
+            }
+            Event::TokenEnded(conn) => self.token_ended(conn),
+            Event::TokenRenewed(conn) => self.token_renewed(conn, cx),
             Event::Store(answer) => self.store_answered(answer, cx),
             Event::Heard(event) => self.heard(&event, cx),
             Event::Missed => self.stale = true,
@@ -388,7 +399,9 @@ impl SessionState {
     pub(super) fn trim_clients(&mut self) {
         if self.clients.len() > self.limits.idle_clients_max + self.conns.len() + self.pending.len()
         {
-            self.clients.retain(|_, client| !client.is_idle());
+            let repeats = &self.repeats;
+            self.clients
+                .retain(|key, client| !client.is_idle() || repeats.waits_for(key));
         }
     }
 }

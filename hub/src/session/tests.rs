@@ -3,10 +3,14 @@
 mod batching;
 mod catching_up;
 mod desk;
+mod ended_tokens;
+mod entries;
 mod failing;
 mod losing;
 mod paging;
+mod presence;
 mod pushing;
+mod repeating;
 mod syncing;
 mod telling;
 mod welcoming;

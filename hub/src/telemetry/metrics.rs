@@ -74,7 +74,7 @@ impl Metrics {
         let (messages, sum) = match kind {
             FrameKind::Live { .. } | FrameKind::Bulk => (&self.deltas, &self.delta_bytes),
             FrameKind::Part => (&self.snapshot_messages, &self.snapshot_bytes),
-            FrameKind::Answer | FrameKind::Ephemeral => return,
+            FrameKind::Answer | FrameKind::Ephemeral | FrameKind::Presence { .. } => return,
         };
         messages.inc();
         sum.inc_by(bytes as u64);

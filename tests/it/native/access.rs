@@ -170,6 +170,41 @@ async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
 }
 
 #[tokio::test]
+async fn nothing_new_is_shown_until_a_fresh_token_is() {
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let parts = Parts {
+        clock: Some(clock.clone()),
+        ..Parts::default()
+    };
+    let node = TestNode::start_with(Setup {
+        parts,
+        ..Setup::default()
+    })
+    .await;
+    let token = token_at(&node, clock.now_ms());
+    let (mut reader, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
+    reader.message_of("delta").await; // the end of its snapshot
+    clock.advance(310_000);
+    // The hub looks at the time when something comes.
+    reader.send(&json!({"t": "ping"})).await;
+    reader.message_of("pong").await;
+    let token = token_at(&node, clock.now_ms());
+    let who = json!({"token": token, "client": "writer"});
+    let (mut writer, _) = Socket::hello(&node, "ada", who).await;
+    writer.message_of("delta").await; // the end of its snapshot
+    for m in 1..=3 {
+        let change = json!({"table": "t", "id": format!("k{m}"), "op": "insert", "data": {}});
+        let push = json!({"t": "push", "muts": [{"m": m, "changes": [change]}]});
+        writer.send(&push).await;
+        writer.message_of("verdicts").await;
+    }
+    assert!(reader.is_quiet().await);
+    reader.send(&json!({"t": "auth", "token": token})).await;
+    let delta = reader.message_of("delta").await;
+    assert_eq!((&delta["from"], &delta["to"]), (&json!(0), &json!(3)));
+}
+
+#[tokio::test]
 async fn a_token_long_expired_closes_with_4001() {
     let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
     let parts = Parts {

@@ -29,6 +29,7 @@ const LIMITS: WsLimits = WsLimits {
 
 const CONNECTIONS: ServerLimits = ServerLimits {
     connections_max: 1_000,
+    per_address_max: 1_000,
     header_timeout: Duration::from_secs(5),
     stalled: Duration::from_secs(30),
 };

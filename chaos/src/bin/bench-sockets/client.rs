@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -18,12 +19,22 @@ pub(crate) struct Seen {
     pub(crate) deltas: Cell<u64>,
     /// Verdicts messages.
     pub(crate) verdicts: Cell<u64>,
+    /// Verdicts in them.
+    pub(crate) answers: Cell<u64>,
     /// Sockets the hub closed.
     pub(crate) closed: Cell<u64>,
-    /// When the change was sent whose deltas are awaited.
-    pub(crate) sent_at: Cell<Option<Instant>>,
-    /// From then to each delta, in ms.
+    /// From a timed change's sending to each socket that was told it, in ms.
     pub(crate) delays_ms: RefCell<Vec<f64>>,
+}
+
+/// A timed change's title begins so; then come the microseconds at which it was sent.
+const TIMED: &[u8] = br#""title":"@"#;
+
+/// Microseconds since the program first asked.
+fn now_us() -> u64 {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    let began = BEGAN.get_or_init(Instant::now);
+    u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn count(cell: &Cell<u64>) {
@@ -73,7 +84,19 @@ impl Client {
     pub(crate) async fn push(&self, changes: usize, value: &str) -> anyhow::Result<()> {
         let m = self.next.get();
         self.next.set(m + 1);
-        let list: Vec<String> = (0..changes).map(|i| insert(i, value)).collect();
+        let list: Vec<String> = (0..changes).map(|i| insert(i as u64, value)).collect();
+        self.send(m, &list).await
+    }
+
+    /// Pushes an insert that says when it was sent; each is a record of its own.
+    pub(crate) async fn push_timed(&self, value: &str) -> anyhow::Result<()> {
+        let m = self.next.get();
+        self.next.set(m + 1);
+        let list = [insert(m, &format!("@{}-{value}", now_us()))];
+        self.send(m, &list).await
+    }
+
+    async fn send(&self, m: u64, list: &[String]) -> anyhow::Result<()> {
         let text = format!(
             r#"{{"t":"push","muts":[{{"m":{m},"changes":[{}]}}]}}"#,
             list.join(",")
@@ -111,7 +134,7 @@ pub(crate) async fn connect(
     Ok((stream, rest))
 }
 
-fn insert(record: usize, value: &str) -> String {
+fn insert(record: u64, value: &str) -> String {
     format!(r#"{{"table":"t","id":"k{record}","op":"insert","data":{{"title":"{value}"}}}}"#)
 }
 
@@ -155,12 +178,24 @@ fn note(message: &[u8], is_ready: &mut bool, seen: &Seen) {
             return count(&seen.ready);
         }
         count(&seen.deltas);
-        if let Some(sent_at) = seen.sent_at.get() {
-            let delay = sent_at.elapsed().as_secs_f64() * 1e3;
-            seen.delays_ms.borrow_mut().push(delay);
-        }
+        note_timed(message, seen);
     } else if says(br#"{"t":"verdicts""#) {
         count(&seen.verdicts);
+        let results = message.windows(4).filter(|bytes| bytes == br#""m":"#);
+        seen.answers
+            .set(seen.answers.get() + results.count() as u64);
+    }
+}
+
+/// Notes how long each timed change of a delta took. One delta may tell many.
+fn note_timed(delta: &[u8], seen: &Seen) {
+    let mut rest = delta;
+    while let Some(at) = rest.windows(TIMED.len()).position(|bytes| bytes == TIMED) {
+        rest = &rest[at + TIMED.len()..];
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit());
+        let sent_us = digits.fold(0, |sum, byte| sum * 10 + u64::from(byte - b'0'));
+        let delay_ms = now_us().saturating_sub(sent_us) as f64 / 1e3;
+        seen.delays_ms.borrow_mut().push(delay_ms);
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use syncline_chaos::hub::Hub;
+use syncline_chaos::quantile;
 
 use crate::client::{Client, Seen, Who};
 
@@ -91,6 +92,14 @@ impl Fleet {
             bail!("of {all} sockets {ready} are ready and {closed} were closed");
         }
         Ok(began.elapsed())
+    }
+
+    /// How long the timed changes took to those who were told them.
+    pub(crate) fn told(&self) -> String {
+        let mut ms = self.seen.delays_ms.borrow().clone();
+        ms.sort_by(f64::total_cmp);
+        let (p50, p99) = (quantile(&ms, 0.5), quantile(&ms, 0.99));
+        format!("p50 {p50:.1} ms, p99 {p99:.1} ms")
     }
 
     /// Closes all but the first so many.

@@ -4,7 +4,9 @@
 //! loader may each have some 20,000 files open.
 
 mod client;
+mod encrypted;
 mod fleet;
+mod goal;
 mod memory;
 mod pushes;
 mod rates;
@@ -49,13 +51,14 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         memory::asleep(hub, &[3_000, 9_000, 15_000].map(scaled)).await?;
     }
     if wanted("awake") {
-        memory::awake(hub, &[2_000, 5_000, 8_000].map(scaled)).await?;
+        memory::awake(hub, &[3_000, 9_000, 15_000].map(scaled)).await?;
     }
     if wanted("opening") {
         rates::opening(hub, scaled(10_000)).await?;
     }
     if wanted("resting") {
-        rates::resting(hub, scaled(15_000), 50).await?;
+        let seconds = if args.small { 1 } else { 50 };
+        rates::resting(hub, scaled(15_000), seconds).await?;
     }
     if wanted("fan-out") {
         rates::fan_out(hub, scaled(1_000), 50).await?;
@@ -68,6 +71,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         for in_flight in [1, 16] {
             pushes::measure(&args.memory_hub, 64, (in_flight, args.seconds)).await?;
         }
+    }
+    if wanted("encrypted") {
+        encrypted::measure(hub, &[1_000, 2_000, 3_000].map(scaled)).await?;
     }
     Ok(())
 }

@@ -6,22 +6,35 @@ use std::time::Duration;
 use syncline_chaos::hub::{Hub, kib_of};
 
 use crate::fleet::{Fleet, Users, tokens, until, until_gauge};
+use crate::goal::at_most;
 
 /// Allocators give memory back with a delay.
 const SETTLING: Duration = Duration::from_secs(12);
 
+/// Of so few sockets nobody wants the bytes.
+const SMALL: usize = 1_000;
+
+/// What a socket may cost whose session sleeps, and one whose session runs with twenty records.
+const ASLEEP_BYTES_MAX: f64 = 1_200.0;
+const AWAKE_BYTES_MAX: f64 = 9_000.0;
+
+/// Pushes of each socket in a burst, each of some 1,100 bytes that are also told back.
+const BURST_PUSHES: u64 = 8;
+
 /// What is measured at one count of sockets, in bytes.
-struct Point {
+pub(crate) struct Point {
     sockets: f64,
-    rss: f64,
+    pub(crate) rss: f64,
     pss: f64,
-    allocated: f64,
+    pub(crate) allocated: f64,
     kernel: f64,
 }
 
 impl Point {
-    async fn take(hub: &Hub, sockets: usize) -> anyhow::Result<Point> {
-        tokio::time::sleep(SETTLING).await;
+    pub(crate) async fn take(hub: &Hub, sockets: usize) -> anyhow::Result<Point> {
+        if sockets >= SMALL {
+            tokio::time::sleep(SETTLING).await;
+        }
         let meminfo = std::fs::read_to_string("/proc/meminfo")?;
         let sockstat = std::fs::read_to_string("/proc/net/sockstat")?;
         let pages = sockstat
@@ -38,7 +51,21 @@ impl Point {
     }
 }
 
-fn slope(points: &[Point], of: impl Fn(&Point) -> f64) -> f64 {
+impl Point {
+    /// RSS and allocated bytes, and how many of each a socket came to since.
+    fn beside(&self, before: &Point) -> String {
+        let more = |now: f64, then: f64| (now - then) / self.sockets;
+        format!(
+            "RSS {:.1} MiB, before {:.1}: {:+.0} B a socket; allocated {:+.0} B a socket (goal: as before)",
+            self.rss / 1_048_576.0,
+            before.rss / 1_048_576.0,
+            more(self.rss, before.rss),
+            more(self.allocated, before.allocated),
+        )
+    }
+}
+
+pub(crate) fn slope(points: &[Point], of: impl Fn(&Point) -> f64) -> f64 {
     let n = points.len() as f64;
     let mean_x = points.iter().map(|p| p.sockets).sum::<f64>() / n;
     let mean_y = points.iter().map(&of).sum::<f64>() / n;
@@ -50,12 +77,12 @@ fn slope(points: &[Point], of: impl Fn(&Point) -> f64) -> f64 {
     over / under
 }
 
-fn show(what: &str, points: &[Point]) {
+fn show(what: &str, points: &[Point], bytes_max: f64) {
     println!(
-        "{what}: {:.0} B allocated, {:.0} B RSS, {:.0} B Pss a socket; kernel {:.0} B a pair of ends",
-        slope(points, |p| p.allocated),
-        slope(points, |p| p.rss),
-        slope(points, |p| p.pss),
+        "{what}: bytes a socket: allocated {}, RSS {}, Pss {}; kernel {:.0} B a pair of ends",
+        at_most(slope(points, |p| p.allocated), bytes_max),
+        at_most(slope(points, |p| p.rss), bytes_max),
+        at_most(slope(points, |p| p.pss), bytes_max),
         slope(points, |p| p.kernel),
     );
     for p in points {
@@ -81,8 +108,10 @@ pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<(
         until_gauge(&hub, "syncline_sessions", 0.0).await?;
         points.push(Point::take(&hub, count).await?);
     }
-    show("asleep, a session each", &points);
-    let before = points.pop().map_or(0.0, |point| point.rss);
+    show("asleep, a session each", &points, ASLEEP_BYTES_MAX);
+    let Some(before) = points.pop() else {
+        return Ok(());
+    };
     let (count, seen) = (fleet.clients.len(), fleet.seen.clone());
     for client in &fleet.clients {
         client.push(1, "changed").await?;
@@ -93,11 +122,17 @@ pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<(
     .await?;
     until_gauge(&hub, "syncline_sessions", 0.0).await?;
     let after = Point::take(&hub, count).await?;
-    println!(
-        "after each got one change: RSS {:.1} MiB, before {:.1}",
-        after.rss / 1_048_576.0,
-        before / 1_048_576.0
-    );
+    println!("after each got one change: {}", after.beside(&before));
+    for client in &fleet.clients {
+        for _ in 0..BURST_PUSHES {
+            client.push(4, &"x".repeat(250)).await?;
+        }
+    }
+    let verdicts = count as u64 * (1 + BURST_PUSHES);
+    until("every socket's verdicts", || seen.answers.get() >= verdicts).await?;
+    until_gauge(&hub, "syncline_sessions", 0.0).await?;
+    let burst = Point::take(&hub, count).await?;
+    println!("after a burst to all of them: {}", burst.beside(&before));
     fleet.keep(count / 10);
     until_gauge(&hub, "syncline_sockets", (count / 10) as f64).await?;
     let tenth = Point::take(&hub, count / 10).await?;
@@ -132,6 +167,7 @@ pub(crate) async fn awake(program: &Path, counts: &[usize]) -> anyhow::Result<()
         .await?;
         points.push(Point::take(&hub, count).await?);
     }
-    show("awake with 20 cached records, a session each", &points);
+    let what = "awake with 20 cached records, a session each";
+    show(what, &points, AWAKE_BYTES_MAX);
     Ok(())
 }

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::gateway::entering::Entering;
 use crate::gateway::frame::Frame;
 use crate::gateway::link::{Ending, Link};
-use crate::gateway::outbox::Outbox;
+use crate::gateway::outbox::{Outbox, Speech};
 use crate::gateway::task::{Protocol, Wait};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -80,9 +80,12 @@ impl Compat {
 impl Protocol for Compat {
     type Done = Done;
 
+    const SPEECH: Speech = Speech::Compat;
+
     fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Done>>, Ending> {
         // Those clients send nothing else; whatever it is, it is not worth the socket.
         let Ok(said) = object::from_str::<Said>(text) else {
+            link.may_be_cheap(text.len());
             return match self {
                 Compat::Stranger(_) => Err(refuse(&link.outbox, "invalid message")),
                 Compat::Watching(..) => Ok(None),
@@ -90,7 +93,7 @@ impl Protocol for Compat {
         };
         match (said.r#type.as_str(), &*self) {
             ("ping", _) => {
-                if !link.may_be_cheap() {
+                if !link.may_be_cheap(0) {
                     return Err(Ending::Close(close::LIMITS, "too many pings"));
                 }
                 link.answer(r#"{"type":"pong"}"#);
@@ -100,7 +103,9 @@ impl Protocol for Compat {
                 return Ok(Some(identify(link, self.app().clone(), token)));
             }
             (_, Compat::Stranger(_)) => return Err(refuse(&link.outbox, "auth first")),
-            (_, Compat::Watching(..)) => {}
+            (_, Compat::Watching(..)) => {
+                link.may_be_cheap(text.len());
+            }
         }
         Ok(None)
     }
@@ -165,10 +170,15 @@ impl Compat {
     }
 }
 
-/// Verifies a token.
-fn identify(link: &Link, app: AppId, token: String) -> Wait<Done> {
+/// Verifies a token, when it is the client's turn.
+fn identify(link: &mut Link, app: AppId, token: String) -> Wait<Done> {
     let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    let turn = match link.user {
+        None => Duration::ZERO,
+        Some(_) => link.token_turn(),
+    };
     Box::pin(async move {
+        tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
         let identity = identity.map_err(|_| refuse(&outbox, "invalid token"))?;

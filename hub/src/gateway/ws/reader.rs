@@ -109,6 +109,18 @@ impl Reader {
         })
     }
 
+    /// Whether there are bytes nobody has looked at yet, which may hold whole messages.
+    pub fn has_kept(&self) -> bool {
+        let partial = self.partial.as_ref();
+        partial.is_some_and(|partial| !partial.kept.bytes.is_empty())
+    }
+
+    /// Whether a message has begun and not ended.
+    pub fn is_in_message(&self) -> bool {
+        let partial = self.partial.as_ref();
+        partial.is_some_and(|partial| partial.message.is_some())
+    }
+
     /// Bytes held beside the reader itself, as the allocator counts them.
     pub fn held_bytes(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| {

@@ -1,0 +1,126 @@
+//! What a session asks of the store: beside the actor, so that it never waits.
+//!
+//! What is asked for one socket alone is dropped when that leaves. Everything else holds room of
+//! those who sent it (`gateway::intake`), or is asked for once at a time. So whoever comes and goes
+//! leaves no work behind.
+
+use ractor::ActorRef;
+use syncline_protocol::ids::SpaceKey;
+use syncline_storage::types::{Commit, CommitError};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Live, Message, Shared};
+use crate::session::event::{Effect, Event, MarksFor, StoreAnswer};
+
+/// A read for a socket.
+#[derive(Debug)]
+pub(super) struct SocketRead {
+    /// Its number; 0 for the mark that a hello has read.
+    no: u64,
+    /// Dropping it ends the read.
+    _wanted: oneshot::Sender<()>,
+}
+
+impl Live {
+    /// Runs store work beside the actor and sends it the answer.
+    pub(super) fn ask_store(&mut self, effect: Effect, myself: ActorRef<Message>) {
+        self.asked += 1;
+        let unwanted = self.read_for_socket(&effect);
+        let (shared, space) = (self.shared.clone(), self.space.clone());
+        tokio::spawn(async move {
+            let answering = answer(&shared, &space, effect);
+            let answer = match unwanted {
+                None => answering.await,
+                Some(unwanted) => tokio::select! {
+                    answer = answering => answer,
+                    _ = unwanted => None,
+                },
+            };
+            let message =
+                answer.map_or(Message::Unread, |answer| Message::Own(Event::Store(answer)));
+            // An actor that ended needs no answer: what it had in flight, the marks tell.
+            let _ = myself.cast(message);
+        });
+    }
+
+    /// Notes a read that is for one socket alone; what comes back is told when that leaves.
+    fn read_for_socket(&mut self, effect: &Effect) -> Option<oneshot::Receiver<()>> {
+        let (conn, no) = match effect {
+            Effect::ReadMarks(MarksFor::Attach(conn), _) => (*conn, 0),
+            Effect::ReadChanges { read, .. } | Effect::ReadSnapshot { read, .. } => {
+                (read.conn, read.no)
+            }
+            _ => return None,
+        };
+        let (wanted, unwanted) = oneshot::channel();
+        let read = SocketRead {
+            no,
+            _wanted: wanted,
+        };
+        self.reads.insert(conn, read);
+        Some(unwanted)
+    }
+
+    /// The store has answered.
+    pub(super) fn answered(&mut self, answer: &StoreAnswer) {
+        self.asked -= 1;
+        let (conn, no) = match answer {
+            StoreAnswer::Marks(MarksFor::Attach(conn), _) => (*conn, 0),
+            StoreAnswer::Changes(read, _) | StoreAnswer::Snapshot(read, _) => (read.conn, read.no),
+            _ => return,
+        };
+        if self.reads.get(&conn).is_some_and(|read| read.no == no) {
+            self.reads.remove(&conn);
+        }
+    }
+}
+
+async fn make_commit(shared: &Shared, commit: Commit) -> Result<(), CommitError> {
+    let handed_in = Instant::now();
+    let outcome = shared.log.commit(commit).await;
+    shared.metrics.commit_seconds.observe(handed_in.elapsed());
+    if outcome.is_ok() {
+        shared.metrics.commits.inc();
+    }
+    outcome
+}
+
+/// Does what an effect asks of the store; `None` for effects that ask nothing of it.
+async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<StoreAnswer> {
+    let store = &shared.store;
+    Some(match effect {
+        Effect::Commit(commit) => StoreAnswer::Committed(make_commit(shared, *commit).await),
+        Effect::ReadRecords(keys, bytes_max) => {
+            let read = store.records(space, &keys, bytes_max).await;
+            StoreAnswer::Records(keys, read)
+        }
+        Effect::ReadMarks(why, clients) => {
+            StoreAnswer::Marks(why, store.marks(space, &clients).await)
+        }
+        Effect::ReadVerdicts(writer, repeats) => {
+            let ms: Vec<u64> = repeats.iter().map(|repeat| repeat.m).collect();
+            let read = store.verdicts(space, writer, &ms).await;
+            StoreAnswer::Verdicts(repeats, read)
+        }
+        Effect::ReadView { after } => {
+            StoreAnswer::View(store.changes(space, after, shared.page).await)
+        }
+        Effect::ReadChanges { read, after } => {
+            StoreAnswer::Changes(read, store.changes(space, after, shared.page).await)
+        }
+        Effect::ReadSnapshot {
+            read,
+            tables,
+            after,
+        } => {
+            let page = store.snapshot(space, tables.as_deref(), after.as_ref(), shared.page);
+            StoreAnswer::Snapshot(read, page.await)
+        }
+        Effect::NewEpoch { expected } => {
+            let now_ms = shared.clock.now_ms();
+            StoreAnswer::NewEpoch(store.new_epoch(space, expected, now_ms).await)
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,360 @@
+//! The hand-over between a space's entry, its session and those who tell it things: nothing is
+//! lost, nothing overtakes, whatever falls between what.
+//!
+//! The test is the session: an actor hands it what it hears, one by one, and it decides when to
+//! sleep, to start and to fail. So every order is one the test chose, by hand or by a seed.
+
+use std::sync::Arc;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use serde_json::json;
+use syncline_protocol::json::Json;
+use syncline_storage::faulty::Prng;
+use tokio::sync::mpsc;
+
+use super::desk::{Desk, space};
+use crate::gateway::intake::Intake;
+use crate::gateway::outbox::Outbox;
+use crate::session::actor::Message;
+use crate::session::entry::{Asleep, Entry, Leaving, Slept, Start, Told};
+use crate::session::event::{ConnId, Event};
+
+/// Two sockets of one space; the phone shows presence.
+const PHONE: ConnId = ConnId(1);
+const LAPTOP: ConnId = ConnId(2);
+
+/// Passes on what it is told.
+struct Ear;
+
+impl Actor for Ear {
+    type Msg = Message;
+    type State = mpsc::UnboundedSender<u64>;
+    type Arguments = mpsc::UnboundedSender<u64>;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Message>,
+        heard: mpsc::UnboundedSender<u64>,
+    ) -> Result<Self::State, ActorProcessingErr> {
+        Ok(heard)
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        heard: &mut Self::State,
+    ) -> Result<(), ActorProcessingErr> {
+        if let Message::Event(Event::Drained(ConnId(no))) = message {
+            heard.send(no)?;
+        }
+        Ok(())
+    }
+}
+
+/// A session that runs.
+struct Running {
+    actor: ActorRef<Message>,
+    mailbox: mpsc::UnboundedReceiver<u64>,
+    heard: u64,
+}
+
+impl Running {
+    async fn start(entry: &Entry) -> Running {
+        let (sender, mailbox) = mpsc::unbounded_channel();
+        let (actor, _) = Actor::spawn(None, Ear, sender).await.unwrap();
+        entry.started(actor.clone());
+        Running {
+            actor,
+            mailbox,
+            heard: 0,
+        }
+    }
+
+    async fn hear(&mut self) -> u64 {
+        self.heard += 1;
+        self.mailbox.recv().await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.actor.stop_and_wait(None, None).await.unwrap();
+    }
+}
+
+fn intake() -> Intake {
+    Intake::new(1 << 20)
+}
+
+/// Message number `no`.
+fn message(no: u64) -> Message {
+    Message::Event(Event::Drained(ConnId(no)))
+}
+
+fn no_of(message: &Message) -> u64 {
+    match message {
+        Message::Event(Event::Drained(ConnId(no))) => *no,
+        other => panic!("not told by this test: {other:?}"),
+    }
+}
+
+/// What a session of both sockets leaves when it falls asleep.
+fn asleep() -> Asleep {
+    let mut desk = Desk::new();
+    for (conn, name) in [(PHONE, "phone"), (LAPTOP, "laptop")] {
+        desk.hello(conn.0, name, None);
+    }
+    let state = Some(Json::trusted(&json!("here").to_string()));
+    desk.step(Event::Presence { conn: PHONE, state });
+    let outboxes = [PHONE, LAPTOP].map(|conn| Arc::new(Outbox::new(conn, 1_000)));
+    Asleep {
+        dormant: desk.state.sleep(),
+        outboxes: outboxes.into(),
+    }
+}
+
+fn starting() -> Entry {
+    Entry::starting(space(), intake()).0
+}
+
+/// An entry whose session sleeps.
+async fn sleeping() -> Entry {
+    let entry = starting();
+    let running = Running::start(&entry).await;
+    assert_eq!(entry.sleep(0, || Some(asleep())), Slept::Asleep);
+    running.stop().await;
+    entry
+}
+
+fn tell(entry: &Entry, no: u64) -> Told {
+    entry.tell(message(no), intake)
+}
+
+#[tokio::test]
+async fn what_is_told_while_a_session_starts_reaches_it_first_and_in_order() {
+    let entry = starting();
+    for no in 0..3 {
+        assert!(matches!(tell(&entry, no), Told::Done));
+    }
+    let mut running = Running::start(&entry).await;
+    assert!(matches!(tell(&entry, 3), Told::Done));
+    for no in 0..4 {
+        assert_eq!(running.hear().await, no);
+    }
+    assert_eq!(entry.sleep(running.heard, || Some(asleep())), Slept::Asleep);
+}
+
+#[tokio::test]
+async fn a_session_does_not_sleep_before_it_has_heard_all_it_was_told() {
+    let entry = starting();
+    assert_eq!(entry.sleep(0, || Some(asleep())), Slept::No);
+    let mut running = Running::start(&entry).await;
+    assert!(matches!(tell(&entry, 0), Told::Done));
+    assert_eq!(
+        entry.sleep(0, || panic!("there is more to hear")),
+        Slept::No
+    );
+    assert_eq!(running.hear().await, 0);
+    assert_eq!(entry.sleep(1, || Some(asleep())), Slept::Asleep);
+    assert_eq!(entry.sleep(1, || panic!("it sleeps")), Slept::No);
+}
+
+#[tokio::test]
+async fn the_first_word_wakes_a_sleeping_session_and_the_second_does_not_wake_it_again() {
+    let entry = sleeping().await;
+    let Told::Start(start) = tell(&entry, 0) else {
+        panic!("it sleeps on")
+    };
+    assert_eq!(start.asleep.unwrap().outboxes.len(), 2);
+    assert!(matches!(tell(&entry, 1), Told::Done));
+    let (_, again) = entry.intake(intake).unwrap();
+    assert!(again.is_none());
+    assert!(entry.asleep_at().is_none());
+}
+
+#[tokio::test]
+async fn asking_for_room_wakes_it_too() {
+    let entry = sleeping().await;
+    let (_, start) = entry.intake(intake).unwrap();
+    assert!(start.unwrap().asleep.is_some());
+}
+
+#[tokio::test]
+async fn a_socket_leaves_a_sleeping_session_without_waking_it_unless_others_must_see_it() {
+    let entry = sleeping().await;
+    let told = entry.leave(PHONE);
+    assert!(
+        matches!(told, Leaving::Tell(Event::Detach(PHONE))),
+        "{told:?}"
+    );
+    assert!(matches!(entry.leave(LAPTOP), Leaving::Done));
+    assert!(entry.asleep_at().is_some());
+    // Nobody is left to see it.
+    assert!(matches!(entry.leave(PHONE), Leaving::Emptied));
+    assert!(entry.is_gone());
+    let Told::Gone(back) = tell(&entry, 7) else {
+        panic!("it is gone")
+    };
+    assert_eq!(no_of(&back), 7);
+    assert!(matches!(entry.leave(LAPTOP), Leaving::Done));
+}
+
+#[tokio::test]
+async fn a_session_without_sockets_goes_when_it_would_sleep() {
+    let entry = starting();
+    let _running = Running::start(&entry).await;
+    assert_eq!(entry.sleep(0, || None), Slept::Gone);
+    assert!(matches!(tell(&entry, 0), Told::Gone(_)));
+    assert!(entry.intake(intake).is_none());
+}
+
+#[tokio::test]
+async fn what_waits_for_a_session_that_cannot_start_comes_back() {
+    let entry = starting();
+    for no in 0..2 {
+        tell(&entry, no);
+    }
+    let waited: Vec<u64> = entry.end().iter().map(no_of).collect();
+    assert_eq!(waited, [0, 1]);
+    assert!(matches!(tell(&entry, 2), Told::Gone(_)));
+}
+
+#[tokio::test]
+async fn what_is_told_to_a_session_that_stopped_comes_back() {
+    let entry = starting();
+    Running::start(&entry).await.stop().await;
+    let Told::Gone(back) = tell(&entry, 5) else {
+        panic!("nobody hears it")
+    };
+    assert_eq!(no_of(&back), 5);
+    assert!(entry.is_gone());
+}
+
+/// A space under a seed: what was told, what was heard, and what the session does.
+struct World {
+    entry: Entry,
+    start: Option<Start>,
+    running: Option<Running>,
+    /// Numbers of this entry's messages that are not heard.
+    unheard: std::collections::VecDeque<u64>,
+    next: u64,
+    counts: Counts,
+}
+
+/// How often what happened, over all seeds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    sleeps: u64,
+    refused: u64,
+    wakes: u64,
+    ends: u64,
+}
+
+impl World {
+    fn new(next: u64, counts: Counts) -> World {
+        let (entry, start) = Entry::starting(space(), intake());
+        World {
+            entry,
+            start: Some(start),
+            running: None,
+            unheard: Default::default(),
+            next,
+            counts,
+        }
+    }
+
+    fn tell(&mut self) {
+        let no = self.next;
+        self.next += 1;
+        match tell(&self.entry, no) {
+            Told::Done => {}
+            Told::Start(start) => {
+                assert!(
+                    start.asleep.is_some(),
+                    "only a sleeper is started by a word"
+                );
+                assert!(
+                    self.running.is_none() && self.start.is_none(),
+                    "started twice"
+                );
+                self.counts.wakes += 1;
+                self.start = Some(*start);
+            }
+            Told::Gone(_) => panic!("the entry is there"),
+        }
+        self.unheard.push_back(no);
+    }
+
+    async fn begin(&mut self) {
+        if self.start.take().is_some() {
+            self.running = Some(Running::start(&self.entry).await);
+        }
+    }
+
+    async fn hear(&mut self) {
+        if let Some(running) = &mut self.running
+            && let Some(no) = self.unheard.pop_front()
+        {
+            assert_eq!(running.hear().await, no, "lost or overtaken");
+        }
+    }
+
+    async fn sleep(&mut self) {
+        let Some(running) = self.running.take() else {
+            return assert_eq!(self.entry.sleep(0, || Some(asleep())), Slept::No);
+        };
+        let slept = self.entry.sleep(running.heard, || Some(asleep()));
+        assert_eq!(slept == Slept::Asleep, self.unheard.is_empty());
+        if slept == Slept::Asleep {
+            self.counts.sleeps += 1;
+            running.stop().await;
+        } else {
+            self.counts.refused += 1;
+            self.running = Some(running);
+        }
+    }
+
+    /// The session fails, and its space gets a new entry, as the registry makes one.
+    async fn fail(&mut self) {
+        let waited = self.entry.end().len();
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        } else if self.start.is_some() {
+            assert_eq!(waited, self.unheard.len());
+        }
+        assert!(matches!(tell(&self.entry, 0), Told::Gone(_)));
+        self.counts.ends += 1;
+        *self = World::new(self.next, self.counts);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_overtakes_whatever_falls_between_what() {
+    let mut counts = Counts::default();
+    for seed in 0..200 {
+        let (mut prng, mut world) = (Prng::new(seed), World::new(0, counts));
+        for _ in 0..200 {
+            match prng.below(100) {
+                0..35 => world.tell(),
+                35..50 => world.begin().await,
+                50..80 => world.hear().await,
+                80..98 => world.sleep().await,
+                _ => world.fail().await,
+            }
+        }
+        world.begin().await;
+        while !world.unheard.is_empty() {
+            world.hear().await;
+        }
+        counts = world.counts;
+    }
+    let Counts {
+        sleeps,
+        refused,
+        wakes,
+        ends,
+    } = counts;
+    assert!(
+        sleeps > 500 && refused > 500 && wakes > 500 && ends > 100,
+        "{counts:?}"
+    );
+}
