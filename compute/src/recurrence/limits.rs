@@ -21,7 +21,7 @@ pub const DATES_MAX: usize = 500;
 /// The years any time may be in. Zones and their offsets are known well beyond both.
 pub const YEARS: std::ops::RangeInclusive<i64> = 1..=9_000;
 
-/// Steps of one answer: a period, a day, a reading or a date looked at is one. Some 300,000 are
-/// what a walk of ten years by the day, each with a list of exceptions to look through, can need.
-/// `make bench-compute` shows what they cost: they must stay below 100 ms of one core.
+/// Steps of one answer: a period, a day, a reading or a date looked at is one. Ten years by the day
+/// take some 8,000, so no rule that people write comes near. All of them must take less than 100 ms
+/// of one core, with room for slower ones; `make bench-compute` shows what they take.
 pub const STEPS_MAX: u64 = 500_000;
