@@ -17,7 +17,7 @@ pub struct StoreConfig {
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`: everything is in the schema `syncline`,
     /// which the hub defines if the role may. TLS is required except on this machine, and the
     /// server's certificate is always verified: `?sslrootcert=FILE` names certificates in place
-    /// of the system's, `?sslmode=disable` does without. Ten connections are used, each with
+    /// of the system's, `?sslmode=disable` does without. Twelve connections are used, each with
     /// statements of its own, so a pooler between must keep sessions. Several hubs may share a
     /// database and lose nothing; without a bus a device is told late of what came to another.
     #[serde(deserialize_with = "url", serialize_with = "shown::maybe")]

@@ -13,7 +13,9 @@ use super::{changes, commit, dead_letters, marks, names, records, snapshot, spac
 
 /// Set on every connection. The shapes of our statements are known: each walks an index for every
 /// row asked. So one plan, made once, is right at every size of the tables, and a planner that
-/// sees a table while it is empty must not choose to read all of it for ever.
+/// sees a table while it is empty must not choose to read all of it for ever. Which index it takes
+/// then may still be the wrong one, but every index begins with the space, so it reads too much of
+/// one space at most, and only until the server has counted the table and plans again.
 const PLANS: [&str; 6] = [
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off",

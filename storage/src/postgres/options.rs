@@ -12,8 +12,8 @@ use super::error;
 /// Connections for reads, and for making spaces and epochs.
 const CONNECTIONS: usize = 8;
 
-/// Connections that commit, one group each.
-const COMMITTERS: usize = 2;
+/// Connections that commit, one group each. With fewer, groups wait for the way to the server.
+const COMMITTERS: usize = 4;
 
 /// After so many idle seconds the operating system asks whether the server is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
