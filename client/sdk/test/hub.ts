@@ -10,6 +10,9 @@ import { createInterface } from "node:readline";
 const PROGRAM =
   process.env["HUB"] ?? new URL("../../../target/debug/hub-under-test", import.meta.url).pathname;
 
+/** Ports that are tried; somebody else may listen on one. */
+const PORTS_MAX = 5;
+
 /** A hub with the development issuer and a database of its own. */
 export class Hub {
   /** Its data. */
@@ -26,11 +29,20 @@ export class Hub {
   /** Starts one. `settings` are its configuration, as environment variables. */
   static async start(settings: Record<string, string> = {}): Promise<Hub> {
     const hub = new Hub(settings);
-    await hub.run();
-    return hub;
+    for (let tries = 1; ; tries++) {
+      // Not a port the system gives to connections: while the hub is down one of them could get
+      // it, even one that tries to reach the hub.
+      hub.#port = 20_000 + Math.floor(Math.random() * 12_000);
+      try {
+        await hub.run();
+        return hub;
+      } catch (error) {
+        if (tries === PORTS_MAX) throw error;
+      }
+    }
   }
 
-  /** Runs it, on the port it had before if it had one. Returns when it listens. */
+  /** Runs it, on its port. Returns when it listens. */
   async run(): Promise<void> {
     const env = {
       ...process.env,

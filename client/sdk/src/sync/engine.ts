@@ -17,15 +17,15 @@ import {
   type Replica,
   type Step,
 } from "../core/replica";
-import type { HubMessage, Refused, Result, Verdicts, Welcome } from "../core/wire";
+import type { HubMessage, Refused, Verdicts, Welcome } from "../core/wire";
 import type { Database } from "../storage/database";
 import { carryOut } from "../storage/incoming";
 import { decide, hubTime, nextPush, renumber } from "../storage/outbox";
 import type { Surroundings } from "../surroundings";
 import { HttpLink } from "./http";
 import type { Ended, Hello, Link } from "./link";
-import type { Auth } from "./tokens";
-import { Tokens } from "./tokens";
+import { Pusher } from "./pusher";
+import { Tokens, type Auth } from "./tokens";
 import { WebSocketLink } from "./websocket";
 
 /** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
@@ -91,16 +91,10 @@ export class Engine {
   #failures = 0;
   #socketFailures = 0;
   #broken = 0;
-  /** Pushing: the last number sent on this link, and who waits for when to send. */
-  #pushed = 0;
-  /** The pushes of this link that may be unanswered: their last numbers, and when they were sent. */
-  #sent: { last: number; at: number }[] = [];
   #connectedAt = 0;
+  /** Pushes refused in a row. */
   #refusals = 0;
-  #pushTimer: ReturnType<typeof setTimeout> | undefined;
-  #paused = false;
-  #flushing = false;
-  #flushAgain = false;
+  readonly #pusher: Pusher;
 
   constructor(
     db: Database,
@@ -113,6 +107,12 @@ export class Engine {
     this.#around = around;
     this.#tokens = new Tokens(options.auth);
     this.#told = told;
+    this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
+      next: (after) => this.#leading(() => nextPush(db, after, around.now())),
+      send: (muts) => this.#link?.push(muts),
+      pushing: (pushing) => this.#tell({ pushing }),
+      failed: (error) => this.#failed(error),
+    });
   }
 
   /** Takes the lead of the database's tabs and connects. */
@@ -137,8 +137,7 @@ export class Engine {
 
   /** Something was written. */
   wrote(): void {
-    if (this.#pushTimer === undefined && !this.#paused)
-      this.#pushTimer = setTimeout(() => this.#flush(), this.#options.pushDebounce);
+    this.#pusher.wrote();
   }
 
   /** Sends and asks at once. */
@@ -147,7 +146,7 @@ export class Engine {
       this.#tell({ complete: false });
       this.#link.poll();
     }
-    if (!this.#paused) this.#flush();
+    this.#pusher.flush();
   }
 
   readonly #nowOnline = (): void => {
@@ -248,12 +247,8 @@ export class Engine {
     this.#link?.close();
     this.#link = null;
     this.#epoch = null;
-    this.#pushed = 0;
-    this.#sent = [];
-    this.#paused = false;
-    clearTimeout(this.#pushTimer);
+    this.#pusher.close();
     clearTimeout(this.#socketTimer);
-    this.#pushTimer = undefined;
     if (this.#activity.online) this.#tell({ online: false, pushing: false });
   }
 
@@ -322,13 +317,13 @@ export class Engine {
           this.#applied((replica) => receive(replica, message, epoch)),
         );
         await this.#showProgress();
-        if (resends) this.#flush();
+        if (resends) this.#pusher.flush();
         return;
       }
       case "error":
         return this.#refused(message);
       case "slow":
-        return this.#pause(message.retry_ms);
+        return this.#pusher.pause(message.retry_ms);
       case "auth_due":
         return this.#refresh();
       case "reconnect":
@@ -368,7 +363,7 @@ export class Engine {
     if (forgotten) return this.#beAnother(true);
     this.#tell({ online: true, error: null });
     await this.#showProgress();
-    this.#flush();
+    this.#pusher.open();
   }
 
   /** A new client id: the old one's numbers are of no use. */
@@ -382,21 +377,14 @@ export class Engine {
   }
 
   async #verdicts({ results, now }: Verdicts): Promise<void> {
-    const asked = this.#askedAt(results);
+    const asked = this.#pusher.askedAt(results);
     const isAnother = await this.#leading(async () => {
       if (asked !== null) await hubTime(this.#db, now, asked, this.#around.now());
       return decide(this.#db, results, this.#around.now());
     });
     if (isAnother) return this.#beAnother(false);
     this.#refusals = 0;
-    this.#flush();
-  }
-
-  /** When what is answered here was sent, at the earliest; `null` if not on this link. */
-  #askedAt(results: Result[]): number | null {
-    const first = Math.min(...results.map((result) => result.m));
-    this.#sent = this.#sent.filter(({ last }) => last >= first);
-    return this.#sent[0]?.at ?? null;
+    this.#pusher.flush();
   }
 
   /** Something was not taken. What was pushed is pushed again. */
@@ -409,26 +397,12 @@ export class Engine {
     }
     if (retry === "reauth") {
       this.#tokens.drop();
-      this.#pause(backoff(++this.#refusals, 1));
+      this.#pusher.pause(backoff(++this.#refusals, 1));
       return this.#refresh();
     }
     const isFinal = retry === "never" || retry === "upgrade";
     if (isFinal) this.#tell({ error: { code, message } });
-    this.#pause(backoff(++this.#refusals, this.#around.random(), isFinal));
-  }
-
-  /** Sends nothing for so long, then everything without a verdict again. */
-  #pause(ms: number): void {
-    this.#paused = true;
-    this.#pushed = 0;
-    clearTimeout(this.#pushTimer);
-    this.#tell({ pushing: false });
-    this.#pushTimer = setTimeout(() => this.#resume(), ms);
-  }
-
-  #resume(): void {
-    this.#paused = false;
-    this.#flush();
+    this.#pusher.pause(backoff(++this.#refusals, this.#around.random(), isFinal));
   }
 
   /** A fresh token for the link there is. Without one, pushes are refused and nothing else. */
@@ -439,48 +413,10 @@ export class Engine {
       if (link !== this.#link) return;
       link?.auth(token);
       this.#tell({ error: null });
-      if (this.#paused) {
-        clearTimeout(this.#pushTimer);
-        this.#resume();
-      }
+      this.#pusher.resume();
     } catch (error) {
       const code = error instanceof SynclineError ? error.code : "token_missing";
       this.#tell({ error: { code, message: String(error) } });
-    }
-  }
-
-  #flush(): void {
-    clearTimeout(this.#pushTimer);
-    this.#pushTimer = undefined;
-    if (!this.#activity.online || this.#paused) return;
-    this.#flushAgain = true;
-    if (!this.#flushing) void this.#sendAll();
-  }
-
-  async #sendAll(): Promise<void> {
-    this.#flushing = true;
-    try {
-      while (this.#flushAgain) {
-        this.#flushAgain = false;
-        const [link, key] = [this.#link, this.#linkKey];
-        const after = this.#pushed;
-        const { muts, more } = await this.#leading(() =>
-          nextPush(this.#db, after, this.#around.now()),
-        );
-        const last = muts.at(-1);
-        if (this.#linkKey !== key || this.#paused || this.#pushed !== after) continue;
-        if (last) {
-          this.#pushed = last.m;
-          this.#sent.push({ last: last.m, at: this.#around.now() });
-          link?.push(muts);
-          this.#flushAgain ||= more;
-        }
-        this.#tell({ pushing: last !== undefined });
-      }
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      this.#flushing = false;
     }
   }
 }

@@ -13,7 +13,8 @@ const ROUNDS = 60;
 
 test("figures", { timeout: 600_000 }, async () => {
   const world = await World.start();
-  console.log(`local insert, seen by the caller: ${await inserts(world)}`);
+  console.log(`local insert, seen by the caller: ${await inserts(world, null)}`);
+  console.log(`the same while each one is sent at once: ${await inserts(world, "insert")}`);
   console.log(`write in one browser to visible in the other: ${await visible(world)}`);
   await fill(world, "large");
   console.log(`bootstrap of ${RECORDS} records, and point reads among them: ${await boot(world)}`);
@@ -27,9 +28,9 @@ function shown(times: number[]): string {
   return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (${times.length})`;
 }
 
-async function inserts(world: World): Promise<string> {
-  const page = await world.tab(await world.device(), "insert");
-  await caughtUp(page);
+async function inserts(world: World, account: string | null): Promise<string> {
+  const page = await world.tab(await world.device(), account);
+  if (account !== null) await caughtUp(page);
   const times = await page.evaluate(async (count) => {
     const times: number[] = [];
     for (let at = 0; at < count; at++) {

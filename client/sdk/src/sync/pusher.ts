@@ -1,0 +1,122 @@
+/**
+ * When the outbox is sent: a while after a write, at once after a welcome or verdicts, and not
+ * while the hub asked for a pause. It knows what was sent on the link there is; what is in the
+ * outbox is known to the database.
+ */
+import type { Mutation, Result } from "../core/wire";
+
+/** What a pusher does its work with. */
+export interface PusherEvents {
+  /** The mutations after number `after` that go into one push, and whether there are more. */
+  next(after: number): Promise<{ muts: Mutation[]; more: boolean }>;
+  send(muts: Mutation[]): void;
+  /** Mutations are on their way, or no more are. */
+  pushing(is: boolean): void;
+  failed(error: unknown): void;
+}
+
+export class Pusher {
+  readonly #events: PusherEvents;
+  readonly #now: () => number;
+  readonly #debounce: number;
+  /** There is a link that was welcomed; another number for each. */
+  #link: number | null = null;
+  #links = 0;
+  /** The last number sent on this link. */
+  #pushed = 0;
+  /** The pushes of this link that may be unanswered: their last numbers, and when they were sent. */
+  #sent: { last: number; at: number }[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #paused = false;
+  #flushing = false;
+  #again = false;
+
+  /** `debounce`: milliseconds from a write to its sending. */
+  constructor(debounce: number, now: () => number, events: PusherEvents) {
+    this.#debounce = debounce;
+    this.#now = now;
+    this.#events = events;
+  }
+
+  /** The hub has said welcome. */
+  open(): void {
+    this.#link = ++this.#links;
+    this.flush();
+  }
+
+  /** The link is over. What had no verdict is sent again on the next one. */
+  close(): void {
+    this.#link = null;
+    this.#pushed = 0;
+    this.#sent = [];
+    this.#paused = false;
+    this.#stopTimer();
+  }
+
+  /** Something was written. */
+  wrote(): void {
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.flush(), this.#debounce);
+  }
+
+  /** Sends what there is, unless there is a pause. */
+  flush(): void {
+    if (this.#paused) return;
+    this.#stopTimer();
+    if (this.#link === null) return;
+    this.#again = true;
+    if (!this.#flushing) void this.#sendAll();
+  }
+
+  /** Sends nothing for so long, then everything without a verdict again. */
+  pause(ms: number): void {
+    this.#paused = true;
+    this.#pushed = 0;
+    this.#stopTimer();
+    this.#events.pushing(false);
+    this.#timer = setTimeout(() => this.resume(), ms);
+  }
+
+  /** Ends a pause. */
+  resume(): void {
+    this.#paused = false;
+    this.flush();
+  }
+
+  /** When what is answered here was sent, at the earliest; `null` if not on this link. */
+  askedAt(results: Result[]): number | null {
+    const first = Math.min(...results.map((result) => result.m));
+    this.#sent = this.#sent.filter(({ last }) => last >= first);
+    return this.#sent[0]?.at ?? null;
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#flushing = true;
+    try {
+      while (this.#again) {
+        this.#again = false;
+        const [link, after] = [this.#link, this.#pushed];
+        const { muts, more } = await this.#events.next(after);
+        const last = muts.at(-1);
+        // Meanwhile the link may have ended, or a refusal asked for everything again.
+        if (link === null || this.#link !== link || this.#paused || this.#pushed !== after)
+          continue;
+        if (last) {
+          this.#pushed = last.m;
+          this.#sent.push({ last: last.m, at: this.#now() });
+          this.#events.send(muts);
+          this.#again ||= more;
+        }
+        this.#events.pushing(last !== undefined);
+      }
+    } catch (error) {
+      this.#events.failed(error);
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
