@@ -11,9 +11,17 @@ use crate::app::App;
 use crate::config::Config;
 use crate::telemetry::logs;
 
+/// A worker looks for what has arrived after so many polls of tasks, if it has no pause before.
+/// Of sockets that have much to say each poll is a full turn of some milliseconds, so others
+/// would wait for all of these.
+const POLLS_BETWEEN_LOOKS: u32 = 8;
+
 pub(super) fn run(config: Config) -> Result<(), CliError> {
     logs::init(&config.log);
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .event_interval(POLLS_BETWEEN_LOOKS)
+        .build()?;
     runtime.block_on(serve(config))
 }
 

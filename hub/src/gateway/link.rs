@@ -41,7 +41,7 @@ const FRAGMENTS_MAX: usize = 1_024;
 const CHEAP_MAX: u8 = 200;
 
 /// Of those, one counts again for so many of its bytes.
-const CHEAP_BYTES: usize = 16 << 10;
+const CHEAP_BYTES: usize = 4 << 10;
 
 /// What a client that is known may do with tokens once in so long: have one verified.
 const TOKEN_EVERY: Duration = Duration::from_secs(2);

@@ -144,7 +144,7 @@ mod tests {
         for one in &mut flood {
             assert!(one.as_mut().now_or_never().is_none());
         }
-        let mut other = Box::pin(turns.run(quiet, noted("quiet", &notes)));
+        let mut other = Box::pin(turns.run(quiet, noted("quiet", &notes)).fuse());
         assert!(other.as_mut().now_or_never().is_none());
         drop(busy);
         // Whoever is polled first, the turns go by their order.

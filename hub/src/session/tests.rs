@@ -10,6 +10,7 @@ mod losing;
 mod paging;
 mod presence;
 mod pushing;
+mod registry;
 mod repeating;
 mod syncing;
 mod telling;

@@ -354,7 +354,7 @@ async fn nothing_is_lost_or_overtakes_whatever_falls_between_what() {
         ends,
     } = counts;
     assert!(
-        sleeps > 500 && refused > 500 && wakes > 500 && ends > 100,
+        sleeps > 200 && refused > 200 && wakes > 200 && ends > 200,
         "{counts:?}"
     );
 }
