@@ -70,6 +70,10 @@ export class Hub {
     throw new Error(`${PROGRAM} ended without saying where it listens`);
   }
 
+  get isUp(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
+  }
+
   get port(): number {
     return this.#port;
   }
@@ -81,7 +85,7 @@ export class Hub {
   /** Ends the process; its data stays. */
   async end(signal: "SIGTERM" | "SIGKILL" = "SIGKILL"): Promise<void> {
     const child = this.#process;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || !this.isUp) return;
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;

@@ -12,6 +12,7 @@
  * - `quota`: the browser gives no more room. Nothing was written.
  * - `storage_lost`: the browser evicted or damaged the database; unsent edits in it are gone.
  * - `token_missing`: the app gave no token.
+ * - `token_failed`: the app's token function threw something else than `fetch` without a network.
  * - `account_mismatch`: the app gave another account's token.
  * - `unsynced`: signing out would have left unsent edits behind, and they could not be sent.
  * - `stopped`: the store was closed, or the wait was ended by signing out.

@@ -25,7 +25,7 @@ import type { Surroundings } from "../surroundings";
 import { HttpLink } from "./http";
 import type { Ended, Hello, Link } from "./link";
 import { Pusher } from "./pusher";
-import { Tokens, type Auth } from "./tokens";
+import { Tokens, Unreachable, type Auth } from "./tokens";
 import { WebSocketLink } from "./websocket";
 
 /** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
@@ -274,6 +274,7 @@ export class Engine {
     if (!this.#running) return;
     if (error instanceof Fenced) return this.stop();
     this.#drop();
+    if (error instanceof Unreachable) return this.#comeBack();
     if (error instanceof SynclineError) {
       this.#tell({ error: { code: error.code, message: error.message } });
     } else if (!(error instanceof ProtocolError)) {
@@ -415,8 +416,9 @@ export class Engine {
       this.#tell({ error: null });
       this.#pusher.resume();
     } catch (error) {
-      const code = error instanceof SynclineError ? error.code : "token_missing";
-      this.#tell({ error: { code, message: String(error) } });
+      if (error instanceof Unreachable) return;
+      const { code = "token_failed", message = "" } = error as Partial<SynclineError>;
+      this.#tell({ error: { code, message } });
     }
   }
 }

@@ -12,6 +12,9 @@ export interface Auth {
   token(asked: { refused: boolean }): string | null | Promise<string | null>;
 }
 
+/** Whoever gives tokens cannot be reached: the device is offline, and that is no error to show. */
+export class Unreachable extends Error {}
+
 export class Tokens {
   readonly #auth: Auth;
   #kept: string | null = null;
@@ -21,14 +24,17 @@ export class Tokens {
     this.#auth = auth;
   }
 
-  /** The kept token, or one from the app. Errors: `token_missing`, `account_mismatch`. */
+  /**
+   * The kept token, or one from the app. Errors: `token_missing`, `token_failed`,
+   * `account_mismatch`, `Unreachable`.
+   */
   async get(): Promise<string> {
     return this.#kept ?? (await this.fresh());
   }
 
   /** A new token from the app. The kept one stays until there is one. Errors: as `get`. */
   async fresh(): Promise<string> {
-    const token = await this.#auth.token({ refused: this.#refused });
+    const token = await this.#ask();
     if (!token) throw new SynclineError("token_missing", "the app gave no token");
     const subject = subjectOf(token);
     if (subject !== null && subject !== this.#auth.account)
@@ -36,6 +42,18 @@ export class Tokens {
     this.#refused = false;
     this.#kept = token;
     return token;
+  }
+
+  async #ask(): Promise<string | null> {
+    try {
+      return await this.#auth.token({ refused: this.#refused });
+    } catch (error) {
+      // What `fetch` throws without a network.
+      if (error instanceof TypeError) throw new Unreachable();
+      throw new SynclineError("token_failed", `the app's token: ${String(error)}`, {
+        cause: error,
+      });
+    }
   }
 
   /** The hub refused it. */

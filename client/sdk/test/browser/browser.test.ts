@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { caughtUp, hasChromium, shows, World, writes } from "./browser";
 
 describe.skipIf(!hasChromium)("in Chromium", () => {
@@ -10,6 +10,10 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     world = await World.start();
   });
   afterAll(() => world.stop());
+  // A test that failed leaves the others their hub.
+  afterEach(async () => {
+    if (!world.hub.isUp) await world.hub.run();
+  });
 
   test("two devices see each other's writes, and a third what was before it", async () => {
     const phone = await world.tab(await world.device(), "two");

@@ -77,3 +77,29 @@ test("an app that is not served is told", async () => {
   await store.close();
   await other.stop();
 });
+
+test("an app that cannot reach whoever gives tokens is offline; one that fails says so", async () => {
+  let fails: Error | null = new TypeError("fetch failed");
+  let asked = 0;
+  const auth = {
+    account: "unreached",
+    token: () => {
+      asked++;
+      if (fails) throw fails;
+      return hub.token("unreached");
+    },
+  };
+  const { store, tasks } = new Disk().open({ serverUrl: hub.url, auth });
+  const seen: string[] = [];
+  store.onStatus(({ status, error }) => seen.push(error?.code ?? status));
+  const write = await tasks.insert({ title: "offline" });
+  while (asked < 3) await new Promise((resolve) => setImmediate(resolve));
+  expect(new Set(seen)).toEqual(new Set(["offline"]));
+  fails = new Error("a fault of the app");
+  await reaches(store, ({ error }) => error?.code === "token_failed");
+  fails = null;
+  store.stopSync();
+  store.startSync();
+  expect(await write.synced()).toBe("applied");
+  await store.close();
+});

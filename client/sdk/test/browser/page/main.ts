@@ -28,7 +28,14 @@ function open(serverUrl: string, account: string | null): LocalStore {
   return (app.store = store);
 }
 
-const auth = (account: string) => ({ account, token: () => window.token(account) });
+/** Without the hub there is no token either; a page's own `fetch` would say it so. */
+const auth = (account: string) => ({
+  account,
+  token: () =>
+    window.token(account).catch((error: unknown) => {
+      throw new TypeError("Failed to fetch", { cause: error });
+    }),
+});
 
 /** Resolves when the task's title is shown. */
 function shows(id: string, title: string): Promise<void> {
