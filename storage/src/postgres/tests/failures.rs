@@ -126,10 +126,9 @@ fn a_commit_whose_answer_is_cut_off_is_open_and_was_done() {
         let ada = client("ada", "c1");
         let mark = space.introduce(&ada).await;
         let commit = space.marked(vec![(key("t", "a"), titled("a", 1))], &ada, Some(mark));
-        proxy.cut(Cut::Answers);
+        proxy.cut(Cut::Commits);
         assert!(is_unknown(&space.commit(commit.clone()).await));
         proxy.cut(Cut::Never);
-        // The server may still be at it: a commit waits for it, and loses.
         assert_eq!(space.commit(commit).await, Err(CommitError::Conflict));
         assert_eq!(space.mark(&ada).await.and_then(|mark| mark.last), Some(2));
         assert!(space.record(&key("t", "a")).await.is_some());

@@ -16,9 +16,12 @@ pub(super) enum Cut {
     Never,
     /// At the next thing the client says; the server does not hear it.
     Requests,
-    /// At the next thing the server says; the client does not hear it.
-    Answers,
+    /// Once the server says that it committed; the client hears nothing of the transaction.
+    Commits,
 }
+
+/// The tag of the server's answer to COMMIT.
+const COMMITTED: &[u8] = b"COMMIT\0";
 
 /// The way. It ends with the runtime.
 pub(super) struct Proxy {
@@ -41,8 +44,8 @@ impl Proxy {
                 let (from_client, to_client) = client.into_split();
                 let (from_server, to_server) = server.into_split();
                 // Either end takes the other with it.
-                let requests = pass(from_client, to_server, (Cut::Requests, seen.clone()));
-                let answers = pass(from_server, to_client, (Cut::Answers, seen.clone()));
+                let requests = requests(from_client, to_server, seen.clone());
+                let answers = answers(from_server, to_client, seen.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         () = requests => {}
@@ -59,11 +62,33 @@ impl Proxy {
     }
 }
 
-async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (at, cut): (Cut, Arc<AtomicU8>)) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicU8>) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if cut.load(Ordering::SeqCst) == at as u8 || to.write_all(&buffer[..read]).await.is_err() {
+        if is(&cut, Cut::Requests) || to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }
+}
+
+async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicU8>) {
+    let mut buffer = vec![0; 64 << 10];
+    let mut withheld = Vec::new();
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if is(&cut, Cut::Commits) {
+            withheld.extend_from_slice(&buffer[..read]);
+            if withheld
+                .windows(COMMITTED.len())
+                .any(|said| said == COMMITTED)
+            {
+                return;
+            }
+        } else if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn is(cut: &AtomicU8, wanted: Cut) -> bool {
+    cut.load(Ordering::SeqCst) == wanted as u8
 }
