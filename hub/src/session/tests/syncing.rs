@@ -174,6 +174,19 @@ fn another_session_remembers_what_was_given() {
     );
 }
 
+/// The space's clock has passed them, on a node that is ahead of this one.
+#[test]
+fn what_the_clock_of_the_space_has_passed_is_not_made_newer() {
+    let mut desk = desk();
+    desk.after(HOUR);
+    desk.sync("tablet", &[titled_now("k1", "before")]);
+    desk.sync("laptop", &[inserted("k2", "a", 0)]);
+    desk.after(0);
+    desk.sync("laptop", &[titled("k2", "newer", 3 * 60 * SECOND)]);
+    desk.sync("phone", &[titled("k2", "older", 2 * 60 * SECOND)]);
+    assert_eq!(desk.title("k2").as_deref(), Some("newer"));
+}
+
 /// Two nodes at one head: one of them gave a claim a stamp, which moved no record, and its
 /// event was lost. Then the claim comes again at the other one, at once or after another commit
 /// of the client.
