@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
 use crate::config::{AuthConfig, Config, Problems, TlsConfig};
 use crate::gateway::compat;
-use crate::http::{Context, Room, Server, ServerLimits, bind, guarded, routes, serve};
+use crate::http::{Context, Server, ServerLimits, Shares, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::session::registry::NoSessions;
 use crate::telemetry::Metrics;
@@ -196,8 +196,10 @@ impl App {
             let address = listener.local_addr().map_err(named)?;
             Ok::<_, StartError>((listener, address))
         };
-        let room =
-            Room::new(usize::try_from(config.gateway.bodies_bytes_max).unwrap_or(usize::MAX));
+        let room = Shares::new(
+            usize::try_from(config.gateway.bodies_bytes_max).unwrap_or(usize::MAX),
+            config.gateway.body_share(),
+        );
         let limits = (&config.gateway, room);
         let guarded = |router| guarded(router, limits.clone(), context.metrics.clone());
         let (public, public_addr) = bind("listen", config.listen)?;

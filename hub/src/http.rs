@@ -3,7 +3,7 @@
 //! [`server`] accepts connections and stops gracefully; [`routes`] holds what is not sync;
 //! [`guard`] wraps every route: unknown ones, bodies too long, faults, counting; [`error`] and
 //! [`body`] are how a handler refuses and reads. [`room`] bounds what the bodies of all requests
-//! hold, [`reply_room`] what the replies do; [`watched`] ends those nobody takes.
+//! hold, [`shares`] what those of one user do of it, [`reply_room`] what the replies do; [`watched`] ends those nobody takes.
 
 pub mod body;
 pub mod context;
@@ -14,6 +14,7 @@ pub mod reply_room;
 pub mod room;
 pub mod routes;
 pub mod server;
+pub mod shares;
 mod turns;
 pub mod watched;
 
@@ -22,8 +23,8 @@ pub use context::Context;
 pub use error::HttpError;
 pub use guard::guarded;
 pub use reply_room::ReplyRoom;
-pub use room::Room;
 pub use server::{Peer, Server, ServerLimits, bind, serve};
+pub use shares::Shares;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ mod split;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::given::{decode_given, encode_given};
+pub use self::given::{decode_given, decode_given_count, encode_given};
 pub use self::split::{Split, decode_split, encode_split};
 
 use crate::error::{Code, Refusal};
@@ -47,17 +47,22 @@ fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
 }
 
 fn decode_versioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    match decode_first(bytes)? {
+        (value, 0) => Ok(value),
+        (_, left) => Err(DecodeError::Damaged(format!("{left} bytes left"))),
+    }
+}
+
+/// What a value begins with, and how many bytes are left.
+fn decode_first<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), DecodeError> {
     let config = bincode::config::standard().with_limit::<DECODE_BYTES_MAX>();
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
-        Some((&VERSION, rest)) => match bincode::serde::borrow_decode_from_slice(rest, config) {
-            Ok((value, read)) if read == rest.len() => Ok(value),
-            Ok((_, read)) => Err(DecodeError::Damaged(format!(
-                "{} bytes left",
-                rest.len() - read
-            ))),
-            Err(error) => Err(DecodeError::Damaged(error.to_string())),
-        },
+        Some((&VERSION, rest)) => {
+            let decoded = bincode::serde::borrow_decode_from_slice(rest, config);
+            let (value, read) = decoded.map_err(|error| DecodeError::Damaged(error.to_string()))?;
+            Ok((value, rest.len() - read))
+        }
         Some((&version, _)) => Err(DecodeError::Version(version)),
     }
 }

@@ -27,6 +27,8 @@ pub enum Mutant {
     ForgetClamp,
     /// A change without a time that comes again is taken for a new one.
     ForgetTimeless,
+    /// Notice sockets are told nothing.
+    TellNoWatcher,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

@@ -53,7 +53,8 @@ macro_rules! conformance_tests {
                 a_commit_of_5000_records_is_whole, reads_are_of_one_snapshot,
                 of_two_equal_commits_one_conflicts;
             marks: a_client_without_numbers_has_a_writer_and_no_last,
-                given_stamps_are_kept_until_others_replace_them, an_unknown_client_has_no_mark, a_mark_holds_writer_and_last,
+                given_stamps_are_kept_until_others_replace_them,
+                a_commit_that_has_missed_given_stamps_conflicts, an_unknown_client_has_no_mark, a_mark_holds_writer_and_last,
                 marks_are_answered_in_the_order_asked, a_stale_mark_conflicts_and_writes_nothing,
                 a_mark_expected_of_an_unknown_client_conflicts,
                 no_mark_expected_of_a_known_client_conflicts, a_wrong_writer_number_conflicts,

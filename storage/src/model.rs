@@ -230,7 +230,11 @@ impl ModelStore {
             let given = space.view.writers;
             let writer_fits =
                 stored.map_or(moved.writer > given, |mark| mark.writer == moved.writer);
-            if stored.and_then(|mark| mark.last) != moved.expect_last || !writer_fits {
+            let given = stored.and_then(|mark| mark.given.as_ref());
+            let given = given.map_or(0, |given| given.count);
+            let given_fits = moved.expect_given.is_none_or(|expected| expected == given);
+            let last_fits = stored.and_then(|mark| mark.last) == moved.expect_last;
+            if !(last_fits && writer_fits && given_fits) {
                 return Err(CommitError::Conflict);
             }
         }

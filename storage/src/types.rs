@@ -111,10 +111,14 @@ pub struct MarkMove {
     pub writer: WriterNo,
     /// Refused unless this is the stored last number (`None`: unknown, or without number).
     pub expect_last: Option<u64>,
+    /// Refused unless the stored memory of given stamps has this [`Given::count`] (0: there is
+    /// none). The head does not tell: a commit of marks alone leaves it. `None` for a move that
+    /// does not stand on that memory: of mutations, which carry numbers.
+    pub expect_given: Option<u64>,
     /// The last number afterwards; `None` leaves it, for clients whose writes carry no numbers.
     pub last: Option<u64>,
     /// The client's claims to which the hub gave a stamp, all of them as they are afterwards;
-    /// `None` leaves them.
+    /// `None` leaves them. Replaces what `expect_given` tested.
     pub given: Option<Arc<Given>>,
     /// The verdicts of the numbers from the expected one to `last`. Of each client the store
     /// keeps the last 256.

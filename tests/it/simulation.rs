@@ -56,70 +56,13 @@ fn lives_native(seed: u64) {
 }
 
 #[test]
-fn an_edit_that_a_late_reply_overwrote_is_told_when_it_is_sent() {
-    lives(2);
-    lives(6);
-    lives(58);
-}
-
-#[test]
-fn a_record_that_its_device_deleted_and_inserted_again_is_told_whole() {
-    lives(3);
-}
-
-#[test]
-fn a_record_dead_on_arrival_is_told_as_dead() {
-    lives(19);
-}
-
-#[test]
-fn an_empty_cursor_beside_another_skips_no_delete() {
-    lives(1);
-}
-
-#[test]
-fn a_cursor_of_another_server_hides_behind_no_pulled_table() {
-    lives(118);
-}
-
-#[test]
-fn claims_clamped_together_stay_apart_when_they_come_again() {
-    lives(5);
-}
-
-#[test]
 fn an_insert_without_a_time_wins_no_tie_against_another_device() {
     lives(25);
 }
 
 #[test]
-fn a_clamp_makes_no_claim_newer() {
-    lives(610);
-}
-
-#[test]
-fn what_a_lost_delete_covers_is_taken_away() {
-    lives(7_478);
-}
-
-#[test]
-fn a_late_copy_of_a_request_is_told_as_it_is_now() {
-    lives(1_541);
-}
-
-#[test]
 fn a_late_copy_of_a_lost_history_leaves_a_ghost_of_what_it_inserts_and_deletes() {
     lives(14_287);
-}
-
-#[test]
-fn a_clamp_is_known_although_only_an_event_told_of_its_client() {
-    lives(2_093);
-}
-
-#[test]
-fn claims_clamped_in_a_lost_history_are_forgotten_with_it() {
-    lives(26);
 }
 
 #[test]

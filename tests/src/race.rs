@@ -168,6 +168,7 @@ fn next_mark(client: ClientKey, mark: Option<Mark>, view: &SpaceView) -> MarkMov
         client,
         writer: mark.map_or(WriterNo(view.writers.0 + 1), |mark| mark.writer),
         expect_last: last,
+        expect_given: None,
         last: Some(last.unwrap_or(0) + 1),
         given: None,
         verdicts: Vec::new(),

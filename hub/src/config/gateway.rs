@@ -23,8 +23,8 @@ pub struct GatewayConfig {
     /// Bytes of a request's body. One more is answered 413. 1 KiB to 1 GiB and not more than
     /// `bodies_bytes_max`, default 10 MiB.
     pub body_bytes_max: u64,
-    /// Bytes of the bodies of all requests under way on the node. One that finds no room within
-    /// `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
+    /// Bytes of the bodies of all requests under way on the node; a user has at most an eighth of
+    /// it, or one body. One that finds no room within `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
     pub bodies_bytes_max: u64,
     /// Bytes of the replies that wait to be written on the node, with what is read for them. One
     /// that finds no room is answered 503 with `Retry-After`. 1 MiB to 64 GiB, default 256 MiB.
@@ -88,6 +88,12 @@ impl GatewayConfig {
     /// Sockets that may wait for their `hello` at once.
     pub fn strangers_max(&self) -> u64 {
         (self.sockets_max * self.strangers_percent / 100).max(1)
+    }
+
+    /// Bytes of bodies one user may have under way: an eighth of the node's, and any one body.
+    pub fn body_share(&self) -> usize {
+        let share = (self.bodies_bytes_max / 8).max(self.body_bytes_max);
+        usize::try_from(share).unwrap_or(usize::MAX)
     }
 
     /// Connections one address may have open at once on a listener.

@@ -124,7 +124,7 @@ async fn push(
             return Err(refused);
         }
     };
-    let body = body.read().await?;
+    let body = body.read(caller.user.as_str()).await?;
     let text = std::str::from_utf8(&body.bytes)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
     let asked = Asked {

@@ -1,7 +1,7 @@
 //! Reading a request's body, bounded in bytes and time.
 //!
 //! A body is read when a handler asks for it, which is after it knows who sends it. What is
-//! read is counted against the node's [`Room`] until the request is answered.
+//! read is counted against the node's room ([`Shares`]) until the request is answered.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use syncline_protocol::object::Object;
 use tokio::time::{Instant, timeout_at};
 
 use super::HttpError;
-use super::room::{NoRoom, Room, Taken};
+use super::room::NoRoom;
+use super::shares::{Share, Shares};
 
 /// What a body may cost. The guard puts it on every request.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct BodyLimits {
     /// For the body to find room, and from then to its end. After it the request is refused.
     pub timeout: Duration,
     /// What the bodies of all requests share.
-    pub room: Room,
+    pub room: Shares,
 }
 
 impl Default for BodyLimits {
@@ -34,7 +35,7 @@ impl Default for BodyLimits {
         BodyLimits {
             bytes_max: HTTP_BODY_BYTES_MAX,
             timeout: Duration::from_secs(30),
-            room: Room::new(HTTP_BODY_BYTES_MAX),
+            room: Shares::new(HTTP_BODY_BYTES_MAX, HTTP_BODY_BYTES_MAX),
         }
     }
 }
@@ -54,17 +55,19 @@ pub struct RawBody {
 pub struct ReadBody {
     /// The bytes.
     pub bytes: Bytes,
-    room: Taken,
+    room: Share,
 }
 
 impl RawBody {
-    /// Reads all of it. Errors: `body_too_large`; `bad_message` for one that was cut or did not
-    /// come in time; `slow` if the node has no room for it.
-    pub async fn read(self) -> Result<ReadBody, HttpError> {
+    /// Reads all of it, in the share of who sends it. Errors: `body_too_large`; `bad_message` for one that was cut or did not
+    /// come in time; `slow` if
+    /// the node, or the sender's share, has no room for it.
+    pub async fn read(self, owner: &str) -> Result<ReadBody, HttpError> {
         let limits = &self.limits;
         let announced = self.announced.unwrap_or(0).min(limits.bytes_max);
         let due = Instant::now() + limits.timeout;
-        let mut room = limits.room.take(announced, due).await.map_err(no_room)?;
+        let room = limits.room.take(owner, announced, due).await;
+        let mut room = room.map_err(no_room)?;
         let due = Instant::now() + limits.timeout;
         // Memory that was not written to costs nothing, so a length alone holds none.
         let mut read = BytesMut::with_capacity(announced);
@@ -104,7 +107,7 @@ impl ReadBody {
     }
 
     /// Lets go of the bytes and keeps their room: what was made of them takes as much.
-    pub fn into_room(self) -> Taken {
+    pub fn into_room(self) -> Share {
         self.room
     }
 }

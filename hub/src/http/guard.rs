@@ -16,7 +16,7 @@ use tracing::error;
 
 use super::HttpError;
 use super::body::{self, BodyLimits};
-use super::room::Room;
+use super::shares::Shares;
 use crate::config::GatewayConfig;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::{Route, StatusClass};
@@ -32,7 +32,7 @@ struct Guard {
 /// routers of a node share one `room`.
 pub fn guarded(
     router: Router,
-    (config, room): (&GatewayConfig, Room),
+    (config, room): (&GatewayConfig, Shares),
     metrics: Arc<Metrics>,
 ) -> Router {
     let limits = BodyLimits {

@@ -35,7 +35,7 @@ fn start(router: Router, config: &GatewayConfig) -> Served {
     let address = listener.local_addr().unwrap();
     let lifecycle = Arc::new(Lifecycle::starting());
     let metrics = Arc::new(Metrics::new());
-    let room = Room::new(config.bodies_bytes_max as usize);
+    let room = Shares::new(config.bodies_bytes_max as usize, config.body_share());
     let serving = tokio::spawn(serve(Server {
         tls: None,
         listener,
@@ -56,7 +56,7 @@ fn echo() -> Router {
     Router::new()
         .route(
             "/echo",
-            post(async |body: RawBody| body.read().await.map(|read| read.bytes)),
+            post(async |body: RawBody| body.read("ada").await.map(|read| read.bytes)),
         )
         .route(
             "/panic",
@@ -231,7 +231,7 @@ fn picky(go_on: &Arc<Notify>) -> Router {
     };
     let go_on = go_on.clone();
     let hold = async move |body: RawBody| {
-        let read = body.read().await?;
+        let read = body.read("ada").await?;
         go_on.notified().await;
         Ok::<_, HttpError>(read.bytes)
     };

@@ -40,14 +40,22 @@ impl Client {
 
     /// Takes the given stamps of a commit, unless later ones are known.
     pub(super) fn learn_given(&mut self, given: Option<Arc<Given>>) {
-        let count = |given: &Option<Arc<Given>>| given.as_ref().map_or(0, |given| given.count);
-        if count(&given) > count(&self.given) {
+        if count(given.as_ref()) > self.given_count() {
             self.given = given;
         }
+    }
+
+    /// Which memory of given stamps a commit stands on.
+    pub(super) fn given_count(&self) -> u64 {
+        count(self.given.as_ref())
     }
 
     /// Nobody needs it here.
     pub(super) fn is_idle(&self) -> bool {
         self.conn.is_none() && self.undecided == 0
     }
+}
+
+fn count(given: Option<&Arc<Given>>) -> u64 {
+    given.map_or(0, |given| given.count)
 }

@@ -204,7 +204,12 @@ impl SessionState {
             }
         };
         for (key, mark) in clients.iter().zip(read.marks) {
-            self.client(key).learn(mark);
+            let client = self.client(key);
+            // As it is read, also if less is remembered than the session knows: a restore that
+            // nobody was told of may have left the head where it is, and a commit that stands
+            // on what was lost would conflict for ever.
+            client.given = mark.as_ref().and_then(|mark| mark.given.clone());
+            client.learn(mark);
         }
         self.renumber(cx);
         self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use syncline_protocol::ids::TableName;
+use syncline_protocol::mutant::{Mutant, mutant};
 
 use super::event::{Effect, FrameKind, Sync, Waiter};
 use super::state::{Asked, Context, Held, Pending, SessionState};
@@ -37,7 +38,7 @@ impl SessionState {
         cx: &mut Context<'_>,
     ) {
         let tables: BTreeSet<&TableName> = tables.collect();
-        if tables.is_empty() || self.watchers.is_empty() {
+        if tables.is_empty() || self.watchers.is_empty() || mutant(Mutant::TellNoWatcher) {
             return;
         }
         let names: Vec<&str> = tables.iter().map(|table| table.as_str()).collect();

@@ -253,3 +253,44 @@ pub async fn given_stamps_are_kept_until_others_replace_them(store: &dyn Store) 
         assert_eq!(mark.given.as_ref(), kept);
     }
 }
+
+/// Two sessions at one head, of which one gave a claim a stamp and moved no record: what the
+/// other drafted for the same client stands on a memory without it, which must neither be put
+/// back nor decide anything.
+pub async fn a_commit_that_has_missed_given_stamps_conflicts(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    let ada = client("ada", "c1");
+    let given = |count: u64| {
+        let walls = (0..count).map(|i| (Claimed::Wall(2 * NOW + i), Hlc::new(NOW + i, 1)));
+        Arc::new(Given::default().and(walls))
+    };
+    let commit = |space: &Space<'_>, mark, (expected, moved): (u64, Option<u64>)| {
+        let records = vec![(key("tasks", "a"), titled("a", 1))];
+        let mut commit = space.marked(
+            if moved.is_some() { Vec::new() } else { records },
+            &ada,
+            mark,
+        );
+        let mark = &mut commit.marks[0];
+        (mark.last, mark.verdicts) = (None, Vec::new());
+        mark.expect_given = Some(expected);
+        mark.given = moved.map(given);
+        commit
+    };
+    // Of a client nobody knows, nothing was given.
+    space.conflict(commit(&space, None, (1, Some(2)))).await;
+    space.accept(commit(&space, None, (0, Some(1)))).await;
+    let mark = space.mark(&ada).await;
+    let late = [(0, Some(1)), (0, None), (2, Some(3)), (2, None)];
+    for (expected, moved) in late {
+        let late = commit(&space, mark.clone(), (expected, moved));
+        assert_eq!(late.expect_head, space.view.head);
+        space.conflict(late).await;
+        assert_eq!(space.mark(&ada).await, mark);
+    }
+    space.accept(commit(&space, mark, (1, Some(2)))).await;
+    let mark = space.mark(&ada).await;
+    space.accept(commit(&space, mark, (2, None))).await;
+    let mark = space.mark(&ada).await.expect("a mark");
+    assert_eq!(mark.given, Some(given(2)));
+}

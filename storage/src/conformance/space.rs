@@ -177,6 +177,7 @@ impl<'s> Space<'s> {
             client: client.clone(),
             writer,
             expect_last: last,
+            expect_given: None,
             last: Some(m),
             given: None,
             verdicts: vec![applied(m)],

@@ -46,7 +46,10 @@ pub(super) struct Marks<'c> {
     pub(super) expected: Vec<Option<i64>>,
     pub(super) last: Vec<Option<i64>>,
     pub(super) used_at: Vec<i64>,
+    pub(super) expected_given: Vec<Option<i64>>,
     pub(super) given: Vec<Option<Vec<u8>>>,
+    /// 0 where the memory is left as it is.
+    pub(super) given_count: Vec<i64>,
 }
 
 #[derive(Default)]
@@ -115,7 +118,11 @@ impl<'c> Marks<'c> {
         self.expected.push(mark.expect_last.map(|last| last as i64));
         self.last.push(mark.last.map(|last| last as i64));
         self.used_at.push(at.now_ms);
+        self.expected_given
+            .push(mark.expect_given.map(|count| count as i64));
         let given = mark.given.as_deref();
+        self.given_count
+            .push(given.map_or(0, |given| given.count as i64));
         self.given.push(given.map(codec::encode_given));
     }
 }

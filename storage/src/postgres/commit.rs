@@ -41,13 +41,16 @@ pub(super) const COMMIT: &str = "WITH asked AS MATERIALIZED (
         AS a(sid, epoch, expected, head, clock, live, writers, no)),
 stray AS MATERIALIZED (
     SELECT m.no
-    FROM unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::bigint[])
-        AS m(no, sid, usr, client, writer, expected)
+    FROM unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::bigint[], $13::bigint[],
+            $33::bigint[])
+        AS m(no, sid, usr, client, writer, expected, expected_given)
     JOIN syncline.spaces s ON s.sid = m.sid
     LEFT JOIN syncline.clients c
         ON c.sid = m.sid AND c.usr = m.usr AND c.client = m.client
     WHERE CASE WHEN c.sid IS NULL THEN m.expected IS NOT NULL OR m.writer <= s.writers
-        ELSE c.writer <> m.writer OR c.last IS DISTINCT FROM m.expected END),
+            OR m.expected_given <> 0
+        ELSE c.writer <> m.writer OR c.last IS DISTINCT FROM m.expected
+            OR m.expected_given <> c.given_count END),
 accepted AS (
     UPDATE syncline.spaces s
     SET head = a.head, clock = greatest(s.clock, a.clock), live = a.live, writers = a.writers
@@ -58,15 +61,17 @@ accepted AS (
 refused AS MATERIALIZED (
     SELECT ARRAY(SELECT no FROM asked EXCEPT SELECT no FROM accepted) AS all_no),
 moved AS (
-    INSERT INTO syncline.clients AS c (sid, usr, client, writer, last, used_at, given)
-    SELECT m.sid, m.usr, m.client, m.writer, m.last, m.used_at, m.given
+    INSERT INTO syncline.clients AS c (sid, usr, client, writer, last, used_at, given, given_count)
+    SELECT m.sid, m.usr, m.client, m.writer, m.last, m.used_at, m.given, m.given_count
     FROM refused, unnest($8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::bigint[],
-            $14::bigint[], $15::bigint[], $16::bytea[])
-        AS m(no, sid, usr, client, writer, last, used_at, given)
+            $14::bigint[], $15::bigint[], $16::bytea[], $34::bigint[])
+        AS m(no, sid, usr, client, writer, last, used_at, given, given_count)
     WHERE m.no <> ALL(refused.all_no)
     ON CONFLICT (sid, usr, client) DO UPDATE
     SET last = coalesce(excluded.last, c.last), used_at = excluded.used_at,
-        given = coalesce(excluded.given, c.given)),
+        given = coalesce(excluded.given, c.given),
+        given_count = CASE WHEN excluded.given IS NULL THEN c.given_count
+            ELSE excluded.given_count END),
 judged AS (
     INSERT INTO syncline.verdicts (sid, writer, slot, m, hash, verdict)
     SELECT v.sid, v.writer, v.slot, v.m, v.hash, v.verdict
@@ -220,7 +225,7 @@ async fn send(
 }
 
 /// The parameters of [`COMMIT`].
-fn columns<'b>(batch: &'b Batch<'_>) -> [&'b (dyn ToSql + Sync); 32] {
+fn columns<'b>(batch: &'b Batch<'_>) -> [&'b (dyn ToSql + Sync); 34] {
     let Batch {
         spaces,
         marks,
@@ -260,6 +265,8 @@ fn columns<'b>(batch: &'b Batch<'_>) -> [&'b (dyn ToSql + Sync); 32] {
         &records.id,
         &records.state,
         &records.data,
+        &marks.expected_given,
+        &marks.given_count,
     ]
 }
 

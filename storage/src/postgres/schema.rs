@@ -16,7 +16,8 @@ pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
 /// is null for a client that has a writer number and no mutation; `given` is null until the hub
-/// gave a claim of its a stamp. `slot` is `m % 256`: a verdict overwrites the one 256 before.
+/// gave a claim of its a stamp, and
+/// `given_count` says how many are in it. `slot` is `m % 256`: a verdict overwrites the one 256 before.
 ///
 /// Rows that are changed in place leave room for it in their pages, so that no index has to be
 /// touched. `octets` of a dead letter are what came, which may hold what no text may.
@@ -57,6 +58,7 @@ CREATE TABLE IF NOT EXISTS syncline.clients(
     usr text COLLATE "C" NOT NULL,
     client text COLLATE "C" NOT NULL,
     given bytea,
+    given_count bigint NOT NULL,
     PRIMARY KEY(sid, usr, client)
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX IF NOT EXISTS clients_writer ON syncline.clients(sid, writer);

@@ -4,15 +4,16 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use syncline_protocol::codec;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 
-use super::dead_letters;
 use super::space::{self, SpaceRow};
+use super::{dead_letters, error};
 use crate::types::{Commit, CommitError, MarkMove, StoreError};
 
 /// Verdicts kept of a client, and the modulus of their slots.
 pub(super) const VERDICT_SLOTS: u64 = MUTATIONS_IN_FLIGHT_MAX as u64;
 
-const FIND_MARK: &str =
-    "SELECT writer, last FROM clients WHERE sid = ?1 AND usr = ?2 AND client = ?3";
+/// The given stamps are up to 13 KiB, so they are read only where they are tested.
+const FIND_MARK: &str = "SELECT writer, last, CASE WHEN ?4 THEN given END FROM clients
+    WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const MOVE_SPACE: &str =
     "UPDATE spaces SET head = ?2, clock = ?3, live = ?4, writers = ?5 WHERE sid = ?1";
@@ -83,18 +84,22 @@ fn is_expected(tx: &Transaction<'_>, row: &SpaceRow, mark: &MarkMove) -> Result<
     let client = params![
         row.sid,
         mark.client.user.as_str(),
-        mark.client.client.as_str()
+        mark.client.client.as_str(),
+        mark.expect_given.is_some()
     ];
-    let stored: Option<(u32, Option<i64>)> = tx
+    let stored: Option<(u32, Option<i64>, Option<Vec<u8>>)> = tx
         .prepare_cached(FIND_MARK)?
-        .query_row(client, |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(client, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    Ok(match stored {
-        Some((writer, last)) => {
-            writer == mark.writer.0 && last == mark.expect_last.map(|last| last as i64)
-        }
-        None => mark.expect_last.is_none() && mark.writer > row.view.writers,
-    })
+    let Some((writer, last, given)) = stored else {
+        let is_new = mark.expect_last.is_none() && mark.expect_given.unwrap_or(0) == 0;
+        return Ok(is_new && mark.writer > row.view.writers);
+    };
+    let given = given.map_or(Ok(0), |stored| codec::decode_given_count(&stored));
+    let given = given.map_err(|cause| error::damaged("given stamps", row.sid, &cause))?;
+    Ok(writer == mark.writer.0
+        && last == mark.expect_last.map(|last| last as i64)
+        && mark.expect_given.is_none_or(|expected| expected == given))
 }
 
 fn write(tx: &Transaction<'_>, row: &SpaceRow, commit: &Commit) -> Result<(), StoreError> {

@@ -75,3 +75,8 @@ fn a_clamp_forgotten_when_the_claim_comes_again_is_caught() {
 fn a_change_without_a_time_forgotten_when_it_comes_again_is_caught() {
     is_caught(Mutant::ForgetTimeless);
 }
+
+#[test]
+fn notices_that_nobody_gets_are_caught() {
+    is_caught(Mutant::TellNoWatcher);
+}

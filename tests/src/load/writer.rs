@@ -90,6 +90,7 @@ impl SpaceWriter {
                 client: client_key(client),
                 writer,
                 expect_last,
+                expect_given: None,
                 last: Some(m),
                 given: None,
                 verdicts: vec![Remembered {

@@ -4,23 +4,28 @@ use std::fmt;
 use std::ops::AddAssign;
 
 macro_rules! kinds {
-    (faults { $($fault:ident = $fault_name:literal,)* } happenings { $($happening:ident = $happening_name:literal,)* }) => {
+    (faults { $($fault:ident = $fault_name:literal,)* } happenings { $($happening:ident = $happening_name:literal,)* }
+     excuses { $($excuse:ident = $excuse_name:literal,)* }) => {
         /// What is counted.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[allow(missing_docs, reason = "each has its name beside it")]
-        pub enum Kind { $($fault,)* $($happening,)* }
+        pub enum Kind { $($fault,)* $($happening,)* $($excuse,)* }
 
         impl Kind {
             /// What the simulation does to the system.
             pub const FAULTS: &'static [Kind] = &[$(Kind::$fault,)*];
             /// What the system does about it.
             pub const HAPPENINGS: &'static [Kind] = &[$(Kind::$happening,)*];
+            /// How records of devices of the compatibility protocol were compared with the
+            /// history: first as they are, then by each excuse.
+            pub const EXCUSES: &'static [Kind] = &[$(Kind::$excuse,)*];
 
             /// For people.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Kind::$fault => $fault_name,)*
                     $(Kind::$happening => $happening_name,)*
+                    $(Kind::$excuse => $excuse_name,)*
                 }
             }
         }
@@ -114,9 +119,17 @@ kinds! {
     UpdateUnknown = "updates of an unknown record",
     Copied = "tables compared with the history",
     }
+    excuses {
+    ComparedAsIs = "records compared as they are",
+    ExcusedUnsent = "records not compared: a change is not answered",
+    ExcusedOverwritten = "records not compared: a lost history wrote over them",
+    ExcusedOlder = "records with more fields than the space has",
+    ExcusedGhost = "records that the space never had",
+    ExcusedDropped = "records whose insert was never sent",
+    }
 }
 
-const KINDS: usize = Kind::FAULTS.len() + Kind::HAPPENINGS.len();
+const KINDS: usize = Kind::FAULTS.len() + Kind::HAPPENINGS.len() + Kind::EXCUSES.len();
 
 /// Counts by kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,7 +163,8 @@ impl AddAssign<&Counts> for Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for kind in Kind::FAULTS.iter().chain(Kind::HAPPENINGS) {
+        let kinds = Kind::FAULTS.iter().chain(Kind::HAPPENINGS);
+        for kind in kinds.chain(Kind::EXCUSES) {
             writeln!(f, "{:>12}  {}", self.of(*kind), kind.name())?;
         }
         Ok(())

@@ -35,6 +35,9 @@ use super::trace::{Aids, Checked, Trace, Violation, violated};
 /// Steps after the last fault within which a world must come to rest.
 const CALM_STEPS_MAX: u64 = 20_000;
 
+/// Edits that one device makes when all are at rest.
+const LAST_EDITS: usize = 3;
+
 /// A step takes up to so long; one in a hundred takes up to two minutes.
 const STEP_MS_MAX: u64 = 20;
 const LONG_STEP_MS_MAX: u64 = 120_000;
@@ -61,6 +64,8 @@ pub struct World {
     exchanges: Vec<Exchange>,
     /// Faults happen.
     chaos: bool,
+    /// What devices ask by HTTP goes to the node of their socket.
+    sticky: bool,
 }
 
 /// How a seed ended.
@@ -153,6 +158,7 @@ impl World {
             calls: Calls::default(),
             exchanges: Vec::new(),
             chaos: true,
+            sticky: false,
         }
     }
 
@@ -231,12 +237,28 @@ impl World {
                 }
                 continue;
             }
-            return self.check_rest();
+            self.check_rest()?;
+            if audits == 2 {
+                // Once more without looking again: whoever is not told does not know. A notice
+                // is of its node, which may be ahead of the others, so devices ask that one.
+                audits += 1;
+                self.sticky = true;
+                self.somebody_edits();
+                continue;
+            }
+            return Ok(());
         }
         violated(
             "liveness",
             format!("not at rest after {CALM_STEPS_MAX} steps"),
         )
+    }
+
+    fn somebody_edits(&mut self) {
+        let device = self.aids.rng.below(self.devices.len());
+        for _ in 0..LAST_EDITS {
+            self.with_device(device, |device, cx| device.edit(cx));
+        }
     }
 
     fn check_rest(&self) -> Checked {

@@ -98,6 +98,7 @@ impl Space {
             client: client(),
             writer,
             expect_last: last,
+            expect_given: None,
             last: Some(m),
             given: None,
             verdicts: vec![Remembered {

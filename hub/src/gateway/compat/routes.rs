@@ -103,7 +103,7 @@ async fn sync(
             return Err(refused);
         }
     };
-    let body = body.read().await?;
+    let body = body.read(caller.user.as_str()).await?;
     let text = std::str::from_utf8(&body.bytes).map_err(|_| bad("the body is not UTF-8"))?;
     let request = SyncRequest::parse(text, &gateway.data)?;
     let client = client(&headers, caller.user, request.client.as_deref())?;

@@ -189,11 +189,14 @@ impl Computing {
         body: RawBody,
     ) -> Result<(Instant, Result<T, Response>), HttpError> {
         let now_ms = self.gateway.clock.now_ms();
-        if let Err(refusal) = self.gateway.access.bearer(headers, now_ms).await {
-            body.refuse();
-            return Err(refusal.into());
-        }
-        let question = body.read().await?.json();
+        let asker = match self.gateway.access.bearer(headers, now_ms).await {
+            Ok(asker) => asker,
+            Err(refusal) => {
+                body.refuse();
+                return Err(refusal.into());
+            }
+        };
+        let question = body.read(asker.user.as_str()).await?.json();
         let question = question.map_err(|HttpError(refusal)| error(&refusal.message));
         let now_s = i64::try_from(now_ms / 1_000).expect("no clock shows such a year");
         Ok((Instant(now_s), question))

@@ -47,7 +47,7 @@ pub(super) async fn token(
             "the development issuer answers to localhost only",
         ));
     }
-    let ask: Ask = body.read().await?.json()?;
+    let ask: Ask = body.read("").await?.json()?;
     let token = issuer(&context)?.token(&ask.user, ask.ttl_s, context.clock.now_ms())?;
     let text = serde_json::to_string(&Given { token }).expect("plain data");
     Ok(json(StatusCode::OK, text))

@@ -161,6 +161,7 @@ impl Deciding {
             client: key.clone(),
             writer,
             expect_last,
+            expect_given: None,
             last: None,
             given: None,
             verdicts: Vec::new(),

@@ -89,6 +89,8 @@ impl Deciding {
         let given = set.given().map(Arc::new);
         let known = if set.changed || given.is_some() {
             let mark = self.mark(&pending.client, writer, client.decided);
+            // What this batch moved follows from what the first of its changesets stands on.
+            mark.expect_given.get_or_insert(client.given_count());
             if given.is_some() {
                 mark.given.clone_from(&given);
             }

@@ -174,6 +174,58 @@ fn another_session_remembers_what_was_given() {
     );
 }
 
+/// The space's clock has passed them, on a node that is ahead of this one.
+#[test]
+fn what_the_clock_of_the_space_has_passed_is_not_made_newer() {
+    let mut desk = desk();
+    desk.after(HOUR);
+    desk.sync("tablet", &[titled_now("k1", "before")]);
+    desk.sync("laptop", &[inserted("k2", "a", 0)]);
+    desk.after(0);
+    desk.sync("laptop", &[titled("k2", "newer", 3 * 60 * SECOND)]);
+    desk.sync("phone", &[titled("k2", "older", 2 * 60 * SECOND)]);
+    assert_eq!(desk.title("k2").as_deref(), Some("newer"));
+}
+
+/// Two nodes at one head: one of them gave a claim a stamp, which moved no record, and its
+/// event was lost. Then the claim comes again at the other one, at once or after another commit
+/// of the client.
+#[test]
+fn what_another_session_gave_at_the_same_head_is_not_forgotten() {
+    for commits_before in [false, true] {
+        let mut one = desk();
+        one.sync("phone", &[inserted("k2", "x", 0)]);
+        one.sync("laptop", &[titled("k1", "laptop", 50 * SECOND)]);
+        let lost = [titled("k1", "fast", HOUR)];
+        let mut other = Desk::on(one.store.clone(), SessionLimits::default());
+        other.sync("phone", &lost);
+        assert_eq!((other.commits, other.head()), (1, one.head()));
+        one.store = other.store;
+        if commits_before {
+            one.sync("phone", &[titled_now("k2", "y")]);
+        }
+        one.after(100 * SECOND);
+        one.sync("phone", &lost);
+        assert!(one.notes.contains(&Note::Conflict));
+        assert_eq!(one.title("k1").as_deref(), Some("laptop"));
+    }
+}
+
+/// A restore that nobody was told of, from a backup at the same head.
+#[test]
+fn given_stamps_that_the_store_has_lost_block_nobody() {
+    let mut desk = desk();
+    desk.sync("phone", &[titled("k1", "phone", 50 * SECOND)]);
+    let backup = desk.store.clone();
+    desk.sync("phone", &[titled("k1", "fast", HOUR)]);
+    let head = desk.head();
+    desk.store = backup;
+    assert_eq!(desk.head(), head);
+    desk.after(100 * SECOND);
+    desk.sync("phone", &[titled_now("k1", "later")]);
+    assert_eq!(desk.title("k1").as_deref(), Some("later"));
+}
+
 #[test]
 fn fields_without_a_time_are_written_at_one_time() {
     let mut desk = desk();

@@ -2,6 +2,7 @@
 //! told that a record never was, so what only they have is excused; what the space has is not.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use syncline_protocol::compat::cursor::{Place, Reach, Since};
@@ -9,6 +10,7 @@ use syncline_protocol::ids::{RecordKey, Seq};
 use syncline_storage::types::SpaceView;
 
 use super::{Checker, Moment};
+use crate::sim::count::{Counts, Kind};
 use crate::sim::trace::{Checked, ensure, violated};
 
 /// What a device may show besides.
@@ -16,6 +18,8 @@ use crate::sim::trace::{Checked, ensure, violated};
 pub struct Excuse<'a> {
     /// Records it has changes of that are not answered: not compared.
     pub unsent: HashSet<&'a RecordKey>,
+    /// Records over which a lost history wrote: not compared.
+    pub overwritten: &'a BTreeSet<RecordKey>,
     /// It had data when it was told everything anew: it may hold records and fields that the
     /// space never had.
     pub haunted: bool,
@@ -63,8 +67,8 @@ impl Checker {
     pub fn copied(
         &self,
         (device, table, cursor): (&str, &str, &str),
-        shown: &BTreeMap<&RecordKey, String>,
-        excuse: &Excuse<'_>,
+        (shown, excuse): (&BTreeMap<&RecordKey, String>, &Excuse<'_>),
+        counts: &mut Counts,
     ) -> Checked {
         let Ok(Since::At { minute, seq, .. }) = Since::parse(cursor) else {
             // A cursor of another server names no moment of this space.
@@ -81,7 +85,7 @@ impl Checker {
             return violated("copy", format!("there is no commit {seq} of {epoch}"));
         };
         let who = || format!("{device} at {epoch}/{}", Seq(seq.0));
-        compare(moment, shown, (Some(table), excuse), who)
+        compare(moment, shown, (Some(table), excuse), (who, counts))
     }
 
     /// Whether a device shows what is visible now.
@@ -91,7 +95,9 @@ impl Checker {
         shown: &BTreeMap<&RecordKey, String>,
         excuse: &Excuse<'_>,
     ) -> Checked {
-        compare(&self.now.moment, shown, (None, excuse), || device.into())
+        let who = || device.into();
+        let counts = &mut Counts::default();
+        compare(&self.now.moment, shown, (None, excuse), (who, counts))
     }
 }
 
@@ -99,26 +105,55 @@ fn compare(
     moment: &Moment,
     shown: &BTreeMap<&RecordKey, String>,
     (table, excuse): (Option<&str>, &Excuse<'_>),
-    who: impl Fn() -> String,
+    (who, counts): (impl Fn() -> String, &mut Counts),
 ) -> Checked {
-    let looked_at = |key: &RecordKey| {
-        table.is_none_or(|table| key.table.as_str() == table) && !excuse.unsent.contains(key)
-    };
-    for (key, text) in moment.visible.iter().filter(|(key, _)| looked_at(key)) {
-        let own = shown.get(key);
-        let same = own.is_some_and(|own| **own == **text || (excuse.haunted && holds(own, text)));
-        ensure(same, "copy", || {
-            format!("{} shows {key} as {own:?}, must be {text}", who())
-        })?;
-    }
-    for (key, text) in shown.iter().filter(|(key, _)| looked_at(key)) {
-        let is_ghost = excuse.haunted && !moment.known.contains(*key);
-        let excused = is_ghost || excuse.dropped.contains(*key);
-        ensure(moment.visible.contains_key(*key) || excused, "copy", || {
-            format!("{} shows {key} as {text}, must not", who())
-        })?;
+    let of_table = |key: &&RecordKey| table.is_none_or(|table| key.table.as_str() == table);
+    let visible = moment.visible.keys();
+    let ghosts = shown.keys().copied();
+    let ghosts = ghosts.filter(|key| !moment.visible.contains_key(*key));
+    for key in visible.chain(ghosts).filter(of_table) {
+        let (own, must) = (shown.get(key), moment.visible.get(key));
+        let same = match (own, must) {
+            (Some(own), Some(must)) => **own == **must,
+            (own, must) => own.is_none() && must.is_none(),
+        };
+        // What is as it must be needs no excuse.
+        let excused = (!same).then(|| excuse.of(key, (own, must), moment));
+        let Some(kind) = excused.unwrap_or(Some(Kind::ComparedAsIs)) else {
+            let who = who();
+            return violated(
+                "copy",
+                format!("{who} shows {key} as {own:?}, must be {must:?}"),
+            );
+        };
+        counts.add(kind);
     }
     Ok(())
+}
+
+impl Excuse<'_> {
+    /// Why a record may be shown otherwise than it is in the space, if it may.
+    fn of(
+        &self,
+        key: &RecordKey,
+        (own, must): (Option<&String>, Option<&Arc<str>>),
+        moment: &Moment,
+    ) -> Option<Kind> {
+        if self.unsent.contains(key) {
+            return Some(Kind::ExcusedUnsent);
+        }
+        if self.overwritten.contains(key) {
+            return Some(Kind::ExcusedOverwritten);
+        }
+        match (own, must) {
+            (Some(own), Some(must)) if self.haunted && holds(own, must) => Some(Kind::ExcusedOlder),
+            (Some(_), None) if self.dropped.contains(key) => Some(Kind::ExcusedDropped),
+            (Some(_), None) if self.haunted && !moment.known.contains(key) => {
+                Some(Kind::ExcusedGhost)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// Whether a record shows every field of another.

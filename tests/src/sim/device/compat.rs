@@ -181,8 +181,8 @@ impl Compat {
             let shown = self.copy.shown();
             cx.checker.copied(
                 (&self.name, table, self.copy.cursor(table)),
-                &shown,
-                &excuse,
+                (&shown, &excuse),
+                &mut cx.aids.counts,
             )?;
         }
         Ok(())
@@ -208,12 +208,8 @@ impl Compat {
 
     fn excuse(&self) -> Excuse<'_> {
         Excuse {
-            unsent: self
-                .pending
-                .iter()
-                .map(|edit| &edit.key)
-                .chain(&self.overwritten)
-                .collect(),
+            unsent: self.pending.iter().map(|edit| &edit.key).collect(),
+            overwritten: &self.overwritten,
             haunted: self.haunted,
             dropped: &self.dropped,
         }

@@ -56,11 +56,13 @@ impl World {
             }
             _ => 1,
         };
+        let socket = self.socket_of(device).filter(|_| self.sticky);
+        let own = socket.map(|id| self.sockets[&id].node);
         for _ in 0..times {
             let exchange = Exchange {
                 device,
                 ask: ask.clone(),
-                node: self.aids.rng.below(self.nodes.len()),
+                node: own.unwrap_or_else(|| self.aids.rng.below(self.nodes.len())),
                 stage: Stage::Sent,
             };
             self.exchanges.push(exchange);

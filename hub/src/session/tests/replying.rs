@@ -1,0 +1,196 @@
+//! What a device of the compatibility protocol is told: the session's part, the echoes, and the
+//! reply that is made of them and of the store.
+
+use serde_json::{Value, json};
+use syncline_protocol::compat::cursor::{EMPTY, Since};
+use syncline_protocol::ids::Seq;
+
+use super::desk::{Desk, client, space, stamp};
+use crate::gateway::compat::answer::{ALL, Answering, Next, Question, asker};
+use crate::session::event::{Synced, Whole};
+
+/// A cursor of another server.
+const FOREIGN: &str = "2026-03-01T10:00:00.000Z";
+
+const SECOND: u64 = 1_000;
+
+fn titled(id: &str, title: &str, at_ms: u64) -> Value {
+    let fields = json!({"title": {"value": title, "updatedAt": stamp(at_ms)}});
+    json!({"table": "tasks", "id": id, "op": "update", "fields": fields})
+}
+
+fn inserted(table: &str, id: &str, at_ms: u64) -> Value {
+    let data = json!({"title": "a", "updatedAt": stamp(at_ms)});
+    json!({"table": table, "id": id, "op": "insert", "data": data})
+}
+
+fn deleted(id: &str, at_ms: u64) -> Value {
+    json!({"table": "tasks", "id": id, "op": "delete", "deletedAt": stamp(at_ms)})
+}
+
+/// Begins a reply by the store as it is.
+fn begin(desk: &Desk, since: &str, (synced, table): (Synced, Option<&str>)) -> Answering {
+    let question = Question {
+        since: Since::parse(since).unwrap(),
+        synced,
+        table: table.map(str::to_owned),
+    };
+    Answering::new(question, &desk.store.space(&space()).unwrap())
+}
+
+/// Ends it by the store as it is then.
+fn end(desk: &Desk, mut answering: Answering) -> Value {
+    loop {
+        let after = answering.from().into();
+        let page = desk.store.changes(&space(), &after, ALL).unwrap();
+        match answering.page(page) {
+            Next::Read(again) => answering = again,
+            Next::Reply(text) => return serde_json::from_str(&text).unwrap(),
+            Next::Elsewhere => panic!("it is the same history"),
+        }
+    }
+}
+
+/// What the phone is replied that asks for a table, or for all without sending anything.
+fn pulled(desk: &Desk, since: &str, table: Option<&str>) -> Value {
+    let marks = desk.store.marks(&space(), &[client("phone")]).unwrap();
+    end(desk, begin(desk, since, (asker(marks), table)))
+}
+
+fn cursor(reply: &Value) -> String {
+    reply["syncedUntil"].as_str().unwrap().to_owned()
+}
+
+/// Ids and ops.
+fn told(reply: &Value) -> Vec<(&str, &str)> {
+    let changes = reply["serverChanges"].as_array().unwrap().iter();
+    changes
+        .map(|change| {
+            (
+                change["id"].as_str().unwrap(),
+                change["op"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
+/// The only echo: of which record, which fields, whether whole and alive.
+fn echo(synced: &Synced) -> (&str, Vec<&str>, Whole, bool) {
+    let [echo] = &synced.echoes[..] else {
+        panic!("{:?}", synced.echoes)
+    };
+    let fields = echo.fields.iter().map(|name| name.as_str()).collect();
+    (
+        echo.key.id.as_str(),
+        fields,
+        echo.whole,
+        echo.record.is_live(),
+    )
+}
+
+/// A reply on its way may overwrite what the device wrote after it asked.
+#[test]
+fn what_a_device_named_of_its_own_record_is_said_again() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.sync("phone", &[inserted("tasks", "k1", 0)]).echoes, []);
+    let synced = desk.sync("phone", &[titled("k1", "b", SECOND)]);
+    assert_eq!(echo(&synced), ("k1", vec!["title"], Whole::No, true));
+}
+
+#[test]
+fn a_record_deleted_and_inserted_again_replaces_what_the_device_has() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 0)]);
+    let again = [deleted("k1", SECOND), inserted("tasks", "k1", 2 * SECOND)];
+    let synced = desk.sync("phone", &again);
+    let fields = vec!["title", "updatedAt"];
+    assert_eq!(echo(&synced), ("k1", fields, Whole::Replace, true));
+}
+
+#[test]
+fn a_record_dead_on_arrival_is_said_to_be_dead() {
+    let nothing = json!({"table": "tasks", "id": "k1", "op": "insert", "data": {}});
+    for insert in [inserted("tasks", "k1", SECOND), nothing] {
+        let mut desk = Desk::new();
+        desk.sync("laptop", &[deleted("k1", 50 * SECOND)]);
+        let synced = desk.sync("phone", &[insert]);
+        let (id, _, _, is_live) = echo(&synced);
+        assert_eq!((id, is_live), ("k1", false));
+        let reply = end(&desk, begin(&desk, EMPTY, (synced, None)));
+        assert_eq!(told(&reply), [("k1", "delete")]);
+    }
+}
+
+/// The device shows it as deleted.
+#[test]
+fn a_new_record_that_survives_its_own_delete_is_said_to_live() {
+    let mut desk = Desk::new();
+    let both = [inserted("tasks", "k1", 5 * SECOND), deleted("k1", SECOND)];
+    let synced = desk.sync("phone", &both);
+    assert_eq!(echo(&synced), ("k1", vec![], Whole::Replace, true));
+}
+
+/// It took away fields that the device still shows.
+#[test]
+fn a_record_that_survives_a_delete_replaces_what_the_device_has() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 10 * SECOND)]);
+    let synced = desk.sync("phone", &[deleted("k1", 5 * SECOND)]);
+    assert_eq!(echo(&synced), ("k1", vec![], Whole::Replace, true));
+}
+
+/// Between the commit and the reply a late copy of another request of the device came: its own
+/// change, of which the store's part of the reply says nothing.
+#[test]
+fn an_echo_is_of_the_moment_of_the_reply() {
+    let mut desk = Desk::new();
+    desk.sync("phone", &[inserted("tasks", "k1", 0)]);
+    let since = cursor(&pulled(&desk, EMPTY, None));
+    let synced = desk.sync("phone", &[titled("k1", "named", SECOND)]);
+    desk.sync("phone", &[titled("k1", "late", 2 * SECOND)]);
+    let reply = end(&desk, begin(&desk, &since, (synced, None)));
+    assert_eq!(reply["serverChanges"][0]["data"]["title"], "late");
+}
+
+/// Between the view and the page, what the cursor may have missed was collected.
+#[test]
+fn a_page_from_too_late_a_seq_is_read_again() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 0)]);
+    let since = cursor(&pulled(&desk, EMPTY, None));
+    desk.sync("laptop", &[inserted("tasks", "k2", 0)]);
+    let marks = desk.store.marks(&space(), &[client("phone")]).unwrap();
+    let answering = begin(&desk, &since, (asker(marks), None));
+    assert_eq!(answering.from(), Seq(1));
+    desk.store.raise_gc_seq(&space(), Seq(2));
+    let reply = end(&desk, answering);
+    assert_eq!(told(&reply), [("k1", "update"), ("k2", "update")]);
+}
+
+/// The least of its cursors is the empty one, but it may have pulled other tables.
+#[test]
+fn an_empty_cursor_beside_others_skips_no_delete() {
+    let mut desk = Desk::new();
+    desk.sync(
+        "laptop",
+        &[inserted("tasks", "k1", 0), deleted("k1", SECOND)],
+    );
+    let synced = desk.sync("phone", &[inserted("notes", "n1", 0)]);
+    let reply = end(&desk, begin(&desk, EMPTY, (synced, None)));
+    assert_eq!(told(&reply), [("n1", "insert"), ("k1", "delete")]);
+    assert_eq!(told(&pulled(&desk, EMPTY, Some("tasks"))), []);
+}
+
+#[test]
+fn a_cursor_of_another_server_hides_behind_no_pulled_table() {
+    let mut desk = Desk::new();
+    desk.sync(
+        "laptop",
+        &[inserted("notes", "n1", 0), inserted("tasks", "k1", 0)],
+    );
+    let since = cursor(&pulled(&desk, FOREIGN, Some("tasks")));
+    assert_eq!(told(&pulled(&desk, &since, Some("tasks"))), []);
+    let synced = desk.sync("phone", &[titled("k1", "b", SECOND)]);
+    let reply = end(&desk, begin(&desk, &since, (synced, None)));
+    assert_eq!(told(&reply), [("n1", "update"), ("k1", "update")]);
+}
