@@ -88,6 +88,10 @@ pub const TABLES_PER_HELLO_MAX: usize = 256;
 /// Bytes of a presence state or a broadcast's data. One more is refused with `ephemeral_too_large`.
 pub const EPHEMERAL_BYTES_MAX: usize = 4 << 10;
 
+/// Bytes of the text one may arrive in, which may have white space and escapes. A longer one is
+/// refused unread with the same code: rewriting a whole message's worth of it costs milliseconds.
+pub const EPHEMERAL_TEXT_BYTES_MAX: usize = 16 * EPHEMERAL_BYTES_MAX;
+
 /// Bytes of a refusal's message. It may quote what came; a longer one is cut there, so that an
 /// answer, or the verdict a mark remembers, is never as long as what it refuses.
 pub const REFUSAL_BYTES_MAX: usize = 256;

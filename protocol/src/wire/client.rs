@@ -10,7 +10,8 @@ use crate::error::{Code, Refusal};
 use crate::ids::{AppId, ClientId, SpaceId, TableName, check_name};
 use crate::json::Json;
 use crate::limits::{
-    EPHEMERAL_BYTES_MAX, Limits, MUTATIONS_IN_FLIGHT_MAX, NAME_BYTES_MAX, TABLES_PER_HELLO_MAX,
+    EPHEMERAL_BYTES_MAX, EPHEMERAL_TEXT_BYTES_MAX, Limits, MUTATIONS_IN_FLIGHT_MAX, NAME_BYTES_MAX,
+    TABLES_PER_HELLO_MAX,
 };
 use crate::mutation::{KEYED_CLIENT, Mutation};
 use crate::object::{self, Object};
@@ -322,10 +323,16 @@ fn table_names(names: &[Cow<'_, str>], limits: &Limits) -> Result<Vec<TableName>
 /// Reads a value that is passed on and not kept. What counts is the text that is passed on,
 /// which may be longer than what came: `1e20` is written with 21 digits.
 fn ephemeral(value: &RawValue, limits: &Limits) -> Result<Json, Refusal> {
+    let too_large = || {
+        let message = format!("more than {EPHEMERAL_BYTES_MAX} bytes");
+        Refusal::new(Code::EphemeralTooLarge, message)
+    };
+    if value.get().len() > EPHEMERAL_TEXT_BYTES_MAX {
+        return Err(too_large());
+    }
     let value = Json::parse(value.get(), limits.json_depth_max)?;
     if value.as_str().len() > EPHEMERAL_BYTES_MAX {
-        let message = format!("more than {EPHEMERAL_BYTES_MAX} bytes");
-        return Err(Refusal::new(Code::EphemeralTooLarge, message));
+        return Err(too_large());
     }
     Ok(value)
 }

@@ -344,6 +344,17 @@ fn a_state_is_measured_as_it_is_passed_on() {
 }
 
 #[test]
+fn a_state_in_a_text_too_long_to_be_rewritten_is_refused_unread() {
+    let text = |bytes: usize| {
+        let state = format!("[{}1]", " ".repeat(bytes - 3));
+        format!(r#"{{"t":"presence","state":{state}}}"#)
+    };
+    read(&text(EPHEMERAL_TEXT_BYTES_MAX));
+    let over = text(EPHEMERAL_TEXT_BYTES_MAX + 1);
+    assert_eq!(code(&over), Code::EphemeralTooLarge);
+}
+
+#[test]
 fn ephemeral_values_are_checked_as_stored_ones() {
     let nested = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     let presence = |value: &str| format!(r#"{{"t":"presence","state":{value}}}"#);
