@@ -61,6 +61,11 @@ fn an_insert_without_a_time_wins_no_tie_against_another_device() {
 }
 
 #[test]
+fn an_edit_that_a_lost_history_wrote_over_is_not_told_again() {
+    lives(14_871);
+}
+
+#[test]
 fn a_late_copy_of_a_lost_history_leaves_a_ghost_of_what_it_inserts_and_deletes() {
     lives(14_287);
 }

@@ -18,6 +18,16 @@ const FIRED_MIN: u64 = 1_000;
 /// What must have happened at all.
 const HAPPENED: [Kind; 4] = [Kind::Conflict, Kind::Retry, Kind::Reset, Kind::Clamp];
 
+/// Of a thousand records compared, how many may be shown otherwise by an excuse. An excuse that
+/// is used more often may be swallowing what it is not for.
+const EXCUSED_MAX: [(Kind, u64); 5] = [
+    (Kind::ExcusedUnsent, 80),
+    (Kind::ExcusedOverwritten, 1),
+    (Kind::ExcusedOlder, 35),
+    (Kind::ExcusedGhost, 35),
+    (Kind::ExcusedDropped, 10),
+];
+
 /// Steps each seed takes, at least.
 const STEPS_MIN: u64 = 200;
 
@@ -88,11 +98,53 @@ impl Outcome {
         let never = HAPPENED
             .iter()
             .find(|kind| self.seeds >= SEEDS / 10 && self.counts.of(**kind) == 0);
-        let untried = rare.or(never)?;
+        let Some(untried) = rare.or(never) else {
+            return self.excused_too_often();
+        };
         Some(format!(
             "too little was tried: {}, {} times",
             untried.name(),
             self.counts.of(*untried)
         ))
+    }
+
+    /// Which excuse has more than its share, in a campaign long enough to tell.
+    fn excused_too_often(&self) -> Option<String> {
+        let compared: u64 = Kind::EXCUSES.iter().map(|kind| self.counts.of(*kind)).sum();
+        let past = |(kind, most): &&(Kind, u64)| self.counts.of(*kind) * 1_000 > compared * most;
+        let (kind, most) = EXCUSED_MAX
+            .iter()
+            .filter(|_| self.seeds >= SEEDS / 10)
+            .find(past)?;
+        let (times, name) = (self.counts.of(*kind), kind.name());
+        Some(format!(
+            "excused too often: {name}, {times} of {compared}, at most {most} of 1,000"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A campaign that compared a thousand records and excused so many of them.
+    fn excusing(kind: Kind, times: u64) -> Outcome {
+        let mut outcome = Outcome {
+            seeds: SEEDS,
+            ..Outcome::default()
+        };
+        (times..1_000).for_each(|_| outcome.counts.add(Kind::ComparedAsIs));
+        (0..times).for_each(|_| outcome.counts.add(kind));
+        outcome
+    }
+
+    #[test]
+    fn every_excuse_has_a_share_and_no_more() {
+        assert_eq!(EXCUSED_MAX.len() + 1, Kind::EXCUSES.len());
+        for (kind, most) in EXCUSED_MAX {
+            assert_eq!(excusing(kind, most).excused_too_often(), None);
+            let failure = excusing(kind, most + 1).excused_too_often();
+            assert!(failure.is_some_and(|why| why.contains(kind.name())));
+        }
     }
 }

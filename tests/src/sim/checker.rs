@@ -41,7 +41,7 @@ use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, DeadLetter, SpaceView};
 
 use self::changesets::Claims;
-pub use self::copies::Excuse;
+pub use self::copies::{Differing, Excuses};
 
 use super::reference::{Expected, Reference, data_text, losses_of};
 use super::trace::{Checked, ensure, violated};

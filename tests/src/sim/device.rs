@@ -7,7 +7,9 @@ pub mod native;
 mod outbox;
 mod replica;
 
-use syncline_protocol::ids::ClientKey;
+use std::collections::BTreeSet;
+
+use syncline_protocol::ids::{ClientKey, RecordKey};
 
 use super::checker::Checker;
 use super::exchange::{Ask, Reply};
@@ -65,8 +67,9 @@ pub trait Device: std::fmt::Debug {
         false
     }
 
-    /// What it asks by HTTP.
-    fn ask(&mut self, _cx: &mut Cx<'_>) -> Option<Ask> {
+    /// What it asks by HTTP. Copies of its earlier requests may still change the records
+    /// `under_way`.
+    fn ask(&mut self, _under_way: BTreeSet<RecordKey>, _cx: &mut Cx<'_>) -> Option<Ask> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! What devices of the compatibility protocol show, held against the history. They cannot be
 //! told that a record never was, so what only they have is excused; what the space has is not.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
@@ -13,19 +13,25 @@ use super::{Checker, Moment};
 use crate::sim::count::{Counts, Kind};
 use crate::sim::trace::{Checked, ensure, violated};
 
-/// What a device may show besides.
-#[derive(Debug)]
-pub struct Excuse<'a> {
-    /// Records it has changes of that are not answered: not compared.
-    pub unsent: HashSet<&'a RecordKey>,
-    /// Records over which a lost history wrote: not compared.
-    pub overwritten: &'a BTreeSet<RecordKey>,
-    /// It had data when it was told everything anew: it may hold records and fields that the
-    /// space never had.
-    pub haunted: bool,
-    /// Records it shows that it never sent.
-    pub dropped: &'a BTreeSet<RecordKey>,
+/// What a device may show besides. All but the first are let go as soon as a record is shown as
+/// it must be: see [`Excuses::keep`].
+#[derive(Debug, Default)]
+pub struct Excuses {
+    /// Records it has changes of that are not answered.
+    pub unsent: BTreeSet<RecordKey>,
+    /// Records it had when it was told everything anew, and that the space never had or has with
+    /// fewer fields: nothing tells such a device so.
+    pub haunted: BTreeSet<RecordKey>,
+    /// Records it shows whose insert it never sent. One that is told as revived keeps its fields.
+    pub dropped: BTreeSet<RecordKey>,
+    /// Records that a reply of a lost history wrote over before their changes were sent, or of
+    /// which a late copy of a request may come to the history after it: the hub cannot know what
+    /// it told there.
+    pub overwritten: BTreeSet<RecordKey>,
 }
+
+/// Records of a table that a device does not show as they are in the space.
+pub type Differing = BTreeSet<RecordKey>;
 
 /// The name of an epoch in cursors.
 pub(super) fn minute(view: &SpaceView) -> u64 {
@@ -63,29 +69,30 @@ impl Checker {
         epoch.is_none_or(|epoch| *epoch != self.epoch || self.split.contains(epoch))
     }
 
-    /// A device took a reply of a table with this cursor.
+    /// A device took a reply of a table with this cursor. What differs and is excused; `None` if
+    /// nothing can be said.
     pub fn copied(
         &self,
         (device, table, cursor): (&str, &str, &str),
-        (shown, excuse): (&BTreeMap<&RecordKey, String>, &Excuse<'_>),
+        (shown, excuse): (&BTreeMap<&RecordKey, String>, &Excuses),
         counts: &mut Counts,
-    ) -> Checked {
+    ) -> Checked<Option<Differing>> {
         let Ok(Since::At { minute, seq, .. }) = Since::parse(cursor) else {
             // A cursor of another server names no moment of this space.
-            return Ok(());
+            return Ok(None);
         };
         let at = self.minutes.get(&minute).map(|epoch| (*epoch, seq));
         let Some((epoch, seq)) = at else {
             return violated("forward", format!("{cursor} is of no epoch"));
         };
         if self.split.contains(&epoch) {
-            return Ok(());
+            return Ok(None);
         }
         let Some(moment) = self.history.get(&(epoch, seq)) else {
             return violated("copy", format!("there is no commit {seq} of {epoch}"));
         };
         let who = || format!("{device} at {epoch}/{}", Seq(seq.0));
-        compare(moment, shown, (Some(table), excuse), (who, counts))
+        compare(moment, shown, (Some(table), excuse), (who, counts)).map(Some)
     }
 
     /// Whether a device shows what is visible now.
@@ -93,20 +100,21 @@ impl Checker {
         &self,
         device: &str,
         shown: &BTreeMap<&RecordKey, String>,
-        excuse: &Excuse<'_>,
+        excuse: &Excuses,
     ) -> Checked {
         let who = || device.into();
         let counts = &mut Counts::default();
-        compare(&self.now.moment, shown, (None, excuse), (who, counts))
+        compare(&self.now.moment, shown, (None, excuse), (who, counts)).map(drop)
     }
 }
 
 fn compare(
     moment: &Moment,
     shown: &BTreeMap<&RecordKey, String>,
-    (table, excuse): (Option<&str>, &Excuse<'_>),
+    (table, excuse): (Option<&str>, &Excuses),
     (who, counts): (impl Fn() -> String, &mut Counts),
-) -> Checked {
+) -> Checked<Differing> {
+    let mut differing = Differing::new();
     let of_table = |key: &&RecordKey| table.is_none_or(|table| key.table.as_str() == table);
     let visible = moment.visible.keys();
     let ghosts = shown.keys().copied();
@@ -127,11 +135,14 @@ fn compare(
             );
         };
         counts.add(kind);
+        if !same {
+            differing.insert(key.clone());
+        }
     }
-    Ok(())
+    Ok(differing)
 }
 
-impl Excuse<'_> {
+impl Excuses {
     /// Why a record may be shown otherwise than it is in the space, if it may.
     fn of(
         &self,
@@ -142,17 +153,32 @@ impl Excuse<'_> {
         if self.unsent.contains(key) {
             return Some(Kind::ExcusedUnsent);
         }
-        if self.overwritten.contains(key) {
-            return Some(Kind::ExcusedOverwritten);
-        }
+        let haunted = self.haunted.contains(key);
+        let dropped = self.dropped.contains(key);
         match (own, must) {
-            (Some(own), Some(must)) if self.haunted && holds(own, must) => Some(Kind::ExcusedOlder),
-            (Some(_), None) if self.dropped.contains(key) => Some(Kind::ExcusedDropped),
-            (Some(_), None) if self.haunted && !moment.known.contains(key) => {
-                Some(Kind::ExcusedGhost)
+            (Some(own), Some(must)) if (haunted || dropped) && holds(own, must) => {
+                Some(Kind::ExcusedOlder)
             }
-            _ => None,
+            (Some(_), None) if dropped => Some(Kind::ExcusedDropped),
+            (Some(_), None) if haunted && !moment.known.contains(key) => Some(Kind::ExcusedGhost),
+            _ => self
+                .overwritten
+                .contains(key)
+                .then_some(Kind::ExcusedOverwritten),
         }
+    }
+
+    /// A table was compared. What was as it must be is held to that from now on, unless a copy of
+    /// a request that names it was still under way.
+    pub fn keep(&mut self, table: &str, differing: &Differing, under_way: &BTreeSet<RecordKey>) {
+        let unsent = &self.unsent;
+        let stays = |key: &RecordKey| {
+            key.table.as_str() != table || differing.contains(key) || unsent.contains(key)
+        };
+        self.haunted.retain(&stays);
+        self.dropped.retain(&stays);
+        self.overwritten
+            .retain(|key| stays(key) || under_way.contains(key));
     }
 }
 

@@ -7,7 +7,7 @@ mod draw;
 
 use std::collections::BTreeSet;
 
-use syncline_protocol::compat::cursor::{EMPTY, Since};
+use syncline_protocol::compat::cursor::{EMPTY, Reach, Since};
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{ClientId, ClientKey, RecordKey, UserId};
 use syncline_protocol::limits::Limits;
@@ -15,7 +15,7 @@ use syncline_protocol::limits::Limits;
 use self::copy::{Body, Copy};
 use super::edits::TABLES;
 use super::{Cx, Device};
-use crate::sim::checker::{Checker, Excuse};
+use crate::sim::checker::{Checker, Excuses};
 use crate::sim::clock::DeviceClock;
 use crate::sim::count::Kind;
 use crate::sim::exchange::{Ask, Reply, Wish};
@@ -41,16 +41,8 @@ pub struct Compat {
     waiting: Option<Waiting>,
     asked: u64,
     connected: bool,
-    /// It may hold what no server knows: it was told everything anew over what it had.
-    haunted: bool,
-    /// Records that a reply of a lost history overwrote before their changes were sent, or of
-    /// which a late copy of a request may come to the history after it: the hub cannot know what
-    /// it told there.
-    overwritten: BTreeSet<RecordKey>,
-    /// Records it ever sent changes of.
-    sent: BTreeSet<RecordKey>,
-    /// Records whose insert it never sent.
-    dropped: BTreeSet<RecordKey>,
+    /// What it may show that the space has not.
+    excuses: Excuses,
 }
 
 /// A change of its user.
@@ -68,6 +60,8 @@ struct Waiting {
     no: u64,
     since: String,
     of: Of,
+    /// Records that copies of earlier requests may still change, from when it was made on.
+    under_way: BTreeSet<RecordKey>,
 }
 
 #[derive(Debug)]
@@ -90,6 +84,10 @@ impl Compat {
             cx.aids.counts.add(Kind::ForeignCursor);
             copy.hold_old_data(&mut cx.aids.rng);
         }
+        let excuses = Excuses {
+            haunted: copy.rows.keys().cloned().collect(),
+            ..Excuses::default()
+        };
         Compat {
             client: ClientKey {
                 user: user.clone(),
@@ -104,10 +102,7 @@ impl Compat {
             waiting: None,
             asked: 0,
             connected: false,
-            haunted: foreign,
-            overwritten: BTreeSet::new(),
-            sent: BTreeSet::new(),
-            dropped: BTreeSet::new(),
+            excuses,
         }
     }
 
@@ -120,8 +115,6 @@ impl Compat {
             let since = self.copy.least_cursor(&own_clock);
             let body = self.body(&since);
             let count = self.pending.len();
-            self.sent
-                .extend(self.pending.iter().map(|edit| edit.key.clone()));
             let wish = Wish::Sync(body.clone());
             return Some((since, Of::Push { count, body }, wish));
         }
@@ -157,12 +150,27 @@ impl Compat {
             let before = self.copy.cursor(table);
             cx.checker.cursor_moves(before, body.synced_until)?;
         }
-        self.haunted |= self.is_told_anew(&waiting.since, body.synced_until, cx);
-        let own_cursor = matches!(Since::parse(&waiting.since), Ok(Since::At { .. }));
-        let other_history = own_cursor && self.is_told_anew(&waiting.since, body.synced_until, cx);
-        if other_history || cx.checker.is_lost(body.synced_until) {
+        let anew = self.is_told_anew(&waiting.since, body.synced_until, cx);
+        // A changeset with the cursor of one pulled table is answered as if it had none.
+        let is_push = matches!(waiting.of, Of::Push { .. });
+        let since = Since::parse(&waiting.since);
+        let foreign = matches!(
+            since,
+            Ok(Since::At {
+                reach: Reach::OneOfForeign,
+                ..
+            })
+        );
+        if anew || (is_push && foreign) {
+            let rows = self.copy.rows.keys();
+            let of_these = rows.filter(|key| tables.contains(&key.table.as_str()));
+            self.excuses.haunted.extend(of_these.cloned());
+        }
+        let own_cursor = matches!(since, Ok(Since::At { .. }));
+        if own_cursor && anew || cx.checker.is_lost(body.synced_until) {
             let unsent = self.pending.iter().map(|edit| &edit.key);
-            self.overwritten.extend(unsent.chain(&self.sent).cloned());
+            let overwritten = unsent.chain(&waiting.under_way).cloned();
+            self.excuses.overwritten.extend(overwritten);
         }
         self.copy.take(&body, tables);
         if let Of::Push { count, body: sent } = &waiting.of {
@@ -175,15 +183,17 @@ impl Compat {
         } else {
             cx.aids.counts.add(Kind::PullDone);
         }
+        self.excuses.unsent = self.unsent();
         for table in tables {
             cx.aids.counts.add(Kind::Copied);
-            let excuse = self.excuse();
-            let shown = self.copy.shown();
-            cx.checker.copied(
+            let differing = cx.checker.copied(
                 (&self.name, table, self.copy.cursor(table)),
-                (&shown, &excuse),
+                (&self.copy.shown(), &self.excuses),
                 &mut cx.aids.counts,
             )?;
+            if let Some(differing) = differing {
+                self.excuses.keep(table, &differing, &waiting.under_way);
+            }
         }
         Ok(())
     }
@@ -206,13 +216,8 @@ impl Compat {
         anew
     }
 
-    fn excuse(&self) -> Excuse<'_> {
-        Excuse {
-            unsent: self.pending.iter().map(|edit| &edit.key).collect(),
-            overwritten: &self.overwritten,
-            haunted: self.haunted,
-            dropped: &self.dropped,
-        }
+    fn unsent(&self) -> BTreeSet<RecordKey> {
+        self.pending.iter().map(|edit| edit.key.clone()).collect()
     }
 }
 
@@ -307,11 +312,16 @@ impl Device for Compat {
         self.waiting.is_none() && (pushes || !self.stale.is_empty())
     }
 
-    fn ask(&mut self, cx: &mut Cx<'_>) -> Option<Ask> {
+    fn ask(&mut self, under_way: BTreeSet<RecordKey>, cx: &mut Cx<'_>) -> Option<Ask> {
         let (since, of, wish) = self.wish(cx)?;
         self.asked += 1;
         let no = self.asked;
-        self.waiting = Some(Waiting { no, since, of });
+        self.waiting = Some(Waiting {
+            no,
+            since,
+            of,
+            under_way,
+        });
         Some(Ask {
             no,
             client: self.client.clone(),
@@ -346,7 +356,7 @@ impl Device for Compat {
             return Err(format!("{} has something left: {self:?}", self.name));
         }
         checker
-            .equal(&self.name, &self.copy.shown(), &self.excuse())
+            .equal(&self.name, &self.copy.shown(), &self.excuses)
             .map_err(|violation| violation.seen)
     }
 }

@@ -1,12 +1,16 @@
 //! Requests of the compatibility protocol, stage by stage.
 
+use std::collections::BTreeSet;
+
 use syncline_hub::gateway::compat::answer::{ALL, Answering, Next, Question, asker, from_memory};
 use syncline_hub::session::event::{Event, Sync};
-use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::compat::request::{SyncChange, SyncRequest};
+use syncline_protocol::ids::RecordKey;
 use syncline_protocol::limits::Limits;
 
 use super::World;
 use super::steps::Step;
+use crate::sim::checker::What;
 use crate::sim::count::Kind;
 use crate::sim::exchange::{Exchange, Reply, Stage, Wish};
 use crate::sim::trace::Checked;
@@ -38,9 +42,35 @@ impl World {
         exchanges.any(|one| one.device == device && one.ask.no == no)
     }
 
+    /// Records that changesets of a device name which are not merged yet: on their way, in a
+    /// session, or in a commit whose session may be gone.
+    fn under_way(&self, device: usize) -> BTreeSet<RecordKey> {
+        let mut changes: Vec<SyncChange> = Vec::new();
+        for exchange in self.exchanges.iter().filter(|one| one.device == device) {
+            let merges = matches!(exchange.stage, Stage::Sent | Stage::Merging { .. });
+            if let (true, Wish::Sync(body)) = (merges, &exchange.ask.wish) {
+                let request = SyncRequest::parse(body, &Limits::DEFAULT);
+                changes.extend(request.expect("devices send what can be read").changes);
+            }
+        }
+        let name = self.devices[device].name();
+        let operations = self.nodes.iter().flat_map(|node| &node.operations);
+        let batches = operations.filter_map(|operation| operation.batch.as_ref());
+        for judged in batches.flat_map(|batch| &batch.judged) {
+            if let (true, What::Changeset(more)) =
+                (judged.client.client.as_str() == name, &judged.what)
+            {
+                changes.extend(more.iter().cloned());
+            }
+        }
+        let asked = changes.into_iter().filter_map(|change| change.asked.ok());
+        asked.map(|asked| asked.key).collect()
+    }
+
     /// A device asks. The request may be lost, or made twice on the way.
     pub(super) fn ask(&mut self, device: usize) {
-        let Some(ask) = self.with_device(device, |device, cx| device.ask(cx)) else {
+        let under_way = self.under_way(device);
+        let Some(ask) = self.with_device(device, |device, cx| device.ask(under_way, cx)) else {
             return;
         };
         let name = self.devices[device].name();

@@ -107,7 +107,7 @@ impl Compat {
             cx.aids
                 .trace
                 .say(&self.name, || format!("drops its insert of {key}"));
-            self.dropped.insert(key);
+            self.excuses.dropped.insert(key);
             return;
         }
         let text = format!(r#"{{"table":"{table}","id":"{id}","op":"insert","data":{{{data}}}}}"#);
