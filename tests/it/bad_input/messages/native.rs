@@ -285,7 +285,7 @@ fn after_hello(hub: &Hub) -> Vec<Case> {
         ),
         case(
             Later,
-            format!(r#"{{"t":"presence","state":{}}}"#, nested(100_000)),
+            format!(r#"{{"t":"presence","state":{}}}"#, nested(32_000)),
             Error("json_too_deep"),
         ),
         case(
