@@ -124,20 +124,6 @@ async fn a_flood_of_tokens_costs_one_verification_in_two_seconds() {
 }
 
 #[tokio::test]
-async fn a_bad_token_in_a_flood_ends_it_when_its_turn_comes() {
-    let hub = Hub::start(|_| {}).await;
-    let mut peer = hub.attach("ada").await;
-    let auth = |token: &str| text(&json!({"t": "auth", "token": token}));
-    pause();
-    let flood = [auth(&hub.token("ada")), auth("x.y.z").repeat(100)].concat();
-    peer.send(&flood).await;
-    assert_eq!(peer.closed().await, close::AUTH);
-    let refused = &hub.app.metrics().auth_failures;
-    let code = syncline_protocol::error::Code::TokenInvalid;
-    assert_eq!(refused.get(code.into()), 1);
-}
-
-#[tokio::test]
 async fn a_reset_connection_leaves_nothing_of_a_full_outbox() {
     let hub = Hub::start(|_| {}).await;
     let (link, peer) = hub.link().await;
