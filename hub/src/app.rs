@@ -152,6 +152,12 @@ impl App {
         &self.context.metrics
     }
 
+    /// What its sockets share.
+    #[cfg(test)]
+    pub(crate) fn gateway(&self) -> &Arc<crate::gateway::Gateway> {
+        &self.core.gateway
+    }
+
     /// Who verifies tokens.
     pub fn verifier(&self) -> &Arc<Verifier> {
         &self.verifier

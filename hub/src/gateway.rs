@@ -19,6 +19,8 @@ pub mod socket;
 pub mod sockets;
 pub mod stream;
 mod task;
+#[cfg(test)]
+mod tests;
 pub mod upgrade;
 pub mod ws;
 

@@ -79,7 +79,7 @@ impl Parts {
 /// The running sync part.
 #[derive(Debug)]
 pub(super) struct Core {
-    gateway: Arc<Gateway>,
+    pub(super) gateway: Arc<Gateway>,
     committers: Committers,
     hearing: JoinHandle<()>,
     /// The wheel's task.

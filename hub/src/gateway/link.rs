@@ -216,7 +216,8 @@ impl Link {
     /// costs the hub a signature and the client nothing. The time is then taken.
     pub(super) fn token_turn(&mut self) -> Duration {
         let wheel = &self.gateway.wheel;
-        let now = wheel.now();
+        // The wheel's very first tick is how `opened_at` says that there was no token yet.
+        let now = wheel.now().max(Tick(1));
         let turn = match self.opened_at {
             tick if tick == Tick::default() => now,
             last => now.max(wheel.after(last, TOKEN_EVERY)),

@@ -188,6 +188,12 @@ impl Outbox {
         self.lock().bytes > self.bytes_max
     }
 
+    /// Bytes that wait in it.
+    #[cfg(test)]
+    pub fn held_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
     fn end(&self, end: End) {
         self.lock().end.get_or_insert_with(|| Box::new(end));
         self.task.wake();

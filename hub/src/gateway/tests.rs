@@ -1,0 +1,221 @@
+//! Sockets of a whole hub as bytes on real streams: whose turn it is, what their clocks count and
+//! what they leave. Where time matters it is virtual.
+
+mod hub;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use serde_json::json;
+use syncline_protocol::error::close;
+use syncline_protocol::ids::UserId;
+use syncline_storage::faulty::{Fault, Operation};
+use tokio::time::{Instant, pause, sleep};
+
+use self::hub::{Got, Hub, frame, text};
+use super::frame::Frame;
+use super::link::{Ending, Link};
+use super::outbox::Speech;
+use super::socket::Native;
+use super::task::{Protocol, Task, Wait};
+use crate::session::entry::Entry;
+use crate::session::event::FrameKind;
+use crate::wheel::Tick;
+
+const TEXT: u8 = 0x81;
+const TEXT_BEGINS: u8 = 0x01;
+const PONG: u8 = 0x8a;
+
+/// Takes whatever comes and counts it.
+struct Counting(Arc<AtomicUsize>);
+
+impl Protocol for Counting {
+    type Done = ();
+
+    const SPEECH: Speech = Speech::Native;
+
+    fn take(&mut self, _: &mut Link, _: &str) -> Result<Option<Wait<()>>, Ending> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(None)
+    }
+
+    fn go_on(&mut self, _: &mut Link, (): ()) -> Result<Option<Wait<()>>, Ending> {
+        Ok(None)
+    }
+
+    fn entry(&self) -> Option<&Arc<Entry>> {
+        None
+    }
+
+    fn look_at_clock(&mut self, _: &mut Link) -> Result<Duration, Ending> {
+        Ok(Duration::MAX)
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn a_poll_ends_with_its_turn_and_asks_for_another() {
+    let most = 64;
+    let hub = Hub::start(|_| {}).await;
+    let (link, peer) = hub.link().await;
+    let sent = peer.fill(&frame(TEXT, b"x"), 3 * most).await;
+    assert_eq!(sent, 3 * most, "the kernel takes that");
+    let taken = Arc::new(AtomicUsize::new(0));
+    let mut task = Box::pin(Task::new(link, Counting(taken.clone())));
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    // What was sent has arrived when something has been taken.
+    while taken.load(Ordering::Relaxed) == 0 {
+        woken.0.store(false, Ordering::Relaxed);
+        let polled = task.as_mut().poll(&mut Context::from_waker(&waker));
+        assert_eq!(polled, Poll::Pending);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), most);
+    assert!(woken.0.load(Ordering::Relaxed), "it wants its next turn");
+}
+
+#[tokio::test]
+async fn tokens_in_band_have_their_turns_two_seconds_apart_and_none_is_dropped() {
+    let hub = Hub::start(|_| {}).await;
+    let (mut link, _peer) = hub.link().await;
+    link.authenticate(&UserId::trusted("ada")).unwrap();
+    let wheel = hub.gateway().wheel.clone();
+    let turns = [(); 4].map(|()| (wheel.now(), link.token_turn()));
+    let every = Duration::from_secs(2);
+    let (_, first) = turns[0];
+    assert!(first < every, "the first does not wait: {turns:?}");
+    // Each is a moment of the wheel, so much later than the one before.
+    let moments = turns.map(|(now, turn)| wheel.after(now, turn).0);
+    let apart = wheel.after(Tick(0), every).0 - 1;
+    for pair in moments.windows(2) {
+        assert!(pair[1] - pair[0] >= apart, "{turns:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_tokens_costs_one_verification_in_two_seconds() {
+    let hub = Hub::start(|_| {}).await;
+    let mut peer = hub.attach("ada").await;
+    let auth = text(&json!({"t": "auth", "token": hub.token("ada")}));
+    let ping = text(&json!({"t": "ping"}));
+    pause();
+    // What is behind a token is read when that was verified: each answer is a verification.
+    peer.send(&[auth, ping].concat().repeat(6)).await;
+    let mut last: Option<Instant> = None;
+    for _ in 0..6 {
+        peer.message_of("pong").await;
+        let apart = last.replace(Instant::now()).map(|last| last.elapsed());
+        assert!(
+            apart.is_none_or(|apart| apart > Duration::from_millis(1_900)),
+            "{apart:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_reset_connection_leaves_nothing_of_a_full_outbox() {
+    let hub = Hub::start(|_| {}).await;
+    let (link, peer) = hub.link().await;
+    let outbox = link.outbox.clone();
+    let frames: Vec<Frame> = (0..16).map(|_| Frame::text(&"x".repeat(1 << 20))).collect();
+    for frame in &frames {
+        outbox.push(frame.clone(), FrameKind::Bulk);
+    }
+    let task = tokio::spawn(Task::new(link, Native::new()));
+    while outbox.held_bytes() == 16 * frames[0].size_bytes() {
+        tokio::task::yield_now().await;
+    }
+    assert!(outbox.held_bytes() > 0, "the kernel takes no 16 MiB");
+    pause();
+    let before = hub.gateway().wheel.now();
+    peer.reset();
+    task.await.unwrap();
+    assert_eq!(hub.gateway().wheel.now(), before, "it waited for no alarm");
+    // The queue lives on in others' hands, and holds nothing; no writer does either.
+    assert_eq!(outbox.held_bytes(), 0);
+    for frame in &frames {
+        assert!(frame.bytes().is_unique());
+    }
+    outbox.push(frames[0].clone(), FrameKind::Bulk);
+    assert!(frames[0].bytes().is_unique());
+}
+
+#[tokio::test]
+async fn control_frames_inside_a_message_do_not_make_it_younger() {
+    let hub = Hub::start(|config| {
+        (config.gateway.stalled_ms, config.gateway.ping_ms) = (2_000, 60_000);
+    })
+    .await;
+    let mut peer = hub.attach("ada").await;
+    pause();
+    peer.send(&frame(TEXT_BEGINS, b" ")).await;
+    let mut pongs = 0;
+    let code = loop {
+        peer.send(&frame(PONG, b"")).await;
+        pongs += 1;
+        assert!(pongs < 20, "it is endured");
+        tokio::select! {
+            code = peer.closed() => break code,
+            () = sleep(Duration::from_millis(500)) => {}
+        }
+    };
+    assert_eq!(code, close::SLOW);
+}
+
+#[tokio::test]
+async fn messages_that_wait_for_the_hub_are_not_late() {
+    let hub = Hub::start(|config| {
+        (config.gateway.stalled_ms, config.gateway.ping_ms) = (1_000, 60_000);
+        config.session.pending_bytes = 1 << 20;
+    })
+    .await;
+    let mut peer = hub.attach("ada").await;
+    let push = |m: u64| {
+        let change = json!({"table": "t", "id": m.to_string(), "op": "insert", "data": {"x": "y".repeat(62_000)}});
+        text(&json!({"t": "push", "muts": [{"m": m, "changes": [change]}]}))
+    };
+    hub.store.script(Operation::Commit, Some(Fault::Held));
+    peer.send(&push(1)).await;
+    hub.injected(1).await;
+    pause();
+    // There is room for sixteen of them until the store has taken the first.
+    let ping = text(&json!({"t": "ping"}));
+    let rest = (2..=17).flat_map(push).chain(ping).collect::<Vec<u8>>();
+    peer.send(&rest).await;
+    assert_eq!(peer.got().await, Got::message("slow"));
+    assert_eq!(peer.got().await, Got::message("pong"));
+}
+
+#[tokio::test]
+async fn what_is_read_for_a_socket_that_left_is_dropped() {
+    let hub = Hub::start(|_| {}).await;
+    let mut writer = hub.attach("ada").await;
+    let change = json!({"table": "t", "id": "k", "op": "insert", "data": {}});
+    let push = json!({"t": "push", "muts": [{"m": 1, "changes": [change]}]});
+    writer.send(&text(&push)).await;
+    writer.message_of("verdicts").await;
+    for (held, client) in [(1, "leaves"), (2, "stays")] {
+        hub.store.script(Operation::Snapshot, Some(Fault::Held));
+        let mut peer = hub.hello("ada", client).await;
+        hub.injected(held).await;
+        if client == "leaves" {
+            drop(peer);
+            hub.sockets(1).await;
+            continue;
+        }
+        // One held read goes on, the one that has waited longest: the first has ended.
+        hub.store.release();
+        peer.message_of("delta").await;
+    }
+}
