@@ -95,3 +95,24 @@ export const writes = (page: Page, id: string, title: string) =>
     },
     [id, title],
   );
+
+/**
+ * Stops a tab where it stands, and returns what lets it go on. Not inside a transaction: browsers
+ * freeze no tab that keeps others from their database, and nobody could take it away from one.
+ */
+export async function freeze(page: Page): Promise<() => Promise<void>> {
+  const freezer = await page.context().newCDPSession(page);
+  await freezer.send("Debugger.enable");
+  const stands = new Promise<void>((resolve) => freezer.once("Debugger.paused", () => resolve()));
+  const stopped = page.evaluate(() => {
+    window.app.atRest(() => {
+      debugger;
+    });
+  });
+  await stands;
+  return async () => {
+    await freezer.send("Debugger.resume");
+    await freezer.detach();
+    await stopped;
+  };
+}

@@ -46,7 +46,30 @@ function shows(id: string, title: string): Promise<void> {
   });
 }
 
-const app = { open, auth, shows, tasks, store: undefined as unknown as LocalStore };
+/** This tab's transactions that have not ended, and what waits until there are none. */
+const running = new Set<IDBTransaction>();
+const waiting: (() => void)[] = [];
+
+/** Calls back in a moment in which this tab has no transaction: one that is open blocks others. */
+function atRest(call: () => void): void {
+  waiting.push(call);
+  if (running.size === 0) waiting.splice(0).forEach((each) => each());
+}
+
+// Before the store opens its database.
+const { transaction: begin } = IDBDatabase.prototype;
+IDBDatabase.prototype.transaction = function (...asked) {
+  const begun = begin.apply(this, asked);
+  running.add(begun);
+  const ended = () => {
+    running.delete(begun);
+    if (running.size === 0) waiting.splice(0).forEach((each) => each());
+  };
+  for (const event of ["complete", "abort"]) begun.addEventListener(event, ended);
+  return begun;
+};
+
+const app = { open, auth, shows, atRest, tasks, store: undefined as unknown as LocalStore };
 export type App = typeof app;
 
 declare global {
