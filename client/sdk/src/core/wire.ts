@@ -23,7 +23,8 @@ export type Change = { table: string; id: string } & (
 
 export interface Mutation {
   m: number;
-  changes: Change[];
+  /** `null` uses up the number of what the hub cannot take: it rejects that and goes on behind it. */
+  changes: Change[] | null;
 }
 
 /** One change of the server's state: the whole record, or `null` where it is gone. */

@@ -184,7 +184,7 @@ export async function nextPush(
   for (const row of fresh.sort(byOrder)) {
     if (inFlight >= IN_FLIGHT_MAX) break;
     if (!fits(weigh(row.c), limits)) {
-      await reject(db, row, "mutation_too_large", "more than this hub takes at once", now);
+      await rejectTooLarge(db, row, now);
       continue;
     }
     await db.outbox.update(row.n as number, { m: ++client.last });
@@ -197,10 +197,14 @@ export async function nextPush(
     .filter(isUndecided)
     .limit(IN_FLIGHT_MAX)
     .sortBy("m");
-  const weights = waiting.map((row) => weigh(row.c));
-  const push = waiting.slice(0, pushLength(weights, limits));
-  const muts = push.map((row) => ({ m: row.m as number, changes: row.c }));
-  return { muts, more: push.length < waiting.length };
+  // A limit may have been lowered since a mutation got its number, which must be used all the same.
+  const sent = waiting.map((row): Mutation => {
+    const changes = fits(weigh(row.c), limits) ? row.c : null;
+    return { m: row.m as number, changes };
+  });
+  const weights = sent.map(({ changes }) => weigh(changes ?? []));
+  const muts = sent.slice(0, pushLength(weights, limits));
+  return { muts, more: muts.length < sent.length };
 }
 
 function isUndecided(row: OutboxRow): boolean {
@@ -214,6 +218,7 @@ function byOrder(a: OutboxRow, b: OutboxRow): number {
 /** Takes verdicts. True if this client's numbers are of no use any more. */
 export async function decide(db: Database, results: Result[], now: number): Promise<boolean> {
   const client = await db.read("client");
+  const limits = await db.read("limits");
   for (const result of results) client.head = Math.max(client.head, result.seq ?? 0);
   for (const result of results) {
     const row = await db.outbox.where("m").equals(result.m).first();
@@ -222,7 +227,8 @@ export async function decide(db: Database, results: Result[], now: number): Prom
     if (becomes.is === "renumber") return true;
     client.confirmed = Math.max(client.confirmed, result.m);
     if (becomes.is === "rejected") {
-      await reject(db, row, becomes.code, becomes.message, now);
+      if (fits(weigh(row.c), limits)) await reject(db, row, becomes.code, becomes.message, now);
+      else await rejectTooLarge(db, row, now);
       continue;
     }
     await db.outbox.put({ ...withoutVerdictDue(row), seq: becomes.seq });
@@ -256,6 +262,10 @@ async function reject(db: Database, row: OutboxRow, code: string, message: strin
   await db.rejected.put({ n, c: row.c, code, message, at: now });
   await db.outbox.delete(n);
   await reshow(db, row.c);
+}
+
+function rejectTooLarge(db: Database, row: OutboxRow, now: number): Promise<void> {
+  return reject(db, row, "mutation_too_large", "more than this hub takes at once", now);
 }
 
 export async function settle(db: Database, settled: SettledRow): Promise<void> {

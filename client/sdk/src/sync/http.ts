@@ -4,7 +4,7 @@
  */
 import type { Position } from "../core/replica";
 import { object, readDelta, readPart, readRefused, readResults, readWhy, text } from "../core/wire";
-import type { Mutation } from "../core/wire";
+import type { Mutation, Refused, Result } from "../core/wire";
 import { endedBy, type Ended, type Hello, type Link, type LinkEvents } from "./link";
 
 type Raw = Record<string, unknown>;
@@ -17,6 +17,12 @@ export interface Polling {
   interval: number;
   /** Where the copy stands now. */
   position(): Promise<Position>;
+}
+
+/** A question that was not answered. `forGood`: what was pushed is too much, or cannot be read. */
+interface RefusedPush {
+  told: Refused;
+  forGood: boolean;
 }
 
 /** The link is over; not an error of the program. */
@@ -58,13 +64,48 @@ export class HttpLink implements Link {
 
   push(muts: Mutation[]): void {
     this.#do(async () => {
-      const body = JSON.stringify({ client: this.#hello.client, muts });
-      const answer = await this.#ask("/push", { method: "POST", body });
-      if (answer.refused) return;
-      const results = readResults(answer.body);
-      await this.#events.message({ t: "verdicts", now: text(answer.body, "now"), results });
-      await this.#look();
+      if (await this.#push(muts)) await this.#look();
     });
+  }
+
+  /** Pushes. What is refused only for what it stands with is pushed in halves. True if all was judged. */
+  async #push(muts: Mutation[]): Promise<boolean> {
+    const { refused, body } = await this.#send(muts);
+    if (!refused) {
+      await this.#judged(body, readResults(body));
+      return true;
+    }
+    if (!refused.forGood) {
+      await this.#events.message(refused.told);
+      return false;
+    }
+    const half = muts.length >> 1;
+    if (half === 0) return this.#giveUp(muts[0] as Mutation, refused.told);
+    return (await this.#push(muts.slice(0, half))) && this.#push(muts.slice(half));
+  }
+
+  /** Uses up the number of a mutation that cannot even be sent, so that those behind it follow. */
+  async #giveUp({ m }: Mutation, why: Refused): Promise<boolean> {
+    const { refused, body } = await this.#send([{ m, changes: null }]);
+    if (refused) {
+      await this.#events.message(refused.told);
+      return false;
+    }
+    const { code, message } = why;
+    const results = readResults(body).map((result) =>
+      result.code === "number_reused" ? result : { ...result, code, message },
+    );
+    await this.#judged(body, results);
+    return true;
+  }
+
+  #send(muts: Mutation[]) {
+    const body = JSON.stringify({ client: this.#hello.client, muts });
+    return this.#ask("/push", { method: "POST", body });
+  }
+
+  #judged(body: Raw, results: Result[]): Promise<void> {
+    return this.#events.message({ t: "verdicts", now: text(body, "now"), results });
   }
 
   auth(token: string): void {
@@ -152,24 +193,27 @@ export class HttpLink implements Link {
     await this.#events.message({ t: "welcome", epoch, head, now: "", limits: null });
   }
 
-  /** Asks. What only concerns this question is told as the socket's `reset` and `error`. */
-  async #ask(path: string, init: RequestInit = {}): Promise<{ refused: boolean; body: Raw }> {
+  /** Asks. A refused push is the caller's; of what else is refused only a reset does not end the link. */
+  async #ask(path: string, init: RequestInit = {}): Promise<{ refused?: RefusedPush; body: Raw }> {
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
     const headers = { authorization: `Bearer ${this.#token}`, "content-type": "application/json" };
     const response = await this.#fetch(this.#url + path, { ...init, headers, signal });
     const body = object(await response.json().catch(() => ({})), "an answer");
-    if (response.ok) return { refused: false, body };
+    if (response.ok) return { body };
+    const { status } = response;
+    const isPush = init.method === "POST";
+    // Of a body that is too large what stands before the hub may say so, in words of its own.
+    if (isPush && status === 413) body["code"] ??= "body_too_large";
     if (typeof body["code"] !== "string") throw new Over({ is: "lost" });
-    const refused = readRefused(body);
-    const after = Number(response.headers.get("retry-after")) * 1000;
-    if (refused.code === "reset") {
-      await this.#events.message({ t: "reset", why: readWhy(body), epoch: null });
-    } else if (init.method === "POST" && response.status !== 401 && response.status !== 403) {
-      await this.#events.message(refused);
-    } else {
-      const why = endedBy(refused.code, refused.message, refused.retry);
+    const told = readRefused(body);
+    const forGood = [400, 413, 422].includes(status);
+    if (isPush && status !== 401 && status !== 403) return { refused: { told, forGood }, body };
+    if (told.code !== "reset") {
+      const why = endedBy(told.code, told.message, told.retry);
+      const after = Number(response.headers.get("retry-after")) * 1000;
       throw new Over(why.is === "lost" && after > 0 ? { is: "lost", after } : why);
     }
-    return { refused: true, body };
+    await this.#events.message({ t: "reset", why: readWhy(body), epoch: null });
+    return { refused: { told, forGood }, body };
   }
 }

@@ -3,7 +3,7 @@ import { SynclineError } from "../../src/core/errors";
 import { compare, format, parse } from "../../src/core/hlc";
 import { canonical, recordSum, toJson, type JsonObject } from "../../src/core/json";
 import { overlay } from "../../src/core/overlay";
-import type { Mutation } from "../../src/core/wire";
+import type { Change } from "../../src/core/wire";
 import { vectors } from "../vectors";
 
 interface Case {
@@ -76,7 +76,7 @@ describe("overlay", () => {
   interface Overlay extends Case {
     record: { table: string; id: string };
     server: JsonObject | null;
-    pending: Mutation[];
+    pending: { m: number; changes: Change[] }[];
     shows: JsonObject | null;
   }
   test.each(vectors<{ cases: Overlay[] }>("overlay").cases)("$name: $rule", (one) => {

@@ -1,0 +1,44 @@
+import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { expect, test } from "vitest";
+import { Database, newClient } from "../../src/storage/database";
+import { decide, nextPush, write } from "../../src/storage/outbox";
+
+const NOW = 1_770_000_000_000;
+
+test("a mutation that has its number and became too large uses it up and is rejected", async () => {
+  const db = new Database("outbox", [], { indexedDB: new IDBFactory(), IDBKeyRange });
+  await db.keep("client", newClient());
+  const insert = (id: string, title: string) =>
+    db.everything(() => write(db, [{ table: "t", id, op: "insert", data: { title } }], NOW));
+  const numbers = async () => {
+    const { muts } = await db.everything(() => nextPush(db, 0, NOW));
+    return muts.map(({ m, changes }) => [m, changes?.[0]?.id ?? null]);
+  };
+  await insert("a", "small");
+  await insert("b", "x".repeat(2_000));
+  await insert("c", "small");
+  expect(await numbers()).toEqual([1, 2, 3].map((m, at) => [m, ["a", "b", "c"][at]]));
+
+  await db.keep("limits", { message_bytes: 1_024, changes_per_push: 10 });
+  await insert("d", "small");
+  expect(await numbers()).toEqual([
+    [1, "a"],
+    [2, null],
+    [3, "c"],
+    [4, "d"],
+  ]);
+
+  const answer = (m: number) => ({ m, status: "applied", seq: m, code: "", message: "" }) as const;
+  const refused = {
+    m: 2,
+    status: "rejected",
+    seq: null,
+    code: "change_invalid",
+    message: "",
+  } as const;
+  await db.everything(async () => decide(db, [answer(1), refused, answer(3), answer(4)], NOW));
+  const rejected = await db.rejected.orderBy("n").toArray();
+  expect(rejected.map(({ c, code }) => [c[0]?.id, code])).toEqual([["b", "mutation_too_large"]]);
+  expect(await db.outbox.where("p").equals(1).count()).toBe(0);
+  db.close();
+});
