@@ -72,6 +72,9 @@ export const RESTING: Activity = {
 /** Another tab leads now. */
 class Fenced extends Error {}
 
+/** The link that told something is over. */
+class Outdated extends Error {}
+
 export class Engine {
   readonly #db: Database;
   readonly #options: EngineOptions;
@@ -165,6 +168,23 @@ export class Engine {
       if ((await this.#db.read("leader")) !== this.#id) throw new Fenced();
       return work();
     });
+  }
+
+  /**
+   * A transaction of what the link told. What it tells has no effect once it is over, nor has what
+   * the caller does next: another one may stand elsewhere, in another history even.
+   */
+  async #heard<T>(work: () => Promise<T>): Promise<T> {
+    const key = this.#linkKey;
+    const check = () => {
+      if (key === null || this.#linkKey !== key) throw new Outdated();
+    };
+    const result = await this.#leading(async () => {
+      check();
+      return work();
+    });
+    check();
+    return result;
   }
 
   async #takeLead(): Promise<void> {
@@ -286,10 +306,12 @@ export class Engine {
   }
 
   async #take(message: HubMessage): Promise<void> {
+    const key = this.#linkKey;
     try {
       await this.#answer(message);
       this.#broken = 0;
     } catch (error) {
+      if (this.#linkKey !== key) return;
       if (error instanceof ProtocolError) await this.#mistold();
       this.#failed(error);
     }
@@ -314,12 +336,11 @@ export class Engine {
       case "delta": {
         if (message.t === "reset") this.#epoch = message.epoch ?? this.#epoch;
         const epoch = this.#epoch;
-        const resends = await this.#leading(() =>
+        const resends = await this.#heard(() =>
           this.#applied((replica) => receive(replica, message, epoch)),
         );
-        await this.#showProgress();
         if (resends) this.#pusher.flush();
-        return;
+        return this.#showProgress();
       }
       case "error":
         return this.#refused(message);
@@ -352,7 +373,7 @@ export class Engine {
     this.#epoch = hello.epoch;
     this.#failures = 0;
     this.#socketFailures = 0;
-    const forgotten = await this.#leading(async () => {
+    const forgotten = await this.#heard(async () => {
       const client = await this.#db.read("client");
       if (hasForgotten(client.confirmed, hello.acked)) return true;
       await this.#db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
@@ -363,23 +384,28 @@ export class Engine {
     });
     if (forgotten) return this.#beAnother(true);
     this.#tell({ online: true, error: null });
-    await this.#showProgress();
     this.#pusher.open();
+    await this.#showProgress();
   }
 
   /** A new client id: the old one's numbers are of no use. */
   async #beAnother(historyLost: boolean): Promise<void> {
-    await this.#leading(async () => {
+    await this.#heard(async () => {
       await renumber(this.#db);
       await this.#applied((replica) => restart(replica, historyLost));
     });
+    this.#again();
+  }
+
+  /** Says hello anew. */
+  #again(): void {
     this.#drop();
     this.#comeBack(false, 0);
   }
 
   async #verdicts({ results, now }: Verdicts): Promise<void> {
     const asked = this.#pusher.askedAt(results);
-    const isAnother = await this.#leading(async () => {
+    const isAnother = await this.#heard(async () => {
       if (asked !== null) await hubTime(this.#db, now, asked, this.#around.now());
       return decide(this.#db, results, this.#around.now());
     });
@@ -393,7 +419,7 @@ export class Engine {
     // Before the welcome it is said why the link will end.
     if (!this.#activity.online) return;
     if (code === "gap") {
-      const { confirmed } = await this.#db.read("client");
+      const { confirmed } = await this.#heard(() => this.#db.read("client"));
       if (hasForgotten(confirmed, acked)) return this.#beAnother(true);
     }
     if (retry === "reauth") {
