@@ -104,8 +104,11 @@ export class HttpLink implements Link {
     return this.#ask("/push", { method: "POST", body });
   }
 
-  #judged(body: Raw, results: Result[]): Promise<void> {
-    return this.#events.message({ t: "verdicts", now: text(body, "now"), results });
+  async #judged(body: Raw, results: Result[]): Promise<void> {
+    const { cursor } = await this.#polling.position();
+    // A seq says nothing to a copy of another history.
+    if (cursor && cursor.epoch !== text(body, "epoch")) await this.#look();
+    await this.#events.message({ t: "verdicts", now: text(body, "now"), results });
   }
 
   auth(token: string): void {

@@ -67,6 +67,36 @@ test.each(["websocket", "http"] as const)(
   },
 );
 
+test("verdicts of another history hide nothing of what they are about", async () => {
+  const given = { transport: "http", pullInterval: 3_600_000 };
+  const phone = open(new Disk(), given);
+  await phone.tasks.insert({ id: "old", title: "in the backup" });
+  await phone.store.caughtUp();
+  const { restore } = await backup();
+  const laptop = open();
+  // As many commits as there will not be in the other history.
+  for (const id of ["a", "b", "c"])
+    await (await laptop.tasks.insert({ id, title: "lost" })).synced();
+  await laptop.store.caughtUp();
+  await phone.store.caughtUp();
+  await restore();
+  // The laptop's cursor shows the hub what it has lost, and nobody tells the phone.
+  laptop.store.stopSync();
+  laptop.store.startSync();
+  await laptop.store.caughtUp();
+  const shown: boolean[] = [];
+  phone.tasks.liveGet("new").subscribe((task) => void shown.push(task !== undefined));
+  const write = await phone.tasks.insert({ id: "new", title: "in the other history" });
+  await write.synced();
+  await phone.store.caughtUp();
+  expect(shown.slice(shown.indexOf(true))).not.toContain(false);
+  expect(Object.keys(await hub.holds("ada")).sort()).toEqual(
+    ["a", "b", "c", "new", "old"].map((id) => `tasks/${id}`),
+  );
+  await phone.store.close();
+  await laptop.store.close();
+});
+
 test("a hub that begins anew is given what the devices hold", async () => {
   const disk = new Disk();
   const before = open(disk);
