@@ -45,7 +45,10 @@ export interface Replica {
   staged: boolean;
   /** The tables the copy covers; `null` is all. */
   tables: string[] | null;
-  /** The history was replaced: what is held and differs is offered back. */
+  /**
+   * The history is another than it was: what is held and differs is offered back when the copy is
+   * complete. Until then nothing is pushed: what was written may stand on what is to be offered.
+   */
   offers: boolean;
 }
 
@@ -127,9 +130,11 @@ export function welcome(replica: Replica, epoch: string, head: number): Step {
   const { cursor, fill } = replica;
   // Nothing is missing, so nothing will be told, also if the last connection broke before it said so.
   const isAtHead = cursor.epoch === epoch && cursor.seq === head;
-  return isAtHead && !replica.complete && (!fill || fill.ended)
-    ? complete(nothing(replica))
-    : nothing(replica);
+  if (isAtHead && !replica.complete && (!fill || fill.ended)) return complete(nothing(replica));
+  // A reset will follow what cannot be; else one that was expected is not needed any more.
+  const isReset = cursor.epoch !== epoch || cursor.seq > head;
+  const isTakenAnew = fill !== null && fill.tables === null;
+  return nothing({ ...replica, offers: isReset || (isTakenAnew && replica.offers) });
 }
 
 /** A message that is about the copy; others do nothing. `epoch` is the history the hub speaks of. */
@@ -225,7 +230,7 @@ function reset(replica: Replica, message: Reset): Step {
 /** Everything told so far may be shown. */
 function complete(step: Step): Step {
   const { fill } = step.replica;
-  const done = { ...step.replica, complete: true, staged: false, fill: null };
+  const done = { ...step.replica, complete: true, staged: false, fill: null, offers: false };
   if (!fill) return { ...step, replica: done, completes: true };
   if (fill.tables) {
     const ahead = { ...done.ahead };
@@ -233,7 +238,7 @@ function complete(step: Step): Step {
     return { ...step, replica: { ...done, ahead }, completes: true };
   }
   const drop = [...step.drop, done.base, ...Object.values(done.ahead)];
-  const replica = { ...done, base: fill.gen, ahead: {}, offers: false };
+  const replica = { ...done, base: fill.gen, ahead: {} };
   return { ...step, replica, completes: true, drop };
 }
 

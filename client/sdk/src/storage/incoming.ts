@@ -3,13 +3,16 @@ import { canonical } from "../core/json";
 import { shownGen, target, type Replica, type Step } from "../core/replica";
 import { isLater, type Change, type Entry } from "../core/wire";
 import { recordKey, type Database, type Row, type StagedRow } from "./database";
-import { historyLost, passed, reshow, reshowAll, seen, take } from "./outbox";
+import { historyLost, passed, reshow, reshowAll, seen, takeFirst } from "./outbox";
 
 /** Changes of one mutation that offers something back. */
 const OFFERED_MAX = 200;
 
-/** Writes what a step asks for. Inside a transaction over everything. */
-export async function carryOut(db: Database, before: Replica, step: Step): Promise<void> {
+/**
+ * Writes what a step asks for. Inside a transaction over everything. True if this device is another
+ * client from now on.
+ */
+export async function carryOut(db: Database, before: Replica, step: Step): Promise<boolean> {
   if (step.erases) await erase(db);
   if (step.losesHistory) await historyLost(db);
   await putRows(db, step);
@@ -18,8 +21,9 @@ export async function carryOut(db: Database, before: Replica, step: Step): Promi
   let latest = "";
   for (const { at } of [...step.rows, ...step.stage]) if (isLater(at, latest)) latest = at;
   await seen(db, latest);
-  if (step.completes) await show(db, before, step);
+  const isAnother = step.completes && (await show(db, before, step));
   for (const gen of step.drop) await dropGeneration(db, gen);
+  return isAnother;
 }
 
 function toRow({ table, id, data, at }: Entry): StagedRow {
@@ -58,7 +62,7 @@ async function withKnownStamps(db: Database, rows: Row[]): Promise<Row[]> {
 }
 
 /** The copy is complete: what was kept aside takes effect, own mutations it holds are let go. */
-async function show(db: Database, before: Replica, step: Step): Promise<void> {
+async function show(db: Database, before: Replica, step: Step): Promise<boolean> {
   const now = step.replica;
   const replaced = before.fill !== null && before.fill.tables === null;
   const aside = before.staged && !replaced ? await db.staged.orderBy("n").toArray() : [];
@@ -76,10 +80,11 @@ async function show(db: Database, before: Replica, step: Step): Promise<void> {
   );
   if (there.length > 0) await db.rows.bulkPut(await withKnownStamps(db, there));
   if (gone.length > 0) await db.rows.bulkDelete(gone);
-  if (before.offers && replaced) await offerBack(db, before, now);
+  const isAnother = before.offers && replaced && (await offerBack(db, before, now));
   if (before.fill) await reshowAll(db);
   else await reshow(db, await touchedByOwn(db, told));
   await passed(db);
+  return isAnother;
 }
 
 async function touchedByOwn(db: Database, told: StagedRow[]) {
@@ -90,22 +95,20 @@ async function touchedByOwn(db: Database, told: StagedRow[]) {
 
 /**
  * After another history was taken over: what was shown before and differs is written again with
- * the newest stamp known of it, so that it wins only where the hub has lost it.
+ * the newest stamp known of it, so that it wins only where the hub has lost it. See `takeFirst`.
  */
-async function offerBack(db: Database, before: Replica, now: Replica): Promise<void> {
+async function offerBack(db: Database, before: Replica, now: Replica): Promise<boolean> {
   const held = db.rows.where("[g+t+id]").below([now.base]);
-  let offered: Change[] = [];
+  const offered: Change[] = [];
   for (const row of await held.toArray()) {
     if (row.g !== shownGen(before, row.t) || row.at === "") continue;
     const told = await db.rows.get([now.base, row.t, row.id]);
     if (told && canonical(told.d) === canonical(row.d)) continue;
     offered.push({ table: row.t, id: row.id, op: "insert", insertedAt: row.at, data: row.d });
-    if (offered.length === OFFERED_MAX) {
-      await take(db, offered);
-      offered = [];
-    }
   }
-  if (offered.length > 0) await take(db, offered);
+  const lists: Change[][] = [];
+  while (offered.length > 0) lists.push(offered.splice(0, OFFERED_MAX));
+  return takeFirst(db, lists);
 }
 
 async function dropGeneration(db: Database, gen: number): Promise<void> {

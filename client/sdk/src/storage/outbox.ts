@@ -62,13 +62,33 @@ export async function write(
   return n;
 }
 
-/** Takes changes that have their stamps already, without looking at what is there. */
-export async function take(db: Database, changes: Change[]): Promise<number> {
+/**
+ * Takes changes that have their stamps already, without looking at what is there. `n` is their
+ * place among the others; without one they are the last.
+ */
+export async function take(db: Database, changes: Change[], n?: number): Promise<void> {
   let latest = 0;
   for (const at of changes.flatMap(stampsOf)) latest = Math.max(latest, parse(at)?.wall ?? 0);
-  const n = await db.outbox.add(outboxRow(changes, latest));
+  const row = outboxRow(changes, latest);
+  await db.outbox.add(n === undefined ? row : { ...row, n });
   await reshow(db, changes);
-  return n;
+}
+
+/**
+ * Takes lists of changes as if they had been made before everything that waits, which may stand on
+ * them. True if that has another client id now: what waited may have been sent with its number.
+ */
+export async function takeFirst(db: Database, lists: Change[][]): Promise<boolean> {
+  if (lists.length === 0) return false;
+  const first = await Promise.all([
+    db.outbox.orderBy("n").first(),
+    db.rejected.orderBy("n").first(),
+  ]);
+  const n = Math.min(1, ...first.map((row) => row?.n ?? 1)) - lists.length;
+  for (const [at, changes] of lists.entries()) await take(db, changes, n + at);
+  if ((await db.outbox.where("m").above(0).filter(isUndecided).count()) === 0) return false;
+  await renumber(db);
+  return true;
 }
 
 function outboxRow(changes: Change[], wall: number): OutboxRow {
@@ -169,13 +189,15 @@ export async function reshowAll(db: Database): Promise<void> {
 
 /**
  * The next push: mutations after number `after`, in order. New ones get their numbers here, for
- * good. What this hub can never take is set aside for the user. `more`: another push may follow.
+ * good. What this hub can never take is set aside for the user. None while something is to be
+ * offered back. `more`: another push may follow.
  */
 export async function nextPush(
   db: Database,
   after: number,
   now: number,
 ): Promise<{ muts: Mutation[]; more: boolean }> {
+  if ((await db.read("replica")).offers) return { muts: [], more: false };
   const limits = await db.read("limits");
   const client = await db.read("client");
   let inFlight = await db.outbox.where("m").above(0).filter(isUndecided).count();

@@ -336,10 +336,11 @@ export class Engine {
       case "delta": {
         if (message.t === "reset") this.#epoch = message.epoch ?? this.#epoch;
         const epoch = this.#epoch;
-        const resends = await this.#heard(() =>
+        const applied = await this.#heard(() =>
           this.#applied((replica) => receive(replica, message, epoch)),
         );
-        if (resends) this.#pusher.flush();
+        if (applied.isAnother) return this.#again();
+        if (applied.resends) this.#pusher.flush();
         return this.#showProgress();
       }
       case "error":
@@ -355,12 +356,12 @@ export class Engine {
     }
   }
 
-  /** Carries a step out. True if the outbox may hold something again. */
-  async #applied(take: (replica: Replica) => Step): Promise<boolean> {
+  /** Carries a step out. `resends`: the outbox may hold something again. */
+  async #applied(take: (replica: Replica) => Step) {
     const before = await this.#db.read("replica");
     const step = take(before);
-    await carryOut(this.#db, before, step);
-    return step.losesHistory || (step.completes && before.offers);
+    const isAnother = await carryOut(this.#db, before, step);
+    return { isAnother, resends: step.losesHistory || (step.completes && before.offers) };
   }
 
   async #showProgress(): Promise<void> {

@@ -2,6 +2,7 @@ import { cpSync, rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { Disk } from "../device";
 import { Hub } from "../hub";
+import { Proxy } from "../proxy";
 
 let hub: Hub;
 beforeEach(async () => {
@@ -12,6 +13,15 @@ afterEach(() => hub.stop());
 function open(disk = new Disk(), more = {}) {
   const auth = { account: "ada", token: () => hub.token("ada") };
   return disk.open({ serverUrl: hub.url, auth, ...more });
+}
+
+/** Resolves when the device shows the task, which another one has written. */
+function learns({ tasks }: ReturnType<typeof open>, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    const end = tasks.liveGet(id).subscribe((task) => {
+      if (task) queueMicrotask(() => (end(), resolve()));
+    });
+  });
 }
 
 /** Puts the hub's data back to what it was when `then` was called. */
@@ -66,6 +76,66 @@ test.each(["websocket", "http"] as const)(
     await laptop.store.close();
   },
 );
+
+test.each(["websocket", "http"] as const)(
+  "an edit of what a restored backup has lost outlives it, over %s",
+  async (transport) => {
+    const phone = open(new Disk(), { transport });
+    const laptop = open(new Disk(), { transport });
+    await phone.tasks.insert({ id: "old", title: "in the backup" });
+    await phone.store.caughtUp();
+    const { restore } = await backup();
+    await phone.tasks.insert({ id: "mine", title: "after the backup" });
+    await laptop.tasks.insert({ id: "theirs", title: "after the backup" });
+    for (const { store } of [phone, laptop]) await store.caughtUp();
+    await Promise.all([learns(phone, "theirs"), learns(laptop, "mine")]);
+    laptop.store.stopSync();
+    phone.store.stopSync();
+    await phone.tasks.update("mine", { done: true });
+    await phone.tasks.update("theirs", { done: true });
+    await laptop.tasks.update("mine", { n: 1 });
+    await restore();
+    phone.store.startSync();
+    await phone.store.caughtUp();
+    laptop.store.startSync();
+    await laptop.store.caughtUp();
+    for (const { store } of [phone, laptop]) expect(await store.rejected.list()).toEqual([]);
+    const title = "after the backup";
+    expect(await hub.holds("ada")).toEqual({
+      "tasks/old": { title: "in the backup" },
+      "tasks/mine": { title, done: true, n: 1 },
+      "tasks/theirs": { title, done: true },
+    });
+    await phone.store.close();
+    await laptop.store.close();
+  },
+);
+
+test("so does one that was sent and of which nobody knows what became", async () => {
+  const proxy = await Proxy.to(hub.port);
+  const phone = open(new Disk(), { serverUrl: proxy.url });
+  const laptop = open();
+  await phone.tasks.insert({ id: "old", title: "in the backup" });
+  await phone.store.caughtUp();
+  const { restore } = await backup();
+  await laptop.tasks.insert({ id: "theirs", title: "after the backup" });
+  await laptop.store.caughtUp();
+  await learns(phone, "theirs");
+  await laptop.store.close();
+  const lost = proxy.loseAfter(0, { staysDown: true });
+  await phone.tasks.update("theirs", { done: true });
+  await lost;
+  await phone.tasks.update("theirs", { n: 1 });
+  await restore();
+  proxy.comeUp();
+  await phone.store.caughtUp();
+  expect(await phone.store.rejected.list()).toEqual([]);
+  expect(await hub.holds("ada")).toMatchObject({
+    "tasks/theirs": { title: "after the backup", done: true, n: 1 },
+  });
+  await phone.store.close();
+  await proxy.stop();
+});
 
 test("verdicts of another history hide nothing of what they are about", async () => {
   const given = { transport: "http", pullInterval: 3_600_000 };
