@@ -67,10 +67,7 @@ export class RejectedWrites {
       const clock = stamp(await db.read("clock"), this.#now());
       await db.keep("clock", clock);
       await db.rejected.delete(id);
-      await take(
-        db,
-        altered.map((one) => restamped(one, format(clock.hlc))),
-      );
+      await take(db, [altered.map((one) => restamped(one, format(clock.hlc)))]);
     });
     session.wrote();
   }

@@ -246,7 +246,9 @@ export class Session {
       const done = await db.read("done");
       if (done.includes("seeds") || changes.length === 0) return false;
       await db.keep("done", [...done, "seeds"]);
-      for (let at = 0; at < changes.length; at += 200) await take(db, changes.slice(at, at + 200));
+      const mutations: Change[][] = [];
+      while (changes.length > 0) mutations.push(changes.splice(0, 200));
+      await take(db, mutations);
       return true;
     });
   }

@@ -106,9 +106,9 @@ async function offerBack(db: Database, before: Replica, now: Replica): Promise<b
     if (told && canonical(told.d) === canonical(row.d)) continue;
     offered.push({ table: row.t, id: row.id, op: "insert", insertedAt: row.at, data: row.d });
   }
-  const lists: Change[][] = [];
-  while (offered.length > 0) lists.push(offered.splice(0, OFFERED_MAX));
-  return takeFirst(db, lists);
+  const mutations: Change[][] = [];
+  while (offered.length > 0) mutations.push(offered.splice(0, OFFERED_MAX));
+  return takeFirst(db, mutations);
 }
 
 async function dropGeneration(db: Database, gen: number): Promise<void> {

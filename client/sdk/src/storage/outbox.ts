@@ -63,29 +63,31 @@ export async function write(
 }
 
 /**
- * Takes changes that have their stamps already, without looking at what is there. `n` is their
- * place among the others; without one they are the last.
+ * Takes mutations that have their stamps already, without looking at what is there. `n` is the
+ * place of the first among the others; without one they are the last.
  */
-export async function take(db: Database, changes: Change[], n?: number): Promise<void> {
-  let latest = 0;
-  for (const at of changes.flatMap(stampsOf)) latest = Math.max(latest, parse(at)?.wall ?? 0);
-  const row = outboxRow(changes, latest);
-  await db.outbox.add(n === undefined ? row : { ...row, n });
-  await reshow(db, changes);
+export async function take(db: Database, mutations: Change[][], n?: number): Promise<void> {
+  const rows = mutations.map((changes, at): OutboxRow => {
+    let latest = 0;
+    for (const text of changes.flatMap(stampsOf)) latest = Math.max(latest, parse(text)?.wall ?? 0);
+    const row = outboxRow(changes, latest);
+    return n === undefined ? row : { ...row, n: n + at };
+  });
+  await db.outbox.bulkAdd(rows);
+  await reshow(db, mutations.flat());
 }
 
 /**
- * Takes lists of changes as if they had been made before everything that waits, which may stand on
- * them. True if that has another client id now: what waited may have been sent with its number.
+ * Takes mutations as if they had been made before everything that waits, which may stand on them.
+ * True if that has another client id now: what waited may have been sent with its number.
  */
-export async function takeFirst(db: Database, lists: Change[][]): Promise<boolean> {
-  if (lists.length === 0) return false;
+export async function takeFirst(db: Database, mutations: Change[][]): Promise<boolean> {
+  if (mutations.length === 0) return false;
   const first = await Promise.all([
     db.outbox.orderBy("n").first(),
     db.rejected.orderBy("n").first(),
   ]);
-  const n = Math.min(1, ...first.map((row) => row?.n ?? 1)) - lists.length;
-  for (const [at, changes] of lists.entries()) await take(db, changes, n + at);
+  await take(db, mutations, Math.min(1, ...first.map((row) => row?.n ?? 1)) - mutations.length);
   if ((await db.outbox.where("m").above(0).filter(isUndecided).count()) === 0) return false;
   await renumber(db);
   return true;

@@ -79,13 +79,31 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     await device.close();
   });
 
-  test("a guest becomes an account, and its tabs are told", async () => {
+  test("a guest becomes an account, with what another tab writes meanwhile", async () => {
     const device = await world.device();
     const page = await world.tab(device, null);
+    const other = await world.tab(device, null);
     await writes(page, "k", "as a guest");
-    await page.evaluate(() => window.app.store.signIn(window.app.auth("guest")));
+    // Goes on until it is told that the sign-in is over.
+    const writing = other.evaluate(async () => {
+      const over = new BroadcastChannel("over");
+      let isOver = false;
+      over.onmessage = () => (isOver = true);
+      const written: string[] = [];
+      while (!isOver) written.push((await window.app.tasks.insert({ title: "meanwhile" })).id);
+      return written;
+    });
+    await page.evaluate(async () => {
+      await window.app.store.signIn(window.app.auth("guest"));
+      new BroadcastChannel("over").postMessage("");
+    });
+    const written = await writing;
     await caughtUp(page);
-    expect(Object.keys(await world.hub.holds("guest")).sort()).toEqual(["tasks/k", "tasks/seed"]);
+    const moved = Object.keys(await world.hub.holds("guest")).map((key) => key.split("/")[1]);
+    const stayed = await other.evaluate(async () =>
+      (await window.app.tasks.query()).map((task) => task.id),
+    );
+    expect([...moved, ...stayed].sort()).toEqual(["k", "seed", ...written].sort());
     await device.close();
   });
 

@@ -69,16 +69,17 @@ test("merge keeps what the guest and the account did, and brings no seed back", 
   await guest.store.close();
 });
 
-test("a guest that moved in and was not deleted does not move in again", async () => {
+test("a guest whose sign-in breaks off when it has moved in does not move in again", async () => {
   const disk = new Disk();
-  const { deleteDatabase } = disk.indexedDB;
   const guest = disk.open(given());
   await guest.tasks.insert({ id: "guest", title: "first" });
-  disk.indexedDB.deleteDatabase = () => {
+  const { clear } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.clear = () => {
     throw new DOMException("the tab was closed", "AbortError");
   };
   await expect(guest.store.signIn(account("again"))).rejects.toThrow();
-  disk.indexedDB.deleteDatabase = deleteDatabase;
+  IDBObjectStore.prototype.clear = clear;
+  await guest.tasks.insert({ id: "later", title: "written after that" });
   await guest.store.close();
 
   const second = disk.open({ ...given(), auth: account("again") });
@@ -90,9 +91,48 @@ test("a guest that moved in and was not deleted does not move in again", async (
   expect(await third.tasks.get("guest")).toMatchObject({ title: "first" });
   await third.store.signIn(account("again"));
   await third.store.caughtUp();
-  expect((await hub.holds("again"))["tasks/guest"]).toEqual({ title: "newer" });
+  expect(await hub.holds("again")).toMatchObject({
+    "tasks/guest": { title: "newer" },
+    "tasks/later": { title: "written after that" },
+  });
   await third.store.close();
 });
+
+test.each(["merge", "keep-local"] as const)(
+  "what another tab writes during a sign-in moves in or stays a guest's, with %s",
+  async (choice) => {
+    const disk = new Disk();
+    const [tab, other] = [disk.open(given()), disk.open(given())];
+    await tab.tasks.insert({ id: "first", title: "before" });
+    const written = new Set(["first"]);
+    let isIn = false;
+    const signedIn = tab.store.signIn(account(`tabs-${choice}`), choice).then(() => (isIn = true));
+    while (!isIn) {
+      const { id } = await other.tasks.insert({ title: "by another tab" });
+      written.add(id);
+      // This way waits for the hub; a write while the hub answers something else is enough.
+      if (choice === "keep-local") await hub.token("somebody");
+    }
+    await signedIn;
+    const { id: last } = await other.tasks.insert({ title: "by another tab, afterwards" });
+    written.add(last);
+    const moved = (await tab.tasks.query()).map((task) => task.id);
+    const stayed = (await other.tasks.query()).map((task) => task.id);
+    const isSeed = (id: string) => seed.some((one) => one.id === id);
+    expect([...moved, ...stayed].filter((id) => !isSeed(id)).sort()).toEqual([...written].sort());
+    expect(moved.length).toBeGreaterThan(3);
+    expect(stayed).toContain(last);
+    await tab.store.caughtUp();
+    expect(Object.keys(await hub.holds(`tabs-${choice}`))).toHaveLength(moved.length);
+
+    // The other tab can sign in as well.
+    await other.store.signIn(account(`tabs-${choice}`), "merge");
+    await other.store.caughtUp();
+    const all = Object.keys(await hub.holds(`tabs-${choice}`));
+    expect(all).toEqual(expect.arrayContaining([...written].map((id) => `tasks/${id}`)));
+    for (const { store } of [tab, other]) await store.close();
+  },
+);
 
 test("keep-server drops what the guest did", async () => {
   await lived("theirs");
