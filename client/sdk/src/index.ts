@@ -15,6 +15,8 @@ export type {
   SortKey,
   Write,
 } from "./collection";
+export { Ephemeral } from "./ephemeral";
+export type { Broadcast, Notice, Present } from "./ephemeral";
 export { RejectedError, SynclineError } from "./core/errors";
 export type { Json, JsonObject } from "./core/json";
 export type { Change } from "./core/wire";

@@ -6,11 +6,12 @@ import { liveQuery } from "dexie";
 import { RejectedError, SynclineError } from "./core/errors";
 import { format, OLDEST } from "./core/hlc";
 import type { JsonObject } from "./core/json";
-import type { Change } from "./core/wire";
+import type { Change, OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
 import { begin, deleteDatabase, openDatabase, toSyncline } from "./storage/open";
 import { take, write, type Edit } from "./storage/outbox";
 import type { Surroundings } from "./surroundings";
+import { EphemeralState } from "./sync/ephemeral";
 import { Engine, RESTING, type Activity, type EngineOptions } from "./sync/engine";
 import { Tabs, type TabMessage } from "./sync/leader";
 
@@ -31,6 +32,7 @@ export type Check = (edit: Edit, after: JsonObject | null) => void;
 export class Session {
   readonly db: Database;
   readonly options: SessionOptions;
+  readonly ephemeral = new EphemeralState();
   readonly #told: () => void;
   #activity: Activity = RESTING;
   #pending = 0;
@@ -90,13 +92,28 @@ export class Session {
     const { engine, appId, around } = this.options;
     if (!engine || this.#tabs) return;
     const { db } = this;
-    this.#engine = new Engine(db, { ...engine, app: appId }, around, (activity) => {
-      this.#tabs?.say({ t: "activity", activity });
-      void this.#plantIfEmpty(activity);
-      this.#now(activity);
+    this.#engine = new Engine(db, { ...engine, app: appId }, around, {
+      activity: (activity) => {
+        this.#tabs?.say({ t: "activity", activity });
+        void this.#plantIfEmpty(activity);
+        this.#now(activity);
+      },
+      ephemeral: (told) => {
+        if (told) {
+          this.ephemeral.take(told);
+          this.#tabs?.say({ t: "told", told });
+        } else {
+          this.ephemeral.exchange();
+          this.#sayPresent();
+        }
+      },
+      presence: () => this.ephemeral.own,
     });
     this.#tabs = new Tabs(db.name, around, {
-      lead: () => this.#engine?.start(),
+      lead: () => {
+        this.#engine?.start();
+        this.#sayPresent();
+      },
       yield: () => this.#engine?.stop(),
       heard: (message) => this.#heard(message),
     });
@@ -111,6 +128,18 @@ export class Session {
     this.#engine = null;
     this.#tabs = null;
     this.#now(RESTING);
+  }
+
+  /** Has something passed on by the tab that leads. */
+  tell(message: OwnEphemeral): void {
+    if (message.t === "presence") this.ephemeral.own = message.state;
+    this.#tabs?.say({ t: "own", message });
+    if (this.#tabs?.leads) this.#engine?.pass(message);
+  }
+
+  #sayPresent(): void {
+    const { own, others } = this.ephemeral;
+    this.#tabs?.say({ t: "present", own, others: [...others] });
   }
 
   /** Stops and closes the database. */
@@ -198,9 +227,22 @@ export class Session {
   #heard(message: TabMessage): void {
     if (message.t === "activity" && !this.#tabs?.leads) this.#now(message.activity as Activity);
     if (message.t === "wrote") this.#engine?.wrote();
+    if (message.t === "told") this.ephemeral.take(message.told);
+    if (message.t === "own") {
+      if (message.message.t === "presence") this.ephemeral.own = message.message.state;
+      if (this.#tabs?.leads) this.#engine?.pass(message.message);
+    }
+    if (message.t === "present" && !this.#tabs?.leads) {
+      // A leader that came later than what this tab shows does not know it.
+      const { own } = this.ephemeral;
+      if (message.own !== null) this.ephemeral.own = message.own;
+      else if (own !== null) this.tell({ t: "presence", state: own });
+      this.ephemeral.exchange(message.others);
+    }
     if (message.t === "hurry" && this.#tabs?.leads) {
       this.#engine?.hurry();
       this.#tabs.say({ t: "activity", activity: this.#activity });
+      this.#sayPresent();
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Home, Identified, LocalCollection, Write } from "./collection";
 import { SynclineError } from "./core/errors";
 import { toJson, type JsonObject } from "./core/json";
+import { Ephemeral } from "./ephemeral";
 import { moveIn, type GuestChoice } from "./guest";
 import { RejectedWrites } from "./rejected";
 import { Session } from "./session";
@@ -55,6 +56,8 @@ export type UnsyncedChoice = "push" | "keep" | "discard";
 export class LocalStore {
   /** Writes the hub refused for good. */
   readonly rejected: RejectedWrites;
+  /** What is told to who is connected, and kept by nobody. */
+  readonly ephemeral: Ephemeral;
   readonly #options: StoreOptions;
   readonly #around: Surroundings;
   readonly #byName: Map<string, LocalCollection<Identified>>;
@@ -78,6 +81,7 @@ export class LocalStore {
       write: (edits) => this.write(edits),
     };
     for (const collection of options.collections) collection.attach(home);
+    this.ephemeral = new Ephemeral(home);
     this.rejected = new RejectedWrites(home, () => this.#around.now());
     this.#opening = this.#exchange(() => this.#open(options.auth ?? null));
     // Told by the status, and to whoever waits for it.

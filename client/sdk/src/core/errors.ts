@@ -9,6 +9,7 @@
  * - `schema_invalid`: the collection's schema refused the record.
  * - `collection_unknown`: the collection was not given to the store.
  * - `mutation_too_large`: more bytes or changes than the hub takes at once; split the write.
+ * - `ephemeral_too_large`: a presence or a broadcast of more bytes than the hub passes on.
  * - `quota`: the browser gives no more room. Nothing was written.
  * - `storage_lost`: the browser evicted or damaged the database; unsent edits in it are gone.
  * - `token_missing`: the app gave no token.

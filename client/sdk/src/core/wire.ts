@@ -103,7 +103,18 @@ export interface Refused {
   acked: number | null;
 }
 
+/** What the hub passes on and does not store. */
+export type Ephemeral =
+  | { t: "presence"; client: string; state: Json }
+  | { t: "broadcast"; room: string; from: string; data: Json }
+  | { t: "notice"; kind: string; data: Json };
+
+/** What a device has the hub pass on. */
+export type OwnEphemeral =
+  { t: "presence"; state: Json } | { t: "broadcast"; room: string; data: Json };
+
 export type HubMessage =
+  | Ephemeral
   | Welcome
   | Delta
   | SnapshotPart
@@ -152,6 +163,14 @@ function readMessage(raw: Raw): HubMessage {
       return { t: "reset", why: readWhy(raw), epoch: optional(raw, "epoch", text) };
     case "error":
       return readRefused(raw);
+    case "presence":
+      return { t: "presence", client: text(raw, "client"), state: json(raw, "state") };
+    case "broadcast": {
+      const [room, from] = [text(raw, "room"), text(raw, "from")];
+      return { t: "broadcast", room, from, data: json(raw, "data") };
+    }
+    case "notice":
+      return { t: "notice", kind: text(raw, "kind"), data: json(raw, "data") };
     case "auth_due":
       return { t: "auth_due", in: count(raw, "in") };
     case "slow":
@@ -261,6 +280,11 @@ export function text(raw: Raw, name: string): string {
   const value = raw[name];
   if (typeof value !== "string") throw new ProtocolError(`${name} is no text`);
   return value;
+}
+
+/** Any value; what is missing is `null`. */
+function json(raw: Raw, name: string): Json {
+  return (raw[name] ?? null) as Json;
 }
 
 export function count(raw: Raw, name: string): number {

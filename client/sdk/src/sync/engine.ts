@@ -7,6 +7,7 @@
  */
 import { backoff } from "../core/backoff";
 import { ProtocolError, SynclineError } from "../core/errors";
+import type { Json } from "../core/json";
 import { hasForgotten } from "../core/outbox";
 import {
   position,
@@ -17,11 +18,12 @@ import {
   type Replica,
   type Step,
 } from "../core/replica";
-import type { HubMessage, Refused, Verdicts, Welcome } from "../core/wire";
+import type { Ephemeral, HubMessage, OwnEphemeral, Refused, Verdicts, Welcome } from "../core/wire";
 import type { Database } from "../storage/database";
 import { carryOut } from "../storage/incoming";
 import { decide, hubTime, nextPush, renumber } from "../storage/outbox";
 import type { Surroundings } from "../surroundings";
+import { Pace } from "./ephemeral";
 import { HttpLink } from "./http";
 import type { Ended, Hello, Link } from "./link";
 import { Pusher } from "./pusher";
@@ -69,6 +71,15 @@ export const RESTING: Activity = {
   bootstrap: null,
 };
 
+/** What an engine calls. */
+export interface EngineEvents {
+  activity(activity: Activity): void;
+  /** The hub passed something on; `null` when the link is over, and with it all presence. */
+  ephemeral(told: Ephemeral | null): void;
+  /** What this device shows of itself; `null` is nothing. */
+  presence(): Json;
+}
+
 /** Another tab leads now. */
 class Fenced extends Error {}
 
@@ -80,7 +91,8 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #around: Surroundings;
   readonly #tokens: Tokens;
-  readonly #told: (activity: Activity) => void;
+  readonly #events: EngineEvents;
+  readonly #pace = new Pace(() => this.#show());
   readonly #id = crypto.randomUUID();
   #activity: Activity = RESTING;
   #running = false;
@@ -99,17 +111,12 @@ export class Engine {
   #refusals = 0;
   readonly #pusher: Pusher;
 
-  constructor(
-    db: Database,
-    options: EngineOptions,
-    around: Surroundings,
-    told: (activity: Activity) => void,
-  ) {
+  constructor(db: Database, options: EngineOptions, around: Surroundings, events: EngineEvents) {
     this.#db = db;
     this.#options = options;
     this.#around = around;
     this.#tokens = new Tokens(options.auth);
-    this.#told = told;
+    this.#events = events;
     this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
       next: (after) => this.#leading(() => nextPush(db, after, around.now())),
       send: (muts) => this.#link?.push(muts),
@@ -143,6 +150,17 @@ export class Engine {
     this.#pusher.wrote();
   }
 
+  /** Has the hub pass something on, if it is there. A presence is also told on every new link. */
+  pass(message: OwnEphemeral): void {
+    if (!this.#activity.online) return;
+    if (message.t === "presence") this.#pace.due();
+    else this.#link?.tell(message);
+  }
+
+  #show(): void {
+    this.#link?.tell({ t: "presence", state: this.#events.presence() });
+  }
+
   /** Sends and asks at once. */
   hurry(): void {
     if (this.#link instanceof HttpLink && this.#activity.online) {
@@ -159,7 +177,7 @@ export class Engine {
 
   #tell(change: Partial<Activity>): void {
     this.#activity = { ...this.#activity, ...change };
-    this.#told(this.#activity);
+    this.#events.activity(this.#activity);
   }
 
   /** A transaction of the leader. */
@@ -268,8 +286,11 @@ export class Engine {
     this.#link = null;
     this.#epoch = null;
     this.#pusher.close();
+    this.#pace.stop();
     clearTimeout(this.#socketTimer);
-    if (this.#activity.online) this.#tell({ online: false, pushing: false });
+    if (!this.#activity.online) return;
+    this.#events.ephemeral(null);
+    this.#tell({ online: false, pushing: false });
   }
 
   /** The link is over: come back when it makes sense. */
@@ -346,7 +367,12 @@ export class Engine {
       case "error":
         return this.#refused(message);
       case "slow":
+        this.#pace.slow(message.retry_ms);
         return this.#pusher.pause(message.retry_ms);
+      case "presence":
+      case "broadcast":
+      case "notice":
+        return this.#events.ephemeral(message);
       case "auth_due":
         return this.#refresh();
       case "reconnect":
@@ -386,6 +412,7 @@ export class Engine {
     if (forgotten) return this.#beAnother(true);
     this.#tell({ online: true, error: null });
     this.#pusher.open();
+    if (this.#events.presence() !== null) this.#pace.due();
     await this.#showProgress();
   }
 
@@ -418,7 +445,7 @@ export class Engine {
   /** Something was not taken. What was pushed is pushed again. */
   async #refused({ code, message, retry, acked }: Refused): Promise<void> {
     // Before the welcome it is said why the link will end.
-    if (!this.#activity.online) return;
+    if (!this.#activity.online || code === "ephemeral_too_large") return;
     if (code === "gap") {
       const { confirmed } = await this.#heard(() => this.#db.read("client"));
       if (hasForgotten(confirmed, acked)) return this.#beAnother(true);

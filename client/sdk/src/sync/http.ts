@@ -111,6 +111,8 @@ export class HttpLink implements Link {
     await this.#events.message({ t: "verdicts", now: text(body, "now"), results });
   }
 
+  tell(): void {}
+
   auth(token: string): void {
     this.#token = token;
   }

@@ -5,6 +5,8 @@
  * Being asked is what shows life, not a timer's beat: timers of hidden tabs are slowed down, and
  * a healthy leader would seem dead.
  */
+import type { Json } from "../core/json";
+import type { Ephemeral, OwnEphemeral } from "../core/wire";
 import type { Surroundings } from "../surroundings";
 
 /** How often a visible tab asks, and how long it waits for an answer. Together under 5 s. */
@@ -16,7 +18,13 @@ export type TabMessage =
   | { t: "here" }
   | { t: "wrote" }
   | { t: "hurry" }
-  | { t: "activity"; activity: unknown };
+  | { t: "activity"; activity: unknown }
+  /** A tab has something passed on. */
+  | { t: "own"; message: OwnEphemeral }
+  /** The leader was told something. */
+  | { t: "told"; told: Ephemeral }
+  /** What the leader knows of presence, its device's own and that of others. */
+  | { t: "present"; own: Json; others: [string, Json][] };
 
 export interface LeaderEvents {
   /** This tab leads from now on. */

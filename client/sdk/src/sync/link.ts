@@ -2,7 +2,7 @@
  * A connection to the hub, whatever carries it. It speaks in the messages of `core/wire`, so what
  * is above does not know whether it is a socket or polling.
  */
-import type { HubMessage, Mutation } from "../core/wire";
+import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire";
 import type { Position } from "../core/replica";
 
 /** Why a link ended, by what to do about it. */
@@ -24,6 +24,8 @@ export interface LinkEvents {
 
 export interface Link {
   push(muts: Mutation[]): void;
+  /** Has it passed on; over HTTP nobody is told. */
+  tell(message: OwnEphemeral): void;
   /** A fresh token for the same account. */
   auth(token: string): void;
   /** Look for news now; a socket tells them by itself. */

@@ -1,5 +1,12 @@
 /** The native protocol over a WebSocket. */
-import { parseMessage, SUBPROTOCOL, VERSION, type Mutation, type Refused } from "../core/wire";
+import {
+  parseMessage,
+  SUBPROTOCOL,
+  VERSION,
+  type Mutation,
+  type OwnEphemeral,
+  type Refused,
+} from "../core/wire";
 import { CLOSE, endedBy, type Ended, type Hello, type Link, type LinkEvents } from "./link";
 
 /** A socket that said nothing for so long is asked, and given up if it says nothing to that. */
@@ -34,6 +41,10 @@ export class WebSocketLink implements Link {
 
   push(muts: Mutation[]): void {
     this.#send({ t: "push", muts });
+  }
+
+  tell(message: OwnEphemeral): void {
+    this.#send(message);
   }
 
   auth(token: string): void {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { caughtUp, freeze, hasChromium, shows, World, writes } from "./browser";
 
@@ -77,6 +78,34 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     await caughtUp(other);
     expect(await world.hub.holds("frozen")).toMatchObject({ "tasks/k": { title: "awake again" } });
     await device.close();
+  });
+
+  test("a tab that does not lead shows itself and sees others, also under the next leader", async () => {
+    const device = await world.device();
+    const [leader, tab] = [await world.tab(device, "shown"), await world.tab(device, "shown")];
+    const laptop = await world.tab(await world.device(), "shown");
+    for (const page of [leader, tab, laptop]) await caughtUp(page);
+    const shows = (page: Page, state: string) =>
+      page.evaluate((state) => window.app.store.ephemeral.show(state), state);
+    const sees = (page: Page, state: string) =>
+      page.evaluate(
+        (state) =>
+          new Promise<void>((resolve) => {
+            window.app.store.ephemeral.others().subscribe((others) => {
+              if (others.some((one) => one.state === state)) resolve();
+            });
+          }),
+        state,
+      );
+    await shows(tab, "from a tab");
+    await sees(laptop, "from a tab");
+    await shows(laptop, "from the laptop");
+    await sees(tab, "from the laptop");
+    await leader.close();
+    await shows(laptop, "still there");
+    await sees(tab, "still there");
+    await sees(laptop, "from a tab");
+    for (const page of [tab, laptop]) await page.context().close();
   });
 
   test("a guest becomes an account, with what another tab writes meanwhile", async () => {
