@@ -308,6 +308,22 @@ fn another_edit_of_the_same_time_too_far_ahead_is_new() {
     }
 }
 
+/// What the hub cannot know: the clock was put right before the queue was sent, so the first edit
+/// counts as of now, and the second as of when it was made.
+#[test]
+fn an_edit_queued_behind_one_of_a_time_too_far_ahead_loses_to_it() {
+    let mut desk = desk();
+    desk.after(10 * SECOND);
+    let queue = [titled("k1", "far", HOUR), titled("k1", "right", 9 * SECOND)];
+    desk.sync("phone", &queue);
+    assert_eq!(desk.title("k1").as_deref(), Some("far"));
+    desk.sync("phone", &[titled("k1", "late", 9 * SECOND + 1)]);
+    assert_eq!(desk.title("k1").as_deref(), Some("far"));
+    desk.after(11 * SECOND);
+    desk.sync("phone", &[titled("k1", "right again", 11 * SECOND)]);
+    assert_eq!(desk.title("k1").as_deref(), Some("right again"));
+}
+
 /// Values that change and change back within one far millisecond, and in a second request too.
 #[test]
 fn the_last_of_equal_changes_too_far_ahead_is_the_last_of_its_request() {
