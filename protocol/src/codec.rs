@@ -10,7 +10,7 @@ mod split;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::given::{decode_given, decode_given_count, encode_given};
+pub use self::given::{GIVEN_COUNT_BYTES, decode_given, decode_given_count, encode_given};
 pub use self::split::{Split, decode_split, encode_split};
 
 use crate::error::{Code, Refusal};
@@ -21,7 +21,7 @@ use crate::record::{Field, Record};
 use crate::stamp::{Hlc, Stamp};
 use crate::verdict::{Status, Verdict, Winner, WonField};
 
-/// The version this hub writes.
+/// The version this hub writes, where a value has none of its own.
 const VERSION: u8 = 1;
 
 /// Bytes that are no value of a version this hub knows.
@@ -39,26 +39,40 @@ pub enum DecodeError {
 }
 
 fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
+    encode_versioned_as(VERSION, value)
+}
+
+fn encode_versioned_as<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
     let config = bincode::config::standard();
-    let mut bytes = vec![VERSION];
+    let mut bytes = vec![version];
     bincode::serde::encode_into_std_write(value, &mut bytes, config)
         .expect("writing plain data to memory cannot fail");
     bytes
 }
 
 fn decode_versioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    match decode_first(bytes)? {
+    decode_versioned_as(VERSION, bytes)
+}
+
+fn decode_versioned_as<'a, T: Deserialize<'a>>(
+    version: u8,
+    bytes: &'a [u8],
+) -> Result<T, DecodeError> {
+    match decode_first(version, bytes)? {
         (value, 0) => Ok(value),
         (_, left) => Err(DecodeError::Damaged(format!("{left} bytes left"))),
     }
 }
 
 /// What a value begins with, and how many bytes are left.
-fn decode_first<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<(T, usize), DecodeError> {
+fn decode_first<'a, T: Deserialize<'a>>(
+    known: u8,
+    bytes: &'a [u8],
+) -> Result<(T, usize), DecodeError> {
     let config = bincode::config::standard().with_limit::<DECODE_BYTES_MAX>();
     match bytes.split_first() {
         None => Err(DecodeError::Empty),
-        Some((&VERSION, rest)) => {
+        Some((&version, rest)) if version == known => {
             let decoded = bincode::serde::borrow_decode_from_slice(rest, config);
             let (value, read) = decoded.map_err(|error| DecodeError::Damaged(error.to_string()))?;
             Ok((value, rest.len() - read))

@@ -7,6 +7,7 @@
 mod bodies;
 mod changes;
 mod compat;
+mod compute;
 mod cursors;
 mod messages;
 mod native;
@@ -102,6 +103,7 @@ async fn whatever_comes_in_is_answered_with_its_code_and_harms_nothing() {
     let plain: Vec<Request> = [
         native::requests(&hub),
         compat::requests(&hub),
+        compute::requests(&hub),
         plain::requests(&hub),
         paths::all(&hub),
     ]

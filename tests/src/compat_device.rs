@@ -1,7 +1,7 @@
 //! A device as the first user's client makes it: a cursor for each table compared as text, one
 //! queue that is cleared on any 2xx, blind overwrites by what it is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Map, Value, json};
@@ -13,6 +13,9 @@ pub const TABLES: [&str; 2] = ["tasks", "labels"];
 
 /// What a device without data sends.
 const EMPTY: &str = "1970-01-01T00:00:00.000Z";
+
+/// Requests a device remembers having sent.
+const SENT_MAX: usize = 4;
 
 type Key = (String, String);
 
@@ -27,6 +30,8 @@ pub struct CompatDevice {
     cursors: BTreeMap<&'static str, String>,
     /// Changes not yet answered.
     pub pending: Vec<Value>,
+    /// The bodies of its last changesets, the newest first.
+    sent: VecDeque<String>,
     /// The last reply.
     pub reply: Value,
 }
@@ -45,6 +50,7 @@ impl CompatDevice {
                 .map(|table| (*table, EMPTY.to_owned()))
                 .collect(),
             pending: Vec::new(),
+            sent: VecDeque::new(),
             reply: Value::Null,
         }
     }
@@ -98,7 +104,19 @@ impl CompatDevice {
         drop(answer);
     }
 
-    fn push_request(&self) -> RequestBuilder {
+    /// The network delivers a copy of an earlier changeset, so many before the last one. Whether
+    /// there was one.
+    pub async fn deliver_late(&self, before_last: usize) -> bool {
+        let Some(body) = self.sent.get(before_last) else {
+            return false;
+        };
+        let request = self.authorized(self.http.post(&self.url));
+        let answer = request.body(body.clone()).send().await;
+        assert_eq!(answer.expect("an answer").status(), 200);
+        true
+    }
+
+    fn push_request(&mut self) -> RequestBuilder {
         // The text minimum of the cursors and the device's own clock, which is slow.
         let own_clock = "2020-01-01T00:00:00.000Z";
         let since = self
@@ -108,9 +126,11 @@ impl CompatDevice {
             .chain([own_clock])
             .min();
         let body = json!({"clientId": self.name, "appId": "todo", "since": since,
-            "changes": self.pending});
-        self.authorized(self.http.post(&self.url))
-            .body(body.to_string())
+            "changes": self.pending})
+        .to_string();
+        self.sent.push_front(body.clone());
+        self.sent.truncate(SENT_MAX);
+        self.authorized(self.http.post(&self.url)).body(body)
     }
 
     /// Asks for one table.

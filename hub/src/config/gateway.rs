@@ -26,8 +26,10 @@ pub struct GatewayConfig {
     /// Bytes of the bodies of all requests under way on the node; a user has at most an eighth of
     /// it, or one body. One that finds no room within `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
     pub bodies_bytes_max: u64,
-    /// Bytes of the replies that wait to be written on the node, with what is read for them. One
-    /// that finds no room is answered 503 with `Retry-After`. 1 MiB to 64 GiB, default 256 MiB.
+    /// Bytes of the replies that wait to be written on the node, with what is read for them, which
+    /// takes twice its bytes. A user has at most an eighth of it, or one reply, and a reply at most
+    /// half of it: eight times `body_bytes_max` lets every changeset be answered. One that finds no room is answered 503 with `Retry-After`, as is for ever one
+    /// that would be larger. 1 MiB to 64 GiB, default 256 MiB.
     pub replies_bytes_max: u64,
     /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
     /// 30,000.
@@ -46,7 +48,8 @@ pub struct GatewayConfig {
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
     /// Milliseconds a socket or connection may take nothing of what is written to it, or a message
-    /// may take to arrive, before it is closed. 100 to 600,000, default 30,000.
+    /// may take to arrive, before it is closed. So is a connection that takes less than 4 KiB/s of
+    /// its answers while they wait for it, over ten times this. 100 to 600,000, default 30,000.
     pub stalled_ms: u64,
     /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
     pub sockets_per_user_max: u64,

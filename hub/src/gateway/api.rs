@@ -295,7 +295,7 @@ async fn changes(
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let asked = query(asked)?;
-    let space = caller(&gateway, &headers, &app, asked.space).await?.space;
+    let Caller { user, space } = caller(&gateway, &headers, &app, asked.space).await?;
     let limit = page_limit(asked.limit)?;
     let (Some(epoch), Some(after)) = (asked.epoch, asked.after) else {
         let message = "epoch and after are needed; begin with a snapshot";
@@ -306,7 +306,7 @@ async fn changes(
         Some(next) => place_inside(next, (&epoch, after))?,
         None => after.into(),
     };
-    let held = gateway.replies.begin(limit.bytes).await?;
+    let held = gateway.replies.begin(user.as_str(), limit.bytes).await?;
     let page = match view(&gateway, &space).await? {
         Some(_) => gateway.store.changes(&space, from.clone(), limit).await,
         None => Ok(ChangesPage {
@@ -450,13 +450,13 @@ async fn snapshot(
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let asked = query(asked)?;
-    let space = caller(&gateway, &headers, &app, asked.space).await?.space;
+    let Caller { user, space } = caller(&gateway, &headers, &app, asked.space).await?;
     let limit = page_limit(asked.limit)?;
     let place = asked
         .next
         .map(|next| SnapshotPlace::parse(&next))
         .transpose()?;
-    let held = gateway.replies.begin(limit.bytes).await?;
+    let held = gateway.replies.begin(user.as_str(), limit.bytes).await?;
     let opened = view(&gateway, &space).await?;
     let after = place.as_ref().map(|place| &place.after);
     let page = match opened {

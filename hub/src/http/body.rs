@@ -3,6 +3,7 @@
 //! A body is read when a handler asks for it, which is after it knows who sends it. What is
 //! read is counted against the node's room ([`Shares`]) until the request is answered.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -101,9 +102,12 @@ impl RawBody {
 impl ReadBody {
     /// The body as a JSON object. Errors: `bad_message`, with the place.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, HttpError> {
-        serde_json::from_slice(&self.bytes)
-            .map(|Object(read)| read)
-            .map_err(|error| HttpError::new(Code::BadMessage, format!("body: {error}")))
+        let bad = |error: &dyn Display| HttpError::new(Code::BadMessage, format!("body: {error}"));
+        // What is passed over must be a text too, which the parser alone does not look at.
+        let text = std::str::from_utf8(&self.bytes).map_err(|error| bad(&error))?;
+        let read = serde_json::from_str(text).map_err(|error| bad(&error))?;
+        let Object(read) = read;
+        Ok(read)
     }
 
     /// Lets go of the bytes and keeps their room: what was made of them takes as much.

@@ -2,7 +2,8 @@
 //! and then their text until it is written.
 //!
 //! A peer that reads slowly or not at all holds its reply; without this, the node would hold as
-//! many as there are connections, each as large as a space.
+//! many as there are connections, each as large as a space. A user's replies have a share of the
+//! room, or it is one reply that is larger, of at most half of the room.
 
 use std::time::Duration;
 
@@ -14,11 +15,14 @@ use tokio::time::Instant;
 
 use super::HttpError;
 use super::error::json;
-use super::room::{NoRoom, Room, Taken};
+use super::room::NoRoom;
+use super::shares::{Share, Shares};
 
-/// How long a reply may wait to begin. What is begun and needs more never waits for it: two of
-/// those could wait for each other.
-const BEGIN_WITHIN: Duration = Duration::from_secs(2);
+/// How long a reply may wait to begin, and again each time that it needs more.
+const ROOM_WITHIN: Duration = Duration::from_secs(2);
+
+/// A user has at most this part of the room, or one reply.
+const SHARE: usize = 8;
 
 /// Bytes held for a stored byte that is read: records take more in memory.
 const HELD_PER_STORED: usize = 2;
@@ -28,33 +32,34 @@ const GROWTH: usize = 4;
 
 /// The room. Clones share it.
 #[derive(Clone, Debug)]
-pub struct ReplyRoom(Room);
+pub struct ReplyRoom(Shares);
 
 /// A reply's part of it, given back when the reply is written or given up.
 #[derive(Debug)]
 pub struct ReplyHeld {
-    taken: Taken,
+    share: Share,
     page_bytes: usize,
-    /// One that would fill half of the room is read whole: it counts as half, or it could never
-    /// be answered.
-    page_bytes_end: usize,
+    /// What is read with half of the room: nothing is read with more.
+    page_bytes_max: usize,
 }
 
 impl ReplyRoom {
     /// Room for so many bytes.
     pub fn new(bytes_max: usize) -> ReplyRoom {
-        ReplyRoom(Room::new(bytes_max))
+        ReplyRoom(Shares::new(bytes_max, bytes_max / SHARE))
     }
 
-    /// Room to read so many stored bytes; first come, first served. Errors: `unavailable`.
-    pub async fn begin(&self, page_bytes: usize) -> Result<ReplyHeld, HttpError> {
-        let due = Instant::now() + BEGIN_WITHIN;
-        let bytes = page_bytes.saturating_mul(HELD_PER_STORED);
-        let taken = self.0.take(bytes.min(self.0.half()), due).await;
+    /// Room to read so many stored bytes for a user; first come, first served. Errors:
+    /// `unavailable`.
+    pub async fn begin(&self, user: &str, page_bytes: usize) -> Result<ReplyHeld, HttpError> {
+        let page_bytes_max = self.0.half() / HELD_PER_STORED;
+        let page_bytes = page_bytes.min(page_bytes_max);
+        let bytes = page_bytes * HELD_PER_STORED;
+        let share = self.0.take(user, bytes, soon()).await;
         Ok(ReplyHeld {
-            taken: taken.map_err(no_room)?,
+            share: share.map_err(no_room)?,
             page_bytes,
-            page_bytes_end: self.0.half() / HELD_PER_STORED,
+            page_bytes_max,
         })
     }
 }
@@ -62,28 +67,39 @@ impl ReplyRoom {
 impl ReplyHeld {
     /// Stored bytes that may be read now.
     pub fn page_bytes(&self) -> usize {
-        if self.page_bytes < self.page_bytes_end {
-            self.page_bytes
-        } else {
-            usize::MAX
-        }
+        self.page_bytes
     }
 
-    /// Makes room to read more than that, all from the start. Errors: `unavailable`.
-    pub fn grow(&mut self) -> Result<(), HttpError> {
+    /// Whether it is as large as a reply may be: it cannot [grow](ReplyHeld::grow).
+    pub fn is_largest(&self) -> bool {
+        self.page_bytes == self.page_bytes_max
+    }
+
+    /// Makes room to read more than that, all from the start: what was read must be gone. Errors:
+    /// `unavailable`.
+    pub async fn grow(&mut self) -> Result<(), HttpError> {
+        if self.is_largest() {
+            let message = "the reply is larger than half of gateway.replies_bytes_max";
+            return Err(HttpError::new(Code::Unavailable, message));
+        }
         let page_bytes = self.page_bytes.saturating_mul(GROWTH);
-        self.page_bytes = page_bytes.min(self.page_bytes_end);
-        let bytes = self.page_bytes.saturating_mul(HELD_PER_STORED);
-        self.taken.fit_now(bytes).map_err(no_room)
+        self.page_bytes = page_bytes.min(self.page_bytes_max);
+        let bytes = self.page_bytes * HELD_PER_STORED;
+        if self.share.fit_now(bytes).is_err() {
+            let waited = self.share.wait_for(bytes, soon()).await;
+            waited.map_err(no_room)?;
+        }
+        Ok(())
     }
 
     /// The reply, a JSON text, which keeps its room until it is written. Errors: `unavailable`.
     pub fn json(mut self, text: String) -> Result<Response, HttpError> {
-        let bytes = text.len().min(self.page_bytes_end * HELD_PER_STORED);
-        self.taken.fit_now(bytes).map_err(no_room)?;
+        // Names and times may make it longer than what it was read with: then it counts as half.
+        let bytes = text.len().min(self.page_bytes_max * HELD_PER_STORED);
+        self.share.fit_now(bytes).map_err(no_room)?;
         let text = Bytes::from_owner(HeldText {
             text,
-            _taken: self.taken,
+            _share: self.share,
         });
         Ok(json(StatusCode::OK, text))
     }
@@ -92,13 +108,17 @@ impl ReplyHeld {
 /// A text and its part of the room.
 struct HeldText {
     text: String,
-    _taken: Taken,
+    _share: Share,
 }
 
 impl AsRef<[u8]> for HeldText {
     fn as_ref(&self) -> &[u8] {
         self.text.as_bytes()
     }
+}
+
+fn soon() -> Instant {
+    Instant::now() + ROOM_WITHIN
 }
 
 fn no_room(_: NoRoom) -> HttpError {
@@ -116,38 +136,52 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reply_holds_what_it_is_read_with_and_then_its_text() {
-        let room = ReplyRoom::new(64 * KIB);
-        let mut first = room.begin(2 * KIB).await.unwrap();
-        first.grow().unwrap();
+        let room = ReplyRoom::new(512 * KIB);
+        // The share is 64.
+        let mut first = room.begin("ada", 2 * KIB).await.unwrap();
+        first.grow().await.unwrap();
         assert_eq!(first.page_bytes(), 8 * KIB);
         // 16 are held, 48 are free.
-        let mut second = room.begin(8 * KIB).await.unwrap();
-        let third = room.begin(16 * KIB).await.unwrap();
-        assert_eq!(second.grow().unwrap_err().0.code, Code::Unavailable);
+        let second = room.begin("ada", 8 * KIB).await.unwrap();
+        let mut third = room.begin("ada", 16 * KIB).await.unwrap();
+        assert_eq!(third.grow().await.unwrap_err().0.code, Code::Unavailable);
+        drop(third);
+        let third = room.begin("ada", 16 * KIB).await.unwrap();
         let response = first.json("x".repeat(4 * KIB)).unwrap();
         // Now 12 more are free.
-        drop(room.begin(6 * KIB).await.unwrap());
-        let refused = room.begin(6 * KIB + 1).await.unwrap_err();
+        drop(room.begin("ada", 6 * KIB).await.unwrap());
+        let refused = room.begin("ada", 6 * KIB + 1).await.unwrap_err();
         assert_eq!(refused.0.code, Code::Unavailable);
         assert_eq!(response.body().size_hint().exact(), Some(4 * KIB as u64));
         drop((second, third));
-        let half = room.begin(16 * KIB).await.unwrap();
-        drop(room.begin(14 * KIB).await.unwrap());
-        assert!(room.begin(14 * KIB + 1).await.is_err());
+        assert!(room.begin("ada", 30 * KIB + 1).await.is_err());
         drop(response);
-        drop(room.begin(16 * KIB).await.unwrap());
-        drop(half);
+        drop(room.begin("ada", 32 * KIB).await.unwrap());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_larger_than_half_of_the_room_counts_as_half() {
-        let room = ReplyRoom::new(64 * KIB);
-        let mut large = room.begin(8 * KIB).await.unwrap();
-        large.grow().unwrap();
-        assert_eq!(large.page_bytes(), usize::MAX);
-        let large = large.json("x".repeat(100 * KIB)).unwrap();
-        let small = room.begin(16 * KIB).await.unwrap();
-        assert!(room.begin(1).await.is_err());
-        drop((large, small));
+    async fn who_fills_its_share_leaves_the_room_to_others() {
+        let room = ReplyRoom::new(512 * KIB);
+        let mut unread = Vec::new();
+        while let Ok(held) = room.begin("ada", 2 * KIB).await {
+            unread.push(held.json("x".repeat(16 * KIB)).unwrap());
+        }
+        assert_eq!(unread.len(), 4);
+        let mut other = room.begin("bob", 32 * KIB).await.unwrap();
+        other.grow().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_reply_may_be_larger_than_a_share_and_none_than_half_of_the_room() {
+        let room = ReplyRoom::new(512 * KIB);
+        let mut large = room.begin("ada", 32 * KIB).await.unwrap();
+        large.grow().await.unwrap();
+        assert_eq!((large.page_bytes(), large.is_largest()), (128 * KIB, true));
+        assert_eq!(large.grow().await.unwrap_err().0.code, Code::Unavailable);
+        let large = large.json("x".repeat(600 * KIB)).unwrap();
+        assert!(room.begin("ada", 1).await.is_err());
+        let other = room.begin("bob", 128 * KIB).await.unwrap();
+        assert!(room.begin("eve", 1).await.is_err());
+        drop((large, other));
     }
 }

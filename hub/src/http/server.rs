@@ -24,7 +24,7 @@ use tracing::{debug, warn};
 
 use super::peers::{Counted, Peers};
 use super::turns::Turns;
-use super::watched::{Patience, Watched};
+use super::watched::{LeastRate, Patience, Watched};
 use crate::config::GatewayConfig;
 use crate::gateway::stream::Stream;
 use crate::lifecycle::Lifecycle;
@@ -39,6 +39,12 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// How long to wait when the machine has no file descriptor or memory for one more.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a peer must take of an answer, on average, while it is waited for,
+const LEAST_BYTES_PER_S: u64 = 4 << 10;
+
+/// over so many times what it may take nothing.
+const LEAST_WINDOW_STALLS: u32 = 10;
 
 /// Who is on the other side of a request's connection; in the request's extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +61,22 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// For taking something of an answer. Then it is closed.
     pub stalled: Duration,
+    /// What must be taken of answers. Who takes less is closed.
+    pub least: LeastRate,
 }
 
 impl From<&GatewayConfig> for ServerLimits {
     fn from(config: &GatewayConfig) -> Self {
+        let stalled = Duration::from_millis(config.stalled_ms);
         ServerLimits {
             connections_max: usize::try_from(config.connections_max).unwrap_or(usize::MAX),
             per_address_max: usize::try_from(config.per_address_max()).unwrap_or(usize::MAX),
             header_timeout: Duration::from_millis(config.header_timeout_ms),
-            stalled: Duration::from_millis(config.stalled_ms),
+            stalled,
+            least: LeastRate {
+                bytes_per_s: LEAST_BYTES_PER_S,
+                window: stalled * LEAST_WINDOW_STALLS,
+            },
         }
     }
 }
@@ -150,6 +163,7 @@ impl Server {
             header_timeout: self.limits.header_timeout,
             patience: Patience {
                 stalled: self.limits.stalled,
+                least: self.limits.least,
                 lifecycle: self.lifecycle.clone(),
             },
             tls: self.tls.clone(),

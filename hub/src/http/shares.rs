@@ -63,16 +63,22 @@ impl Shares {
     }
 
     /// Takes room for so many bytes: of the owner's share first, then of all the room. Of each,
-    /// whoever came first is served first, and more than there is takes all.
+    /// whoever came first is served first, and more than there is takes all: so one owner holds more
+    /// than a share only as one thing, and nothing beside it.
     pub async fn take(&self, owner: &str, bytes: usize, due: Instant) -> Result<Share, NoRoom> {
         let (lane, own) = self.enter(owner);
         let own = own.take(bytes, due).await?;
-        let all = self.room.take(bytes.min(self.share_bytes), due).await?;
+        let all = self.room.take(bytes, due).await?;
         Ok(Share {
             own,
             all,
             _lane: lane,
         })
+    }
+
+    /// Half of the room, in bytes.
+    pub fn half(&self) -> usize {
+        self.room.half()
     }
 
     fn enter(&self, owner: &str) -> (InLane, Room) {
@@ -94,6 +100,20 @@ impl Share {
     pub async fn grow(&mut self, bytes: usize, due: Instant) -> Result<(), NoRoom> {
         self.own.grow(bytes, due).await?;
         self.all.grow(bytes, due).await
+    }
+
+    /// Takes more or gives back what is too much, without waiting. After an error it is only good
+    /// for [`Share::wait_for`].
+    pub fn fit_now(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        self.own.fit_now(bytes)?;
+        self.all.fit_now(bytes)
+    }
+
+    /// Gives back what it has and waits for so many bytes instead. Who waits so holds nothing, so
+    /// two that need more never wait for each other.
+    pub async fn wait_for(&mut self, bytes: usize, due: Instant) -> Result<(), NoRoom> {
+        self.fit_now(0)?;
+        self.grow(bytes, due).await
     }
 }
 
@@ -138,6 +158,36 @@ mod tests {
         assert_eq!(grown.grow(KIB + 1, soon()).await, Err(NoRoom));
         drop(rest);
         grown.grow(2 * KIB, soon()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_than_a_share_is_held_as_one_thing() {
+        let shares = Shares::new(8 * KIB, 2 * KIB);
+        let mut small = shares.take("ada", KIB, soon()).await.unwrap();
+        let mut large = shares.take("ada", 0, soon()).await.unwrap();
+        assert_eq!(large.fit_now(4 * KIB), Err(NoRoom));
+        small.fit_now(0).unwrap();
+        large.fit_now(4 * KIB).unwrap();
+        assert_eq!(small.fit_now(1), Err(NoRoom));
+        drop(shares.take("bob", 4 * KIB, soon()).await.unwrap());
+        assert_eq!(
+            shares.take("eve", 5 * KIB, soon()).await.unwrap_err(),
+            NoRoom
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_that_need_more_get_it_one_after_the_other() {
+        let shares = Shares::new(4 * KIB, 2 * KIB);
+        let mut first = shares.take("ada", KIB, soon()).await.unwrap();
+        let mut second = shares.take("ada", KIB, soon()).await.unwrap();
+        assert_eq!(first.fit_now(2 * KIB), Err(NoRoom));
+        let waits = tokio::spawn(async move {
+            first.wait_for(2 * KIB, soon()).await.unwrap();
+        });
+        tokio::task::yield_now().await;
+        second.wait_for(2 * KIB, soon()).await.unwrap();
+        waits.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

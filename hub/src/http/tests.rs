@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::watched::LeastRate;
 use super::*;
 use crate::config::GatewayConfig;
 use crate::lifecycle::{Lifecycle, Stage};
@@ -31,6 +33,10 @@ struct Served {
 }
 
 fn start(router: Router, config: &GatewayConfig) -> Served {
+    start_within(router, config, ServerLimits::from(config))
+}
+
+fn start_within(router: Router, config: &GatewayConfig, limits: ServerLimits) -> Served {
     let listener = bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
     let lifecycle = Arc::new(Lifecycle::starting());
@@ -40,7 +46,7 @@ fn start(router: Router, config: &GatewayConfig) -> Served {
         tls: None,
         listener,
         router: guarded(router, (config, room), metrics.clone()),
-        limits: ServerLimits::from(config),
+        limits,
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),
     }));
@@ -411,4 +417,46 @@ async fn draining_finishes_the_request_and_takes_no_other() {
     assert!(TcpStream::connect(served.address).await.is_err());
     assert_eq!(served.metrics.http_connections.get(), 0);
     drop(idle);
+}
+
+/// An answer that ends only if its connection does.
+fn endless() -> Router {
+    let chunks =
+        || futures_util::stream::repeat(Ok::<_, Infallible>(Bytes::from(vec![b'x'; 65_536])));
+    let answer = move || std::future::ready(Body::from_stream(chunks()));
+    Router::new().route("/endless", get(answer))
+}
+
+/// Reads an endless answer until so many bytes came or it is cut off. How many came.
+async fn read_endless(least: LeastRate, bytes_max: usize) -> usize {
+    let limits = ServerLimits {
+        least,
+        ..ServerLimits::from(&small())
+    };
+    let served = start_within(endless(), &small(), limits);
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    let request = b"GET /endless HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let (mut read, mut buffer) = (0, vec![0; 4_096]);
+    while read < bytes_max {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(bytes) => read += bytes,
+        }
+    }
+    read
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_too_slowly_is_cut_off() {
+    let window = Duration::from_millis(5);
+    let least = |bytes_per_s| LeastRate {
+        bytes_per_s,
+        window,
+    };
+    // Nobody is as fast, however much is taken.
+    let cut = tokio::time::timeout(HUNG, read_endless(least(u64::MAX), usize::MAX));
+    assert!(cut.await.is_ok(), "it is never cut off");
+    let enough = 256 << 20;
+    assert!(read_endless(least(1), enough).await >= enough);
 }

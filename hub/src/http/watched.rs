@@ -1,5 +1,6 @@
 //! A connection's stream while HTTP is spoken on it: a peer that takes nothing of an answer for
-//! too long is an error, so that the connection ends and what it holds is freed.
+//! too long, or too little for much longer, is an error, so that the connection ends and what it
+//! holds is freed.
 //!
 //! hyper has no such limit. An upgrade takes the stream out of it; sockets look after their own.
 
@@ -19,11 +20,30 @@ use crate::lifecycle::{Lifecycle, Stage};
 /// sooner, and the others are waiting for the node's end.
 const WHILE_DRAINING: Duration = Duration::from_secs(2);
 
-/// How long a peer may take nothing.
+/// What a peer must take at least while it is waited for. Only time in which a write waits counts.
+#[derive(Clone, Copy, Debug)]
+pub struct LeastRate {
+    /// On average over a window.
+    pub bytes_per_s: u64,
+    /// The window. What is in the kernel's buffers moves in large steps, so it should be long.
+    pub window: Duration,
+}
+
+impl LeastRate {
+    /// Bytes of a window.
+    fn bytes(self) -> u64 {
+        let bytes = u128::from(self.bytes_per_s) * self.window.as_millis() / 1_000;
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
+/// How long a peer may take nothing, and how little it may take.
 #[derive(Clone, Debug)]
 pub struct Patience {
     /// The most, in any stage.
     pub stalled: Duration,
+    /// See there.
+    pub least: LeastRate,
     /// The node's.
     pub lifecycle: Arc<Lifecycle>,
 }
@@ -44,12 +64,32 @@ pub struct Watched {
     patience: Patience,
     /// Since the last write that had to wait, if none was taken since.
     stall: Option<Stall>,
+    pace: Pace,
 }
 
 #[derive(Debug)]
 struct Stall {
     since: Instant,
+    /// Up to when it is in the pace.
+    counted: Instant,
     due: Pin<Box<Sleep>>,
+}
+
+/// What a peer takes, in the present window.
+#[derive(Debug, Default)]
+struct Pace {
+    taken: u64,
+    waited: Duration,
+}
+
+impl Pace {
+    /// Ends the window if it is over. Whether too little was taken in it.
+    fn was_too_slow(&mut self, least: LeastRate) -> bool {
+        if self.waited < least.window {
+            return false;
+        }
+        std::mem::take(self).taken < least.bytes()
+    }
 }
 
 impl Watched {
@@ -59,6 +99,7 @@ impl Watched {
             stream,
             patience,
             stall: None,
+            pace: Pace::default(),
         }
     }
 
@@ -74,18 +115,44 @@ impl Watched {
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let written = write(Pin::new(&mut self.stream), cx);
+        let least = self.patience.least;
         if written.is_ready() {
-            self.stall = None;
+            if let Some(stall) = self.stall.take() {
+                self.pace.waited += stall.counted.elapsed();
+            }
             return written;
         }
         let stall = self.stall.get_or_insert_with(Stall::begin);
-        // The stage may have changed since it began.
-        let due = stall.since + self.patience.now();
-        if stall.due.deadline() != due {
-            stall.due.as_mut().reset(due);
+        loop {
+            if self.pace.was_too_slow(least) {
+                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+            }
+            // The stage may have changed since it began.
+            let given_up = stall.since + self.patience.now();
+            let window_ends = stall.counted + least.window.saturating_sub(self.pace.waited);
+            let due = given_up.min(window_ends);
+            if stall.due.deadline() != due {
+                stall.due.as_mut().reset(due);
+            }
+            ready!(stall.due.as_mut().poll(cx));
+            if due == given_up {
+                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+            }
+            self.pace.waited += due - stall.counted;
+            stall.counted = due;
         }
-        ready!(stall.due.as_mut().poll(cx));
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+
+    fn write_some(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let written = self.write(cx, write);
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.pace.taken += bytes as u64;
+        }
+        written
     }
 }
 
@@ -94,6 +161,7 @@ impl Stall {
         let since = Instant::now();
         Stall {
             since,
+            counted: since,
             due: Box::pin(sleep_until(since)),
         }
     }
@@ -115,7 +183,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.write(cx, |stream, cx| stream.poll_write(cx, bytes))
+        self.write_some(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -123,7 +191,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.write(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
+        self.write_some(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -136,5 +204,31 @@ impl AsyncWrite for Watched {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write(cx, |stream, cx| stream.poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: LeastRate = LeastRate {
+        bytes_per_s: 100,
+        window: Duration::from_secs(10),
+    };
+
+    #[test]
+    fn a_window_is_judged_when_it_is_over_and_the_next_begins_anew() {
+        let mut pace = Pace {
+            taken: 999,
+            waited: Duration::from_millis(9_999),
+        };
+        assert!(!pace.was_too_slow(LEAST));
+        pace.taken += 1;
+        pace.waited += Duration::from_millis(1);
+        assert!(!pace.was_too_slow(LEAST));
+        assert_eq!((pace.taken, pace.waited), (0, Duration::ZERO));
+        pace.taken = 999;
+        pace.waited = Duration::from_secs(10);
+        assert!(pace.was_too_slow(LEAST));
     }
 }

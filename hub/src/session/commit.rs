@@ -1,5 +1,6 @@
 //! The commit in flight: records are gathered, mutations merged, the outcome taken in.
 
+mod claims;
 pub(super) mod decide;
 mod decide_sync;
 mod letters;
@@ -18,7 +19,7 @@ use self::decide::{Decided, Deciding, Outcome};
 use super::cache::{Known, known_bytes};
 use super::event::{CallReply, Effect, Note, Synced, Waiter};
 use super::fanout::Answers;
-use super::state::{Asked, Context, Pending, SessionState, Work};
+use super::state::{Asked, Context, Earlier, Pending, SessionState, Work};
 use crate::telemetry::labels::VerdictStatus;
 
 /// A batch whose records are being read.
@@ -280,18 +281,29 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Synced { synced, given } => {
+                Outcome::Synced {
+                    synced,
+                    given,
+                    unkept,
+                } => {
                     client.writer = synced.writer.or(client.writer);
+                    let moved = given.is_some();
                     client.learn_given(given);
-                    let synced = match pending.earlier.take() {
-                        Some(earlier) => earlier.and(synced),
+                    let earlier = pending.earlier.take();
+                    let is_remembered = moved || earlier.as_ref().is_some_and(|e| e.is_remembered);
+                    let synced = match earlier {
+                        Some(earlier) => earlier.synced.and(synced),
                         None => synced,
                     };
                     if pending.later.is_empty() {
                         reply_synced(&pending.waiters, &synced, cx);
                     } else {
                         client.undecided += 1;
-                        rest = Some(pending.rest(synced));
+                        rest = Some(pending.rest(Earlier {
+                            synced,
+                            unkept,
+                            is_remembered,
+                        }));
                     }
                 }
             }

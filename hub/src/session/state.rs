@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::given::Claimed;
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX, OUTBOX_BYTES_MAX};
 use syncline_protocol::mutation::Mutation;
-use syncline_protocol::stamp::WallMs;
+use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::SpaceView;
 use tokio::sync::OwnedSemaphorePermit;
@@ -179,14 +180,24 @@ pub(super) struct Pending {
     /// Of a changeset that is merged in parts: what is still to be merged after this one.
     pub(super) later: Vec<SyncChange>,
     /// And what became of those before.
-    pub(super) earlier: Option<Box<Synced>>,
+    pub(super) earlier: Option<Box<Earlier>>,
     /// Given back when the last mutation of its push is decided.
     pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
 }
 
+/// What became of the parts of a changeset that are merged already.
+#[derive(Debug)]
+pub(super) struct Earlier {
+    pub(super) synced: Synced,
+    /// Given stamps they brought again, if none of them brought a new claim.
+    pub(super) unkept: Vec<(Claimed, Hlc)>,
+    /// One of them moved what is remembered.
+    pub(super) is_remembered: bool,
+}
+
 impl Pending {
     /// What remains of a changeset of which a part is merged.
-    pub(super) fn rest(self, earlier: Synced) -> Pending {
+    pub(super) fn rest(self, earlier: Earlier) -> Pending {
         Pending {
             asked: Asked::Sync(self.later),
             later: Vec::new(),

@@ -1,85 +1,117 @@
 //! The binary form of the claims of a client to which the hub gave a stamp.
+//!
+//! A claim takes the eight bytes of its hash. Stamps given in one request follow each other, so
+//! they are written as runs.
 
 use serde::{Deserialize, Serialize};
 
-use super::{DecodeError, decode_first, decode_versioned, encode_versioned};
-use crate::given::{Claimed, FILTER_BYTES, Given, Older};
+use super::{DecodeError, decode_first, decode_versioned_as, encode_versioned_as};
+use crate::given::{Claimed, Given};
 use crate::stamp::Hlc;
 
+/// The version that is written. Version 1 knew claims by less than they say: of it only the count
+/// is read, and what it remembered is forgotten.
+const VERSION: u8 = 2;
+
+const FORGOTTEN_VERSION: u8 = 1;
+
+/// Bytes that hold the [`Given::count`] of [`encode_given`], whatever follows.
+pub const GIVEN_COUNT_BYTES: usize = 16;
+
 #[derive(Serialize, Deserialize)]
-struct GivenV1<'a> {
+struct GivenV2<'a> {
     count: u64,
-    kept: Vec<(ClaimedV1, u64)>,
+    /// How many claims came in each of the last requests, which are the last of all.
+    requests: Vec<u64>,
+    /// By how much a stamp is more than one more than the one before (the first: than 0), and how
+    /// many that are one more each follow. Together as many as there are claims.
+    runs: Vec<(i64, u64)>,
+    /// The claims, eight bytes each.
     #[serde(borrow)]
-    older: Option<OlderV1<'a>>,
-}
-
-#[derive(Serialize, Deserialize)]
-enum ClaimedV1 {
-    Wall(u64),
-    Change(u64),
-}
-
-#[derive(Serialize, Deserialize)]
-struct OlderV1<'a> {
-    became: u64,
-    walls: Option<(u64, u64)>,
-    filter: &'a [u8],
+    claims: &'a [u8],
 }
 
 /// Given stamps at rest.
 pub fn encode_given(given: &Given) -> Vec<u8> {
-    let kept = given.kept.iter().map(|(claimed, at)| {
-        let claimed = match claimed {
-            Claimed::Wall(ms) => ClaimedV1::Wall(*ms),
-            Claimed::Change(hash) => ClaimedV1::Change(*hash),
-        };
-        (claimed, at.to_bits())
-    });
-    encode_versioned(&GivenV1 {
+    let (mut runs, mut claims): (Vec<(i64, u64)>, Vec<u8>) = (Vec::new(), Vec::new());
+    let mut next = 0u64;
+    for (claimed, at) in given.claims() {
+        let at = at.to_bits();
+        match runs.last_mut() {
+            Some((_, more)) if at == next => *more += 1,
+            _ => runs.push((at.wrapping_sub(next) as i64, 0)),
+        }
+        next = at.wrapping_add(1);
+        claims.extend(claimed.to_bits().to_le_bytes());
+    }
+    let requests = given.requests.iter().map(|request| request.len() as u64);
+    let stored = GivenV2 {
         count: given.count,
-        kept: kept.collect(),
-        older: given.older.as_ref().map(|older| OlderV1 {
-            became: older.became.to_bits(),
-            walls: older.walls,
-            filter: &older.filter,
-        }),
-    })
+        requests: requests.collect(),
+        runs,
+        claims: &claims,
+    };
+    encode_versioned_as(VERSION, &stored)
 }
 
 /// Reads [`encode_given`].
 pub fn decode_given(bytes: &[u8]) -> Result<Given, DecodeError> {
-    let stored: GivenV1<'_> = decode_versioned(bytes)?;
-    let kept = stored.kept.into_iter().map(|(claimed, at)| {
-        let claimed = match claimed {
-            ClaimedV1::Wall(ms) => Claimed::Wall(ms),
-            ClaimedV1::Change(hash) => Claimed::Change(hash),
-        };
-        (claimed, Hlc::from_bits(at))
-    });
+    if bytes.first() == Some(&FORGOTTEN_VERSION) {
+        let count = decode_given_count(bytes)?;
+        return Ok(Given {
+            count,
+            ..Given::default()
+        });
+    }
+    let stored: GivenV2<'_> = decode_versioned_as(VERSION, bytes)?;
+    let (claims, odd) = stored.claims.as_chunks::<8>();
+    // Damage may say runs of any length: no more is made of them than there are claims.
+    let claimed = claims.iter().map(|bits| u64::from_le_bytes(*bits));
+    let mut claims = claimed.map(Claimed::from_bits).zip(stamps(&stored.runs));
+    let mut take = |count: u64| {
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        let taken: Vec<(Claimed, Hlc)> = claims.by_ref().take(wanted).collect();
+        (taken.len() == wanted).then_some(taken)
+    };
+    let damaged = || DecodeError::Damaged("given stamps that do not add up".into());
+    let all = stored.claims.len() as u64 / 8;
+    let in_requests = stored
+        .requests
+        .iter()
+        .try_fold(0u64, |sum, n| sum.checked_add(*n));
+    let before = in_requests.and_then(|sum| all.checked_sub(sum));
+    let before = before.and_then(&mut take).ok_or_else(damaged)?;
+    let requests = stored.requests.iter().map(|count| take(*count));
+    let requests = requests.collect::<Option<_>>().ok_or_else(damaged)?;
+    if !odd.is_empty() {
+        return Err(damaged());
+    }
     Ok(Given {
         count: stored.count,
-        kept: kept.collect(),
-        older: stored.older.as_ref().map(older).transpose()?,
+        requests,
+        before,
     })
 }
 
-/// The [`Given::count`] of [`encode_given`], without reading the rest.
+/// The [`Given::count`] of [`encode_given`], without reading the rest: [`GIVEN_COUNT_BYTES`] of it
+/// are enough.
 pub fn decode_given_count(bytes: &[u8]) -> Result<u64, DecodeError> {
-    let (count, _) = decode_first(bytes)?;
+    let version = match bytes.first() {
+        Some(&FORGOTTEN_VERSION) => FORGOTTEN_VERSION,
+        _ => VERSION,
+    };
+    let (count, _) = decode_first(version, bytes)?;
     Ok(count)
 }
 
-fn older(stored: &OlderV1<'_>) -> Result<Older, DecodeError> {
-    let bytes = stored.filter.len();
-    if bytes != FILTER_BYTES {
-        return Err(DecodeError::Damaged(format!("a filter of {bytes} bytes")));
-    }
-    Ok(Older {
-        became: Hlc::from_bits(stored.became),
-        walls: stored.walls,
-        filter: stored.filter.to_vec(),
-    })
+/// The stamps of runs, one after another.
+fn stamps(runs: &[(i64, u64)]) -> impl Iterator<Item = Hlc> {
+    let firsts = runs.iter().scan(0u64, |next, (by, more)| {
+        let first = next.wrapping_add_signed(*by);
+        *next = first.wrapping_add(*more).wrapping_add(1);
+        Some((first, *more))
+    });
+    firsts.flat_map(|(first, more)| (0..=more).map(move |i| Hlc::from_bits(first.wrapping_add(i))))
 }
 
 #[cfg(test)]
@@ -87,35 +119,115 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::change::{Change, Op};
+    use crate::given::{CLAIMS_KEPT, Carried, ChangeHash, Of, REQUESTS_KEPT};
+    use crate::ids::{RecordId, RecordKey, TableName};
+    use crate::limits::HTTP_BODY_BYTES_MAX;
     use crate::samples::{cases, mutated_bytes};
 
-    fn given(walls: u64, changes: u64) -> Given {
-        let walls = (0..walls).map(|ms| (Claimed::Wall(ms), Hlc::from_bits(ms)));
-        let changes = (0..changes).map(|i| (Claimed::Change(i << 40), Hlc::from_bits(9 + i)));
-        Given::default().and(walls.chain(changes))
+    /// A memory of requests of so many claims, which came so many milliseconds apart.
+    fn given(requests: &[usize], apart_ms: u64) -> Given {
+        let mut clock = Hlc::new(1_795_514_400_000, 0);
+        let mut given = Given::default();
+        for (no, count) in requests.iter().enumerate() {
+            let fresh = (0..*count).map(|_| {
+                clock = clock.tick(clock.wall_ms());
+                (claimed(clock.to_bits()), clock)
+            });
+            let again = given.claims().filter(|_| no % 3 == 2).take(1).collect();
+            let fresh = fresh.collect();
+            given = given.and(Carried { again, fresh }, Of::NewRequest);
+            clock = Hlc::new(clock.wall_ms() + apart_ms, 0);
+        }
+        given
+    }
+
+    /// Of a change that says this.
+    fn claimed(what: u64) -> Claimed {
+        let key = RecordKey {
+            table: TableName::trusted("tasks"),
+            id: RecordId::trusted(&what.to_string()),
+        };
+        let op = Op::Delete { at: None };
+        ChangeHash::of(&Change { key, op }).claimed(None, 0)
+    }
+
+    /// What is written with every commit that gives a stamp: edits of one claim, minutes apart.
+    #[test]
+    fn a_thousand_claims_take_eighteen_bytes_each() {
+        let given = given(&[1; 2 * CLAIMS_KEPT], 100_000);
+        assert_eq!(given.claims().count(), CLAIMS_KEPT);
+        let bytes = encode_given(&given).len();
+        assert!(
+            (17 * CLAIMS_KEPT..19 * CLAIMS_KEPT).contains(&bytes),
+            "{bytes}"
+        );
+    }
+
+    /// As many claims as the largest request can hold, in as many requests as are kept.
+    #[test]
+    fn the_largest_requests_take_a_quarter_of_their_bytes() {
+        let smallest = r#"{"table":"t","id":"k","op":"delete"},"#;
+        let claims = HTTP_BODY_BYTES_MAX / smallest.len();
+        let given = given(&[claims; REQUESTS_KEPT + 1], 100_000);
+        assert!(given.claims().count() >= REQUESTS_KEPT * claims);
+        let stored = encode_given(&given);
+        let bytes = stored.len();
+        assert!(bytes < REQUESTS_KEPT * HTTP_BODY_BYTES_MAX / 4, "{bytes}");
+        assert!(bytes > REQUESTS_KEPT * HTTP_BODY_BYTES_MAX / 5, "{bytes}");
+        assert_eq!(decode_given(&stored).unwrap(), given);
     }
 
     #[test]
-    fn a_filter_of_another_length_is_damage() {
-        let mut short = given(200, 100);
-        short.older.as_mut().unwrap().filter.pop();
-        let read = decode_given(&encode_given(&short));
-        assert!(matches!(read, Err(DecodeError::Damaged(_))), "{read:?}");
+    fn of_the_first_version_the_count_alone_is_read() {
+        let first = super::super::encode_versioned(&(300u64, vec![(0u32, 7u64, 9u64)], None::<u8>));
+        assert_eq!(decode_given_count(&first).unwrap(), 300);
+        let read = decode_given(&first).unwrap();
+        assert_eq!((read.count, read.is_empty()), (300, true));
+    }
+
+    #[test]
+    fn what_does_not_add_up_is_damage() {
+        let with = |requests: &[u64], runs: &[(i64, u64)], claims: &[u8]| {
+            let stored = GivenV2 {
+                count: 1,
+                requests: requests.to_vec(),
+                runs: runs.to_vec(),
+                claims,
+            };
+            decode_given(&encode_versioned_as(VERSION, &stored))
+        };
+        assert!(with(&[1], &[(5, 1)], &[0; 16]).is_ok());
+        for (requests, runs, claims) in [
+            (&[3][..], &[(5, 1)][..], &[0; 16][..]),
+            (&[1], &[(5, 0)], &[0; 16]),
+            (&[1], &[(5, 1)], &[0; 17]),
+            (&[1, u64::MAX], &[(5, 1)], &[0; 16]),
+        ] {
+            let read = with(requests, runs, claims);
+            assert!(matches!(read, Err(DecodeError::Damaged(_))), "{read:?}");
+        }
+        // A run of any length costs nothing.
+        let longest = with(&[1], &[(5, u64::MAX)], &[0; 8]).unwrap();
+        assert_eq!(longest.claims().count(), 1);
     }
 
     proptest! {
         #![proptest_config(cases(100))]
 
         #[test]
-        fn given_stamps_survive(walls in 0..400u64, changes in 0..400u64) {
-            let given = given(walls, changes);
+        fn given_stamps_survive(
+            requests in prop::collection::vec(0..400usize, 0..8), apart_ms in 0..100_000u64,
+        ) {
+            let given = given(&requests, apart_ms);
             let stored = encode_given(&given);
-            prop_assert_eq!(decode_given_count(&stored).unwrap(), given.count);
-            prop_assert_eq!(decode_given(&stored).unwrap(), given);
+            prop_assert_eq!(decode_given(&stored).unwrap(), given.clone());
+            let begin = &stored[..stored.len().min(GIVEN_COUNT_BYTES)];
+            prop_assert_eq!(decode_given_count(begin).unwrap(), given.count);
         }
 
         #[test]
-        fn damaged_bytes_never_panic(bytes in mutated_bytes(encode_given(&given(3, 3)))) {
+        fn damaged_bytes_never_panic(bytes in mutated_bytes(encode_given(&given(&[3, 3], 9)))) {
             drop(decode_given(&bytes));
             drop(decode_given_count(&bytes));
         }

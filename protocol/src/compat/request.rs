@@ -6,8 +6,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::text::BrowserText;
@@ -55,14 +57,55 @@ struct RawRequest<'a> {
     changes: Option<Vec<&'a RawValue>>,
 }
 
-/// What a change is about.
-#[derive(Deserialize)]
+/// What a change is about. It is read whatever else the change holds, so that the change can be
+/// named when it is set aside.
+#[derive(Default)]
 struct RawHead<'a> {
     table: Option<BrowserText>,
     id: Option<BrowserText>,
-    #[serde(borrow)]
     op: Option<Cow<'a, str>>,
 }
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawHead<'a> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_map(HeadReader)
+    }
+}
+
+struct HeadReader;
+
+impl<'de> Visitor<'de> for HeadReader {
+    type Value = RawHead<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a change")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<RawHead<'de>, A::Error> {
+        let mut head = RawHead::default();
+        let twice = |name| Err(A::Error::duplicate_field(name));
+        // A name may hold half a character, as a value may.
+        while let Some(name) = members.next_key::<BrowserText>()? {
+            match name.shown.as_str() {
+                "table" if head.table.is_some() => return twice("table"),
+                "table" => head.table = members.next_value()?,
+                "id" if head.id.is_some() => return twice("id"),
+                "id" => head.id = members.next_value()?,
+                "op" if head.op.is_some() => return twice("op"),
+                "op" => {
+                    let op: Option<Text<'de>> = members.next_value()?;
+                    head.op = op.map(|Text(op)| op);
+                }
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(head)
+    }
+}
+
+/// A text, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What it says of that.
 #[derive(Deserialize)]
@@ -310,6 +353,30 @@ mod tests {
         ] {
             assert_eq!(asked(change).unwrap_err().code, code, "{change}");
         }
+    }
+
+    #[test]
+    fn half_a_character_in_the_name_of_any_member_keeps_the_change_apart() {
+        for members in [
+            r#""\ud800":1,"table":"t","id":"a","op":"insert","data":{}"#,
+            r#""table":"t","id":"a","op":"delete","x\udfff":{"\ud800":[]}"#,
+            r#""table":"t","id":"a","op":"update","fields":{"\ud800":{"value":1}}"#,
+            r#""table":"t","id":"a","op":"update","fields":{"x":{"value":1,"\ud800":2}}"#,
+        ] {
+            let poison = format!("{{{members}}}");
+            let whole = r#"{"table":"t","id":"b","op":"delete"}"#;
+            let request = parse(&format!("{poison},{whole}")).unwrap();
+            let [poisoned, read] = &request.changes[..] else {
+                panic!("{request:?}");
+            };
+            let named = (poisoned.table.as_str(), poisoned.id.as_str());
+            assert_eq!((named, &poisoned.text), (("t", "a"), &poison));
+            let code = poisoned.asked.as_ref().unwrap_err().code;
+            assert_eq!(code, Code::ChangeInvalid, "{poison}");
+            assert!(read.asked.is_ok());
+        }
+        let twice = r#"{"table":"t","table":"t","id":"a","op":"delete"}"#;
+        assert_eq!(parse(twice).unwrap_err().code, Code::BadMessage);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syncline_protocol::given::{Claimed, GIVEN_MAX, Given};
+use syncline_protocol::given::{CLAIMS_KEPT, Carried, Claimed, Given, Of};
 use syncline_protocol::ids::{Seq, WriterNo};
 use syncline_protocol::stamp::Hlc;
 use syncline_protocol::verdict::Mark;
@@ -227,18 +227,28 @@ pub async fn a_client_without_numbers_has_a_writer_and_no_last(store: &dyn Store
     assert_eq!(space.mark(&ada).await, mark);
 }
 
-/// A move without any leaves them. They come back whole: the last ones, those before, times and
-/// changes.
+/// A memory of so many requests, each of so many claims.
+fn given(requests: u64, claims: u64) -> Arc<Given> {
+    let request = |no: u64| Carried {
+        again: Vec::new(),
+        fresh: (no * claims..(no + 1) * claims)
+            .map(|i| {
+                (
+                    Claimed::from_bits(u64::MAX - i),
+                    Hlc::new(NOW + no, i as u16),
+                )
+            })
+            .collect(),
+    };
+    let none = Given::default();
+    Arc::new((0..requests).fold(none, |given, no| given.and(request(no), Of::NewRequest)))
+}
+
+/// A move without any leaves them. They come back whole: the last requests, and those before.
 pub async fn given_stamps_are_kept_until_others_replace_them(store: &dyn Store) {
     let mut space = Space::open(store).await;
     let ada = client("ada", "c1");
-    let given = |count: u64| {
-        let at = |i| Hlc::new(NOW + i, 1);
-        let walls = (0..count).map(|i| (Claimed::Wall(2 * NOW + i), at(i)));
-        let changes = (0..count).map(|i| (Claimed::Change(u64::MAX - i), at(count + i)));
-        Arc::new(Given::default().and(walls.chain(changes)))
-    };
-    let (few, many) = (given(1), given(GIVEN_MAX as u64));
+    let (few, many) = (given(1, 1), given(6, CLAIMS_KEPT as u64 / 5));
     for (moved, kept) in [
         (None, None),
         (Some(&few), Some(&few)),
@@ -260,10 +270,7 @@ pub async fn given_stamps_are_kept_until_others_replace_them(store: &dyn Store) 
 pub async fn a_commit_that_has_missed_given_stamps_conflicts(store: &dyn Store) {
     let mut space = Space::open(store).await;
     let ada = client("ada", "c1");
-    let given = |count: u64| {
-        let walls = (0..count).map(|i| (Claimed::Wall(2 * NOW + i), Hlc::new(NOW + i, 1)));
-        Arc::new(Given::default().and(walls))
-    };
+    let given = |count: u64| given(count, 1);
     let commit = |space: &Space<'_>, mark, (expected, moved): (u64, Option<u64>)| {
         let records = vec![(key("tasks", "a"), titled("a", 1))];
         let mut commit = space.marked(

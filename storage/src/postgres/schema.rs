@@ -17,7 +17,7 @@ pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
 /// is null for a client that has a writer number and no mutation; `given` is null until the hub
 /// gave a claim of its a stamp, and
-/// `given_count` says how many are in it. `slot` is `m % 256`: a verdict overwrites the one 256 before.
+/// `given_count` says how often that moved. `slot` is `m % 256`: a verdict overwrites the one 256 before.
 ///
 /// Rows that are changed in place leave room for it in their pages, so that no index has to be
 /// touched. `octets` of a dead letter are what came, which may hold what no text may.

@@ -11,8 +11,10 @@ use crate::types::{Commit, CommitError, MarkMove, StoreError};
 /// Verdicts kept of a client, and the modulus of their slots.
 pub(super) const VERDICT_SLOTS: u64 = MUTATIONS_IN_FLIGHT_MAX as u64;
 
-/// The given stamps are up to 13 KiB, so they are read only where they are tested.
-const FIND_MARK: &str = "SELECT writer, last, CASE WHEN ?4 THEN given END FROM clients
+/// The given stamps are 18 KiB, and megabytes after very large requests, so they are looked at only
+/// where they are tested, and only their count is taken: it is in [`codec::GIVEN_COUNT_BYTES`].
+const FIND_MARK: &str =
+    "SELECT writer, last, CASE WHEN ?4 THEN substr(given, 1, ?5) END FROM clients
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const MOVE_SPACE: &str =
@@ -85,7 +87,8 @@ fn is_expected(tx: &Transaction<'_>, row: &SpaceRow, mark: &MarkMove) -> Result<
         row.sid,
         mark.client.user.as_str(),
         mark.client.client.as_str(),
-        mark.expect_given.is_some()
+        mark.expect_given.is_some(),
+        codec::GIVEN_COUNT_BYTES as i64
     ];
     let stored: Option<(u32, Option<i64>, Option<Vec<u8>>)> = tx
         .prepare_cached(FIND_MARK)?

@@ -44,6 +44,10 @@ fn paths(hub: &Hub) -> Vec<Request> {
         "/admin",
         "/admin/nodes",
         "/data/hub.db",
+        "/api/v1/compute",
+        "/api/v1/compute/",
+        "/api/v1/compute/validate/",
+        "/api/v1/compute/../validate",
         "/hub.toml",
     ]
     .into_iter()
@@ -113,6 +117,9 @@ fn methods(hub: &Hub) -> Vec<Request> {
         ("GET", "/", native),
         ("POST", "/dev/token", native),
         ("GET", "/api/v1/auth/jwks", native),
+        ("POST", "/api/v1/compute/next-occurrence", native),
+        ("POST", "/api/v1/compute/validate", native),
+        ("POST", "/api/v1/compute/expand", native),
     ] {
         for method in METHODS.into_iter().filter(|method| *method != takes) {
             let request = Request::new(format!("{method} {path}"), method, path);

@@ -54,6 +54,10 @@ pub(super) enum Expect {
     Code(u16, &'static str),
     /// A refusal of the first user's protocol: status, and a sentence.
     Sentence(u16),
+    /// A question about a recurrence that cannot be answered: status, and `{error}`, a sentence.
+    Error(u16),
+    /// A recurrence that is none, as `/validate` says it.
+    Invalid,
     /// A refusal of HTTP itself, before any route.
     Http(u16),
     /// This status, whatever is said.
@@ -168,6 +172,12 @@ pub(super) fn check(answer: &Answer, expect: Expect) -> Result<()> {
                 is_text && !body.is_empty() && !body.starts_with('{'),
             )
         }
+        Expect::Error(status) => {
+            let is_sentence = json["error"].as_str().is_some_and(|told| !told.is_empty());
+            let is_alone = json.as_object().is_some_and(|object| object.len() == 1);
+            (status, is_sentence && is_alone)
+        }
+        Expect::Invalid => (200, json["valid"] == false && json["error"].is_string()),
         Expect::Http(status) => (status, body.is_empty()),
         Expect::Status(status) => (status, true),
         Expect::Applied => (200, json["results"][0]["status"] == "applied"),
@@ -185,7 +195,7 @@ pub(super) fn check(answer: &Answer, expect: Expect) -> Result<()> {
         *status == expected && is_right,
         "{status} {told}, not {expect:?}"
     );
-    let refuses = *status >= 400 || matches!(expect, Expect::Rejected(_));
+    let refuses = *status >= 400 || matches!(expect, Expect::Rejected(_) | Expect::Invalid);
     ensure!(
         !refuses || body.len() <= REFUSAL_BYTES_MAX,
         "the refusal has {} bytes",

@@ -12,17 +12,31 @@ fn at(step: u64, skew_ms: i64) -> String {
     syncline_protocol::stamp::wall_text((base + step).saturating_add_signed(skew_ms))
 }
 
-async fn run(seed: u64) {
+/// A copy of an old request changes nothing: the head, which is in every cursor, stays. Whether
+/// there was one.
+async fn deliver_late(device: &CompatDevice, before_last: usize, eye: &mut CompatDevice) -> bool {
+    eye.pull("tasks").await;
+    let before = eye.cursor("tasks").to_owned();
+    let was_sent = device.deliver_late(before_last).await;
+    eye.pull("tasks").await;
+    assert_eq!(eye.cursor("tasks"), before, "a late copy took effect");
+    was_sent
+}
+
+/// Returns how many requests came late again.
+async fn run(seed: u64) -> usize {
     let node = TestNode::start().await;
     let names = ["phone", "laptop", "tablet", "watch"];
     let mut devices = names.map(|name| CompatDevice::new(&node, "ada", name));
+    let mut eye = CompatDevice::new(&node, "ada", "eye");
     let mut random = Prng::new(seed);
+    let mut late = 0;
     for step in 0..160 {
         let device = &mut devices[random.below(4) as usize];
         let skew = [0, -3_600_000, 3_600_000, 30_000][random.below(4) as usize];
         let id = format!("k{}", random.below(5));
         let key = (TABLES[random.below(2) as usize], id.as_str());
-        match random.below(10) {
+        match random.below(13) {
             0 | 1 => device.insert(key, &json!({"a": step, "b": step}), &at(step, skew)),
             2..=4 => {
                 let field = ["a", "b"][random.below(2) as usize];
@@ -31,6 +45,15 @@ async fn run(seed: u64) {
             5 => device.delete(key, &at(step, skew)),
             6 | 7 => assert_eq!(device.push().await, 200),
             8 => device.push_in_vain().await,
+            9 => {
+                assert_eq!(device.push().await, 200);
+                assert!(device.pending.is_empty());
+                assert_eq!(device.push().await, 200);
+            }
+            10 | 11 => {
+                let before_last = random.below(4) as usize;
+                late += usize::from(deliver_late(device, before_last, &mut eye).await);
+            }
             _ => assert_eq!(device.pull(key.0).await, 200),
         }
     }
@@ -46,13 +69,16 @@ async fn run(seed: u64) {
         assert_eq!(device.shows(), fresh.shows(), "seed {seed}");
     }
     node.app.shutdown().await;
+    late
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_devices_converge_from_random_interleavings() {
+    let mut late = 0;
     for seed in 0..24 {
-        run(seed).await;
+        late += run(seed).await;
     }
+    assert!(late > 200, "{late} late copies only");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

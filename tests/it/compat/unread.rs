@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use syncline_tests::compat_device::CompatDevice;
 use syncline_tests::node::{Setup, TestNode};
@@ -13,13 +14,22 @@ use tokio::time::timeout;
 /// The records of the space: together more than the kernel holds for who does not read.
 const RECORDS: usize = 40;
 const RECORD_BYTES: usize = 200 << 10;
+const RECORDS_AT_ONCE: usize = 5;
 
 /// A node whose user ada has a reply of 8 MB to ask for.
 async fn node(setup: impl FnOnce(&mut Setup)) -> TestNode {
     let mut config = Setup::default();
     setup(&mut config);
     let node = TestNode::start_with(config).await;
-    let mut phone = CompatDevice::new(&node, "ada", "phone");
+    fill(&node, "ada").await;
+    node
+}
+
+/// Gives a user a reply of 8 MB to ask for.
+async fn fill(node: &TestNode, user: &str) {
+    let mut phone = CompatDevice::new(node, user, "phone");
+    // With a cursor and in parts, so that its own replies need little room.
+    phone.sync().await;
     for i in 0..RECORDS {
         let data = json!({"x": "y".repeat(RECORD_BYTES)});
         phone.insert(
@@ -27,9 +37,10 @@ async fn node(setup: impl FnOnce(&mut Setup)) -> TestNode {
             &data,
             "2026-01-01T10:00:00.000Z",
         );
+        if (i + 1) % RECORDS_AT_ONCE == 0 {
+            assert_eq!(phone.push().await, 200);
+        }
     }
-    assert_eq!(phone.push().await, 200);
-    node
 }
 
 /// Asks for all of a user's tasks and reads nothing. Resolves when the answer has begun.
@@ -99,32 +110,42 @@ async fn a_node_that_stops_does_not_wait_for_who_reads_nothing() {
     drop(stream);
 }
 
+/// The status of an answer that has begun.
+async fn status(stream: &mut TcpStream) -> u16 {
+    let head = head(stream).await;
+    let status = head.split(' ').nth(1).map(str::parse);
+    status.expect("a status").expect("a number")
+}
+
 #[tokio::test]
-async fn replies_share_a_room_and_what_finds_none_is_told_to_wait() {
-    let node = node(|setup| setup.config.gateway.replies_bytes_max = 24 << 20).await;
-    // Reading takes up to half of the room, a reply that waits to be written what it holds.
+async fn who_reads_nothing_holds_up_itself_and_not_others() {
+    // A share is 8 MiB: one reply.
+    let node = node(|setup| setup.config.gateway.replies_bytes_max = 64 << 20).await;
+    fill(&node, "eve").await;
     let mut first = ask(&node, "ada").await;
-    assert!(head(&mut first).await.starts_with("HTTP/1.1 200"));
-    let mut second = ask(&node, "ada").await;
-    assert!(head(&mut second).await.starts_with("HTTP/1.1 200"));
-    let mut third = ask(&node, "ada").await;
-    let refused = head(&mut third).await;
-    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
-    assert!(refused.contains("retry-after: 1"), "{refused}");
-    // Small ones find room still.
-    let mut eve = CompatDevice::new(&node, "eve", "phone");
-    let one = json!({"title": "a"});
-    eve.insert(("tasks", "k"), &one, "2026-01-01T10:00:00.000Z");
-    assert_eq!(eve.push().await, 200);
+    assert_eq!(status(&mut first).await, 200);
+    // Ten more at once, more than the room holds.
+    let more = join_all((0..10).map(|_| ask(&node, "ada"))).await;
+    for mut refused in more {
+        let refused = head(&mut refused).await;
+        assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+        assert!(refused.contains("retry-after: 1"), "{refused}");
+    }
+    let mut other = ask(&node, "eve").await;
+    assert_eq!(status(&mut other).await, 200);
     // Who goes gives its room back.
     drop(first);
-    let served = async {
-        loop {
-            let mut again = ask(&node, "ada").await;
-            if head(&mut again).await.starts_with("HTTP/1.1 200") {
-                return;
-            }
-        }
-    };
+    let served = async { while status(&mut ask(&node, "ada").await).await != 200 {} };
     timeout(HUNG, served).await.expect("room is given back");
+}
+
+#[tokio::test]
+async fn a_reply_larger_than_half_of_the_room_is_refused_and_holds_none_of_it() {
+    let node = node(|setup| setup.config.gateway.replies_bytes_max = 16 << 20).await;
+    let mut large = ask(&node, "ada").await;
+    assert_eq!(status(&mut large).await, 503);
+    let mut phone = CompatDevice::new(&node, "eve", "phone");
+    let one = json!({"title": "a"});
+    phone.insert(("tasks", "k"), &one, "2026-01-01T10:00:00.000Z");
+    assert_eq!(phone.push().await, 200);
 }

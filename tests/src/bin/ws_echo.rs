@@ -15,6 +15,7 @@ use syncline_hub::gateway::upgrade;
 use syncline_hub::gateway::ws::{
     Incoming, Reader, WsLimits, push_binary, push_close, push_pong, push_text,
 };
+use syncline_hub::http::watched::LeastRate;
 use syncline_hub::http::{Server, ServerLimits, bind, serve};
 use syncline_hub::lifecycle::Lifecycle;
 use syncline_hub::telemetry::Metrics;
@@ -32,6 +33,10 @@ const CONNECTIONS: ServerLimits = ServerLimits {
     per_address_max: 1_000,
     header_timeout: Duration::from_secs(5),
     stalled: Duration::from_secs(30),
+    least: LeastRate {
+        bytes_per_s: 1,
+        window: Duration::from_secs(300),
+    },
 };
 
 const READ_BYTES: usize = 64 << 10;

@@ -106,7 +106,8 @@ async fn sync(
     let body = body.read(caller.user.as_str()).await?;
     let text = std::str::from_utf8(&body.bytes).map_err(|_| bad("the body is not UTF-8"))?;
     let request = SyncRequest::parse(text, &gateway.data)?;
-    let client = client(&headers, caller.user, request.client.as_deref())?;
+    let user = caller.user;
+    let client = client(&headers, user.clone(), request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
     let asked = Asked {
         client,
@@ -122,7 +123,8 @@ async fn sync(
         synced,
         table: None,
     };
-    reply(&gateway, (&caller.space, &entry), (question, None)).await
+    let asked = (question, None);
+    reply(&gateway, (&caller.space, &entry), &user, asked).await
 }
 
 /// A changeset on its way to the session.
@@ -177,6 +179,7 @@ async fn merge(
 async fn reply(
     gateway: &Gateway,
     (space, entry): (&SpaceKey, &Arc<Entry>),
+    user: &UserId,
     (question, table): (Question, Option<&TableName>),
 ) -> Result<Response, HttpError> {
     // Where to begin; what is read decides whether that was right. The session's view may be
@@ -190,7 +193,7 @@ async fn reply(
         }
     };
     let mut answering = Answering::new(question, &view);
-    let mut held = gateway.replies.begin(FIRST_BYTES).await?;
+    let mut held = gateway.replies.begin(user.as_str(), FIRST_BYTES).await?;
     loop {
         let limit = PageLimit {
             bytes: held.page_bytes(),
@@ -205,7 +208,10 @@ async fn reply(
         if !page.is_complete() {
             // A reply is of one moment: it is read again as a whole.
             drop(page);
-            held.grow()?;
+            if held.is_largest() {
+                tracing::warn!(%space, "a reply is larger than half of gateway.replies_bytes_max");
+            }
+            held.grow().await?;
             continue;
         }
         match answering.page(page) {
@@ -263,7 +269,7 @@ async fn pull(
         table: Some(collection.as_str().to_owned()),
     };
     let asked = (question, Some(&collection));
-    reply(&gateway, (&caller.space, &entry), asked).await
+    reply(&gateway, (&caller.space, &entry), &client.user, asked).await
 }
 
 /// The reply of a device that has everything this node knows of.

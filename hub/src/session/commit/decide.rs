@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::given::Given;
+use syncline_protocol::given::{Claimed, Given};
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutant::{Mutant, mutant};
@@ -77,10 +77,12 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
-    /// A changeset's, and its client's given stamps, if it moved them.
+    /// A changeset's, and its client's given stamps, if it moved them; else which of them it
+    /// brought again.
     Synced {
         synced: Synced,
         given: Option<Arc<Given>>,
+        unkept: Vec<(Claimed, Hlc)>,
     },
 }
 

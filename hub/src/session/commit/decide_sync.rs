@@ -4,20 +4,19 @@
 //! second time harmless: a claim that the hub gave a stamp keeps it, be it a time too far ahead
 //! or a change without a time; a change set aside is set aside once.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::given::{Claimed, Given};
 use syncline_protocol::ids::{FieldName, RecordKey, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
-use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 
+use super::claims::{Claims, Said};
 use super::decide::{Deciding, Outcome};
 use super::working::Workings;
 use crate::session::client::Client;
@@ -41,14 +40,8 @@ struct Named {
 struct Changeset {
     writer: WriterNo,
     taken_at_ms: WallMs,
-    /// What claims of earlier requests were given.
-    earlier: Option<Arc<Given>>,
-    /// What claims of this one were: times too far ahead,
-    clamped: HashMap<Hlc, Hlc>,
-    /// and changes without a time.
-    timeless: Vec<(Claimed, Hlc)>,
-    /// How many equal changes without a time it had so far.
-    equal: HashMap<Claimed, u32>,
+    /// What its claims were given, and those of earlier ones.
+    claims: Claims,
     named: BTreeMap<RecordKey, Named>,
     touched: Workings,
     ties: usize,
@@ -69,10 +62,7 @@ impl Deciding {
         let mut set = Changeset {
             writer,
             taken_at_ms: pending.taken_at_ms,
-            earlier: moved.or(client.given.as_ref()).cloned(),
-            clamped: HashMap::new(),
-            timeless: Vec::new(),
-            equal: HashMap::new(),
+            claims: Claims::new(moved.or(client.given.as_ref()).cloned()),
             named: BTreeMap::new(),
             touched: Workings::default(),
             ties: 0,
@@ -86,7 +76,7 @@ impl Deciding {
                 set.conflict(change, refusal.code);
             }
         }
-        let given = set.given().map(Arc::new);
+        let (given, unkept) = std::mem::take(&mut set.claims).remember(pending.earlier.as_deref());
         let known = if set.changed || given.is_some() {
             let mark = self.mark(&pending.client, writer, client.decided);
             // What this batch moved follows from what the first of its changesets stands on.
@@ -110,7 +100,11 @@ impl Deciding {
             echoes: set.echoes(self),
             conflicts: set.conflicts,
         };
-        Outcome::Synced { synced, given }
+        Outcome::Synced {
+            synced,
+            given,
+            unkept,
+        }
     }
 
     fn sync_change(&mut self, change: &SyncChange, set: &mut Changeset) -> Result<(), Refusal> {
@@ -130,15 +124,14 @@ impl Deciding {
         Ok(())
     }
 
-    /// Gives every claim its stamp: all of a change that have no time the same.
+    /// Gives every claim its stamp: equal claims of one change the same.
     fn sync_stamp(&mut self, change: &ClaimedChange, set: &mut Changeset) -> StampedChange {
-        let now = is_timeless(&change.op).then(|| self.timeless(change, set));
         let writer = set.writer;
+        let (mut said, mut given) = (Said::new(change), BTreeMap::new());
         let mut stamp = |claim: Claim| Stamp {
-            at: match (claim, now) {
-                (Some(claim), _) => self.claimed(claim, set),
-                (None, now) => now.unwrap_or_default(),
-            },
+            at: *given
+                .entry(claim)
+                .or_insert_with(|| self.claimed(claim, &mut said, set)),
             writer,
         };
         let op = match &change.op {
@@ -162,33 +155,27 @@ impl Deciding {
         }
     }
 
-    /// What a change without a time is given: the first time it comes, the hub's.
-    fn timeless(&mut self, change: &ClaimedChange, set: &mut Changeset) -> Hlc {
-        let claimed = set.timeless_claim(change);
-        if let Some(became) = set.became(claimed) {
-            return became;
-        }
-        let at = self.tick(set);
-        set.timeless.push((claimed, at));
-        at
-    }
-
-    /// What a time is given: itself, unless it is too far ahead, or was when it first came.
-    fn claimed(&mut self, claim: Hlc, set: &mut Changeset) -> Hlc {
-        if let Some(became) = set.clamped.get(&claim) {
-            return *became;
-        }
-        if let Some(became) = set.became(Claimed::Wall(claim.wall_ms())) {
-            return claim.min(became);
-        }
+    /// What a claim is given: a time itself, unless it is too far ahead; else the hub's. What was
+    /// given a stamp when it first came keeps that.
+    fn claimed(&mut self, claim: Claim, said: &mut Said<'_>, set: &mut Changeset) -> Hlc {
         // What the space's clock has passed is not ahead, whenever it was taken: a tick would make
         // it newer.
-        if claim.wall_ms() <= set.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= self.clock {
-            return claim;
+        let horizon_ms = set.taken_at_ms + STAMP_AHEAD_MS_MAX;
+        let usable = claim.filter(|at| at.wall_ms() <= horizon_ms || *at <= self.clock);
+        if let Some(at) = usable
+            && set.claims.remember_nothing()
+        {
+            return at;
         }
-        let at = self.tick(set);
-        set.clamped.insert(claim, at);
-        at
+        let claimed = set.claims.of(claim, said);
+        if let Some(became) = set.claims.became(claimed, claim) {
+            return became;
+        }
+        usable.unwrap_or_else(|| {
+            let at = self.tick(set);
+            set.claims.give(claimed, at);
+            at
+        })
     }
 
     fn tick(&mut self, set: &Changeset) -> Hlc {
@@ -198,38 +185,6 @@ impl Deciding {
 }
 
 impl Changeset {
-    /// What a claim was given in an earlier request.
-    fn became(&self, claimed: Claimed) -> Option<Hlc> {
-        let forgets = match claimed {
-            Claimed::Wall(_) => mutant(Mutant::ForgetClamp),
-            Claimed::Change(_) => mutant(Mutant::ForgetTimeless),
-        };
-        let earlier = self.earlier.as_ref().filter(|_| !forgets);
-        earlier?.became(claimed)
-    }
-
-    /// How a change without a time is known again.
-    fn timeless_claim(&mut self, change: &ClaimedChange) -> Claimed {
-        let first = Claimed::change(change, 0);
-        let equal = self.equal.entry(first).or_default();
-        let earlier = *equal;
-        *equal += 1;
-        match earlier {
-            0 => first,
-            earlier => Claimed::change(change, earlier),
-        }
-    }
-
-    /// What is to be remembered, if this request moved it.
-    fn given(&self) -> Option<Given> {
-        let walls = self.clamped.iter();
-        let walls = walls.map(|(claim, at)| (Claimed::Wall(claim.wall_ms()), *at));
-        let mut fresh: Vec<_> = walls.chain(self.timeless.iter().copied()).collect();
-        fresh.sort_unstable_by_key(|(_, at)| *at);
-        let earlier = || self.earlier.as_deref().cloned().unwrap_or_default();
-        (!fresh.is_empty()).then(|| earlier().and(fresh))
-    }
-
     fn conflict(&mut self, change: &SyncChange, code: Code) {
         self.conflicts.push(SyncConflict {
             table: change.table.clone(),
@@ -309,13 +264,5 @@ impl Changeset {
         let not_as_meant = named.deleted == record.is_live();
         (was_here || replaced || !fields.is_empty() || not_as_meant)
             .then(|| (record.clone(), fields, whole))
-    }
-}
-
-/// Whether any of a change has no time.
-fn is_timeless(op: &Op<Claim>) -> bool {
-    match op {
-        Op::Insert { at, .. } | Op::Delete { at } => at.is_none(),
-        Op::Update { fields } => fields.iter().any(|(_, _, at)| at.is_none()),
     }
 }

@@ -6,7 +6,7 @@ use syncline_protocol::limits::Limits;
 use syncline_protocol::record::Field;
 use syncline_storage::types::{DEAD_LETTERS_MAX, DeadLetter};
 
-use super::desk::{Desk, NOW_MS, stamp};
+use super::desk::{Desk, MapCache, NOW_MS, stamp};
 use crate::session::event::{Effect, Note};
 use crate::session::state::SessionLimits;
 
@@ -240,7 +240,7 @@ fn fields_without_a_time_are_written_at_one_time() {
     assert_eq!(at("c").wall_ms(), NOW_MS + 5);
 }
 
-/// More than is remembered one by one.
+/// More than is remembered of claims that came in older requests.
 fn many(count: usize) -> Vec<Value> {
     (0..count)
         .map(|i| titled_now(&format!("k{}", i % 100), &i.to_string()))
@@ -268,6 +268,135 @@ fn twenty_thousand_changes_without_a_time_win_nothing_when_they_come_again() {
         (desk.title("k7").as_deref(), desk.head()),
         (Some("laptop"), head)
     );
+}
+
+/// Older claims crowd out no new ones: each later edit is stored, one a request, with a time or
+/// without one.
+#[test]
+fn after_twenty_thousand_changes_without_a_time_every_later_edit_is_stored() {
+    let mut desk = desk();
+    desk.sync("phone", &many(20_000));
+    for i in 0..1_200 {
+        desk.after(SECOND + i);
+        let title = format!("later {i}");
+        let later = match i % 3 {
+            0 => titled_now("k1", &title),
+            1 => titled("k1", &title, SECOND + i),
+            _ => titled("k1", &title, HOUR + i),
+        };
+        desk.sync("phone", &[later]);
+        assert_eq!(desk.title("k1"), Some(title));
+    }
+}
+
+/// A clock that stands still far ahead: only what the very same change said is taken for old.
+#[test]
+fn another_edit_of_the_same_time_too_far_ahead_is_new() {
+    let mut desk = desk();
+    desk.sync("laptop", &[inserted("k2", "a", 0)]);
+    desk.sync("phone", &[titled("k1", "first", HOUR)]);
+    desk.after(SECOND);
+    let both = [
+        titled("k1", "laptop", SECOND),
+        titled("k2", "laptop", SECOND),
+    ];
+    desk.sync("laptop", &both);
+    desk.after(2 * SECOND);
+    for (id, title) in [("k2", "another record"), ("k1", "another value")] {
+        desk.sync("phone", &[titled(id, title, HOUR)]);
+        assert_eq!(desk.title(id).as_deref(), Some(title));
+    }
+}
+
+/// What the hub cannot know: the clock was put right before the queue was sent, so the first edit
+/// counts as of now, and the second as of when it was made.
+#[test]
+fn an_edit_queued_behind_one_of_a_time_too_far_ahead_loses_to_it() {
+    let mut desk = desk();
+    desk.after(10 * SECOND);
+    let queue = [titled("k1", "far", HOUR), titled("k1", "right", 9 * SECOND)];
+    desk.sync("phone", &queue);
+    assert_eq!(desk.title("k1").as_deref(), Some("far"));
+    desk.sync("phone", &[titled("k1", "late", 9 * SECOND + 1)]);
+    assert_eq!(desk.title("k1").as_deref(), Some("far"));
+    desk.after(11 * SECOND);
+    desk.sync("phone", &[titled("k1", "right again", 11 * SECOND)]);
+    assert_eq!(desk.title("k1").as_deref(), Some("right again"));
+}
+
+/// Values that change and change back within one far millisecond, and in a second request too.
+#[test]
+fn the_last_of_equal_changes_too_far_ahead_is_the_last_of_its_request() {
+    let mut desk = desk();
+    let queue = ["on", "off", "on"].map(|title| titled("k1", title, HOUR));
+    desk.sync("phone", &queue);
+    assert_eq!(desk.title("k1").as_deref(), Some("on"));
+    let head = desk.head();
+    desk.after(SECOND);
+    desk.sync("phone", &queue);
+    assert_eq!(desk.head(), head);
+    desk.sync(
+        "phone",
+        &[titled("k1", "off", HOUR), titled("k1", "end", HOUR)],
+    );
+    assert_eq!(desk.title("k1").as_deref(), Some("end"));
+}
+
+/// A client that always writes every field, without times.
+#[test]
+fn what_a_change_says_again_beside_something_new_is_new() {
+    let mut desk = desk();
+    let write = |title: &str, done: bool| {
+        let fields = json!({"title": {"value": title}, "done": {"value": done}});
+        json!({"table": "tasks", "id": "k1", "op": "update", "fields": fields})
+    };
+    for (title, done) in [("a", false), ("a", true), ("b", false)] {
+        desk.sync("phone", &[write(title, done)]);
+        let stored = desk.stored("k1").expect("a record");
+        assert_eq!(
+            (&stored["title"], &stored["done"]),
+            (&json!(title), &json!(done))
+        );
+    }
+}
+
+/// A queue that is answered late grows with every request; it is merged in parts, and what is new
+/// is in the last part or in the first.
+#[test]
+fn a_queue_that_grows_with_every_request_wins_nothing_again() {
+    let limits = SessionLimits {
+        commit_bytes_max: 4 << 10,
+        ..SessionLimits::default()
+    };
+    for new in ["k0", "k99"] {
+        let mut desk = Desk::on(syncline_storage::model::ModelStore::new(1), limits.clone());
+        let inserts: Vec<_> = (0..100)
+            .map(|i| inserted(&format!("k{i}"), "a", 0))
+            .collect();
+        desk.sync("laptop", &inserts);
+        let mut queue = many(3_000);
+        desk.sync("phone", &queue);
+        desk.after(SECOND);
+        desk.sync(
+            "laptop",
+            &[
+                titled("k7", "laptop", SECOND),
+                titled("k70", "laptop", SECOND),
+            ],
+        );
+        for i in 0..8 {
+            desk.after((2 + i) * SECOND);
+            queue.push(titled_now(new, &format!("later {i}")));
+            desk.cache = MapCache::default();
+            let reads = desk.record_reads;
+            desk.sync("phone", &queue);
+            assert!(desk.record_reads > reads + 100, "it was merged at once");
+            assert_eq!(desk.title(new), Some(format!("later {i}")));
+        }
+        for id in ["k7", "k70"] {
+            assert_eq!(desk.title(id).as_deref(), Some("laptop"), "{new}");
+        }
+    }
 }
 
 /// Changes that can never be stored.

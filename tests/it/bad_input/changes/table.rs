@@ -119,6 +119,11 @@ fn names() -> Vec<Case> {
             in_field(r"a\ud800"),
             Aside("change_invalid"),
         ),
+        lone(
+            "a member that nobody knows with a lone surrogate",
+            r#"{"\ud800":1,"table":"tasks","id":"k","op":"insert","data":{}}"#.to_owned(),
+            Aside("change_invalid"),
+        ),
     ]);
     cases
 }

@@ -1,6 +1,6 @@
 //! What a changeset must do, computed a second way: every claim gets a stamp by the rules of the
 //! design, and a claim that comes again is held against the stamp it had. The memory has no bound
-//! here: no device of a world claims more than the hub remembers one by one.
+//! here: no device of a world claims more than the hub remembers anyway.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange}
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::Code;
-use syncline_protocol::given::{self, GIVEN_MAX};
-use syncline_protocol::ids::{ClientKey, RecordKey, WriterNo};
+use syncline_protocol::given::{self, CLAIMS_KEPT};
+use syncline_protocol::ids::{ClientKey, WriterNo};
 use syncline_protocol::limits::{Limits, STAMP_AHEAD_MS_MAX};
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 use syncline_protocol::verdict::Mark;
@@ -24,8 +24,8 @@ use crate::sim::trace::{Checked, ensure};
 pub(super) struct Claims {
     /// Of each client, what the hub must have given a stamp to.
     given: HashMap<ClientKey, HashMap<Token, Hlc>>,
-    /// By the claim and what it is of.
-    first: HashMap<Claimed, Hlc>,
+    /// Of each client, by the claim and how it is known again.
+    first: HashMap<(ClientKey, Token, Claim), Hlc>,
     /// The numbers of the clients.
     writers: HashMap<ClientKey, WriterNo>,
 }
@@ -33,11 +33,10 @@ pub(super) struct Claims {
 /// How a claim is known again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Token {
-    /// A time, in milliseconds.
-    Wall(WallMs),
-    /// A change without one: its text as it came, and how many equal ones its request had before.
-    Text(String, u32),
-    /// The same in the memory of a store whose history nobody checked.
+    /// By the text of its change as it came, how many equal ones its request had before, and the
+    /// time in milliseconds, if it has one.
+    Text(String, u32, Option<WallMs>),
+    /// In the memory of a store whose history nobody checked.
     Stored(given::Claimed),
 }
 
@@ -46,11 +45,8 @@ impl Claims {
     pub(super) fn of(marks: impl Iterator<Item = (ClientKey, Mark)>) -> Claims {
         let mut claims = Claims::default();
         for (client, mark) in marks {
-            let kept = mark.given.iter().flat_map(|given| given.kept());
-            let kept = kept.map(|(claimed, at)| match claimed {
-                given::Claimed::Wall(ms) => (Token::Wall(*ms), *at),
-                change @ given::Claimed::Change(_) => (Token::Stored(*change), *at),
-            });
+            let kept = mark.given.iter().flat_map(|given| given.claims());
+            let kept = kept.map(|(claimed, at)| (Token::Stored(claimed), at));
             claims.given.insert(client.clone(), kept.collect());
             claims.writers.insert(client, mark.writer);
         }
@@ -63,9 +59,6 @@ impl Claims {
     }
 }
 
-/// A claim, and what it is of: a field with its value, or the record.
-type Claimed = (ClientKey, RecordKey, String, Hlc);
-
 /// Gives a changeset's claims their stamps.
 struct Stamping<'a> {
     claims: &'a mut Claims,
@@ -75,9 +68,7 @@ struct Stamping<'a> {
     clock: &'a mut Hlc,
     /// What claims of this changeset were given,
     fresh: HashMap<Token, Hlc>,
-    /// and those too far ahead, with their counters.
-    clamped: HashMap<Hlc, Hlc>,
-    /// How often each change without a time was there so far.
+    /// How often each change was there so far.
     texts: HashMap<String, u32>,
     /// A claim that got a newer stamp than it had.
     again: Option<String>,
@@ -141,8 +132,8 @@ impl Checker {
         stamping.remember();
         let given = self.now.claims.given.get(&judged.client);
         assert!(
-            given.is_none_or(|given| given.len() <= GIVEN_MAX),
-            "a device claims more than the hub remembers one by one"
+            given.is_none_or(|given| given.len() <= CLAIMS_KEPT),
+            "a device claims more than the hub remembers anyway"
         );
         ensure(again.is_none(), "again", || again.unwrap_or_default())?;
         ensure(mark.is_some() || changed.is_none(), "mark", || {
@@ -205,7 +196,6 @@ impl<'a> Stamping<'a> {
             taken_at_ms,
             clock,
             fresh: HashMap::new(),
-            clamped: HashMap::new(),
             texts: HashMap::new(),
             again: None,
             unknown: Vec::new(),
@@ -213,85 +203,75 @@ impl<'a> Stamping<'a> {
     }
 
     fn stamp(&mut self, change: &ClaimedChange, text: &str) -> StampedChange {
-        let key = &change.key;
-        let claims: Vec<Claim> = match &change.op {
-            Op::Insert { at, .. } | Op::Delete { at } => vec![*at],
-            Op::Update { fields } => fields.iter().map(|(_, _, at)| *at).collect(),
-        };
-        let now = claims.contains(&None).then(|| self.timeless(change, text));
-        let now = now.unwrap_or_default();
+        let count = self.texts.entry(text.to_owned()).or_default();
+        let earlier = *count;
+        *count += 1;
+        let mut time = |at: &Claim| self.time((change, text, earlier), *at);
         let op = match &change.op {
             Op::Insert { at, data } => Op::Insert {
-                at: self.time((key, format!("insert {data:?}")), *at, now),
+                at: time(at),
                 data: data.clone(),
             },
-            Op::Delete { at } => Op::Delete {
-                at: self.time((key, "delete".into()), *at, now),
-            },
+            Op::Delete { at } => Op::Delete { at: time(at) },
             Op::Update { fields } => {
-                let mut stamped = Vec::with_capacity(fields.len());
-                for (name, value, at) in fields {
-                    let at = self.time((key, format!("{name} {value:?}")), *at, now);
-                    stamped.push((name.clone(), value.clone(), at));
+                let fields = fields.iter();
+                let stamped =
+                    fields.map(|(name, value, at)| (name.clone(), value.clone(), time(at)));
+                Op::Update {
+                    fields: stamped.collect(),
                 }
-                Op::Update { fields: stamped }
             }
         };
         Change {
-            key: key.clone(),
+            key: change.key.clone(),
             op,
         }
     }
 
-    /// What a change without a time gets: what it got when it first came.
-    fn timeless(&mut self, change: &ClaimedChange, text: &str) -> Hlc {
-        let count = self.texts.entry(text.to_owned()).or_default();
-        let earlier = *count;
-        *count += 1;
-        let token = Token::Text(text.to_owned(), earlier);
-        let stored = || Token::Stored(given::Claimed::change(change, earlier));
-        let became = self.claims.became(self.client, &token);
-        if let Some(became) = became.or_else(|| self.claims.became(self.client, &stored())) {
-            return became;
-        }
-        self.unknown.push(text.to_owned());
-        let at = self.tick();
-        self.fresh.insert(token, at);
-        at
-    }
-
-    fn time(&mut self, (key, what): (&RecordKey, String), claim: Claim, now: Hlc) -> Stamp {
-        let writer = self.writer;
-        let Some(claim) = claim else {
-            return Stamp { at: now, writer };
-        };
-        let at = self.claimed(claim);
-        let claimed = (self.client.clone(), key.clone(), what, claim);
+    fn time(&mut self, said: (&ClaimedChange, &str, u32), claim: Claim) -> Stamp {
+        let (_, text, earlier) = said;
+        let wall_ms = claim.map(Hlc::wall_ms);
+        let token = Token::Text(text.to_owned(), earlier, wall_ms);
+        let at = self.claimed(said, &token, claim);
+        let claimed = (self.client.clone(), token, claim);
         let before = self.claims.first.entry(claimed).or_insert(at);
         if *before < at {
             self.again = Some(format!(
-                "{} had {before} for a claim of {claim} and now gets {at}",
+                "{} had {before} for a claim of {claim:?} and now gets {at}",
                 self.client.client
             ));
         }
+        let writer = self.writer;
         Stamp { at, writer }
     }
 
-    fn claimed(&mut self, claim: Hlc) -> Hlc {
-        if let Some(became) = self.clamped.get(&claim) {
-            return *became;
+    /// What a claim gets: what it got when it first came, if the hub gave it that.
+    fn claimed(
+        &mut self,
+        (change, text, earlier): (&ClaimedChange, &str, u32),
+        token: &Token,
+        claim: Claim,
+    ) -> Hlc {
+        let stored = || {
+            let hash = given::ChangeHash::of(change);
+            Token::Stored(hash.claimed(claim, earlier))
+        };
+        let now = self.fresh.get(token).copied();
+        let became = now.or_else(|| self.claims.became(self.client, token));
+        if let Some(became) = became.or_else(|| self.claims.became(self.client, &stored())) {
+            return became;
         }
-        let token = Token::Wall(claim.wall_ms());
-        if let Some(became) = self.claims.became(self.client, &token) {
-            return claim.min(became);
-        }
-        if claim.wall_ms() <= self.taken_at_ms + STAMP_AHEAD_MS_MAX || claim <= *self.clock {
-            return claim;
+        match claim {
+            Some(at)
+                if at.wall_ms() <= self.taken_at_ms + STAMP_AHEAD_MS_MAX || at <= *self.clock =>
+            {
+                return at;
+            }
+            Some(_) => {}
+            None => self.unknown.push(text.to_owned()),
         }
         let at = self.tick();
-        self.clamped.insert(claim, at);
-        let lowest = self.fresh.entry(token).or_insert(at);
-        *lowest = at.min(*lowest);
+        self.fresh.insert(token.clone(), at);
         at
     }
 
