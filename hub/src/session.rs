@@ -23,6 +23,7 @@ pub mod entry;
 mod ephemeral;
 pub mod event;
 mod fanout;
+mod few;
 mod push;
 mod reader;
 mod refresh;

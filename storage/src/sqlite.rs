@@ -25,7 +25,7 @@ use async_trait::async_trait;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
-pub use options::{OpenError, SqliteOptions, Synchronous};
+pub use options::{CACHE_KIB, OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
 use crate::random_epoch;

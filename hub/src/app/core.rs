@@ -107,7 +107,7 @@ impl Core {
                 lock: None,
                 is_elsewhere: false,
             },
-            None => open_store(config.store_url()).await?,
+            None => open_store(config).await?,
         };
         let watched = watch(store.clone(), context.lifecycle.clone());
         let watching = is_elsewhere.then(|| tokio::spawn(watched));
@@ -257,11 +257,14 @@ struct Opened {
     is_elsewhere: bool,
 }
 
-async fn open_store(url: StoreUrl) -> Result<Opened, StartError> {
-    match url {
-        StoreUrl::Sqlite(path) => tokio::task::spawn_blocking(move || open_sqlite(path))
-            .await
-            .map_err(|error| StartError::Store(error.to_string()))?,
+async fn open_store(config: &Config) -> Result<Opened, StartError> {
+    match config.store_url() {
+        StoreUrl::Sqlite(path) => {
+            let cache_kib = config.store.sqlite_cache_kib;
+            tokio::task::spawn_blocking(move || open_sqlite(path, cache_kib))
+                .await
+                .map_err(|error| StartError::Store(error.to_string()))?
+        }
         StoreUrl::Postgres(url) => {
             let options = PostgresOptions::parse(&url).map_err(StartError::Store)?;
             let store = PostgresStore::open(&options).await;
@@ -277,7 +280,7 @@ async fn open_store(url: StoreUrl) -> Result<Opened, StartError> {
     }
 }
 
-fn open_sqlite(path: PathBuf) -> Result<Opened, StartError> {
+fn open_sqlite(path: PathBuf, cache_kib: u32) -> Result<Opened, StartError> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -289,7 +292,11 @@ fn open_sqlite(path: PathBuf) -> Result<Opened, StartError> {
     }
     let lock = StoreLock::take(&path)?;
     make_private(&path)?;
-    let store = SqliteStore::open(&SqliteOptions::new(path));
+    let options = SqliteOptions {
+        cache_kib,
+        ..SqliteOptions::new(path)
+    };
+    let store = SqliteStore::open(&options);
     let store = store.map_err(|error| StartError::Store(error.to_string()))?;
     Ok(Opened {
         store: Arc::new(store),

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use syncline_storage::postgres::PostgresOptions;
+use syncline_storage::sqlite::CACHE_KIB;
 
 use super::{Problems, parse, shown};
 
 /// The durable store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite:PATH`, `postgres://…` or `scylla://HOST:PORT/KEYSPACE`. Default: `hub.db` in
@@ -22,10 +23,32 @@ pub struct StoreConfig {
     /// database and lose nothing; without a bus a device is told late of what came to another.
     #[serde(deserialize_with = "url", serialize_with = "shown::maybe")]
     pub url: Option<StoreUrl>,
+    /// SQLite: the most that each of its four connections keeps of the database in memory, in
+    /// KiB. A large database fills all of it, and keeps it.
+    pub sqlite_cache_kib: u32,
 }
+
+impl Default for StoreConfig {
+    fn default() -> StoreConfig {
+        StoreConfig {
+            url: None,
+            sqlite_cache_kib: CACHE_KIB,
+        }
+    }
+}
+
+/// With less than this nearly every page would be read again and again.
+const CACHE_KIB_MIN: u32 = 256;
+
+/// What a mistake in the unit would ask for.
+const CACHE_KIB_MAX: u32 = 16 << 20;
 
 impl StoreConfig {
     pub(super) fn check(&self, problems: &mut Problems) {
+        if !(CACHE_KIB_MIN..=CACHE_KIB_MAX).contains(&self.sqlite_cache_kib) {
+            let why = format!("must be {CACHE_KIB_MIN} to {CACHE_KIB_MAX} (KiB)");
+            problems.push("store.sqlite_cache_kib", why);
+        }
         let wrong = match &self.url {
             None | Some(StoreUrl::Sqlite(_)) => return,
             Some(StoreUrl::Postgres(url)) => PostgresOptions::parse(url).err(),

@@ -200,6 +200,24 @@ fn store_urls_of_no_engine_are_refused() {
 }
 
 #[test]
+fn sqlite_may_keep_neither_nothing_nor_everything() {
+    for (kib, is_good) in [
+        ("255", false),
+        ("256", true),
+        ("16777216", true),
+        ("16777217", false),
+    ] {
+        let env = [("HUB__STORE__SQLITE_CACHE_KIB", kib)];
+        if is_good {
+            let config = load("", &env).unwrap();
+            assert_eq!(config.store.sqlite_cache_kib.to_string(), kib);
+        } else {
+            assert!(refused("", &env).contains("HUB__STORE__SQLITE_CACHE_KIB"));
+        }
+    }
+}
+
+#[test]
 fn a_database_that_could_not_be_reached_is_refused_without_its_password() {
     for (url, why) in [
         ("postgres://u:secret@db:port/hub", "cannot be read"),
@@ -406,6 +424,7 @@ fn what_is_shown_is_a_file_that_gives_the_same() {
     assert_eq!(again.settings(), shown);
     let store = StoreConfig {
         url: Some(config.store_url()),
+        ..StoreConfig::default()
     };
     assert_eq!(again, Config { store, ..config });
 }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::actor::Message;
 use super::dormant::{Dormant, Left};
 use super::event::{ConnId, Event};
+use super::few::Few;
 use crate::gateway::intake::Intake;
 use crate::gateway::outbox::Outbox;
 use crate::wheel::{Alarm, Sleeper};
@@ -42,7 +43,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Asleep {
     pub(super) dormant: Dormant,
-    pub(super) outboxes: Box<[Arc<Outbox>]>,
+    pub(super) outboxes: Few<Arc<Outbox>>,
 }
 
 /// How a running session is reached.
@@ -226,8 +227,7 @@ impl Entry {
             State::Asleep(asleep) => match asleep.dormant.leave(conn) {
                 Left::Concerned => Leaving::Tell(Event::Detach(conn)),
                 Left::Asleep => {
-                    let outboxes = std::mem::take(&mut asleep.outboxes).into_vec();
-                    asleep.outboxes = outboxes.into_iter().filter(|o| o.conn != conn).collect();
+                    asleep.outboxes.retain(|outbox| outbox.conn != conn);
                     Leaving::Done
                 }
                 Left::Empty => {

@@ -8,8 +8,8 @@ const CHECKPOINT_PAGES: u32 = 1_000;
 /// Pages in the WAL at which the writer makes it start over: 32 MiB.
 const RESTART_PAGES: u32 = 8_000;
 
-/// Page cache of a connection, in KiB.
-const CACHE_KIB: u32 = 32 << 10;
+/// Page cache of a connection, in KiB, unless said otherwise.
+pub const CACHE_KIB: u32 = 32 << 10;
 
 /// When a transaction is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

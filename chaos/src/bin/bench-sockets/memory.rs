@@ -97,8 +97,12 @@ fn show(what: &str, points: &[Point], bytes_max: f64) {
 
 /// Sleeping sessions, one socket each.
 pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<()> {
-    // What sockets cost, and not what a cache may hold.
-    let settings = [("SESSION__IDLE_MS", "1000"), ("SESSION__CACHE_BYTES", "0")];
+    // What sockets cost, and not what caches may hold: that of records, and SQLite's of pages.
+    let settings = [
+        ("SESSION__IDLE_MS", "1000"),
+        ("SESSION__CACHE_BYTES", "0"),
+        ("STORE__SQLITE_CACHE_KIB", "256"),
+    ];
     let hub = Hub::start_with(program, &settings).await?;
     let mut fleet = Fleet::new();
     let mut points = Vec::new();
@@ -149,6 +153,7 @@ pub(crate) async fn awake(program: &Path, counts: &[usize]) -> anyhow::Result<()
     let settings = [
         ("SESSION__IDLE_MS", "3600000"),
         ("SESSION__CACHE_BYTES", "4000000000"),
+        ("STORE__SQLITE_CACHE_KIB", "256"),
     ];
     let hub = Hub::start_with(program, &settings).await?;
     let mut fleet = Fleet::new();

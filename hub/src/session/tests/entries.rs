@@ -108,7 +108,7 @@ fn asleep() -> Asleep {
     let outboxes = [PHONE, LAPTOP].map(|conn| Arc::new(Outbox::new(conn, 1_000)));
     Asleep {
         dormant: desk.state.sleep(),
-        outboxes: outboxes.into(),
+        outboxes: outboxes.into_iter().collect(),
     }
 }
 
@@ -164,7 +164,7 @@ async fn the_first_word_wakes_a_sleeping_session_and_the_second_does_not_wake_it
     let Told::Start(start) = tell(&entry, 0) else {
         panic!("it sleeps on")
     };
-    assert_eq!(start.asleep.unwrap().outboxes.len(), 2);
+    assert_eq!(start.asleep.unwrap().outboxes.iter().count(), 2);
     assert!(matches!(tell(&entry, 1), Told::Done));
     let (_, again) = entry.intake(intake).unwrap();
     assert!(again.is_none());
