@@ -28,8 +28,9 @@ pub struct GatewayConfig {
     pub bodies_bytes_max: u64,
     /// Bytes of the replies that wait to be written on the node, with what is read for them, which
     /// takes twice its bytes. A user has at most an eighth of it, or one reply, and a reply at most
-    /// half of it: eight times `body_bytes_max` lets every changeset be answered. One that finds no room is answered 503 with `Retry-After`, as is for ever one
-    /// that would be larger. 1 MiB to 64 GiB, default 256 MiB.
+    /// half of it. One that finds no room is answered 503 with `Retry-After`, as is for ever the
+    /// pull of a table of more stored bytes than a quarter of it; a changeset is then answered with
+    /// what became of it alone. 1 MiB to 64 GiB, default 256 MiB.
     pub replies_bytes_max: u64,
     /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
     /// 30,000.

@@ -140,6 +140,26 @@ async fn who_reads_nothing_holds_up_itself_and_not_others() {
 }
 
 #[tokio::test]
+async fn a_changeset_is_answered_though_what_its_device_lacks_is_more_than_a_reply_holds() {
+    let node = node(|setup| setup.config.gateway.replies_bytes_max = 16 << 20).await;
+    let (at, later) = ("2026-01-01T10:00:00.000Z", "2026-01-01T10:00:01.000Z");
+    let mut laptop = CompatDevice::new(&node, "ada", "laptop");
+    laptop.insert(("labels", "k"), &json!({"title": "a"}), later);
+    assert_eq!(laptop.push().await, 200);
+    assert_eq!(laptop.cursor("labels"), "1970-01-01T00:00:00.000Z");
+    let mut tablet = CompatDevice::new(&node, "ada", "tablet");
+    tablet.insert(("labels", "k"), &json!({"color": "red"}), at);
+    tablet.insert(("labels", "l"), &json!({}), at);
+    assert_eq!(tablet.push().await, 200);
+    // It is told who won over what it sent, and goes on table by table.
+    assert_eq!(tablet.field(("labels", "k"), "title"), Some(json!("a")));
+    assert_eq!(tablet.pull("labels").await, 200);
+    assert_eq!(laptop.pull("labels").await, 200);
+    assert_eq!(laptop.shows(), tablet.shows());
+    assert_eq!(laptop.shows().len(), 2);
+}
+
+#[tokio::test]
 async fn a_reply_larger_than_half_of_the_room_is_refused_and_holds_none_of_it() {
     let node = node(|setup| setup.config.gateway.replies_bytes_max = 16 << 20).await;
     let mut large = ask(&node, "ada").await;

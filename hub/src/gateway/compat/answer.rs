@@ -99,6 +99,19 @@ impl Answering {
         let until = place.cursor(reach);
         Next::Reply(reply::text(changes, &conflicts, &until))
     }
+
+    /// Ends it without reading what changed, of which there is too much for one reply: what became
+    /// of the changeset is told, so that it does not come again, and the device stays at its own
+    /// `cursor` and pulls the rest table by table.
+    pub fn unread(self, view: &SpaceView, cursor: &str) -> Next {
+        let synced = self.question.synced;
+        if synced.epoch != view.epoch {
+            return Next::Elsewhere;
+        }
+        let mut changes = reply::Changes::new();
+        reply::add_echoes(&mut changes, synced.echoes);
+        Next::Reply(reply::text(changes, &synced.conflicts, cursor))
+    }
 }
 
 /// Echoes are of the moment of the commit. What moved until the page was read, also by a late

@@ -22,7 +22,7 @@ pub(super) fn place(view: &SpaceView) -> Place {
 }
 
 /// What is told of each record.
-type Changes = BTreeMap<RecordKey, (Told, Arc<Record>)>;
+pub(super) type Changes = BTreeMap<RecordKey, (Told, Arc<Record>)>;
 
 /// What a page of all changes since a cursor tells, of one table or of all.
 pub(super) fn changes(

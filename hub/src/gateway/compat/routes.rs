@@ -109,6 +109,7 @@ async fn sync(
     let user = caller.user;
     let client = client(&headers, user.clone(), request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
+    let cursor = request.since.clone();
     let asked = Asked {
         client,
         request,
@@ -123,8 +124,18 @@ async fn sync(
         synced,
         table: None,
     };
-    let asked = (question, None);
+    let asked = (question, Of::AllTables { cursor: &cursor });
     reply(&gateway, (&caller.space, &entry), &user, asked).await
+}
+
+/// What a reply is of.
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Table(&'a TableName),
+    /// It answers a changeset of a device with this cursor.
+    AllTables {
+        cursor: &'a str,
+    },
 }
 
 /// A changeset on its way to the session.
@@ -180,7 +191,7 @@ async fn reply(
     gateway: &Gateway,
     (space, entry): (&SpaceKey, &Arc<Entry>),
     user: &UserId,
-    (question, table): (Question, Option<&TableName>),
+    (question, of): (Question, Of<'_>),
 ) -> Result<Response, HttpError> {
     // Where to begin; what is read decides whether that was right. The session's view may be
     // behind, and all would be read for a cursor that is ahead of it: then the store is asked.
@@ -200,21 +211,29 @@ async fn reply(
             ..ALL
         };
         let from = answering.from().into();
-        let page = match table {
-            None => gateway.store.changes(space, from, limit).await,
-            Some(table) => gateway.store.changes_of(space, table, from, limit).await,
+        let page = match of {
+            Of::AllTables { .. } => gateway.store.changes(space, from, limit).await,
+            Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
         };
         let page = page.map_err(|_| unavailable())?;
-        if !page.is_complete() {
-            // A reply is of one moment: it is read again as a whole.
+        let next = if page.is_complete() {
+            answering.page(page)
+        } else {
+            let view = page.view;
             drop(page);
-            if held.is_largest() {
-                tracing::warn!(%space, "a reply is larger than half of gateway.replies_bytes_max");
+            match of {
+                Of::AllTables { cursor } if held.is_largest() => answering.unread(&view, cursor),
+                _ => {
+                    if held.is_largest() {
+                        tracing::warn!(%space, "a reply is larger than half of gateway.replies_bytes_max");
+                    }
+                    // A reply is of one moment: it is read again as a whole.
+                    held.grow().await?;
+                    continue;
+                }
             }
-            held.grow().await?;
-            continue;
-        }
-        match answering.page(page) {
+        };
+        match next {
             Next::Read(again) => answering = again,
             Next::Reply(text) => return held.json(text),
             Next::Elsewhere => {
@@ -268,7 +287,7 @@ async fn pull(
         synced: answer::asker(marks.map_err(|_| unavailable())?),
         table: Some(collection.as_str().to_owned()),
     };
-    let asked = (question, Some(&collection));
+    let asked = (question, Of::Table(&collection));
     reply(&gateway, (&caller.space, &entry), &client.user, asked).await
 }
 
