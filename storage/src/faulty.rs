@@ -20,8 +20,8 @@ pub use prng::Prng;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
+    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A call of the store.
@@ -47,6 +47,10 @@ pub enum Operation {
     NewEpoch,
     /// [`Store::dead_letters`].
     DeadLetters,
+    /// [`Store::spaces`].
+    Spaces,
+    /// [`Store::collect`].
+    Collect,
 }
 
 /// What goes wrong with a call.
@@ -314,6 +318,20 @@ impl<S: Store> Store for FaultyStore<S> {
     ) -> Result<Vec<DeadLetter>, StoreError> {
         let call = self.inner.dead_letters(space, limit);
         self.with_fault(Operation::DeadLetters, call).await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        let call = self.inner.spaces(after, limit);
+        self.with_fault(Operation::Spaces, call).await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        let call = self.inner.collect(space, collect);
+        self.with_fault(Operation::Collect, call).await
     }
 
     fn committers(&self) -> usize {

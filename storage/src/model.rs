@@ -14,8 +14,9 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS,
-    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter,
+    EPOCH_APART_MS, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError,
+    VerdictsRead,
 };
 
 /// A store in memory. A clone is a backup.
@@ -30,7 +31,11 @@ pub struct ModelStore {
 struct Space {
     view: SpaceView,
     records: BTreeMap<RecordKey, Arc<Record>>,
+    /// When records were found dead, of those that collecting would change.
+    dead_at_ms: BTreeMap<RecordKey, WallMs>,
     clients: BTreeMap<ClientKey, Mark>,
+    /// When clients were last used, of those that have a last number.
+    used_at_ms: BTreeMap<ClientKey, WallMs>,
     verdicts: BTreeMap<(WriterNo, u64), Remembered>,
     dead_letters: Vec<DeadLetter>,
 }
@@ -65,19 +70,21 @@ impl ModelStore {
             lost_at_ms: 0,
             head: Seq(0),
             gc_seq: Seq(0),
+            swept: Seq(0),
             clock: Hlc::default(),
             live: 0,
             writers: WriterNo(0),
         };
-        let (records, clients, verdicts, dead_letters) = Default::default();
         self.spaces.insert(
             space.clone(),
             Space {
                 view,
-                records,
-                clients,
-                verdicts,
-                dead_letters,
+                records: BTreeMap::new(),
+                dead_at_ms: BTreeMap::new(),
+                clients: BTreeMap::new(),
+                used_at_ms: BTreeMap::new(),
+                verdicts: BTreeMap::new(),
+                dead_letters: Vec::new(),
             },
         );
         view
@@ -269,7 +276,40 @@ impl ModelStore {
         Ok(letters.iter().rev().take(limit).cloned().collect())
     }
 
-    /// What retention will do: raises `gc_seq`, as if tombstones up to it were collected.
+    /// See [`crate::Store::spaces`].
+    pub fn spaces(&self, after: Option<&SpaceKey>, limit: usize) -> Vec<SpaceKey> {
+        let spaces = self.spaces.keys();
+        let after = spaces.filter(|space| after.is_none_or(|after| *space > after));
+        after.take(limit).cloned().collect()
+    }
+
+    /// See [`crate::Store::collect`].
+    pub fn collect(&mut self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
+        let space = self.spaces.get_mut(space).ok_or_else(unknown)?;
+        let (dead, more_dead) = oldest(&space.dead_at_ms, collect.dead_before_ms, collect.limit);
+        let (unused, more) = oldest(&space.used_at_ms, collect.marks_before_ms, collect.limit);
+        for key in &dead {
+            space.dead_at_ms.remove(key);
+            space.collect_record(key, collect.keys);
+        }
+        if !dead.is_empty() {
+            space.view.head = space.view.head.next();
+            space.view.swept = space.view.head;
+        }
+        for client in &unused {
+            space.used_at_ms.remove(client);
+            space.forget_numbers(client);
+        }
+        Ok(Collected {
+            view: space.view,
+            tombstones: dead.len(),
+            marks: unused.len(),
+            more: more_dead || more,
+        })
+    }
+
+    /// Raises `gc_seq`, as if tombstones up to it were collected.
     pub fn raise_gc_seq(&mut self, space: &SpaceKey, to: Seq) {
         if let Some(space) = self.spaces.get_mut(space) {
             space.view.gc_seq = space.view.gc_seq.max(to);
@@ -283,6 +323,22 @@ impl ModelStore {
             .map(|space| space.records.clone())
             .unwrap_or_default()
     }
+}
+
+/// The first of what is older than a time, at most `limit`, and whether there are more.
+fn oldest<K: Clone + Ord>(
+    aged: &BTreeMap<K, WallMs>,
+    before_ms: WallMs,
+    limit: usize,
+) -> (Vec<K>, bool) {
+    let old = aged.iter().filter(|(_, at_ms)| **at_ms < before_ms);
+    let mut old: Vec<(WallMs, K)> = old.map(|(key, at_ms)| (*at_ms, key.clone())).collect();
+    old.sort();
+    let more = old.len() > limit;
+    (
+        old.into_iter().take(limit).map(|(_, key)| key).collect(),
+        more,
+    )
 }
 
 /// How many records, from the first on, fit a page.
@@ -305,6 +361,10 @@ impl Space {
         self.view.writers = commit.writers;
         for (key, record) in &commit.records {
             self.records.insert(key.clone(), record.clone());
+            self.dead_at_ms.remove(key);
+            if !record.is_live() {
+                self.dead_at_ms.insert(key.clone(), commit.now_ms);
+            }
         }
         for letter in &commit.dead_letters {
             let same = |kept: &DeadLetter| {
@@ -330,6 +390,9 @@ impl Space {
                     .clone()
                     .or_else(|| stored.and_then(|mark| mark.given.clone())),
             };
+            if mark.last.is_some() {
+                self.used_at_ms.insert(moved.client.clone(), commit.now_ms);
+            }
             self.clients.insert(moved.client.clone(), mark);
             for remembered in &moved.verdicts {
                 self.verdicts
@@ -338,6 +401,28 @@ impl Space {
                     self.verdicts.remove(&(moved.writer, old));
                 }
             }
+        }
+    }
+
+    fn collect_record(&mut self, key: &RecordKey, keys: Keys) {
+        match keys {
+            Keys::Remove => {
+                let removed = self.records.remove(key).map(|record| record.seq);
+                self.view.gc_seq = self.view.gc_seq.max(removed.unwrap_or_default());
+            }
+            Keys::Keep => {
+                if let Some(record) = self.records.get_mut(key) {
+                    Arc::make_mut(record).fields.clear();
+                }
+            }
+        }
+    }
+
+    fn forget_numbers(&mut self, client: &ClientKey) {
+        if let Some(mark) = self.clients.get_mut(client) {
+            mark.last = None;
+            let writer = mark.writer;
+            self.verdicts.retain(|(of, _), _| *of != writer);
         }
     }
 

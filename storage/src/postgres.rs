@@ -8,6 +8,7 @@
 mod batch;
 mod call;
 mod changes;
+mod collect;
 mod commit;
 mod connection;
 mod dead_letters;
@@ -36,11 +37,12 @@ pub use options::{OpenError, PostgresOptions, Synchronous};
 use crate::Store;
 use crate::random_epoch;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
+    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 use call::Call;
 use changes::Changes;
+use collect::Collecting;
 use connection::{Connection, Connector};
 use dead_letters::DeadLetters;
 use error::Failure;
@@ -48,7 +50,7 @@ use marks::{Marks, Verdicts};
 use pool::Pool;
 use records::Records;
 use snapshot::Snapshot;
-use space::{ChangeEpoch, Create, Find};
+use space::{ChangeEpoch, Create, Find, List};
 
 /// Spaces whose number is remembered; of another one it is read before its commit.
 const SIDS_MAX: u64 = 100_000;
@@ -253,6 +255,18 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.call(DeadLetters { space, limit }).await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        self.call(List { after, limit }).await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.call(Collecting { space, collect }).await
     }
 
     fn committers(&self) -> usize {

@@ -8,6 +8,7 @@
 
 mod changes;
 mod checkpoint;
+mod collect;
 mod commit;
 mod connection;
 mod dead_letters;
@@ -30,8 +31,8 @@ pub use options::{OpenError, SqliteOptions, Synchronous};
 use crate::Store;
 use crate::random_epoch;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
+    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 use checkpoint::Checkpointer;
 use connection::Role;
@@ -218,6 +219,32 @@ impl Store for SqliteStore {
         let space = space.clone();
         self.readers
             .read(move |conn| dead_letters::read(conn, &space, limit))
+            .await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        let after = after.cloned();
+        self.readers
+            .read(move |conn| space::list(conn, after.as_ref(), limit))
+            .await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        let looked = space.clone();
+        let nothing = self
+            .readers
+            .read(move |conn| collect::look(conn, &looked, collect))
+            .await?;
+        if let Some(nothing) = nothing {
+            return Ok(nothing);
+        }
+        let space = space.clone();
+        self.writer
+            .run(move |conn| collect::collect(conn, &space, collect))
             .await
     }
 

@@ -6,8 +6,8 @@ use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, W
 use syncline_protocol::stamp::WallMs;
 
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
+    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the
@@ -103,6 +103,20 @@ pub trait Store: Send + Sync + 'static {
         space: &SpaceKey,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Spaces, ordered by app and name, after `after`, at most `limit`.
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError>;
+
+    /// Removes the oldest of what is too old, in a transaction of its own. If it touches a record
+    /// the head moves by one, without records, and `swept` with it, so that every commit under
+    /// way elsewhere conflicts; if it removes one, `gc_seq` is at least that one's seq. A client
+    /// loses its last number and its verdicts and keeps its writer number and what it was given.
+    /// Where there is nothing to collect nothing is written.
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError>;
 
     /// How many committers can usefully run at once.
     fn committers(&self) -> usize;

@@ -22,6 +22,9 @@ pub struct SpaceView {
     pub head: Seq,
     /// Cursors below it may have missed a collected tombstone.
     pub gc_seq: Seq,
+    /// The head that the last collection of records left: what was read below it may be stored no
+    /// more. 0 for never.
+    pub swept: Seq,
     /// The space's own clock: the last tick the hub gave for a clamped or missing stamp.
     pub clock: Hlc,
     /// How many records are live.
@@ -38,6 +41,7 @@ impl SpaceView {
         lost_at_ms: 0,
         head: Seq(0),
         gc_seq: Seq(0),
+        swept: Seq(0),
         clock: Hlc::from_bits(0),
         live: 0,
         writers: WriterNo(0),
@@ -101,6 +105,66 @@ pub struct DeadLetter {
     /// The change, likewise.
     pub change: String,
 }
+
+/// What has grown too old in a space, to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Records that were found dead before this time, by the hub's clock.
+    pub dead_before_ms: WallMs,
+    /// Last numbers and verdicts of clients that were last used before this time. An engine may
+    /// keep them [`USED_APART_MS`] longer.
+    pub marks_before_ms: WallMs,
+    /// What is left of the records.
+    pub keys: Keys,
+    /// Records, and clients, that one call may touch.
+    pub limit: usize,
+}
+
+/// What is left of a record that is collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Nothing: `gc_seq` rises above it.
+    Remove,
+    /// All but its fields, for ever: cursors of any age are told that it is dead.
+    Keep,
+}
+
+/// What was collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// The space afterwards.
+    pub view: SpaceView,
+    /// Records.
+    pub tombstones: usize,
+    /// Clients whose last number is forgotten.
+    pub marks: usize,
+    /// There was more than the limit.
+    pub more: bool,
+}
+
+impl Collected {
+    /// Of a space in which nothing is too old.
+    pub(crate) fn nothing(view: SpaceView) -> Collected {
+        Collected {
+            view,
+            tombstones: 0,
+            marks: 0,
+            more: false,
+        }
+    }
+}
+
+/// How exactly an engine knows when a client was last used, in milliseconds: a day. So the index
+/// by that time is written once a day, and not in every commit.
+pub const USED_APART_MS: u64 = 86_400_000;
+
+/// When a client was used as an engine stores it: the end of that day.
+pub(crate) fn used_at_ms(now_ms: WallMs) -> WallMs {
+    now_ms.saturating_add(USED_APART_MS - 1) / USED_APART_MS * USED_APART_MS
+}
+
+/// In the place of a time: nothing is left to be collected.
+pub(crate) const NEVER_MS: i64 = i64::MAX;
 
 /// A client's mark moving forward, tested against where it is expected.
 #[derive(Clone, Debug)]

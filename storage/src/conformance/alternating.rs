@@ -8,8 +8,8 @@ use syncline_protocol::stamp::WallMs;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
+    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Two stores on the same data, asked in turn. What one of them remembered would be wrong as soon
@@ -108,6 +108,18 @@ impl<S: Store> Store for Alternating<S> {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.next().dead_letters(space, limit).await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        self.next().spaces(after, limit).await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.next().collect(space, collect).await
     }
 
     fn committers(&self) -> usize {

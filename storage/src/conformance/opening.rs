@@ -22,6 +22,7 @@ pub async fn an_opened_space_is_empty(store: &dyn Store) {
         lost_at_ms: 0,
         head: Seq(0),
         gc_seq: Seq(0),
+        swept: Seq(0),
         clock: Hlc::default(),
         live: 0,
         writers: WriterNo(0),

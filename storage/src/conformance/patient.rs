@@ -7,8 +7,8 @@ use syncline_protocol::verdict::Mark;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
+    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Calls of one operation. A store that fails so often is taken at its word.
@@ -151,6 +151,18 @@ impl<S: Store> Store for Patient<S> {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         again!(self.0.dead_letters(space, limit))
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        again!(self.0.spaces(after, limit))
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        again!(self.0.collect(space, collect))
     }
 
     fn committers(&self) -> usize {

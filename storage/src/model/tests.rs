@@ -87,6 +87,18 @@ impl Store for Shared {
         self.0.lock().unwrap().dead_letters(space, limit)
     }
 
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        Ok(self.0.lock().unwrap().spaces(after, limit))
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.0.lock().unwrap().collect(space, collect)
+    }
+
     fn committers(&self) -> usize {
         1
     }
