@@ -2,6 +2,7 @@
 
 mod batching;
 mod catching_up;
+mod collecting;
 mod desk;
 mod ended_tokens;
 mod entries;
