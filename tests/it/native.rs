@@ -12,6 +12,7 @@ mod http;
 mod lifecycle;
 mod limits;
 mod reconnects;
+mod retention;
 mod slow;
 mod sync;
 mod upgrade;

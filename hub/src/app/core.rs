@@ -86,6 +86,8 @@ pub(super) struct Core {
     turning: JoinHandle<()>,
     /// Asks whether the store is there, if it is elsewhere.
     watching: Option<JoinHandle<()>>,
+    /// The protocol of the first user's clients is served.
+    speaks_compat: bool,
     /// Dropped last: until then no other hub may open the store.
     _lock: Option<StoreLock>,
 }
@@ -175,17 +177,21 @@ impl Core {
             hearing,
             turning: tokio::spawn(async move { wheel.run().await }),
             watching,
+            speaks_compat: config.compat.enabled,
             _lock: lock,
         })
     }
 
     /// The sync routes.
     pub(super) fn routes(&self) -> Router {
-        Router::new()
+        let sync = Router::new()
             .route("/v1/ws", counted(Route::Ws, get(upgrade::native)))
-            .merge(api::routes())
-            .merge(compat::routes())
-            .with_state(self.gateway.clone())
+            .merge(api::routes());
+        let sync = match self.speaks_compat {
+            true => sync.merge(compat::routes()),
+            false => sync,
+        };
+        sync.with_state(self.gateway.clone())
             .merge(compute::routes(self.gateway.clone()))
     }
 
