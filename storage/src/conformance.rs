@@ -12,6 +12,7 @@ pub mod changes;
 pub mod commits;
 pub mod dead_letters;
 pub mod epochs;
+pub mod erasure;
 pub mod marks;
 pub mod opening;
 mod patient;
@@ -97,6 +98,18 @@ macro_rules! conformance_tests {
             epochs: epochs_are_a_minute_apart, a_new_epoch_replaces_the_expected_one, a_new_epoch_keeps_everything_else,
                 a_new_epoch_of_another_expected_one_changes_nothing,
                 the_old_epoch_commits_no_more, a_new_epoch_needs_an_opened_space;
+            erasure: holdings_are_counted,
+                an_erasure_says_what_it_removed,
+                an_erased_space_is_empty,
+                an_erased_space_goes_on_under_a_new_epoch,
+                a_commit_under_way_while_a_space_is_erased_conflicts,
+                an_epoch_before_an_erasure_is_told_as_erased,
+                an_epoch_after_an_erasure_is_told_as_any_other,
+                a_second_erasure_is_told_to_those_of_after_the_first,
+                a_space_never_erased_tells_no_erasure,
+                erasing_leaves_other_spaces_alone,
+                spaces_of_a_name_are_found_in_all_apps,
+                erasing_needs_an_opened_space;
             retention: spaces_are_listed_in_order,
                 the_list_of_spaces_goes_on_after_one,
                 where_nothing_is_old_nothing_is_written,
@@ -178,6 +191,7 @@ mod tests {
             include_str!("conformance/epochs.rs"),
             include_str!("conformance/dead_letters.rs"),
             include_str!("conformance/retention.rs"),
+            include_str!("conformance/erasure.rs"),
             include_str!("conformance/racing.rs"),
         ];
         let written: Vec<&str> = sources

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::codec::encode_record;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{
+    ClientKey, Epoch, RecordKey, Seq, SpaceId, SpaceKey, TableName, WriterNo,
+};
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
@@ -15,8 +17,8 @@ use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
     After, ChangesPage, Collect, Collected, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter,
-    EPOCH_APART_MS, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError,
-    VerdictsRead,
+    EPOCH_APART_MS, Holdings, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead, epoch_after, epoch_after_erasure,
 };
 
 /// A store in memory. A clone is a backup.
@@ -68,6 +70,7 @@ impl ModelStore {
             epoch: self.next_epoch(),
             epoch_at_ms: now_ms,
             lost_at_ms: 0,
+            was_erased: false,
             head: Seq(0),
             gc_seq: Seq(0),
             swept: Seq(0),
@@ -75,18 +78,7 @@ impl ModelStore {
             live: 0,
             writers: WriterNo(0),
         };
-        self.spaces.insert(
-            space.clone(),
-            Space {
-                view,
-                records: BTreeMap::new(),
-                dead_at_ms: BTreeMap::new(),
-                clients: BTreeMap::new(),
-                used_at_ms: BTreeMap::new(),
-                verdicts: BTreeMap::new(),
-                dead_letters: Vec::new(),
-            },
-        );
+        self.spaces.insert(space.clone(), Space::empty(view));
         view
     }
 
@@ -256,12 +248,13 @@ impl ModelStore {
         expected: Epoch,
         now_ms: WallMs,
     ) -> Result<SpaceView, StoreError> {
-        let epoch = self.next_epoch();
+        let random = self.next_epoch().0;
         let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
         let view = &mut self.spaces.get_mut(space).ok_or_else(unknown)?.view;
         if view.epoch == expected {
             let at_ms = now_ms.max(view.epoch_at_ms + EPOCH_APART_MS);
-            (view.epoch, view.epoch_at_ms, view.lost_at_ms) = (epoch, at_ms, now_ms);
+            view.epoch = epoch_after(expected, random);
+            (view.epoch_at_ms, view.lost_at_ms) = (at_ms, now_ms);
         }
         Ok(*view)
     }
@@ -309,6 +302,37 @@ impl ModelStore {
         })
     }
 
+    /// See [`crate::Store::spaces_named`].
+    pub fn spaces_named(&self, name: &SpaceId) -> Vec<SpaceKey> {
+        let spaces = self.spaces.keys().filter(|space| space.space == *name);
+        spaces.cloned().collect()
+    }
+
+    /// See [`crate::Store::holdings`].
+    pub fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        Ok(self.at(space)?.holdings())
+    }
+
+    /// See [`crate::Store::erase`].
+    pub fn erase(&mut self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        let random = self.next_epoch().0;
+        let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
+        let space = self.spaces.get_mut(space).ok_or_else(unknown)?;
+        let mut holdings = space.holdings();
+        let view = SpaceView {
+            epoch: epoch_after_erasure(space.view.epoch, random),
+            epoch_at_ms: now_ms.max(space.view.epoch_at_ms + EPOCH_APART_MS),
+            was_erased: true,
+            gc_seq: space.view.head,
+            swept: space.view.head,
+            live: 0,
+            ..space.view
+        };
+        *space = Space::empty(view);
+        holdings.view = view;
+        Ok(holdings)
+    }
+
     /// Raises `gc_seq`, as if tombstones up to it were collected.
     pub fn raise_gc_seq(&mut self, space: &SpaceKey, to: Seq) {
         if let Some(space) = self.spaces.get_mut(space) {
@@ -354,6 +378,32 @@ fn fitting<'a>(records: impl Iterator<Item = &'a Arc<Record>>, limit: PageLimit)
 }
 
 impl Space {
+    fn empty(view: SpaceView) -> Space {
+        Space {
+            view,
+            records: BTreeMap::new(),
+            dead_at_ms: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            used_at_ms: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            dead_letters: Vec::new(),
+        }
+    }
+
+    fn holdings(&self) -> Holdings {
+        let mut tables: BTreeMap<TableName, u64> = BTreeMap::new();
+        for (key, _) in self.records.iter().filter(|(_, record)| record.is_live()) {
+            *tables.entry(key.table.clone()).or_default() += 1;
+        }
+        Holdings {
+            view: self.view,
+            tables: tables.into_iter().collect(),
+            records: self.records.len() as u64,
+            clients: self.clients.len() as u64,
+            dead_letters: self.dead_letters.len() as u64,
+        }
+    }
+
     fn apply(&mut self, commit: &Commit) {
         self.view.head = commit.head;
         self.view.clock = self.view.clock.max(commit.clock);

@@ -12,6 +12,7 @@ mod collect;
 mod commit;
 mod connection;
 mod dead_letters;
+mod erase;
 mod error;
 mod marks;
 mod names;
@@ -23,17 +24,17 @@ mod space;
 mod workers;
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 pub use options::{OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
-use crate::random_epoch;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, MarksRead, PageLimit,
-    RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead, epoch_after,
 };
+use crate::{random, random_epoch};
 use checkpoint::Checkpointer;
 use connection::Role;
 use workers::Workers;
@@ -203,7 +204,7 @@ impl Store for SqliteStore {
         let space = space.clone();
         let change = space::EpochChange {
             expected,
-            epoch: random_epoch()?,
+            epoch: epoch_after(expected, random()?),
             now_ms,
         };
         self.writer
@@ -245,6 +246,28 @@ impl Store for SqliteStore {
         let space = space.clone();
         self.writer
             .run(move |conn| collect::collect(conn, &space, collect))
+            .await
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        let name = name.clone();
+        self.readers
+            .read(move |conn| space::named(conn, &name))
+            .await
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        let space = space.clone();
+        self.readers
+            .read(move |conn| erase::holdings(conn, &space))
+            .await
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        let space = space.clone();
+        let random = random()?;
+        self.writer
+            .run(move |conn| erase::erase(conn, &space, (random, now_ms)))
             .await
     }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use syncline_protocol::error::Code;
 use syncline_protocol::given::Given;
-use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::ids::{
+    ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo,
+};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
+use syncline_protocol::wire::hub::ResetWhy;
 
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,9 @@ pub struct SpaceView {
     pub epoch_at_ms: WallMs,
     /// When the epoch last changed because commits were lost; 0 for never.
     pub lost_at_ms: WallMs,
+    /// Whether everything of it was erased once. The time is stored and not shown: a session keeps
+    /// this row for every space that sleeps.
+    pub was_erased: bool,
     /// The last commit.
     pub head: Seq,
     /// Cursors below it may have missed a collected tombstone.
@@ -39,6 +45,7 @@ impl SpaceView {
         epoch: Epoch(0),
         epoch_at_ms: 0,
         lost_at_ms: 0,
+        was_erased: false,
         head: Seq(0),
         gc_seq: Seq(0),
         swept: Seq(0),
@@ -46,6 +53,17 @@ impl SpaceView {
         live: 0,
         writers: WriterNo(0),
     };
+
+    /// Why a cursor of `epoch`, which is not this one's, is of no use; `None` for one that cannot
+    /// be read. Of before an erasure: what the device has must go, and must not be offered back.
+    pub fn reset_from(&self, epoch: Option<Epoch>) -> ResetWhy {
+        let before_erasure = epoch.is_none_or(|epoch| lineage(epoch) != lineage(self.epoch));
+        if self.was_erased && before_erasure {
+            ResetWhy::Erased
+        } else {
+            ResetWhy::Epoch
+        }
+    }
 
     /// Whether the epoch may change because commits were lost: once in an interval.
     pub fn may_lose_epoch(&self, now_ms: WallMs, interval_ms: u64) -> bool {
@@ -152,6 +170,43 @@ impl Collected {
             more: false,
         }
     }
+}
+
+/// Bits of an epoch that are random. The others are its lineage: every new epoch of a space keeps
+/// it, and an erasure takes the next one.
+const RANDOM_BITS: u32 = 48;
+
+/// What the epochs between two erasures of a space share.
+fn lineage(epoch: Epoch) -> u64 {
+    epoch.0 >> RANDOM_BITS
+}
+
+/// The epoch of `random` in the lineage of `before`.
+pub(crate) fn epoch_after(before: Epoch, random: u64) -> Epoch {
+    let random = random & ((1 << RANDOM_BITS) - 1);
+    // 0 is no space's: see `SpaceView::NEVER_OPENED`.
+    Epoch(lineage(before) << RANDOM_BITS | random.max(1))
+}
+
+/// The epoch of `random` after an erasure.
+pub(crate) fn epoch_after_erasure(before: Epoch, random: u64) -> Epoch {
+    let next = lineage(before).wrapping_add(1) << RANDOM_BITS;
+    epoch_after(Epoch(next), random)
+}
+
+/// What a space holds, or held until it was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// The space: as it is, or after it was erased.
+    pub view: SpaceView,
+    /// Live records by table, in the order of the names; tables without any are left out.
+    pub tables: Vec<(TableName, u64)>,
+    /// Records, dead ones included.
+    pub records: u64,
+    /// Clients.
+    pub clients: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
 }
 
 /// How exactly an engine knows when a client was last used, in milliseconds: a day. So the index

@@ -20,6 +20,7 @@ pub async fn an_opened_space_is_empty(store: &dyn Store) {
         epoch: space.view.epoch,
         epoch_at_ms: NOW,
         lost_at_ms: 0,
+        was_erased: false,
         head: Seq(0),
         gc_seq: Seq(0),
         swept: Seq(0),

@@ -11,7 +11,7 @@ use super::error::{Failure, told};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION];
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
@@ -109,6 +109,12 @@ UPDATE syncline.record_states SET dead_at = committed_at WHERE dead AND dead_at 
 CREATE INDEX IF NOT EXISTS record_states_dead
     ON syncline.record_states(sid, dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS clients_used ON syncline.clients(sid, used_at);
+";
+
+/// An erased space keeps its row, and a person's spaces are found in all apps.
+const ERASURE: &str = "
+ALTER TABLE syncline.spaces ADD COLUMN IF NOT EXISTS erased_at bigint NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS spaces_name ON syncline.spaces(space, app);
 ";
 
 /// Where the version is. Its one row is also the lock that programs which start at once take.

@@ -11,8 +11,10 @@ use super::records::bigint;
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
 pub(super) const FIND: &str =
-    "SELECT sid, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers, swept
+    "SELECT sid, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers, swept, erased_at
     FROM syncline.spaces WHERE app = $1 AND space = $2";
+
+const NAMED: &str = "SELECT app FROM syncline.spaces WHERE space = $1 ORDER BY app";
 
 const LIST: &str = "SELECT app, space FROM syncline.spaces WHERE (app, space) > ($1, $2)
     ORDER BY app, space LIMIT $3";
@@ -50,6 +52,7 @@ impl SpaceRow {
                 epoch: Epoch(unsigned(1)?),
                 epoch_at_ms: unsigned(2)?,
                 lost_at_ms: unsigned(3)?,
+                was_erased: unsigned(10)? > 0,
                 head: Seq(unsigned(4)?),
                 gc_seq: Seq(unsigned(5)?),
                 swept: Seq(unsigned(9)?),
@@ -141,6 +144,25 @@ impl Call for List<'_> {
             })
         };
         rows.iter().map(name).collect()
+    }
+}
+
+/// [`crate::Store::spaces_named`].
+pub(super) struct Named<'a>(pub(super) &'a SpaceId);
+
+impl Call for Named<'_> {
+    type Answer = Vec<SpaceKey>;
+
+    async fn run(&self, connection: &Connection) -> Result<Vec<SpaceKey>, Failure> {
+        let rows = connection.client.query(NAMED, &[&self.0.as_str()]).await?;
+        let key = |row: &Row| {
+            let app: &str = row.try_get(0).map_err(|e| unreadable(&e))?;
+            Ok(SpaceKey {
+                app: AppId::trusted(app),
+                space: self.0.clone(),
+            })
+        };
+        rows.iter().map(key).collect()
     }
 }
 

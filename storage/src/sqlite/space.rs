@@ -7,11 +7,14 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
 pub(super) const FIND: &str =
-    "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at, swept
+    "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at, swept,
+        erased_at
     FROM spaces WHERE app = ?1 AND space = ?2";
 
 pub(super) const LIST: &str = "SELECT app, space FROM spaces WHERE (app, space) > (?1, ?2)
     ORDER BY app, space LIMIT ?3";
+
+const NAMED: &str = "SELECT app FROM spaces WHERE space = ?1 ORDER BY app";
 
 const CREATE: &str =
     "INSERT INTO spaces(app, space, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers)
@@ -61,6 +64,18 @@ pub(super) fn list(
     Ok(spaces.collect::<Result<_, _>>()?)
 }
 
+/// The spaces of this name, ordered by app.
+pub(super) fn named(conn: &Connection, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+    let mut statement = conn.prepare_cached(NAMED)?;
+    let spaces = statement.query_map([name.as_str()], |row| {
+        Ok(SpaceKey {
+            app: AppId::trusted(&row.get::<_, String>(0)?),
+            space: name.clone(),
+        })
+    })?;
+    Ok(spaces.collect::<Result<_, _>>()?)
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
     let unsigned = |at| row.get::<_, i64>(at).map(|stored| stored as u64);
     Ok(SpaceRow {
@@ -69,6 +84,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
             epoch: Epoch(unsigned(1)?),
             epoch_at_ms: unsigned(2)?,
             lost_at_ms: unsigned(8)?,
+            was_erased: unsigned(10)? > 0,
             head: Seq(unsigned(3)?),
             gc_seq: Seq(unsigned(4)?),
             swept: Seq(unsigned(9)?),
