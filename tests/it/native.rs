@@ -4,6 +4,7 @@ mod access;
 mod caps;
 mod closing;
 mod ephemeral;
+mod erasure;
 mod framing;
 mod handover;
 mod hibernation;

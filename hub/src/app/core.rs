@@ -31,7 +31,7 @@ use crate::config::{Config, StoreUrl};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
-use crate::gateway::{Gateway, api, compat, upgrade};
+use crate::gateway::{Gateway, api, compat, upgrade, user_data};
 use crate::http::guard::counted;
 use crate::http::routes::compute;
 use crate::http::{Context, ReplyRoom};
@@ -186,7 +186,8 @@ impl Core {
     pub(super) fn routes(&self) -> Router {
         let sync = Router::new()
             .route("/v1/ws", counted(Route::Ws, get(upgrade::native)))
-            .merge(api::routes());
+            .merge(api::routes())
+            .merge(user_data::routes());
         let sync = match self.speaks_compat {
             true => sync.merge(compat::routes()),
             false => sync,

@@ -151,6 +151,7 @@ impl SessionState {
 
     /// Takes over another history: nothing known of the old one counts.
     fn adopt(&mut self, view: SpaceView, cx: &mut Context<'_>) {
+        let why = view.reset_from(Some(self.view.epoch));
         self.view = view;
         self.inside = None;
         self.activation = self.activations.next();
@@ -160,7 +161,28 @@ impl SessionState {
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
-            self.reset_conn(conn, ResetWhy::Epoch, cx);
+            self.reset_conn(conn, why, cx);
+        }
+        if why == ResetWhy::Erased {
+            self.drop_pending(cx);
+        }
+    }
+
+    /// Everything was erased: what devices had sent before goes with it. They are told that
+    /// nothing of them is known. A changeset stays: its client would send it again.
+    fn drop_pending(&mut self, cx: &mut Context<'_>) {
+        for client in self.clients.values_mut() {
+            (client.decided, client.undecided) = (None, 0);
+        }
+        for mutation in std::mem::take(&mut self.pending) {
+            if matches!(mutation.asked, Asked::Sync(_)) {
+                self.client(&mutation.client).undecided += 1;
+                self.pending.push_back(mutation);
+                continue;
+            }
+            for waiter in mutation.waiters {
+                self.refuse_gap(&mutation.client, waiter, cx);
+            }
         }
     }
 

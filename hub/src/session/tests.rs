@@ -6,6 +6,7 @@ mod collecting;
 mod desk;
 mod ended_tokens;
 mod entries;
+mod erasing;
 mod failing;
 mod hearing;
 mod losing;
