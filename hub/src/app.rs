@@ -17,6 +17,7 @@ use crate::config::{AuthConfig, Config, Problems, TlsConfig};
 use crate::gateway::compat;
 use crate::http::{Context, Server, ServerLimits, Shares, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
+use crate::retention::{self, Walk};
 use crate::session::registry::NoSessions;
 use crate::telemetry::Metrics;
 use crate::tls::{Tls, TlsError};
@@ -132,6 +133,7 @@ impl App {
         };
         app.listen(&config)?;
         app.keep_keys_fresh(&config.auth);
+        app.collect_what_is_old(&config);
         app.context.lifecycle.advance(Stage::Ready);
         info!(node = %config.node, public = %app.public_addr, admin = %app.admin_addr, "ready");
         Ok(app)
@@ -252,6 +254,20 @@ impl App {
             tokio::select! {
                 () = lifecycle.draining() => {}
                 () = refreshing => {}
+            }
+        });
+    }
+
+    /// Walks through the spaces until the node drains.
+    fn collect_what_is_old(&mut self, config: &Config) {
+        let walk = Walk::new(&config.retention, &config.compat);
+        let context = self.context.clone();
+        let store = self.core.gateway.store.clone();
+        self.tasks.spawn(async move {
+            let (clock, metrics) = (context.clock.clone(), context.metrics.clone());
+            tokio::select! {
+                () = context.lifecycle.draining() => {}
+                () = retention::run(walk, store, clock, metrics) => {}
             }
         });
     }

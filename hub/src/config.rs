@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use syncline_protocol::ids::{AppId, NodeId};
 
 pub mod auth;
+pub mod compat;
 pub mod gateway;
 pub mod limits;
 pub mod log;
@@ -19,6 +20,7 @@ pub mod nats;
 mod node;
 mod parse;
 pub mod problem;
+pub mod retention;
 pub mod session;
 mod shown;
 pub mod source;
@@ -26,12 +28,14 @@ pub mod store;
 pub mod tls;
 
 pub use auth::AuthConfig;
+pub use compat::CompatConfig;
 pub use gateway::GatewayConfig;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use problem::{Problem, Problems};
+pub use retention::RetentionConfig;
 pub use session::SessionConfig;
 pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
@@ -75,6 +79,10 @@ pub struct Config {
     pub tls: TlsConfig,
     /// What a push may hold and a record may become.
     pub limits: LimitsConfig,
+    /// How long what is deleted is kept.
+    pub retention: RetentionConfig,
+    /// The protocol of the first user's clients.
+    pub compat: CompatConfig,
 }
 
 impl Default for Config {
@@ -95,6 +103,8 @@ impl Default for Config {
             gateway: GatewayConfig::default(),
             tls: TlsConfig::default(),
             limits: LimitsConfig::default(),
+            retention: RetentionConfig::default(),
+            compat: CompatConfig::default(),
         }
     }
 }
@@ -137,6 +147,7 @@ impl Config {
         self.gateway.check(&mut problems);
         self.tls.check(&mut problems);
         self.limits.check(&mut problems);
+        self.retention.check(&mut problems);
         problems.into_result()
     }
 }

@@ -22,6 +22,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 pub mod upgrade;
+pub mod user_data;
 pub mod ws;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! [`clock`] (the only reader of the wall clock), [`lifecycle`] (starting, ready, draining),
 //! [`telemetry`] (logs and metrics), [`auth`] (who a token speaks for), [`http`] (the listeners
 //! and the plain routes), [`gateway`] (sync over WebSocket and HTTP), [`session`] (the actor of
-//! a space), [`wheel`] (deadlines), [`tls`] (certificate and key), [`app`] (the one place where the parts are put together).
+//! a space), [`retention`] (what grows too old), [`wheel`] (deadlines), [`tls`] (certificate and key), [`app`] (the one place where the parts are put together).
 
 pub mod app;
 pub mod auth;
@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod http;
 pub mod lifecycle;
 pub mod memory;
+pub mod retention;
 pub mod session;
 pub mod telemetry;
 pub mod tls;

@@ -29,6 +29,8 @@ pub enum Mutant {
     ForgetTimeless,
     /// Notice sockets are told nothing.
     TellNoWatcher,
+    /// A session believes what it cached before something was collected.
+    TrustSwept,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

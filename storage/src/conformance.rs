@@ -12,11 +12,13 @@ pub mod changes;
 pub mod commits;
 pub mod dead_letters;
 pub mod epochs;
+pub mod erasure;
 pub mod marks;
 pub mod opening;
 mod patient;
 pub mod racing;
 pub mod records;
+pub mod retention;
 pub mod snapshots;
 pub(crate) mod space;
 pub mod verdicts;
@@ -96,6 +98,45 @@ macro_rules! conformance_tests {
             epochs: epochs_are_a_minute_apart, a_new_epoch_replaces_the_expected_one, a_new_epoch_keeps_everything_else,
                 a_new_epoch_of_another_expected_one_changes_nothing,
                 the_old_epoch_commits_no_more, a_new_epoch_needs_an_opened_space;
+            erasure: holdings_are_counted,
+                an_erasure_says_what_it_removed,
+                an_erased_space_is_empty,
+                an_erased_space_goes_on_under_a_new_epoch,
+                a_commit_under_way_while_a_space_is_erased_conflicts,
+                an_epoch_before_an_erasure_is_told_as_erased,
+                an_epoch_after_an_erasure_is_told_as_any_other,
+                a_second_erasure_is_told_to_those_of_after_the_first,
+                a_space_never_erased_tells_no_erasure,
+                erasing_leaves_other_spaces_alone,
+                spaces_of_a_name_are_found_in_all_apps,
+                erasing_needs_an_opened_space;
+            retention: spaces_are_listed_in_order,
+                the_list_of_spaces_goes_on_after_one,
+                where_nothing_is_old_nothing_is_written,
+                a_collected_record_is_gone,
+                a_live_record_is_never_collected,
+                a_revived_record_is_not_collected,
+                a_tombstone_that_changes_is_young_again,
+                a_record_never_inserted_is_collected,
+                collecting_records_moves_the_head,
+                a_commit_under_way_while_records_go_conflicts,
+                the_space_goes_on_after_collecting,
+                gc_seq_never_goes_back,
+                collecting_is_limited,
+                more_to_collect_is_exact,
+                a_key_that_is_kept_loses_only_its_fields,
+                a_kept_key_is_collected_once,
+                a_kept_key_lives_and_dies_again,
+                a_client_not_used_for_long_loses_its_numbers,
+                collecting_marks_leaves_the_head,
+                a_client_used_since_keeps_its_numbers,
+                a_client_without_numbers_still_names_its_records,
+                what_a_client_was_given_is_never_collected,
+                a_forgotten_client_may_begin_again,
+                a_forgotten_client_is_not_forgotten_again,
+                collecting_leaves_other_spaces_alone,
+                collecting_needs_an_opened_space,
+                fields_of_the_living_stay;
         }
     };
     (@racing $($how:tt)*) => {
@@ -149,6 +190,8 @@ mod tests {
             include_str!("conformance/snapshots.rs"),
             include_str!("conformance/epochs.rs"),
             include_str!("conformance/dead_letters.rs"),
+            include_str!("conformance/retention.rs"),
+            include_str!("conformance/erasure.rs"),
             include_str!("conformance/racing.rs"),
         ];
         let written: Vec<&str> = sources

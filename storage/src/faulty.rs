@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 use tokio::sync::Notify;
 
@@ -20,8 +20,8 @@ pub use prng::Prng;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A call of the store.
@@ -47,6 +47,14 @@ pub enum Operation {
     NewEpoch,
     /// [`Store::dead_letters`].
     DeadLetters,
+    /// [`Store::spaces`], [`Store::spaces_named`].
+    Spaces,
+    /// [`Store::holdings`].
+    Holdings,
+    /// [`Store::erase`].
+    Erase,
+    /// [`Store::collect`].
+    Collect,
 }
 
 /// What goes wrong with a call.
@@ -314,6 +322,35 @@ impl<S: Store> Store for FaultyStore<S> {
     ) -> Result<Vec<DeadLetter>, StoreError> {
         let call = self.inner.dead_letters(space, limit);
         self.with_fault(Operation::DeadLetters, call).await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        let call = self.inner.spaces(after, limit);
+        self.with_fault(Operation::Spaces, call).await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        let call = self.inner.collect(space, collect);
+        self.with_fault(Operation::Collect, call).await
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        let call = self.inner.spaces_named(name);
+        self.with_fault(Operation::Spaces, call).await
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        let call = self.inner.holdings(space);
+        self.with_fault(Operation::Holdings, call).await
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        let call = self.inner.erase(space, now_ms);
+        self.with_fault(Operation::Erase, call).await
     }
 
     fn committers(&self) -> usize {

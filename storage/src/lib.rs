@@ -22,10 +22,13 @@ pub use store::Store;
 
 use syncline_protocol::ids::Epoch;
 
-/// An epoch no space ever had.
+/// An epoch no space ever had, for a space that is new.
 fn random_epoch() -> Result<Epoch, types::StoreError> {
     // 0 is no space's: see `SpaceView::NEVER_OPENED`.
+    random().map(|random| Epoch(random.max(1)))
+}
+
+fn random() -> Result<u64, types::StoreError> {
     getrandom::u64()
-        .map(|random| Epoch(random.max(1)))
         .map_err(|error| types::StoreError::Unavailable(format!("no randomness: {error}")))
 }

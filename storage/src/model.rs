@@ -7,15 +7,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::codec::encode_record;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{
+    ClientKey, Epoch, RecordKey, Seq, SpaceId, SpaceKey, TableName, WriterNo,
+};
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter, EPOCH_APART_MS,
-    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter,
+    EPOCH_APART_MS, Holdings, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
+    StoreError, VerdictsRead, epoch_after, epoch_after_erasure,
 };
 
 /// A store in memory. A clone is a backup.
@@ -30,7 +33,11 @@ pub struct ModelStore {
 struct Space {
     view: SpaceView,
     records: BTreeMap<RecordKey, Arc<Record>>,
+    /// When records were found dead, of those that collecting would change.
+    dead_at_ms: BTreeMap<RecordKey, WallMs>,
     clients: BTreeMap<ClientKey, Mark>,
+    /// When clients were last used, of those that have a last number.
+    used_at_ms: BTreeMap<ClientKey, WallMs>,
     verdicts: BTreeMap<(WriterNo, u64), Remembered>,
     dead_letters: Vec<DeadLetter>,
 }
@@ -63,23 +70,15 @@ impl ModelStore {
             epoch: self.next_epoch(),
             epoch_at_ms: now_ms,
             lost_at_ms: 0,
+            was_erased: false,
             head: Seq(0),
             gc_seq: Seq(0),
+            swept: Seq(0),
             clock: Hlc::default(),
             live: 0,
             writers: WriterNo(0),
         };
-        let (records, clients, verdicts, dead_letters) = Default::default();
-        self.spaces.insert(
-            space.clone(),
-            Space {
-                view,
-                records,
-                clients,
-                verdicts,
-                dead_letters,
-            },
-        );
+        self.spaces.insert(space.clone(), Space::empty(view));
         view
     }
 
@@ -249,12 +248,13 @@ impl ModelStore {
         expected: Epoch,
         now_ms: WallMs,
     ) -> Result<SpaceView, StoreError> {
-        let epoch = self.next_epoch();
+        let random = self.next_epoch().0;
         let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
         let view = &mut self.spaces.get_mut(space).ok_or_else(unknown)?.view;
         if view.epoch == expected {
             let at_ms = now_ms.max(view.epoch_at_ms + EPOCH_APART_MS);
-            (view.epoch, view.epoch_at_ms, view.lost_at_ms) = (epoch, at_ms, now_ms);
+            view.epoch = epoch_after(expected, random);
+            (view.epoch_at_ms, view.lost_at_ms) = (at_ms, now_ms);
         }
         Ok(*view)
     }
@@ -269,7 +269,71 @@ impl ModelStore {
         Ok(letters.iter().rev().take(limit).cloned().collect())
     }
 
-    /// What retention will do: raises `gc_seq`, as if tombstones up to it were collected.
+    /// See [`crate::Store::spaces`].
+    pub fn spaces(&self, after: Option<&SpaceKey>, limit: usize) -> Vec<SpaceKey> {
+        let spaces = self.spaces.keys();
+        let after = spaces.filter(|space| after.is_none_or(|after| *space > after));
+        after.take(limit).cloned().collect()
+    }
+
+    /// See [`crate::Store::collect`].
+    pub fn collect(&mut self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
+        let space = self.spaces.get_mut(space).ok_or_else(unknown)?;
+        let (dead, more_dead) = oldest(&space.dead_at_ms, collect.dead_before_ms, collect.limit);
+        let (unused, more) = oldest(&space.used_at_ms, collect.marks_before_ms, collect.limit);
+        for key in &dead {
+            space.dead_at_ms.remove(key);
+            space.collect_record(key, collect.keys);
+        }
+        if !dead.is_empty() {
+            space.view.head = space.view.head.next();
+            space.view.swept = space.view.head;
+        }
+        for client in &unused {
+            space.used_at_ms.remove(client);
+            space.forget_numbers(client);
+        }
+        Ok(Collected {
+            view: space.view,
+            tombstones: dead.len(),
+            marks: unused.len(),
+            more: more_dead || more,
+        })
+    }
+
+    /// See [`crate::Store::spaces_named`].
+    pub fn spaces_named(&self, name: &SpaceId) -> Vec<SpaceKey> {
+        let spaces = self.spaces.keys().filter(|space| space.space == *name);
+        spaces.cloned().collect()
+    }
+
+    /// See [`crate::Store::holdings`].
+    pub fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        Ok(self.at(space)?.holdings())
+    }
+
+    /// See [`crate::Store::erase`].
+    pub fn erase(&mut self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        let random = self.next_epoch().0;
+        let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
+        let space = self.spaces.get_mut(space).ok_or_else(unknown)?;
+        let mut holdings = space.holdings();
+        let view = SpaceView {
+            epoch: epoch_after_erasure(space.view.epoch, random),
+            epoch_at_ms: now_ms.max(space.view.epoch_at_ms + EPOCH_APART_MS),
+            was_erased: true,
+            gc_seq: space.view.head,
+            swept: space.view.head,
+            live: 0,
+            ..space.view
+        };
+        *space = Space::empty(view);
+        holdings.view = view;
+        Ok(holdings)
+    }
+
+    /// Raises `gc_seq`, as if tombstones up to it were collected.
     pub fn raise_gc_seq(&mut self, space: &SpaceKey, to: Seq) {
         if let Some(space) = self.spaces.get_mut(space) {
             space.view.gc_seq = space.view.gc_seq.max(to);
@@ -285,6 +349,22 @@ impl ModelStore {
     }
 }
 
+/// The first of what is older than a time, at most `limit`, and whether there are more.
+fn oldest<K: Clone + Ord>(
+    aged: &BTreeMap<K, WallMs>,
+    before_ms: WallMs,
+    limit: usize,
+) -> (Vec<K>, bool) {
+    let old = aged.iter().filter(|(_, at_ms)| **at_ms < before_ms);
+    let mut old: Vec<(WallMs, K)> = old.map(|(key, at_ms)| (*at_ms, key.clone())).collect();
+    old.sort();
+    let more = old.len() > limit;
+    (
+        old.into_iter().take(limit).map(|(_, key)| key).collect(),
+        more,
+    )
+}
+
 /// How many records, from the first on, fit a page.
 fn fitting<'a>(records: impl Iterator<Item = &'a Arc<Record>>, limit: PageLimit) -> usize {
     let mut bytes = 0usize;
@@ -298,6 +378,32 @@ fn fitting<'a>(records: impl Iterator<Item = &'a Arc<Record>>, limit: PageLimit)
 }
 
 impl Space {
+    fn empty(view: SpaceView) -> Space {
+        Space {
+            view,
+            records: BTreeMap::new(),
+            dead_at_ms: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            used_at_ms: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            dead_letters: Vec::new(),
+        }
+    }
+
+    fn holdings(&self) -> Holdings {
+        let mut tables: BTreeMap<TableName, u64> = BTreeMap::new();
+        for (key, _) in self.records.iter().filter(|(_, record)| record.is_live()) {
+            *tables.entry(key.table.clone()).or_default() += 1;
+        }
+        Holdings {
+            view: self.view,
+            tables: tables.into_iter().collect(),
+            records: self.records.len() as u64,
+            clients: self.clients.len() as u64,
+            dead_letters: self.dead_letters.len() as u64,
+        }
+    }
+
     fn apply(&mut self, commit: &Commit) {
         self.view.head = commit.head;
         self.view.clock = self.view.clock.max(commit.clock);
@@ -305,6 +411,10 @@ impl Space {
         self.view.writers = commit.writers;
         for (key, record) in &commit.records {
             self.records.insert(key.clone(), record.clone());
+            self.dead_at_ms.remove(key);
+            if !record.is_live() {
+                self.dead_at_ms.insert(key.clone(), commit.now_ms);
+            }
         }
         for letter in &commit.dead_letters {
             let same = |kept: &DeadLetter| {
@@ -330,6 +440,9 @@ impl Space {
                     .clone()
                     .or_else(|| stored.and_then(|mark| mark.given.clone())),
             };
+            if mark.last.is_some() {
+                self.used_at_ms.insert(moved.client.clone(), commit.now_ms);
+            }
             self.clients.insert(moved.client.clone(), mark);
             for remembered in &moved.verdicts {
                 self.verdicts
@@ -338,6 +451,28 @@ impl Space {
                     self.verdicts.remove(&(moved.writer, old));
                 }
             }
+        }
+    }
+
+    fn collect_record(&mut self, key: &RecordKey, keys: Keys) {
+        match keys {
+            Keys::Remove => {
+                let removed = self.records.remove(key).map(|record| record.seq);
+                self.view.gc_seq = self.view.gc_seq.max(removed.unwrap_or_default());
+            }
+            Keys::Keep => {
+                if let Some(record) = self.records.get_mut(key) {
+                    Arc::make_mut(record).fields.clear();
+                }
+            }
+        }
+    }
+
+    fn forget_numbers(&mut self, client: &ClientKey) {
+        if let Some(mark) = self.clients.get_mut(client) {
+            mark.last = None;
+            let writer = mark.writer;
+            self.verdicts.retain(|(of, _), _| *of != writer);
         }
     }
 

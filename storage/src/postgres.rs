@@ -8,9 +8,11 @@
 mod batch;
 mod call;
 mod changes;
+mod collect;
 mod commit;
 mod connection;
 mod dead_letters;
+mod erase;
 mod error;
 mod marks;
 mod names;
@@ -28,27 +30,29 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use moka::sync::Cache;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 pub use options::{OpenError, PostgresOptions, Synchronous};
 
 use crate::Store;
-use crate::random_epoch;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead, epoch_after,
 };
+use crate::{random, random_epoch};
 use call::Call;
 use changes::Changes;
+use collect::Collecting;
 use connection::{Connection, Connector};
 use dead_letters::DeadLetters;
+use erase::{Erase, Holding};
 use error::Failure;
 use marks::{Marks, Verdicts};
 use pool::Pool;
 use records::Records;
 use snapshot::Snapshot;
-use space::{ChangeEpoch, Create, Find};
+use space::{ChangeEpoch, Create, Find, List, Named};
 
 /// Spaces whose number is remembered; of another one it is read before its commit.
 const SIDS_MAX: u64 = 100_000;
@@ -241,7 +245,7 @@ impl Store for PostgresStore {
         let change = ChangeEpoch {
             space,
             expected,
-            epoch: random_epoch()?,
+            epoch: epoch_after(expected, random()?),
             now_ms,
         };
         self.call(change).await
@@ -253,6 +257,35 @@ impl Store for PostgresStore {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.call(DeadLetters { space, limit }).await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        self.call(List { after, limit }).await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.call(Collecting { space, collect }).await
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        self.call(Named(name)).await
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        self.call(Holding(space)).await
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        let erase = Erase {
+            space,
+            random: random()?,
+            now_ms,
+        };
+        self.call(erase).await
     }
 
     fn committers(&self) -> usize {

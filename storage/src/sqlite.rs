@@ -8,9 +8,11 @@
 
 mod changes;
 mod checkpoint;
+mod collect;
 mod commit;
 mod connection;
 mod dead_letters;
+mod erase;
 mod error;
 mod marks;
 mod names;
@@ -22,17 +24,17 @@ mod space;
 mod workers;
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 pub use options::{CACHE_KIB, OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
-use crate::random_epoch;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead, epoch_after,
 };
+use crate::{random, random_epoch};
 use checkpoint::Checkpointer;
 use connection::Role;
 use workers::Workers;
@@ -202,7 +204,7 @@ impl Store for SqliteStore {
         let space = space.clone();
         let change = space::EpochChange {
             expected,
-            epoch: random_epoch()?,
+            epoch: epoch_after(expected, random()?),
             now_ms,
         };
         self.writer
@@ -218,6 +220,54 @@ impl Store for SqliteStore {
         let space = space.clone();
         self.readers
             .read(move |conn| dead_letters::read(conn, &space, limit))
+            .await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        let after = after.cloned();
+        self.readers
+            .read(move |conn| space::list(conn, after.as_ref(), limit))
+            .await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        let looked = space.clone();
+        let nothing = self
+            .readers
+            .read(move |conn| collect::look(conn, &looked, collect))
+            .await?;
+        if let Some(nothing) = nothing {
+            return Ok(nothing);
+        }
+        let space = space.clone();
+        self.writer
+            .run(move |conn| collect::collect(conn, &space, collect))
+            .await
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        let name = name.clone();
+        self.readers
+            .read(move |conn| space::named(conn, &name))
+            .await
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        let space = space.clone();
+        self.readers
+            .read(move |conn| erase::holdings(conn, &space))
+            .await
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        let space = space.clone();
+        let random = random()?;
+        self.writer
+            .run(move |conn| erase::erase(conn, &space, (random, now_ms)))
             .await
     }
 

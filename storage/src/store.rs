@@ -2,12 +2,12 @@
 //! fast, and two nodes may serve the same space at once.
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the
@@ -103,6 +103,32 @@ pub trait Store: Send + Sync + 'static {
         space: &SpaceKey,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
+
+    /// Spaces, ordered by app and name, after `after`, at most `limit`.
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError>;
+
+    /// Removes the oldest of what is too old, in a transaction of its own. If it touches a record
+    /// the head moves by one, without records, and `swept` with it, so that every commit under
+    /// way elsewhere conflicts; if it removes one, `gc_seq` is at least that one's seq. A client
+    /// loses its last number and its verdicts and keeps its writer number and what it was given.
+    /// Where there is nothing to collect nothing is written.
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError>;
+
+    /// The spaces of this name in all apps, ordered by app.
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError>;
+
+    /// What a space holds.
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError>;
+
+    /// Removes everything of a space, whole or not at all, and returns what it held. The space's
+    /// row stays, without content: its head and clock go on, its epoch is a new one, and
+    /// [`SpaceView::reset_from`] tells cursors of before from those of later epochs. An engine
+    /// that keeps what it deletes overwrites it before it answers.
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError>;
 
     /// How many committers can usefully run at once.
     fn committers(&self) -> usize;

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use syncline_protocol::error::Code;
 use syncline_protocol::given::Given;
-use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::ids::{
+    ClientId, ClientKey, Epoch, RecordKey, Seq, SpaceKey, TableName, WriterNo,
+};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
+use syncline_protocol::wire::hub::ResetWhy;
 
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +21,16 @@ pub struct SpaceView {
     pub epoch_at_ms: WallMs,
     /// When the epoch last changed because commits were lost; 0 for never.
     pub lost_at_ms: WallMs,
+    /// Whether everything of it was erased once. The time is stored and not shown: a session keeps
+    /// this row for every space that sleeps.
+    pub was_erased: bool,
     /// The last commit.
     pub head: Seq,
     /// Cursors below it may have missed a collected tombstone.
     pub gc_seq: Seq,
+    /// The head that the last collection of records left: what was read below it may be stored no
+    /// more. 0 for never.
+    pub swept: Seq,
     /// The space's own clock: the last tick the hub gave for a clamped or missing stamp.
     pub clock: Hlc,
     /// How many records are live.
@@ -36,12 +45,25 @@ impl SpaceView {
         epoch: Epoch(0),
         epoch_at_ms: 0,
         lost_at_ms: 0,
+        was_erased: false,
         head: Seq(0),
         gc_seq: Seq(0),
+        swept: Seq(0),
         clock: Hlc::from_bits(0),
         live: 0,
         writers: WriterNo(0),
     };
+
+    /// Why a cursor of `epoch`, which is not this one's, is of no use; `None` for one that cannot
+    /// be read. Of before an erasure: what the device has must go, and must not be offered back.
+    pub fn reset_from(&self, epoch: Option<Epoch>) -> ResetWhy {
+        let before_erasure = epoch.is_none_or(|epoch| lineage(epoch) != lineage(self.epoch));
+        if self.was_erased && before_erasure {
+            ResetWhy::Erased
+        } else {
+            ResetWhy::Epoch
+        }
+    }
 
     /// Whether the epoch may change because commits were lost: once in an interval.
     pub fn may_lose_epoch(&self, now_ms: WallMs, interval_ms: u64) -> bool {
@@ -101,6 +123,103 @@ pub struct DeadLetter {
     /// The change, likewise.
     pub change: String,
 }
+
+/// What has grown too old in a space, to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// Records that were found dead before this time, by the hub's clock.
+    pub dead_before_ms: WallMs,
+    /// Last numbers and verdicts of clients that were last used before this time. An engine may
+    /// keep them [`USED_APART_MS`] longer.
+    pub marks_before_ms: WallMs,
+    /// What is left of the records.
+    pub keys: Keys,
+    /// Records, and clients, that one call may touch.
+    pub limit: usize,
+}
+
+/// What is left of a record that is collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// Nothing: `gc_seq` rises above it.
+    Remove,
+    /// All but its fields, for ever: cursors of any age are told that it is dead.
+    Keep,
+}
+
+/// What was collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// The space afterwards.
+    pub view: SpaceView,
+    /// Records.
+    pub tombstones: usize,
+    /// Clients whose last number is forgotten.
+    pub marks: usize,
+    /// There was more than the limit.
+    pub more: bool,
+}
+
+impl Collected {
+    /// Of a space in which nothing is too old.
+    pub(crate) fn nothing(view: SpaceView) -> Collected {
+        Collected {
+            view,
+            tombstones: 0,
+            marks: 0,
+            more: false,
+        }
+    }
+}
+
+/// Bits of an epoch that are random. The others are its lineage: every new epoch of a space keeps
+/// it, and an erasure takes the next one.
+const RANDOM_BITS: u32 = 48;
+
+/// What the epochs between two erasures of a space share.
+fn lineage(epoch: Epoch) -> u64 {
+    epoch.0 >> RANDOM_BITS
+}
+
+/// The epoch of `random` in the lineage of `before`.
+pub(crate) fn epoch_after(before: Epoch, random: u64) -> Epoch {
+    let random = random & ((1 << RANDOM_BITS) - 1);
+    // 0 is no space's: see `SpaceView::NEVER_OPENED`.
+    Epoch(lineage(before) << RANDOM_BITS | random.max(1))
+}
+
+/// The epoch of `random` after an erasure.
+pub(crate) fn epoch_after_erasure(before: Epoch, random: u64) -> Epoch {
+    let next = lineage(before).wrapping_add(1) << RANDOM_BITS;
+    epoch_after(Epoch(next), random)
+}
+
+/// What a space holds, or held until it was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holdings {
+    /// The space: as it is, or after it was erased.
+    pub view: SpaceView,
+    /// Live records by table, in the order of the names; tables without any are left out.
+    pub tables: Vec<(TableName, u64)>,
+    /// Records, dead ones included.
+    pub records: u64,
+    /// Clients.
+    pub clients: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+}
+
+/// How exactly an engine knows when a client was last used, in milliseconds: a day. So the index
+/// by that time is written once a day, and not in every commit.
+pub const USED_APART_MS: u64 = 86_400_000;
+
+/// When a client was used as an engine stores it: the end of that day.
+pub(crate) fn used_at_ms(now_ms: WallMs) -> WallMs {
+    now_ms.saturating_add(USED_APART_MS - 1) / USED_APART_MS * USED_APART_MS
+}
+
+/// In the place of a time: nothing is left to be collected.
+pub(crate) const NEVER_MS: i64 = i64::MAX;
 
 /// A client's mark moving forward, tested against where it is expected.
 #[derive(Clone, Debug)]

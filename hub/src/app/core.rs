@@ -31,7 +31,7 @@ use crate::config::{Config, StoreUrl};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
-use crate::gateway::{Gateway, api, compat, upgrade};
+use crate::gateway::{Gateway, api, compat, upgrade, user_data};
 use crate::http::guard::counted;
 use crate::http::routes::compute;
 use crate::http::{Context, ReplyRoom};
@@ -86,6 +86,8 @@ pub(super) struct Core {
     turning: JoinHandle<()>,
     /// Asks whether the store is there, if it is elsewhere.
     watching: Option<JoinHandle<()>>,
+    /// The protocol of the first user's clients is served.
+    speaks_compat: bool,
     /// Dropped last: until then no other hub may open the store.
     _lock: Option<StoreLock>,
 }
@@ -175,17 +177,22 @@ impl Core {
             hearing,
             turning: tokio::spawn(async move { wheel.run().await }),
             watching,
+            speaks_compat: config.compat.enabled,
             _lock: lock,
         })
     }
 
     /// The sync routes.
     pub(super) fn routes(&self) -> Router {
-        Router::new()
+        let sync = Router::new()
             .route("/v1/ws", counted(Route::Ws, get(upgrade::native)))
             .merge(api::routes())
-            .merge(compat::routes())
-            .with_state(self.gateway.clone())
+            .merge(user_data::routes());
+        let sync = match self.speaks_compat {
+            true => sync.merge(compat::routes()),
+            false => sync,
+        };
+        sync.with_state(self.gateway.clone())
             .merge(compute::routes(self.gateway.clone()))
     }
 

@@ -40,6 +40,8 @@ fn defaults_are_those_documented() {
     assert_eq!(config.log.format, LogFormat::Text);
     assert_eq!(config.session.idle_ms, 30_000);
     assert_eq!(config.session.cache_bytes, 64 << 20);
+    assert_eq!(config.retention.days, 30);
+    assert!(config.compat.enabled);
     assert!(!config.node.as_str().is_empty());
 }
 

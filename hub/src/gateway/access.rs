@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
 
@@ -81,14 +81,7 @@ impl Access {
         now_ms: u64,
     ) -> Result<Caller, Refusal> {
         if let Some(key) = headers.get(SERVICE_KEY_HEADER) {
-            let key = key.to_str().unwrap_or_default();
-            if !self
-                .service_key
-                .as_ref()
-                .is_some_and(|own| own.matches(key))
-            {
-                return Err(self.refused(Code::TokenInvalid, "the service key is wrong"));
-            }
+            self.check_service_key(key)?;
             self.check_app(app)?;
             let space = asked.ok_or_else(|| {
                 Refusal::new(Code::BadMessage, "a service names the space: ?space=")
@@ -105,6 +98,23 @@ impl Access {
         let user = self.bearer(headers, now_ms).await?.user;
         let space = self.space(app, asked, &user)?;
         Ok(Caller { user, space })
+    }
+
+    /// Checks that a request of the operator's servers has the service key.
+    pub fn service(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        match headers.get(SERVICE_KEY_HEADER) {
+            Some(key) => self.check_service_key(key),
+            None => Err(self.refused(Code::TokenInvalid, "no service key")),
+        }
+    }
+
+    fn check_service_key(&self, key: &HeaderValue) -> Result<(), Refusal> {
+        let key = key.to_str().unwrap_or_default();
+        let own = self.service_key.as_ref();
+        match own.is_some_and(|own| own.matches(key)) {
+            true => Ok(()),
+            false => Err(self.refused(Code::TokenInvalid, "the service key is wrong")),
+        }
     }
 
     /// The caller of an HTTP request that only a user makes, in the user's own space.

@@ -382,8 +382,9 @@ async fn cursor_fault(
     (epoch, after, known): (&str, Seq, Seq),
     view: SpaceView,
 ) -> Result<Option<ResetWhy>, HttpError> {
-    if Epoch::parse(epoch) != Some(view.epoch) {
-        return Ok(Some(ResetWhy::Epoch));
+    let epoch = Epoch::parse(epoch);
+    if epoch != Some(view.epoch) {
+        return Ok(Some(view.reset_from(epoch)));
     }
     if after < view.gc_seq {
         return Ok(Some(ResetWhy::Gc));
@@ -436,6 +437,9 @@ async fn view(gateway: &Gateway, space: &SpaceKey) -> Result<Option<SpaceView>, 
 
 /// Says why a snapshot cannot go on at a place.
 fn place_fault((epoch, at, of): (Epoch, Seq, Selection), view: SpaceView) -> Option<ResetWhy> {
+    if epoch != view.epoch && view.reset_from(Some(epoch)) == ResetWhy::Erased {
+        return Some(ResetWhy::Erased);
+    }
     // Over HTTP a snapshot is of all tables.
     if epoch != view.epoch || at > view.head || of != Selection::ALL {
         return Some(ResetWhy::Cursor);

@@ -205,7 +205,9 @@ impl SessionState {
     fn place(&self, attach: &Attach) -> Standing {
         let by_cursor = match &attach.cursor {
             None => Standing::Empty,
-            Some(cursor) if !self.is_of_epoch(cursor) => Standing::Reset(ResetWhy::Epoch),
+            Some(cursor) if !self.is_of_epoch(cursor) => {
+                Standing::Reset(self.view.reset_from(Epoch::parse(&cursor.epoch)))
+            }
             Some(cursor) if Seq(cursor.seq) < self.view.gc_seq => Standing::Reset(ResetWhy::Gc),
             Some(cursor) => Standing::From(Seq(cursor.seq)),
         };
@@ -217,6 +219,10 @@ impl SessionState {
         let backfill = attach.backfill.as_deref().filter(|_| fills_up);
         let selection = Selection::of(attach.tables.as_deref(), backfill);
         let of_this_epoch = place.epoch == self.view.epoch;
+        if !of_this_epoch && self.view.reset_from(Some(place.epoch)) == ResetWhy::Erased {
+            // What it has of the snapshot was erased.
+            return Standing::Reset(ResetWhy::Erased);
+        }
         let usable = of_this_epoch
             && place.at <= self.view.head
             && place.at >= self.view.gc_seq

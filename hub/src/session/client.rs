@@ -27,8 +27,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Takes what the store remembers. Marks only move forward inside an epoch, so the greater
-    /// of what is known and what was read is true, however late the read arrives.
+    /// Takes what the store remembers. Marks move forward inside an epoch, so the greater
+    /// of what is known and what was read is true, however late the read arrives; but for one
+    /// that was collected, which the next commit finds out.
     pub(super) fn learn(&mut self, mark: Option<Mark>) {
         if let Some(mark) = mark {
             self.writer = Some(mark.writer);
@@ -36,6 +37,17 @@ impl Client {
             self.taken = self.taken.max(self.decided.unwrap_or(0));
             self.learn_given(mark.given);
         }
+    }
+
+    /// Takes what the store remembers now, also where that is less: numbers that are collected
+    /// begin again, and a restore that nobody was told of may have left the head where it is. A
+    /// commit that stands on what is gone would conflict for ever.
+    pub(super) fn learn_anew(&mut self, mark: Option<Mark>) {
+        self.given = mark.as_ref().and_then(|mark| mark.given.clone());
+        if mark.is_some() {
+            (self.decided, self.taken) = (None, 0);
+        }
+        self.learn(mark);
     }
 
     /// Takes the given stamps of a commit, unless later ones are known.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use syncline_cluster::event::CommitEvent;
 use syncline_protocol::delta;
 use syncline_protocol::ids::{ClientKey, RecordKey, TableName};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::{After, ChangesPage, MarksRead, SpaceView, StoreError};
@@ -73,6 +74,14 @@ impl SessionState {
                 expected: self.view.epoch,
             });
         }
+        if page.view.gc_seq > self.view.head {
+            self.renew(page.view, cx);
+            return self.read_pending_marks(cx);
+        }
+        if page.view.swept > self.view.head && !mutant(Mutant::TrustSwept) {
+            // Some of what is cached may be collected, and no page tells which.
+            self.activation = self.activations.next();
+        }
         let complete = page.is_complete();
         self.apply_page(page, cx);
         if complete {
@@ -127,8 +136,22 @@ impl SessionState {
         }
     }
 
+    /// Goes on at the store's head: of what led there some is collected, so live devices cannot be
+    /// told. Those that read for themselves find out by their cursors.
+    fn renew(&mut self, view: SpaceView, cx: &mut Context<'_>) {
+        self.view = view;
+        self.inside = None;
+        self.activation = self.activations.next();
+        let live = |(_, conn): &(&ConnId, &Conn)| matches!(conn.phase, Phase::Live);
+        let live: Vec<ConnId> = self.conns.iter().filter(live).map(|(id, _)| *id).collect();
+        for conn in live {
+            self.reset_conn(conn, ResetWhy::Gc, cx);
+        }
+    }
+
     /// Takes over another history: nothing known of the old one counts.
     fn adopt(&mut self, view: SpaceView, cx: &mut Context<'_>) {
+        let why = view.reset_from(Some(self.view.epoch));
         self.view = view;
         self.inside = None;
         self.activation = self.activations.next();
@@ -138,7 +161,28 @@ impl SessionState {
         }
         let conns: Vec<ConnId> = self.conns.keys().copied().collect();
         for conn in conns {
-            self.reset_conn(conn, ResetWhy::Epoch, cx);
+            self.reset_conn(conn, why, cx);
+        }
+        if why == ResetWhy::Erased {
+            self.drop_pending(cx);
+        }
+    }
+
+    /// Everything was erased: what devices had sent before goes with it. They are told that
+    /// nothing of them is known. A changeset stays: its client would send it again.
+    fn drop_pending(&mut self, cx: &mut Context<'_>) {
+        for client in self.clients.values_mut() {
+            (client.decided, client.undecided) = (None, 0);
+        }
+        for mutation in std::mem::take(&mut self.pending) {
+            if matches!(mutation.asked, Asked::Sync(_)) {
+                self.client(&mutation.client).undecided += 1;
+                self.pending.push_back(mutation);
+                continue;
+            }
+            for waiter in mutation.waiters {
+                self.refuse_gap(&mutation.client, waiter, cx);
+            }
         }
     }
 
@@ -205,11 +249,7 @@ impl SessionState {
         };
         for (key, mark) in clients.iter().zip(read.marks) {
             let client = self.client(key);
-            // As it is read, also if less is remembered than the session knows: a restore that
-            // nobody was told of may have left the head where it is, and a commit that stands
-            // on what was lost would conflict for ever.
-            client.given = mark.as_ref().and_then(|mark| mark.given.clone());
-            client.learn(mark);
+            client.learn_anew(mark);
         }
         self.renumber(cx);
         self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;

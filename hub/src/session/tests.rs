@@ -2,9 +2,11 @@
 
 mod batching;
 mod catching_up;
+mod collecting;
 mod desk;
 mod ended_tokens;
 mod entries;
+mod erasing;
 mod failing;
 mod hearing;
 mod losing;

@@ -121,6 +121,8 @@ label! {
         Pull = "pull",
         /// `/ws/{app}`
         CompatWs = "compat_ws",
+        /// `/api/v1/admin/user-data/{user}`
+        UserData = "user_data",
         /// `/api/v1/compute/…`
         Compute = "compute",
         /// No route of ours.

@@ -54,6 +54,11 @@ metrics! {
     dead_letters_left_out: IntCounter = "syncline_dead_letters_left_out_total", "Changes that can never be stored, refused and named to their client and not kept: too many in one request.";
     catch_ups: IntCounter = "syncline_catch_ups_total", "Pages of changes read for devices that were behind, over sockets and HTTP.";
     resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
+    erasures: IntCounter = "syncline_erasures_total", "Spaces of which everything was erased.";
+    retention_looks: IntCounter = "syncline_retention_looks_total", "Spaces looked through for what is too old, once a batch.";
+    retention_records: IntCounter = "syncline_retention_records_total", "Deleted records that were collected.";
+    retention_marks: IntCounter = "syncline_retention_marks_total", "Clients whose last numbers and verdicts were collected.";
+    retention_seconds: Seconds = "syncline_retention_seconds", "Seconds one look took, with what it collected.";
     session_panics: IntCounter = "syncline_session_panics_total", "Sessions that ended by a fault of the hub.";
     handler_panics: IntCounter = "syncline_handler_panics_total", "HTTP requests that ended by a fault of the hub.";
     auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Requests and sockets refused for who they are: no token, a bad one, a wrong service key, another's space, an origin; by code.";

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Two stores on the same data, asked in turn. What one of them remembered would be wrong as soon
@@ -108,6 +108,30 @@ impl<S: Store> Store for Alternating<S> {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.next().dead_letters(space, limit).await
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        self.next().spaces(after, limit).await
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.next().collect(space, collect).await
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        self.next().spaces_named(name).await
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        self.next().holdings(space).await
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        self.next().erase(space, now_ms).await
     }
 
     fn committers(&self) -> usize {

@@ -1,14 +1,14 @@
 //! A caller that asks again: what the hub does around a store that fails.
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 use syncline_protocol::verdict::Mark;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Calls of one operation. A store that fails so often is taken at its word.
@@ -151,6 +151,30 @@ impl<S: Store> Store for Patient<S> {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         again!(self.0.dead_letters(space, limit))
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        again!(self.0.spaces(after, limit))
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        again!(self.0.collect(space, collect))
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        again!(self.0.spaces_named(name))
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        again!(self.0.holdings(space))
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        again!(self.0.erase(space, now_ms))
     }
 
     fn committers(&self) -> usize {

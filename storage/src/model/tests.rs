@@ -87,6 +87,30 @@ impl Store for Shared {
         self.0.lock().unwrap().dead_letters(space, limit)
     }
 
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        Ok(self.0.lock().unwrap().spaces(after, limit))
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.0.lock().unwrap().collect(space, collect)
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        Ok(self.0.lock().unwrap().spaces_named(name))
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        self.0.lock().unwrap().holdings(space)
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        self.0.lock().unwrap().erase(space, now_ms)
+    }
+
     fn committers(&self) -> usize {
         1
     }

@@ -6,7 +6,7 @@ use syncline_protocol::codec;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 
 use super::space::ordered_clock;
-use crate::types::{Commit, MarkMove};
+use crate::types::{Commit, MarkMove, used_at_ms};
 
 /// Verdicts kept of a client, and the modulus of their slots.
 const VERDICT_SLOTS: u64 = MUTATIONS_IN_FLIGHT_MAX as u64;
@@ -117,7 +117,7 @@ impl<'c> Marks<'c> {
         self.writer.push(i64::from(mark.writer.0));
         self.expected.push(mark.expect_last.map(|last| last as i64));
         self.last.push(mark.last.map(|last| last as i64));
-        self.used_at.push(at.now_ms);
+        self.used_at.push(used_at_ms(at.now_ms as u64) as i64);
         self.expected_given
             .push(mark.expect_given.map(|count| count as i64));
         let given = mark.given.as_deref();

@@ -14,6 +14,8 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 pub(super) const END: &str = "COMMIT";
 
+const ROLLBACK: &str = "ROLLBACK";
+
 /// What is asked of the store, but for commits.
 pub(super) trait Call: Sync {
     /// What it returns.
@@ -51,4 +53,18 @@ pub(super) async fn space_and_rows(
     ended?;
     let row = found.as_ref().map(SpaceRow::read).transpose()?;
     Ok((opened(row)?, rows))
+}
+
+/// Does `work` in a transaction. If it fails, nothing of it was done and the connection is as it
+/// was, unless that is what failed.
+pub(super) async fn transaction<T>(
+    connection: &Connection,
+    begin: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    connection.client.batch_execute(begin).await?;
+    let done = work.await;
+    let end = if done.is_ok() { END } else { ROLLBACK };
+    connection.client.batch_execute(end).await?;
+    done
 }

@@ -23,7 +23,7 @@ use crate::types::{Commit, CommitError, StoreError};
 pub(super) const TRIES_MAX: u32 = 8;
 
 /// The second statement must see what the first one waited for.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 const END: &str = "COMMIT";
 
@@ -82,15 +82,17 @@ judged AS (
     ON CONFLICT (sid, writer, slot) DO UPDATE
     SET m = excluded.m, hash = excluded.hash, verdict = excluded.verdict),
 written AS (
-    INSERT INTO syncline.record_states (sid, seq, committed_at, dead, tbl, id, state, data)
-    SELECT r.sid, r.seq, r.committed_at, r.dead, r.tbl, r.id, r.state, r.data
+    INSERT INTO syncline.record_states
+        (sid, seq, committed_at, dead, dead_at, tbl, id, state, data)
+    SELECT r.sid, r.seq, r.committed_at, r.dead, CASE WHEN r.dead THEN r.committed_at END,
+        r.tbl, r.id, r.state, r.data
     FROM refused, unnest($24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[],
             $28::boolean[], $29::text[], $30::text[], $31::bytea[], $32::text[])
         AS r(no, sid, seq, committed_at, dead, tbl, id, state, data)
     WHERE r.no <> ALL(refused.all_no)
     ON CONFLICT (sid, tbl, id) DO UPDATE
     SET seq = excluded.seq, committed_at = excluded.committed_at, dead = excluded.dead,
-        state = excluded.state, data = excluded.data)
+        dead_at = excluded.dead_at, state = excluded.state, data = excluded.data)
 SELECT unnest(all_no) FROM refused";
 
 /// Commits a group: one transaction, unless a space is in it more than once.

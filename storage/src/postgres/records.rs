@@ -78,6 +78,17 @@ fn stored(row: &Row, sid: i64) -> Result<Option<Stored>, StoreError> {
     }))
 }
 
+/// The record of two columns that are there.
+pub(super) fn record_there(
+    row: &Row,
+    columns: (usize, usize),
+    sid: i64,
+) -> Result<Record, Failure> {
+    let missing = || StoreError::Damaged(format!("a record without state in space number {sid}"));
+    let (record, _) = record(row, columns, sid)?.ok_or_else(missing)?;
+    Ok(record)
+}
+
 /// The record of two columns, and their bytes; `None` if they are null.
 fn record(
     row: &Row,

@@ -11,7 +11,7 @@ use super::error::{Failure, told};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS];
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
@@ -98,6 +98,24 @@ SELECT s.app, s.space, r.tbl AS table_name, r.id,
     r.dead AS deleted
 FROM syncline.record_states r JOIN syncline.spaces s ON s.sid = r.sid;
 "#;
+
+/// What has grown old is found by its age. `dead_at` is when a record was last found dead, null
+/// while it lives; it and `used_at` are the greatest number once nothing is left to be collected of
+/// a record or a client.
+const RETENTION: &str = "
+ALTER TABLE syncline.spaces ADD COLUMN IF NOT EXISTS swept bigint NOT NULL DEFAULT 0;
+ALTER TABLE syncline.record_states ADD COLUMN IF NOT EXISTS dead_at bigint;
+UPDATE syncline.record_states SET dead_at = committed_at WHERE dead AND dead_at IS NULL;
+CREATE INDEX IF NOT EXISTS record_states_dead
+    ON syncline.record_states(sid, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS clients_used ON syncline.clients(sid, used_at);
+";
+
+/// An erased space keeps its row, and a person's spaces are found in all apps.
+const ERASURE: &str = "
+ALTER TABLE syncline.spaces ADD COLUMN IF NOT EXISTS erased_at bigint NOT NULL DEFAULT 0;
+CREATE INDEX IF NOT EXISTS spaces_name ON syncline.spaces(space, app);
+";
 
 /// Where the version is. Its one row is also the lock that programs which start at once take.
 const PLACE: &str = "

@@ -1,17 +1,23 @@
 //! A space's row: finding, creating, a new epoch.
 
-use syncline_protocol::ids::{Epoch, Seq, SpaceKey, WriterNo};
+use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, WriterNo};
 use syncline_protocol::stamp::{Hlc, WallMs};
 use tokio_postgres::Row;
 
 use super::call::Call;
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
+use super::records::bigint;
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
 pub(super) const FIND: &str =
-    "SELECT sid, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers
+    "SELECT sid, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers, swept, erased_at
     FROM syncline.spaces WHERE app = $1 AND space = $2";
+
+const NAMED: &str = "SELECT app FROM syncline.spaces WHERE space = $1 ORDER BY app";
+
+const LIST: &str = "SELECT app, space FROM syncline.spaces WHERE (app, space) > ($1, $2)
+    ORDER BY app, space LIMIT $3";
 
 /// Of many spaces at once: `no` is a space's place among those asked.
 pub(super) const FIND_SIDS: &str = "SELECT asked.no, s.sid
@@ -46,8 +52,10 @@ impl SpaceRow {
                 epoch: Epoch(unsigned(1)?),
                 epoch_at_ms: unsigned(2)?,
                 lost_at_ms: unsigned(3)?,
+                was_erased: unsigned(10)? > 0,
                 head: Seq(unsigned(4)?),
                 gc_seq: Seq(unsigned(5)?),
+                swept: Seq(unsigned(9)?),
                 clock: clock_of(number(6)?),
                 live: unsigned(7)?,
                 writers: WriterNo(u32::try_from(number(8)?).map_err(|_| {
@@ -109,6 +117,52 @@ impl Call for Find<'_> {
 
     async fn run(&self, connection: &Connection) -> Result<Option<SpaceView>, Failure> {
         Ok(find(connection, self.0).await?.map(|row| row.view))
+    }
+}
+
+/// [`crate::Store::spaces`].
+pub(super) struct List<'a> {
+    pub(super) after: Option<&'a SpaceKey>,
+    pub(super) limit: usize,
+}
+
+impl Call for List<'_> {
+    type Answer = Vec<SpaceKey>;
+
+    async fn run(&self, connection: &Connection) -> Result<Vec<SpaceKey>, Failure> {
+        // Names are never empty, so ('', '') is before the first.
+        let (app, space) = self
+            .after
+            .map_or(("", ""), |key| (key.app.as_str(), key.space.as_str()));
+        let asked = [&app as _, &space as _, &bigint(self.limit) as _];
+        let rows = connection.client.query(LIST, &asked).await?;
+        let name = |row: &Row| {
+            let text = |at| row.try_get::<_, &str>(at).map_err(|e| unreadable(&e));
+            Ok(SpaceKey {
+                app: AppId::trusted(text(0)?),
+                space: SpaceId::trusted(text(1)?),
+            })
+        };
+        rows.iter().map(name).collect()
+    }
+}
+
+/// [`crate::Store::spaces_named`].
+pub(super) struct Named<'a>(pub(super) &'a SpaceId);
+
+impl Call for Named<'_> {
+    type Answer = Vec<SpaceKey>;
+
+    async fn run(&self, connection: &Connection) -> Result<Vec<SpaceKey>, Failure> {
+        let rows = connection.client.query(NAMED, &[&self.0.as_str()]).await?;
+        let key = |row: &Row| {
+            let app: &str = row.try_get(0).map_err(|e| unreadable(&e))?;
+            Ok(SpaceKey {
+                app: AppId::trusted(app),
+                space: self.0.clone(),
+            })
+        };
+        rows.iter().map(key).collect()
     }
 }
 

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use super::connection::BUSY_TIMEOUT;
 use super::options::SqliteOptions;
+use crate::types::StoreError;
 
 /// How long the writer waits for readers when it lets the WAL start over.
 const RESTART_WAIT: Duration = Duration::from_millis(200);
@@ -140,6 +141,16 @@ impl Wal {
     fn left(self) -> u32 {
         self.pages.saturating_sub(self.copied)
     }
+}
+
+/// Copies all of the WAL and cuts it to nothing, so that what it held is nowhere. Waits for readers
+/// of older snapshots as long as a statement waits.
+pub(super) fn cut(conn: &Connection) -> Result<(), StoreError> {
+    if Wal::after(conn, "TRUNCATE")?.busy {
+        let busy = "others read what was there before; ask again";
+        return Err(StoreError::Unavailable(busy.to_owned()));
+    }
+    Ok(())
 }
 
 /// When to do what. Owned by the writer, asked after each of its transactions.

@@ -6,7 +6,7 @@ use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 
 use super::space::{self, SpaceRow};
 use super::{dead_letters, error};
-use crate::types::{Commit, CommitError, MarkMove, StoreError};
+use crate::types::{Commit, CommitError, MarkMove, StoreError, used_at_ms};
 
 /// Verdicts kept of a client, and the modulus of their slots.
 pub(super) const VERDICT_SLOTS: u64 = MUTATIONS_IN_FLIGHT_MAX as u64;
@@ -26,7 +26,11 @@ const WRITE_RECORD: &str = "INSERT INTO records(sid, seq, tbl, id, dead_at, stat
 
 const MOVE_MARK: &str = "INSERT INTO clients(sid, usr, client, writer, last, used_at)
     VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, usr, client) DO UPDATE
-    SET last = coalesce(excluded.last, last), used_at = excluded.used_at";
+    SET last = coalesce(excluded.last, last)";
+
+/// Apart, because naming the column is enough to write its index.
+const USE_MARK: &str = "UPDATE clients SET used_at = ?4
+    WHERE sid = ?1 AND usr = ?2 AND client = ?3 AND used_at <> ?4";
 
 const MOVE_GIVEN: &str = "UPDATE clients SET given = ?4
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
@@ -146,13 +150,20 @@ fn write_mark(
     commit: &Commit,
     mark: &MarkMove,
 ) -> Result<(), StoreError> {
+    let used_at_ms = used_at_ms(commit.now_ms) as i64;
     tx.prepare_cached(MOVE_MARK)?.execute(params![
         sid,
         mark.client.user.as_str(),
         mark.client.client.as_str(),
         mark.writer.0,
         mark.last.map(|last| last as i64),
-        commit.now_ms as i64
+        used_at_ms
+    ])?;
+    tx.prepare_cached(USE_MARK)?.execute(params![
+        sid,
+        mark.client.user.as_str(),
+        mark.client.client.as_str(),
+        used_at_ms
     ])?;
     if let Some(given) = &mark.given {
         tx.prepare_cached(MOVE_GIVEN)?.execute(params![

@@ -70,7 +70,11 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
     conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     match role {
-        Role::Write => set_up_wal(&conn, options)?,
+        Role::Write => {
+            // What is erased must not be found in the file; what was replaced before neither.
+            conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
+            set_up_wal(&conn, options)?;
+        }
         Role::Read => conn.pragma_update(None, "query_only", true)?,
         Role::Checkpoint => {}
     }

@@ -55,6 +55,6 @@ pub(super) fn stored(row: &Row<'_>, sid: i64) -> Result<Stored, StoreError> {
     })
 }
 
-fn decode(state: &[u8], sid: i64) -> Result<Record, StoreError> {
+pub(super) fn decode(state: &[u8], sid: i64) -> Result<Record, StoreError> {
     codec::decode_record(state).map_err(|cause| error::damaged("a record", sid, &cause))
 }

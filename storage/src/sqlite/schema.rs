@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, CHANGES_IN_ORDER];
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, CHANGES_IN_ORDER, RETENTION, ERASURE];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
 /// record lives, else when it was last found dead (ms). `last` is null for a client that has a
@@ -82,6 +82,20 @@ CREATE INDEX dead_letters_new ON dead_letters(sid, no);
 const CHANGES_IN_ORDER: &str = "
 DROP INDEX records_seq;
 CREATE INDEX records_seq ON records(sid, seq, tbl, id);
+";
+
+/// What has grown old is found by its age. `dead_at` and `used_at` are the greatest number once
+/// nothing is left to be collected of a record or a client.
+const RETENTION: &str = "
+ALTER TABLE spaces ADD COLUMN swept INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX records_dead ON records(sid, dead_at) WHERE dead_at IS NOT NULL;
+CREATE INDEX clients_used ON clients(sid, used_at);
+";
+
+/// An erased space keeps its row, and a person's spaces are found in all apps.
+const ERASURE: &str = "
+ALTER TABLE spaces ADD COLUMN erased_at INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX spaces_name ON spaces(space, app);
 ";
 
 /// Brings the file to the newest schema, whole or not at all. Two programs may do it at once.

@@ -1,14 +1,20 @@
 //! A space's row: finding, creating, a new epoch.
 
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
-use syncline_protocol::ids::{Epoch, Seq, SpaceKey, WriterNo};
+use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, WriterNo};
 use syncline_protocol::stamp::{Hlc, WallMs};
 
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
 
 pub(super) const FIND: &str =
-    "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at
+    "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at, swept,
+        erased_at
     FROM spaces WHERE app = ?1 AND space = ?2";
+
+pub(super) const LIST: &str = "SELECT app, space FROM spaces WHERE (app, space) > (?1, ?2)
+    ORDER BY app, space LIMIT ?3";
+
+const NAMED: &str = "SELECT app FROM spaces WHERE space = ?1 ORDER BY app";
 
 const CREATE: &str =
     "INSERT INTO spaces(app, space, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers)
@@ -40,6 +46,36 @@ pub(super) fn get(conn: &Connection, space: &SpaceKey) -> Result<SpaceRow, Store
         .ok_or_else(|| StoreError::Unavailable("the space was never opened".to_owned()))
 }
 
+/// Spaces in the order of their names. Names are never empty, so ('', '') is before the first.
+pub(super) fn list(
+    conn: &Connection,
+    after: Option<&SpaceKey>,
+    limit: usize,
+) -> Result<Vec<SpaceKey>, StoreError> {
+    let (app, space) = after.map_or(("", ""), |key| (key.app.as_str(), key.space.as_str()));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = conn.prepare_cached(LIST)?;
+    let spaces = statement.query_map(params![app, space, limit], |row| {
+        Ok(SpaceKey {
+            app: AppId::trusted(&row.get::<_, String>(0)?),
+            space: SpaceId::trusted(&row.get::<_, String>(1)?),
+        })
+    })?;
+    Ok(spaces.collect::<Result<_, _>>()?)
+}
+
+/// The spaces of this name, ordered by app.
+pub(super) fn named(conn: &Connection, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+    let mut statement = conn.prepare_cached(NAMED)?;
+    let spaces = statement.query_map([name.as_str()], |row| {
+        Ok(SpaceKey {
+            app: AppId::trusted(&row.get::<_, String>(0)?),
+            space: name.clone(),
+        })
+    })?;
+    Ok(spaces.collect::<Result<_, _>>()?)
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
     let unsigned = |at| row.get::<_, i64>(at).map(|stored| stored as u64);
     Ok(SpaceRow {
@@ -48,8 +84,10 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
             epoch: Epoch(unsigned(1)?),
             epoch_at_ms: unsigned(2)?,
             lost_at_ms: unsigned(8)?,
+            was_erased: unsigned(10)? > 0,
             head: Seq(unsigned(3)?),
             gc_seq: Seq(unsigned(4)?),
+            swept: Seq(unsigned(9)?),
             clock: Hlc::from_bits(unsigned(5)?),
             live: unsigned(6)?,
             writers: WriterNo(row.get(7)?),

@@ -80,3 +80,8 @@ fn a_change_without_a_time_forgotten_when_it_comes_again_is_caught() {
 fn notices_that_nobody_gets_are_caught() {
     is_caught(Mutant::TellNoWatcher);
 }
+
+#[test]
+fn a_cache_believed_after_a_collection_is_caught() {
+    is_caught(Mutant::TrustSwept);
+}

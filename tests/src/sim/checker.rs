@@ -34,7 +34,7 @@ use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterN
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::verdict::{PayloadHash, Status, Verdict};
+use syncline_protocol::verdict::{Mark, PayloadHash, Status, Verdict};
 use syncline_protocol::wire::hub::{Answer, write_results};
 use syncline_storage::dead_letter::DEAD_LETTER_BYTES_MAX;
 use syncline_storage::model::ModelStore;
@@ -114,6 +114,8 @@ pub struct Present {
     decided: HashSet<(ClientKey, u64)>,
     writers: HashMap<WriterNo, ClientKey>,
     claims: Claims,
+    /// Records of which something was collected.
+    collected: HashSet<RecordKey>,
 }
 
 #[derive(Debug)]
@@ -244,6 +246,34 @@ impl Checker {
         let at = (commit.expect_epoch, commit.head);
         self.history.insert(at, self.now.moment.clone());
         Ok(())
+    }
+
+    /// What was too old was collected: only what is dead may go, and numbers of clients.
+    pub fn collected(&mut self, view: &SpaceView, store: &ModelStore) -> Checked {
+        let clients: BTreeSet<ClientKey> =
+            self.now.decided.iter().map(|(of, _)| of.clone()).collect();
+        let clients: Vec<ClientKey> = clients.into_iter().collect();
+        let marks = store.marks(&self.space, &clients);
+        let marks = marks.map(|read| read.marks).unwrap_or_default();
+        let forgotten = |mark: &Option<Mark>| mark.as_ref().is_some_and(|m| m.last.is_none());
+        let forgotten = clients
+            .iter()
+            .zip(&marks)
+            .filter(|(_, mark)| forgotten(mark));
+        let forgotten: BTreeSet<&ClientKey> = forgotten.map(|(client, _)| client).collect();
+        self.now
+            .decided
+            .retain(|(client, _)| !forgotten.contains(client));
+        if self.split.contains(&view.epoch) {
+            return Ok(());
+        }
+        let stored = store.all(&self.space);
+        self.now
+            .collected
+            .extend(self.now.reference.forget(&stored));
+        let at = (view.epoch, view.head);
+        self.history.insert(at, self.now.moment.clone());
+        self.check_store(store)
     }
 
     /// The present, to be kept with a backup.

@@ -81,6 +81,10 @@ kinds! {
     PoisonLarge = "edit too large to store",
     InsertDropped = "insert dropped by the client",
     ForeignCursor = "device came with cursors of another server",
+    Collected = "tombstone collected",
+    KeyKept = "tombstone collected, its key kept",
+    MarkForgotten = "last number of a client collected",
+    TooOld = "device reset, since what it missed is collected",
     }
     happenings {
     Step = "steps",

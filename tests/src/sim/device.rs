@@ -38,6 +38,9 @@ pub trait Device: std::fmt::Debug {
     /// The user edits something, of free will.
     fn edit(&mut self, cx: &mut Cx<'_>);
 
+    /// Deletes something, where there is somebody who collects.
+    fn clear_up(&mut self, _cx: &mut Cx<'_>) {}
+
     /// It has a socket now, and says hello on it.
     fn connect(&mut self, cx: &mut Cx<'_>);
 

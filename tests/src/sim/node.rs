@@ -11,6 +11,7 @@ use syncline_hub::session::cache::Activations;
 use syncline_hub::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, StoreAnswer};
 use syncline_hub::session::state::{Asked, Context, InFlight, SessionLimits, SessionState};
 use syncline_protocol::ids::{NodeId, SpaceKey};
+use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::SpaceView;
 
 use super::cache::ForgetfulCache;
@@ -301,7 +302,12 @@ fn count(note: Note, aids: &mut Aids) {
         Note::Verdict(VerdictStatus::Superseded) => Kind::Superseded,
         Note::Verdict(VerdictStatus::Rejected | VerdictStatus::Refused) => Kind::Rejected,
         Note::Verdict(VerdictStatus::Known) => Kind::Known,
-        Note::Reset(_) => Kind::Reset,
+        Note::Reset(why) => {
+            if why == ResetWhy::Gc {
+                aids.counts.add(Kind::TooOld);
+            }
+            Kind::Reset
+        }
         Note::EpochLost => Kind::EpochLost,
         Note::Conflict => Kind::Conflict,
         Note::CatchUp => Kind::CatchUp,

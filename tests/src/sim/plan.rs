@@ -81,9 +81,15 @@ pub struct Plan {
     pub epoch_change_interval_ms: u64,
     /// Mutations of one commit.
     pub commit_mutations_max: usize,
+    /// How long what is dead is kept, in milliseconds, numbers of clients twice as long; `None` for
+    /// ever. Named histories are older than that.
+    pub retention_ms: Option<u64>,
     /// The step at which a backup is made, and the one at which it is restored.
     pub restore: Option<Restore>,
 }
+
+/// How long what is dead is kept, in the worlds of which it is not for ever.
+pub const RETENTION_MS: [u64; 3] = [0, 500, 10_000];
 
 /// A restore in the course of a world.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +126,7 @@ impl Plan {
             outbox_bytes_max: *rng.pick(&[300, 800, 3_000, 256 << 10]),
             epoch_change_interval_ms: *rng.pick(&[0, 60_000, 3_600_000]),
             commit_mutations_max: *rng.pick(&[1, 3, 256]),
+            retention_ms: None,
             restore: draw_restore(rng, chaos_steps),
         }
     }

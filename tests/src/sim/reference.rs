@@ -158,9 +158,29 @@ impl Reference {
                 return Some(format!("{key} is {state:?}, must be {:?}", joined.state()));
             }
         }
-        let is_there = |key: &&RecordKey| self.0.get(key).is_some_and(|own| !own.is_nothing());
+        // Where a key was kept of a record never inserted, nothing is left of it but the key.
+        let is_there = |key: &&RecordKey| self.0.contains_key(*key);
         let more = stored.keys().find(|key| !is_there(key))?;
         Some(format!("{more} is there and must not be"))
+    }
+
+    /// Something was collected: of what is dead the store may hold less than was written. Returns
+    /// of which records it does.
+    pub fn forget(&mut self, stored: &BTreeMap<RecordKey, Arc<Record>>) -> Vec<RecordKey> {
+        let mut forgotten = Vec::new();
+        for (key, joined) in self.0.iter_mut().filter(|(_, joined)| !joined.is_live()) {
+            match stored.get(key) {
+                None => forgotten.push(key.clone()),
+                Some(record) if record.fields.is_empty() && !joined.fields.is_empty() => {
+                    joined.fields.clear();
+                    forgotten.push(key.clone());
+                }
+                Some(_) => {}
+            }
+        }
+        self.0
+            .retain(|key, joined| joined.is_live() || stored.contains_key(key));
+        forgotten
     }
 
     /// How many records are live.

@@ -5,6 +5,7 @@
 mod acts;
 mod exchanges;
 mod faults;
+mod retention;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use super::device::{Cx, Device};
 use super::exchange::Exchange;
 use super::network::Socket;
 use super::node::Node;
-use super::plan::{BEGIN_MS, Mix, Plan, draw_skew_ms};
+use super::plan::{BEGIN_MS, Mix, Plan, RETENTION_MS, draw_skew_ms};
 use super::rng::Rng;
 use super::store::Store;
 use super::trace::{Aids, Checked, Trace, Violation, violated};
@@ -66,6 +67,8 @@ pub struct World {
     chaos: bool,
     /// What devices ask by HTTP goes to the node of their socket.
     sticky: bool,
+    /// Chance of what is collected, apart, so that it changes nothing where nothing is.
+    retention: Rng,
 }
 
 /// How a seed ended.
@@ -81,13 +84,29 @@ pub struct Ending {
 
 /// Lives a seed through.
 pub fn live(seed: u64, traced: bool) -> Ending {
-    // In every other block of mixes, so that each mix sleeps and does not.
-    live_with(seed, (Mix::of(seed), seed / 4 % 2 == 1), traced)
+    let (mix, sleepy) = drawn(seed);
+    // In three of four blocks of those, so that each mix has it with and without sleep.
+    let collects = !(seed / 8).is_multiple_of(4);
+    run(seed, (mix, sleepy, collects), traced)
 }
 
-/// Lives a seed through with a mix of devices of its own, and sessions that sleep or do not.
-pub fn live_with(seed: u64, mix: (Mix, bool), traced: bool) -> Ending {
-    let mut world = World::new((seed, mix), traced);
+/// The mix of a seed, and whether its sessions sleep: in every other block of mixes, so that each
+/// mix does both.
+pub fn drawn(seed: u64) -> (Mix, bool) {
+    (Mix::of(seed), seed / 4 % 2 == 1)
+}
+
+/// Lives a seed through with a mix of devices of its own, sessions that sleep or do not, and
+/// nothing collected.
+pub fn live_with(seed: u64, (mix, sleepy): (Mix, bool), traced: bool) -> Ending {
+    run(seed, (mix, sleepy, false), traced)
+}
+
+fn run(seed: u64, (mix, sleepy, collects): (Mix, bool, bool), traced: bool) -> Ending {
+    let mut world = World::new((seed, (mix, sleepy)), traced);
+    if collects {
+        world.plan.retention_ms = Some(*world.retention.pick(&RETENTION_MS));
+    }
     let broken = world.live().err();
     if let Some(broken) = &broken {
         world.aids.trace.say(&"checker", || {
@@ -159,6 +178,7 @@ impl World {
             exchanges: Vec::new(),
             chaos: true,
             sticky: false,
+            retention: Rng::new(!seed),
         }
     }
 
@@ -184,6 +204,7 @@ impl World {
 
     fn chaos_step(&mut self) -> Checked {
         self.keep_and_restore();
+        self.collect_old()?;
         let (faults, acts) = (self.plan.faults, self.plan.acts);
         if self.aids.rng.chance(faults) {
             self.fault();

@@ -4,13 +4,13 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceKey, TableName, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::Store;
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{
-    After, ChangesPage, Commit, CommitError, DeadLetter, MarksRead, PageLimit, RecordsRead,
-    SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
+    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Parts of the spaces that do not wait for each other.
@@ -115,6 +115,43 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
         self.of(space).dead_letters(space, limit)
+    }
+
+    async fn spaces(
+        &self,
+        after: Option<&SpaceKey>,
+        limit: usize,
+    ) -> Result<Vec<SpaceKey>, StoreError> {
+        let parts = self.0.iter().flat_map(|part| {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            part.spaces(after, limit)
+        });
+        let mut spaces: Vec<SpaceKey> = parts.collect();
+        spaces.sort();
+        spaces.truncate(limit);
+        Ok(spaces)
+    }
+
+    async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
+        self.of(space).collect(space, collect)
+    }
+
+    async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
+        let parts = self.0.iter().flat_map(|part| {
+            let part = part.lock().unwrap_or_else(PoisonError::into_inner);
+            part.spaces_named(name)
+        });
+        let mut spaces: Vec<SpaceKey> = parts.collect();
+        spaces.sort();
+        Ok(spaces)
+    }
+
+    async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
+        self.of(space).holdings(space)
+    }
+
+    async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
+        self.of(space).erase(space, now_ms)
     }
 
     fn committers(&self) -> usize {

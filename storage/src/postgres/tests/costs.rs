@@ -5,10 +5,12 @@ use syncline_protocol::ids::{RecordKey, Seq};
 use super::super::PostgresStore;
 use super::super::call::Call;
 use super::super::changes::Changes;
+use super::super::collect::Collecting;
 use super::super::snapshot::Snapshot;
 use super::{opened, runtime};
-use crate::conformance::space::{Space, key, records, titled};
-use crate::types::After;
+use crate::Store;
+use crate::conformance::space::{NOW, Space, key, records, titled, tombstone};
+use crate::types::{After, Collect, Keys, USED_APART_MS};
 
 /// Rows of a table that this connection has read since its last report, which it makes at most
 /// once a second and never inside a transaction.
@@ -70,6 +72,53 @@ fn a_page_costs_its_rows_and_not_the_history() {
                 (10..=11).contains(&read),
                 "{name}: {read} rows of a snapshot"
             );
+        }
+    });
+}
+
+#[test]
+fn collecting_costs_what_is_collected() {
+    runtime().block_on(async {
+        let (store, _database) = opened().await;
+        let old = Collect {
+            dead_before_ms: NOW,
+            marks_before_ms: NOW - USED_APART_MS,
+            keys: Keys::Keep,
+            limit: 10_000,
+        };
+        let spaces = [("small", 20), ("large", 3_000)];
+        for (name, others) in spaces {
+            filled(&store, name, others).await;
+            let mut space = Space::open_named(&store, "todo", name).await;
+            let bury = |space: &Space<'_>, now_ms, count| {
+                let head = space.view.head;
+                let dead = (0..count).map(|n| (key("d", &format!("{head}-{n:06}")), tombstone(0)));
+                let mut commit = space.draft(dead.collect());
+                commit.now_ms = now_ms;
+                commit
+            };
+            let long_ago = NOW - 9 * USED_APART_MS;
+            space.accept(bury(&space, long_ago, others)).await;
+            let kept = store.collect(&space.key, old).await.unwrap();
+            assert_eq!(kept.tombstones as u64, others);
+            space.refresh().await;
+            space.accept(bury(&space, NOW, others)).await;
+            space.accept(bury(&space, long_ago, 10)).await;
+        }
+        // As the server does by itself after a while.
+        let lent = store.calling.lend().await.unwrap();
+        let analyzed = lent.connection.client.batch_execute("ANALYZE").await;
+        analyzed.unwrap();
+        lent.give_back();
+        for (name, others) in spaces {
+            let space = Space::open_named(&store, "todo", name).await;
+            let collecting = Collecting {
+                space: &space.key,
+                collect: old,
+            };
+            let read = rows_read(&store, collecting).await;
+            // One is looked at, ten are found, read and written.
+            assert!((10..=31).contains(&read), "{name}: {read} rows of {others}");
         }
     });
 }

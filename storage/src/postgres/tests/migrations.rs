@@ -4,10 +4,14 @@ use futures_util::future::join_all;
 
 use super::server::Server;
 use super::{options, runtime};
-use crate::conformance::space::{Space, key};
-use crate::postgres::{OpenError, PostgresOptions, PostgresStore};
+use crate::Store;
+use crate::conformance::space::{NOW, Space, key, space_key};
+use crate::postgres::{OpenError, PostgresOptions, PostgresStore, schema};
+use crate::types::{Collect, Keys};
 
 const HUBS: usize = 8;
+
+const NEWEST: i64 = schema::STEPS.len() as i64;
 
 #[test]
 fn hubs_that_start_at_once_define_everything_once() {
@@ -25,7 +29,7 @@ fn hubs_that_start_at_once_define_everything_once() {
         }
         let versions = "SELECT count(*), max(version) FROM syncline.schema_version";
         let row = database.raw().await.query_one(versions, &[]).await.unwrap();
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 1));
+        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, NEWEST));
     });
 }
 
@@ -46,7 +50,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
             refused,
             OpenError::SchemaNewer {
                 found: 99,
-                known: 1
+                known: NEWEST
             }
         ));
         assert!(refused.to_string().contains("newer version"), "{refused}");
@@ -98,5 +102,35 @@ fn a_role_that_may_define_nothing_is_enough_once_the_schema_is_there() {
                 .await
                 .is_ok()
         );
+    });
+}
+
+#[test]
+fn what_was_deleted_before_there_was_a_retention_is_collected() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        let raw = database.raw().await;
+        let of_the_first = format!(
+            "CREATE SCHEMA syncline;
+            CREATE TABLE syncline.schema_version(only_row boolean PRIMARY KEY, version bigint);
+            INSERT INTO syncline.schema_version VALUES(true, 1);
+            {}
+            INSERT INTO syncline.spaces(epoch, epoch_at, lost_at, head, gc_seq, clock, live,
+                writers, app, space) VALUES(7, 0, 0, 3, 0, 0, 0, 0, 'todo', 'ada');
+            INSERT INTO syncline.record_states(sid, seq, committed_at, dead, tbl, id, state, data)
+                SELECT sid, 3, {}, true, 't', 'a', '', '' FROM syncline.spaces",
+            schema::STEPS[0],
+            NOW - 1
+        );
+        raw.batch_execute(&of_the_first).await.unwrap();
+        let store = PostgresStore::open(&options(&database)).await.unwrap();
+        let old = Collect {
+            dead_before_ms: NOW,
+            marks_before_ms: 0,
+            keys: Keys::Remove,
+            limit: 10,
+        };
+        let collected = store.collect(&space_key("todo", "ada"), old).await;
+        assert_eq!(collected.unwrap().tombstones, 1);
     });
 }

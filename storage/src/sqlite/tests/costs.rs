@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use rusqlite::{Connection, StatementStatus};
-use syncline_protocol::ids::{Epoch, RecordKey, Seq, TableName};
+use syncline_protocol::ids::{Epoch, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::record::Record;
 
 use crate::conformance::space::{
     NOW, UNLIMITED, client, key, records, space_key, titled, tombstone,
 };
 use crate::sqlite::connection::{self, Role};
-use crate::sqlite::{SqliteOptions, changes, commit, marks, names, schema, snapshot, space};
-use crate::types::{After, Commit};
+use crate::sqlite::{
+    SqliteOptions, changes, collect, commit, marks, names, schema, snapshot, space,
+};
+use crate::types::{After, Collect, Commit, Keys, MarkMove, USED_APART_MS};
 
 /// Steps of the virtual machine that may differ between two equal reads: seeking in a deeper
 /// tree is one instruction, so hardly any do.
@@ -304,4 +306,91 @@ fn changes_of_a_table_pass_over_records_of_others_without_reading_them() {
         large <= small + 400 / 20,
         "{small} pages, {large} with others"
     );
+}
+
+/// Commits so many tombstones and new clients at once, at a time.
+fn age(conn: &mut Connection, now_ms: u64, count: u64) {
+    let view = space::get(conn, &space_key("todo", "ada")).unwrap().view;
+    let head = view.head.next();
+    let dead = (0..count).map(|n| {
+        let record = Record {
+            seq: head,
+            ..tombstone(0)
+        };
+        (key("dead", &format!("{head}-{n:06}")), Arc::new(record))
+    });
+    let marks = (1..=count as u32).map(|n| MarkMove {
+        client: client("ada", &format!("{head}-{n:06}")),
+        writer: WriterNo(view.writers.0 + n),
+        expect_last: None,
+        expect_given: None,
+        last: Some(1),
+        given: None,
+        verdicts: Vec::new(),
+    });
+    let commit = Commit {
+        space: space_key("todo", "ada"),
+        expect_epoch: view.epoch,
+        expect_head: view.head,
+        head,
+        clock: view.clock,
+        live: view.live,
+        writers: WriterNo(view.writers.0 + count as u32),
+        now_ms,
+        records: dead.collect(),
+        marks: marks.collect(),
+        dead_letters: Vec::new(),
+    };
+    assert!(commit::group(conn, &[commit]).unwrap()[0].is_ok());
+}
+
+/// Steps to collect ten tombstones and ten marks beside so many live records, kept keys, forgotten
+/// clients, and young ones of both.
+fn steps_of_collecting(others: u64) -> [i32; 2] {
+    let Filled {
+        mut conn,
+        _dir,
+        options: _options,
+    } = tasks(others);
+    let ada = space_key("todo", "ada");
+    let long_ago = NOW - 9 * USED_APART_MS;
+    let old = Collect {
+        dead_before_ms: NOW,
+        marks_before_ms: NOW - USED_APART_MS,
+        keys: Keys::Keep,
+        limit: usize::MAX,
+    };
+    age(&mut conn, long_ago, others);
+    let before = collect::collect(&mut conn, &ada, old).unwrap();
+    assert_eq!(
+        (before.tombstones, before.marks),
+        (others as usize, others as usize)
+    );
+    age(&mut conn, NOW, others);
+    age(&mut conn, long_ago, 10);
+    let status =
+        |conn: &Connection, sql, which| conn.prepare_cached(sql).unwrap().get_status(which);
+    let searches = [collect::DEAD, collect::UNUSED];
+    let steps = |conn: &Connection| searches.map(|sql| status(conn, sql, StatementStatus::VmStep));
+    let before = steps(&conn);
+    let collected = collect::collect(&mut conn, &ada, old).unwrap();
+    assert_eq!((collected.tombstones, collected.marks), (10, 10));
+    for sql in searches {
+        assert_eq!(status(&conn, sql, StatementStatus::Sort), 0, "{sql}");
+        assert_eq!(
+            status(&conn, sql, StatementStatus::FullscanStep),
+            0,
+            "{sql}"
+        );
+    }
+    let after = steps(&conn);
+    [after[0] - before[0], after[1] - before[1]]
+}
+
+#[test]
+fn collecting_costs_what_is_collected() {
+    let (small, large) = (steps_of_collecting(20), steps_of_collecting(5_000));
+    for (small, large) in small.into_iter().zip(large) {
+        assert_equal_steps(small, large);
+    }
 }

@@ -169,6 +169,10 @@ impl Checker {
             ensure(unknown.is_none(), "absorbed", || {
                 format!("{client:?} was told that {unknown:?} was taken")
             })?;
+            // What was taken of a record that is dead may be collected since.
+            if self.now.collected.contains(&stamped.key) {
+                continue;
+            }
             let joining = self
                 .now
                 .reference

@@ -37,6 +37,13 @@ pub(super) fn draw(clock: &mut DeviceClock, cx: &mut Cx<'_>) -> String {
     format!("[{}]", changes.join(","))
 }
 
+/// A delete of a record.
+pub(super) fn draw_delete(clock: &mut DeviceClock, cx: &mut Cx<'_>) -> String {
+    let table = *cx.aids.rng.pick(&TABLES);
+    let id = *cx.aids.rng.pick(&IDS);
+    format!("[{}]", delete(table, id, Some(clock.tick(cx.now_ms))))
+}
+
 /// Usually a fresh one; sometimes the last one again, or none.
 fn draw_stamp(clock: &mut DeviceClock, cx: &mut Cx<'_>) -> Option<Hlc> {
     match cx.aids.rng.below(100) {

@@ -259,6 +259,14 @@ impl Device for Native {
         }
     }
 
+    fn clear_up(&mut self, cx: &mut Cx<'_>) {
+        let changes = edits::draw_delete(&mut self.clock, cx);
+        cx.aids
+            .trace
+            .say(&self.name, || format!("clears up {changes}"));
+        self.outbox.add(changes);
+    }
+
     fn connect(&mut self, cx: &mut Cx<'_>) {
         self.connected = true;
         self.outbox.push_again();

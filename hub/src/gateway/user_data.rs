@@ -1,0 +1,129 @@
+//! All that is stored of a user, in all apps: counted, and erased. For the operator's servers, by
+//! the service key.
+//!
+//! The answer is `{"userId","counts":{table:n},"apps":{app:{"records","clients","deadLetters"}}}`:
+//! live records by table over all apps, and everything by app. Of an erasure it is the receipt:
+//! what there was. Nobody of that name is an empty answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use serde::Serialize;
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{SpaceId, SpaceKey, UserId};
+use syncline_storage::types::{Holdings, StoreError};
+
+use super::Gateway;
+use crate::http::HttpError;
+use crate::http::error::json;
+use crate::http::guard::counted;
+use crate::session::actor::Message;
+use crate::session::event::Event;
+use crate::telemetry::labels::Route;
+
+/// The routes.
+pub fn routes() -> Router<Arc<Gateway>> {
+    let both = get(count).delete(erase);
+    Router::new().route(
+        "/api/v1/admin/user-data/{user}",
+        counted(Route::UserData, both),
+    )
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    user_id: String,
+    counts: BTreeMap<String, u64>,
+    apps: BTreeMap<String, OfApp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfApp {
+    records: u64,
+    clients: u64,
+    dead_letters: u64,
+}
+
+impl Answer {
+    fn add(&mut self, space: &SpaceKey, held: &Holdings) {
+        for (table, count) in &held.tables {
+            *self.counts.entry(table.as_str().to_owned()).or_default() += count;
+        }
+        let of_app = OfApp {
+            records: held.records,
+            clients: held.clients,
+            dead_letters: held.dead_letters,
+        };
+        self.apps.insert(space.app.as_str().to_owned(), of_app);
+    }
+
+    fn into_response(self) -> Result<Response, HttpError> {
+        let text = serde_json::to_string(&self)
+            .map_err(|_| HttpError::from(Refusal::new(Code::Unavailable, "no answer")))?;
+        Ok(json(StatusCode::OK, text))
+    }
+}
+
+async fn count(
+    State(gateway): State<Arc<Gateway>>,
+    Path(user): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
+    let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
+    for space in spaces {
+        let held = gateway.store.holdings(&space).await;
+        answer.add(&space, &held.map_err(|error| unavailable(&error))?);
+    }
+    answer.into_response()
+}
+
+/// Space by space: one that fails leaves the others erased, and the whole can be asked again.
+async fn erase(
+    State(gateway): State<Arc<Gateway>>,
+    Path(user): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, HttpError> {
+    let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
+    for space in spaces {
+        let erased = gateway.store.erase(&space, gateway.clock.now_ms()).await;
+        // Also if it failed: it may have taken effect all the same.
+        if let Some(entry) = gateway.sessions.find(&space) {
+            // One that ended meanwhile reads the space when it starts again.
+            drop(gateway.sessions.tell(&entry, Message::Event(Event::Missed)));
+        }
+        answer.add(&space, &erased.map_err(|error| unavailable(&error))?);
+        gateway.metrics.erasures.inc();
+        tracing::info!(app = %space.app, "the data of a user was erased");
+    }
+    answer.into_response()
+}
+
+/// An answer without counts, and the user's spaces.
+async fn spaces(
+    gateway: &Gateway,
+    user: &str,
+    headers: &HeaderMap,
+) -> Result<(Answer, Vec<SpaceKey>), HttpError> {
+    gateway.access.service(headers)?;
+    let user_id = UserId::parse(user)
+        .map_err(|_| Refusal::new(Code::BadMessage, "the user's id is no name"))?;
+    let name = SpaceId::personal(&user_id);
+    let spaces = gateway.store.spaces_named(&name).await;
+    let answer = Answer {
+        user_id: user.to_owned(),
+        ..Answer::default()
+    };
+    Ok((answer, spaces.map_err(|error| unavailable(&error))?))
+}
+
+fn unavailable(error: &StoreError) -> HttpError {
+    tracing::warn!(%error, "the store does not answer");
+    Refusal::new(Code::Unavailable, "the store does not answer").into()
+}
