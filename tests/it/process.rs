@@ -103,6 +103,51 @@ fn configuration_that_cannot_be_used_ends_with_1_and_a_reason() {
 }
 
 #[test]
+fn only_no_file_at_all_is_no_configuration() {
+    let refused = |make: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().expect("a directory");
+        make(&dir.path().join("hub.toml"));
+        let refused = output(dir.path(), &["check-config", "--dev"]);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("hub: configuration: hub.toml: "), "{said}");
+    };
+    refused(&|file| std::fs::create_dir(file).expect("a directory"));
+    refused(&|file| std::os::unix::fs::symlink("nowhere.toml", file).expect("a link"));
+    refused(&|file| std::os::unix::fs::symlink("hub.toml", file).expect("a link"));
+    refused(&|file| std::fs::write(file, b"node = \"\xff\"").expect("a file"));
+}
+
+#[test]
+fn a_file_of_a_longer_name_is_not_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("hub.toml.toml"), "drian_s = 3").expect("a file");
+    let shown = output(dir.path(), &["check-config", "--dev"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
+}
+
+#[test]
+fn variables_of_ours_that_are_no_text_are_refused_by_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, value, said) in [
+        (&b"HUB__DRAIN_S"[..], &b"\xff"[..], "HUB__DRAIN_S"),
+        (b"HUB__\xff", b"1", "HUB__\u{fffd}"),
+    ] {
+        let mut command = hub(dir.path(), &["check-config", "--dev"]);
+        command.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
+        let refused = command.output().expect("hub runs");
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let told = text(&refused.stderr);
+        assert!(told.contains(&format!("environment: {said}: ")), "{told}");
+    }
+    let mut of_others = hub(dir.path(), &["check-config", "--dev"]);
+    of_others.env("PATHS", OsStr::from_bytes(b"\xff"));
+    assert!(of_others.output().expect("hub runs").status.success());
+}
+
+#[test]
 fn check_config_shows_the_effective_values() {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("hub.toml"), "drain_s = 3").expect("a file");

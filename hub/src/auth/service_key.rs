@@ -4,6 +4,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use serde::{Deserialize, Deserializer};
 
+use crate::config::parse;
+
 /// A shared secret of the operator's servers. Only its hash is kept, so the comparison tells
 /// neither a matching beginning nor the length.
 #[derive(Clone)]
@@ -39,7 +41,7 @@ impl std::fmt::Debug for ServiceKey {
 
 impl<'de> Deserialize<'de> for ServiceKey {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        ServiceKey::new(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+        ServiceKey::new(&parse::secret(from)?).map_err(serde::de::Error::custom)
     }
 }
 
