@@ -20,7 +20,7 @@ pub use claims::Identity;
 pub use dev_issuer::{DEV_TOKEN_TTL_S_MAX, DevIssuer};
 pub use dev_key::{DEV_KEY_FILE, DevKeyError};
 pub use jwks::{JwksError, JwksSource};
-pub use key::KeySet;
+pub use key::{KeyNo, KeySet};
 pub use service_key::ServiceKey;
 pub use source::KeySource;
 pub use verifier::Verifier;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::claims::invalid;
-use super::key::{Key, KeyPrint, Lookup};
+use super::key::{Key, KeyNo, Lookup};
 use super::{Algorithm, KeySet};
 
 /// Milliseconds between two fetches that unknown keys ask for. Others do not count: a key that
@@ -66,7 +66,7 @@ impl Started {
 }
 
 /// What the fetches brought.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Outcome {
     /// Fetches ended so far.
     count: u64,
@@ -74,6 +74,19 @@ struct Outcome {
     succeeded: bool,
     /// Of the last that succeeded.
     keys: Option<Arc<KeySet>>,
+    /// The last number a key was given.
+    last_number: KeyNo,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Outcome {
+            count: 0,
+            succeeded: false,
+            keys: None,
+            last_number: KeyNo::FIXED,
+        }
+    }
 }
 
 /// Who asks for a fetch.
@@ -162,9 +175,9 @@ impl JwksSource {
         }
     }
 
-    pub(super) fn holds(&self, print: &KeyPrint) -> bool {
+    pub(super) fn holds(&self, key: KeyNo) -> bool {
         let outcome = self.0.outcome.borrow();
-        outcome.keys.as_ref().is_some_and(|keys| keys.holds(print))
+        outcome.keys.as_ref().is_some_and(|keys| keys.holds(key))
     }
 
     /// The outcome of the fetch that now begins or is under way; of the last one, if it is too
@@ -215,6 +228,7 @@ impl JwksSource {
             outcome.count = count;
             outcome.succeeded = fetched.is_ok();
             if let Ok(keys) = fetched {
+                let keys = keys.numbered(outcome.keys.as_deref(), &mut outcome.last_number);
                 outcome.keys = Some(Arc::new(keys));
             }
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::error::Refusal;
 
 use super::claims::invalid;
-use super::key::{Key, KeyPrint, Lookup};
+use super::key::{Key, KeyNo, Lookup};
 use super::{Algorithm, JwksSource, KeySet};
 
 /// Where the keys of tokens come from.
@@ -55,8 +55,8 @@ impl KeySource {
     }
 
     /// Is the key still one of the issuer's?
-    pub(crate) fn holds(&self, print: &KeyPrint) -> bool {
-        self.dev().is_some_and(|keys| keys.holds(print))
-            || self.jwks().is_some_and(|jwks| jwks.holds(print))
+    pub(crate) fn holds(&self, key: KeyNo) -> bool {
+        self.dev().is_some_and(|keys| keys.holds(key))
+            || self.jwks().is_some_and(|jwks| jwks.holds(key))
     }
 }

@@ -7,8 +7,8 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use syncline_protocol::error::Refusal;
 
 use super::claims::{Claims, Expected, Identity, expired, invalid};
-use super::key::Key;
-use super::token_cache::{TokenCache, TokenHash, Verified};
+use super::key::{Key, KeyNo};
+use super::token_cache::{TokenCache, TokenHash};
 use super::{Algorithm, KeySource};
 use crate::config::AuthConfig;
 use crate::telemetry::Metrics;
@@ -67,6 +67,12 @@ impl Verifier {
         verified
     }
 
+    /// Is the key that a token was verified with still one of the issuer's? If not, the token is
+    /// over, whatever its `exp`.
+    pub fn holds(&self, key: KeyNo) -> bool {
+        self.keys.holds(key)
+    }
+
     /// Reads the issuer's keys again, if there is an issuer to ask. False if that failed; the
     /// keys of before then stay.
     pub async fn refresh(&self, now_ms: u64) -> bool {
@@ -83,42 +89,38 @@ impl Verifier {
 
     async fn verify_uncounted(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
         let (identity, fresh) = self.verified(token, now_ms).await?;
-        if let Some(Fresh { hash, key }) = fresh {
-            let verified = Verified {
-                identity: identity.clone(),
-                key: key.print,
-            };
-            self.cache.insert(hash, verified);
+        if let Some(hash) = fresh {
+            self.cache.insert(hash, identity.clone());
         }
         Ok(identity)
     }
 
-    /// Who a token speaks for; and what to remember it by if it was verified just now.
+    /// Who a token speaks for; and its hash if it was verified just now and is not remembered.
     async fn verified(
         &self,
         token: &str,
         now_ms: u64,
-    ) -> Result<(Identity, Option<Fresh>), Refusal> {
+    ) -> Result<(Identity, Option<TokenHash>), Refusal> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(invalid("the token is too long"));
         }
         let hash = hash(token);
         if let Some(known) = self.cached(&hash) {
-            if known.identity.expires_at_ms > now_ms {
-                return Ok((known.identity, None));
+            if known.expires_at_ms > now_ms {
+                return Ok((known, None));
             }
             self.cache.remove(&hash);
             return Err(expired());
         }
         let key = self.key_of(token, now_ms).await?;
         let identity = self.verify_with(&key, token, now_ms)?;
-        Ok((identity, Some(Fresh { hash, key })))
+        Ok((identity, Some(hash)))
     }
 
     /// A remembered token whose key is still there. One whose key is gone is forgotten here.
-    fn cached(&self, hash: &TokenHash) -> Option<Verified> {
+    fn cached(&self, hash: &TokenHash) -> Option<Identity> {
         let known = self.cache.get(hash)?;
-        if self.keys.holds(&known.key) {
+        if self.holds(known.key) {
             return Some(known);
         }
         self.cache.remove(hash);
@@ -142,14 +144,8 @@ impl Verifier {
     fn verify_with(&self, key: &Key, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
         let token = decode::<Claims>(token, &key.decoding, &signature_only(key.algorithm));
         let claims = token.map_err(|_| invalid("the token cannot be verified"))?;
-        claims.claims.identity(&self.expected, now_ms)
+        claims.claims.identity(&self.expected, key.number, now_ms)
     }
-}
-
-/// A token that was not remembered.
-struct Fresh {
-    hash: TokenHash,
-    key: Arc<Key>,
 }
 
 /// The library checks the signature; claims are ours, because it reads the clock itself and
