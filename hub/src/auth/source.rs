@@ -54,6 +54,18 @@ impl KeySource {
         }
     }
 
+    /// The key that has taken the place of `of`, which did not sign a token that names it.
+    pub(crate) async fn find_instead(
+        &self,
+        of: &Key,
+        kid: Option<&str>,
+        now_ms: u64,
+    ) -> Option<Arc<Key>> {
+        // The development issuer's key is the one it has; it stands for no other.
+        let jwks = self.jwks().filter(|_| of.number != KeyNo::FIXED)?;
+        jwks.find_instead(of, kid, now_ms).await
+    }
+
     /// Is the key still one of the issuer's?
     pub(crate) fn holds(&self, key: KeyNo) -> bool {
         self.dev().is_some_and(|keys| keys.holds(key))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use syncline_protocol::error::Refusal;
 
@@ -112,8 +113,17 @@ impl Verifier {
             self.cache.remove(&hash);
             return Err(expired());
         }
-        let key = self.key_of(token, now_ms).await?;
-        let identity = self.verify_with(&key, token, now_ms)?;
+        let header = self.header(token)?;
+        let kid = header.kid.as_deref();
+        let key = self.keys.find(kid, header.algorithm, now_ms).await?;
+        let mut claims = signed(token, &key);
+        if matches!(claims, Err(NotSigned::BadSignature))
+            && let Some(other) = self.keys.find_instead(&key, kid, now_ms).await
+        {
+            claims = signed(token, &other);
+        }
+        let (claims, key) = claims.map_err(|_| invalid("the token cannot be verified"))?;
+        let identity = claims.identity(&self.expected, key, now_ms)?;
         Ok((identity, Some(hash)))
     }
 
@@ -127,8 +137,8 @@ impl Verifier {
         None
     }
 
-    /// The key the token's header asks for, if the algorithm is one the config allows.
-    async fn key_of(&self, token: &str, now_ms: u64) -> Result<Arc<Key>, Refusal> {
+    /// What the token's header asks for, if the algorithm is one the config allows.
+    fn header(&self, token: &str) -> Result<Asked, Refusal> {
         let header = decode_header(token).map_err(|_| invalid("this is no signed token"))?;
         let algorithm = Algorithm::of_header(header.alg)
             .filter(|algorithm| self.algorithms.contains(algorithm))
@@ -137,14 +147,35 @@ impl Verifier {
             // RFC 7515 §4.1.11: what must be understood and is not makes the token invalid.
             return Err(invalid("the token has critical extensions"));
         }
-        let kid = header.kid.as_deref();
-        self.keys.find(kid, algorithm, now_ms).await
+        Ok(Asked {
+            algorithm,
+            kid: header.kid,
+        })
     }
+}
 
-    fn verify_with(&self, key: &Key, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
-        let token = decode::<Claims>(token, &key.decoding, &signature_only(key.algorithm));
-        let claims = token.map_err(|_| invalid("the token cannot be verified"))?;
-        claims.claims.identity(&self.expected, key.number, now_ms)
+/// The key a token asks for.
+struct Asked {
+    algorithm: Algorithm,
+    kid: Option<String>,
+}
+
+/// Why a token says nothing.
+enum NotSigned {
+    /// The key did not sign it.
+    BadSignature,
+    /// It cannot be read.
+    Unreadable,
+}
+
+/// What a token claims, if the key signed it, and the key's number.
+fn signed(token: &str, key: &Key) -> Result<(Claims, KeyNo), NotSigned> {
+    match decode(token, &key.decoding, &signature_only(key.algorithm)) {
+        Ok(token) => Ok((token.claims, key.number)),
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {
+            Err(NotSigned::BadSignature)
+        }
+        Err(_) => Err(NotSigned::Unreadable),
     }
 }
 

@@ -314,8 +314,13 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
     Box::pin(async move {
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&hello.token, now_ms).await;
-        let identity = identity
-            .map_err(|refusal| refuse_at(&outbox, &refusal, close::AUTH, "token refused"))?;
+        let identity = identity.map_err(|refusal| match refusal.code {
+            // The token may be good: a new one would help nobody.
+            Code::IssuerUnavailable => {
+                refuse_at(&outbox, &refusal, TRY_AGAIN_LATER, "issuer unavailable")
+            }
+            _ => refuse_at(&outbox, &refusal, close::AUTH, "token refused"),
+        })?;
         let space = gateway
             .access
             .space(&hello.app, hello.space, &identity.user);
@@ -382,9 +387,15 @@ fn authenticate(link: &mut Link, token: String) -> Wait<Done> {
         tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
-        let identity = identity
-            .map_err(|refusal| refuse_at(&outbox, &refusal, close::AUTH, "token refused"))?;
-        Ok(Done::Authenticated(identity))
+        match identity {
+            Ok(identity) => Ok(Done::Authenticated(identity)),
+            // The token it has still counts for what it says.
+            Err(refusal) if refusal.code == Code::IssuerUnavailable => {
+                outbox.put(Frame::text(&hub::error(&refusal)), FrameKind::Answer);
+                Ok(Done::Told)
+            }
+            Err(refusal) => Err(refuse_at(&outbox, &refusal, close::AUTH, "token refused")),
+        }
     })
 }
 

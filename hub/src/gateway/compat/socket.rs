@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use syncline_protocol::error::{Refusal, close};
+use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{AppId, SpaceKey, UserId};
 use syncline_protocol::object;
 use tokio::sync::oneshot;
@@ -183,7 +183,11 @@ fn identify(link: &mut Link, app: AppId, token: String) -> Wait<Done> {
         tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
-        let identity = identity.map_err(|_| refuse(&outbox, "invalid token"))?;
+        let identity = identity.map_err(|refusal| match refusal.code {
+            // Those clients come back by themselves, with the same token.
+            Code::IssuerUnavailable => Ending::Close(TRY_AGAIN_LATER, "issuer unavailable"),
+            _ => refuse(&outbox, "invalid token"),
+        })?;
         let space = gateway.access.space(&app, None, &identity.user);
         let space = space.map_err(|refusal| refuse_with(&outbox, &refusal))?;
         Ok(Done::Known(Box::new(Known {
