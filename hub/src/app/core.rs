@@ -1,6 +1,7 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -259,7 +260,7 @@ struct Opened {
 
 async fn open_store(url: StoreUrl) -> Result<Opened, StartError> {
     match url {
-        StoreUrl::Sqlite(path) => tokio::task::spawn_blocking(move || open_sqlite(path))
+        StoreUrl::Sqlite(path) => tokio::task::spawn_blocking(move || open_sqlite(&path))
             .await
             .map_err(|error| StartError::Store(error.to_string()))?,
         StoreUrl::Postgres(url) => {
@@ -277,7 +278,7 @@ async fn open_store(url: StoreUrl) -> Result<Opened, StartError> {
     }
 }
 
-fn open_sqlite(path: PathBuf) -> Result<Opened, StartError> {
+fn open_sqlite(path: &Path) -> Result<Opened, StartError> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -287,8 +288,8 @@ fn open_sqlite(path: PathBuf) -> Result<Opened, StartError> {
             error,
         })?;
     }
+    let path = real_path(path)?;
     let lock = StoreLock::take(&path)?;
-    make_private(&path)?;
     let store = SqliteStore::open(&SqliteOptions::new(path));
     let store = store.map_err(|error| StartError::Store(error.to_string()))?;
     Ok(Opened {
@@ -298,17 +299,30 @@ fn open_sqlite(path: PathBuf) -> Result<Opened, StartError> {
     })
 }
 
-/// Makes the file, if it is new, readable by its owner only; what SQLite puts beside it follows.
-fn make_private(path: &Path) -> Result<(), StartError> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path);
-    file.map(drop).map_err(|error| StartError::DataDir {
+/// The one name of the file that no link leads away from: two spellings of it are one lock, and
+/// SQLite puts its files beside the file itself. The file is made if it is new, readable by its
+/// owner only; what SQLite puts beside it follows. One that is there is not opened: closing it
+/// would give up the locks that a store in this process has on it.
+fn real_path(path: &Path) -> Result<PathBuf, StartError> {
+    let made = || {
+        let mut new = OpenOptions::new();
+        new.append(true).create(true).mode(0o600).open(path)?;
+        path.canonicalize()
+    };
+    let real = match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => made(),
+        real => real,
+    };
+    let failed = |error| StartError::DataDir {
         path: path.to_owned(),
         error,
-    })
+    };
+    let real = real.map_err(failed)?;
+    if real.is_file() {
+        Ok(real)
+    } else {
+        Err(StartError::Store(format!("{} is no file", path.display())))
+    }
 }
 
 /// Passes what other nodes committed to the sessions that run here.

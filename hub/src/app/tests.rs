@@ -218,6 +218,41 @@ async fn a_database_is_one_hubs_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_database_is_one_hubs_whatever_it_is_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at("real")).unwrap();
+    // One link leads to the directory, one to the file that is not there yet.
+    std::os::unix::fs::symlink(at("real"), at("linked")).unwrap();
+    std::os::unix::fs::symlink(at("real/hub.db"), at("link.db")).unwrap();
+    let config = |name: &str| {
+        let mut config = config(&[]).unwrap();
+        config.data_dir = at("data");
+        config.store.url = Some(crate::config::StoreUrl::Sqlite(at(name)));
+        config
+    };
+    let names = [
+        "link.db",
+        "real/hub.db",
+        "linked/hub.db",
+        "real/../real/hub.db",
+    ];
+    for first in names {
+        let app = App::start(config(first)).await.unwrap();
+        for second in names {
+            let refused = App::start(config(second)).await.unwrap_err();
+            let in_use = matches!(refused, StartError::StoreInUse { .. });
+            assert!(in_use, "{second} beside {first}: {refused}");
+        }
+        app.shutdown().await;
+        // The next name finds no file again.
+        std::fs::remove_file(at("real/hub.db")).unwrap();
+    }
+    let refused = App::start(config("real")).await.unwrap_err();
+    assert!(matches!(refused, StartError::Config(_)), "{refused}");
+}
+
+#[tokio::test]
 async fn shutdown_frees_both_addresses() {
     let node = node(&[]).await;
     let addresses = [node.app.public_addr(), node.app.admin_addr()];

@@ -200,6 +200,30 @@ fn store_urls_of_no_engine_are_refused() {
 }
 
 #[test]
+fn behind_sqlite_stands_the_path_of_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = format!("sqlite:{}", dir.path().display());
+    for (url, why) in [
+        ("sqlite:file:hub.db", "no URI"),
+        ("sqlite:file::memory:", "no URI"),
+        ("sqlite:file:x?mode=memory&cache=shared", "no URI"),
+        ("sqlite://data/hub.db", "right behind sqlite:"),
+        ("sqlite:///data/hub.db", "right behind sqlite:"),
+        ("sqlite:.", "directory"),
+        ("sqlite:..", "directory"),
+        ("sqlite:/", "directory"),
+        ("sqlite:./not-there/", "directory"),
+        (&directory, "directory"),
+    ] {
+        let said = refused("", &[("HUB__STORE__URL", url)]);
+        assert!(said.contains(why), "{url}: {said}");
+    }
+    for url in ["sqlite:hub.db", "sqlite:./files:x", "sqlite:/a/b?c=d"] {
+        assert!(load("", &[("HUB__STORE__URL", url)]).is_ok(), "{url}");
+    }
+}
+
+#[test]
 fn a_database_that_could_not_be_reached_is_refused_without_its_password() {
     for (url, why) in [
         ("postgres://u:secret@db:port/hub", "cannot be read"),
