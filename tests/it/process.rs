@@ -66,6 +66,79 @@ fn serve_says_what_to_try_and_ends_with_0_on_a_signal() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = hub(dir.path(), &["serve", "--dev"]);
+    command
+        .env("HUB__DRAIN_S", "3600")
+        .env("HUB__GATEWAY__BODY_TIMEOUT_MS", "600000")
+        .env("HUB__GATEWAY__STALLED_MS", "600000");
+    let node = HubProcess::start(command);
+    // A request whose body does not come is finished before a stop.
+    let mut open = TcpStream::connect(node.public).expect("it listens");
+    let head = "POST /dev/token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
+    open.write_all(head.as_bytes()).expect("it reads");
+    while !request(&node, "GET /metrics", "").contains("syncline_http_connections 2") {
+        std::thread::yield_now();
+    }
+    let address = node.public;
+    node.signal("TERM");
+    // The first one has been heard when nobody new is let in.
+    while TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+    assert_eq!(node.end("TERM").0, Some(0));
+    // It was cut off: nobody answered.
+    let mut answer = String::new();
+    let read = open.read_to_string(&mut answer);
+    assert!(read.is_err() || answer.is_empty(), "{answer}");
+}
+
+#[test]
+fn a_database_held_by_another_program_does_not_hold_up_a_stop() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = hub(dir.path(), &["serve", "--dev"]);
+    command.env("HUB__DRAIN_S", "1");
+    let node = HubProcess::start(command);
+    let given = request(&node, "POST /dev/token", r#"{"user":"ada"}"#);
+    let token = given.split("\"token\":\"").nth(1).expect("a token");
+    let token = token.split('"').next().expect("its end").to_owned();
+    let push = |m: u64| {
+        let head = format!("POST /v1/todo/push HTTP/1.1\r\nauthorization: Bearer {token}");
+        let changes = format!(r#"[{{"table":"t","id":"k{m}","op":"insert","data":{{}}}}]"#);
+        let body = format!(r#"{{"client":"c","muts":[{{"m":{m},"changes":{changes}}}]}}"#);
+        let mut stream = TcpStream::connect(node.public).expect("it listens");
+        let length = body.len();
+        let rest = format!("host: localhost\r\ncontent-length: {length}\r\n\r\n{body}");
+        write!(stream, "{head}\r\nconnection: close\r\n{rest}").expect("it reads");
+        stream
+    };
+    let read = |mut stream: TcpStream| {
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        read.map(|_| answer)
+    };
+    let applied = |answer: &str| answer.contains(r#""status":"applied""#);
+    assert!(applied(&read(push(1)).expect("an answer")));
+    let file = dir.path().join("data/hub.db");
+    let held = rusqlite::Connection::open(&file).expect("a database");
+    held.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let waits = push(2);
+    while !request(&node, "GET /metrics", "").contains("syncline_http_connections 2") {
+        std::thread::yield_now();
+    }
+    assert_eq!(node.end("TERM").0, Some(0));
+    assert!(!read(waits).is_ok_and(|answer| applied(&answer)));
+    // What was acknowledged is there, and only that.
+    held.execute_batch("COMMIT").expect("nothing");
+    let count = "SELECT count(*) FROM records";
+    let count: i64 = held
+        .query_row(count, [], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(count, 1);
+}
+
+#[test]
 fn token_prints_only_the_token_of_the_key_the_node_publishes() {
     let dir = tempfile::tempdir().expect("a directory");
     let given = output(

@@ -210,6 +210,11 @@ impl Core {
         self.gateway.sockets.empty().await;
     }
 
+    /// Closes the sockets that are still open, whatever is not finished.
+    pub(super) fn cut_off(&self) {
+        self.gateway.sockets.drain(Duration::ZERO);
+    }
+
     /// Stops sessions and committers; the store closes with the last of its users.
     pub(super) async fn stop(self) {
         self.hearing.abort();
