@@ -16,7 +16,7 @@ use tracing::{info, warn};
 
 use super::claims::invalid;
 use super::key::{Key, KeyNo, Lookup};
-use super::{Algorithm, KeySet};
+use super::{Algorithm, JwksError, KeySet};
 
 /// Milliseconds between two fetches that unknown keys ask for, and between two that bad signatures
 /// ask for. Others do not count: a key that is new right after a scheduled fetch is found at once,
@@ -113,26 +113,6 @@ enum Fetch {
     Done,
     /// It was too early for another.
     HeldBack,
-}
-
-/// Why a fetch failed.
-#[derive(Debug, thiserror::Error)]
-pub enum JwksError {
-    /// No connection, no answer in time, or no TLS roots.
-    #[error(transparent)]
-    Http(#[from] reqwest::Error),
-    /// An answer other than 200.
-    #[error("status {0}")]
-    Status(StatusCode),
-    /// An answer over 256 KiB.
-    #[error("the answer is too long")]
-    TooLong,
-    /// An answer that is no JWKS.
-    #[error("no JWKS: {0}")]
-    NotJwks(#[from] serde_json::Error),
-    /// A fault of the hub.
-    #[error("the fetch panicked")]
-    Panicked,
 }
 
 impl JwksSource {
