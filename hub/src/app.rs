@@ -124,6 +124,7 @@ impl App {
             node: config.node.clone(),
             clock: parts.clock(),
             lifecycle: Arc::new(Lifecycle::starting()),
+            verifier: verifier.clone(),
             metrics,
             dev_issuer,
         });

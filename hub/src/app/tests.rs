@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -125,6 +126,49 @@ async fn another_hub_verifies_by_the_published_key() {
     assert!(other.verifier().verify(token, NOW_MS).await.is_ok());
     assert!(other.dev_issuer().is_none());
     other.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_node_is_not_ready_before_it_has_read_a_key() {
+    let issuer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", issuer.local_addr().unwrap());
+    let mut config = config(&[("HUB__AUTH__JWKS_URL", &url)]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    config.data_dir = dir.path().to_owned();
+    let http = || reqwest::Client::builder().no_proxy().tls_certs_only([]);
+    let ready = async |app: &App| {
+        let url = format!("http://{}/ready", app.admin_addr());
+        json_of(http().build().unwrap().get(url).send().await.unwrap()).await
+    };
+    // The development issuer needs no other.
+    let app = App::start(config.clone()).await.unwrap();
+    let unanswered = issuer.accept().await.unwrap();
+    assert_eq!(ready(&app).await.0, 200);
+    app.shutdown().await;
+    drop(unanswered);
+
+    config.auth.dev = false;
+    let app = App::start(config).await.unwrap();
+    let (mut asked, _) = issuer.accept().await.unwrap();
+    let (status, refusal) = ready(&app).await;
+    assert_eq!(
+        (status, &refusal["code"]),
+        (503, &json!("issuer_unavailable"))
+    );
+    let keys = r#"{"keys":[]}"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{keys}",
+        keys.len()
+    );
+    asked.write_all(answer.as_bytes()).await.unwrap();
+    let is_ready = async {
+        while ready(&app).await.0 != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), is_ready).await;
+    assert!(waited.is_ok(), "it never is");
+    app.shutdown().await;
 }
 
 #[tokio::test]

@@ -66,6 +66,11 @@ impl KeySource {
         jwks.find_instead(of, kid, now_ms).await
     }
 
+    /// Were keys ever read, be it that there were none? The development issuer's are here.
+    pub(crate) fn is_known(&self) -> bool {
+        self.dev().is_some() || self.jwks().is_some_and(JwksSource::has_keys)
+    }
+
     /// Is the key still one of the issuer's?
     pub(crate) fn holds(&self, key: KeyNo) -> bool {
         self.dev().is_some_and(|keys| keys.holds(key))

@@ -74,6 +74,12 @@ impl Verifier {
         self.keys.holds(key)
     }
 
+    /// Were the issuer's keys ever read? Before, every token is refused. The development issuer's
+    /// are always there.
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_known()
+    }
+
     /// Reads the issuer's keys again, if there is an issuer to ask. False if that failed; the
     /// keys of before then stay.
     pub async fn refresh(&self, now_ms: u64) -> bool {
