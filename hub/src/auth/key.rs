@@ -7,6 +7,7 @@ use jsonwebtoken::{DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use serde_json::Value;
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::object::Object;
 
 use super::Algorithm;
 
@@ -73,7 +74,7 @@ impl KeySet {
         struct Jwks {
             keys: Vec<Value>,
         }
-        let jwks: Jwks = serde_json::from_slice(json)?;
+        let Object(jwks) = serde_json::from_slice::<Object<Jwks>>(json)?;
         let usable = jwks.keys.into_iter().filter_map(Key::parse);
         Ok(KeySet {
             keys: usable.take(KEYS_MAX).map(Arc::new).collect(),
@@ -143,8 +144,11 @@ fn refused(why: &str) -> Lookup {
 impl Key {
     /// `None` for a key that cannot be used: another kind, another use, too short.
     fn parse(jwk: Value) -> Option<Key> {
-        let jwk: Jwk = serde_json::from_value(jwk).ok()?;
-        if jwk.r#use.as_deref().is_some_and(|used| used != "sig") {
+        let Object(jwk) = serde_json::from_value::<Object<Jwk>>(jwk).ok()?;
+        let is_for_others = |operations: &Vec<String>| !operations.iter().any(|op| op == "verify");
+        if jwk.r#use.as_deref().is_some_and(|used| used != "sig")
+            || jwk.key_ops.as_ref().is_some_and(is_for_others)
+        {
             return None;
         }
         let (algorithm, names, decoding) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
@@ -187,6 +191,7 @@ struct Jwk {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    key_ops: Option<Vec<String>>,
 }
 
 /// Has the material the length its algorithm needs?

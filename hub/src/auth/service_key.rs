@@ -12,10 +12,17 @@ use crate::config::parse;
 pub struct ServiceKey(Digest);
 
 impl ServiceKey {
-    /// Of the secret's text. Errors: an empty secret.
+    /// Of the secret's text. Errors: an empty secret, and one that no header can carry, which would
+    /// never match.
     pub fn new(secret: &str) -> Result<ServiceKey, &'static str> {
         if secret.is_empty() {
             return Err("is empty");
+        }
+        let is_printable = secret.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        if !is_printable || secret.trim() != secret {
+            return Err(
+                "must be printable ASCII without spaces around it, since a header carries it",
+            );
         }
         Ok(ServiceKey(digest(&SHA256, secret.as_bytes())))
     }
@@ -56,6 +63,14 @@ mod tests {
         for wrong in ["", "correct hors", "correct horse ", "Correct horse"] {
             assert!(!key.matches(wrong), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn key_that_no_header_carries_is_refused() {
+        for secret in ["", "clé", "a\tb", "a\nb", "\u{7f}", " a", "a ", " "] {
+            assert!(ServiceKey::new(secret).is_err(), "{secret:?}");
+        }
+        assert!(ServiceKey::new("!~ aZ09").is_ok());
     }
 
     #[test]

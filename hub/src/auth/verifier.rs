@@ -6,6 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use syncline_protocol::error::Refusal;
+use syncline_protocol::object::Object;
 
 use super::claims::{Claims, Expected, Identity, expired, invalid};
 use super::key::{Key, KeyNo};
@@ -177,7 +178,10 @@ enum NotSigned {
 /// What a token claims, if the key signed it, and the key's number.
 fn signed(token: &str, key: &Key) -> Result<(Claims, KeyNo), NotSigned> {
     match decode(token, &key.decoding, &signature_only(key.algorithm)) {
-        Ok(token) => Ok((token.claims, key.number)),
+        Ok(token) => {
+            let Object(claims) = token.claims;
+            Ok((claims, key.number))
+        }
         Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {
             Err(NotSigned::BadSignature)
         }

@@ -191,6 +191,10 @@ async fn signed_but_wrong_claims_are_refused() {
             Code::TokenInvalid,
         ),
         (signed(json!({"sub": "ada"})), Code::TokenInvalid),
+        (
+            signed(json!(["ada", hour, null, null, null])),
+            Code::TokenInvalid,
+        ),
         (signed(json!({"exp": hour})), Code::TokenInvalid),
         (
             signed(json!({"sub": "@hub", "exp": hour})),
