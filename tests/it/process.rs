@@ -66,6 +66,23 @@ fn serve_says_what_to_try_and_ends_with_0_on_a_signal() {
 }
 
 #[test]
+fn metrics_are_looked_for_where_they_are() {
+    for is_public in ["true", "false"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = hub(dir.path(), &["serve", "--dev"]);
+        command.env("HUB__METRICS__PUBLIC", is_public);
+        let node = HubProcess::start(command);
+        let address = match is_public {
+            "true" => node.public,
+            _ => node.admin,
+        };
+        let (_, printed) = node.end("TERM");
+        let line = format!("curl -s http://{address}/metrics\n");
+        assert!(printed.contains(&line), "{printed}");
+    }
+}
+
+#[test]
 fn a_second_signal_does_not_wait() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut command = hub(dir.path(), &["serve", "--dev"]);

@@ -41,10 +41,12 @@ async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is bound: from here on a signal is never lost.
     let mut signals = Signals::new()?;
     let mut hangups = hangups(&config)?;
+    let public_metrics = config.metrics.public;
     let app = App::start(config).await?;
     if app.dev_issuer().is_some() {
+        let text = welcome(&app, public_metrics);
         // A closed standard output does not stop a hub.
-        let _ = std::io::stdout().write_all(welcome(&app).as_bytes());
+        let _ = std::io::stdout().write_all(text.as_bytes());
     }
     let name = loop {
         tokio::select! {
@@ -108,11 +110,15 @@ impl Signals {
     }
 }
 
-fn welcome(app: &App) -> String {
+fn welcome(app: &App, public_metrics: bool) -> String {
     let (public, admin) = (app.public_addr(), app.admin_addr());
     let scheme = match app.tls() {
         Some(_) => "https",
         None => "http",
+    };
+    let metrics = match public_metrics {
+        true => format!("{scheme}://{public}"),
+        false => format!("http://{admin}"),
     };
     format!(
         "
@@ -123,7 +129,7 @@ fn welcome(app: &App) -> String {
   Look around:
     curl -s {scheme}://{public}/
     curl -s {scheme}://{public}/health
-    curl -s {scheme}://{public}/metrics
+    curl -s {metrics}/metrics
   Stop with Ctrl-C. The README shows two devices in sync.
 
 "
