@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::middleware::from_fn;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
@@ -32,6 +33,14 @@ pub use self::core::Parts;
 /// Until the next read of the issuer's keys after one that failed, unless the config says
 /// sooner.
 const JWKS_RETRY: Duration = Duration::from_secs(5);
+
+/// The last part of the drain time, which is for closing the store; at least so long is given to
+/// it. A store that is held by another program is not waited for beyond that: what it has
+/// acknowledged is durable, and what it has not, nobody was told.
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// The very last part of that, in which the process ends.
+const ENDING: Duration = Duration::from_millis(200);
 
 /// A node that runs.
 #[derive(Debug)]
@@ -116,6 +125,7 @@ impl App {
             node: config.node.clone(),
             clock: parts.clock(),
             lifecycle: Arc::new(Lifecycle::starting()),
+            verifier: verifier.clone(),
             metrics,
             dev_issuer,
         });
@@ -175,21 +185,30 @@ impl App {
         self.context.dev_issuer.as_ref()
     }
 
-    /// Stops: takes nothing new, finishes what is there, and cuts off after the drain time what
-    /// is not finished then.
+    /// Stops: takes nothing new, finishes what is there, and cuts off what is not finished within
+    /// the drain time. Then the store is closed, unless it does not answer; in that case what works
+    /// on it is left behind, to end with the process.
     pub async fn shutdown(mut self) {
         info!(drain_s = self.drain.as_secs(), "draining");
+        let ends = Instant::now() + self.drain.max(CLOSING);
         self.context.lifecycle.advance(Stage::Draining);
         let finished = async {
             self.core.drain(self.drain).await;
             while self.tasks.join_next().await.is_some() {}
         };
-        if tokio::time::timeout(self.drain, finished).await.is_err() {
+        if timeout_at(ends - CLOSING, finished).await.is_err() {
             warn!("the drain time is over: what is still open is cut off");
         }
-        self.tasks.shutdown().await;
-        self.core.stop().await;
-        info!("stopped");
+        self.core.cut_off();
+        // A task of its own, since closing the store may hold up the thread it happens on.
+        let closing = tokio::spawn(async move {
+            self.tasks.shutdown().await;
+            self.core.stop().await;
+        });
+        match timeout_at(ends - ENDING, closing).await {
+            Ok(_) => info!("stopped"),
+            Err(_) => warn!("the store does not answer: stopped without it"),
+        }
     }
 
     fn listen(&mut self, config: &Config) -> Result<(), StartError> {

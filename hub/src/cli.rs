@@ -81,11 +81,7 @@ pub enum CliError {
 impl Cli {
     /// Carries out the command. `env` are the process's variables.
     pub fn run(self, env: impl Iterator<Item = (OsString, OsString)>) -> Result<(), CliError> {
-        // A variable that is no text is none of ours.
-        let text = |(key, value): (OsString, OsString)| {
-            Some((key.into_string().ok()?, value.into_string().ok()?))
-        };
-        let env = env.filter_map(text).collect();
+        let env = env.collect();
         match self.command {
             Command::Serve(settings) => serve::run(settings.load(env)?),
             Command::CheckConfig(settings) => check_config::run(&settings.load(env)?),
@@ -95,7 +91,7 @@ impl Cli {
 }
 
 impl Settings {
-    fn load(&self, env: Vec<(String, String)>) -> Result<Config, ConfigError> {
+    fn load(&self, env: Vec<(OsString, OsString)>) -> Result<Config, ConfigError> {
         Config::load(&Sources {
             file: self.config.clone(),
             env,

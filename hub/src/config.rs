@@ -2,7 +2,8 @@
 //! with `__`). Unknown keys are refused, and everything is checked before anything is bound.
 //!
 //! One file a concern, each with its defaults and its `check`. Reading the sources is in
-//! [`source`]; what a value means is documented at its field and nowhere else.
+//! [`source`] (`file` and `variables` are the two, `setting` is what they set); what a value means
+//! is documented at its field and nowhere else.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,20 +13,23 @@ use syncline_protocol::ids::{AppId, NodeId};
 
 pub mod auth;
 pub mod compat;
+mod file;
 pub mod gateway;
 pub mod limits;
 pub mod log;
 pub mod metrics;
 pub mod nats;
 mod node;
-mod parse;
+pub(crate) mod parse;
 pub mod problem;
 pub mod retention;
 pub mod session;
+mod setting;
 mod shown;
 pub mod source;
 pub mod store;
 pub mod tls;
+mod variables;
 
 pub use auth::AuthConfig;
 pub use compat::CompatConfig;

@@ -122,7 +122,7 @@ codes! {
     TokenInvalid = "token_invalid", Reauth, 401;
     /// The token's time is over.
     TokenExpired = "token_expired", Reauth, 401;
-    /// The issuer's keys cannot be had now and none is cached.
+    /// The issuer's keys cannot be had now, and none of those known is the token's.
     IssuerUnavailable = "issuer_unavailable", After, 503;
     /// The user may not use this space, app or origin.
     Forbidden = "forbidden", Never, 403;

@@ -66,6 +66,96 @@ fn serve_says_what_to_try_and_ends_with_0_on_a_signal() {
 }
 
 #[test]
+fn metrics_are_looked_for_where_they_are() {
+    for is_public in ["true", "false"] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut command = hub(dir.path(), &["serve", "--dev"]);
+        command.env("HUB__METRICS__PUBLIC", is_public);
+        let node = HubProcess::start(command);
+        let address = match is_public {
+            "true" => node.public,
+            _ => node.admin,
+        };
+        let (_, printed) = node.end("TERM");
+        let line = format!("curl -s http://{address}/metrics\n");
+        assert!(printed.contains(&line), "{printed}");
+    }
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = hub(dir.path(), &["serve", "--dev"]);
+    command
+        .env("HUB__DRAIN_S", "3600")
+        .env("HUB__GATEWAY__BODY_TIMEOUT_MS", "600000")
+        .env("HUB__GATEWAY__STALLED_MS", "600000");
+    let node = HubProcess::start(command);
+    // A request whose body does not come is finished before a stop.
+    let mut open = TcpStream::connect(node.public).expect("it listens");
+    let head = "POST /dev/token HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n";
+    open.write_all(head.as_bytes()).expect("it reads");
+    while !request(&node, "GET /metrics", "").contains("syncline_http_connections 2") {
+        std::thread::yield_now();
+    }
+    let address = node.public;
+    node.signal("TERM");
+    // The first one has been heard when nobody new is let in.
+    while TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+    assert_eq!(node.end("TERM").0, Some(0));
+    // It was cut off: nobody answered.
+    let mut answer = String::new();
+    let read = open.read_to_string(&mut answer);
+    assert!(read.is_err() || answer.is_empty(), "{answer}");
+}
+
+#[test]
+fn a_database_held_by_another_program_does_not_hold_up_a_stop() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut command = hub(dir.path(), &["serve", "--dev"]);
+    command.env("HUB__DRAIN_S", "1");
+    let node = HubProcess::start(command);
+    let given = request(&node, "POST /dev/token", r#"{"user":"ada"}"#);
+    let token = given.split("\"token\":\"").nth(1).expect("a token");
+    let token = token.split('"').next().expect("its end").to_owned();
+    let push = |m: u64| {
+        let head = format!("POST /v1/todo/push HTTP/1.1\r\nauthorization: Bearer {token}");
+        let changes = format!(r#"[{{"table":"t","id":"k{m}","op":"insert","data":{{}}}}]"#);
+        let body = format!(r#"{{"client":"c","muts":[{{"m":{m},"changes":{changes}}}]}}"#);
+        let mut stream = TcpStream::connect(node.public).expect("it listens");
+        let length = body.len();
+        let rest = format!("host: localhost\r\ncontent-length: {length}\r\n\r\n{body}");
+        write!(stream, "{head}\r\nconnection: close\r\n{rest}").expect("it reads");
+        stream
+    };
+    let read = |mut stream: TcpStream| {
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        read.map(|_| answer)
+    };
+    let applied = |answer: &str| answer.contains(r#""status":"applied""#);
+    assert!(applied(&read(push(1)).expect("an answer")));
+    let file = dir.path().join("data/hub.db");
+    let held = rusqlite::Connection::open(&file).expect("a database");
+    held.execute_batch("BEGIN IMMEDIATE").expect("a lock");
+    let waits = push(2);
+    while !request(&node, "GET /metrics", "").contains("syncline_http_connections 2") {
+        std::thread::yield_now();
+    }
+    assert_eq!(node.end("TERM").0, Some(0));
+    assert!(!read(waits).is_ok_and(|answer| applied(&answer)));
+    // What was acknowledged is there, and only that.
+    held.execute_batch("COMMIT").expect("nothing");
+    let count = "SELECT count(*) FROM records";
+    let count: i64 = held
+        .query_row(count, [], |row| row.get(0))
+        .expect("a number");
+    assert_eq!(count, 1);
+}
+
+#[test]
 fn token_prints_only_the_token_of_the_key_the_node_publishes() {
     let dir = tempfile::tempdir().expect("a directory");
     let given = output(
@@ -100,6 +190,51 @@ fn configuration_that_cannot_be_used_ends_with_1_and_a_reason() {
         );
     }
     assert!(!dir.path().join("data").exists(), "nothing was begun");
+}
+
+#[test]
+fn only_no_file_at_all_is_no_configuration() {
+    let refused = |make: &dyn Fn(&Path)| {
+        let dir = tempfile::tempdir().expect("a directory");
+        make(&dir.path().join("hub.toml"));
+        let refused = output(dir.path(), &["check-config", "--dev"]);
+        let said = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("hub: configuration: hub.toml: "), "{said}");
+    };
+    refused(&|file| std::fs::create_dir(file).expect("a directory"));
+    refused(&|file| std::os::unix::fs::symlink("nowhere.toml", file).expect("a link"));
+    refused(&|file| std::os::unix::fs::symlink("hub.toml", file).expect("a link"));
+    refused(&|file| std::fs::write(file, b"node = \"\xff\"").expect("a file"));
+}
+
+#[test]
+fn a_file_of_a_longer_name_is_not_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("hub.toml.toml"), "drian_s = 3").expect("a file");
+    let shown = output(dir.path(), &["check-config", "--dev"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
+}
+
+#[test]
+fn variables_of_ours_that_are_no_text_are_refused_by_name() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let dir = tempfile::tempdir().expect("a directory");
+    for (name, value, said) in [
+        (&b"HUB__DRAIN_S"[..], &b"\xff"[..], "HUB__DRAIN_S"),
+        (b"HUB__\xff", b"1", "HUB__\u{fffd}"),
+    ] {
+        let mut command = hub(dir.path(), &["check-config", "--dev"]);
+        command.env(OsStr::from_bytes(name), OsStr::from_bytes(value));
+        let refused = command.output().expect("hub runs");
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let told = text(&refused.stderr);
+        assert!(told.contains(&format!("environment: {said}: ")), "{told}");
+    }
+    let mut of_others = hub(dir.path(), &["check-config", "--dev"]);
+    of_others.env("PATHS", OsStr::from_bytes(b"\xff"));
+    assert!(of_others.output().expect("hub runs").status.success());
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! An issuer of tokens on a free port: it publishes an Ed25519 and a P-256 key, signs whatever it
-//! is asked to, and counts how often its keys are fetched.
+//! An issuer of tokens on a free port: it publishes an Ed25519 and a P-256 key, or one of them,
+//! signs whatever it is asked to, and counts how often its keys are fetched.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
@@ -26,6 +26,8 @@ pub struct Issuer {
     ed: EncodingKey,
     ec: EncodingKey,
     ed_public: String,
+    keys: [Value; 2],
+    published: Arc<Mutex<String>>,
     fetches: Arc<AtomicU64>,
     serving: JoinHandle<()>,
 }
@@ -46,15 +48,18 @@ impl Issuer {
         let ec = EncodingKey::from_ec_der(pkcs8.expect("a key").as_ref());
         let ed_jwk = jwk(&ed, Algorithm::EdDSA, ED_KID);
         let ed_public = ed_jwk["x"].as_str().expect("a public key").to_owned();
-        let jwks = json!({"keys": [ed_jwk, jwk(&ec, Algorithm::ES256, EC_KID)]}).to_string();
+        let keys = [ed_jwk, jwk(&ec, Algorithm::ES256, EC_KID)];
+        let published = Arc::new(Mutex::new(json!({"keys": keys}).to_string()));
 
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let fetches = Arc::new(AtomicU64::new(0));
         let counted = fetches.clone();
+        let shown = published.clone();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::SeqCst);
+                let jwks = shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 answer(stream, &jwks).await;
             }
         });
@@ -63,9 +68,22 @@ impl Issuer {
             ed,
             ec,
             ed_public,
+            keys,
+            published,
             fetches,
             serving,
         }
+    }
+
+    /// From now on only the keys of these names are published.
+    pub fn publish_only(&self, kids: &[&str]) {
+        let named = |key: &&Value| kids.iter().any(|kid| key["kid"] == *kid);
+        let keys: Vec<&Value> = self.keys.iter().filter(named).collect();
+        let mut published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *published = json!({"keys": keys}).to_string();
     }
 
     /// How often its keys were fetched.

@@ -4,8 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use syncline_hub::app::{App, Parts};
+use syncline_hub::auth::Algorithm;
 use syncline_hub::config::Config;
 use tempfile::TempDir;
+
+use crate::issuer::Issuer;
 
 /// A running node and its data.
 #[derive(Debug)]
@@ -74,6 +77,17 @@ impl TestNode {
     /// An address under the public listener.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.app.public_addr())
+    }
+}
+
+impl Setup {
+    /// A node that takes the tokens of this issuer and gives none.
+    pub fn of_issuer(issuer: &Issuer) -> Setup {
+        let mut setup = Setup::default();
+        setup.config.auth.dev = false;
+        setup.config.auth.jwks_url = Some(issuer.jwks_url.parse().expect("a URL"));
+        setup.config.auth.algorithms = vec![Algorithm::EdDsa, Algorithm::Es256];
+        setup
     }
 }
 

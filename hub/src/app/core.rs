@@ -1,6 +1,7 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -216,6 +217,11 @@ impl Core {
         self.gateway.sockets.empty().await;
     }
 
+    /// Closes the sockets that are still open, whatever is not finished.
+    pub(super) fn cut_off(&self) {
+        self.gateway.sockets.drain(Duration::ZERO);
+    }
+
     /// Stops sessions and committers; the store closes with the last of its users.
     pub(super) async fn stop(self) {
         self.hearing.abort();
@@ -268,7 +274,7 @@ async fn open_store(config: &Config) -> Result<Opened, StartError> {
     match config.store_url() {
         StoreUrl::Sqlite(path) => {
             let cache_kib = config.store.sqlite_cache_kib;
-            tokio::task::spawn_blocking(move || open_sqlite(path, cache_kib))
+            tokio::task::spawn_blocking(move || open_sqlite(&path, cache_kib))
                 .await
                 .map_err(|error| StartError::Store(error.to_string()))?
         }
@@ -287,7 +293,7 @@ async fn open_store(config: &Config) -> Result<Opened, StartError> {
     }
 }
 
-fn open_sqlite(path: PathBuf, cache_kib: u32) -> Result<Opened, StartError> {
+fn open_sqlite(path: &Path, cache_kib: u32) -> Result<Opened, StartError> {
     if let Some(directory) = path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
@@ -297,8 +303,8 @@ fn open_sqlite(path: PathBuf, cache_kib: u32) -> Result<Opened, StartError> {
             error,
         })?;
     }
+    let path = real_path(path)?;
     let lock = StoreLock::take(&path)?;
-    make_private(&path)?;
     let options = SqliteOptions {
         cache_kib,
         ..SqliteOptions::new(path)
@@ -312,17 +318,30 @@ fn open_sqlite(path: PathBuf, cache_kib: u32) -> Result<Opened, StartError> {
     })
 }
 
-/// Makes the file, if it is new, readable by its owner only; what SQLite puts beside it follows.
-fn make_private(path: &Path) -> Result<(), StartError> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path);
-    file.map(drop).map_err(|error| StartError::DataDir {
+/// The one name of the file that no link leads away from: two spellings of it are one lock, and
+/// SQLite puts its files beside the file itself. The file is made if it is new, readable by its
+/// owner only; what SQLite puts beside it follows. One that is there is not opened: closing it
+/// would give up the locks that a store in this process has on it.
+fn real_path(path: &Path) -> Result<PathBuf, StartError> {
+    let made = || {
+        let mut new = OpenOptions::new();
+        new.append(true).create(true).mode(0o600).open(path)?;
+        path.canonicalize()
+    };
+    let real = match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => made(),
+        real => real,
+    };
+    let failed = |error| StartError::DataDir {
         path: path.to_owned(),
         error,
-    })
+    };
+    let real = real.map_err(failed)?;
+    if real.is_file() {
+        Ok(real)
+    } else {
+        Err(StartError::Store(format!("{} is no file", path.display())))
+    }
 }
 
 /// Passes what other nodes committed to the sessions that run here.

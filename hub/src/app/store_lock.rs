@@ -14,12 +14,10 @@ use super::StartError;
 pub(super) struct StoreLock(#[expect(dead_code, reason = "open is all it must be")] File);
 
 impl StoreLock {
-    /// Takes the lock `PATH.lock` of a database. Errors: another hub has it, or the file cannot
-    /// be made.
+    /// Takes the lock `PATH.lock` of a database by its real name, since links may give it others.
+    /// Errors: another hub has it, or the file cannot be made.
     pub(super) fn take(database: &Path) -> Result<StoreLock, StartError> {
-        // By its real name, since links may give it others.
-        let real = database.canonicalize();
-        let path = beside(real.as_deref().unwrap_or(database));
+        let path = beside(database);
         let failed = |error| StartError::DataDir {
             path: path.clone(),
             error,

@@ -1,4 +1,5 @@
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::clock::ManualClock;
@@ -128,6 +129,49 @@ async fn another_hub_verifies_by_the_published_key() {
 }
 
 #[tokio::test]
+async fn a_node_is_not_ready_before_it_has_read_a_key() {
+    let issuer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks", issuer.local_addr().unwrap());
+    let mut config = config(&[("HUB__AUTH__JWKS_URL", &url)]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    config.data_dir = dir.path().to_owned();
+    let http = || reqwest::Client::builder().no_proxy().tls_certs_only([]);
+    let ready = async |app: &App| {
+        let url = format!("http://{}/ready", app.admin_addr());
+        json_of(http().build().unwrap().get(url).send().await.unwrap()).await
+    };
+    // The development issuer needs no other.
+    let app = App::start(config.clone()).await.unwrap();
+    let unanswered = issuer.accept().await.unwrap();
+    assert_eq!(ready(&app).await.0, 200);
+    app.shutdown().await;
+    drop(unanswered);
+
+    config.auth.dev = false;
+    let app = App::start(config).await.unwrap();
+    let (mut asked, _) = issuer.accept().await.unwrap();
+    let (status, refusal) = ready(&app).await;
+    assert_eq!(
+        (status, &refusal["code"]),
+        (503, &json!("issuer_unavailable"))
+    );
+    let keys = r#"{"keys":[]}"#;
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{keys}",
+        keys.len()
+    );
+    asked.write_all(answer.as_bytes()).await.unwrap();
+    let is_ready = async {
+        while ready(&app).await.0 != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), is_ready).await;
+    assert!(waited.is_ok(), "it never is");
+    app.shutdown().await;
+}
+
+#[tokio::test]
 async fn bad_token_requests_are_refused() {
     let node = node(&[]).await;
     for (body, expected) in [
@@ -215,6 +259,41 @@ async fn a_database_is_one_hubs_until_it_ends() {
     assert!(refused.to_string().contains("hub.db"), "{refused}");
     node.app.shutdown().await;
     App::start(second).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
+async fn a_database_is_one_hubs_whatever_it_is_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir(at("real")).unwrap();
+    // One link leads to the directory, one to the file that is not there yet.
+    std::os::unix::fs::symlink(at("real"), at("linked")).unwrap();
+    std::os::unix::fs::symlink(at("real/hub.db"), at("link.db")).unwrap();
+    let config = |name: &str| {
+        let mut config = config(&[]).unwrap();
+        config.data_dir = at("data");
+        config.store.url = Some(crate::config::StoreUrl::Sqlite(at(name)));
+        config
+    };
+    let names = [
+        "link.db",
+        "real/hub.db",
+        "linked/hub.db",
+        "real/../real/hub.db",
+    ];
+    for first in names {
+        let app = App::start(config(first)).await.unwrap();
+        for second in names {
+            let refused = App::start(config(second)).await.unwrap_err();
+            let in_use = matches!(refused, StartError::StoreInUse { .. });
+            assert!(in_use, "{second} beside {first}: {refused}");
+        }
+        app.shutdown().await;
+        // The next name finds no file again.
+        std::fs::remove_file(at("real/hub.db")).unwrap();
+    }
+    let refused = App::start(config("real")).await.unwrap_err();
+    assert!(matches!(refused, StartError::Config(_)), "{refused}");
 }
 
 #[tokio::test]

@@ -5,9 +5,15 @@ use serde_json::Value;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::UserId;
 
+use super::key::KeyNo;
+
 /// Milliseconds a token may be used before its `nbf`: the issuer's clock may be ahead of ours.
 /// `exp` has no such grace: a token verifies for less than `exp` says, never for more.
 pub(crate) const NBF_LEEWAY_MS: u64 = 30_000;
+
+/// Milliseconds a token counts from when it is shown, be its `exp` later: 400 days, as browsers
+/// keep a cookie. Nobody stays for ever by an `exp` of 1e308.
+pub(crate) const LIFE_MS_MAX: u64 = 400 * 24 * 3_600 * 1_000;
 
 /// The last time a token may claim, ms since 1970: the largest integer a double holds exactly.
 const TIME_MS_MAX: u64 = 1 << 53;
@@ -20,8 +26,11 @@ const RESERVED_PREFIX: char = '@';
 pub struct Identity {
     /// The token's `sub`.
     pub user: UserId,
-    /// From this moment on the token is expired, ms since 1970: its `exp`.
+    /// From this moment on the token is expired, ms since 1970: its `exp`, or 400 days after it
+    /// was verified if that is earlier.
     pub expires_at_ms: u64,
+    /// The key it was verified with. If the issuer drops it, the token is over too.
+    pub key: KeyNo,
 }
 
 /// What the operator asks of a token beside `sub` and `exp`.
@@ -45,8 +54,14 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Errors: `token_expired`, and `token_invalid` for everything else.
-    pub(crate) fn identity(self, expected: &Expected, now_ms: u64) -> Result<Identity, Refusal> {
+    /// Of a token verified with `key`. Errors: `token_expired`, and `token_invalid` for everything
+    /// else.
+    pub(crate) fn identity(
+        self,
+        expected: &Expected,
+        key: KeyNo,
+        now_ms: u64,
+    ) -> Result<Identity, Refusal> {
         let Some(exp) = self.exp else {
             return Err(invalid("the token has no exp"));
         };
@@ -77,7 +92,8 @@ impl Claims {
         }
         Ok(Identity {
             user,
-            expires_at_ms,
+            expires_at_ms: expires_at_ms.min(now_ms.saturating_add(LIFE_MS_MAX)),
+            key,
         })
     }
 }
@@ -127,7 +143,7 @@ mod tests {
 
     fn check(claims: &str) -> Result<Identity, Refusal> {
         let claims: Claims = serde_json::from_str(claims).unwrap();
-        claims.identity(&Expected::default(), NOW_MS)
+        claims.identity(&Expected::default(), KeyNo::FIXED, NOW_MS)
     }
 
     fn message(claims: &str) -> String {
@@ -158,8 +174,12 @@ mod tests {
     fn negative_and_huge_exp_do_not_wrap() {
         let past = check(r#"{"sub":"ada","exp":-1}"#).unwrap_err();
         assert_eq!(past.code, Code::TokenExpired);
-        let far = check(r#"{"sub":"ada","exp":1e300}"#).unwrap();
-        assert_eq!(far.expires_at_ms, TIME_MS_MAX);
+        for exp in ["1e300", "1e308", "1e15", "1834560001"] {
+            let far = check(&format!(r#"{{"sub":"ada","exp":{exp}}}"#)).unwrap();
+            assert_eq!(far.expires_at_ms, NOW_MS + LIFE_MS_MAX, "{exp}");
+        }
+        let last = check(r#"{"sub":"ada","exp":1834559999}"#).unwrap();
+        assert_eq!(last.expires_at_ms, 1_834_559_999_000);
     }
 
     #[test]
@@ -195,7 +215,7 @@ mod tests {
         let check = |iss: &str, aud: &str| {
             let text = format!(r#"{{"sub":"ada","exp":1900000000,"iss":{iss},"aud":{aud}}}"#);
             let claims: Claims = serde_json::from_str(&text).unwrap();
-            claims.identity(&expected, NOW_MS).is_ok()
+            claims.identity(&expected, KeyNo::FIXED, NOW_MS).is_ok()
         };
         assert!(check(r#""us""#, r#""hub""#));
         assert!(check(r#""us""#, r#"["x","hub"]"#));

@@ -15,12 +15,13 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::claims::invalid;
-use super::key::{Key, KeyPrint, Lookup};
-use super::{Algorithm, KeySet};
+use super::key::{Key, KeyNo, Lookup};
+use super::{Algorithm, JwksError, KeySet};
 
-/// Milliseconds between two fetches that unknown keys ask for. Others do not count: a key that
-/// is new right after a scheduled fetch is found at once.
-const UNKNOWN_KID_EVERY_MS: u64 = 30_000;
+/// Milliseconds between two fetches that unknown keys ask for, and between two that bad signatures
+/// ask for. Others do not count: a key that is new right after a scheduled fetch is found at once,
+/// and forged signatures hold up nobody whose key is new.
+const ASKED_FOR_EVERY_MS: u64 = 30_000;
 
 /// The same while no fetch has succeeded yet: the hub may have been started before its issuer.
 const NO_KEYS_EVERY_MS: u64 = 2_000;
@@ -51,14 +52,18 @@ struct Started {
     at_ms: Option<u64>,
     /// When the last one began that an unknown key asked for, ms since 1970.
     for_unknown_at_ms: Option<u64>,
+    /// When the last one began that a bad signature asked for, ms since 1970.
+    for_signature_at_ms: Option<u64>,
 }
 
 impl Started {
-    /// Is it too early for a fetch that an unknown key asks for?
-    fn too_early(&self, has_keys: bool, now_ms: u64) -> bool {
-        let (last, every_ms) = match has_keys {
-            true => (self.for_unknown_at_ms, UNKNOWN_KID_EVERY_MS),
-            false => (self.at_ms, NO_KEYS_EVERY_MS),
+    /// Is it too early for a fetch for this reason?
+    fn too_early(&self, reason: Reason, has_keys: bool, now_ms: u64) -> bool {
+        let (last, every_ms) = match (reason, has_keys) {
+            (Reason::Schedule, _) => return false,
+            (_, false) => (self.at_ms, NO_KEYS_EVERY_MS),
+            (Reason::UnknownKey, true) => (self.for_unknown_at_ms, ASKED_FOR_EVERY_MS),
+            (Reason::BadSignature, true) => (self.for_signature_at_ms, ASKED_FOR_EVERY_MS),
         };
         // The clock may have been set back; then the distance counts too.
         last.is_some_and(|last| now_ms.abs_diff(last) < every_ms)
@@ -66,7 +71,7 @@ impl Started {
 }
 
 /// What the fetches brought.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Outcome {
     /// Fetches ended so far.
     count: u64,
@@ -74,6 +79,19 @@ struct Outcome {
     succeeded: bool,
     /// Of the last that succeeded.
     keys: Option<Arc<KeySet>>,
+    /// The last number a key was given.
+    last_number: KeyNo,
+}
+
+impl Default for Outcome {
+    fn default() -> Self {
+        Outcome {
+            count: 0,
+            succeeded: false,
+            keys: None,
+            last_number: KeyNo::FIXED,
+        }
+    }
 }
 
 /// Who asks for a fetch.
@@ -81,28 +99,20 @@ struct Outcome {
 enum Reason {
     /// A token with an unknown key; fetches at most so often.
     UnknownKey,
+    /// A token that its key did not sign, be it because another has taken the key's name; fetches
+    /// at most so often.
+    BadSignature,
     /// The node's own schedule; fetches always.
     Schedule,
 }
 
-/// Why a fetch failed.
-#[derive(Debug, thiserror::Error)]
-pub enum JwksError {
-    /// No connection, no answer in time, or no TLS roots.
-    #[error(transparent)]
-    Http(#[from] reqwest::Error),
-    /// An answer other than 200.
-    #[error("status {0}")]
-    Status(StatusCode),
-    /// An answer over 256 KiB.
-    #[error("the answer is too long")]
-    TooLong,
-    /// An answer that is no JWKS.
-    #[error("no JWKS: {0}")]
-    NotJwks(#[from] serde_json::Error),
-    /// A fault of the hub.
-    #[error("the fetch panicked")]
-    Panicked,
+/// Whether a fetch was made for whoever asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fetch {
+    /// It was, or one was under way.
+    Done,
+    /// It was too early for another.
+    HeldBack,
 }
 
 impl JwksSource {
@@ -130,11 +140,11 @@ impl JwksSource {
     /// Fetches now, or joins the fetch that is under way. True if it succeeded. What it found
     /// replaces the keys; if it failed, those of before stay.
     pub async fn refresh(&self, now_ms: u64) -> bool {
-        self.fetch(Reason::Schedule, now_ms).await.succeeded
+        self.fetch(Reason::Schedule, now_ms).await.1.succeeded
     }
 
     /// The key of a token's header. Errors: `token_invalid`; `issuer_unavailable` if the key is
-    /// unknown and the last fetch failed, since the issuer might know it.
+    /// unknown and the issuer cannot be asked now or did not answer, since it might know it.
     pub(super) async fn find(
         &self,
         kid: Option<&str>,
@@ -146,38 +156,60 @@ impl JwksSource {
             None => Lookup::Unknown,
         };
         let mut known = look(&self.0.outcome.borrow());
-        let mut succeeded = true;
+        let mut unknown = invalid("the token's key is not known");
         if matches!(known, Lookup::Unknown) {
-            let outcome = self.fetch(Reason::UnknownKey, now_ms).await;
-            (known, succeeded) = (look(&outcome), outcome.succeeded);
+            let (fetch, outcome) = self.fetch(Reason::UnknownKey, now_ms).await;
+            known = look(&outcome);
+            if !outcome.succeeded {
+                unknown = unavailable("the issuer's keys cannot be had now");
+            } else if fetch == Fetch::HeldBack {
+                // A new token would have the same key: whoever has this one must only wait.
+                unknown = unavailable("the issuer's keys were read a moment ago without this one");
+            }
         }
         match known {
             Lookup::Found(key) => Ok(key),
             Lookup::Refused(refusal) => Err(refusal),
-            Lookup::Unknown if succeeded => Err(invalid("the token's key is not known")),
-            Lookup::Unknown => Err(Refusal::new(
-                Code::IssuerUnavailable,
-                "the issuer's keys cannot be had now",
-            )),
+            Lookup::Unknown => Err(unknown),
         }
     }
 
-    pub(super) fn holds(&self, print: &KeyPrint) -> bool {
+    /// The key that has taken the place of one which did not sign a token of its name. `None` if
+    /// there is none, as far as the issuer may be asked now.
+    pub(super) async fn find_instead(
+        &self,
+        of: &Key,
+        kid: Option<&str>,
+        now_ms: u64,
+    ) -> Option<Arc<Key>> {
+        let (_, outcome) = self.fetch(Reason::BadSignature, now_ms).await;
+        match outcome.keys?.find(kid, of.algorithm) {
+            Lookup::Found(key) if key.number != of.number => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Were the keys ever read?
+    pub(super) fn has_keys(&self) -> bool {
+        self.0.outcome.borrow().keys.is_some()
+    }
+
+    pub(super) fn holds(&self, key: KeyNo) -> bool {
         let outcome = self.0.outcome.borrow();
-        outcome.keys.as_ref().is_some_and(|keys| keys.holds(print))
+        outcome.keys.as_ref().is_some_and(|keys| keys.holds(key))
     }
 
     /// The outcome of the fetch that now begins or is under way; of the last one, if it is too
     /// early for another.
-    async fn fetch(&self, reason: Reason, now_ms: u64) -> Outcome {
-        let wanted = self.start(reason, now_ms);
+    async fn fetch(&self, reason: Reason, now_ms: u64) -> (Fetch, Outcome) {
+        let (fetch, wanted) = self.start(reason, now_ms);
         let mut outcome = self.0.outcome.subscribe();
         let ended = outcome.wait_for(|outcome| outcome.count >= wanted).await;
-        ended.expect("the sender lives in self").clone()
+        (fetch, ended.expect("the sender lives in self").clone())
     }
 
     /// Begins a fetch if it is time for one. Returns the number of the fetch to wait for.
-    fn start(&self, reason: Reason, now_ms: u64) -> u64 {
+    fn start(&self, reason: Reason, now_ms: u64) -> (Fetch, u64) {
         let mut started = self
             .0
             .started
@@ -187,18 +219,21 @@ impl JwksSource {
             let outcome = self.0.outcome.borrow();
             (outcome.count, outcome.keys.is_some())
         };
-        let under_way = started.count > ended;
-        let for_unknown = reason == Reason::UnknownKey;
-        let too_early = for_unknown && started.too_early(has_keys, now_ms);
-        if !under_way && !too_early {
-            started.count += 1;
-            started.at_ms = Some(now_ms);
-            if for_unknown && has_keys {
-                started.for_unknown_at_ms = Some(now_ms);
-            }
-            tokio::spawn(self.clone().run(started.count));
+        if started.count > ended {
+            return (Fetch::Done, started.count);
         }
-        started.count
+        if started.too_early(reason, has_keys, now_ms) {
+            return (Fetch::HeldBack, started.count);
+        }
+        started.count += 1;
+        started.at_ms = Some(now_ms);
+        match reason {
+            Reason::UnknownKey if has_keys => started.for_unknown_at_ms = Some(now_ms),
+            Reason::BadSignature => started.for_signature_at_ms = Some(now_ms),
+            Reason::UnknownKey | Reason::Schedule => {}
+        }
+        tokio::spawn(self.clone().run(started.count));
+        (Fetch::Done, started.count)
     }
 
     /// One fetch, from its beginning to its outcome.
@@ -215,6 +250,7 @@ impl JwksSource {
             outcome.count = count;
             outcome.succeeded = fetched.is_ok();
             if let Ok(keys) = fetched {
+                let keys = keys.numbered(outcome.keys.as_deref(), &mut outcome.last_number);
                 outcome.keys = Some(Arc::new(keys));
             }
         });
@@ -240,6 +276,10 @@ async fn limited_body(mut response: Response) -> Result<Vec<u8>, JwksError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+fn unavailable(why: &str) -> Refusal {
+    Refusal::new(Code::IssuerUnavailable, why)
 }
 
 /// Is it this machine, which no proxy reaches?

@@ -7,6 +7,7 @@ use jsonwebtoken::{DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use serde_json::Value;
 use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::object::Object;
 
 use super::Algorithm;
 
@@ -19,6 +20,20 @@ const RSA_MODULUS_BYTES_MIN: usize = 256;
 /// What identifies a key whatever it is called: the SHA-256 of its algorithm and material.
 pub(crate) type KeyPrint = [u8; 32];
 
+/// Which key a token was verified with, in the numbers of this process. A key that goes and comes
+/// back has another: what it verified before is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyNo(u32);
+
+impl KeyNo {
+    /// Of a key that never goes, as the development issuer's.
+    pub(crate) const FIXED: KeyNo = KeyNo(0);
+
+    fn next(self) -> KeyNo {
+        KeyNo(self.0.wrapping_add(1).max(1))
+    }
+}
+
 /// A public key that fits its algorithm.
 #[derive(Debug)]
 pub(crate) struct Key {
@@ -28,8 +43,10 @@ pub(crate) struct Key {
     pub(crate) algorithm: Algorithm,
     /// For the verification.
     pub(crate) decoding: DecodingKey,
-    /// For the token cache.
+    /// What it is, whatever it is called.
     pub(crate) print: KeyPrint,
+    /// For whoever was verified with it.
+    pub(crate) number: KeyNo,
 }
 
 /// The usable keys of an issuer. Immutable: a refresh makes a new one.
@@ -57,11 +74,32 @@ impl KeySet {
         struct Jwks {
             keys: Vec<Value>,
         }
-        let jwks: Jwks = serde_json::from_slice(json)?;
+        let Object(jwks) = serde_json::from_slice::<Object<Jwks>>(json)?;
         let usable = jwks.keys.into_iter().filter_map(Key::parse);
         Ok(KeySet {
             keys: usable.take(KEYS_MAX).map(Arc::new).collect(),
         })
+    }
+
+    /// The same keys: those that `before` had keep their numbers, the others get the next ones
+    /// after `last`, which moves on.
+    pub(crate) fn numbered(self, before: Option<&KeySet>, last: &mut KeyNo) -> KeySet {
+        let mut keys: Vec<Arc<Key>> = Vec::with_capacity(self.keys.len());
+        for mut key in self.keys {
+            let known = before.iter().flat_map(|before| &before.keys).chain(&keys);
+            let known = known.map(|known| (known.print, known.number));
+            let number = match known.into_iter().find(|(print, _)| *print == key.print) {
+                Some((_, number)) => number,
+                None => {
+                    *last = last.next();
+                    *last
+                }
+            };
+            let key_alone = Arc::get_mut(&mut key).expect("a set that was just read is nobody's");
+            key_alone.number = number;
+            keys.push(key);
+        }
+        KeySet { keys }
     }
 
     /// How many keys can be used.
@@ -94,8 +132,8 @@ impl KeySet {
         }
     }
 
-    pub(crate) fn holds(&self, print: &KeyPrint) -> bool {
-        self.keys.iter().any(|key| key.print == *print)
+    pub(crate) fn holds(&self, number: KeyNo) -> bool {
+        self.keys.iter().any(|key| key.number == number)
     }
 }
 
@@ -106,8 +144,11 @@ fn refused(why: &str) -> Lookup {
 impl Key {
     /// `None` for a key that cannot be used: another kind, another use, too short.
     fn parse(jwk: Value) -> Option<Key> {
-        let jwk: Jwk = serde_json::from_value(jwk).ok()?;
-        if jwk.r#use.as_deref().is_some_and(|used| used != "sig") {
+        let Object(jwk) = serde_json::from_value::<Object<Jwk>>(jwk).ok()?;
+        let is_for_others = |operations: &Vec<String>| !operations.iter().any(|op| op == "verify");
+        if jwk.r#use.as_deref().is_some_and(|used| used != "sig")
+            || jwk.key_ops.as_ref().is_some_and(is_for_others)
+        {
             return None;
         }
         let (algorithm, names, decoding) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
@@ -133,6 +174,7 @@ impl Key {
             kid: jwk.kid,
             algorithm,
             print: print(algorithm, decoding.kind()),
+            number: KeyNo::FIXED,
             decoding,
         })
     }
@@ -149,6 +191,7 @@ struct Jwk {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
+    key_ops: Option<Vec<String>>,
 }
 
 /// Has the material the length its algorithm needs?

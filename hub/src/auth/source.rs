@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_protocol::error::Refusal;
 
 use super::claims::invalid;
-use super::key::{Key, KeyPrint, Lookup};
+use super::key::{Key, KeyNo, Lookup};
 use super::{Algorithm, JwksSource, KeySet};
 
 /// Where the keys of tokens come from.
@@ -54,9 +54,26 @@ impl KeySource {
         }
     }
 
+    /// The key that has taken the place of `of`, which did not sign a token that names it.
+    pub(crate) async fn find_instead(
+        &self,
+        of: &Key,
+        kid: Option<&str>,
+        now_ms: u64,
+    ) -> Option<Arc<Key>> {
+        // The development issuer's key is the one it has; it stands for no other.
+        let jwks = self.jwks().filter(|_| of.number != KeyNo::FIXED)?;
+        jwks.find_instead(of, kid, now_ms).await
+    }
+
+    /// Were keys ever read, be it that there were none? The development issuer's are here.
+    pub(crate) fn is_known(&self) -> bool {
+        self.dev().is_some() || self.jwks().is_some_and(JwksSource::has_keys)
+    }
+
     /// Is the key still one of the issuer's?
-    pub(crate) fn holds(&self, print: &KeyPrint) -> bool {
-        self.dev().is_some_and(|keys| keys.holds(print))
-            || self.jwks().is_some_and(|jwks| jwks.holds(print))
+    pub(crate) fn holds(&self, key: KeyNo) -> bool {
+        self.dev().is_some_and(|keys| keys.holds(key))
+            || self.jwks().is_some_and(|jwks| jwks.holds(key))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use syncline_protocol::error::Code;
+use syncline_protocol::error::{Code, Retry};
 
 use self::issuer::{Answer, TestIssuer};
 use self::signer::{Kind, Signer};

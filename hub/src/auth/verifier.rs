@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header};
 use syncline_protocol::error::Refusal;
+use syncline_protocol::object::Object;
 
 use super::claims::{Claims, Expected, Identity, expired, invalid};
-use super::key::Key;
-use super::token_cache::{TokenCache, TokenHash, Verified};
+use super::key::{Key, KeyNo};
+use super::token_cache::{TokenCache, TokenHash};
 use super::{Algorithm, KeySource};
 use crate::config::AuthConfig;
 use crate::telemetry::Metrics;
@@ -67,6 +69,18 @@ impl Verifier {
         verified
     }
 
+    /// Is the key that a token was verified with still one of the issuer's? If not, the token is
+    /// over, whatever its `exp`.
+    pub fn holds(&self, key: KeyNo) -> bool {
+        self.keys.holds(key)
+    }
+
+    /// Were the issuer's keys ever read? Before, every token is refused. The development issuer's
+    /// are always there.
+    pub fn has_keys(&self) -> bool {
+        self.keys.is_known()
+    }
+
     /// Reads the issuer's keys again, if there is an issuer to ask. False if that failed; the
     /// keys of before then stay.
     pub async fn refresh(&self, now_ms: u64) -> bool {
@@ -83,50 +97,55 @@ impl Verifier {
 
     async fn verify_uncounted(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
         let (identity, fresh) = self.verified(token, now_ms).await?;
-        if let Some(Fresh { hash, key }) = fresh {
-            let verified = Verified {
-                identity: identity.clone(),
-                key: key.print,
-            };
-            self.cache.insert(hash, verified);
+        if let Some(hash) = fresh {
+            self.cache.insert(hash, identity.clone());
         }
         Ok(identity)
     }
 
-    /// Who a token speaks for; and what to remember it by if it was verified just now.
+    /// Who a token speaks for; and its hash if it was verified just now and is not remembered.
     async fn verified(
         &self,
         token: &str,
         now_ms: u64,
-    ) -> Result<(Identity, Option<Fresh>), Refusal> {
+    ) -> Result<(Identity, Option<TokenHash>), Refusal> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(invalid("the token is too long"));
         }
         let hash = hash(token);
         if let Some(known) = self.cached(&hash) {
-            if known.identity.expires_at_ms > now_ms {
-                return Ok((known.identity, None));
+            if known.expires_at_ms > now_ms {
+                return Ok((known, None));
             }
             self.cache.remove(&hash);
             return Err(expired());
         }
-        let key = self.key_of(token, now_ms).await?;
-        let identity = self.verify_with(&key, token, now_ms)?;
-        Ok((identity, Some(Fresh { hash, key })))
+        let header = self.header(token)?;
+        let kid = header.kid.as_deref();
+        let key = self.keys.find(kid, header.algorithm, now_ms).await?;
+        let mut claims = signed(token, &key);
+        if matches!(claims, Err(NotSigned::BadSignature))
+            && let Some(other) = self.keys.find_instead(&key, kid, now_ms).await
+        {
+            claims = signed(token, &other);
+        }
+        let (claims, key) = claims.map_err(|_| invalid("the token cannot be verified"))?;
+        let identity = claims.identity(&self.expected, key, now_ms)?;
+        Ok((identity, Some(hash)))
     }
 
     /// A remembered token whose key is still there. One whose key is gone is forgotten here.
-    fn cached(&self, hash: &TokenHash) -> Option<Verified> {
+    fn cached(&self, hash: &TokenHash) -> Option<Identity> {
         let known = self.cache.get(hash)?;
-        if self.keys.holds(&known.key) {
+        if self.holds(known.key) {
             return Some(known);
         }
         self.cache.remove(hash);
         None
     }
 
-    /// The key the token's header asks for, if the algorithm is one the config allows.
-    async fn key_of(&self, token: &str, now_ms: u64) -> Result<Arc<Key>, Refusal> {
+    /// What the token's header asks for, if the algorithm is one the config allows.
+    fn header(&self, token: &str) -> Result<Asked, Refusal> {
         let header = decode_header(token).map_err(|_| invalid("this is no signed token"))?;
         let algorithm = Algorithm::of_header(header.alg)
             .filter(|algorithm| self.algorithms.contains(algorithm))
@@ -135,21 +154,39 @@ impl Verifier {
             // RFC 7515 §4.1.11: what must be understood and is not makes the token invalid.
             return Err(invalid("the token has critical extensions"));
         }
-        let kid = header.kid.as_deref();
-        self.keys.find(kid, algorithm, now_ms).await
-    }
-
-    fn verify_with(&self, key: &Key, token: &str, now_ms: u64) -> Result<Identity, Refusal> {
-        let token = decode::<Claims>(token, &key.decoding, &signature_only(key.algorithm));
-        let claims = token.map_err(|_| invalid("the token cannot be verified"))?;
-        claims.claims.identity(&self.expected, now_ms)
+        Ok(Asked {
+            algorithm,
+            kid: header.kid,
+        })
     }
 }
 
-/// A token that was not remembered.
-struct Fresh {
-    hash: TokenHash,
-    key: Arc<Key>,
+/// The key a token asks for.
+struct Asked {
+    algorithm: Algorithm,
+    kid: Option<String>,
+}
+
+/// Why a token says nothing.
+enum NotSigned {
+    /// The key did not sign it.
+    BadSignature,
+    /// It cannot be read.
+    Unreadable,
+}
+
+/// What a token claims, if the key signed it, and the key's number.
+fn signed(token: &str, key: &Key) -> Result<(Claims, KeyNo), NotSigned> {
+    match decode(token, &key.decoding, &signature_only(key.algorithm)) {
+        Ok(token) => {
+            let Object(claims) = token.claims;
+            Ok((claims, key.number))
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {
+            Err(NotSigned::BadSignature)
+        }
+        Err(_) => Err(NotSigned::Unreadable),
+    }
 }
 
 /// The library checks the signature; claims are ours, because it reads the clock itself and

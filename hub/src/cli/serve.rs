@@ -1,6 +1,7 @@
 //! `hub serve`: the node, from its start to a signal.
 
 use std::io::Write;
+use std::time::Duration;
 
 use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -16,23 +17,36 @@ use crate::telemetry::logs;
 /// would wait for all of these.
 const POLLS_BETWEEN_LOOKS: u32 = 8;
 
+/// What is still running when the node has stopped is waited for so long: nobody needs its outcome.
+/// A name server that does not answer holds up a look-up for many seconds.
+const LEFTOVERS: Duration = Duration::from_millis(100);
+
 pub(super) fn run(config: Config) -> Result<(), CliError> {
     logs::init(&config.log);
+    run_to_its_end(serve(config))?
+}
+
+/// Runs it, and ends soon after it did, whatever it left running.
+fn run_to_its_end<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .event_interval(POLLS_BETWEEN_LOOKS)
         .build()?;
-    runtime.block_on(serve(config))
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_timeout(LEFTOVERS);
+    Ok(outcome)
 }
 
 async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is bound: from here on a signal is never lost.
     let mut signals = Signals::new()?;
     let mut hangups = hangups(&config)?;
+    let public_metrics = config.metrics.public;
     let app = App::start(config).await?;
     if app.dev_issuer().is_some() {
+        let text = welcome(&app, public_metrics);
         // A closed standard output does not stop a hub.
-        let _ = std::io::stdout().write_all(welcome(&app).as_bytes());
+        let _ = std::io::stdout().write_all(text.as_bytes());
     }
     let name = loop {
         tokio::select! {
@@ -41,10 +55,12 @@ async fn serve(config: Config) -> Result<(), CliError> {
         }
     };
     info!(signal = name, "stopping");
+    // A task of its own: given up, it does not hold up this thread while it is taken apart.
+    let stopping = tokio::spawn(app.shutdown());
     tokio::select! {
-        () = app.shutdown() => {}
+        _ = stopping => {}
         // Whoever asks twice does not want to wait.
-        _ = signals.next() => {}
+        name = signals.next() => info!(signal = name, "stopped at once"),
     }
     Ok(())
 }
@@ -94,11 +110,15 @@ impl Signals {
     }
 }
 
-fn welcome(app: &App) -> String {
+fn welcome(app: &App, public_metrics: bool) -> String {
     let (public, admin) = (app.public_addr(), app.admin_addr());
     let scheme = match app.tls() {
         Some(_) => "https",
         None => "http",
+    };
+    let metrics = match public_metrics {
+        true => format!("{scheme}://{public}"),
+        false => format!("http://{admin}"),
     };
     format!(
         "
@@ -109,9 +129,31 @@ fn welcome(app: &App) -> String {
   Look around:
     curl -s {scheme}://{public}/
     curl -s {scheme}://{public}/health
-    curl -s {scheme}://{public}/metrics
+    curl -s {metrics}/metrics
   Stop with Ctrl-C. The README shows two devices in sync.
 
 "
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_does_not_wait_for_what_nobody_needs() {
+        let (answer, answered) = std::sync::mpsc::channel::<()>();
+        let outcome = run_to_its_end(async move {
+            let (begins, began) = tokio::sync::oneshot::channel();
+            tokio::task::spawn_blocking(move || {
+                begins.send(()).unwrap();
+                answered.recv()
+            });
+            began.await.unwrap();
+            7
+        });
+        assert_eq!(outcome.unwrap(), 7);
+        // Until now it had none.
+        drop(answer);
+    }
 }

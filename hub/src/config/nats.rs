@@ -1,15 +1,15 @@
 //! The bus between nodes.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Problems, shown};
+use super::{Problems, parse, shown};
 
 /// The bus between nodes. Without it a node is alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatsConfig {
     /// `nats://HOST:PORT`. Default: none, and the bus is in the process.
-    #[serde(serialize_with = "shown::secret")]
+    #[serde(deserialize_with = "url", serialize_with = "shown::secret")]
     pub url: Option<String>,
 }
 
@@ -22,4 +22,9 @@ impl NatsConfig {
             );
         }
     }
+}
+
+/// It may hold a password.
+fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    parse::secret(from).map(Some)
 }

@@ -1,20 +1,12 @@
-//! How single values are read: lists that the environment can hold too, and text parsed by a
-//! function of the value's own type.
+//! How single values are read: lists, texts parsed by a function of the value's own type, and
+//! texts that may not be shown.
 
 use std::fmt::Display;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    /// `a, b`, as an environment variable holds a list.
-    One(String),
-    Many(Vec<String>),
-}
-
-/// A list, or its items in one text with commas between them. Errors name the item.
+/// A list of texts, each parsed. Errors name the item.
 pub(super) fn list<'de, D, T, E>(
     from: D,
     parse: impl Fn(&str) -> Result<T, E>,
@@ -23,11 +15,7 @@ where
     D: Deserializer<'de>,
     E: Display,
 {
-    let items = match OneOrMany::deserialize(from)? {
-        OneOrMany::Many(items) => items,
-        OneOrMany::One(text) => text.split(',').map(|item| item.trim().to_owned()).collect(),
-    };
-    items
+    Vec::<String>::deserialize(from)?
         .iter()
         .map(|item| parse(item).map_err(|why| Error::custom(format!("{item:?}: {why}"))))
         .collect()
@@ -43,4 +31,9 @@ where
     E: Display,
 {
     parse(&String::deserialize(from)?).map_err(Error::custom)
+}
+
+/// One text that is secret: what is there instead is not told.
+pub(crate) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    String::deserialize(from).map_err(|_| Error::custom("must be a text in quotes"))
 }

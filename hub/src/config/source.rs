@@ -1,19 +1,17 @@
-//! Reading the sources: which file, which variables, and errors that say which of them is wrong.
+//! Reading the sources: the file, the variables, and errors that say which of them is wrong.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
-use config::{
-    ConfigBuilder, ConfigError as SourceError, Environment, File, FileFormat, Map, Source, Value,
-    ValueKind,
-};
+use serde::Deserialize;
 
+use super::file::ConfigFile;
+use super::setting::{Table, alone, deserializer, lay, leaves, of_file};
+use super::variables::{Variable, ours, table};
 use super::{Config, Problems};
 
-/// Read from the working directory if no other file is named. It need not exist.
-pub const DEFAULT_FILE: &str = "hub.toml";
-
-/// Before every variable of ours.
-pub const ENV_PREFIX: &str = "HUB";
+pub use super::file::DEFAULT_FILE;
+pub use super::variables::{ENV_PREFIX, variable};
 
 /// Where settings come from.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +19,7 @@ pub struct Sources {
     /// The file; it must exist. `None` takes `hub.toml` if there is one.
     pub file: Option<PathBuf>,
     /// Variables, those of others included. An empty value counts as not set.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(OsString, OsString)>,
     /// `--dev` was given.
     pub dev: bool,
 }
@@ -31,121 +29,99 @@ pub struct Sources {
 pub enum ConfigError {
     /// A file that is not there, not readable or not TOML, or a value of the wrong type, or an
     /// unknown key.
-    #[error("{origin}: {message}")]
+    #[error("{}", lines(origin, messages))]
     Read {
         /// The file's path, or the environment.
         origin: String,
-        /// What is wrong, with the key.
-        message: String,
+        /// What is wrong, each with its key or variable.
+        messages: Vec<String>,
     },
     /// Values that can be read but not used.
     #[error("{0}")]
     Invalid(#[from] Problems),
 }
 
+fn lines(origin: &str, messages: &[String]) -> String {
+    let lines: Vec<String> = messages
+        .iter()
+        .map(|message| format!("{origin}: {message}"))
+        .collect();
+    lines.join("\n")
+}
+
 impl Config {
     /// Defaults, then the file, then the environment, then the checks.
     pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
-        let file = builder().add_source(file_source(sources.file.as_deref()));
-        // The file alone first: a wrong value in it is then the file's, whoever overrides it.
-        read(
-            file.clone(),
-            &file_name(sources.file.as_deref()),
-            str::to_owned,
-        )?;
-        let env = Environment::with_prefix(ENV_PREFIX)
-            .prefix_separator("__")
-            .separator("__")
-            .ignore_empty(true)
-            .source(Some(sources.env.iter().cloned().collect()));
-        let mut config = read(file.add_source(env), "environment", variable)?;
+        // Each source alone first: a wrong value in it is its own, whoever overrides it.
+        let mut settings = file_settings(&ConfigFile::new(sources.file.as_deref()))?;
+        let variables = variables(&sources.env)?;
+        lay(&mut settings, table(&variables));
+        let mut config = read(settings).map_err(|why| in_environment(vec![why]))?;
         config.auth.dev |= sources.dev;
         config.validate()?;
         Ok(config)
     }
 }
 
-type Builder = ConfigBuilder<config::builder::DefaultState>;
-
-fn builder() -> Builder {
-    config::Config::builder()
-}
-
-fn file_source(named: Option<&Path>) -> File<config::FileSourceFile, FileFormat> {
-    let path = named.unwrap_or(Path::new(DEFAULT_FILE));
-    File::new(&path.to_string_lossy(), FileFormat::Toml).required(named.is_some())
-}
-
-fn file_name(named: Option<&Path>) -> String {
-    named.map_or(DEFAULT_FILE.into(), |path| path.display().to_string())
-}
-
-fn read(
-    builder: Builder,
-    origin: &str,
-    name_of: impl Fn(&str) -> String,
-) -> Result<Config, ConfigError> {
-    let failed = |messages: &[String]| ConfigError::Read {
-        origin: origin.to_owned(),
-        message: messages.join(&format!("\n{origin}: ")),
+/// What the file sets, each value of which can be read.
+fn file_settings(file: &ConfigFile) -> Result<Table, ConfigError> {
+    let wrong = |messages| ConfigError::Read {
+        origin: file.name(),
+        messages,
     };
-    let built = builder
-        .build()
-        .map_err(|error| failed(&[message(error, &name_of)]))?;
-    let each = built.collect().unwrap_or_default();
-    built.try_deserialize().map_err(|first| {
-        let mut messages: Vec<String> = leaves(each)
-            .filter_map(|(key, value)| refusal_of(&key, value))
-            .map(|error| message(error, &name_of))
-            .collect();
-        messages.sort_unstable();
-        if messages.is_empty() {
-            messages.push(message(first, &name_of));
-        }
-        failed(&messages)
-    })
-}
-
-/// Every key that is set, with its value.
-fn leaves(tables: Map<String, Value>) -> impl Iterator<Item = (String, Value)> {
-    tables
-        .into_iter()
-        .flat_map(|(key, value)| match value.kind.clone() {
-            ValueKind::Table(members) => members
-                .into_iter()
-                .map(|(name, value)| (format!("{key}.{name}"), value))
-                .collect::<Vec<_>>(),
-            _ => vec![(key, value)],
-        })
-}
-
-/// Why one value cannot be used, be the others as they may.
-fn refusal_of(key: &str, value: Value) -> Option<SourceError> {
-    let alone = builder().set_override(key, value).and_then(Builder::build);
-    alone
-        .and_then(config::Config::try_deserialize::<Config>)
-        .err()
-}
-
-/// The error with the key first, named as its source names it.
-fn message(error: SourceError, name_of: &impl Fn(&str) -> String) -> String {
-    let (key, why) = match error {
-        SourceError::At { error, key, .. } => (key, error.to_string()),
-        SourceError::Type {
-            unexpected,
-            expected,
-            key,
-            ..
-        } => (key, format!("{unexpected} is not {expected}")),
-        other => (None, other.to_string()),
-    };
-    match key {
-        Some(key) => format!("{}: {why}", name_of(&key)),
-        None => why,
+    let text = file
+        .text()
+        .map_err(|error| wrong(vec![error.to_string()]))?;
+    let parsed: toml::Table = text
+        .parse()
+        .map_err(|error| wrong(vec![not_toml(&text, &error)]))?;
+    let settings = of_file(parsed);
+    let refused = leaves(&settings).into_iter().filter_map(|(path, setting)| {
+        let why = read(alone(&path, setting)).err()?;
+        Some(format!("{}: {why}", path.join(".")))
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() {
+        Ok(settings)
+    } else {
+        Err(wrong(refused))
     }
 }
 
-/// The variable that sets a key: `auth.jwks_url` is `HUB__AUTH__JWKS_URL`.
-pub fn variable(key: &str) -> String {
-    format!("{ENV_PREFIX}__{}", key.to_uppercase().replace('.', "__"))
+/// Our variables, each of which can be read.
+fn variables(env: &[(OsString, OsString)]) -> Result<Vec<Variable>, ConfigError> {
+    let variables = ours(env).map_err(in_environment)?;
+    let refused = variables.iter().filter_map(|variable| {
+        let why = read(variable.alone()).err()?;
+        Some(format!("{}: {why}", variable.name))
+    });
+    let mut refused: Vec<String> = refused.collect();
+    if refused.is_empty() {
+        return Ok(variables);
+    }
+    refused.sort_unstable();
+    Err(in_environment(refused))
+}
+
+fn in_environment(messages: Vec<String>) -> ConfigError {
+    ConfigError::Read {
+        origin: "environment".into(),
+        messages,
+    }
+}
+
+fn read(settings: Table) -> Result<Config, String> {
+    Config::deserialize(deserializer(settings)).map_err(|error| error.to_string())
+}
+
+/// Names the line and does not show it: it may hold a secret.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            format!("line {line}: {}", error.message())
+        }
+        None => error.message().to_owned(),
+    }
 }

@@ -1,6 +1,6 @@
 //! Which store keeps the data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use syncline_storage::postgres::PostgresOptions;
@@ -50,7 +50,11 @@ impl StoreConfig {
             problems.push("store.sqlite_cache_kib", why);
         }
         let wrong = match &self.url {
-            None | Some(StoreUrl::Sqlite(_)) => return,
+            None => return,
+            Some(StoreUrl::Sqlite(path)) => is_directory(path).then(|| {
+                let path = path.display();
+                format!("names the directory {path}; it needs a file, as in sqlite:./data/hub.db")
+            }),
             Some(StoreUrl::Postgres(url)) => PostgresOptions::parse(url).err(),
             Some(StoreUrl::Scylla(_)) => {
                 let why =
@@ -67,7 +71,7 @@ impl StoreConfig {
 /// A store's address.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StoreUrl {
-    /// A database file of this node alone.
+    /// A database file of this node alone: a path, never a URI.
     Sqlite(PathBuf),
     /// The whole URL; it may hold a password.
     Postgres(String),
@@ -82,6 +86,13 @@ impl StoreUrl {
             return match path {
                 "" => Err("sqlite: needs a path, as in sqlite:./data/hub.db"),
                 _ if path.starts_with(':') => Err("a database in memory would lose what it acks"),
+                _ if path.starts_with("file:") => {
+                    Err("behind sqlite: stands a path and no URI, as in sqlite:./data/hub.db")
+                }
+                _ if path.starts_with("//") => Err(
+                    "the path stands right behind sqlite: and has no host before it, as in \
+                     sqlite:./data/hub.db or sqlite:/var/lib/hub.db",
+                ),
                 _ => Ok(StoreUrl::Sqlite(path.into())),
             };
         }
@@ -93,6 +104,11 @@ impl StoreUrl {
         }
         Err("must be sqlite:PATH, postgres://… or scylla://HOST:PORT/KEYSPACE")
     }
+}
+
+/// Is there a directory, or could only one be meant?
+fn is_directory(path: &Path) -> bool {
+    path.is_dir() || path.to_string_lossy().ends_with('/')
 }
 
 impl std::fmt::Debug for StoreUrl {

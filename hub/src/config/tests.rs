@@ -220,6 +220,30 @@ fn sqlite_may_keep_neither_nothing_nor_everything() {
 }
 
 #[test]
+fn behind_sqlite_stands_the_path_of_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = format!("sqlite:{}", dir.path().display());
+    for (url, why) in [
+        ("sqlite:file:hub.db", "no URI"),
+        ("sqlite:file::memory:", "no URI"),
+        ("sqlite:file:x?mode=memory&cache=shared", "no URI"),
+        ("sqlite://data/hub.db", "right behind sqlite:"),
+        ("sqlite:///data/hub.db", "right behind sqlite:"),
+        ("sqlite:.", "directory"),
+        ("sqlite:..", "directory"),
+        ("sqlite:/", "directory"),
+        ("sqlite:./not-there/", "directory"),
+        (&directory, "directory"),
+    ] {
+        let said = refused("", &[("HUB__STORE__URL", url)]);
+        assert!(said.contains(why), "{url}: {said}");
+    }
+    for url in ["sqlite:hub.db", "sqlite:./files:x", "sqlite:/a/b?c=d"] {
+        assert!(load("", &[("HUB__STORE__URL", url)]).is_ok(), "{url}");
+    }
+}
+
+#[test]
 fn a_database_that_could_not_be_reached_is_refused_without_its_password() {
     for (url, why) in [
         ("postgres://u:secret@db:port/hub", "cannot be read"),
@@ -454,5 +478,115 @@ fn derived_names_of_one_host_differ() {
     assert!(names.len() > 1);
     for name in names {
         assert_eq!(NodeId::parse(name.as_str()), Ok(name));
+    }
+}
+
+#[test]
+fn a_named_file_is_the_one_of_that_very_name() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("my.toml"), "drain_s = 3").unwrap();
+    let load = |name: &str| {
+        let file = Some(dir.path().join(name));
+        Config::load(&Sources {
+            file,
+            dev: true,
+            ..Sources::default()
+        })
+    };
+    assert_eq!(load("my.toml").unwrap().drain_s, 3);
+    let said = load("my").unwrap_err().to_string();
+    assert!(said.starts_with(&dir.path().join("my").display().to_string()));
+}
+
+#[test]
+fn values_of_another_type_are_refused_not_converted() {
+    for (toml, key) in [
+        ("drain_s = true", "drain_s"),
+        ("drain_s = 9.7", "drain_s"),
+        ("drain_s = \"3\"", "drain_s"),
+        ("drain_s = [3]", "drain_s"),
+        ("node = 7", "node"),
+        ("listen = 3010", "listen"),
+        ("apps = \"todo, chat\"", "apps"),
+        ("[metrics]\npublic = 7", "metrics.public"),
+        ("[metrics]\npublic = \"yes\"", "metrics.public"),
+        ("[auth]\ndev = 1", "auth.dev"),
+        ("[auth]\nissuer = true", "auth.issuer"),
+        ("[auth]\nalgorithms = \"EdDSA\"", "auth.algorithms"),
+        ("auth = 7", "auth"),
+        ("auth = [true]", "auth"),
+        ("[drain_s]\nx = 1", "drain_s.x"),
+    ] {
+        let said = refused(toml, &[]);
+        assert!(
+            said.contains(&format!("my.toml: {key}: ")),
+            "{toml}: {said}"
+        );
+    }
+    for (name, value) in [
+        ("HUB__DRAIN_S", "9.7"),
+        ("HUB__DRAIN_S", "true"),
+        ("HUB__DRAIN_S", "+3"),
+        ("HUB__DRAIN_S", " 3"),
+        ("HUB__DRAIN_S", "0x3"),
+        ("HUB__METRICS__PUBLIC", "7"),
+        ("HUB__METRICS__PUBLIC", "1"),
+        ("HUB__METRICS__PUBLIC", "yes"),
+        ("HUB__METRICS__PUBLIC", "TRUE"),
+        ("HUB__METRICS", "true"),
+        ("HUB__APPS", "[\"a\"]"),
+        ("HUB__AUTH__ORIGINS", "[\"https://a.example\"]"),
+    ] {
+        let said = refused("", &[(name, value)]);
+        assert!(
+            said.contains(&format!("environment: {name}: ")),
+            "{value}: {said}"
+        );
+    }
+}
+
+#[test]
+fn variables_have_one_spelling() {
+    for (name, right) in [
+        ("hub__drain_s", "HUB__DRAIN_S"),
+        ("HUB__drain_s", "HUB__DRAIN_S"),
+        ("Hub__Auth__Dev", "HUB__AUTH__DEV"),
+    ] {
+        for env in [&[(name, "3"), ("HUB__DRAIN_S", "4")][..], &[(name, "3")]] {
+            let said = refused("", env);
+            assert!(said.contains(&format!("environment: {name}: ")), "{said}");
+            assert!(said.contains(right), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_names_no_key_is_named() {
+    for name in ["HUB__", "HUB____", "HUB__AUTH__", "HUB____DRAIN_S"] {
+        let said = refused("", &[(name, "1")]);
+        assert!(said.contains(&format!("environment: {name}: ")), "{said}");
+    }
+}
+
+#[test]
+fn a_wrong_item_of_a_list_is_told_by_its_type() {
+    let said = refused("apps = [1, 2]", &[]);
+    assert!(said.contains("my.toml: apps: "), "{said}");
+    assert!(
+        said.contains("integer") && said.contains("string"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_secret_is_not_told_with_what_is_wrong_with_it() {
+    for toml in [
+        "[auth]\nservice_key = 8812345",
+        "[auth]\nservice_key = \"8812345",
+        "[auth]\nservice_key = [\"8812345\"]",
+        "[nats]\nurl = 8812345",
+    ] {
+        let said = refused(toml, &[]);
+        assert!(!said.contains("8812345"), "{said}");
     }
 }

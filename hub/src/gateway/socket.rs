@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::ids::{ClientKey, SpaceKey, UserId};
+use syncline_protocol::ids::{ClientKey, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -14,6 +14,7 @@ use super::frame::Frame;
 use super::link::{Ending, Link};
 use super::outbox::{Outbox, Speech};
 use super::task::{Protocol, Wait};
+use crate::auth::{Identity, KeyNo};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
 use crate::session::event::{Attach, Event, FrameKind, Origin, Push};
@@ -43,7 +44,10 @@ pub(super) struct Native {
 /// What is known after the hello.
 struct Attached {
     entry: Arc<Entry>,
+    /// The token's end; earlier than it said if its key was dropped.
     expires_at_ms: u64,
+    /// The key of the token.
+    key: KeyNo,
     /// The client was told that its token ends soon.
     auth_due_told: bool,
     /// The session was told that it has ended.
@@ -59,16 +63,25 @@ pub(super) enum Done {
     /// The hello's token was verified.
     Known(Box<Known>),
     /// The session took the client.
-    Attached(Arc<Entry>, u64),
+    Attached(Arc<Entry>, TokenEnd),
     /// A fresh token.
-    Authenticated(UserId, u64),
+    Authenticated(Identity),
 }
 
 /// A client that said who it is.
 pub(super) struct Known {
     space: SpaceKey,
     attach: Attach,
-    expires_at_ms: u64,
+    end: TokenEnd,
+}
+
+/// When a token ends.
+#[derive(Clone, Copy)]
+pub(super) struct TokenEnd {
+    /// At the latest, ms since 1970.
+    at_ms: u64,
+    /// When this key goes.
+    with: KeyNo,
 }
 
 impl Native {
@@ -124,21 +137,23 @@ impl Protocol for Native {
                 }
                 return Ok(Some(attach(link, *known)));
             }
-            Done::Attached(entry, expires_at_ms) => {
+            Done::Attached(entry, end) => {
                 self.attached = Some(Attached {
                     entry,
-                    expires_at_ms,
+                    expires_at_ms: end.at_ms,
+                    key: end.with,
                     auth_due_told: false,
                     end_told: false,
                 });
             }
-            Done::Authenticated(user, expires_at_ms) => {
-                if link.user.as_ref() != Some(&user) {
+            Done::Authenticated(identity) => {
+                if link.user.as_ref() != Some(&identity.user) {
                     let refusal = Refusal::new(Code::Forbidden, "the token is another user's");
                     return Err(refuse(link, &refusal, close::FORBIDDEN, "another user"));
                 }
                 if let Some(attached) = &mut self.attached {
-                    attached.expires_at_ms = expires_at_ms;
+                    attached.expires_at_ms = identity.expires_at_ms;
+                    attached.key = identity.key;
                     attached.auth_due_told = false;
                     if std::mem::take(&mut attached.end_told) {
                         attached.tell(link, Event::TokenRenewed(link.conn()));
@@ -154,12 +169,15 @@ impl Protocol for Native {
     }
 
     /// Announces the token's end, has nothing more shown from then on, and closes some time
-    /// after it.
+    /// after it. A token whose key the issuer dropped ends when that is seen.
     fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
         let Some(attached) = &mut self.attached else {
             return hello_due(link);
         };
         let now_ms = link.gateway.clock.now_ms();
+        if !link.gateway.access.verifier.holds(attached.key) {
+            attached.expires_at_ms = attached.expires_at_ms.min(now_ms);
+        }
         let ends_ms = attached.expires_at_ms;
         if now_ms >= ends_ms.saturating_add(AUTH_GRACE_MS) {
             let refusal = Refusal::new(Code::TokenExpired, "the token expired");
@@ -296,13 +314,18 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
     Box::pin(async move {
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&hello.token, now_ms).await;
-        let identity =
-            identity.map_err(|refusal| end(&outbox, &refusal, close::AUTH, "token refused"))?;
+        let identity = identity.map_err(|refusal| match refusal.code {
+            // The token may be good: a new one would help nobody.
+            Code::IssuerUnavailable => {
+                refuse_at(&outbox, &refusal, TRY_AGAIN_LATER, "issuer unavailable")
+            }
+            _ => refuse_at(&outbox, &refusal, close::AUTH, "token refused"),
+        })?;
         let space = gateway
             .access
             .space(&hello.app, hello.space, &identity.user);
-        let space =
-            space.map_err(|refusal| end(&outbox, &refusal, close::FORBIDDEN, "not allowed"))?;
+        let space = space
+            .map_err(|refusal| refuse_at(&outbox, &refusal, close::FORBIDDEN, "not allowed"))?;
         let attach = Attach {
             conn: outbox.conn,
             client: ClientKey {
@@ -321,7 +344,10 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
         Ok(Done::Known(Box::new(Known {
             space,
             attach,
-            expires_at_ms: identity.expires_at_ms,
+            end: TokenEnd {
+                at_ms: identity.expires_at_ms,
+                with: identity.key,
+            },
         })))
     })
 }
@@ -330,11 +356,7 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
 fn attach(link: &Link, known: Known) -> Wait<Done> {
     let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
     Box::pin(async move {
-        let Known {
-            space,
-            attach,
-            expires_at_ms,
-        } = known;
+        let Known { space, attach, end } = known;
         for _ in 0..ATTACH_TRIES {
             let (taken, was_taken) = oneshot::channel();
             let message = Message::Attach {
@@ -344,11 +366,16 @@ fn attach(link: &Link, known: Known) -> Wait<Done> {
             };
             let entering = Entering::new(&gateway, &space, outbox.conn);
             if entering.tell(message).is_ok() && was_taken.await.is_ok() {
-                return Ok(Done::Attached(entering.entered(), expires_at_ms));
+                return Ok(Done::Attached(entering.entered(), end));
             }
         }
         let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
-        Err(end(&outbox, &refusal, TRY_AGAIN_LATER, "store unavailable"))
+        Err(refuse_at(
+            &outbox,
+            &refusal,
+            TRY_AGAIN_LATER,
+            "store unavailable",
+        ))
     })
 }
 
@@ -360,18 +387,24 @@ fn authenticate(link: &mut Link, token: String) -> Wait<Done> {
         tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
-        let identity =
-            identity.map_err(|refusal| end(&outbox, &refusal, close::AUTH, "token refused"))?;
-        Ok(Done::Authenticated(identity.user, identity.expires_at_ms))
+        match identity {
+            Ok(identity) => Ok(Done::Authenticated(identity)),
+            // The token it has still counts for what it says.
+            Err(refusal) if refusal.code == Code::IssuerUnavailable => {
+                outbox.put(Frame::text(&hub::error(&refusal)), FrameKind::Answer);
+                Ok(Done::Told)
+            }
+            Err(refusal) => Err(refuse_at(&outbox, &refusal, close::AUTH, "token refused")),
+        }
     })
 }
 
 fn refuse(link: &Link, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
-    end(&link.outbox, refusal, code, reason)
+    refuse_at(&link.outbox, refusal, code, reason)
 }
 
 /// Says why, and ends the socket.
-fn end(outbox: &Outbox, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
+fn refuse_at(outbox: &Outbox, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
     let frame = Frame::text(&hub::error(refusal));
     outbox.put(frame, FrameKind::Answer);
     Ending::Close(code, reason)

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use syncline_protocol::error::close;
-use syncline_protocol::ids::UserId;
+use syncline_protocol::ids::{AppId, Seq, SpaceId, SpaceKey, UserId};
+use syncline_storage::Store;
 use syncline_storage::faulty::{Fault, Operation};
 use tokio::time::{Instant, pause, sleep};
 
@@ -218,4 +219,31 @@ async fn what_is_read_for_a_socket_that_left_is_dropped() {
         hub.store.release();
         peer.message_of("delta").await;
     }
+}
+
+#[tokio::test]
+async fn a_store_that_never_answers_does_not_hold_up_a_stop() {
+    let hub = Hub::start(|config| config.drain_s = 1).await;
+    let mut peer = hub.attach("ada").await;
+    let push = |m: u64| {
+        let edit = json!([{"table": "t", "id": m.to_string(), "op": "insert", "data": {}}]);
+        text(&json!({"t": "push", "muts": [{"m": m, "changes": edit}]}))
+    };
+    peer.send(&push(1)).await;
+    peer.message_of("verdicts").await;
+    hub.store.script(Operation::Commit, Some(Fault::Held));
+    peer.send(&push(2)).await;
+    hub.injected(1).await;
+    // Nothing releases it.
+    let Hub { app, store, .. } = hub;
+    let stopped = tokio::time::timeout(hub::HUNG, app.shutdown()).await;
+    assert!(stopped.is_ok(), "it waits for the store");
+    assert_eq!(peer.closed().await, close::DRAINING);
+    // What was acknowledged is there.
+    let space = SpaceKey {
+        app: AppId::trusted("todo"),
+        space: SpaceId::trusted("ada"),
+    };
+    let view = store.inner().space(&space).await.unwrap().unwrap();
+    assert_eq!(view.head, Seq(1));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncline_protocol::ids::NodeId;
 
-use crate::auth::DevIssuer;
+use crate::auth::{DevIssuer, Verifier};
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
@@ -18,6 +18,8 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Ready or draining.
     pub lifecycle: Arc<Lifecycle>,
+    /// Who verifies tokens.
+    pub verifier: Arc<Verifier>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// With `--dev`.

@@ -1,5 +1,6 @@
 //! A connection as each of the threads needs it.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -53,9 +54,10 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let path = literal(&options.path)?;
     let conn = match &options.vfs {
-        None => Connection::open_with_flags(&options.path, flags)?,
-        Some(vfs) => Connection::open_with_flags_and_vfs(&options.path, flags, vfs.as_str())?,
+        None => Connection::open_with_flags(&path, flags)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(&path, flags, vfs.as_str())?,
     };
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
@@ -81,10 +83,32 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
     Ok(conn)
 }
 
+/// The path as SQLite takes for nothing but a path. It is built to read every name that begins with
+/// `file:` as a URI, whatever the flags say, and `:memory:` as no file; a name that begins with `/`
+/// is neither.
+fn literal(path: &Path) -> rusqlite::Result<PathBuf> {
+    std::path::absolute(path).map_err(|_| rusqlite::Error::InvalidPath(path.to_owned()))
+}
+
 /// Turns WAL on, and cuts a WAL back that once grew past its bound.
 fn set_up_wal(conn: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let page_bytes: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let wal_bytes_max = 2 * i64::from(options.restart_pages) * page_bytes;
     conn.pragma_update_and_check(None, "journal_size_limit", wal_bytes_max, |_| Ok(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_that_of_a_file() {
+        let here = std::env::current_dir().unwrap();
+        for name in ["file:hub.db?mode=memory", ":memory:", "hub.db", "./hub.db"] {
+            let path = literal(Path::new(name)).unwrap();
+            assert_eq!(path, here.join(name.trim_start_matches("./")), "{name}");
+        }
+        assert!(literal(Path::new("")).is_err(), "a file of nobody's");
+    }
 }

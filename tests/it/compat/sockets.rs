@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use syncline_hub::app::Parts;
 use syncline_hub::clock::{Clock, ManualClock, SystemClock};
 use syncline_tests::compat_device::CompatDevice;
+use syncline_tests::issuer::{EC_KID, Issuer};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
 
@@ -130,5 +131,20 @@ async fn an_expired_token_closes_the_socket() {
     socket.message().await;
     clock.advance(60_000);
     socket.send(&json!({"type": "ping"})).await;
+    assert_eq!(socket.closed().await, Some(1008));
+}
+
+#[tokio::test]
+async fn a_removed_key_closes_the_socket() {
+    let issuer = Issuer::start().await;
+    let node = TestNode::start_with(Setup::of_issuer(&issuer)).await;
+    let mut socket = Socket::connect_to(&node, "/ws/todo").await;
+    let auth = json!({"type": "auth", "token": issuer.token("ada")});
+    socket.send(&auth).await;
+    assert_eq!(socket.message().await["type"], "auth-ok");
+    issuer.publish_only(&[EC_KID]);
+    assert!(node.app.verifier().refresh(SystemClock.now_ms()).await);
+    socket.send(&json!({"type": "ping"})).await;
+    assert_eq!(socket.message().await["tables"][0], "token expired");
     assert_eq!(socket.closed().await, Some(1008));
 }

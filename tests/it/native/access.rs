@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use syncline_hub::app::Parts;
 use syncline_hub::clock::{Clock, ManualClock, SystemClock};
+use syncline_tests::issuer::{EC_KID, Issuer, now_s};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
 
@@ -268,4 +269,60 @@ async fn a_user_has_sockets_up_to_the_limit_and_not_one_past_it() {
         (json!("too_many_sockets"), Some(4029))
     );
     Socket::hello(&node, "bob", json!({})).await;
+}
+
+/// A node with an issuer, and a clock that is set by hand. Silent sockets are looked at often.
+async fn node_of(issuer: &Issuer) -> (TestNode, std::sync::Arc<ManualClock>) {
+    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
+    let mut setup = Setup::of_issuer(issuer);
+    setup.parts.clock = Some(clock.clone());
+    setup.config.gateway.stalled_ms = 100;
+    (TestNode::start_with(setup).await, clock)
+}
+
+#[tokio::test]
+async fn a_socket_of_a_removed_key_ends_as_with_an_expired_token() {
+    let issuer = Issuer::start().await;
+    let (node, clock) = node_of(&issuer).await;
+    let in_an_hour = json!({"sub": "ada", "exp": now_s() + 3_600});
+    let (of_ed, of_ec) = (issuer.sign(&in_an_hour), issuer.sign_ec(&in_an_hour));
+    let (mut lost, _) = Socket::hello(&node, "ada", json!({"token": of_ed, "client": "a"})).await;
+    let (mut kept, _) = Socket::hello(&node, "ada", json!({"token": of_ec, "client": "b"})).await;
+
+    issuer.publish_only(&[EC_KID]);
+    assert!(node.app.verifier().refresh(clock.now_ms()).await);
+    // It says nothing and is told all the same.
+    assert_eq!(lost.message_of("auth_due").await["in"], 0);
+    let push = |m: u64| {
+        let edit = json!([{"table": "t", "id": m.to_string(), "op": "insert", "data": {}}]);
+        json!({"t": "push", "muts": [{"m": m, "changes": edit}]})
+    };
+    lost.send(&push(1)).await;
+    assert_eq!(lost.message_of("error").await["code"], "token_expired");
+    kept.send(&push(1)).await;
+    let verdicts = kept.message_of("verdicts").await;
+    assert_eq!(verdicts["results"][0]["status"], "applied", "{verdicts}");
+
+    // What is committed meanwhile it learns when it shows a token of another key.
+    lost.send(&json!({"t": "ping"})).await;
+    assert_eq!(lost.message().await["t"], "pong");
+    lost.send(&json!({"t": "auth", "token": of_ec})).await;
+    let delta = lost.message_of("delta").await;
+    assert_eq!(delta["changes"][0]["id"], "1", "{delta}");
+    lost.send(&push(1)).await;
+    lost.message_of("verdicts").await;
+}
+
+#[tokio::test]
+async fn a_socket_of_a_removed_key_is_closed_after_the_grace() {
+    let issuer = Issuer::start().await;
+    let (node, clock) = node_of(&issuer).await;
+    let token = issuer.token("ada");
+    let (mut lost, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
+    issuer.publish_only(&[EC_KID]);
+    assert!(node.app.verifier().refresh(clock.now_ms()).await);
+    lost.message_of("auth_due").await;
+    clock.advance(30_000);
+    assert_eq!(lost.message_of("error").await["code"], "token_expired");
+    assert_eq!(lost.closed().await, Some(4001));
 }

@@ -15,6 +15,12 @@ fn with(jwk: &Value, field: &str, value: &str) -> Value {
     jwk
 }
 
+fn of_operations(jwk: &Value, operations: Value) -> Value {
+    let mut jwk = jwk.clone();
+    jwk["key_ops"] = operations;
+    jwk
+}
+
 #[test]
 fn keys_of_every_kind_taken_are_used() {
     let kinds = [Kind::Ed, Kind::Ec, Kind::Rsa];
@@ -22,6 +28,9 @@ fn keys_of_every_kind_taken_are_used() {
     assert_eq!(usable(&keys), 3);
     for key in &keys {
         assert_eq!(usable(&[with(key, "use", "sig")]), 1);
+        for operations in [json!(["verify"]), json!(["sign", "verify"]), json!(null)] {
+            assert_eq!(usable(&[of_operations(key, operations)]), 1);
+        }
     }
 }
 
@@ -33,6 +42,21 @@ fn unusable_keys_are_left_out_and_spoil_nothing() {
     let short = &rsa["n"].as_str().unwrap()[..170];
     let bad = [
         with(&good, "use", "enc"),
+        of_operations(&good, json!(["sign"])),
+        of_operations(&good, json!([])),
+        of_operations(&good, json!("verify")),
+        json!([
+            "OKP",
+            "Ed25519",
+            "k",
+            "EdDSA",
+            "sig",
+            good["x"],
+            null,
+            null,
+            null,
+            ["verify"]
+        ]),
         with(&good, "alg", "ES256"),
         with(&good, "crv", "X25519"),
         with(&good, "kty", "EC"),
@@ -51,6 +75,12 @@ fn unusable_keys_are_left_out_and_spoil_nothing() {
         assert_eq!(usable(std::slice::from_ref(key)), 0, "{key}");
         assert_eq!(usable(&[key.clone(), good.clone()]), 1, "{key}");
     }
+}
+
+#[test]
+fn list_is_no_jwks() {
+    let list = json!([[Signer::ed("k").jwk]]).to_string();
+    assert!(KeySet::parse(list.as_bytes()).is_err());
 }
 
 #[test]

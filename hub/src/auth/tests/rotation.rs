@@ -29,7 +29,7 @@ async fn new_key_is_found_but_not_asked_for_more_than_every_30_s() {
     issuer.publish(&[second, third]);
     let token = third.token("ada");
     let early = code(&verifier, &token, LATER_MS - 1).await;
-    assert_eq!((early, issuer.fetches()), (Code::TokenInvalid, 2));
+    assert_eq!((early, issuer.fetches()), (Code::IssuerUnavailable, 2));
     assert!(verifier.verify(&token, LATER_MS).await.is_ok());
     assert_eq!(issuer.fetches(), 3);
 }
@@ -48,9 +48,86 @@ async fn hundred_unknown_keys_at_once_make_one_fetch() {
     assert!(codes.iter().all(|code| *code == Code::TokenInvalid));
     assert_eq!(issuer.fetches(), 2);
     for token in &tokens {
-        code(&verifier, token, LATER_MS - 1).await;
+        let early = code(&verifier, token, LATER_MS - 1).await;
+        assert_eq!(early, Code::IssuerUnavailable);
+        assert_eq!(early.retry(), Retry::After);
     }
     assert_eq!(issuer.fetches(), 2);
+    let late = code(&verifier, &tokens[0], LATER_MS).await;
+    assert_eq!((late, issuer.fetches()), (Code::TokenInvalid, 3));
+}
+
+#[tokio::test]
+async fn key_published_behind_a_strangers_token_is_only_a_matter_of_time() {
+    let (old, new) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&old]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    // Nothing is asked of the issuer for the next 30 seconds.
+    let unsigned = Signer::ed("x").token("eve");
+    assert_eq!(code(&verifier, &unsigned, NOW_MS).await, Code::TokenInvalid);
+    issuer.publish(&[&old, &new]);
+    let token = new.token("ada");
+    let early = code(&verifier, &token, NOW_MS + 1).await;
+    assert_eq!(early, Code::IssuerUnavailable);
+    assert!(verifier.verify(&token, LATER_MS).await.is_ok());
+}
+
+#[tokio::test]
+async fn key_replaced_under_the_same_name_is_found_by_its_signature() {
+    let (mut old, mut new) = (Signer::ed("k1"), Signer::ed("k1"));
+    for is_named in [true, false] {
+        if !is_named {
+            (old.header.kid, new.header.kid) = (None, None);
+        }
+        let issuer = TestIssuer::with(&[&old]).await;
+        let verifier = verifier(&issuer.url);
+        assert!(verifier.verify(&old.token("ada"), NOW_MS).await.is_ok());
+        issuer.publish(&[&new]);
+        assert!(verifier.verify(&new.token("bob"), NOW_MS).await.is_ok());
+        assert_eq!(issuer.fetches(), 2);
+        let gone = code(&verifier, &old.token("ada"), NOW_MS).await;
+        assert_eq!((gone, issuer.fetches()), (Code::TokenInvalid, 2));
+    }
+}
+
+#[tokio::test]
+async fn bad_signatures_ask_at_most_every_30_s_and_hold_up_no_new_key() {
+    let (key, new) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    let forged: Vec<_> = (0..100).map(|_| Signer::ed("k1").token("ada")).collect();
+    for token in &forged {
+        assert_eq!(code(&verifier, token, NOW_MS).await, Code::TokenInvalid);
+    }
+    assert_eq!(issuer.fetches(), 2);
+    issuer.publish(&[&key, &new]);
+    assert!(verifier.verify(&new.token("ada"), NOW_MS).await.is_ok());
+    assert_eq!(issuer.fetches(), 3);
+    code(&verifier, &forged[0], LATER_MS - 1).await;
+    assert_eq!(issuer.fetches(), 3);
+    code(&verifier, &forged[0], LATER_MS).await;
+    assert_eq!(issuer.fetches(), 4);
+}
+
+#[tokio::test]
+async fn key_that_comes_back_has_another_number() {
+    let (key, other) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&key, &other]).await;
+    let verifier = verifier(&issuer.url);
+    let (lost, kept) = (key.token("ada"), other.token("ada"));
+    let lost = verifier.verify(&lost, NOW_MS).await.unwrap().key;
+    let kept = verifier.verify(&kept, NOW_MS).await.unwrap().key;
+    assert_ne!(lost, kept);
+    issuer.publish(&[&other]);
+    assert!(verifier.refresh(NOW_MS).await);
+    assert_eq!((verifier.holds(lost), verifier.holds(kept)), (false, true));
+    issuer.publish(&[&key, &other]);
+    assert!(verifier.refresh(NOW_MS).await);
+    assert_eq!((verifier.holds(lost), verifier.holds(kept)), (false, true));
+    let again = verifier.verify(&key.token("ada"), NOW_MS).await.unwrap();
+    assert!(verifier.holds(again.key));
 }
 
 #[tokio::test]

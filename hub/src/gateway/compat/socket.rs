@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use syncline_protocol::error::{Refusal, close};
+use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{AppId, SpaceKey, UserId};
 use syncline_protocol::object;
 use tokio::sync::oneshot;
 
+use crate::auth::KeyNo;
 use crate::gateway::entering::Entering;
 use crate::gateway::frame::Frame;
 use crate::gateway::link::{Ending, Link};
@@ -38,8 +39,8 @@ const TRY_AGAIN_LATER: u16 = 1013;
 pub(in crate::gateway) enum Compat {
     /// It has not said who it is, or is about to be another user's.
     Stranger(AppId),
-    /// It hears of a space's changes, until its token ends.
-    Watching(Arc<Entry>, u64),
+    /// It hears of a space's changes, until its token's time is over or its key is dropped.
+    Watching(Arc<Entry>, u64, KeyNo),
 }
 
 /// What a wait brings.
@@ -47,7 +48,7 @@ pub(in crate::gateway) enum Done {
     /// The token was verified.
     Known(Box<Known>),
     /// The session took the socket.
-    Watching(Arc<Entry>, u64),
+    Watching(Arc<Entry>, u64, KeyNo),
 }
 
 /// Who a token speaks for.
@@ -55,6 +56,7 @@ pub(in crate::gateway) struct Known {
     user: UserId,
     space: SpaceKey,
     expires_at_ms: u64,
+    key: KeyNo,
 }
 
 #[derive(Deserialize)]
@@ -72,7 +74,7 @@ impl Compat {
     fn app(&self) -> &AppId {
         match self {
             Compat::Stranger(app) => app,
-            Compat::Watching(entry, _) => &entry.space.app,
+            Compat::Watching(entry, ..) => &entry.space.app,
         }
     }
 }
@@ -114,10 +116,10 @@ impl Protocol for Compat {
     fn go_on(&mut self, link: &mut Link, done: Done) -> Result<Option<Wait<Done>>, Ending> {
         match done {
             Done::Known(known) => {
-                if let (Compat::Watching(_, expires_at_ms), true) =
+                if let (Compat::Watching(_, expires_at_ms, key), true) =
                     (&mut *self, link.user.as_ref() == Some(&known.user))
                 {
-                    *expires_at_ms = known.expires_at_ms;
+                    (*expires_at_ms, *key) = (known.expires_at_ms, known.key);
                 } else {
                     self.leave(link);
                     if link.authenticate(&known.user).is_err() {
@@ -127,8 +129,8 @@ impl Protocol for Compat {
                     return Ok(Some(watch(link, *known)));
                 }
             }
-            Done::Watching(entry, expires_at_ms) => {
-                *self = Compat::Watching(entry, expires_at_ms);
+            Done::Watching(entry, expires_at_ms, key) => {
+                *self = Compat::Watching(entry, expires_at_ms, key);
             }
         }
         link.answer(r#"{"type":"auth-ok"}"#);
@@ -138,13 +140,13 @@ impl Protocol for Compat {
     fn entry(&self) -> Option<&Arc<Entry>> {
         match self {
             Compat::Stranger(_) => None,
-            Compat::Watching(entry, _) => Some(entry),
+            Compat::Watching(entry, ..) => Some(entry),
         }
     }
 
     /// Closes a socket that is late, or whose token ended.
     fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
-        let Compat::Watching(_, expires_at_ms) = self else {
+        let Compat::Watching(_, expires_at_ms, key) = self else {
             return link.time_to_auth(AUTH_WITHIN).ok_or_else(|| {
                 let failures = &link.gateway.metrics.auth_failures;
                 failures.inc(AuthFailure::AuthTimeout);
@@ -153,7 +155,7 @@ impl Protocol for Compat {
         };
         let now_ms = link.gateway.clock.now_ms();
         let left_ms = expires_at_ms.saturating_sub(now_ms);
-        if left_ms == 0 {
+        if left_ms == 0 || !link.gateway.access.verifier.holds(*key) {
             return Err(refuse(&link.outbox, "token expired"));
         }
         Ok(Duration::from_millis(left_ms.min(LOOK_AGAIN_MS)))
@@ -163,7 +165,7 @@ impl Protocol for Compat {
 impl Compat {
     /// Leaves the space of the user it was.
     fn leave(&mut self, link: &Link) {
-        if let Compat::Watching(entry, _) = self {
+        if let Compat::Watching(entry, ..) = self {
             link.gateway.sessions.leave(entry, link.conn());
             *self = Compat::Stranger(entry.space.app.clone());
         }
@@ -181,13 +183,18 @@ fn identify(link: &mut Link, app: AppId, token: String) -> Wait<Done> {
         tokio::time::sleep(turn).await;
         let now_ms = gateway.clock.now_ms();
         let identity = gateway.access.identify_once(&token, now_ms).await;
-        let identity = identity.map_err(|_| refuse(&outbox, "invalid token"))?;
+        let identity = identity.map_err(|refusal| match refusal.code {
+            // Those clients come back by themselves, with the same token.
+            Code::IssuerUnavailable => Ending::Close(TRY_AGAIN_LATER, "issuer unavailable"),
+            _ => refuse(&outbox, "invalid token"),
+        })?;
         let space = gateway.access.space(&app, None, &identity.user);
         let space = space.map_err(|refusal| refuse_with(&outbox, &refusal))?;
         Ok(Done::Known(Box::new(Known {
             user: identity.user,
             space,
             expires_at_ms: identity.expires_at_ms,
+            key: identity.key,
         })))
     })
 }
@@ -204,7 +211,8 @@ fn watch(link: &Link, known: Known) -> Wait<Done> {
             };
             let entering = Entering::new(&gateway, &known.space, outbox.conn);
             if entering.tell(message).is_ok() && was_taken.await.is_ok() {
-                return Ok(Done::Watching(entering.entered(), known.expires_at_ms));
+                let entry = entering.entered();
+                return Ok(Done::Watching(entry, known.expires_at_ms, known.key));
             }
         }
         Err(Ending::Close(TRY_AGAIN_LATER, "store unavailable"))

@@ -23,7 +23,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 
 /// Nothing takes so long, be the time real or not.
-const HUNG: Duration = Duration::from_secs(60);
+pub(super) const HUNG: Duration = Duration::from_secs(60);
 
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;

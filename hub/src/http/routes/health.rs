@@ -39,9 +39,13 @@ pub(super) async fn health(State(context): State<Arc<Context>>) -> Response {
     json(StatusCode::OK, text)
 }
 
-/// 200 while the node takes work, else 503.
+/// 200 while the node takes work, else 503 with the reason.
 pub(super) async fn ready(State(context): State<Arc<Context>>) -> Response {
     match context.lifecycle.stage() {
+        Stage::Ready if !context.verifier.has_keys() => {
+            let why = "the issuer's keys were not read yet, see auth.jwks_url and the log";
+            HttpError::new(Code::IssuerUnavailable, why).into_response()
+        }
         Stage::Ready => json(StatusCode::OK, r#"{"status":"ready"}"#),
         Stage::Starting => {
             HttpError::new(Code::Unavailable, "the node is starting").into_response()
