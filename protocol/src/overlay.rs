@@ -2,8 +2,8 @@
 //! mutations laid over it.
 //!
 //! No stamp is compared here: the server's state replaces what the device held, and a mutation
-//! leaves the outbox with its verdict, applied or not. The simulated devices of the tests use
-//! this module; the SDKs have their own, held to it by `vectors/overlay.json`.
+//! leaves the outbox with its verdict, applied or not. The hub lays nothing over: this module says
+//! what every client must show, and `vectors/overlay.json` holds the SDKs to it.
 
 use std::collections::BTreeMap;
 
