@@ -16,6 +16,7 @@
  * - `token_failed`: the app's token function threw something else than `fetch` without a network.
  * - `account_mismatch`: the app gave another account's token.
  * - `unsynced`: signing out would have left unsent edits behind, and they could not be sent.
+ * - `signed_out`: another tab signed the account out; nothing was written.
  * - `stopped`: the store was closed, or the wait was ended by signing out.
  */
 export class SynclineError extends Error {

@@ -313,7 +313,8 @@ export class Engine {
   /** Something failed on this side. */
   #failed(error: unknown): void {
     if (!this.#running) return;
-    if (error instanceof Fenced) return this.stop();
+    const isOver = (error as Partial<SynclineError>).code === "signed_out";
+    if (error instanceof Fenced || isOver) return this.stop();
     this.#drop();
     if (error instanceof Unreachable) return this.#comeBack();
     if (error instanceof SynclineError) {
