@@ -3,6 +3,7 @@
  * the engine that syncs it. A store has one at a time.
  */
 import { liveQuery } from "dexie";
+import { backoff } from "./core/backoff";
 import { RejectedError, SynclineError } from "./core/errors";
 import { format, OLDEST } from "./core/hlc";
 import type { JsonObject } from "./core/json";
@@ -32,7 +33,12 @@ export interface SessionEvents {
   changed(): void;
   /** Another tab has signed the account out and deleted what this device held. */
   signedOut(): void;
+  /** The browser closed the database under the session, which has stopped. `open`: it is open again. */
+  reopening(session: Session, open: Promise<void>): void;
 }
+
+/** The waits between tries to open a database again grow no more after so many: to 4 s at most. */
+const REOPEN_BACKOFF_MAX = 3;
 
 /** Looks at a record as an edit would leave it, and throws if it may not be so. */
 export type Check = (edit: Edit, after: JsonObject | null) => void;
@@ -48,11 +54,13 @@ export class Session {
   #engine: Engine | null = null;
   #tabs: Tabs | null = null;
   #closed = false;
+  /** The browser closed the database, and it is not open again. */
+  isReopening = false;
   /** This tab is ending the account's stay. */
   #leaving = false;
   /** Whether to plant seeds has been decided. */
   #planted = false;
-  readonly #watching: { unsubscribe(): void };
+  #watching: { unsubscribe(): void };
   readonly #waiting = new Set<() => void>();
 
   static async open(options: SessionOptions, events: SessionEvents): Promise<Session> {
@@ -68,15 +76,20 @@ export class Session {
     this.options = options;
     this.#lost = lost;
     this.#events = events;
-    db.on("close", () => void this.#reopened());
+    db.on("close", () => this.#reopen());
+    this.#watching = this.#watch();
+  }
+
+  #watch(): { unsubscribe(): void } {
+    const { db } = this;
     const look = () =>
       Promise.all([db.outbox.where("p").equals(1).count(), db.read("stay")] as const);
-    this.#watching = liveQuery(look).subscribe({
+    return liveQuery(look).subscribe({
       next: ([pending, stay]) => {
         this.#pending = pending;
         this.#changed();
         // An evicted one has none until it is open again.
-        if (stay !== "" && stay !== db.stay && !this.#leaving) events.signedOut();
+        if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
       },
       error: () => {},
     });
@@ -288,13 +301,41 @@ export class Session {
   }
 
   /** The browser closed the database: it was evicted, or the user cleared it. */
-  async #reopened(): Promise<void> {
-    if (this.#closed) return;
-    const { db, options } = this;
+  #reopen(): void {
+    if (this.#closed || this.isReopening) return;
+    this.isReopening = true;
     this.stop();
-    await db.open();
-    this.#lost = (await begin(db, options.around)) || this.#lost;
-    this.start();
+    this.#events.reopening(this, this.#openAgain());
+  }
+
+  async #openAgain(): Promise<void> {
+    const { random } = this.options.around;
+    for (let tries = 1; !this.#closed && !(await this.#isOpenAgain()); tries++) {
+      const wait = backoff(Math.min(tries, REOPEN_BACKOFF_MAX), random());
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+    this.isReopening = false;
+    if (this.#closed) return;
+    // What watches a database does not see that another one has taken its place.
+    this.#watching.unsubscribe();
+    this.#watching = this.#watch();
+  }
+
+  /** False with an error to be shown, such as that of a browser that is still deleting. */
+  async #isOpenAgain(): Promise<boolean> {
+    const { db, options } = this;
+    try {
+      // It may be closed at this moment, and not yet open to be opened.
+      await Promise.resolve();
+      await db.open();
+      this.#lost = (await begin(db, options.around)) || this.#lost;
+      this.#now(RESTING);
+      return true;
+    } catch (error) {
+      const { code, message } = toSyncline(error) as SynclineError;
+      this.#now({ ...RESTING, error: { code, message } });
+      return false;
+    }
   }
 
   async #plantIfEmpty({ complete }: Activity): Promise<void> {

@@ -224,7 +224,8 @@ export class LocalStore {
 
   /** Ends everything; what was written stays. */
   async close(): Promise<void> {
-    (await this.#opening).close();
+    const session = this.#session?.isReopening ? this.#session : await this.#opening;
+    session.close();
     this.#listeners.clear();
     this.#sessionCalls.clear();
   }
@@ -292,11 +293,24 @@ export class LocalStore {
       },
       {
         changed: () => this.#tell(),
+        reopening: (session, open) => this.#reopening(session, open),
         // If that fails the status says why.
         signedOut: () => void opening.then((session) => this.#becomeGuest(session)).catch(() => {}),
       },
     );
     return opening;
+  }
+
+  /** Whatever is asked for meanwhile waits. */
+  #reopening(session: Session, open: Promise<void>): void {
+    if (this.#session !== session) return;
+    this.#opening = Promise.all([this.#opening, open]).then(([current]) => {
+      if (current !== session || session.isClosed) return current;
+      for (const call of this.#sessionCalls) call(session);
+      if (this.#syncs) session.start();
+      return session;
+    });
+    this.#opening.catch(() => {});
   }
 
   #eachSession(call: (session: Session) => void): () => void {
