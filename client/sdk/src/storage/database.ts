@@ -56,6 +56,16 @@ export interface OutboxRow {
   p?: 1;
 }
 
+/** Whether it has no verdict. */
+export function isUndecided(row: OutboxRow): boolean {
+  return row.p === 1;
+}
+
+/** In the order in which they were made. */
+export function byOrder(a: OutboxRow, b: OutboxRow): number {
+  return (a.n as number) - (b.n as number);
+}
+
 /** A mutation that the hub refused for good, under the `n` it had. */
 export interface RejectedRow {
   n: number;
