@@ -160,11 +160,11 @@ export class LocalStore {
     return { id: edits[0]?.id ?? "", synced: () => session.verdict(n) };
   }
 
-  /** Turns a guest into an account. Errors: `stopped`, and those of opening. */
+  /** Turns a guest into an account. Errors: `signed_in`, `stopped`, and those of opening. */
   async signIn(auth: Auth, guest: GuestChoice = "merge"): Promise<void> {
     const before = await this.#opening;
     if (before.account !== null)
-      throw new SynclineError("unsynced", "sign out before signing in as somebody else");
+      throw new SynclineError("signed_in", "sign out before signing in as somebody else");
     this.#opening = this.#exchange(async () => {
       const account = await this.#open(auth);
       if (guest === "keep-local") account.start();
