@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute
+.PHONY: run test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
@@ -54,6 +54,11 @@ bench-sockets:
 bench-storage:
 	cargo build --release --locked -p syncline-chaos --bin bench-storage
 	target/release/bench-storage
+
+# What the TypeScript client costs in Chromium, beside its goals, and what it weighs.
+bench-client:
+	cargo build --release --locked -p syncline-hub
+	cd client && npm ci --silent && HUB=$(CURDIR)/target/release/hub npm run --silent bench
 
 # Expansions of recurrences on one core, beside the bare rrule crate and, where Node is, rrule.js.
 RRULE_JS := chaos/src/bin/bench-compute/rrule-js

@@ -70,6 +70,7 @@ function leave(guest: Database, id: string, to: number, anyway = false): Promise
     const clock = await guest.read("clock");
     for (const table of guest.tables) await table.clear();
     await guest.keep("clock", clock);
+    await guest.keep("stay", guest.stay);
     await guest.keep("client", newClient());
     await take(
       guest,

@@ -18,6 +18,7 @@ export type {
 export { Ephemeral } from "./ephemeral";
 export type { Broadcast, Notice, Present } from "./ephemeral";
 export { RejectedError, SynclineError } from "./core/errors";
+export type { DeviceErrorCode, ErrorCode } from "./core/errors";
 export type { Json, JsonObject } from "./core/json";
 export type { Change } from "./core/wire";
 export type { GuestChoice } from "./guest";

@@ -6,7 +6,8 @@ import { format } from "./core/hlc";
 import type { Change } from "./core/wire";
 import type { Home, Live } from "./collection";
 import type { Database, RejectedRow } from "./storage/database";
-import { restamped, take } from "./storage/outbox";
+import { take } from "./storage/outbox";
+import { restamped } from "./storage/stamps";
 
 export interface Rejected {
   /** Names it in the methods here. */

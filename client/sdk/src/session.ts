@@ -3,12 +3,13 @@
  * the engine that syncs it. A store has one at a time.
  */
 import { liveQuery } from "dexie";
+import { backoff } from "./core/backoff";
 import { RejectedError, SynclineError } from "./core/errors";
 import { format, OLDEST } from "./core/hlc";
 import type { JsonObject } from "./core/json";
 import type { Change, OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
-import { begin, deleteDatabase, openDatabase, toSyncline } from "./storage/open";
+import { begin, endStay, openDatabase, toSyncline } from "./storage/open";
 import { take, write, type Edit } from "./storage/outbox";
 import type { Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
@@ -26,6 +27,19 @@ export interface SessionOptions {
   around: Surroundings;
 }
 
+/** What a session calls. */
+export interface SessionEvents {
+  /** Its activity or what waits may have changed. */
+  changed(): void;
+  /** Another tab has signed the account out and deleted what this device held. */
+  signedOut(): void;
+  /** The browser closed the database under the session, which has stopped. `open`: it is open again. */
+  reopening(session: Session, open: Promise<void>): void;
+}
+
+/** The waits between tries to open a database again grow no more after so many: to 4 s at most. */
+const REOPEN_BACKOFF_MAX = 3;
+
 /** Looks at a record as an edit would leave it, and throws if it may not be so. */
 export type Check = (edit: Edit, after: JsonObject | null) => void;
 
@@ -33,37 +47,49 @@ export class Session {
   readonly db: Database;
   readonly options: SessionOptions;
   readonly ephemeral = new EphemeralState();
-  readonly #told: () => void;
+  readonly #events: SessionEvents;
   #activity: Activity = RESTING;
   #pending = 0;
   #lost: boolean;
   #engine: Engine | null = null;
   #tabs: Tabs | null = null;
   #closed = false;
+  /** The browser closed the database, and it is not open again. */
+  isReopening = false;
+  /** This tab is ending the account's stay. */
+  #leaving = false;
   /** Whether to plant seeds has been decided. */
   #planted = false;
-  readonly #counting: { unsubscribe(): void };
+  #watching: { unsubscribe(): void };
   readonly #waiting = new Set<() => void>();
 
-  static async open(options: SessionOptions, told: () => void): Promise<Session> {
+  static async open(options: SessionOptions, events: SessionEvents): Promise<Session> {
     const name = databaseName(options.appId, options.engine?.auth.account ?? null);
     const { db, lost } = await openDatabase(name, options.indexes, options.around);
-    const session = new Session(db, options, lost, told);
+    const session = new Session(db, options, lost, events);
     if (!options.engine) await session.#plant();
     return session;
   }
 
-  private constructor(db: Database, options: SessionOptions, lost: boolean, told: () => void) {
+  private constructor(db: Database, options: SessionOptions, lost: boolean, events: SessionEvents) {
     this.db = db;
     this.options = options;
     this.#lost = lost;
-    this.#told = told;
-    db.on("close", () => void this.#reopened());
-    const pending = () => db.outbox.where("p").equals(1).count();
-    this.#counting = liveQuery(pending).subscribe({
-      next: (count) => {
-        this.#pending = count;
+    this.#events = events;
+    db.on("close", () => this.#reopen());
+    this.#watching = this.#watch();
+  }
+
+  #watch(): { unsubscribe(): void } {
+    const { db } = this;
+    const look = () =>
+      Promise.all([db.outbox.where("p").equals(1).count(), db.read("stay")] as const);
+    return liveQuery(look).subscribe({
+      next: ([pending, stay]) => {
+        this.#pending = pending;
         this.#changed();
+        // An evicted one has none until it is open again.
+        if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
       },
       error: () => {},
     });
@@ -146,15 +172,27 @@ export class Session {
   close(): void {
     this.#closed = true;
     this.stop();
-    this.#counting.unsubscribe();
+    this.#watching.unsubscribe();
     this.db.close();
     this.#changed();
   }
 
-  /** Closes it and deletes what it held. */
-  async delete(): Promise<void> {
+  /**
+   * Deletes what this device holds of the account, and closes. With `onlyIfSent` nothing may be
+   * left that the hub has not taken. True if it is done.
+   */
+  async leave(how: { onlyIfSent: boolean }): Promise<boolean> {
+    this.#leaving = true;
+    try {
+      if (!(await endStay(this.db, this.options.around, how))) return false;
+    } catch (error) {
+      // Another tab was faster.
+      if ((error as Partial<SynclineError>).code !== "signed_out") throw toSyncline(error);
+    } finally {
+      this.#leaving = false;
+    }
     this.close();
-    await deleteDatabase(this.db, this.options.around);
+    return true;
   }
 
   /** Writes a mutation, durably and at once. Returns its `n`. */
@@ -163,7 +201,11 @@ export class Session {
     const now = options.around.now();
     const n = await db
       .everything(() => write(db, edits, now, check))
-      .catch((error: unknown) => Promise.reject(toSyncline(error)));
+      .catch((error: unknown) => {
+        if (this.#closed && !(error instanceof SynclineError))
+          throw new SynclineError("stopped", "the store was closed", { cause: error });
+        throw toSyncline(error);
+      });
     this.wrote();
     return n;
   }
@@ -255,17 +297,45 @@ export class Session {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resolve of waiting) resolve();
-    this.#told();
+    this.#events.changed();
   }
 
   /** The browser closed the database: it was evicted, or the user cleared it. */
-  async #reopened(): Promise<void> {
-    if (this.#closed) return;
-    const { db, options } = this;
+  #reopen(): void {
+    if (this.#closed || this.isReopening) return;
+    this.isReopening = true;
     this.stop();
-    await db.open();
-    this.#lost = (await begin(db, options.around)) || this.#lost;
-    this.start();
+    this.#events.reopening(this, this.#openAgain());
+  }
+
+  async #openAgain(): Promise<void> {
+    const { random } = this.options.around;
+    for (let tries = 1; !this.#closed && !(await this.#isOpenAgain()); tries++) {
+      const wait = backoff(Math.min(tries, REOPEN_BACKOFF_MAX), random());
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+    this.isReopening = false;
+    if (this.#closed) return;
+    // What watches a database does not see that another one has taken its place.
+    this.#watching.unsubscribe();
+    this.#watching = this.#watch();
+  }
+
+  /** False with an error to be shown, such as that of a browser that is still deleting. */
+  async #isOpenAgain(): Promise<boolean> {
+    const { db, options } = this;
+    try {
+      // It may be closed at this moment, and not yet open to be opened.
+      await Promise.resolve();
+      await db.open();
+      this.#lost = (await begin(db, options.around)) || this.#lost;
+      this.#now(RESTING);
+      return true;
+    } catch (error) {
+      const { code, message } = toSyncline(error) as SynclineError;
+      this.#now({ ...RESTING, error: { code, message } });
+      return false;
+    }
   }
 
   async #plantIfEmpty({ complete }: Activity): Promise<void> {

@@ -42,6 +42,8 @@ export type SyncStatus = "synced" | "pending" | "syncing" | "offline" | "error";
 
 export interface Status {
   status: SyncStatus;
+  /** The account, or `null` for a guest. Another tab may sign it out. */
+  account: string | null;
   /** Writes the hub has not judged. */
   pending: number;
   /** Why it does not sync, by code; `null` if it does, or is only offline. */
@@ -111,7 +113,8 @@ export class LocalStore {
     const { activity, pending } = this.#session ?? { activity: undefined, pending: 0 };
     const error = this.#openError ?? activity?.error ?? null;
     const bootstrap = activity?.bootstrap ?? null;
-    return { status: statusOf(activity, pending, error), pending, error, bootstrap };
+    const { account } = this;
+    return { status: statusOf(activity, pending, error), account, pending, error, bootstrap };
   }
 
   /** Calls back now and whenever the status changes. Returns what ends it. */
@@ -157,11 +160,11 @@ export class LocalStore {
     return { id: edits[0]?.id ?? "", synced: () => session.verdict(n) };
   }
 
-  /** Turns a guest into an account. Errors: `stopped`, and those of opening. */
+  /** Turns a guest into an account. Errors: `signed_in`, `stopped`, and those of opening. */
   async signIn(auth: Auth, guest: GuestChoice = "merge"): Promise<void> {
     const before = await this.#opening;
     if (before.account !== null)
-      throw new SynclineError("unsynced", "sign out before signing in as somebody else");
+      throw new SynclineError("signed_in", "sign out before signing in as somebody else");
     this.#opening = this.#exchange(async () => {
       const account = await this.#open(auth);
       if (guest === "keep-local") account.start();
@@ -173,8 +176,9 @@ export class LocalStore {
 
   /**
    * Turns the account into a new guest. `push` sends what is unsent, waiting up to `within`
-   * milliseconds, and fails with `unsynced` if that was not enough; then, as with `discard`, what
-   * this device held is deleted. `keep` leaves it for the account's next sign-in.
+   * milliseconds, and fails with `unsynced` if that was not enough or refused writes wait for a
+   * decision; then, as with `discard`, what this device held is deleted, and the account's other
+   * tabs become the guest's too. `keep` leaves it for the account's next sign-in, and them alone.
    */
   async signOut({
     unsynced,
@@ -185,13 +189,34 @@ export class LocalStore {
   }): Promise<void> {
     const before = await this.#opening;
     if (before.account === null) return;
-    if (unsynced === "push" && (await before.db.outbox.count()) > 0) {
-      before.start();
-      await inTime(before.caughtUp(), within);
+    if (unsynced === "keep") before.close();
+    else if (unsynced === "discard") await before.leave({ onlyIfSent: false });
+    else await this.#leaveSent(before, within);
+    await this.#becomeGuest(before);
+  }
+
+  /** Sends what is unsent and leaves when there is nothing more, whoever writes meanwhile. */
+  async #leaveSent(session: Session, within: number): Promise<void> {
+    const late = new Deadline(within);
+    try {
+      while (!(await session.leave({ onlyIfSent: true }))) {
+        session.start();
+        await late.before(session.caughtUp());
+        if ((await session.db.rejected.count()) > 0)
+          throw new SynclineError("unsynced", "refused writes wait for a decision");
+      }
+    } catch (error) {
+      if (!this.#syncs) session.stop();
+      throw error;
+    } finally {
+      late.clear();
     }
-    this.#opening = this.#exchange(async () => {
-      if (unsynced === "keep") before.close();
-      else await before.delete();
+  }
+
+  async #becomeGuest(before: Session): Promise<void> {
+    if (this.#session !== before) return;
+    this.#opening = this.#exchange(() => {
+      if (!before.isClosed) before.close();
       return this.#open(null);
     }, before);
     await this.#opening;
@@ -199,7 +224,8 @@ export class LocalStore {
 
   /** Ends everything; what was written stays. */
   async close(): Promise<void> {
-    (await this.#opening).close();
+    const session = this.#session?.isReopening ? this.#session : await this.#opening;
+    session.close();
     this.#listeners.clear();
     this.#sessionCalls.clear();
   }
@@ -257,7 +283,7 @@ export class LocalStore {
         ),
       };
     const indexes = collections.flatMap((one) => one.options.indexes ?? []) as string[];
-    return Session.open(
+    const opening = Session.open(
       {
         appId,
         engine: engine || null,
@@ -265,8 +291,26 @@ export class LocalStore {
         seeds: collections.flatMap(seedsOf),
         around: this.#around,
       },
-      () => this.#tell(),
+      {
+        changed: () => this.#tell(),
+        reopening: (session, open) => this.#reopening(session, open),
+        // If that fails the status says why.
+        signedOut: () => void opening.then((session) => this.#becomeGuest(session)).catch(() => {}),
+      },
     );
+    return opening;
+  }
+
+  /** Whatever is asked for meanwhile waits. */
+  #reopening(session: Session, open: Promise<void>): void {
+    if (this.#session !== session) return;
+    this.#opening = Promise.all([this.#opening, open]).then(([current]) => {
+      if (current !== session || session.isClosed) return current;
+      for (const call of this.#sessionCalls) call(session);
+      if (this.#syncs) session.start();
+      return session;
+    });
+    this.#opening.catch(() => {});
   }
 
   #eachSession(call: (session: Session) => void): () => void {
@@ -304,13 +348,26 @@ function seedsOf(collection: LocalCollection<Identified>) {
   }));
 }
 
-async function inTime(work: Promise<void>, ms: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, fail) => {
+/** How long unsent writes may take. */
+class Deadline {
+  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #late: Promise<never>;
+
+  constructor(ms: number) {
     const error = new SynclineError("unsynced", "unsent writes could not be sent in time");
-    timer = setTimeout(() => fail(error), ms);
-  });
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+    let fail: (error: unknown) => void;
+    this.#late = new Promise<never>((_, reject) => (fail = reject));
+    this.#late.catch(() => {});
+    this.#timer = setTimeout(() => fail(error), ms);
+  }
+
+  async before(work: Promise<void>): Promise<void> {
+    await Promise.race([work, this.#late]);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
 }
 
 /** Makes the store and opens its database; everything may be called at once. */

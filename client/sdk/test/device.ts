@@ -1,5 +1,5 @@
 /** A device for tests: its own IndexedDB, in memory, which survives its store like a disk. */
-import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { forceCloseDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { WebSocket as NodeSocket } from "ws";
 import {
   createLocalCollection,
@@ -32,11 +32,35 @@ export type Given = Partial<Omit<StoreOptions, "collections" | "surroundings">> 
 export class Disk {
   readonly indexedDB = new IDBFactory();
   readonly #marks = new Map<string, string>();
+  readonly #connections = new Set<IDBDatabase>();
   readonly markers = {
     getItem: (key: string) => this.#marks.get(key) ?? null,
     setItem: (key: string, value: string) => void this.#marks.set(key, value),
     removeItem: (key: string) => void this.#marks.delete(key),
   };
+
+  constructor() {
+    const open = this.indexedDB.open.bind(this.indexedDB);
+    this.indexedDB.open = (...asked) => {
+      const request = open(...asked);
+      request.addEventListener("success", () => this.#connections.add(request.result));
+      return request;
+    };
+  }
+
+  /** Deletes all databases under whoever has them open, as a browser does that is short of room. */
+  async evict(): Promise<void> {
+    const found = await this.indexedDB.databases();
+    for (const connection of this.#connections) forceCloseDatabase(connection as never);
+    this.#connections.clear();
+    const deleted = found.map(
+      ({ name }) =>
+        new Promise((resolve) => {
+          this.indexedDB.deleteDatabase(name!).onsuccess = resolve;
+        }),
+    );
+    await Promise.all(deleted);
+  }
 
   /** Opens the app on it. */
   open(given: Given = {}) {

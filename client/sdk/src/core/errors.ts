@@ -1,29 +1,55 @@
 /** Errors an app can meet. What to do about one is told by its `code`, which never changes meaning. */
 
-/**
- * Codes of this device. Besides them an error carries the codes of the hub, such as `forbidden`
- * or `record_too_large`.
- *
- * - `record_missing`: an update of a record that is not here.
- * - `record_exists`: an insert of an id that is taken.
- * - `schema_invalid`: the collection's schema refused the record.
- * - `collection_unknown`: the collection was not given to the store.
- * - `mutation_too_large`: more bytes or changes than the hub takes at once; split the write.
- * - `ephemeral_too_large`: a presence or a broadcast of more bytes than the hub passes on.
- * - `quota`: the browser gives no more room. Nothing was written.
- * - `storage_lost`: the browser evicted or damaged the database; unsent edits in it are gone.
- * - `token_missing`: the app gave no token.
- * - `token_failed`: the app's token function threw something else than `fetch` without a network.
- * - `account_mismatch`: the app gave another account's token.
- * - `unsynced`: signing out would have left unsent edits behind, and they could not be sent.
- * - `stopped`: the store was closed, or the wait was ended by signing out.
- */
+/** What this device refuses or fails in. */
+export type DeviceErrorCode =
+  /** An update of a record that is not here, or no such rejected write. */
+  | "record_missing"
+  /** An insert of an id that is taken. */
+  | "record_exists"
+  /** The collection's schema refused the record; `cause` is what it threw. */
+  | "schema_invalid"
+  /** A value that is not JSON. */
+  | "value_invalid"
+  /** A text with a NUL character, which no database takes. */
+  | "nul_in_string"
+  /** Lists and objects within each other deeper than 32 levels. */
+  | "json_too_deep"
+  /** The collection was not given to the store. */
+  | "collection_unknown"
+  /** More bytes or changes than the hub takes at once: split the write. */
+  | "mutation_too_large"
+  /** A presence or a broadcast of more bytes than the hub passes on. */
+  | "ephemeral_too_large"
+  /** The browser gives no more room. Nothing was written. */
+  | "quota"
+  /** The database failed; `cause` says how. */
+  | "storage"
+  /** The browser evicted or damaged the database; unsent edits in it are gone. */
+  | "storage_lost"
+  /** The app gave no token. */
+  | "token_missing"
+  /** The app's token function threw something else than `fetch` without a network. */
+  | "token_failed"
+  /** The app gave another account's token. */
+  | "account_mismatch"
+  /** Signing out would have left unsent edits behind, and they could not be sent. */
+  | "unsynced"
+  /** Somebody is signed in: sign out before signing in as somebody else. */
+  | "signed_in"
+  /** Another tab signed the account out; nothing was written. */
+  | "signed_out"
+  /** The store was closed, the wait was ended by signing out, or the write was discarded. */
+  | "stopped";
+
+/** A code of this device, or one of the hub such as `forbidden` or `record_too_large`. */
+export type ErrorCode = DeviceErrorCode | (string & {});
+
 export class SynclineError extends Error {
   override readonly name: string = "SynclineError";
 
   constructor(
     /** Stable, for programs. */
-    readonly code: string,
+    readonly code: ErrorCode,
     /** For people. */
     message: string,
     options?: ErrorOptions,

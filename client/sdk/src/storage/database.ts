@@ -5,6 +5,7 @@
 import Dexie, { type Table } from "dexie";
 import { NEW_CLOCK, type ClockState } from "../core/clock";
 import type { JsonObject } from "../core/json";
+import { SynclineError } from "../core/errors";
 import { DEFAULT_LIMITS } from "../core/outbox";
 import { NEW_REPLICA, type Replica } from "../core/replica";
 import type { Change, Limits } from "../core/wire";
@@ -55,6 +56,16 @@ export interface OutboxRow {
   p?: 1;
 }
 
+/** Whether it has no verdict. */
+export function isUndecided(row: OutboxRow): boolean {
+  return row.p === 1;
+}
+
+/** In the order in which they were made. */
+export function byOrder(a: OutboxRow, b: OutboxRow): number {
+  return (a.n as number) - (b.n as number);
+}
+
 /** A mutation that the hub refused for good, under the `n` it had. */
 export interface RejectedRow {
   n: number;
@@ -81,6 +92,8 @@ export interface Meta {
   leader: string;
   /** What was moved in from a guest, or that seeds were planted: each happens once. */
   done: string[];
+  /** An account's time on this device, by a random name; a sign-out that deletes begins another. */
+  stay: string;
 }
 
 /** What this device is to the hub. */
@@ -114,6 +127,8 @@ export class Database extends Dexie {
   declare readonly rejected: Table<RejectedRow, number>;
   declare readonly settled: Table<SettledRow, number>;
   declare readonly meta: Table<{ k: keyof Meta; v: unknown }, string>;
+  /** The stay it was opened in. In another one nothing is done by it. */
+  stay = "";
 
   /** `fields` are those by which collections are searched. */
   constructor(name: string, fields: readonly string[], engine?: IndexedDb) {
@@ -141,9 +156,23 @@ export class Database extends Dexie {
     await this.meta.put({ k: key, v: value });
   }
 
-  /** A transaction over everything. */
+  /**
+   * A transaction over everything. Errors: `signed_out`: another tab ended the account's stay, and
+   * nothing was done.
+   */
   everything<T>(work: () => Promise<T>): Promise<T> {
-    return this.transaction("rw", this.tables, work);
+    return this.transaction("rw", this.tables, async () => {
+      // Both are asked at once, the stay first.
+      const [, result] = await Promise.all([this.#checkStay(), work()]);
+      return result;
+    });
+  }
+
+  async #checkStay(): Promise<void> {
+    const now = await this.read("stay");
+    // One that the browser has just evicted is of no stay yet.
+    if (now !== "" && now !== this.stay)
+      throw new SynclineError("signed_out", "another tab has signed the account out");
   }
 }
 
@@ -154,6 +183,7 @@ const DEFAULTS: Omit<Meta, "client"> & { client: null } = {
   client: null,
   leader: "",
   done: [],
+  stay: "",
 };
 
 /** A record's name as one key: neither part holds control characters. */

@@ -3,7 +3,10 @@ import { canonical } from "../core/json";
 import { shownGen, target, type Replica, type Step } from "../core/replica";
 import { isLater, type Change, type Entry } from "../core/wire";
 import { recordKey, type Database, type Row, type StagedRow } from "./database";
-import { historyLost, passed, reshow, reshowAll, seen, takeFirst } from "./outbox";
+import { takeFirst } from "./outbox";
+import { historyLost, passed } from "./sending";
+import { reshow, reshowAll } from "./shown";
+import { seen } from "./stamps";
 
 /** Changes of one mutation that offers something back. */
 const OFFERED_MAX = 200;

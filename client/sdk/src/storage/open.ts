@@ -28,22 +28,49 @@ export async function openDatabase(
   return { db, lost: (await begin(db, around)) || damaged };
 }
 
-/** Gives a new database its client id. True if it should not have been new. */
+/** Gives a new database its client id and its stay. True if it should not have been new. */
 export async function begin(db: Database, around: Surroundings): Promise<boolean> {
-  const isNew = await db.transaction("rw", db.meta, async () => {
-    if ((await db.meta.get("client")) !== undefined) return false;
-    await db.keep("client", newClient());
-    return true;
+  const { isNew, stay } = await db.transaction("rw", db.meta, async () => {
+    const stay = await db.read("stay");
+    return stay === "" ? { isNew: true, stay: await beginStay(db) } : { isNew: false, stay };
   });
+  db.stay = stay;
   const wasThere = around.markers?.getItem(db.name) != null;
   around.markers?.setItem(db.name, "1");
   return isNew && wasThere;
 }
 
-/** Deletes it, on purpose. */
-export async function deleteDatabase(db: Database, around: Surroundings): Promise<void> {
-  around.markers?.removeItem(db.name);
-  await db.delete();
+async function beginStay(db: Database): Promise<string> {
+  const stay = crypto.randomUUID();
+  await db.keep("client", newClient());
+  await db.keep("stay", stay);
+  return stay;
+}
+
+/**
+ * Deletes what it holds and ends the stay, so that tabs which have it open write nothing more. With
+ * `onlyIfSent` there must be nothing that waits for its verdict or was refused. True if it is done.
+ *
+ * The database itself stays: a browser deletes none that a frozen tab has open, and whoever wants
+ * it next would wait for that.
+ */
+export async function endStay(
+  db: Database,
+  around: Surroundings,
+  { onlyIfSent }: { onlyIfSent: boolean },
+): Promise<boolean> {
+  const isDone = await db.everything(async () => {
+    const unsent = (await db.outbox.where("p").equals(1).count()) + (await db.rejected.count());
+    if (onlyIfSent && unsent > 0) return false;
+    const clock = await db.read("clock");
+    for (const table of db.tables) await table.clear();
+    await db.keep("clock", clock);
+    await beginStay(db);
+    return true;
+  });
+  // That it is empty is no loss.
+  if (isDone) around.markers?.removeItem(db.name);
+  return isDone;
 }
 
 /** An error of the database as one that an app can act on. */

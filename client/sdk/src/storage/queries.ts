@@ -2,7 +2,6 @@
 import type { Json, JsonObject } from "../core/json";
 import { shownGen } from "../core/replica";
 import type { Database, Row } from "./database";
-import { idRange } from "./outbox";
 
 /** What a field must be: a value, or within bounds. */
 export type Condition =
@@ -170,4 +169,9 @@ function rank(value: Json | undefined): number {
 
 function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** The keys between which all that begin with `prefix` lie: a list is after every number and text. */
+function idRange(prefix: (number | string)[]): [unknown[], unknown[]] {
+  return [prefix, [...prefix, []]];
 }

@@ -1,8 +1,8 @@
 /**
- * Talks to the hub for one database: connects, takes what it tells, sends the outbox, comes back.
+ * Talks to the hub for one database: says hello, takes what it tells, sends the outbox.
  *
- * It owns the connection and when things happen; what they mean is in `core`, and everything it
- * knows is in the database. Each message is one transaction, which first looks whether this tab
+ * The connection is its `Connector`'s, when to send its `Pusher`'s. What messages mean is in `core`,
+ * and everything that is known is in the database. Each message is one transaction, which first looks whether this tab
  * still leads: what a frozen tab does when it wakes has no effect.
  */
 import { backoff } from "../core/backoff";
@@ -21,18 +21,15 @@ import {
 import type { Ephemeral, HubMessage, OwnEphemeral, Refused, Verdicts, Welcome } from "../core/wire";
 import type { Database } from "../storage/database";
 import { carryOut } from "../storage/incoming";
-import { decide, hubTime, nextPush, renumber } from "../storage/outbox";
+import { decide, nextPush, renumber } from "../storage/sending";
+import { hubTime } from "../storage/stamps";
 import type { Surroundings } from "../surroundings";
 import { Pace } from "./ephemeral";
+import { Connector, type Transport } from "./connector";
 import { HttpLink } from "./http";
-import type { Ended, Hello, Link } from "./link";
+import type { Ended, Hello } from "./link";
 import { Pusher } from "./pusher";
 import { Tokens, Unreachable, type Auth } from "./tokens";
-import { WebSocketLink } from "./websocket";
-
-/** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
-const SOCKET_TRIES = 3;
-const SOCKET_AGAIN_MS = 300_000;
 
 /** Connections in a row that broke by a protocol error, before the copy is taken anew. */
 const BROKEN_MAX = 3;
@@ -46,7 +43,7 @@ export interface EngineOptions {
   /** Milliseconds from a write to its sending, and between two looks over HTTP. */
   pushDebounce: number;
   pullInterval: number;
-  transport: "auto" | "websocket" | "http";
+  transport: Transport;
 }
 
 /** What the engine is at. */
@@ -98,17 +95,13 @@ export class Engine {
   #running = false;
   /** The database knows that this tab leads. */
   #leads = false;
-  #link: Link | null = null;
   /** The history the hub named on this link. */
   #epoch: string | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #socketTimer: ReturnType<typeof setTimeout> | undefined;
-  #failures = 0;
-  #socketFailures = 0;
+  /** Messages in a row that could not be. */
   #broken = 0;
-  #connectedAt = 0;
   /** Pushes refused in a row. */
   #refusals = 0;
+  readonly #connector: Connector;
   readonly #pusher: Pusher;
 
   constructor(db: Database, options: EngineOptions, around: Surroundings, events: EngineEvents) {
@@ -117,9 +110,18 @@ export class Engine {
     this.#around = around;
     this.#tokens = new Tokens(options.auth);
     this.#events = events;
+    const { url, transport, pullInterval: interval } = options;
+    const polling = { interval, position: async () => position(await db.read("replica")) };
+    this.#connector = new Connector({ url, transport, polling }, around, {
+      hello: (over) => this.#hello(over),
+      message: (message) => this.#take(message),
+      dropped: () => this.#dropped(),
+      ended: (why) => this.#ended(why),
+      failed: (error) => this.#failed(error),
+    });
     this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
       next: (after) => this.#leading(() => nextPush(db, after, around.now())),
-      send: (muts) => this.#link?.push(muts),
+      send: (muts) => this.#connector.link?.push(muts),
       pushing: (pushing) => this.#tell({ pushing }),
       failed: (error) => this.#failed(error),
     });
@@ -129,15 +131,12 @@ export class Engine {
   start(): void {
     this.#running = true;
     this.#leads = false;
-    this.#around.events?.addEventListener("online", this.#nowOnline);
-    void this.#connect();
+    this.#connector.start();
   }
 
   stop(): void {
     this.#running = false;
-    this.#around.events?.removeEventListener("online", this.#nowOnline);
-    this.#drop();
-    clearTimeout(this.#timer);
+    this.#connector.stop();
     this.#tell(RESTING);
   }
 
@@ -154,26 +153,22 @@ export class Engine {
   pass(message: OwnEphemeral): void {
     if (!this.#activity.online) return;
     if (message.t === "presence") this.#pace.due();
-    else this.#link?.tell(message);
+    else this.#connector.link?.tell(message);
   }
 
   #show(): void {
-    this.#link?.tell({ t: "presence", state: this.#events.presence() });
+    this.#connector.link?.tell({ t: "presence", state: this.#events.presence() });
   }
 
   /** Sends and asks at once. */
   hurry(): void {
-    if (this.#link instanceof HttpLink && this.#activity.online) {
+    const { link } = this.#connector;
+    if (link instanceof HttpLink && this.#activity.online) {
       this.#tell({ complete: false });
-      this.#link.poll();
+      link.poll();
     }
     this.#pusher.flush();
   }
-
-  readonly #nowOnline = (): void => {
-    this.#failures = 0;
-    if (this.#running && !this.#link) void this.#connect();
-  };
 
   #tell(change: Partial<Activity>): void {
     this.#activity = { ...this.#activity, ...change };
@@ -193,9 +188,9 @@ export class Engine {
    * the caller does next: another one may stand elsewhere, in another history even.
    */
   async #heard<T>(work: () => Promise<T>): Promise<T> {
-    const key = this.#linkKey;
+    const { key } = this.#connector;
     const check = () => {
-      if (key === null || this.#linkKey !== key) throw new Outdated();
+      if (key === null || this.#connector.key !== key) throw new Outdated();
     };
     const result = await this.#leading(async () => {
       check();
@@ -213,23 +208,16 @@ export class Engine {
     this.#leads = true;
   }
 
-  async #connect(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#drop();
-    try {
-      if (!this.#leads) await this.#takeLead();
-      const token = await this.#tokens.get();
-      const hello = await this.#leading(() => this.#hello(token));
-      if (this.#running && !this.#link) this.#open(hello);
-    } catch (error) {
-      this.#failed(error);
-    }
+  async #hello(over: "websocket" | "http"): Promise<Hello> {
+    if (!this.#leads) await this.#takeLead();
+    const token = await this.#tokens.get();
+    return this.#leading(() => this.#helloWith(token, over));
   }
 
-  async #hello(token: string): Promise<Hello> {
+  async #helloWith(token: string, over: "websocket" | "http"): Promise<Hello> {
     const { app, tables } = this.#options;
     let replica = await this.#db.read("replica");
-    if (!this.#usesSocket() && replica.fill?.tables) {
+    if (over === "http" && replica.fill?.tables) {
       // Over HTTP there are no snapshots of some tables.
       const step = restart(replica, false);
       await carryOut(this.#db, replica, step);
@@ -239,83 +227,27 @@ export class Engine {
     return { app, token, tables, client: id, confirmed, position: position(replica) };
   }
 
-  #usesSocket(): boolean {
-    const { transport } = this.#options;
-    if (transport !== "auto") return transport === "websocket";
-    return this.#around.WebSocket !== undefined && this.#socketFailures < SOCKET_TRIES;
-  }
-
-  #open(hello: Hello): void {
-    const { url, pullInterval } = this.#options;
-    const { WebSocket: make, fetch: ask } = this.#around;
-    // A link may end while it is made, so it is told apart by a key that is there before it.
-    const key = {};
-    this.#linkKey = key;
-    this.#connectedAt = this.#around.now();
-    const events = {
-      message: async (message: HubMessage) => {
-        if (this.#linkKey === key) await this.#take(message);
-      },
-      ended: (why: Ended) => {
-        if (this.#linkKey === key) this.#ended(why);
-      },
-    };
-    if (this.#usesSocket() && make) {
-      this.#link = new WebSocketLink(make, url, hello, events);
-    } else {
-      const read = async () => position(await this.#db.read("replica"));
-      this.#link = new HttpLink(ask, url, hello, events, {
-        interval: pullInterval,
-        position: read,
-      });
-      this.#socketTimer = setTimeout(() => this.#trySocket(), SOCKET_AGAIN_MS);
-    }
-  }
-
-  #linkKey: object | null = null;
-
-  #trySocket(): void {
-    if (this.#options.transport !== "auto" || !this.#around.WebSocket) return;
-    this.#socketFailures = SOCKET_TRIES - 1;
-    void this.#connect();
-  }
-
-  #drop(): void {
-    this.#linkKey = null;
-    this.#link?.close();
-    this.#link = null;
+  #dropped(): void {
     this.#epoch = null;
     this.#pusher.close();
     this.#pace.stop();
-    clearTimeout(this.#socketTimer);
     if (!this.#activity.online) return;
     this.#events.ephemeral(null);
     this.#tell({ online: false, pushing: false });
   }
 
-  /** The link is over: come back when it makes sense. */
   #ended(why: Ended): void {
-    if (this.#link instanceof WebSocketLink && !this.#activity.online) this.#socketFailures++;
-    this.#drop();
     if (why.is === "auth") this.#tokens.drop();
     if (why.is !== "lost") this.#tell({ error: { code: why.code, message: why.message } });
-    this.#comeBack(why.is === "refused", why.is === "lost" ? why.after : undefined);
-  }
-
-  #comeBack(refused = false, after?: number): void {
-    if (!this.#running) return;
-    this.#failures++;
-    clearTimeout(this.#timer);
-    const wait = after ?? backoff(this.#failures, this.#around.random(), refused);
-    this.#timer = setTimeout(() => void this.#connect(), wait);
   }
 
   /** Something failed on this side. */
   #failed(error: unknown): void {
     if (!this.#running) return;
-    if (error instanceof Fenced) return this.stop();
-    this.#drop();
-    if (error instanceof Unreachable) return this.#comeBack();
+    const isOver = (error as Partial<SynclineError>).code === "signed_out";
+    if (error instanceof Fenced || isOver) return this.stop();
+    this.#connector.drop();
+    if (error instanceof Unreachable) return this.#connector.comeBack();
     if (error instanceof SynclineError) {
       this.#tell({ error: { code: error.code, message: error.message } });
     } else if (!(error instanceof ProtocolError)) {
@@ -323,16 +255,16 @@ export class Engine {
       const isFull = `${name} ${message}`.includes("QuotaExceeded");
       this.#tell({ error: { code: isFull ? "quota" : "storage", message: `${name}: ${message}` } });
     }
-    this.#comeBack(!(error instanceof ProtocolError));
+    this.#connector.comeBack({ refused: !(error instanceof ProtocolError) });
   }
 
   async #take(message: HubMessage): Promise<void> {
-    const key = this.#linkKey;
+    const { key } = this.#connector;
     try {
       await this.#answer(message);
       this.#broken = 0;
     } catch (error) {
-      if (this.#linkKey !== key) return;
+      if (this.#connector.key !== key) return;
       if (error instanceof ProtocolError) await this.#mistold();
       this.#failed(error);
     }
@@ -398,14 +330,13 @@ export class Engine {
 
   async #welcome(hello: Welcome): Promise<void> {
     this.#epoch = hello.epoch;
-    this.#failures = 0;
-    this.#socketFailures = 0;
+    this.#connector.welcomed();
     const forgotten = await this.#heard(async () => {
       const client = await this.#db.read("client");
       if (hasForgotten(client.confirmed, hello.acked)) return true;
       await this.#db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
       if (hello.limits) await this.#db.keep("limits", hello.limits);
-      await hubTime(this.#db, hello.now, this.#connectedAt, this.#around.now());
+      await hubTime(this.#db, hello.now, this.#connector.openedAt, this.#around.now());
       await this.#applied((replica) => welcome(replica, hello.epoch, hello.head));
       return false;
     });
@@ -427,8 +358,8 @@ export class Engine {
 
   /** Says hello anew. */
   #again(): void {
-    this.#drop();
-    this.#comeBack(false, 0);
+    this.#connector.drop();
+    this.#connector.comeBack({ after: 0 });
   }
 
   async #verdicts({ results, now }: Verdicts): Promise<void> {
@@ -462,10 +393,10 @@ export class Engine {
 
   /** A fresh token for the link there is. Without one, pushes are refused and nothing else. */
   async #refresh(): Promise<void> {
-    const link = this.#link;
+    const { link } = this.#connector;
     try {
       const token = await this.#tokens.fresh();
-      if (link !== this.#link) return;
+      if (link !== this.#connector.link) return;
       link?.auth(token);
       this.#tell({ error: null });
       this.#pusher.resume();

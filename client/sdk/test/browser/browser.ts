@@ -18,6 +18,10 @@ const LAUNCH = {
 export const hasChromium = existsSync(PROGRAM) || process.env["CHROMIUM"] !== undefined;
 
 export class World {
+  /** What gives the tokens; a test may give others. */
+  give: (account: string, refused: boolean) => Promise<string | null> = (account) =>
+    this.hub.token(account);
+
   private constructor(
     readonly hub: Hub,
     readonly browser: Browser,
@@ -53,7 +57,9 @@ export class World {
   }
 
   async #give(context: BrowserContext): Promise<BrowserContext> {
-    await context.exposeFunction("token", (account: string) => this.hub.token(account));
+    await context.exposeFunction("token", (account: string, refused: boolean) =>
+      this.give(account, refused),
+    );
     return context;
   }
 
@@ -95,6 +101,15 @@ export const writes = (page: Page, id: string, title: string) =>
     },
     [id, title],
   );
+
+/** Ends a tab's process, as a browser does that is short of memory. */
+export async function kill(page: Page): Promise<void> {
+  const cdp = await page.context().newCDPSession(page);
+  const crashed = page.waitForEvent("crash");
+  // It is never answered.
+  void cdp.send("Page.crash").catch(() => {});
+  await crashed;
+}
 
 /**
  * Stops a tab where it stands, and returns what lets it go on. Not inside a transaction: browsers

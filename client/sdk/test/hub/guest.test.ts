@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Disk, type Task } from "../device";
+import { Disk, reaches, type Task } from "../device";
 import { Hub } from "../hub";
+import type { LocalCollection } from "../../src/index";
 
 let hub: Hub;
 beforeAll(async () => {
@@ -14,6 +15,8 @@ const seed: Task[] = [
 ];
 const given = () => ({ serverUrl: hub.url, seed });
 const account = (user: string) => ({ account: user, token: () => hub.token(user) });
+
+const ids = async (tasks: LocalCollection<Task>) => (await tasks.query()).map(({ id }) => id);
 
 /** An account in which another device has been before. */
 async function lived(user: string) {
@@ -176,6 +179,69 @@ test("signing out with unsent writes sends, keeps or discards them, as it is tol
   }
   expect(await hub.holds("push")).toEqual({ "tasks/k": { title: "push" } });
   expect(await hub.holds("discard")).toEqual({});
+});
+
+// Whoever waits for the outbox to be empty counts it. One of these is the last look before the end.
+test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+  "what another tab writes during a sign-out is kept: when the outbox has been counted %i times",
+  async (at) => {
+    const auth = account(`left-${at}`);
+    const disk = new Disk();
+    const tab = disk.open({ serverUrl: hub.url, auth });
+    const other = disk.open({ serverUrl: hub.url, auth, autoSync: false });
+    await Promise.all([tab.store.caughtUp(), other.store.ready()]);
+    await tab.tasks.insert({ id: "first", title: "by this tab" });
+    const write = async () => {
+      try {
+        await other.tasks.insert({ id: "k", title: "by another tab" });
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+      // There is no channel between these tabs: the one that syncs looks again.
+      void tab.store.caughtUp().catch(() => {});
+      return "written";
+    };
+    let writing: Promise<string> | undefined;
+    let counts = 0;
+    const { count } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.count = function (...asked) {
+      const counted = count.apply(this, asked);
+      const isLook = this.name === "outbox" && tab.store.pendingChanges === 0;
+      if (isLook && ++counts === at) writing = write();
+      return counted;
+    };
+    const signedOut = tab.store.signOut({ unsynced: "push" });
+    await signedOut.finally(() => (IDBObjectStore.prototype.count = count));
+    const code = await (writing ?? write());
+    await reaches(other.store, (status) => status.account === null);
+    const kept = [...Object.keys(await hub.holds(auth.account)), ...(await ids(other.tasks))];
+    if (code === "written") expect(kept.join()).toMatch(/\bk\b/);
+    else expect(code).toMatch(/signed_out|stopped/);
+
+    // Both are the same guest's now, and the account is found again at the hub, with no loss told.
+    await other.tasks.insert({ id: "guest", title: "as a guest" });
+    expect(await ids(tab.tasks)).toContain("guest");
+    await tab.store.signIn(auth);
+    await tab.store.caughtUp();
+    expect(await ids(tab.tasks)).toEqual(expect.arrayContaining(["first", "guest"]));
+    expect(tab.store.status.error).toBeNull();
+    for (const { store } of [tab, other]) await store.close();
+  },
+);
+
+test("signing out leaves no refused write behind unless it is told to", async () => {
+  const small = await Hub.start({ HUB__LIMITS__RECORD_BYTES_MAX: "1024" });
+  const auth = { account: "refused", token: () => small.token("refused") };
+  const { store, tasks } = new Disk().open({ serverUrl: small.url, auth });
+  await store.caughtUp();
+  await tasks.insert({ id: "k", title: "x".repeat(2_000) });
+  const out = store.signOut({ unsynced: "push" });
+  await expect(out).rejects.toMatchObject({ code: "unsynced" });
+  expect(await store.rejected.list()).toHaveLength(1);
+  await store.signOut({ unsynced: "discard" });
+  expect(store.account).toBeNull();
+  await store.close();
+  await small.stop();
 });
 
 test("signing out does not lose what cannot be sent", async () => {

@@ -1,6 +1,7 @@
 /**
  * Random histories against the real hub: devices of one user that are offline, crash, lose their
- * storage, have wrong clocks and no tokens, while the hub is killed. When all of that ends,
+ * storage (also under the open store), have wrong clocks, no tokens or some that expire, while the
+ * hub is killed. When all of that ends,
  * everybody must show what the hub holds, and nothing that was acknowledged may be missing.
  *
  * MODEL_RUNS is how many histories are tried. A failure is shrunk when it is repeated with the
@@ -22,7 +23,10 @@ const SETTLES_WITHIN_MS = 30_000;
 
 type Step =
   | { do: "insert" | "update" | "own" | "delete"; device: number; key: number }
-  | { do: "down" | "up" | "crash" | "evict" | "expire" | "sync"; device: number }
+  | {
+      do: "down" | "up" | "crash" | "evict" | "lose-disk" | "expire" | "short" | "sync";
+      device: number;
+    }
   | { do: "clock"; device: number; ms: number }
   | { do: "lose"; device: number; bytes: number }
   | { do: "kill" };
@@ -41,7 +45,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom("down", "up", "crash", "sync"), device }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("evict", "expire"), device }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("evict", "lose-disk", "expire", "short"),
+      device,
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -69,6 +79,8 @@ class Subject {
   app: ReturnType<Disk["open"]>;
   clockOff = 0;
   hasToken = true;
+  /** How long its tokens serve, in seconds. */
+  ttl_s = 3_600;
   /** What it wrote last to the field only it writes; unknown once its storage was lost. */
   own: number | null = null;
   /** Records it inserted, by whether the hub acknowledged them. */
@@ -84,7 +96,7 @@ class Subject {
   }
 
   open() {
-    const token = () => (this.hasToken ? hub.token(this.user).catch(() => null) : null);
+    const token = () => (this.hasToken ? hub.token(this.user, this.ttl_s).catch(() => null) : null);
     return this.disk.open({
       serverUrl: this.proxy.url,
       auth: { account: this.user, token },
@@ -97,13 +109,23 @@ class Subject {
     this.app = this.open();
   }
 
+  /** While the store is open. */
   async evict(): Promise<void> {
+    await this.disk.evict();
+    this.#forget();
+  }
+
+  async loseDisk(): Promise<void> {
     await this.app.store.close();
     this.disk = new Disk();
+    this.#forget();
+    this.app = this.open();
+  }
+
+  #forget(): void {
     this.own = null;
     this.#wasEvicted = true;
     for (const [id, acknowledged] of this.inserted) if (!acknowledged) this.inserted.delete(id);
-    this.app = this.open();
   }
 
   async insert(): Promise<void> {
@@ -160,8 +182,13 @@ async function take(step: Step, subjects: Subject[]): Promise<void> {
       return subject.crash();
     case "evict":
       return subject.evict();
+    case "lose-disk":
+      return subject.loseDisk();
     case "expire":
       subject.hasToken = false;
+      return subject.proxy.cut();
+    case "short":
+      subject.ttl_s = 1;
       return subject.proxy.cut();
     case "clock":
       subject.clockOff = step.ms;

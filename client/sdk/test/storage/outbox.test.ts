@@ -1,7 +1,8 @@
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { expect, test } from "vitest";
 import { Database, newClient } from "../../src/storage/database";
-import { decide, nextPush, write } from "../../src/storage/outbox";
+import { write } from "../../src/storage/outbox";
+import { decide, nextPush } from "../../src/storage/sending";
 
 const NOW = 1_770_000_000_000;
 

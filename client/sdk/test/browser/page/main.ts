@@ -31,8 +31,8 @@ function open(serverUrl: string, account: string | null): LocalStore {
 /** Without the hub there is no token either; a page's own `fetch` would say it so. */
 const auth = (account: string) => ({
   account,
-  token: () =>
-    window.token(account).catch((error: unknown) => {
+  token: ({ refused }: { refused: boolean }) =>
+    window.token(account, refused).catch((error: unknown) => {
       throw new TypeError("Failed to fetch", { cause: error });
     }),
 });
@@ -75,7 +75,7 @@ export type App = typeof app;
 declare global {
   interface Window {
     app: App;
-    token(account: string): Promise<string>;
+    token(account: string, refused: boolean): Promise<string | null>;
   }
 }
 window.app = app;

@@ -1,0 +1,169 @@
+/**
+ * Keeps a link to the hub: which transport, and when to come back after one has ended. It knows
+ * nothing of what is said on it.
+ */
+import { backoff } from "../core/backoff";
+import type { HubMessage } from "../core/wire";
+import type { Surroundings } from "../surroundings";
+import { HttpLink, type Polling } from "./http";
+import type { Ended, Hello, Link } from "./link";
+import { WebSocketLink } from "./websocket";
+
+/** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
+const SOCKET_TRIES = 3;
+const SOCKET_AGAIN_MS = 300_000;
+
+export type Transport = "auto" | "websocket" | "http";
+
+/** What a connector calls. Nothing of a link that was dropped is told. */
+export interface ConnectorEvents {
+  /** How to say hello on the next link. What it throws is told by `failed`. */
+  hello(over: "websocket" | "http"): Promise<Hello>;
+  /** A message came. The next one is given when the promise is settled. */
+  message(message: HubMessage): Promise<void>;
+  /** The link was dropped, by whichever side. */
+  dropped(): void;
+  /** Why it ended, if it was not this side that ended it. */
+  ended(why: Ended): void;
+  failed(error: unknown): void;
+}
+
+export class Connector {
+  readonly #url: string;
+  readonly #transport: Transport;
+  readonly #polling: Polling;
+  readonly #around: Surroundings;
+  readonly #events: ConnectorEvents;
+  #running = false;
+  #link: Link | null = null;
+  #key: object | null = null;
+  #openedAt = 0;
+  #isWelcome = false;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  #socketAgain: ReturnType<typeof setTimeout> | undefined;
+  /** Links in a row that got no welcome, and those of them that were sockets. */
+  #failures = 0;
+  #socketFailures = 0;
+
+  constructor(
+    { url, transport, polling }: { url: string; transport: Transport; polling: Polling },
+    around: Surroundings,
+    events: ConnectorEvents,
+  ) {
+    this.#url = url;
+    this.#transport = transport;
+    this.#polling = polling;
+    this.#around = around;
+    this.#events = events;
+  }
+
+  /** The link there is, welcomed or not. */
+  get link(): Link | null {
+    return this.#link;
+  }
+
+  /** Tells links apart; it is there before its link, which may end while it is made. */
+  get key(): object | null {
+    return this.#key;
+  }
+
+  /** When the link was opened, by this device's clock. */
+  get openedAt(): number {
+    return this.#openedAt;
+  }
+
+  start(): void {
+    this.#running = true;
+    this.#around.events?.addEventListener("online", this.#nowOnline);
+    void this.#connect();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#around.events?.removeEventListener("online", this.#nowOnline);
+    this.drop();
+    clearTimeout(this.#again);
+  }
+
+  /** The hub has said welcome on the link there is. */
+  welcomed(): void {
+    this.#isWelcome = true;
+    this.#failures = 0;
+    this.#socketFailures = 0;
+  }
+
+  /** Gives the link up. */
+  drop(): void {
+    this.#key = null;
+    this.#isWelcome = false;
+    this.#link?.close();
+    this.#link = null;
+    clearTimeout(this.#socketAgain);
+    this.#events.dropped();
+  }
+
+  /** Connects again, after `after` milliseconds or as `backoff` says. */
+  comeBack({ refused = false, after }: { refused?: boolean; after?: number } = {}): void {
+    if (!this.#running) return;
+    this.#failures++;
+    clearTimeout(this.#again);
+    const wait = after ?? backoff(this.#failures, this.#around.random(), refused);
+    this.#again = setTimeout(() => void this.#connect(), wait);
+  }
+
+  readonly #nowOnline = (): void => {
+    this.#failures = 0;
+    if (this.#running && !this.#link) void this.#connect();
+  };
+
+  async #connect(): Promise<void> {
+    clearTimeout(this.#again);
+    this.drop();
+    try {
+      const hello = await this.#events.hello(this.#usesSocket() ? "websocket" : "http");
+      if (this.#running && !this.#link) this.#open(hello);
+    } catch (error) {
+      this.#events.failed(error);
+    }
+  }
+
+  #usesSocket(): boolean {
+    if (this.#transport !== "auto") return this.#transport === "websocket";
+    return this.#around.WebSocket !== undefined && this.#socketFailures < SOCKET_TRIES;
+  }
+
+  #open(hello: Hello): void {
+    const { WebSocket: make, fetch: ask } = this.#around;
+    const key = {};
+    this.#key = key;
+    this.#openedAt = this.#around.now();
+    const events = {
+      message: async (message: HubMessage) => {
+        if (this.#key === key) await this.#events.message(message);
+      },
+      ended: (why: Ended) => {
+        if (this.#key === key) this.#ended(why);
+      },
+    };
+    if (this.#usesSocket() && make) {
+      this.#link = new WebSocketLink(make, this.#url, hello, events);
+    } else {
+      this.#link = new HttpLink(ask, this.#url, hello, events, this.#polling);
+      this.#socketAgain = setTimeout(() => this.#trySocket(), SOCKET_AGAIN_MS);
+    }
+  }
+
+  #trySocket(): void {
+    if (this.#transport !== "auto" || !this.#around.WebSocket) return;
+    this.#socketFailures = SOCKET_TRIES - 1;
+    void this.#connect();
+  }
+
+  #ended(why: Ended): void {
+    if (this.#link instanceof WebSocketLink && !this.#isWelcome) this.#socketFailures++;
+    this.drop();
+    this.#events.ended(why);
+    if (why.is === "lost") this.comeBack({ after: why.after });
+    else this.comeBack({ refused: why.is === "refused" });
+  }
+}
