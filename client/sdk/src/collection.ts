@@ -130,16 +130,27 @@ export class LocalCollection<T extends Identified> {
   }
 
   async get(id: string): Promise<T | undefined> {
-    const { db } = await this.#need().session();
-    return (await get(db, this.name, id)) as T | undefined;
+    return this.#read(async ({ db }) => (await get(db, this.name, id)) as T | undefined);
   }
 
   async query(asked: Query<T> = {}): Promise<T[]> {
-    return this.#query(await this.#need().session(), asked);
+    return this.#read((session) => this.#query(session, asked));
   }
 
   async count(asked: Pick<Query<T>, "filter"> = {}): Promise<number> {
-    return this.#count(await this.#need().session(), asked);
+    return this.#read((session) => this.#count(session, asked));
+  }
+
+  /** Reads again what the browser cut off by closing the database. */
+  async #read<R>(ask: (session: Session) => Promise<R>): Promise<R> {
+    for (;;) {
+      const session = await this.#need().session();
+      try {
+        return await ask(session);
+      } catch (error) {
+        if (!session.isReopening) throw error;
+      }
+    }
   }
 
   /** A query that goes on answering, whoever changes the records, also in other tabs. */
