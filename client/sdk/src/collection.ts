@@ -2,6 +2,7 @@
 import { liveQuery } from "dexie";
 import { SynclineError } from "./core/errors";
 import { toJson, type Json, type JsonObject } from "./core/json";
+import { unlessCutOff } from "./storage/open";
 import type { Edit } from "./storage/outbox";
 import { count, get, query, type Asked, type Condition, type Shown } from "./storage/queries";
 import type { Session } from "./session";
@@ -141,16 +142,9 @@ export class LocalCollection<T extends Identified> {
     return this.#read((session) => this.#count(session, asked));
   }
 
-  /** Reads again what the browser cut off by closing the database. */
   async #read<R>(ask: (session: Session) => Promise<R>): Promise<R> {
-    for (;;) {
-      const session = await this.#need().session();
-      try {
-        return await ask(session);
-      } catch (error) {
-        if (!session.isReopening) throw error;
-      }
-    }
+    const session = await this.#need().session();
+    return unlessCutOff(session.db, () => ask(session));
   }
 
   /** A query that goes on answering, whoever changes the records, also in other tabs. */

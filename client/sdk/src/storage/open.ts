@@ -93,6 +93,21 @@ export async function endStay(
   return isDone;
 }
 
+/**
+ * Does again what was cut off because the browser closed the database: nothing of it was done. The
+ * database opens itself for it.
+ */
+export async function unlessCutOff<T>(db: Database, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      const isOver = tries === OPEN_TRIES || db.isClosedForGood;
+      if (isOver || !CLOSED.includes(causeOf(error).name)) throw error;
+    }
+  }
+}
+
 /** An error of the database as one that an app can act on. */
 export function toSyncline(error: unknown): unknown {
   if (error instanceof SynclineError) return error;
