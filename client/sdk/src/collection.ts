@@ -2,6 +2,7 @@
 import { liveQuery } from "dexie";
 import { SynclineError } from "./core/errors";
 import { toJson, type Json, type JsonObject } from "./core/json";
+import { unlessCutOff } from "./storage/open";
 import type { Edit } from "./storage/outbox";
 import { count, get, query, type Asked, type Condition, type Shown } from "./storage/queries";
 import type { Session } from "./session";
@@ -130,16 +131,20 @@ export class LocalCollection<T extends Identified> {
   }
 
   async get(id: string): Promise<T | undefined> {
-    const { db } = await this.#need().session();
-    return (await get(db, this.name, id)) as T | undefined;
+    return this.#read(async ({ db }) => (await get(db, this.name, id)) as T | undefined);
   }
 
   async query(asked: Query<T> = {}): Promise<T[]> {
-    return this.#query(await this.#need().session(), asked);
+    return this.#read((session) => this.#query(session, asked));
   }
 
   async count(asked: Pick<Query<T>, "filter"> = {}): Promise<number> {
-    return this.#count(await this.#need().session(), asked);
+    return this.#read((session) => this.#count(session, asked));
+  }
+
+  async #read<R>(ask: (session: Session) => Promise<R>): Promise<R> {
+    const session = await this.#need().session();
+    return unlessCutOff(session.db, () => ask(session));
   }
 
   /** A query that goes on answering, whoever changes the records, also in other tabs. */

@@ -9,7 +9,7 @@ import { format, OLDEST } from "./core/hlc";
 import type { JsonObject } from "./core/json";
 import type { Change, OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
-import { begin, endStay, openDatabase, toSyncline } from "./storage/open";
+import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
 import { take, write, type Edit } from "./storage/outbox";
 import type { Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
@@ -199,13 +199,12 @@ export class Session {
   async write(edits: Edit[], check?: Check): Promise<number> {
     const { db, options } = this;
     const now = options.around.now();
-    const n = await db
-      .everything(() => write(db, edits, now, check))
-      .catch((error: unknown) => {
-        if (this.#closed && !(error instanceof SynclineError))
-          throw new SynclineError("stopped", "the store was closed", { cause: error });
-        throw toSyncline(error);
-      });
+    const once = () => db.everything(() => write(db, edits, now, check));
+    const n = await unlessCutOff(db, once).catch((error: unknown) => {
+      if (this.#closed && !(error instanceof SynclineError))
+        throw new SynclineError("stopped", "the store was closed", { cause: error });
+      throw toSyncline(error);
+    });
     this.wrote();
     return n;
   }

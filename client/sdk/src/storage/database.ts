@@ -129,6 +129,7 @@ export class Database extends Dexie {
   declare readonly meta: Table<{ k: keyof Meta; v: unknown }, string>;
   /** The stay it was opened in. In another one nothing is done by it. */
   stay = "";
+  #isClosedForGood = false;
 
   /** `fields` are those by which collections are searched. */
   constructor(name: string, fields: readonly string[], engine?: IndexedDb) {
@@ -144,6 +145,16 @@ export class Database extends Dexie {
       settled: "n",
       meta: "k",
     });
+  }
+
+  /** This side closed it; one that the browser closed opens itself when it is used. */
+  get isClosedForGood(): boolean {
+    return this.#isClosedForGood;
+  }
+
+  override close(how?: { disableAutoOpen: boolean }): void {
+    this.#isClosedForGood ||= how?.disableAutoOpen ?? true;
+    super.close(how);
   }
 
   /** What is kept under `key`, or what holds before anything is. */

@@ -2,6 +2,7 @@
  * Opening the database. One that the browser evicted or damaged is made anew and filled by the
  * hub; that unsent edits are gone with it is told, never hidden.
  */
+import { backoff } from "../core/backoff";
 import { SynclineError } from "../core/errors";
 import type { Surroundings } from "../surroundings";
 import { Database, newClient } from "./database";
@@ -9,23 +10,42 @@ import { Database, newClient } from "./database";
 /** What browsers call a database whose files they cannot read. */
 const DAMAGED = ["UnknownError", "DataError", "InvalidStateError", "NotFoundError"];
 
+/** What they call one that was closed while it was opened, because it is being evicted. */
+const CLOSED = ["AbortError", "DatabaseClosedError"];
+
+/** How often such a one is opened again before that is told as an error. */
+const OPEN_TRIES = 5;
+
 /** Opens it. `lost`: there was one before, and what it held is gone. Errors: `quota`, `storage`. */
 export async function openDatabase(
   name: string,
   fields: readonly string[],
   around: Surroundings,
 ): Promise<{ db: Database; lost: boolean }> {
-  const db = new Database(name, fields, around.engine);
+  for (let tries = 1; ; tries++) {
+    const db = new Database(name, fields, around.engine);
+    try {
+      const lost = await openOnce(db, around);
+      if (db.isOpen() || tries === OPEN_TRIES) return { db, lost };
+    } catch (error) {
+      if (tries === OPEN_TRIES || !CLOSED.includes(causeOf(error).name)) throw toSyncline(error);
+    }
+    db.close();
+    await new Promise((resolve) => setTimeout(resolve, backoff(tries, around.random())));
+  }
+}
+
+async function openOnce(db: Database, around: Surroundings): Promise<boolean> {
   let damaged = false;
   try {
     await db.open();
   } catch (error) {
-    if (!DAMAGED.includes(causeOf(error).name)) throw toSyncline(error);
+    if (!DAMAGED.includes(causeOf(error).name)) throw error;
     damaged = true;
     await db.delete({ disableAutoOpen: false });
     await db.open();
   }
-  return { db, lost: (await begin(db, around)) || damaged };
+  return (await begin(db, around)) || damaged;
 }
 
 /** Gives a new database its client id and its stay. True if it should not have been new. */
@@ -71,6 +91,21 @@ export async function endStay(
   // That it is empty is no loss.
   if (isDone) around.markers?.removeItem(db.name);
   return isDone;
+}
+
+/**
+ * Does again what was cut off because the browser closed the database: nothing of it was done. The
+ * database opens itself for it.
+ */
+export async function unlessCutOff<T>(db: Database, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      const isOver = tries === OPEN_TRIES || db.isClosedForGood;
+      if (isOver || !CLOSED.includes(causeOf(error).name)) throw error;
+    }
+  }
 }
 
 /** An error of the database as one that an app can act on. */
