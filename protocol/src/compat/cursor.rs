@@ -16,6 +16,10 @@ use crate::stamp::WallMs;
 /// What a device without data sends.
 pub const EMPTY: &str = "1970-01-01T00:00:00.000Z";
 
+/// What a device with data of another server is told to stay at: no cursor of the hub, and below
+/// any real clock.
+pub const FOREIGN: &str = "2010-01-01T00:00:00.000Z";
+
 /// Nanoseconds from 1970 to the first cursor: 1971-01-01T00:00:00Z.
 const FIRST_NS: i128 = 31_536_000_000_000_000;
 
@@ -114,6 +118,15 @@ impl Since {
         }
     }
 
+    /// A cursor that says the same, for a device that is told nothing.
+    pub fn text(self) -> String {
+        match self {
+            Since::Empty => EMPTY.to_owned(),
+            Since::Foreign => FOREIGN.to_owned(),
+            Since::At { minute, seq, reach } => text(minute, seq, reach),
+        }
+    }
+
     /// Of which tables the next cursor of a pull speaks.
     pub fn pull_reach(self) -> Reach {
         match self {
@@ -145,22 +158,26 @@ impl Place {
 
     /// The cursor of a client that has everything up to the head, of one table or of all.
     pub fn cursor(self, reach: Reach) -> String {
-        let seq = self.head.0.min((1 << SEQ_BITS) - 1);
-        // A changeset's cursor must not sort before a pull's of the same head.
-        let reach = reach as u64;
-        let ns = (self.minute() << SEQ_BITS | seq) << REACH_BITS | reach;
-        let ns = FIRST_NS + i128::from(ns);
-        let (seconds, ns) = (ns / 1_000_000_000, ns % 1_000_000_000);
-        // At most 2^60 ns after 1971, so a time of this millennium.
-        let time = i64::try_from(seconds)
-            .ok()
-            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-        let (year, month, day) = time.to_calendar_date();
-        let (hour, minute, second) = time.to_hms();
-        let month = u8::from(month);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ns:09}Z")
+        text(self.minute(), self.head, reach)
     }
+}
+
+fn text(minute: u64, seq: Seq, reach: Reach) -> String {
+    let seq = seq.0.min((1 << SEQ_BITS) - 1);
+    // A changeset's cursor must not sort before a pull's of the same head.
+    let reach = reach as u64;
+    let ns = (minute << SEQ_BITS | seq) << REACH_BITS | reach;
+    let ns = FIRST_NS + i128::from(ns);
+    let (seconds, ns) = (ns / 1_000_000_000, ns % 1_000_000_000);
+    // At most 2^60 ns after 1971, so a time of this millennium.
+    let time = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (year, month, day) = time.to_calendar_date();
+    let (hour, minute, second) = time.to_hms();
+    let month = u8::from(month);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ns:09}Z")
 }
 
 #[cfg(test)]
@@ -206,6 +223,19 @@ mod tests {
                     "{cursor}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_a_cursor_says_can_be_written_again() {
+        let here = place(NOW_MS, 40);
+        let all = [Reach::OneOfForeign, Reach::OneOfEmpty, Reach::All].map(|reach| {
+            let text = here.cursor(reach);
+            Since::parse(&text).unwrap()
+        });
+        for since in all.into_iter().chain([Since::Empty, Since::Foreign]) {
+            assert_eq!(Since::parse(&since.text()), Ok(since));
+            assert!(*since.text() < *"2011", "{since:?} sorts above a clock");
         }
     }
 

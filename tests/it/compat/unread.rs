@@ -160,6 +160,37 @@ async fn a_changeset_is_answered_though_what_its_device_lacks_is_more_than_a_rep
 }
 
 #[tokio::test]
+async fn a_changeset_that_is_answered_alone_hides_no_table_the_device_has_not_pulled() {
+    // Each table fits into a reply, both do not.
+    for cursor in ["2026-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"] {
+        let node = node(|setup| setup.config.gateway.replies_bytes_max = 32 << 20).await;
+        let at = "2026-01-01T10:00:00.000Z";
+        let mut laptop = CompatDevice::new(&node, "ada", "laptop");
+        for i in 0..RECORDS_AT_ONCE {
+            let data = json!({"x": "z".repeat(RECORD_BYTES)});
+            laptop.insert(("labels", &format!("l{i}")), &data, at);
+        }
+        assert_eq!(laptop.push().await, 200);
+        let mut tablet = CompatDevice::new(&node, "ada", "tablet");
+        tablet.set_cursors(cursor);
+        assert_eq!(tablet.pull("labels").await, 200);
+        tablet.insert(("labels", "own"), &json!({"title": "a"}), at);
+        assert_eq!(tablet.push().await, 200);
+        assert_eq!(
+            tablet.shows().len(),
+            RECORDS_AT_ONCE + 1,
+            "nothing of tasks"
+        );
+        for device in [&mut tablet, &mut laptop] {
+            assert_eq!(device.pull("tasks").await, 200);
+            assert_eq!(device.pull("labels").await, 200);
+        }
+        assert_eq!(tablet.shows().len(), RECORDS + RECORDS_AT_ONCE + 1);
+        assert!(tablet.shows() == laptop.shows());
+    }
+}
+
+#[tokio::test]
 async fn a_reply_larger_than_half_of_the_room_is_refused_and_holds_none_of_it() {
     let node = node(|setup| setup.config.gateway.replies_bytes_max = 16 << 20).await;
     let mut large = ask(&node, "ada").await;

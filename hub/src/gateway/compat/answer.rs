@@ -101,16 +101,17 @@ impl Answering {
     }
 
     /// Ends it without reading what changed, of which there is too much for one reply: what became
-    /// of the changeset is told, so that it does not come again, and the device stays at its own
-    /// `cursor` and pulls the rest table by table.
-    pub fn unread(self, view: &SpaceView, cursor: &str) -> Next {
-        let synced = self.question.synced;
+    /// of the changeset is told, so that it does not come again, and the device pulls the rest table
+    /// by table. Its cursor, which it will write to all tables, passes nothing that one of them
+    /// may lack.
+    pub fn unread(self, view: &SpaceView) -> Next {
+        let Question { since, synced, .. } = self.question;
         if synced.epoch != view.epoch {
             return Next::Elsewhere;
         }
         let mut changes = reply::Changes::new();
         reply::add_echoes(&mut changes, synced.echoes);
-        Next::Reply(reply::text(changes, &synced.conflicts, cursor))
+        Next::Reply(reply::text(changes, &synced.conflicts, &since.text()))
     }
 }
 

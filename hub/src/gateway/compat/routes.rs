@@ -109,7 +109,6 @@ async fn sync(
     let user = caller.user;
     let client = client(&headers, user.clone(), request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
-    let cursor = request.since.clone();
     let asked = Asked {
         client,
         request,
@@ -124,7 +123,7 @@ async fn sync(
         synced,
         table: None,
     };
-    let asked = (question, Of::AllTables { cursor: &cursor });
+    let asked = (question, Of::AllTables);
     reply(&gateway, (&caller.space, &entry), &user, asked).await
 }
 
@@ -132,10 +131,8 @@ async fn sync(
 #[derive(Clone, Copy)]
 enum Of<'a> {
     Table(&'a TableName),
-    /// It answers a changeset of a device with this cursor.
-    AllTables {
-        cursor: &'a str,
-    },
+    /// It answers a changeset.
+    AllTables,
 }
 
 /// A changeset on its way to the session.
@@ -212,7 +209,7 @@ async fn reply(
         };
         let from = answering.from().into();
         let page = match of {
-            Of::AllTables { .. } => gateway.store.changes(space, from, limit).await,
+            Of::AllTables => gateway.store.changes(space, from, limit).await,
             Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
         };
         let page = page.map_err(|_| unavailable())?;
@@ -222,7 +219,7 @@ async fn reply(
             let view = page.view;
             drop(page);
             match of {
-                Of::AllTables { cursor } if held.is_largest() => answering.unread(&view, cursor),
+                Of::AllTables if held.is_largest() => answering.unread(&view),
                 _ => {
                     if held.is_largest() {
                         tracing::warn!(%space, "a reply is larger than half of gateway.replies_bytes_max");
