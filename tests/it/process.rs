@@ -112,6 +112,27 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
+fn a_signal_ends_a_hub_that_waits_for_its_database() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).expect("a directory in it");
+    // Who reads in this mode keeps the hub from turning WAL on.
+    let other = rusqlite::Connection::open(data.join("hub.db")).expect("a database");
+    let held = "CREATE TABLE t(x); BEGIN; SELECT * FROM t;";
+    other.execute_batch(held).expect("it reads");
+    let mut waiting = hub(dir.path(), &["serve", "--dev"]);
+    let mut waiting = waiting.stdout(Stdio::null()).spawn().expect("hub runs");
+    while !data.join("hub.db.lock").exists() {
+        std::thread::yield_now();
+    }
+    let id = waiting.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(sent.expect("kill runs").success());
+    assert_eq!(waiting.wait().expect("it ends").code(), Some(0));
+    drop(other);
+}
+
+#[test]
 fn a_database_held_by_another_program_does_not_hold_up_a_stop() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut command = hub(dir.path(), &["serve", "--dev"]);

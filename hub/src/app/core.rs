@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -337,11 +337,16 @@ fn real_path(path: &Path) -> Result<PathBuf, StartError> {
         error,
     };
     let real = real.map_err(failed)?;
-    if real.is_file() {
-        Ok(real)
+    let metadata = real.metadata().map_err(failed)?;
+    let why = if !metadata.is_file() {
+        "is no file"
+    } else if metadata.nlink() > 1 {
+        // Each name would have a lock and a WAL of its own.
+        "has hard links: give it a single name"
     } else {
-        Err(StartError::Store(format!("{} is no file", path.display())))
-    }
+        return Ok(real);
+    };
+    Err(StartError::Store(format!("{} {why}", path.display())))
 }
 
 /// Passes what other nodes committed to the sessions that run here.

@@ -297,6 +297,21 @@ async fn a_database_is_one_hubs_whatever_it_is_called() {
 }
 
 #[tokio::test]
+async fn a_database_with_two_names_of_its_own_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let mut config = config(&[]).unwrap();
+    config.data_dir = at("data");
+    config.store.url = Some(crate::config::StoreUrl::Sqlite(at("hub.db")));
+    std::fs::write(at("hub.db"), "").unwrap();
+    std::fs::hard_link(at("hub.db"), at("again.db")).unwrap();
+    let refused = App::start(config.clone()).await.unwrap_err().to_string();
+    assert!(refused.contains("hub.db has hard links"), "{refused}");
+    std::fs::remove_file(at("again.db")).unwrap();
+    App::start(config).await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
 async fn shutdown_frees_both_addresses() {
     let node = node(&[]).await;
     let addresses = [node.app.public_addr(), node.app.admin_addr()];

@@ -42,7 +42,14 @@ async fn serve(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     let mut hangups = hangups(&config)?;
     let public_metrics = config.metrics.public;
-    let app = App::start(config).await?;
+    let app = tokio::select! {
+        app = App::start(config) => app?,
+        // The store may keep it waiting.
+        name = signals.next() => {
+            info!(signal = name, "stopped while it started");
+            return Ok(());
+        }
+    };
     if app.dev_issuer().is_some() {
         let text = welcome(&app, public_metrics);
         // A closed standard output does not stop a hub.

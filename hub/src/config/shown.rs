@@ -1,12 +1,13 @@
-//! How a configuration is shown: TOML, a line a key, without secrets.
+//! How a configuration is shown: TOML, a line a key, without secrets. What is not shown is a
+//! comment: what is shown may be read again, and nothing of it is a value that nobody chose.
 
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-/// In place of a secret that is set.
-const HIDDEN: &str = "(set, not shown)";
+/// In place of a secret that is set, or behind what may be shown of it.
+pub(super) const HIDDEN: &str = "(set, not shown)";
 
 /// Every key of what serializes as tables in tables, in order of name.
 pub(super) fn lines(config: &impl Serialize) -> String {
@@ -23,6 +24,9 @@ fn write(out: &mut String, key: &str, value: &Value) {
                 let dot = if key.is_empty() { "" } else { "." };
                 write(out, &format!("{key}{dot}{name}"), value);
             }
+        }
+        Value::String(text) if text.ends_with(HIDDEN) => {
+            out.push_str(&format!("# {key}: {text}\n"))
         }
         Value::Null => out.push_str(&format!("# {key} is not set\n")),
         // Strings, numbers and lists of strings are written in TOML as they are in JSON.

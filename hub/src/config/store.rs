@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use syncline_storage::postgres::PostgresOptions;
 use syncline_storage::sqlite::CACHE_KIB;
 
@@ -21,7 +21,7 @@ pub struct StoreConfig {
     /// of the system's, `?sslmode=disable` does without. Twelve connections are used, each with
     /// statements of its own, so a pooler between must keep sessions. Several hubs may share a
     /// database and lose nothing; without a bus a device is told late of what came to another.
-    #[serde(deserialize_with = "url", serialize_with = "shown::maybe")]
+    #[serde(deserialize_with = "url", serialize_with = "shown_url")]
     pub url: Option<StoreUrl>,
     /// SQLite: the most that each of its four connections keeps of the database in memory, in
     /// KiB. A large database fills all of it, and keeps it.
@@ -125,6 +125,14 @@ impl std::fmt::Display for StoreUrl {
             StoreUrl::Postgres(_) => f.write_str("postgres://…"),
             StoreUrl::Scylla(_) => f.write_str("scylla://…"),
         }
+    }
+}
+
+/// Without what may be a password.
+fn shown_url<S: Serializer>(url: &Option<StoreUrl>, to: S) -> Result<S::Ok, S::Error> {
+    match url {
+        None | Some(StoreUrl::Sqlite(_)) => shown::maybe(url, to),
+        Some(url) => to.collect_str(&format_args!("{url} {}", shown::HIDDEN)),
     }
 }
 

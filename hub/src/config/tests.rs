@@ -429,6 +429,20 @@ fn secrets_are_not_shown() {
     for shown in [format!("{config:?}"), config.settings()] {
         assert!(!shown.contains("very-secret"), "{shown}");
     }
+    // Read again, it sets nothing that nobody chose.
+    let env = [
+        ("HUB__AUTH__SERVICE_KEY", "very-secret"),
+        ("HUB__STORE__URL", "postgres://u:very-secret@db/hub"),
+    ];
+    let shown = load("", &env).unwrap().settings();
+    for line in [
+        "# auth.service_key: (set, not shown)",
+        "# store.url: postgres://… (set, not shown)",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{shown}");
+    }
+    let again = load(&shown, &[]).unwrap();
+    assert_eq!((again.auth.service_key, again.store.url), (None, None));
 }
 
 #[test]

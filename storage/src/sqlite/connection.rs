@@ -1,9 +1,9 @@
 //! A connection as each of the threads needs it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::options::{SqliteOptions, Synchronous};
 
@@ -31,11 +31,10 @@ pub(super) enum Role {
 /// program does the same at this moment, SQLite answers busy without waiting: then it is tried
 /// again, as long as a statement would wait.
 pub(super) fn open(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection> {
-    let mut tries = BUSY_TIMEOUT.as_millis() / BUSY_PAUSE.as_millis();
+    let began = Instant::now();
     loop {
         match open_once(options, role) {
-            Err(error) if is_busy(&error) && tries > 0 => {
-                tries -= 1;
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY_TIMEOUT => {
                 std::thread::sleep(BUSY_PAUSE);
             }
             opened => return opened,
@@ -73,6 +72,9 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     match role {
         Role::Write => {
+            if conn.is_readonly(rusqlite::MAIN_DB)? {
+                return Err(read_only(&options.path));
+            }
             // What is erased must not be found in the file; what was replaced before neither.
             conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
             set_up_wal(&conn, options)?;
@@ -81,6 +83,12 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
         Role::Checkpoint => {}
     }
     Ok(conn)
+}
+
+/// SQLite opens a file that may not be written for reading, without a word.
+fn read_only(path: &Path) -> rusqlite::Error {
+    let why = format!("{} may not be written", path.display());
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), Some(why))
 }
 
 /// The path as SQLite takes for nothing but a path. It is built to read every name that begins with
