@@ -222,6 +222,31 @@ async fn what_is_read_for_a_socket_that_left_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_session_whose_read_panics_ends_alone_and_its_devices_come_back() {
+    let hub = Hub::start(|_| {}).await;
+    let insert = |id: &str, m: u64| {
+        let change = json!({"table": "t", "id": id, "op": "insert", "data": {}});
+        text(&json!({"t": "push", "muts": [{"m": m, "changes": [change]}]}))
+    };
+    let mut other = hub.attach("bob").await;
+    let mut idle = hub.attach("ada").await;
+    let mut writer = hub.hello("ada", "writer").await;
+    writer.message_of("delta").await;
+    hub.store.script(Operation::Records, Some(Fault::Panicked));
+    writer.send(&insert("k", 1)).await;
+    assert_eq!(writer.closed().await, 1012);
+    assert_eq!(idle.closed().await, 1012, "it waits for nothing");
+    let mut again = hub.hello("ada", "writer").await;
+    again.message_of("delta").await;
+    again.send(&insert("k", 1)).await;
+    again.message_of("verdicts").await;
+    other.send(&insert("k", 1)).await;
+    other.message_of("verdicts").await;
+    hub.until(|| hub.gateway().metrics.session_panics.get() == 1)
+        .await;
+}
+
+#[tokio::test]
 async fn a_store_that_never_answers_does_not_hold_up_a_stop() {
     let hub = Hub::start(|config| config.drain_s = 1).await;
     let mut peer = hub.attach("ada").await;
