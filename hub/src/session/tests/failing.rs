@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::desk::{Desk, Fate, insert, update};
-use crate::session::event::{CallReply, ConnId, Effect, Event, Note};
+use syncline_protocol::error::Code;
+
+use super::desk::{Desk, Fate, client, insert, mutation, update};
+use crate::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push};
 
 fn one_record() -> (Desk, ConnId) {
     let mut desk = Desk::new();
@@ -201,6 +203,28 @@ fn a_store_that_lost_commits_gets_a_new_epoch_and_devices_begin_again() {
     let gaps: Vec<_> = sent.iter().filter(|m| m["code"] == "gap").collect();
     assert_eq!(gaps[0]["acked"], 1);
     assert_eq!(desk.stored("k1"), Some(json!({"a": 0, "b": 0})));
+}
+
+#[test]
+fn a_gap_whose_mark_cannot_be_read_is_not_called_one() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(7, "k7", &json!({}))]);
+    desk.serve_one(Some(Fate::Fails));
+    let errors = desk.take_of(phone, "error");
+    let codes: Vec<_> = errors.iter().map(|error| &error["code"]).collect();
+    assert_eq!(codes, ["unavailable"]);
+
+    desk.step(Event::Push(Push {
+        origin: Origin::Call(CallId(1), client("phone")),
+        muts: vec![mutation(&insert(7, "k7", &json!({})))],
+        permit: None,
+    }));
+    desk.serve_one(Some(Fate::Fails));
+    let reply = desk.replies.remove(&CallId(1));
+    let Some(CallReply::Refused(refusal)) = reply else {
+        panic!("answered {reply:?}");
+    };
+    assert_eq!(refusal.code, Code::Unavailable);
 }
 
 #[test]
