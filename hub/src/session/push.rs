@@ -211,6 +211,7 @@ impl SessionState {
             None if known == Known::Remembered => {
                 let clients = vec![push.client.clone()];
                 let why = MarksFor::Gap(Box::new(push), waiter);
+                self.gaps_looked_at += 1;
                 return cx.effect(Effect::ReadMarks(why, clients));
             }
             None => Gap::Found,
@@ -265,6 +266,7 @@ impl SessionState {
         read: Result<MarksRead, StoreError>,
         cx: &mut Context<'_>,
     ) {
+        self.gaps_looked_at -= 1;
         let read = match read {
             Ok(read) => read,
             // A gap that is told by what was remembered may be none, and a client that is told of

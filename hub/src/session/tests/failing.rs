@@ -228,15 +228,50 @@ fn a_gap_whose_mark_cannot_be_read_is_not_called_one() {
 }
 
 #[test]
+fn a_drain_answers_repeats() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(1, "k1", &json!({"a": 0, "b": 0}))]);
+    desk.step(Event::Drain);
+    assert_eq!(desk.drained, 0);
+    desk.serve_one(None);
+    assert_eq!(desk.take_of(phone, "verdicts").len(), 1);
+    assert_eq!(desk.drained, 1);
+}
+
+#[test]
+fn a_drain_waits_for_what_another_node_may_have_decided() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(7, "k7", &json!({}))]);
+    desk.step(Event::Drain);
+    assert_eq!(desk.drained, 0);
+    desk.serve_one(None);
+    assert_eq!(desk.take_of(phone, "error")[0]["code"], "gap");
+    assert_eq!(desk.drained, 1);
+}
+
+#[test]
+fn a_drain_ends_once() {
+    let (mut desk, phone) = one_record();
+    desk.step(Event::Drain);
+    desk.start_push(phone, &[insert(2, "k2", &json!({}))]);
+    desk.step(Event::Missed);
+    desk.settle();
+    assert_eq!(desk.drained, 1);
+    // Whoever asks again is answered again.
+    desk.step(Event::Drain);
+    assert_eq!(desk.drained, 2);
+}
+
+#[test]
 fn draining_finishes_what_was_taken_and_takes_nothing_more() {
     let (mut desk, phone) = one_record();
     desk.start_push(phone, &[update(2, "k1", "a", &json!(1), 5)]);
     desk.step(Event::Drain);
-    assert!(!desk.drained);
+    assert_eq!(desk.drained, 0);
     desk.start_push(phone, &[update(3, "k1", "a", &json!(2), 6)]);
     assert_eq!(desk.take_of(phone, "error")[0]["code"], "draining");
     desk.settle();
-    assert!(desk.drained);
+    assert_eq!(desk.drained, 1);
     assert_eq!(desk.stored("k1").unwrap()["a"], 1);
     assert!(matches!(desk.call(1, "server", &[]), CallReply::Refused(_)));
 }
