@@ -62,6 +62,8 @@ pub enum Operation {
 pub enum Fault {
     /// `Unavailable`, and nothing was done.
     Refused,
+    /// `Damaged`, and nothing was done.
+    Damaged,
     /// It takes this long before it begins.
     Delayed(Duration),
     /// It begins when [`FaultyStore::release`] lets it.
@@ -159,6 +161,7 @@ impl<S: Store> FaultyStore<S> {
             None => Ok(false),
             Some(Fault::AnswerLost) => Ok(true),
             Some(Fault::Refused) => Err(injected("refused")),
+            Some(Fault::Damaged) => Err(StoreError::Damaged("injected".to_owned())),
             Some(Fault::Panicked) => panic!("injected: {operation:?} panicked"),
             Some(Fault::Held) => {
                 self.released.notified().await;

@@ -16,7 +16,7 @@ use axum::routing::get;
 use serde::Serialize;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{SpaceId, SpaceKey, UserId};
-use syncline_storage::types::{Holdings, StoreError};
+use syncline_storage::types::Holdings;
 
 use super::Gateway;
 use crate::http::HttpError;
@@ -79,7 +79,7 @@ async fn count(
     let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
     for space in spaces {
         let held = gateway.store.holdings(&space).await;
-        answer.add(&space, &held.map_err(|error| unavailable(&error))?);
+        answer.add(&space, &held.map_err(|error| gateway.store_failed(&error))?);
     }
     answer.into_response()
 }
@@ -98,7 +98,10 @@ async fn erase(
             // One that ended meanwhile reads the space when it starts again.
             drop(gateway.sessions.tell(&entry, Message::Event(Event::Missed)));
         }
-        answer.add(&space, &erased.map_err(|error| unavailable(&error))?);
+        answer.add(
+            &space,
+            &erased.map_err(|error| gateway.store_failed(&error))?,
+        );
         gateway.metrics.erasures.inc();
         tracing::info!(app = %space.app, "the data of a user was erased");
     }
@@ -120,10 +123,8 @@ async fn spaces(
         user_id: user.to_owned(),
         ..Answer::default()
     };
-    Ok((answer, spaces.map_err(|error| unavailable(&error))?))
-}
-
-fn unavailable(error: &StoreError) -> HttpError {
-    tracing::warn!(%error, "the store does not answer");
-    Refusal::new(Code::Unavailable, "the store does not answer").into()
+    Ok((
+        answer,
+        spaces.map_err(|error| gateway.store_failed(&error))?,
+    ))
 }

@@ -213,10 +213,10 @@ impl Actor for Session {
                 (state, outboxes.collect())
             }
             None => {
-                let view = shared
-                    .store
-                    .open_space(&space, shared.clock.now_ms())
-                    .await?;
+                let opened = shared.store.open_space(&space, shared.clock.now_ms());
+                let view = opened
+                    .await
+                    .inspect_err(|error| shared.metrics.note_damage(error))?;
                 shown.show(view);
                 let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
                 (state, HashMap::new())

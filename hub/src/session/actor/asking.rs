@@ -75,6 +75,10 @@ impl Live {
     /// The store has answered.
     pub(super) fn answered(&mut self, answer: &StoreAnswer) {
         self.asked -= 1;
+        if let Some(error) = answer.failure() {
+            // The state says what became of it; that data is damaged is news of its own.
+            self.shared.metrics.note_damage(error);
+        }
         let (conn, no) = match answer {
             StoreAnswer::Marks(MarksFor::Attach(conn), _) => (*conn, 0),
             StoreAnswer::Changes(read, _) | StoreAnswer::Snapshot(read, _) => (read.conn, read.no),
