@@ -108,6 +108,15 @@ impl PostgresStore {
         }
     }
 
+    /// Calls what may not be done twice: again only if the server said that it did nothing. If the
+    /// connection ends, the answer is `Unavailable`, and what was asked may have been done.
+    async fn call_once<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
+        match self.try_call(&call).await {
+            Err(failure) if failure.is_lost_race() => Ok(self.try_call(&call).await?),
+            answer => Ok(answer?),
+        }
+    }
+
     async fn try_call<C: Call>(&self, call: &C) -> Result<C::Answer, Failure> {
         let lent = self.calling.lend().await?;
         let answer = tokio::time::timeout(self.answer_timeout, call.run(&lent.connection));
@@ -285,7 +294,8 @@ impl Store for PostgresStore {
             random: random()?,
             now_ms,
         };
-        self.call(erase).await
+        // A second one would find nothing to name in its receipt, and spend a lineage.
+        self.call_once(erase).await
     }
 
     fn committers(&self) -> usize {
