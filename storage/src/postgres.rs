@@ -42,7 +42,7 @@ use crate::types::{
 };
 use crate::{random, random_epoch};
 use call::Call;
-use changes::Changes;
+use changes::{Changes, ChangesOf};
 use collect::Collecting;
 use connection::{Connection, Connector};
 use dead_letters::DeadLetters;
@@ -219,6 +219,22 @@ impl Store for PostgresStore {
     ) -> Result<ChangesPage, StoreError> {
         let changes = Changes {
             space,
+            after: &after,
+            limit,
+        };
+        self.call(changes).await
+    }
+
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let changes = ChangesOf {
+            space,
+            table,
             after: &after,
             limit,
         };
