@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
@@ -19,6 +19,7 @@ use syncline_protocol::ids::{SpaceId, SpaceKey, UserId};
 use syncline_storage::types::Holdings;
 
 use super::Gateway;
+use super::access::UserName;
 use crate::http::HttpError;
 use crate::http::error::json;
 use crate::http::guard::counted;
@@ -73,7 +74,7 @@ impl Answer {
 
 async fn count(
     State(gateway): State<Arc<Gateway>>,
-    Path(user): Path<String>,
+    UserName(user): UserName,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
@@ -87,7 +88,7 @@ async fn count(
 /// Space by space: one that fails leaves the others erased, and the whole can be asked again.
 async fn erase(
     State(gateway): State<Arc<Gateway>>,
-    Path(user): Path<String>,
+    UserName(user): UserName,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
