@@ -128,11 +128,6 @@ impl Config {
         shown::lines(&effective)
     }
 
-    /// Is the app served here?
-    pub fn serves(&self, app: &AppId) -> bool {
-        self.apps.is_empty() || self.apps.contains(app)
-    }
-
     /// Checks what no single value can tell by its type. Errors: every problem, not the first.
     pub fn validate(&self) -> Result<(), Problems> {
         let mut problems = Problems::default();

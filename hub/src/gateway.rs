@@ -30,13 +30,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
+use syncline_storage::types::StoreError;
 
 use self::access::Access;
 use self::compat::storm::Storm;
 use self::link::SocketLimits;
 use self::sockets::Sockets;
 use crate::clock::Clock;
-use crate::http::ReplyRoom;
+use crate::http::{HttpError, ReplyRoom};
 use crate::session::event::{CallId, ConnId};
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
@@ -84,6 +85,11 @@ impl Gateway {
     /// A number for a new socket.
     pub fn next_conn(&self) -> ConnId {
         ConnId(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What a request is answered that the store failed.
+    pub fn store_failed(&self, error: &StoreError) -> HttpError {
+        HttpError::of_store(error, &self.metrics)
     }
 
     /// A number for a new call.

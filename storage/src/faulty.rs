@@ -9,7 +9,6 @@ mod prng;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
@@ -62,8 +61,8 @@ pub enum Operation {
 pub enum Fault {
     /// `Unavailable`, and nothing was done.
     Refused,
-    /// It takes this long before it begins.
-    Delayed(Duration),
+    /// `Damaged`, and nothing was done.
+    Damaged,
     /// It begins when [`FaultyStore::release`] lets it.
     Held,
     /// It was done, and the answer is `Unavailable`.
@@ -79,10 +78,6 @@ pub struct FaultRates {
     pub refused: u32,
     /// [`Fault::AnswerLost`].
     pub answer_lost: u32,
-    /// [`Fault::Delayed`] by `delay`.
-    pub delayed: u32,
-    /// How long a delay is.
-    pub delay: Duration,
 }
 
 /// A store with faults. Scripted ones go first; a call without one is drawn from the seed.
@@ -128,17 +123,12 @@ impl<S: Store> FaultyStore<S> {
         plan.scripts.entry(operation).or_default().push_back(fault);
     }
 
-    /// Sets the rates from now on; zero for a store that has recovered.
-    pub fn set_rates(&self, rates: FaultRates) {
-        self.plan().rates = rates;
-    }
-
     /// Lets one held call begin, be it one that is held later.
     pub fn release(&self) {
         self.released.notify_one();
     }
 
-    /// How many faults there were, delays included.
+    /// How many faults there were, held calls included.
     pub fn injected(&self) -> u64 {
         self.plan().injected
     }
@@ -159,13 +149,10 @@ impl<S: Store> FaultyStore<S> {
             None => Ok(false),
             Some(Fault::AnswerLost) => Ok(true),
             Some(Fault::Refused) => Err(injected("refused")),
+            Some(Fault::Damaged) => Err(StoreError::Damaged("injected".to_owned())),
             Some(Fault::Panicked) => panic!("injected: {operation:?} panicked"),
             Some(Fault::Held) => {
                 self.released.notified().await;
-                Ok(false)
-            }
-            Some(Fault::Delayed(delay)) => {
-                tokio::time::sleep(delay).await;
                 Ok(false)
             }
         }
@@ -207,7 +194,6 @@ impl Plan {
         match drawn {
             n if n < refused => Some(Fault::Refused),
             n if n < lost => Some(Fault::AnswerLost),
-            n if n < lost + rates.delayed => Some(Fault::Delayed(rates.delay)),
             _ => None,
         }
     }

@@ -146,6 +146,26 @@ impl ModelStore {
         after: &After,
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError> {
+        self.changes_where(space, |_| true, (after, limit))
+    }
+
+    /// See [`crate::Store::changes_of`].
+    pub fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: &After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        self.changes_where(space, |key| key.table == *table, (after, limit))
+    }
+
+    fn changes_where(
+        &self,
+        space: &SpaceKey,
+        is_wanted: impl Fn(&RecordKey) -> bool,
+        (after, limit): (&After, PageLimit),
+    ) -> Result<ChangesPage, StoreError> {
         let space = self.at(space)?;
         let is_new = |key: &RecordKey, seq: Seq| match &after.key {
             Some(known) => (seq, key) > (after.seq, known),
@@ -154,7 +174,7 @@ impl ModelStore {
         let mut changed: Vec<(&RecordKey, &Arc<Record>)> = space
             .records
             .iter()
-            .filter(|(key, record)| is_new(key, record.seq))
+            .filter(|(key, record)| is_wanted(key) && is_new(key, record.seq))
             .collect();
         changed.sort_by_key(|(key, record)| (record.seq, *key));
         let (mut to, mut inside) = (space.view.head, None);

@@ -42,7 +42,7 @@ use crate::types::{
 };
 use crate::{random, random_epoch};
 use call::Call;
-use changes::Changes;
+use changes::{Changes, ChangesOf};
 use collect::Collecting;
 use connection::{Connection, Connector};
 use dead_letters::DeadLetters;
@@ -104,6 +104,15 @@ impl PostgresStore {
             Err(failure) if failure.is_lost_connection() || failure.is_lost_race() => {
                 Ok(self.try_call(&call).await?)
             }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Calls what may not be done twice: again only if the server said that it did nothing. If the
+    /// connection ends, the answer is `Unavailable`, and what was asked may have been done.
+    async fn call_once<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
+        match self.try_call(&call).await {
+            Err(failure) if failure.is_lost_race() => Ok(self.try_call(&call).await?),
             answer => Ok(answer?),
         }
     }
@@ -216,6 +225,22 @@ impl Store for PostgresStore {
         self.call(changes).await
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let changes = ChangesOf {
+            space,
+            table,
+            after: &after,
+            limit,
+        };
+        self.call(changes).await
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,
@@ -285,7 +310,8 @@ impl Store for PostgresStore {
             random: random()?,
             now_ms,
         };
-        self.call(erase).await
+        // A second one would find nothing to name in its receipt, and spend a lineage.
+        self.call_once(erase).await
     }
 
     fn committers(&self) -> usize {

@@ -58,19 +58,15 @@ pub trait Store: Send + Sync + 'static {
         limit: PageLimit,
     ) -> Result<ChangesPage, StoreError>;
 
-    /// The same of one table only: the page's records of others are left out. An engine that can
-    /// passes over them without reading them; their part of the history may still be walked.
+    /// The same of one table only. Records of others are passed over without being read; their
+    /// part of the history may still be walked.
     async fn changes_of(
         &self,
         space: &SpaceKey,
         table: &TableName,
         after: After,
         limit: PageLimit,
-    ) -> Result<ChangesPage, StoreError> {
-        let mut page = self.changes(space, after, limit).await?;
-        page.records.retain(|(key, _)| key.table == *table);
-        Ok(page)
-    }
+    ) -> Result<ChangesPage, StoreError>;
 
     /// Live records in (table, id) order after `after`, of `tables` only if given.
     async fn snapshot(

@@ -414,15 +414,6 @@ fn one_body_may_be_as_large_as_all_of_them_and_no_larger() {
 }
 
 #[test]
-fn apps_not_listed_are_not_served() {
-    let todo = AppId::trusted("todo");
-    assert!(Config::default().serves(&todo));
-    let config = load("apps = [\"chat\"]", &[]).unwrap();
-    assert!(!config.serves(&todo));
-    assert!(config.serves(&AppId::trusted("chat")));
-}
-
-#[test]
 fn secrets_are_not_shown() {
     let env = [("HUB__AUTH__SERVICE_KEY", "very-secret")];
     let config = load("", &env).unwrap();

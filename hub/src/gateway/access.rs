@@ -182,11 +182,28 @@ impl<S: Send + Sync> FromRequestParts<S> for AppName {
     type Rejection = HttpError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
-        match Path::<String>::from_request_parts(parts, state).await {
-            Ok(Path(app)) => Ok(AppName(app)),
-            Err(_) => Err(HttpError::new(Code::BadMessage, "the path cannot be read")),
-        }
+        Ok(AppName(name_in_path(parts, state).await?))
     }
+}
+
+/// A user's name in a request's path, as text. Refuses with `bad_message` one that is none.
+#[derive(Clone, Debug)]
+pub struct UserName(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for UserName {
+    type Rejection = HttpError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, HttpError> {
+        Ok(UserName(name_in_path(parts, state).await?))
+    }
+}
+
+/// The only name in a path. One that is no UTF-8 would be refused in axum's own words.
+async fn name_in_path<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, HttpError> {
+    let read = Path::<String>::from_request_parts(parts, state).await;
+    let Path(name) =
+        read.map_err(|_| HttpError::new(Code::BadMessage, "the path cannot be read"))?;
+    Ok(name)
 }
 
 /// The token of `Authorization: Bearer <token>`.

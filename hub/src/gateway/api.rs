@@ -24,7 +24,7 @@ use syncline_protocol::stamp::wall_text;
 use syncline_protocol::wire::client::HttpPush;
 use syncline_protocol::wire::cursor::{ChangesPlace, Selection, SnapshotPlace, SnapshotSum};
 use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
-use syncline_storage::types::{After, ChangesPage, PageLimit, SnapshotPage, SpaceView, StoreError};
+use syncline_storage::types::{After, ChangesPage, PageLimit, SnapshotPage, SpaceView};
 use tokio::sync::oneshot;
 
 use super::Gateway;
@@ -102,12 +102,6 @@ fn query<T>(query: Asking<T>) -> Result<T, Refusal> {
     query
         .map(|Query(query)| query)
         .map_err(|e| Refusal::new(Code::BadMessage, e.body_text()))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the form map_err takes")]
-fn unavailable(error: StoreError) -> Refusal {
-    tracing::warn!(%error, "read failed");
-    Refusal::new(Code::Unavailable, "the store does not answer")
 }
 
 async fn push(
@@ -317,7 +311,7 @@ async fn changes(
             writers: Vec::new(),
         }),
     };
-    let page = page.map_err(unavailable)?;
+    let page = page.map_err(|error| gateway.store_failed(&error))?;
     let cursor = (epoch.as_str(), after, from.seq);
     if let Some(why) = cursor_fault(&gateway, &space, cursor, page.view).await? {
         return Ok(reset(&gateway, why));
@@ -404,7 +398,7 @@ async fn cursor_fault(
         .store
         .new_epoch(space, view.epoch, now_ms)
         .await
-        .map_err(unavailable)?;
+        .map_err(|error| gateway.store_failed(&error))?;
     gateway.metrics.epoch_changes.inc();
     if let Some(entry) = gateway.sessions.find(space) {
         // One that ended meanwhile reads the epoch when it starts again.
@@ -432,7 +426,8 @@ fn refused_with(refusal: &Refusal, members: &str) -> Response {
 
 /// The space, if anybody ever wrote to it or connected. A read makes no space of it.
 async fn view(gateway: &Gateway, space: &SpaceKey) -> Result<Option<SpaceView>, HttpError> {
-    Ok(gateway.store.space(space).await.map_err(unavailable)?)
+    let view = gateway.store.space(space).await;
+    view.map_err(|error| gateway.store_failed(&error))
 }
 
 /// Says why a snapshot cannot go on at a place.
@@ -472,7 +467,7 @@ async fn snapshot(
             more: false,
         }),
     };
-    let page = page.map_err(unavailable)?;
+    let page = page.map_err(|error| gateway.store_failed(&error))?;
     let opened = opened.unwrap_or(SpaceView::NEVER_OPENED);
     let (at, mut done, mut sum) = match &place {
         None => (opened.head, 0, SnapshotSum::default()),

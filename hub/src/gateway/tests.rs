@@ -21,6 +21,7 @@ use super::link::{Ending, Link};
 use super::outbox::Speech;
 use super::socket::Native;
 use super::task::{Protocol, Task, Wait};
+use crate::auth::ServiceKey;
 use crate::session::entry::Entry;
 use crate::session::event::FrameKind;
 use crate::wheel::Tick;
@@ -219,6 +220,72 @@ async fn what_is_read_for_a_socket_that_left_is_dropped() {
         hub.store.release();
         peer.message_of("delta").await;
     }
+}
+
+#[tokio::test]
+async fn a_session_whose_read_panics_ends_alone_and_its_devices_come_back() {
+    let hub = Hub::start(|_| {}).await;
+    let insert = |id: &str, m: u64| {
+        let change = json!({"table": "t", "id": id, "op": "insert", "data": {}});
+        text(&json!({"t": "push", "muts": [{"m": m, "changes": [change]}]}))
+    };
+    let mut other = hub.attach("bob").await;
+    let mut idle = hub.attach("ada").await;
+    let mut writer = hub.hello("ada", "writer").await;
+    writer.message_of("delta").await;
+    hub.store.script(Operation::Records, Some(Fault::Panicked));
+    writer.send(&insert("k", 1)).await;
+    assert_eq!(writer.closed().await, 1012);
+    assert_eq!(idle.closed().await, 1012, "it waits for nothing");
+    let mut again = hub.hello("ada", "writer").await;
+    again.message_of("delta").await;
+    again.send(&insert("k", 1)).await;
+    again.message_of("verdicts").await;
+    other.send(&insert("k", 1)).await;
+    other.message_of("verdicts").await;
+    hub.until(|| hub.gateway().metrics.session_panics.get() == 1)
+        .await;
+}
+
+#[tokio::test]
+async fn damaged_data_is_counted_wherever_it_is_met() {
+    let hub = Hub::start(|config| {
+        config.auth.service_key = Some(ServiceKey::new("hush").unwrap());
+    })
+    .await;
+    let counted = || hub.gateway().metrics.store_damaged.get();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+    let http = http.build().unwrap();
+    let pull = "/sync/todo/pull?collection=t&since=1970-01-01T00:00:00.000Z";
+    for (count, operation, path) in [
+        (1, Operation::Marks, pull),
+        (2, Operation::Changes, pull),
+        (3, Operation::Space, "/v1/todo/snapshot"),
+        (4, Operation::Spaces, "/api/v1/admin/user-data/ada"),
+    ] {
+        hub.store.script(operation, Some(Fault::Damaged));
+        let url = format!("http://{}{path}", hub.app.public_addr());
+        let asked = http.get(url).bearer_auth(hub.token("ada"));
+        let asked = asked.header("x-client-id", "c");
+        let asked = match operation {
+            Operation::Spaces => asked.header("x-service-key", "hush"),
+            _ => asked,
+        };
+        let answer = asked.send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), counted()),
+            (503, count),
+            "{path}"
+        );
+    }
+    // A device whose read fails is read to again.
+    hub.store.script(Operation::Snapshot, Some(Fault::Damaged));
+    hub.attach("ada").await;
+    assert_eq!(counted(), 5);
+    // Nor does one that the store merely refuses count.
+    hub.store.script(Operation::Snapshot, Some(Fault::Refused));
+    hub.attach("bob").await;
+    assert_eq!(counted(), 5);
 }
 
 #[tokio::test]

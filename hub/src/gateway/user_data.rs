@@ -9,16 +9,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{SpaceId, SpaceKey, UserId};
-use syncline_storage::types::{Holdings, StoreError};
+use syncline_storage::types::Holdings;
 
 use super::Gateway;
+use super::access::UserName;
 use crate::http::HttpError;
 use crate::http::error::json;
 use crate::http::guard::counted;
@@ -73,13 +74,13 @@ impl Answer {
 
 async fn count(
     State(gateway): State<Arc<Gateway>>,
-    Path(user): Path<String>,
+    UserName(user): UserName,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
     for space in spaces {
         let held = gateway.store.holdings(&space).await;
-        answer.add(&space, &held.map_err(|error| unavailable(&error))?);
+        answer.add(&space, &held.map_err(|error| gateway.store_failed(&error))?);
     }
     answer.into_response()
 }
@@ -87,7 +88,7 @@ async fn count(
 /// Space by space: one that fails leaves the others erased, and the whole can be asked again.
 async fn erase(
     State(gateway): State<Arc<Gateway>>,
-    Path(user): Path<String>,
+    UserName(user): UserName,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
@@ -98,7 +99,10 @@ async fn erase(
             // One that ended meanwhile reads the space when it starts again.
             drop(gateway.sessions.tell(&entry, Message::Event(Event::Missed)));
         }
-        answer.add(&space, &erased.map_err(|error| unavailable(&error))?);
+        answer.add(
+            &space,
+            &erased.map_err(|error| gateway.store_failed(&error))?,
+        );
         gateway.metrics.erasures.inc();
         tracing::info!(app = %space.app, "the data of a user was erased");
     }
@@ -120,10 +124,8 @@ async fn spaces(
         user_id: user.to_owned(),
         ..Answer::default()
     };
-    Ok((answer, spaces.map_err(|error| unavailable(&error))?))
-}
-
-fn unavailable(error: &StoreError) -> HttpError {
-    tracing::warn!(%error, "the store does not answer");
-    Refusal::new(Code::Unavailable, "the store does not answer").into()
+    Ok((
+        answer,
+        spaces.map_err(|error| gateway.store_failed(&error))?,
+    ))
 }

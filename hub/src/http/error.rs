@@ -4,6 +4,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use syncline_protocol::error::{Code, Refusal, Retry};
 use syncline_protocol::wire::hub::http_error;
+use syncline_storage::types::StoreError;
+
+use crate::telemetry::Metrics;
 
 /// Seconds a client is asked to wait (`Retry-After`) where nothing better is known.
 const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
@@ -16,6 +19,16 @@ impl HttpError {
     /// A refusal with a message for people.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         HttpError(Refusal::new(code, message))
+    }
+
+    /// The store did not answer a request: `unavailable`, whatever it was, since the client can
+    /// only come again. The operator is told what it was.
+    pub fn of_store(error: &StoreError, metrics: &Metrics) -> Self {
+        match error {
+            StoreError::Unavailable(_) => tracing::warn!(%error, "a request failed"),
+            StoreError::Damaged(_) => metrics.note_damage(error),
+        }
+        HttpError::new(Code::Unavailable, "the store does not answer")
     }
 }
 

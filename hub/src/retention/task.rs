@@ -30,12 +30,15 @@ pub async fn run(
                 let collected = store.collect(&space, collect).await;
                 metrics.retention_seconds.observe(began.elapsed());
                 metrics.retention_looks.inc();
-                if let Ok(collected) = &collected {
-                    let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
-                    metrics
-                        .retention_records
-                        .inc_by(count(collected.tombstones));
-                    metrics.retention_marks.inc_by(count(collected.marks));
+                match &collected {
+                    Ok(collected) => {
+                        let count = |count| u64::try_from(count).unwrap_or(u64::MAX);
+                        metrics
+                            .retention_records
+                            .inc_by(count(collected.tombstones));
+                        metrics.retention_marks.inc_by(count(collected.marks));
+                    }
+                    Err(error) => metrics.note_damage(error),
                 }
                 Event::Collected(collected)
             }

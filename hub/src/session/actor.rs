@@ -127,6 +127,8 @@ pub enum Message {
     Own(Event),
     /// From the session to itself: a read ended without an answer, since its socket has left.
     Unread,
+    /// From the session to itself: what was asked of the store panicked and is never answered.
+    Panicked,
     /// From the wheel: the idle time may be over.
     IdleDue,
 }
@@ -211,10 +213,10 @@ impl Actor for Session {
                 (state, outboxes.collect())
             }
             None => {
-                let view = shared
-                    .store
-                    .open_space(&space, shared.clock.now_ms())
-                    .await?;
+                let opened = shared.store.open_space(&space, shared.clock.now_ms());
+                let view = opened
+                    .await
+                    .inspect_err(|error| shared.metrics.note_damage(error))?;
                 shown.show(view);
                 let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
                 (state, HashMap::new())
@@ -266,10 +268,11 @@ impl Actor for Session {
                 live.asked -= 1;
                 return Ok(());
             }
+            Message::Panicked => return Err("a call of the store panicked".into()),
             _ => live.heard += 1,
         }
         match message {
-            Message::IdleDue | Message::Own(_) | Message::Unread => {}
+            Message::IdleDue | Message::Own(_) | Message::Unread | Message::Panicked => {}
             Message::Event(event) => live.step(event, &myself),
             Message::Ephemeral { event, permit } => {
                 live.step(event, &myself);

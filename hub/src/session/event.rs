@@ -176,6 +176,22 @@ pub enum StoreAnswer {
     NewEpoch(Result<SpaceView, StoreError>),
 }
 
+impl StoreAnswer {
+    /// Why the store did not do it. A conflict is no failure.
+    pub fn failure(&self) -> Option<&StoreError> {
+        match self {
+            StoreAnswer::Marks(_, read) => read.as_ref().err(),
+            StoreAnswer::Verdicts(_, read) => read.as_ref().err(),
+            StoreAnswer::Records(_, read) => read.as_ref().err(),
+            StoreAnswer::Committed(Err(CommitError::Store(error))) => Some(error),
+            StoreAnswer::Committed(_) => None,
+            StoreAnswer::View(page) | StoreAnswer::Changes(_, page) => page.as_ref().err(),
+            StoreAnswer::Snapshot(_, page) => page.as_ref().err(),
+            StoreAnswer::NewEpoch(view) => view.as_ref().err(),
+        }
+    }
+}
+
 /// Why marks are read.
 #[derive(Debug)]
 pub enum MarksFor {

@@ -211,6 +211,7 @@ impl SessionState {
             None if known == Known::Remembered => {
                 let clients = vec![push.client.clone()];
                 let why = MarksFor::Gap(Box::new(push), waiter);
+                self.gaps_looked_at += 1;
                 return cx.effect(Effect::ReadMarks(why, clients));
             }
             None => Gap::Found,
@@ -265,13 +266,22 @@ impl SessionState {
         read: Result<MarksRead, StoreError>,
         cx: &mut Context<'_>,
     ) {
-        if let Ok(read) = read {
-            let other_epoch = read.view.epoch != self.view.epoch;
-            self.stale |= other_epoch || read.view.head > self.view.head;
-            if !other_epoch {
-                let mark = read.marks.into_iter().next().flatten();
-                self.client(&push.client).learn(mark);
+        self.gaps_looked_at -= 1;
+        let read = match read {
+            Ok(read) => read,
+            // A gap that is told by what was remembered may be none, and a client that is told of
+            // one takes a new id.
+            Err(error) => {
+                tracing::warn!(space = %self.space, %error, "the mark of a push could not be read");
+                let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
+                return self.refuse(waiter, refusal, cx);
             }
+        };
+        let other_epoch = read.view.epoch != self.view.epoch;
+        self.stale |= other_epoch || read.view.head > self.view.head;
+        if !other_epoch {
+            let mark = read.marks.into_iter().next().flatten();
+            self.client(&push.client).learn(mark);
         }
         self.number(push, waiter, Known::Fresh, cx);
     }

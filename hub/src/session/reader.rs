@@ -91,8 +91,9 @@ impl SessionState {
             state.phase = Phase::Lagging;
             return;
         }
-        let Ok(page) = page else {
-            return self.reader_failed(conn, cx);
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return self.reader_failed(conn, &error, cx),
         };
         // Another history, or one that lost what the socket has: the session looks first. It does
         // so too if it is so far behind that a snapshot of its own head would be collected.
@@ -142,8 +143,9 @@ impl SessionState {
             *step = Step::Writing;
             return;
         }
-        let Ok(page) = page else {
-            return self.reader_failed(conn, cx);
+        let page = match page {
+            Ok(page) => page,
+            Err(error) => return self.reader_failed(conn, &error, cx),
         };
         let behind = page.view.gc_seq > self.view.head;
         if page.view.epoch != self.view.epoch || page.view.head < snapshot.at || behind {
@@ -247,14 +249,14 @@ impl SessionState {
     }
 
     /// A read failed: it is tried again after the session has looked at the store itself.
-    fn reader_failed(&mut self, conn: ConnId, cx: &mut Context<'_>) {
+    fn reader_failed(&mut self, conn: ConnId, error: &StoreError, cx: &mut Context<'_>) {
         if let Some(state) = self.conns.get_mut(&conn) {
             match &mut state.phase {
                 Phase::CatchUp(step) | Phase::Snapshot(_, step) => *step = Step::WaitingForView,
                 Phase::Live | Phase::Lagging => {}
             }
         }
-        tracing::warn!(space = %self.space, "a device could not be read to");
+        tracing::warn!(space = %self.space, %error, "a device could not be read to");
         self.stale = true;
         if matches!(self.work, super::state::Work::Idle) {
             self.back_off(cx);

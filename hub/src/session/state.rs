@@ -127,6 +127,8 @@ pub struct SessionState {
     pub(super) calls: BTreeMap<CallId, Call>,
     /// Decided before and sent again.
     pub(super) repeats: Repeats,
+    /// Pushes with a gap whose client's mark is being read: another node may have filled it.
+    pub(super) gaps_looked_at: usize,
     pub(super) work: Work,
     /// Reads asked for sockets so far.
     pub(super) reads: u64,
@@ -136,7 +138,18 @@ pub struct SessionState {
     pub(super) inside: Option<Inside>,
     /// Conflicts and failures in a row.
     pub(super) failures: u32,
-    draining: bool,
+    drain: Drain,
+}
+
+/// How far a drain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    /// The node goes on.
+    No,
+    /// Nothing new is taken; what was taken is being answered.
+    Answering,
+    /// All was answered, and those who drain were told.
+    Done,
 }
 
 /// An entry of the commit in flight.
@@ -264,12 +277,13 @@ impl SessionState {
             pending: VecDeque::new(),
             calls: BTreeMap::new(),
             repeats: Repeats::default(),
+            gaps_looked_at: 0,
             work: Work::Idle,
             reads: 0,
             stale: false,
             inside: None,
             failures: 0,
-            draining: false,
+            drain: Drain::No,
         }
     }
 
@@ -316,9 +330,9 @@ impl SessionState {
         match event {
             Event::Attach(attach) => self.attach(*attach, cx),
             Event::Detach(conn) => self.detach(conn, cx),
-            Event::Push(push) if self.draining => self.refuse_push(&push, cx),
+            Event::Push(push) if self.drain != Drain::No => self.refuse_push(&push, cx),
             Event::Push(push) => self.push(push, cx),
-            Event::Sync(sync) if self.draining => {
+            Event::Sync(sync) if self.drain != Drain::No => {
                 let reply = CallReply::Refused(draining());
                 cx.effect(Effect::Reply(sync.call, reply));
             }
@@ -337,7 +351,7 @@ impl SessionState {
             Event::Heard(event) => self.heard(&event, cx),
             Event::Missed => self.stale = true,
             Event::RetryDue => self.retry(),
-            Event::Drain => self.draining = true,
+            Event::Drain => self.drain = Drain::Answering,
         }
         self.advance(cx);
     }
@@ -364,12 +378,19 @@ impl SessionState {
             } else if !self.pending.is_empty() {
                 self.plan(cx);
             } else {
-                if self.draining && self.calls.is_empty() {
+                if self.drain == Drain::Answering && self.has_answered_all() {
+                    self.drain = Drain::Done;
                     cx.effect(Effect::DrainDone);
                 }
                 return;
             }
         }
+    }
+
+    /// Of what was taken nothing waits for an answer of the store.
+    fn has_answered_all(&self) -> bool {
+        let is_decided = self.pending.is_empty() && self.gaps_looked_at == 0;
+        is_decided && self.calls.is_empty() && self.repeats.is_empty()
     }
 
     /// Waits before the next try, longer each time, with jitter from the view so that nodes

@@ -4,6 +4,7 @@ use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, IntCounter, IntGauge, Registry, TextEncoder};
 use syncline_protocol::wire::hub::ResetWhy;
+use syncline_storage::types::StoreError;
 
 use super::instrument::{Counters, Instrument, PairCounters, Seconds};
 use super::labels::{AuthFailure, Route, StatusClass, VerdictStatus};
@@ -54,6 +55,7 @@ metrics! {
     dead_letters_left_out: IntCounter = "syncline_dead_letters_left_out_total", "Changes that can never be stored, refused and named to their client and not kept: too many in one request.";
     catch_ups: IntCounter = "syncline_catch_ups_total", "Pages of changes read for devices that were behind, over sockets and HTTP.";
     resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
+    store_damaged: IntCounter = "syncline_store_damaged_total", "Calls of the store that found stored bytes which cannot be read. It does not pass by itself.";
     erasures: IntCounter = "syncline_erasures_total", "Spaces of which everything was erased.";
     retention_looks: IntCounter = "syncline_retention_looks_total", "Spaces looked through for what is too old, once a batch.";
     retention_records: IntCounter = "syncline_retention_records_total", "Deleted records that were collected.";
@@ -83,6 +85,15 @@ impl Metrics {
         };
         messages.inc();
         sum.inc_by(bytes as u64);
+    }
+
+    /// Counts and logs a failure of the store that does not pass by itself. Others are told where
+    /// they are met.
+    pub fn note_damage(&self, error: &StoreError) {
+        if let StoreError::Damaged(_) = error {
+            self.store_damaged.inc();
+            tracing::error!(%error, "the store cannot read what it holds");
+        }
     }
 
     /// The text Prometheus reads (exposition format 0.0.4).

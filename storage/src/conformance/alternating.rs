@@ -79,6 +79,16 @@ impl<S: Store> Store for Alternating<S> {
         self.next().changes(space, after, limit).await
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        self.next().changes_of(space, table, after, limit).await
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,

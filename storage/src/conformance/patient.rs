@@ -118,6 +118,16 @@ impl<S: Store> Store for Patient<S> {
         again!(self.0.changes(space, after.clone(), limit))
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        again!(self.0.changes_of(space, table, after.clone(), limit))
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,

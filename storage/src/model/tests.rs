@@ -55,6 +55,17 @@ impl Store for Shared {
         self.0.lock().unwrap().changes(space, &after, limit)
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        let model = self.0.lock().unwrap();
+        model.changes_of(space, table, &after, limit)
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,

@@ -21,7 +21,8 @@ pub(super) trait Call: Sync {
     /// What it returns.
     type Answer: Send;
 
-    /// Asks. It may run twice, on two connections, the first time to an end that nobody knows.
+    /// Asks. It may run twice, on two connections, the first time to an end that nobody knows,
+    /// unless it is called by `call_once`.
     fn run(
         &self,
         connection: &Connection,

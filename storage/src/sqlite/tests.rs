@@ -79,8 +79,6 @@ mod conforms_behind_faults {
     const RATES: FaultRates = FaultRates {
         refused: 150,
         answer_lost: 150,
-        delayed: 0,
-        delay: std::time::Duration::ZERO,
     };
 
     fn run(behaviour: Behaviour) {

@@ -233,8 +233,24 @@ fn keys(hub: &Hub) -> Vec<Request> {
             .expect(expect)
     };
     let refused = Expect::Code(401, "token_invalid");
+    let user_data = |name: &str, method: &str| {
+        let path = "/api/v1/admin/user-data/ada";
+        let request = Request::new(format!("{method} user data: {name}"), method, path);
+        request.expect(refused)
+    };
+    let mut requests: Vec<Request> = ["GET", "DELETE"]
+        .into_iter()
+        .flat_map(|method| {
+            [
+                user_data("no key", method),
+                user_data("a token alone", method).by(hub, ADA),
+                user_data("wrong key", method).header("x-service-key: hus"),
+                user_data("key no ASCII", method).header(b"x-service-key: \xff"),
+            ]
+        })
+        .collect();
     let read = Request::new("key: not for the other protocol", "POST", "/sync/todo");
-    vec![
+    requests.extend([
         push("empty", "?space=ada", b"", refused),
         push("wrong", "?space=ada", b"hus", refused),
         push("longer", "?space=ada", b"hushh", refused),
@@ -251,5 +267,6 @@ fn keys(hub: &Hub) -> Vec<Request> {
         read.header("x-service-key: hush")
             .body("{}")
             .expect(Expect::Sentence(401)),
-    ]
+    ]);
+    requests
 }

@@ -82,6 +82,21 @@ fn paths(hub: &Hub) -> Vec<Request> {
     requests.push(get("/v1/%FF/snapshot", Expect::Code(400, "bad_message")));
     requests.push(get("/sync/%FF/pull", Expect::Sentence(400)));
     requests.push(get("/ws/%FF", Expect::Sentence(400)));
+    for path in [
+        "/api/v1/admin/user-data",
+        "/api/v1/admin/user-data/",
+        "/api/v1/admin/user-data/a/b",
+    ] {
+        requests.push(get(path, unknown));
+    }
+    for user in ["%FF", "%00", "a%0Ab", "__proto__", &too_long] {
+        for method in ["GET", "DELETE"] {
+            let path = format!("/api/v1/admin/user-data/{user}");
+            let request = Request::new(format!("{method} {path}"), method, &path);
+            let request = request.header("x-service-key: hush");
+            requests.push(request.expect(Expect::Code(400, "bad_message")));
+        }
+    }
     // Names of apps like any other: they lead to spaces of their own, and to no file.
     for app in [
         "..",
@@ -120,8 +135,10 @@ fn methods(hub: &Hub) -> Vec<Request> {
         ("POST", "/api/v1/compute/next-occurrence", native),
         ("POST", "/api/v1/compute/validate", native),
         ("POST", "/api/v1/compute/expand", native),
+        ("GET DELETE", "/api/v1/admin/user-data/ada", native),
     ] {
-        for method in METHODS.into_iter().filter(|method| *method != takes) {
+        let is_taken = |method: &str| takes.split(' ').any(|taken| taken == method);
+        for method in METHODS.into_iter().filter(|method| !is_taken(method)) {
             let request = Request::new(format!("{method} {path}"), method, path);
             requests.push(request.by(hub, ADA).body("{}").expect(expect));
         }

@@ -83,6 +83,16 @@ impl Store for MemoryStore {
         self.of(space).changes(space, &after, limit)
     }
 
+    async fn changes_of(
+        &self,
+        space: &SpaceKey,
+        table: &TableName,
+        after: After,
+        limit: PageLimit,
+    ) -> Result<ChangesPage, StoreError> {
+        self.of(space).changes_of(space, table, &after, limit)
+    }
+
     async fn snapshot(
         &self,
         space: &SpaceKey,

@@ -197,7 +197,8 @@ async fn reply(
         Some(view) => view,
         None => {
             let read = gateway.store.space(space).await;
-            read.ok().flatten().ok_or_else(unavailable)?
+            let read = read.map_err(|error| gateway.store_failed(&error))?;
+            read.ok_or_else(unavailable)?
         }
     };
     let mut answering = Answering::new(question, &view);
@@ -212,7 +213,7 @@ async fn reply(
             Of::AllTables => gateway.store.changes(space, from, limit).await,
             Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
         };
-        let page = page.map_err(|_| unavailable())?;
+        let page = page.map_err(|error| gateway.store_failed(&error))?;
         let next = if page.is_complete() {
             answering.page(page)
         } else {
@@ -278,10 +279,11 @@ async fn pull(
     let marks = gateway
         .store
         .marks(&caller.space, std::slice::from_ref(&client))
-        .await;
+        .await
+        .map_err(|error| gateway.store_failed(&error))?;
     let question = Question {
         since,
-        synced: answer::asker(marks.map_err(|_| unavailable())?),
+        synced: answer::asker(marks),
         table: Some(collection.as_str().to_owned()),
     };
     let asked = (question, Of::Table(&collection));

@@ -114,7 +114,8 @@ impl Hub {
         self.until(|| self.gateway().sockets.count() == count).await;
     }
 
-    async fn until(&self, holds: impl Fn() -> bool) {
+    /// Waits until this holds.
+    pub(super) async fn until(&self, holds: impl Fn() -> bool) {
         let looking = async {
             while !holds() {
                 tokio::task::yield_now().await;

@@ -3,7 +3,13 @@
 //! What is asked for one socket alone is dropped when that leaves. Everything else holds room of
 //! those who sent it (`gateway::intake`), or is asked for once at a time. So whoever comes and goes
 //! leaves no work behind.
+//!
+//! A call that panics ends the session: nobody can say what it would have answered, and a session
+//! that waits for it would wait for ever.
 
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
 use ractor::ActorRef;
 use syncline_protocol::ids::SpaceKey;
 use syncline_storage::types::{Commit, CommitError};
@@ -29,16 +35,20 @@ impl Live {
         let unwanted = self.read_for_socket(&effect);
         let (shared, space) = (self.shared.clone(), self.space.clone());
         tokio::spawn(async move {
-            let answering = answer(&shared, &space, effect);
+            // What it was about to use is dropped with it.
+            let answering = AssertUnwindSafe(answer(&shared, &space, effect)).catch_unwind();
             let answer = match unwanted {
                 None => answering.await,
                 Some(unwanted) => tokio::select! {
                     answer = answering => answer,
-                    _ = unwanted => None,
+                    _ = unwanted => Ok(None),
                 },
             };
-            let message =
-                answer.map_or(Message::Unread, |answer| Message::Own(Event::Store(answer)));
+            let message = match answer {
+                Ok(Some(answer)) => Message::Own(Event::Store(answer)),
+                Ok(None) => Message::Unread,
+                Err(_) => Message::Panicked,
+            };
             // An actor that ended needs no answer: what it had in flight, the marks tell.
             let _ = myself.cast(message);
         });
@@ -65,6 +75,10 @@ impl Live {
     /// The store has answered.
     pub(super) fn answered(&mut self, answer: &StoreAnswer) {
         self.asked -= 1;
+        if let Some(error) = answer.failure() {
+            // The state says what became of it; that data is damaged is news of its own.
+            self.shared.metrics.note_damage(error);
+        }
         let (conn, no) = match answer {
             StoreAnswer::Marks(MarksFor::Attach(conn), _) => (*conn, 0),
             StoreAnswer::Changes(read, _) | StoreAnswer::Snapshot(read, _) => (read.conn, read.no),

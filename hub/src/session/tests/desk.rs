@@ -66,7 +66,8 @@ pub(super) struct Desk {
     pub(super) replies: BTreeMap<CallId, CallReply>,
     pub(super) notes: Vec<Note>,
     pub(super) full: Vec<ConnId>,
-    pub(super) drained: bool,
+    /// How often it said that it has finished.
+    pub(super) drained: usize,
     pub(super) commits: usize,
     pub(super) record_reads: usize,
     /// Milliseconds of every wait before a retry.
@@ -113,7 +114,7 @@ impl Desk {
             replies: BTreeMap::new(),
             notes: Vec::new(),
             full: Vec::new(),
-            drained: false,
+            drained: 0,
             commits: 0,
             record_reads: 0,
             waits: Vec::new(),
@@ -164,7 +165,7 @@ impl Desk {
                 self.waits.push(ms);
                 self.retry_due = true;
             }
-            Effect::DrainDone => self.drained = true,
+            Effect::DrainDone => self.drained += 1,
             Effect::Note(note) => self.notes.push(note),
             store => self.asked.push_back(store),
         }

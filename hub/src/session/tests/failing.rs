@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use super::desk::{Desk, Fate, insert, update};
-use crate::session::event::{CallReply, ConnId, Effect, Event, Note};
+use syncline_protocol::error::Code;
+
+use super::desk::{Desk, Fate, client, insert, mutation, update};
+use crate::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push};
 
 fn one_record() -> (Desk, ConnId) {
     let mut desk = Desk::new();
@@ -204,15 +206,72 @@ fn a_store_that_lost_commits_gets_a_new_epoch_and_devices_begin_again() {
 }
 
 #[test]
+fn a_gap_whose_mark_cannot_be_read_is_not_called_one() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(7, "k7", &json!({}))]);
+    desk.serve_one(Some(Fate::Fails));
+    let errors = desk.take_of(phone, "error");
+    let codes: Vec<_> = errors.iter().map(|error| &error["code"]).collect();
+    assert_eq!(codes, ["unavailable"]);
+
+    desk.step(Event::Push(Push {
+        origin: Origin::Call(CallId(1), client("phone")),
+        muts: vec![mutation(&insert(7, "k7", &json!({})))],
+        permit: None,
+    }));
+    desk.serve_one(Some(Fate::Fails));
+    let reply = desk.replies.remove(&CallId(1));
+    let Some(CallReply::Refused(refusal)) = reply else {
+        panic!("answered {reply:?}");
+    };
+    assert_eq!(refusal.code, Code::Unavailable);
+}
+
+#[test]
+fn a_drain_answers_repeats() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(1, "k1", &json!({"a": 0, "b": 0}))]);
+    desk.step(Event::Drain);
+    assert_eq!(desk.drained, 0);
+    desk.serve_one(None);
+    assert_eq!(desk.take_of(phone, "verdicts").len(), 1);
+    assert_eq!(desk.drained, 1);
+}
+
+#[test]
+fn a_drain_waits_for_what_another_node_may_have_decided() {
+    let (mut desk, phone) = one_record();
+    desk.start_push(phone, &[insert(7, "k7", &json!({}))]);
+    desk.step(Event::Drain);
+    assert_eq!(desk.drained, 0);
+    desk.serve_one(None);
+    assert_eq!(desk.take_of(phone, "error")[0]["code"], "gap");
+    assert_eq!(desk.drained, 1);
+}
+
+#[test]
+fn a_drain_ends_once() {
+    let (mut desk, phone) = one_record();
+    desk.step(Event::Drain);
+    desk.start_push(phone, &[insert(2, "k2", &json!({}))]);
+    desk.step(Event::Missed);
+    desk.settle();
+    assert_eq!(desk.drained, 1);
+    // Whoever asks again is answered again.
+    desk.step(Event::Drain);
+    assert_eq!(desk.drained, 2);
+}
+
+#[test]
 fn draining_finishes_what_was_taken_and_takes_nothing_more() {
     let (mut desk, phone) = one_record();
     desk.start_push(phone, &[update(2, "k1", "a", &json!(1), 5)]);
     desk.step(Event::Drain);
-    assert!(!desk.drained);
+    assert_eq!(desk.drained, 0);
     desk.start_push(phone, &[update(3, "k1", "a", &json!(2), 6)]);
     assert_eq!(desk.take_of(phone, "error")[0]["code"], "draining");
     desk.settle();
-    assert!(desk.drained);
+    assert_eq!(desk.drained, 1);
     assert_eq!(desk.stored("k1").unwrap()["a"], 1);
     assert!(matches!(desk.call(1, "server", &[]), CallReply::Refused(_)));
 }

@@ -1,10 +1,10 @@
 //! What a statement reads follows what it returns. The server counts the rows.
 
-use syncline_protocol::ids::{RecordKey, Seq};
+use syncline_protocol::ids::{RecordKey, Seq, SpaceKey, TableName};
 
 use super::super::PostgresStore;
 use super::super::call::Call;
-use super::super::changes::Changes;
+use super::super::changes::{Changes, ChangesOf};
 use super::super::collect::Collecting;
 use super::super::snapshot::Snapshot;
 use super::{opened, runtime};
@@ -72,6 +72,52 @@ fn a_page_costs_its_rows_and_not_the_history() {
                 (10..=11).contains(&read),
                 "{name}: {read} rows of a snapshot"
             );
+        }
+    });
+}
+
+/// A space with so many commits, each of ten files and a task.
+async fn mixed(store: &PostgresStore, name: &str, commits: u64) -> SpaceKey {
+    let mut space = Space::open_named(store, "todo", name).await;
+    for commit in 0..commits {
+        let files = (0..10).map(|n| key("files", &format!("{:06}", commit * 10 + n)));
+        let task = key("tasks", &format!("{commit:06}"));
+        let records = files.chain([task]).map(|key| (key, titled("a", 0)));
+        space.accept(space.draft(records.collect())).await;
+    }
+    space.key
+}
+
+#[test]
+fn a_page_of_a_table_costs_its_rows_and_neither_other_tables_nor_the_history() {
+    runtime().block_on(async {
+        let (store, database) = opened().await;
+        let (small, large) = (30, 300);
+        let spaces = [
+            (mixed(&store, "small", small).await, small),
+            (mixed(&store, "large", large).await, large),
+        ];
+        let tasks = TableName::trusted("tasks");
+        for counted in ["never", "just now"] {
+            if counted == "just now" {
+                database.raw().await.batch_execute("ANALYZE").await.unwrap();
+            }
+            for (space, head) in &spaces {
+                let ends = [(0, 10, 11), (head - 10, 1_000, 10)];
+                for (after, limit, most) in ends {
+                    let call = ChangesOf {
+                        space,
+                        table: &tasks,
+                        after: &After::from(Seq(after)),
+                        limit: records(limit),
+                    };
+                    let read = rows_read(&store, call).await;
+                    assert!(
+                        (10..=most).contains(&read),
+                        "{read} rows after {after} of {head}, counted {counted}"
+                    );
+                }
+            }
         }
     });
 }

@@ -8,10 +8,10 @@ use super::proxy::{Cut, Proxy};
 use super::server::Server;
 use super::{opened, options, runtime};
 use crate::Store;
-use crate::conformance::space::{Space, UNLIMITED, client, key, titled};
+use crate::conformance::space::{NOW, Space, UNLIMITED, client, key, titled};
 use crate::postgres::commit::TRIES_MAX;
 use crate::postgres::{PostgresOptions, PostgresStore};
-use crate::types::{Commit, CommitError, StoreError};
+use crate::types::{Commit, CommitError, StoreError, epoch_after_erasure};
 
 /// What a hub would do about it takes a few tries.
 const TRIES: usize = 50;
@@ -147,6 +147,23 @@ fn a_commit_that_is_cut_off_on_its_way_is_open_and_was_not_done() {
         proxy.cut(Cut::Never);
         assert_eq!(space.commit(commit).await, Ok(()));
         assert_eq!(assert_whole(&store).await, 2);
+    });
+}
+
+#[test]
+fn an_erasure_whose_answer_is_cut_off_is_not_done_again() {
+    runtime().block_on(async {
+        let (store, proxy, _database) = behind_proxy().await;
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "a")]).await;
+        proxy.cut(Cut::Ends);
+        said(store.erase(&space.key, NOW).await);
+        proxy.cut(Cut::Never);
+        let left = store.holdings(&space.key).await.unwrap();
+        assert_eq!((left.records, left.tables), (0, Vec::new()));
+        // It is of the lineage after the one before, with its own random bits.
+        let epoch = left.view.epoch;
+        assert_eq!(epoch, epoch_after_erasure(space.view.epoch, epoch.0));
     });
 }
 

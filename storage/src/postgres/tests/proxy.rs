@@ -18,6 +18,8 @@ pub(super) enum Cut {
     Requests,
     /// Once the server says that it committed; the client hears nothing of the transaction.
     Commits,
+    /// The same, but the client hears what is answered before the end of the transaction.
+    Ends,
 }
 
 /// The tag of the server's answer to COMMIT.
@@ -75,7 +77,14 @@ async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<Atomi
     let mut buffer = vec![0; 64 << 10];
     let mut withheld = Vec::new();
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if is(&cut, Cut::Commits) {
+        if is(&cut, Cut::Ends) {
+            let ended = buffer[..read]
+                .windows(COMMITTED.len())
+                .any(|said| said == COMMITTED);
+            if ended || to.write_all(&buffer[..read]).await.is_err() {
+                return;
+            }
+        } else if is(&cut, Cut::Commits) {
             withheld.extend_from_slice(&buffer[..read]);
             if withheld
                 .windows(COMMITTED.len())
