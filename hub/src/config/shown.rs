@@ -26,7 +26,7 @@ fn write(out: &mut String, key: &str, value: &Value) {
             }
         }
         Value::String(text) if text.ends_with(HIDDEN) => {
-            out.push_str(&format!("# {key}: {text}\n"))
+            out.push_str(&format!("# {key}: {text}\n"));
         }
         Value::Null => out.push_str(&format!("# {key} is not set\n")),
         // Strings, numbers and lists of strings are written in TOML as they are in JSON.
