@@ -42,7 +42,7 @@ impl LeastRate {
 pub struct Patience {
     /// The most, in any stage.
     pub stalled: Duration,
-    /// See there.
+    /// How little it may take.
     pub least: LeastRate,
     /// The node's.
     pub lifecycle: Arc<Lifecycle>,

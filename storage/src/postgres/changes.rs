@@ -15,7 +15,10 @@ use crate::types::{After, ChangesPage, PageLimit};
 /// The rows of a page and the first that does not fit it, in the order of the index. Names are
 /// never empty, so (seq, '', '') is before the first record of a commit. The first that is past the
 /// bytes of the page comes without its record; what is behind it is measured and not read.
-pub(super) const CHANGES: &str = "SELECT tbl, id, seq,
+macro_rules! page_where {
+    ($more:literal) => {
+        concat!(
+            "SELECT tbl, id, seq,
         CASE WHEN upto <= $7::bigint OR no = 1 THEN state END,
         CASE WHEN upto <= $7::bigint OR no = 1 THEN data END FROM (
         SELECT tbl, id, seq, state, data, octets,
@@ -26,26 +29,21 @@ pub(super) const CHANGES: &str = "SELECT tbl, id, seq,
                 octet_length(state) + octet_length(data) AS octets
             FROM syncline.record_states
             WHERE sid = (SELECT sid FROM syncline.spaces WHERE app = $1 AND space = $2)
-                AND (seq, tbl, id) > ($3, $4, $5)
+                AND (seq, tbl, id) > ($3, $4, $5)",
+            $more,
+            "
             ORDER BY seq, tbl, id LIMIT $6) page) measured
-    WHERE upto - octets <= $7::bigint OR no = 2 ORDER BY seq, tbl, id";
+    WHERE upto - octets <= $7::bigint OR no = 2 ORDER BY seq, tbl, id"
+        )
+    };
+}
 
-/// The same of one table. The index holds it, so what is of other tables is an entry stepped
+/// A page of all tables.
+pub(super) const CHANGES: &str = page_where!("");
+
+/// A page of one table. The index holds it, so what is of other tables is an entry stepped
 /// over, never a row read.
-pub(super) const CHANGES_OF: &str = "SELECT tbl, id, seq,
-        CASE WHEN upto <= $7::bigint OR no = 1 THEN state END,
-        CASE WHEN upto <= $7::bigint OR no = 1 THEN data END FROM (
-        SELECT tbl, id, seq, state, data, octets,
-            row_number() OVER (ORDER BY seq, tbl, id) AS no,
-            sum(octets) OVER (ORDER BY seq, tbl, id ROWS UNBOUNDED PRECEDING) AS upto
-        FROM (
-            SELECT tbl, id, seq, state, data,
-                octet_length(state) + octet_length(data) AS octets
-            FROM syncline.record_states
-            WHERE sid = (SELECT sid FROM syncline.spaces WHERE app = $1 AND space = $2)
-                AND (seq, tbl, id) > ($3, $4, $5) AND tbl = $8
-            ORDER BY seq, tbl, id LIMIT $6) page) measured
-    WHERE upto - octets <= $7::bigint OR no = 2 ORDER BY seq, tbl, id";
+pub(super) const CHANGES_OF: &str = page_where!(" AND tbl = $8");
 
 /// [`crate::Store::changes`].
 pub(super) struct Changes<'a> {
