@@ -121,14 +121,8 @@ async fn an_app_that_is_not_served_is_refused() {
     assert_eq!((code, closed), (json!("app_unknown"), Some(4003)));
 }
 
-/// A token of ada's for 300 s from a moment, not from when it happens to be made.
-fn token_at(node: &TestNode, now_ms: u64) -> String {
-    let issuer = node.app.dev_issuer().unwrap();
-    issuer.token("ada", 300, now_ms).unwrap()
-}
-
-#[tokio::test]
-async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
+/// A node and the clock it goes by, which only the test moves.
+async fn node_with_clock() -> (TestNode, std::sync::Arc<ManualClock>) {
     let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
     let parts = Parts {
         clock: Some(clock.clone()),
@@ -139,6 +133,18 @@ async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
         ..Setup::default()
     })
     .await;
+    (node, clock)
+}
+
+/// A token of ada's for 300 s from a moment, not from when it happens to be made.
+fn token_at(node: &TestNode, now_ms: u64) -> String {
+    let issuer = node.app.dev_issuer().unwrap();
+    issuer.token("ada", 300, now_ms).unwrap()
+}
+
+#[tokio::test]
+async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
+    let (node, clock) = node_with_clock().await;
     let token = token_at(&node, clock.now_ms());
     let (mut socket, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
     let edit = json!([{"table": "t", "id": "k1", "op": "insert", "data": {}}]);
@@ -172,16 +178,7 @@ async fn an_expired_token_pauses_pushes_and_a_fresh_one_resumes_them() {
 
 #[tokio::test]
 async fn nothing_new_is_shown_until_a_fresh_token_is() {
-    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
-    let parts = Parts {
-        clock: Some(clock.clone()),
-        ..Parts::default()
-    };
-    let node = TestNode::start_with(Setup {
-        parts,
-        ..Setup::default()
-    })
-    .await;
+    let (node, clock) = node_with_clock().await;
     let token = token_at(&node, clock.now_ms());
     let (mut reader, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
     reader.message_of("delta").await; // the end of its snapshot
@@ -207,16 +204,7 @@ async fn nothing_new_is_shown_until_a_fresh_token_is() {
 
 #[tokio::test]
 async fn a_token_long_expired_closes_with_4001() {
-    let clock = std::sync::Arc::new(ManualClock::new(SystemClock.now_ms()));
-    let parts = Parts {
-        clock: Some(clock.clone()),
-        ..Parts::default()
-    };
-    let node = TestNode::start_with(Setup {
-        parts,
-        ..Setup::default()
-    })
-    .await;
+    let (node, clock) = node_with_clock().await;
     let token = token_at(&node, clock.now_ms());
     let (mut socket, _) = Socket::hello(&node, "ada", json!({"token": token})).await;
     clock.advance(300_000 + 30_000);
