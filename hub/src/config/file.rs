@@ -1,4 +1,7 @@
 //! The text of the configuration file. Only a default file that is not there is no file.
+//!
+//! A pipe may be named, as shells do for `<(…)`; nobody means one by the default name, and reading
+//! it would wait for ever.
 
 use std::fs;
 use std::io::{Error, ErrorKind};
@@ -29,8 +32,12 @@ impl ConfigFile {
     }
 
     /// Its text, empty if it may be missing and is. Errors: it cannot be read, is a directory, is
-    /// not UTF-8, or is a link to nothing.
+    /// not UTF-8, is a link to nothing, or is a pipe that was not named.
     pub(super) fn text(&self) -> Result<String, Error> {
+        let is_special = |found: fs::Metadata| !found.is_file() && !found.is_dir();
+        if !self.must_exist && fs::metadata(&self.path).is_ok_and(is_special) {
+            return Err(Error::other("is no regular file; name it with --config"));
+        }
         match fs::read_to_string(&self.path) {
             Err(error) if self.may_be_missing(&error) => Ok(String::new()),
             read => read,
@@ -48,6 +55,7 @@ impl ConfigFile {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::process::Command;
 
     use super::*;
 
@@ -76,8 +84,27 @@ mod tests {
         symlink(at("loop"), at("loop")).unwrap();
         fs::write(at("binary"), [0xff]).unwrap();
         fs::write(at("file"), "").unwrap();
-        for name in ["", "dangling", "loop", "binary", "file/hub.toml"] {
+        let made = Command::new("mkfifo").arg(at("pipe")).status();
+        assert!(made.unwrap().success());
+        for name in ["", "dangling", "loop", "binary", "file/hub.toml", "pipe"] {
             assert!(optional(at(name)).text().is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_pipe_that_is_named_is_read_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&path)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let written = path.clone();
+        let writing = std::thread::spawn(move || fs::write(written, "drain_s = 3").unwrap());
+        assert_eq!(ConfigFile::new(Some(&path)).text().unwrap(), "drain_s = 3");
+        writing.join().unwrap();
     }
 }

@@ -106,7 +106,8 @@ fn boolean(text: &str) -> Result<bool, Error> {
 
 /// The items of a variable that holds a list.
 fn items(text: &str) -> Result<Vec<Setting>, Error> {
-    if text.starts_with('[') {
+    let is_quoted = |item: &str| item.trim_start().starts_with(['[', '"', '\'']);
+    if text.split(',').any(is_quoted) {
         let how = "a variable holds a list as a, b, c, without brackets and quotes";
         return Err(Error::custom(how));
     }
@@ -189,17 +190,19 @@ impl<'de> Deserializer<'de> for Setting {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self {
-            Setting::Typed(value) => {
-                let read = value.deserialize_enum(name, variants, visitor);
-                read.map_err(|error| of_toml(&error))
+            Setting::Typed(toml::Value::String(text)) | Setting::Text(text) => {
+                visitor.visit_enum(text.into_deserializer())
             }
-            Setting::Text(text) => visitor.visit_enum(text.into_deserializer()),
-            Setting::Table(_) => Err(Error::custom("is one value, not a table")),
+            _ => {
+                let names: Vec<_> = variants.iter().map(|name| format!("{name:?}")).collect();
+                let why = format!("must be one of {}", names.join(", "));
+                Err(Error::custom(why))
+            }
         }
     }
 

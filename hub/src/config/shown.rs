@@ -29,8 +29,12 @@ fn write(out: &mut String, key: &str, value: &Value) {
             out.push_str(&format!("# {key}: {text}\n"));
         }
         Value::Null => out.push_str(&format!("# {key} is not set\n")),
-        // Strings, numbers and lists of strings are written in TOML as they are in JSON.
-        value => out.push_str(&format!("{key} = {value}\n")),
+        // Strings, numbers and lists of strings are written in TOML as they are in JSON, but for
+        // the one control character that JSON leaves as it is.
+        value => {
+            let text = value.to_string().replace('\u{7f}', "\\u007F");
+            out.push_str(&format!("{key} = {text}\n"));
+        }
     }
 }
 

@@ -117,11 +117,16 @@ fn read(settings: Table) -> Result<Config, String> {
 /// Names the line and does not show it: it may hold a secret.
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
+    // The parser reads more than 64 bits and finds no type for it.
+    let why = match error.message() {
+        why if why.contains("i128") || why.contains("u128") => "a number does not fit into 64 bits",
+        why => why,
+    };
     match before {
         Some(before) => {
             let line = before.matches('\n').count() + 1;
-            format!("line {line}: {}", error.message())
+            format!("line {line}: {why}")
         }
-        None => error.message().to_owned(),
+        None => why.to_owned(),
     }
 }
