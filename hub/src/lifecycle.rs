@@ -1,13 +1,11 @@
 //! Where a node is in its life, and how its parts learn that it ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use tokio::sync::watch;
 
 /// A node's stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Not everything is up, be it the store that went away; `/ready` says so.
+    /// Not everything is up.
     Starting,
     /// It serves.
     Ready,
@@ -15,12 +13,22 @@ pub enum Stage {
     Draining,
 }
 
+/// Why a node that serves should be given no new devices. It keeps what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreTrouble {
+    /// It is away, or answers too late.
+    #[error("the store does not answer")]
+    NoAnswer,
+    /// It can be read, and every commit fails.
+    #[error("the store takes no writes: is its disk full?")]
+    NoWrites,
+}
+
 /// The node's stage. One for a node; whoever needs it holds an `Arc`.
 #[derive(Debug)]
 pub struct Lifecycle {
     stage: watch::Sender<Stage>,
-    /// The store answers, as far as anybody asked.
-    store_answers: AtomicBool,
+    store_trouble: watch::Sender<Option<StoreTrouble>>,
 }
 
 impl Lifecycle {
@@ -28,22 +36,23 @@ impl Lifecycle {
     pub fn starting() -> Lifecycle {
         Lifecycle {
             stage: watch::Sender::new(Stage::Starting),
-            store_answers: AtomicBool::new(true),
+            store_trouble: watch::Sender::new(None),
         }
     }
 
-    /// The stage now; `Starting` again while the store does not answer.
+    /// The stage now.
     pub fn stage(&self) -> Stage {
-        match *self.stage.borrow() {
-            Stage::Ready if !self.store_answers.load(Ordering::Relaxed) => Stage::Starting,
-            stage => stage,
-        }
+        *self.stage.borrow()
     }
 
-    /// Notes whether the store answers. A node without it keeps what it has and takes nothing
-    /// new.
-    pub fn store_answers(&self, it_does: bool) {
-        self.store_answers.store(it_does, Ordering::Relaxed);
+    /// What keeps the store from its work, as of the last look.
+    pub fn store_trouble(&self) -> Option<StoreTrouble> {
+        *self.store_trouble.borrow()
+    }
+
+    /// Notes what was found when somebody looked.
+    pub fn set_store_trouble(&self, trouble: Option<StoreTrouble>) {
+        self.store_trouble.send_replace(trouble);
     }
 
     /// Moves on to `stage`. There is no way back: an earlier stage is ignored.
@@ -75,19 +84,6 @@ mod tests {
         lifecycle.advance(Stage::Draining);
         lifecycle.advance(Stage::Ready);
         lifecycle.draining().await;
-        assert_eq!(lifecycle.stage(), Stage::Draining);
-    }
-
-    #[tokio::test]
-    async fn without_its_store_a_node_is_not_ready() {
-        let lifecycle = Lifecycle::starting();
-        lifecycle.advance(Stage::Ready);
-        lifecycle.store_answers(false);
-        assert_eq!(lifecycle.stage(), Stage::Starting);
-        lifecycle.store_answers(true);
-        assert_eq!(lifecycle.stage(), Stage::Ready);
-        lifecycle.advance(Stage::Draining);
-        lifecycle.store_answers(false);
         assert_eq!(lifecycle.stage(), Stage::Draining);
     }
 }

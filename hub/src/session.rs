@@ -14,6 +14,7 @@
 
 pub mod actor;
 mod attach;
+mod backing_off;
 pub mod cache;
 mod client;
 mod commit;

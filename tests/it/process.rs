@@ -1,6 +1,8 @@
 //! The program as a person or a supervisor meets it: what it prints, how it ends.
 
+mod full_disk;
 mod memory;
+mod read_only;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
-use super::store_lock::StoreLock;
+use super::store_lock::{StoreLock, unusable};
 use super::store_watch::watch;
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
@@ -85,8 +85,8 @@ pub(super) struct Core {
     hearing: JoinHandle<()>,
     /// The wheel's task.
     turning: JoinHandle<()>,
-    /// Asks whether the store is there, if it is elsewhere.
-    watching: Option<JoinHandle<()>>,
+    /// Looks whether the store does its work.
+    watching: JoinHandle<()>,
     /// The protocol of the first user's clients is served.
     speaks_compat: bool,
     /// Dropped last: until then no other hub may open the store.
@@ -112,10 +112,10 @@ impl Core {
             },
             None => open_store(config).await?,
         };
-        let watched = watch(store.clone(), context.lifecycle.clone());
-        let watching = is_elsewhere.then(|| tokio::spawn(watched));
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
+        let asked = is_elsewhere.then(|| store.clone());
+        let watching = watch(asked, group.clone(), context.lifecycle.clone());
         let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
         let data = Limits::from(&config.limits);
         let limits = SessionLimits {
@@ -177,7 +177,7 @@ impl Core {
             committers,
             hearing,
             turning: tokio::spawn(async move { wheel.run().await }),
-            watching,
+            watching: tokio::spawn(watching),
             speaks_compat: config.compat.enabled,
             _lock: lock,
         })
@@ -226,9 +226,7 @@ impl Core {
     pub(super) async fn stop(self) {
         self.hearing.abort();
         self.turning.abort();
-        if let Some(watching) = &self.watching {
-            watching.abort();
-        }
+        self.watching.abort();
         self.gateway.sessions.stop().await;
         self.committers.shut_down().await;
     }
@@ -298,19 +296,16 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<Opened, StartError> {
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
     {
-        std::fs::create_dir_all(directory).map_err(|error| StartError::DataDir {
-            path: directory.to_owned(),
-            error,
-        })?;
+        std::fs::create_dir_all(directory).map_err(|error| unusable(directory, &error))?;
     }
     let path = real_path(path)?;
     let lock = StoreLock::take(&path)?;
     let options = SqliteOptions {
         cache_kib,
-        ..SqliteOptions::new(path)
+        ..SqliteOptions::new(path.clone())
     };
     let store = SqliteStore::open(&options);
-    let store = store.map_err(|error| StartError::Store(error.to_string()))?;
+    let store = store.map_err(|error| StartError::Store(format!("{}: {error}", path.display())))?;
     Ok(Opened {
         store: Arc::new(store),
         lock: Some(lock),
@@ -332,12 +327,8 @@ fn real_path(path: &Path) -> Result<PathBuf, StartError> {
         Err(error) if error.kind() == ErrorKind::NotFound => made(),
         real => real,
     };
-    let failed = |error| StartError::DataDir {
-        path: path.to_owned(),
-        error,
-    };
-    let real = real.map_err(failed)?;
-    let metadata = real.metadata().map_err(failed)?;
+    let real = real.map_err(|error| unusable(path, &error))?;
+    let metadata = real.metadata().map_err(|error| unusable(path, &error))?;
     let why = if !metadata.is_file() {
         "is no file"
     } else if metadata.nlink() > 1 {

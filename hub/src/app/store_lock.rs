@@ -18,10 +18,7 @@ impl StoreLock {
     /// Errors: another hub has it, or the file cannot be made.
     pub(super) fn take(database: &Path) -> Result<StoreLock, StartError> {
         let path = beside(database);
-        let failed = |error| StartError::DataDir {
-            path: path.clone(),
-            error,
-        };
+        let failed = |error| unusable(&path, &error);
         let file = OpenOptions::new()
             .append(true)
             .create(true)
@@ -36,6 +33,11 @@ impl StoreLock {
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
+}
+
+/// A file of the store, or where it would be, that the system does not give.
+pub(super) fn unusable(path: &Path, error: &std::io::Error) -> StartError {
+    StartError::Store(format!("{}: {error}", path.display()))
 }
 
 fn beside(database: &Path) -> PathBuf {

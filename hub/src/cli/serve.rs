@@ -40,6 +40,8 @@ fn run_to_its_end<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
 async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is bound: from here on a signal is never lost.
     let mut signals = Signals::new()?;
+    // A file that may not grow is an error of the write; unheard, the signal would end the hub.
+    let _outgrown = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
     let mut hangups = hangups(&config)?;
     let public_metrics = config.metrics.public;
     let app = tokio::select! {

@@ -161,7 +161,7 @@ impl SessionState {
             Ok(read) => read,
             Err(error) => {
                 tracing::warn!(space = %self.space, %error, "records could not be read");
-                return self.back_off(cx);
+                return self.store_failed(cx);
             }
         };
         // Only what is current at the very head the commit will expect may be merged onto.
@@ -245,7 +245,7 @@ impl SessionState {
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
                 tracing::warn!(space = %self.space, %error, "commit outcome unknown");
-                self.back_off(cx);
+                self.store_failed(cx);
             }
         }
     }

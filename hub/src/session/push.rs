@@ -420,7 +420,7 @@ impl SessionState {
         }
     }
 
-    fn refuse(&mut self, waiter: Waiter, refusal: Refusal, cx: &mut Context<'_>) {
+    pub(super) fn refuse(&mut self, waiter: Waiter, refusal: Refusal, cx: &mut Context<'_>) {
         match waiter {
             Waiter::Conn(conn) => cx.answer(conn, &hub::error(&refusal)),
             Waiter::Call(call) => {

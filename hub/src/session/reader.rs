@@ -259,7 +259,7 @@ impl SessionState {
         tracing::warn!(space = %self.space, %error, "a device could not be read to");
         self.stale = true;
         if matches!(self.work, super::state::Work::Idle) {
-            self.back_off(cx);
+            self.store_failed(cx);
         }
     }
 }

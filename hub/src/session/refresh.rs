@@ -60,7 +60,7 @@ impl SessionState {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(space = %self.space, %error, "session could not catch up");
-                return self.back_off(cx);
+                return self.store_failed(cx);
             }
         };
         if page.view.epoch != self.view.epoch {
@@ -203,7 +203,7 @@ impl SessionState {
             }
             Err(error) => {
                 tracing::warn!(space = %self.space, %error, "epoch could not be changed");
-                self.back_off(cx);
+                self.store_failed(cx);
             }
         }
     }
@@ -244,7 +244,7 @@ impl SessionState {
             Ok(read) => read,
             Err(error) => {
                 tracing::warn!(space = %self.space, %error, "marks could not be read");
-                return self.back_off(cx);
+                return self.store_failed(cx);
             }
         };
         for (key, mark) in clients.iter().zip(read.marks) {

@@ -393,23 +393,6 @@ impl SessionState {
         is_decided && self.calls.is_empty() && self.repeats.is_empty()
     }
 
-    /// Waits before the next try, longer each time, with jitter from the view so that nodes
-    /// that collide part. Then the session looks at the store afresh.
-    pub(super) fn back_off(&mut self, cx: &mut Context<'_>) {
-        self.failures = self.failures.saturating_add(1);
-        let longest = (BACK_OFF_FIRST_MS << self.failures.min(16)).min(BACK_OFF_MAX_MS);
-        let ms = longest / 2 + jitter(cx.now_ms, &self.node) % (longest / 2 + 1);
-        self.work = Work::BackingOff;
-        cx.effect(Effect::RetryAfter { ms });
-    }
-
-    fn retry(&mut self) {
-        if matches!(self.work, Work::BackingOff) {
-            self.work = Work::Idle;
-            self.stale = true;
-        }
-    }
-
     fn refuse_push(&mut self, push: &super::event::Push, cx: &mut Context<'_>) {
         let refusal = draining();
         match &push.origin {
@@ -440,16 +423,4 @@ impl SessionState {
 
 fn draining() -> Refusal {
     Refusal::new(Code::Draining, "this node is going down")
-}
-
-/// The first wait after a failure, doubled each time, and the longest, in milliseconds.
-const BACK_OFF_FIRST_MS: u64 = 5;
-const BACK_OFF_MAX_MS: u64 = 2_000;
-
-/// A number that differs between nodes and moments (FNV-1a); quality does not matter.
-fn jitter(now_ms: WallMs, node: &NodeId) -> u64 {
-    let bytes = node.as_str().bytes().chain(now_ms.to_le_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

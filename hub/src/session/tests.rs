@@ -1,5 +1,6 @@
 //! The session's behaviour, event by event, against the model store.
 
+mod backing_off;
 mod batching;
 mod catching_up;
 mod collecting;

@@ -73,7 +73,7 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
     match role {
         Role::Write => {
             if conn.is_readonly(rusqlite::MAIN_DB)? {
-                return Err(read_only(&options.path));
+                return Err(read_only());
             }
             // What is erased must not be found in the file; what was replaced before neither.
             conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
@@ -86,8 +86,8 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
 }
 
 /// SQLite opens a file that may not be written for reading, without a word.
-fn read_only(path: &Path) -> rusqlite::Error {
-    let why = format!("{} may not be written", path.display());
+fn read_only() -> rusqlite::Error {
+    let why = "the file may not be written".to_owned();
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_READONLY), Some(why))
 }
 

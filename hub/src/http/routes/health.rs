@@ -46,7 +46,10 @@ pub(super) async fn ready(State(context): State<Arc<Context>>) -> Response {
             let why = "the issuer's keys were not read yet, see auth.jwks_url and the log";
             HttpError::new(Code::IssuerUnavailable, why).into_response()
         }
-        Stage::Ready => json(StatusCode::OK, r#"{"status":"ready"}"#),
+        Stage::Ready => match context.lifecycle.store_trouble() {
+            Some(trouble) => HttpError::new(Code::Unavailable, trouble.to_string()).into_response(),
+            None => json(StatusCode::OK, r#"{"status":"ready"}"#),
+        },
         Stage::Starting => {
             HttpError::new(Code::Unavailable, "the node is starting").into_response()
         }

@@ -25,7 +25,7 @@ use crate::session::state::{Context, SessionLimits, SessionState};
 pub(super) const NOW_MS: u64 = 1_795_514_400_000;
 
 /// The call of every changeset.
-const SYNC_CALL: CallId = CallId(1_000);
+pub(super) const SYNC_CALL: CallId = CallId(1_000);
 
 #[derive(Default)]
 pub(super) struct MapCache(Mutex<HashMap<(Activation, RecordKey), Known>>);

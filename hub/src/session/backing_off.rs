@@ -1,0 +1,88 @@
+//! What a session does while the store fails: it tries again, after longer and longer waits, and
+//! does not keep those waiting who can come again.
+
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::NodeId;
+use syncline_protocol::stamp::WallMs;
+
+use super::event::{CallReply, Effect, Waiter};
+use super::state::{Asked, Context, Pending, SessionState, Work};
+
+/// The first wait after a failure, doubled each time, and the longest, in milliseconds.
+const BACK_OFF_FIRST_MS: u64 = 5;
+const BACK_OFF_MAX_MS: u64 = 2_000;
+
+/// After so many failures in a row, which take about a second, calls are answered: it is no
+/// moment that passes, and they would learn no more by waiting.
+const FAILURES_CALLS_WAIT: u32 = 8;
+
+impl SessionState {
+    /// Waits before the next try, longer each time, with jitter from the view so that nodes
+    /// that collide part. Then the session looks at the store afresh.
+    pub(super) fn back_off(&mut self, cx: &mut Context<'_>) {
+        self.failures = self.failures.saturating_add(1);
+        let longest = (BACK_OFF_FIRST_MS << self.failures.min(16)).min(BACK_OFF_MAX_MS);
+        let ms = longest / 2 + jitter(cx.now_ms, &self.node) % (longest / 2 + 1);
+        self.work = Work::BackingOff;
+        cx.effect(Effect::RetryAfter { ms });
+    }
+
+    /// [`SessionState::back_off`] because of the store, not of another node.
+    pub(super) fn store_failed(&mut self, cx: &mut Context<'_>) {
+        self.back_off(cx);
+        if self.failures >= FAILURES_CALLS_WAIT {
+            self.refuse_waiting_calls(cx);
+        }
+    }
+
+    pub(super) fn retry(&mut self) {
+        if matches!(self.work, Work::BackingOff) {
+            self.work = Work::Idle;
+            self.stale = true;
+        }
+    }
+
+    /// Has calls come again. Their mutations stay, and are decided once: a call that repeats one
+    /// waits for the same verdict. Changesets go: their clients send all of it again, so each
+    /// would come to wait many times over. Sockets keep waiting. Nothing is in flight here, and
+    /// what was may have been written: the marks and the stamps tell, as after a crash.
+    fn refuse_waiting_calls(&mut self, cx: &mut Context<'_>) {
+        for pending in std::mem::take(&mut self.pending) {
+            if let Some(pending) = self.without_calls(pending, cx) {
+                self.pending.push_back(pending);
+            }
+        }
+    }
+
+    fn without_calls(&mut self, mut pending: Pending, cx: &mut Context<'_>) -> Option<Pending> {
+        let refusal = || Refusal::new(Code::Unavailable, "the store does not take it; repeat it");
+        if matches!(pending.asked, Asked::Sync(_)) {
+            let client = self.client(&pending.client);
+            client.undecided = client.undecided.saturating_sub(1);
+            for waiter in pending.waiters {
+                if let Waiter::Call(call) = waiter {
+                    cx.effect(Effect::Reply(call, CallReply::Refused(refusal())));
+                }
+            }
+            return None;
+        }
+        let (calls, sockets) = pending
+            .waiters
+            .into_iter()
+            .partition(|waiter| matches!(waiter, Waiter::Call(_)));
+        pending.waiters = sockets;
+        let calls: Vec<Waiter> = calls;
+        for call in calls {
+            self.refuse(call, refusal(), cx);
+        }
+        Some(pending)
+    }
+}
+
+/// A number that differs between nodes and moments (FNV-1a); quality does not matter.
+fn jitter(now_ms: WallMs, node: &NodeId) -> u64 {
+    let bytes = node.as_str().bytes().chain(now_ms.to_le_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
