@@ -11,9 +11,11 @@ import type { Change, OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
 import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
 import { take, write, type Edit } from "./storage/outbox";
+import { undecided } from "./storage/sending";
 import type { Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
-import { Engine, RESTING, type Activity, type EngineOptions } from "./sync/engine";
+import { RESTING, type Activity } from "./sync/activity";
+import { Engine, type EngineOptions } from "./sync/engine";
 import { Tabs, type TabMessage } from "./sync/leader";
 
 export interface SessionOptions {
@@ -83,9 +85,11 @@ export class Session {
   #watch(): { unsubscribe(): void } {
     const { db } = this;
     const look = () =>
-      Promise.all([db.outbox.where("p").equals(1).count(), db.read("stay")] as const);
+      db.transaction("r", db.outbox, db.sent, db.local, async () =>
+        Promise.all([undecided(db), db.read("here")]),
+      );
     return liveQuery(look).subscribe({
-      next: ([pending, stay]) => {
+      next: ([pending, { stay }]) => {
         this.#pending = pending;
         this.#changed();
         // An evicted one has none until it is open again.
@@ -199,7 +203,7 @@ export class Session {
   async write(edits: Edit[], check?: Check): Promise<number> {
     const { db, options } = this;
     const now = options.around.now();
-    const once = () => db.everything(() => write(db, edits, now, check));
+    const once = () => write(db, edits, now, check);
     const n = await unlessCutOff(db, once).catch((error: unknown) => {
       if (this.#closed && !(error instanceof SynclineError))
         throw new SynclineError("stopped", "the store was closed", { cause: error });
@@ -224,7 +228,10 @@ export class Session {
       if (rejected) throw new RejectedError(rejected.code, rejected.message, n);
       return (await this.db.outbox.get(n)) ? null : "discarded";
     };
-    const status = await this.#until(() => this.db.transaction("r", this.db.tables, look));
+    const { outbox, settled, rejected } = this.db;
+    const status = await this.#until(() =>
+      this.db.transaction("r", outbox, settled, rejected, look),
+    );
     if (status === "discarded") throw new SynclineError("stopped", "the write was discarded");
     return status;
   }
@@ -243,7 +250,9 @@ export class Session {
 
   /** Waits for `look` to return something, looking again whenever anything changes. */
   async #until<T>(look: () => Promise<T | null>): Promise<T> {
-    const changes = liveQuery(() => this.db.outbox.count()).subscribe({
+    const { outbox, settled } = this.db;
+    const counts = () => Promise.all([outbox.count(), settled.count()]);
+    const changes = liveQuery(counts).subscribe({
       next: () => this.#changed(),
       error: () => {},
     });

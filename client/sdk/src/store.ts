@@ -8,7 +8,7 @@ import { RejectedWrites } from "./rejected";
 import { Session } from "./session";
 import type { Edit } from "./storage/outbox";
 import { surroundings, type Surroundings } from "./surroundings";
-import type { Activity } from "./sync/engine";
+import type { Activity } from "./sync/activity";
 import type { Auth } from "./sync/tokens";
 
 export interface StoreOptions {

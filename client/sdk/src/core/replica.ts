@@ -5,10 +5,12 @@
  *
  * Rows carry a generation. A snapshot fills a new one beside the one that is shown, and when the
  * copy is complete the shown generation changes: so nothing of a cut page is ever shown, and a
- * broken snapshot goes on where it was, also after a crash.
+ * broken snapshot goes on where it was, also after a crash. Even generations and odd ones are kept
+ * apart, and a whole snapshot fills the other kind: whoever reads and writes does not wait for it.
  */
 import { ProtocolError } from "./errors";
 import { recordSum } from "./json";
+import { isLater } from "./wire";
 import type { Cursor, Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire";
 
 /** A snapshot under way. */
@@ -27,19 +29,29 @@ export interface Fill {
   count: number;
   sum: number;
   of: number | null;
+  /** The newest stamp told with them; empty if none was. */
+  latest: string;
 }
 
+/** Which rows are shown. */
+export interface Shown {
+  /** The generation shown, and the tables that are shown in a later one. */
+  base: number;
+  ahead: Record<string, number>;
+}
+
+export const NONE_SHOWN: Shown = { base: 0, ahead: {} };
+
 /** What is known of the copy. */
-export interface Replica {
+export interface Replica extends Shown {
   /** Up to where it was told; beyond what is shown while it is not complete. */
   cursor: Cursor | null;
   /** What is shown is the space as of the cursor. */
   complete: boolean;
-  /** The generation shown, and the tables that are shown in a later one. */
-  base: number;
-  ahead: Record<string, number>;
-  /** The next generation. */
+  /** No generation is later. */
   fresh: number;
+  /** Generations that nobody needs any more, and which may hold rows. */
+  drop: number[];
   fill: Fill | null;
   /** Changes wait for the rest of a catch-up that was cut. */
   staged: boolean;
@@ -55,9 +67,9 @@ export interface Replica {
 export const NEW_REPLICA: Replica = {
   cursor: null,
   complete: false,
-  base: 0,
-  ahead: {},
-  fresh: 1,
+  ...NONE_SHOWN,
+  fresh: 0,
+  drop: [],
   fill: null,
   staged: false,
   tables: null,
@@ -73,8 +85,6 @@ export interface Step {
   stage: Entry[];
   /** The copy is complete: what is aside takes effect, and `replica` tells what is shown. */
   completes: boolean;
-  /** Generations that nobody needs any more. */
-  drop: number[];
   /** All data and all own mutations go. */
   erases: boolean;
   /** What was decided may be lost with the history it was decided in. */
@@ -82,8 +92,8 @@ export interface Step {
 }
 
 /** The generation a table is shown in. */
-export function shownGen(replica: Replica, table: string): number {
-  return replica.ahead[table] ?? replica.base;
+export function shownGen({ base, ahead }: Shown, table: string): number {
+  return ahead[table] ?? base;
 }
 
 /** The generation a row of the table is written to; `null`: it is kept aside. */
@@ -109,6 +119,11 @@ export function position(replica: Replica): Position {
     next: fill && !fill.ended ? fill.next : null,
     backfill: fill?.tables && !fill.ended ? fill.tables : [],
   };
+}
+
+/** Whether what is held is of another history than `epoch`; of a snapshot under way nobody knows. */
+export function mayStandElsewhere({ cursor, fill }: Replica, epoch: string): boolean {
+  return cursor ? cursor.epoch !== epoch : (fill?.next ?? null) !== null;
 }
 
 /** The app asks for these tables from now on, `null` being all. */
@@ -160,9 +175,11 @@ export function restart(replica: Replica, offers: boolean): Step {
 }
 
 function begin(replica: Replica, tables: string[] | null): Step {
-  const drop = replica.fill ? [replica.fill.gen] : [];
+  const drop = replica.fill ? [...replica.drop, replica.fill.gen] : replica.drop;
+  const { base, fresh } = replica;
+  const gen = fresh + ((fresh - base) % 2 === 0 ? 1 : 2);
   const fill: Fill = {
-    gen: replica.fresh,
+    gen,
     tables,
     ended: false,
     next: null,
@@ -170,9 +187,9 @@ function begin(replica: Replica, tables: string[] | null): Step {
     count: 0,
     sum: 0,
     of: null,
+    latest: "",
   };
-  const fresh = replica.fresh + 1;
-  return { ...nothing({ ...replica, fill, fresh, complete: false }), drop };
+  return nothing({ ...replica, fill, fresh: gen, drop, complete: false });
 }
 
 function part(replica: Replica, message: SnapshotPart): Step {
@@ -180,13 +197,15 @@ function part(replica: Replica, message: SnapshotPart): Step {
   if (!fill || fill.ended) throw new ProtocolError("a part of no snapshot");
   if (fill.at !== null && fill.at !== message.at)
     throw new ProtocolError(`a snapshot began at ${fill.at} and goes on at ${message.at}`);
-  let { sum, count } = fill;
+  let { sum, count, latest } = fill;
   for (const entry of message.changes) {
     if (!entry.data) throw new ProtocolError("a snapshot holds a delete");
     sum = (sum + recordSum(entry.table, entry.id, entry.data)) >>> 0;
+    if (isLater(entry.at, latest)) latest = entry.at;
     count++;
   }
-  const filled = { ...fill, at: message.at, next: message.next, of: message.of, count, sum };
+  const { at, next, of } = message;
+  const filled = { ...fill, at, next, of, count, sum, latest };
   return { ...nothing({ ...replica, fill: filled }), rows: wanted(replica, message.changes) };
 }
 
@@ -235,11 +254,14 @@ function complete(step: Step): Step {
   if (fill.tables) {
     const ahead = { ...done.ahead };
     for (const table of fill.tables) ahead[table] = fill.gen;
-    return { ...step, replica: { ...done, ahead }, completes: true };
+    const used = Object.values(ahead);
+    const unused = Object.values(done.ahead).filter((gen) => !used.includes(gen));
+    const drop = [...done.drop, ...unused];
+    return { ...step, replica: { ...done, ahead, drop }, completes: true };
   }
-  const drop = [...step.drop, done.base, ...Object.values(done.ahead)];
-  const replica = { ...done, base: fill.gen, ahead: {} };
-  return { ...step, replica, completes: true, drop };
+  const drop = [...done.drop, done.base, ...Object.values(done.ahead)];
+  const replica = { ...done, base: fill.gen, ahead: {}, drop };
+  return { ...step, replica, completes: true };
 }
 
 /** Over HTTP a hub tells of all tables. */
@@ -249,6 +271,6 @@ function wanted(replica: Replica, changes: Entry[]): Entry[] {
 }
 
 function nothing(replica: Replica): Step {
-  const unchanged = { rows: [], stage: [], completes: false, drop: [] };
+  const unchanged = { rows: [], stage: [], completes: false };
   return { ...unchanged, replica, erases: false, losesHistory: false };
 }

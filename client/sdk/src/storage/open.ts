@@ -5,7 +5,8 @@
 import { backoff } from "../core/backoff";
 import { SynclineError } from "../core/errors";
 import type { Surroundings } from "../surroundings";
-import { Database, newClient } from "./database";
+import { Database, NEW_HERE, newClient } from "./database";
+import { undecided } from "./sending";
 
 /** What browsers call a database whose files they cannot read. */
 const DAMAGED = ["UnknownError", "DataError", "InvalidStateError", "NotFoundError"];
@@ -50,8 +51,8 @@ async function openOnce(db: Database, around: Surroundings): Promise<boolean> {
 
 /** Gives a new database its client id and its stay. True if it should not have been new. */
 export async function begin(db: Database, around: Surroundings): Promise<boolean> {
-  const { isNew, stay } = await db.transaction("rw", db.meta, async () => {
-    const stay = await db.read("stay");
+  const { isNew, stay } = await db.transaction("rw", db.local, db.meta, async () => {
+    const { stay } = await db.read("here");
     return stay === "" ? { isNew: true, stay: await beginStay(db) } : { isNew: false, stay };
   });
   db.stay = stay;
@@ -63,7 +64,7 @@ export async function begin(db: Database, around: Surroundings): Promise<boolean
 async function beginStay(db: Database): Promise<string> {
   const stay = crypto.randomUUID();
   await db.keep("client", newClient());
-  await db.keep("stay", stay);
+  await db.keep("here", { ...NEW_HERE, stay });
   return stay;
 }
 
@@ -80,7 +81,7 @@ export async function endStay(
   { onlyIfSent }: { onlyIfSent: boolean },
 ): Promise<boolean> {
   const isDone = await db.everything(async () => {
-    const unsent = (await db.outbox.where("p").equals(1).count()) + (await db.rejected.count());
+    const unsent = (await undecided(db)) + (await db.rejected.count());
     if (onlyIfSent && unsent > 0) return false;
     const clock = await db.read("clock");
     for (const table of db.tables) await table.clear();

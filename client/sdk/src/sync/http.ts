@@ -117,8 +117,8 @@ export class HttpLink implements Link {
     this.#token = token;
   }
 
-  poll(): void {
-    if (this.#polls) return;
+  poll(): boolean {
+    if (this.#polls) return true;
     this.#polls = true;
     clearTimeout(this.#timer);
     this.#do(async () => {
@@ -127,6 +127,7 @@ export class HttpLink implements Link {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.poll(), this.#polling.interval);
     });
+    return true;
   }
 
   close(): void {

@@ -28,8 +28,8 @@ export interface Link {
   tell(message: OwnEphemeral): void;
   /** A fresh token for the same account. */
   auth(token: string): void;
-  /** Look for news now; a socket tells them by itself. */
-  poll(): void;
+  /** Looks for news now. False of a socket, which tells them by itself. */
+  poll(): boolean;
   close(): void;
 }
 
