@@ -12,6 +12,7 @@ import { databaseName, type Database } from "./storage/database";
 import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
 import { take, write, type Edit } from "./storage/outbox";
 import { undecided } from "./storage/sending";
+import { watch } from "./storage/watch";
 import type { Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
 import { RESTING, type Activity } from "./sync/activity";
@@ -62,7 +63,7 @@ export class Session {
   #leaving = false;
   /** Whether to plant seeds has been decided. */
   #planted = false;
-  #watching: { unsubscribe(): void };
+  #unwatch: () => void;
   readonly #waiting = new Set<() => void>();
 
   static async open(options: SessionOptions, events: SessionEvents): Promise<Session> {
@@ -79,23 +80,23 @@ export class Session {
     this.#lost = lost;
     this.#events = events;
     db.on("close", () => this.#reopen());
-    this.#watching = this.#watch();
+    this.#unwatch = this.#watch();
   }
 
-  #watch(): { unsubscribe(): void } {
+  #watch(): () => void {
     const { db } = this;
-    const look = () =>
-      db.transaction("r", db.outbox, db.sent, db.local, async () =>
-        Promise.all([undecided(db), db.read("here")]),
+    return watch(db, ["outbox", "sent", "local"], async () => {
+      const [pending, { stay }] = await db.transaction(
+        "r",
+        db.outbox,
+        db.sent,
+        db.local,
+        async () => Promise.all([undecided(db), db.read("here")]),
       );
-    return liveQuery(look).subscribe({
-      next: ([pending, { stay }]) => {
-        this.#pending = pending;
-        this.#changed();
-        // An evicted one has none until it is open again.
-        if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
-      },
-      error: () => {},
+      this.#pending = pending;
+      this.#changed();
+      // An evicted one has none until it is open again.
+      if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
     });
   }
 
@@ -176,7 +177,7 @@ export class Session {
   close(): void {
     this.#closed = true;
     this.stop();
-    this.#watching.unsubscribe();
+    this.#unwatch();
     this.db.close();
     this.#changed();
   }
@@ -325,8 +326,8 @@ export class Session {
     this.isReopening = false;
     if (this.#closed) return;
     // What watches a database does not see that another one has taken its place.
-    this.#watching.unsubscribe();
-    this.#watching = this.#watch();
+    this.#unwatch();
+    this.#unwatch = this.#watch();
   }
 
   /** False with an error to be shown, such as that of a browser that is still deleting. */

@@ -141,6 +141,8 @@ export class Database extends Dexie {
   declare readonly meta: Table<{ k: keyof Kept; v: unknown }, string>;
   /** The stay it was opened in. In another one nothing is done by it. */
   stay = "";
+  /** How many callers of this tab wait for their turn, or have it. */
+  callers = 0;
   /** What was shown when this tab last looked. */
   #shown: Shown = NONE_SHOWN;
   #isClosedForGood = false;
@@ -210,6 +212,20 @@ export class Database extends Dexie {
    * from the start; what it did before has no effect then. Errors: `signed_out`, if it writes.
    */
   async showing<T>(
+    mode: "r" | "rw",
+    collections: string[],
+    more: Table[],
+    work: (shown: Shown, here: PromiseLike<Here>) => Promise<T>,
+  ): Promise<T> {
+    this.callers++;
+    try {
+      return await this.#showing(mode, collections, more, work);
+    } finally {
+      this.callers--;
+    }
+  }
+
+  async #showing<T>(
     mode: "r" | "rw",
     collections: string[],
     more: Table[],

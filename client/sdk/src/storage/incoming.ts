@@ -14,8 +14,11 @@ import { seen } from "./stamps";
 /** Changes of one mutation that offers something back. */
 const OFFERED_MAX = 200;
 
-/** Records of a snapshot that are written at once, and deleted at once when nobody needs them. */
-const PUT_AT_ONCE = 200;
+/** Records of a snapshot that are written at once, and in one transaction while no caller waits. */
+const PUT_AT_ONCE = 50;
+const PUT_MAX = 1_000;
+
+/** Records that are deleted at once when nobody needs them. */
 const DELETED_AT_ONCE = 1_000;
 
 /** Of more records than these it is asked first whether there are own ones at all. */
@@ -46,30 +49,46 @@ export async function carryOut(db: Database, before: Replica, step: Step): Promi
   return isAnother;
 }
 
+/** A transaction of who talks to the hub, over these tables and `meta`. */
+type Over = (tables: Table[], work: () => Promise<number>) => Promise<number>;
+
 /**
- * Writes a part of a snapshot, over the table of its rows. Nobody shows it and nobody watches it, so
- * it goes past what Dexie does for those, and a few at a time: what others ask is answered meanwhile.
+ * Writes a part of a snapshot. Nobody shows it yet, so it may take several transactions, the last
+ * with the place where the next part begins: one that breaks off is written again. Some browsers let
+ * only one transaction write, whatever it names, so a caller's has the next turn.
  */
-export async function carryOutPart(db: Database, step: Step): Promise<void> {
-  const { gen: g } = step.replica.fill as Fill;
-  const { idbtrans } = Dexie.currentTransaction as unknown as { idbtrans: IDBTransaction };
-  const rows = idbtrans.objectStore(db.rowsOf(g).name);
-  for (let from = 0; from < step.rows.length; from += PUT_AT_ONCE) {
-    const some = step.rows.slice(from, from + PUT_AT_ONCE);
-    await new Dexie.Promise<void>((resolve, reject) => {
-      for (const { table: t, id, data: d, at } of some) {
-        const request = rows.put({ g, t, id, d, at });
-        request.onerror = () => reject(request.error);
-        if (some.at(-1)?.id === id) request.onsuccess = () => resolve();
-      }
+export async function carryOutPart(db: Database, step: Step, over: Over): Promise<void> {
+  const { gen } = step.replica.fill as Fill;
+  const rows = step.rows.map(({ table: t, id, data, at }) => ({ g: gen, t, id, d: data, at }));
+  const table = db.rowsOf(gen);
+  let done = 0;
+  do {
+    done = await over([table], async () => {
+      const end = await putSome(db, table.name, rows, done);
+      if (end === rows.length) await db.keep("replica", step.replica);
+      return end;
     });
-  }
-  await db.keep("replica", step.replica);
+  } while (done < rows.length);
 }
 
-/** The table of a part's rows. */
-export function partTables(db: Database, { replica }: Step): Table[] {
-  return [db.rowsOf((replica.fill as Fill).gen)];
+/** Puts rows from `from` on, until a caller waits. Returns up to where. */
+async function putSome(db: Database, table: string, rows: object[], from: number): Promise<number> {
+  // Nobody watches these rows, so what Dexie does for those who watch is left out.
+  const { idbtrans } = Dexie.currentTransaction as unknown as { idbtrans: IDBTransaction };
+  const store = idbtrans.objectStore(table);
+  let at = from;
+  while (at < rows.length && at - from < PUT_MAX && (at === from || db.callers === 0)) {
+    const some = rows.slice(at, at + PUT_AT_ONCE);
+    await new Dexie.Promise<void>((resolve, reject) => {
+      for (const [index, row] of some.entries()) {
+        const request = store.put(row);
+        request.onerror = () => reject(request.error);
+        if (index === some.length - 1) request.onsuccess = () => resolve();
+      }
+    });
+    at += some.length;
+  }
+  return at;
 }
 
 /** Deletes the generations that nobody needs, some rows at a time. */

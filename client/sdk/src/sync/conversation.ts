@@ -17,7 +17,7 @@ import {
 } from "../core/replica";
 import type { Ephemeral, HubMessage, Refused, SnapshotPart, Verdicts, Welcome } from "../core/wire";
 import type { Database } from "../storage/database";
-import { carryOut, carryOutPart, partTables, sweep } from "../storage/incoming";
+import { carryOut, carryOutPart, sweep } from "../storage/incoming";
 import type { Lead } from "../storage/lead";
 import { decide, passed, renumber } from "../storage/sending";
 import { correctClock, isClockWrong } from "../storage/stamps";
@@ -176,7 +176,7 @@ export class Conversation {
     const { db } = this.#parts;
     const replica = await db.read("replica");
     const step = receive(replica, message, this.#epoch);
-    await this.#heard(() => carryOutPart(db, step), partTables(db, step));
+    await carryOutPart(db, step, (tables, work) => this.#heard(work, tables));
     this.#showProgress(step.replica);
   }
 

@@ -124,7 +124,10 @@ export class Engine {
   }
 
   #tell(change: Partial<Activity>): void {
-    this.#activity = { ...this.#activity, ...change };
+    const now = this.#activity;
+    if (Object.entries(change).every(([name, value]) => now[name as keyof Activity] === value))
+      return;
+    this.#activity = { ...now, ...change };
     this.#events.activity(this.#activity);
   }
 
