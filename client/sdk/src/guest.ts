@@ -3,7 +3,7 @@
  * and other tabs of the guest may go on writing: what they write moves in too, or is a new guest's.
  */
 import type { JsonObject } from "./core/json";
-import { shownGen } from "./core/replica";
+import { shownGen } from "./core/copy";
 import { NEW_HERE, newClient, type Database } from "./storage/database";
 import { take, type Edit } from "./storage/outbox";
 import type { Session } from "./session";

@@ -10,13 +10,12 @@ import type { JsonObject } from "./core/json";
 import type { Change, OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
 import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
-import { take, write, type Edit } from "./storage/outbox";
-import { undecided } from "./storage/sending";
+import { take, undecided, write, type Edit } from "./storage/outbox";
 import { watch } from "./storage/watch";
-import type { Surroundings } from "./surroundings";
+import { loaded, type Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
 import { RESTING, type Activity } from "./sync/activity";
-import { Engine, type EngineOptions } from "./sync/engine";
+import type { Engine, EngineOptions } from "./sync/engine";
 import { Tabs, type TabMessage } from "./sync/leader";
 
 export interface SessionOptions {
@@ -123,7 +122,29 @@ export class Session {
     const { engine, appId, around } = this.options;
     if (!engine || this.#tabs) return;
     const { db } = this;
-    this.#engine = new Engine(db, { ...engine, app: appId }, around, {
+    const tabs: Tabs = (this.#tabs = new Tabs(db.name, around, {
+      lead: () => void this.#lead(tabs, { ...engine, app: appId }),
+      yield: () => this.#engine?.stop(),
+      heard: (message) => this.#heard(message),
+    }));
+    this.#tabs.start();
+    this.#tabs.say({ t: "hurry" });
+    void around.storage?.persist?.().catch(() => false);
+  }
+
+  /** Talks to the hub. The part of the SDK that does is loaded by who needs it. */
+  async #lead(tabs: Tabs, options: EngineOptions): Promise<void> {
+    const part = await loaded(() => import("./sync/engine"), this.options.around);
+    // It may have been stopped meanwhile, and even started again.
+    if (this.#tabs !== tabs) return;
+    this.#engine ??= this.#newEngine(part.Engine, options);
+    if (!tabs.leads) return;
+    this.#engine.start();
+    this.#sayPresent();
+  }
+
+  #newEngine(Made: typeof Engine, options: EngineOptions): Engine {
+    return new Made(this.db, options, this.options.around, {
       activity: (activity) => {
         this.#tabs?.say({ t: "activity", activity });
         void this.#plantIfEmpty(activity);
@@ -140,17 +161,6 @@ export class Session {
       },
       presence: () => this.ephemeral.own,
     });
-    this.#tabs = new Tabs(db.name, around, {
-      lead: () => {
-        this.#engine?.start();
-        this.#sayPresent();
-      },
-      yield: () => this.#engine?.stop(),
-      heard: (message) => this.#heard(message),
-    });
-    this.#tabs.start();
-    this.#tabs.say({ t: "hurry" });
-    void around.storage?.persist?.().catch(() => false);
   }
 
   stop(): void {

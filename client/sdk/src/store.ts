@@ -3,7 +3,7 @@ import type { Home, Identified, LocalCollection, Write } from "./collection";
 import { SynclineError } from "./core/errors";
 import { toJson, type JsonObject } from "./core/json";
 import { Ephemeral } from "./ephemeral";
-import { moveIn, type GuestChoice } from "./guest";
+import type { GuestChoice } from "./guest";
 import { RejectedWrites } from "./rejected";
 import { Session } from "./session";
 import type { Edit } from "./storage/outbox";
@@ -168,6 +168,7 @@ export class LocalStore {
     this.#opening = this.#exchange(async () => {
       const account = await this.#open(auth);
       if (guest === "keep-local") account.start();
+      const { moveIn } = await import("./guest");
       await moveIn(before, account, guest);
       return account;
     }, before);

@@ -10,7 +10,7 @@ import { NEW_CLOCK, type ClockState } from "../core/clock";
 import type { JsonObject } from "../core/json";
 import { SynclineError } from "../core/errors";
 import { DEFAULT_LIMITS } from "../core/outbox";
-import { NEW_REPLICA, NONE_SHOWN, shownGen, type Replica, type Shown } from "../core/replica";
+import { NEW_REPLICA, NONE_SHOWN, shownGen, type Replica, type Shown } from "../core/copy";
 import type { Change, Limits } from "../core/wire";
 
 /** Generation, table, id. */

@@ -1,13 +1,14 @@
 /** What the hub told, into the database: one transaction for a message and the cursor it moves. */
 import Dexie, { type Table } from "dexie";
 import { canonical } from "../core/json";
-import { shownGen, target, type Fill, type Replica, type Step } from "../core/replica";
+import { shownGen, target, type Fill, type Replica } from "../core/copy";
+import type { Step } from "../core/replica";
 import { isLater, type Change, type Cursor, type Entry } from "../core/wire";
 import { newClient, recordKey, type Database } from "./database";
 import type { Row, RowKey, StagedRow } from "./database";
 import type { Lead } from "./lead";
-import { takeFirst } from "./outbox";
-import { historyLost, leavePassed } from "./sending";
+import { take } from "./outbox";
+import { historyLost, leavePassed, renumber } from "./sending";
 import { reshow, reshowAll } from "./shown";
 import { seen } from "./stamps";
 
@@ -188,4 +189,19 @@ async function offerBack(db: Database, before: Replica, now: Replica): Promise<b
   const mutations: Change[][] = [];
   while (offered.length > 0) mutations.push(offered.splice(0, OFFERED_MAX));
   return takeFirst(db, mutations);
+}
+
+/**
+ * Takes mutations as if they had been made before everything that waits, which may stand on them.
+ * True if that has another client id now: what waited may have been sent with its number.
+ */
+async function takeFirst(db: Database, mutations: Change[][]): Promise<boolean> {
+  const first = await Promise.all([
+    db.outbox.orderBy("n").first(),
+    db.rejected.orderBy("n").first(),
+  ]);
+  await take(db, mutations, Math.min(1, ...first.map((row) => row?.n ?? 1)) - mutations.length);
+  if ((await db.sent.count()) === 0) return false;
+  await renumber(db);
+  return true;
 }

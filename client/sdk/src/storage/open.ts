@@ -6,7 +6,7 @@ import { backoff } from "../core/backoff";
 import { SynclineError } from "../core/errors";
 import type { Surroundings } from "../surroundings";
 import { Database, NEW_HERE, newClient } from "./database";
-import { undecided } from "./sending";
+import { undecided } from "./outbox";
 
 /** What browsers call a database whose files they cannot read. */
 const DAMAGED = ["UnknownError", "DataError", "InvalidStateError", "NotFoundError"];

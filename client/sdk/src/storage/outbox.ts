@@ -7,7 +7,6 @@ import { fits, weigh } from "../core/outbox";
 import { lay } from "../core/overlay";
 import type { Change } from "../core/wire";
 import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
-import { renumber } from "./sending";
 import { reshow, shownNow } from "./shown";
 import { stampsOf } from "./stamps";
 
@@ -72,19 +71,13 @@ export async function take(db: Database, mutations: Change[][], n?: number): Pro
   await reshow(db, mutations.flat());
 }
 
-/**
- * Takes mutations as if they had been made before everything that waits, which may stand on them.
- * True if that has another client id now: what waited may have been sent with its number.
- */
-export async function takeFirst(db: Database, mutations: Change[][]): Promise<boolean> {
-  const first = await Promise.all([
-    db.outbox.orderBy("n").first(),
-    db.rejected.orderBy("n").first(),
+/** Mutations without a verdict. */
+export async function undecided(db: Database): Promise<number> {
+  const [all, decided] = await Promise.all([
+    db.outbox.count(),
+    db.sent.where("seq").aboveOrEqual(0).count(),
   ]);
-  await take(db, mutations, Math.min(1, ...first.map((row) => row?.n ?? 1)) - mutations.length);
-  if ((await db.sent.count()) === 0) return false;
-  await renumber(db);
-  return true;
+  return all - decided;
 }
 
 function outboxRow(changes: Change[], wall: number): OutboxRow {

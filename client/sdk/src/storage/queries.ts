@@ -1,6 +1,6 @@
 /** Reading: the server's rows with the own ones in their place. Works inside `liveQuery`. */
 import type { Json, JsonObject } from "../core/json";
-import { shownGen } from "../core/replica";
+import { shownGen } from "../core/copy";
 import type { Database, Row } from "./database";
 
 /** What a field must be: a value, or within bounds. */

@@ -101,15 +101,6 @@ function pushOf({ numbered, limits }: Waiting): Push {
   return { muts, more: muts.length < sent.length };
 }
 
-/** Mutations without a verdict. */
-export async function undecided(db: Database): Promise<number> {
-  const [all, decided] = await Promise.all([
-    db.outbox.count(),
-    db.sent.where("seq").aboveOrEqual(0).count(),
-  ]);
-  return all - decided;
-}
-
 /** What verdicts lead to. */
 export interface Decided {
   /** This client's numbers are of no use any more, and nothing was done. */

@@ -3,7 +3,7 @@
  * over it. All functions run inside a transaction.
  */
 import { overlay } from "../core/overlay";
-import { shownGen, type Shown } from "../core/replica";
+import { shownGen, type Shown } from "../core/copy";
 import type { Change } from "../core/wire";
 import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
 

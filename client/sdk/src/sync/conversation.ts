@@ -7,14 +7,8 @@ import { backoff } from "../core/backoff";
 import { ProtocolError, type SynclineError } from "../core/errors";
 import type { Json } from "../core/json";
 import { hasForgotten } from "../core/outbox";
-import {
-  mayStandElsewhere,
-  receive,
-  restart,
-  welcome,
-  type Replica,
-  type Step,
-} from "../core/replica";
+import type { Replica } from "../core/copy";
+import { mayStandElsewhere, receive, restart, welcome, type Step } from "../core/replica";
 import type { Ephemeral, HubMessage, Refused, SnapshotPart, Verdicts, Welcome } from "../core/wire";
 import type { Database } from "../storage/database";
 import { carryOut, carryOutPart, sweep } from "../storage/incoming";

@@ -4,7 +4,8 @@
  * `Pusher`'s. What is known is in the database.
  */
 import { ProtocolError, SynclineError } from "../core/errors";
-import { position, restart, want } from "../core/replica";
+import { position } from "../core/copy";
+import { restart, want } from "../core/replica";
 import type { OwnEphemeral } from "../core/wire";
 import type { Database } from "../storage/database";
 import { carryOut, sweep } from "../storage/incoming";

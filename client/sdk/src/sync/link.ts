@@ -3,7 +3,7 @@
  * is above does not know whether it is a socket or polling.
  */
 import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire";
-import type { Position } from "../core/replica";
+import type { Position } from "../core/copy";
 
 /** Why a link ended, by what to do about it. */
 export type Ended =

@@ -1,17 +1,8 @@
 import { expect, test } from "vitest";
 import { ProtocolError } from "../../src/core/errors";
 import { recordSum, type JsonObject } from "../../src/core/json";
-import {
-  NEW_REPLICA,
-  position,
-  receive,
-  restart,
-  shownGen,
-  want,
-  welcome,
-  type Replica,
-  type Step,
-} from "../../src/core/replica";
+import { NEW_REPLICA, position, shownGen, type Replica } from "../../src/core/copy";
+import { receive, restart, want, welcome, type Step } from "../../src/core/replica";
 import type { Delta, Entry, SnapshotEnd, SnapshotPart } from "../../src/core/wire";
 
 const entry = (id: string, data: JsonObject | null, table = "tasks"): Entry => ({

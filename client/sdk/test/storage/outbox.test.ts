@@ -2,8 +2,8 @@ import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { expect, test } from "vitest";
 import { Database, NEW_HERE, newClient } from "../../src/storage/database";
 import { Lead } from "../../src/storage/lead";
-import { write } from "../../src/storage/outbox";
-import { decide, nextPush, undecided } from "../../src/storage/sending";
+import { undecided, write } from "../../src/storage/outbox";
+import { decide, nextPush } from "../../src/storage/sending";
 
 const NOW = 1_770_000_000_000;
 
