@@ -149,8 +149,9 @@ export class Database extends Dexie {
 
   /** `fields` are those by which collections are searched. */
   constructor(name: string, fields: readonly string[], engine?: IndexedDb) {
-    // The cache would show writes before they are durable.
-    super(name, { ...engine, cache: "disabled" });
+    // The cache would show writes before they are there. What is relaxed survives the tab and the
+    // browser; only what the system had not put on its disk goes with the power.
+    super(name, { ...engine, cache: "disabled", chromeTransactionDurability: "relaxed" });
     const indexes = fields.map((field) => `[g+t+d.${field}]`);
     const rows = ["[g+t+id]", ...indexes].join();
     this.version(1).stores({

@@ -103,7 +103,7 @@ function pushOf({ numbered, limits }: Waiting): Push {
 
 /** What verdicts lead to. */
 export interface Decided {
-  /** This client's numbers are of no use any more, and nothing was done. */
+  /** This client's numbers are of no use any more: what else was decided is asked again. */
   renumbers: boolean;
   /** The copy shows some of it by itself: see `passed`. */
   passes: boolean;
