@@ -5,12 +5,12 @@
 import { liveQuery } from "dexie";
 import { backoff } from "./core/backoff";
 import { RejectedError, SynclineError } from "./core/errors";
-import { format, OLDEST } from "./core/hlc";
 import type { JsonObject } from "./core/json";
-import type { Change, OwnEphemeral } from "./core/wire";
+import type { OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
 import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
-import { take, undecided, write, type Edit } from "./storage/outbox";
+import { undecided, write, type Edit } from "./storage/outbox";
+import { plant, type Seed } from "./storage/seeds";
 import { watch } from "./storage/watch";
 import { loaded, type Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
@@ -25,7 +25,7 @@ export interface SessionOptions {
   /** Fields by which collections are searched. */
   indexes: readonly string[];
   /** What a space begins with that nobody has written to. */
-  seeds: { table: string; id: string; data: JsonObject }[];
+  seeds: Seed[];
   around: Surroundings;
 }
 
@@ -69,7 +69,7 @@ export class Session {
     const name = databaseName(options.appId, options.engine?.auth.account ?? null);
     const { db, lost } = await openDatabase(name, options.indexes, options.around);
     const session = new Session(db, options, lost, events);
-    if (!options.engine) await session.#plant();
+    if (!options.engine) await plant(db, options.seeds);
     return session;
   }
 
@@ -361,26 +361,6 @@ export class Session {
     if (!complete || this.#planted || this.options.seeds.length === 0) return;
     this.#planted = true;
     const { cursor } = await this.db.read("replica");
-    if (cursor?.seq === 0 && (await this.#plant())) this.wrote();
-  }
-
-  /**
-   * Plants the seeds, once. They carry the oldest stamp there is, so whatever anybody did to such
-   * a record wins, and two devices that plant the same seed have one record.
-   */
-  async #plant(): Promise<boolean> {
-    const { db, options } = this;
-    const changes = options.seeds.map(({ table, id, data }): Change => {
-      return { table, id, op: "insert", insertedAt: format(OLDEST), data };
-    });
-    return db.everything(async () => {
-      const done = await db.read("done");
-      if (done.includes("seeds") || changes.length === 0) return false;
-      await db.keep("done", [...done, "seeds"]);
-      const mutations: Change[][] = [];
-      while (changes.length > 0) mutations.push(changes.splice(0, 200));
-      await take(db, mutations);
-      return true;
-    });
+    if (cursor?.seq === 0 && (await plant(this.db, this.options.seeds))) this.wrote();
   }
 }

@@ -1,7 +1,7 @@
 /** Erasure: everything local goes, and the device goes on as another client. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket as NodeSocket } from "ws";
-import { Disk } from "../device";
+import { Disk, reaches } from "../device";
 import { Hub } from "../hub";
 import { Proxy } from "../proxy";
 
@@ -75,6 +75,46 @@ test.each(["connected", "away"] as const)(
     await device.store.close();
   },
 );
+
+test("an erased device that polls holds nothing, and goes on", async () => {
+  const auth = { account: "ada", token: () => hub.token("ada") };
+  const device = new Disk().open({ serverUrl: hub.url, auth, transport: "http" });
+  await device.tasks.insert({ id: "sent", title: "at the hub" });
+  await device.store.caughtUp();
+  device.store.stopSync();
+  await device.tasks.insert({ id: "unsent", title: "only here" });
+  await erase("ada");
+  device.store.startSync();
+  await empties(device);
+  const write = await device.tasks.insert({ id: "new", title: "afterwards" });
+  expect(await write.synced()).toBe("applied");
+  expect(Object.keys(await hub.holds("ada"))).toEqual(["tasks/new"]);
+  await device.store.close();
+});
+
+test("a snapshot under way of what is erased meanwhile brings nothing back", async () => {
+  const writer = open(hub.url, new Disk(), NodeSocket as never);
+  const title = "x".repeat(300);
+  for (let at = 0; at < 3_000; at += 500) {
+    const ids = Array.from({ length: 500 }, (_, more) => `t${at + more}`);
+    await writer.store.write(ids.map((id) => writer.tasks.edits.insert({ id, title })));
+  }
+  await writer.store.caughtUp();
+  await writer.store.close();
+  const proxy = await Proxy.to(hub.port);
+  const disk = new Disk();
+  const lost = proxy.loseAfter(400_000, { staysDown: true });
+  const device = open(proxy.url, disk, NodeSocket as never);
+  await lost;
+  await reaches(device.store, (now) => (now.bootstrap?.done ?? 0) > 0);
+  await erase("ada");
+  proxy.comeUp();
+  await device.store.caughtUp();
+  expect(await device.tasks.count()).toBe(0);
+  expect(await hub.holds("ada")).toEqual({});
+  await device.store.close();
+  await proxy.stop();
+});
 
 test("a device of whose numbers none was confirmed is not stuck by an erasure", async () => {
   const proxy = await Proxy.to(hub.port);
