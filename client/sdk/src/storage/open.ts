@@ -17,6 +17,10 @@ const CLOSED = ["AbortError", "DatabaseClosedError"];
 /** How often such a one is opened again before that is told as an error. */
 const OPEN_TRIES = 5;
 
+/** How often what was cut off is tried again, after waits that double: 2.5 s in all. */
+const CUT_OFF_TRIES = 8;
+const CUT_OFF_WAIT_MS = 10;
+
 /** Opens it. `lost`: there was one before, and what it held is gone. Errors: `quota`, `storage`. */
 export async function openDatabase(
   name: string,
@@ -95,17 +99,19 @@ export async function endStay(
 }
 
 /**
- * Does again what was cut off because the browser closed the database: nothing of it was done. The
- * database opens itself for it.
+ * Does again what was cut off because the browser closed the database: nothing of it was done. One
+ * whose opening was cut off stays closed until it is opened again.
  */
 export async function unlessCutOff<T>(db: Database, work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+  for (let tries = 0; ; tries++) {
     try {
       return await work();
     } catch (error) {
-      const isOver = tries === OPEN_TRIES || db.isClosedForGood;
+      const isOver = tries === CUT_OFF_TRIES || db.isClosedForGood;
       if (isOver || !CLOSED.includes(causeOf(error).name)) throw error;
     }
+    await new Promise((resolve) => setTimeout(resolve, 2 ** tries * CUT_OFF_WAIT_MS));
+    if (!db.isClosedForGood) await db.open().catch(() => {});
   }
 }
 
