@@ -233,7 +233,7 @@ export class Conversation {
 
   async #verdicts({ results, now }: Verdicts): Promise<void> {
     const { db, around, pusher } = this.#parts;
-    const asked = pusher.askedAt(results);
+    const asked = pusher.answered(results);
     if (asked !== null) await this.#hubTime({ hub: now, asked, came: around.now() });
     const tables = results.some(({ status }) => status === "rejected")
       ? db.tables
