@@ -1,50 +1,52 @@
-// Prints what the SDK weighs when an app's build makes it small, Dexie not counted: all of it, and
-// what each part adds that not every app uses. A part's weight is what is saved by emptying its
-// files; all parts together save a little more or less, since they compress each other.
+// Prints what the SDK weighs when an app's build makes it small, Dexie not counted: what is loaded at
+// first, with which everything works on the device, and what is loaded by who needs it.
 import { gzipSync } from "node:zlib";
 import { build } from "vite";
 
 const GOAL = 12_000;
 const SRC = new URL("../src/", import.meta.url).pathname;
 
-/** Files by what they are for, with what is left of them: as much as the others name. */
-const PARTS = {
-  "presence and broadcasts": {
-    "ephemeral.ts": "export class Ephemeral {}",
-    "sync/ephemeral.ts": "export class EphemeralState {}; export class Pace { stop() {} }",
-  },
-  "refused writes to be looked at": { "rejected.ts": "export class RejectedWrites {}" },
-  "guests' sign-in": { "guest.ts": "export const moveIn = () => {};" },
-  "polling where there is no WebSocket": { "sync/http.ts": "export class HttpLink {}" },
+/** What is loaded later, by the file that is asked for. */
+const LATER = {
+  "sync/engine.ts": "syncing, where there is an account",
+  "sync/http.ts": "polling, where there is no WebSocket",
+  "guest.ts": "a guest's sign-in",
 };
 
-/** Bytes of the bundle with some files emptied, as they are and gzipped. */
-async function weigh(emptied) {
-  const empty = {
-    name: "empty",
-    enforce: "pre",
-    load: (id) => (id.startsWith(SRC) ? emptied[id.slice(SRC.length)] : undefined),
-  };
-  const built = await build({
-    configFile: false,
-    logLevel: "error",
-    plugins: [empty],
-    build: {
-      write: false,
-      target: "es2022",
-      lib: { entry: `${SRC}index.ts`, formats: ["es"] },
-      rolldownOptions: { external: ["dexie"], output: { minify: true } },
-    },
-  });
-  const { code } = [built].flat()[0].output[0];
-  return { bytes: Buffer.byteLength(code), gzipped: gzipSync(code, { level: 9 }).length };
+const built = await build({
+  configFile: false,
+  logLevel: "error",
+  build: {
+    write: false,
+    target: "es2022",
+    lib: { entry: `${SRC}index.ts`, formats: ["es"] },
+    rolldownOptions: { external: ["dexie"], output: { minify: true } },
+  },
+});
+const chunks = new Map([built].flat()[0].output.map((chunk) => [chunk.fileName, chunk]));
+
+/** The chunk and what it cannot do without. */
+function withImports(name, found = new Set()) {
+  const chunk = chunks.get(name);
+  if (!chunk || found.has(chunk)) return found;
+  found.add(chunk);
+  for (const other of chunk.imports) withImports(other, found);
+  return found;
 }
 
-const all = await weigh({});
-const core = await weigh(Object.assign({}, ...Object.values(PARTS)));
-console.log(`@syncline/sdk without Dexie: ${all.bytes} bytes, ${all.gzipped} gzipped`);
-console.log(`  without the parts below: ${core.gzipped} gzipped (goal ${GOAL})`);
-for (const [name, files] of Object.entries(PARTS)) {
-  const { gzipped } = await weigh(files);
-  console.log(`  ${name}: ${all.gzipped - gzipped} gzipped`);
+/** Bytes of all of them together, gzipped, as an app's build puts into one file what is loaded at once. */
+const weigh = (some) => gzipSync([...some].map(({ code }) => code).join("\n"), { level: 9 }).length;
+
+const entry = [...chunks.values()].find((chunk) => chunk.isEntry);
+const first = withImports(entry.fileName);
+console.log(`@syncline/sdk without Dexie, gzipped: ${weigh(first)} at first (goal ${GOAL})`);
+const counted = new Set(first);
+let sum = weigh(first);
+for (const [file, what] of Object.entries(LATER)) {
+  const chunk = [...chunks.values()].find(({ facadeModuleId }) => facadeModuleId === SRC + file);
+  const more = [...withImports(chunk.fileName)].filter((one) => !counted.has(one));
+  for (const one of more) counted.add(one);
+  sum += weigh(more);
+  console.log(`  ${what}: ${weigh(more)} more`);
 }
+console.log(`  all of it: ${sum}`);

@@ -3,8 +3,8 @@
  * and other tabs of the guest may go on writing: what they write moves in too, or is a new guest's.
  */
 import type { JsonObject } from "./core/json";
-import { shownGen } from "./core/replica";
-import { newClient, type Database } from "./storage/database";
+import { shownGen } from "./core/copy";
+import { NEW_HERE, newClient, type Database } from "./storage/database";
 import { take, type Edit } from "./storage/outbox";
 import type { Session } from "./session";
 
@@ -70,7 +70,7 @@ function leave(guest: Database, id: string, to: number, anyway = false): Promise
     const clock = await guest.read("clock");
     for (const table of guest.tables) await table.clear();
     await guest.keep("clock", clock);
-    await guest.keep("stay", guest.stay);
+    await guest.keep("here", { ...NEW_HERE, stay: guest.stay });
     await guest.keep("client", newClient());
     await take(
       guest,
@@ -114,10 +114,12 @@ async function replace(guest: Session, account: Session): Promise<number> {
 /** Every record that is shown. */
 async function all(db: Database) {
   const records = new Map<string, { table: string; id: string; data: JsonObject }>();
-  const replica = await db.read("replica");
-  await db.rows.each(({ g, t, id, d }) => {
-    if (g === shownGen(replica, t)) records.set(`${t}\n${id}`, { table: t, id, data: d });
-  });
+  const { shown } = await db.read("here");
+  for (const rows of [db.rows0, db.rows1]) {
+    await rows.each(({ g, t, id, d }) => {
+      if (g === shownGen(shown, t)) records.set(`${t}\n${id}`, { table: t, id, data: d });
+    });
+  }
   await db.own.each(({ t, id, d }) => {
     if (d) records.set(`${t}\n${id}`, { table: t, id, data: d });
     else records.delete(`${t}\n${id}`);

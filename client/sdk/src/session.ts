@@ -5,15 +5,17 @@
 import { liveQuery } from "dexie";
 import { backoff } from "./core/backoff";
 import { RejectedError, SynclineError } from "./core/errors";
-import { format, OLDEST } from "./core/hlc";
 import type { JsonObject } from "./core/json";
-import type { Change, OwnEphemeral } from "./core/wire";
+import type { OwnEphemeral } from "./core/wire";
 import { databaseName, type Database } from "./storage/database";
 import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
-import { take, write, type Edit } from "./storage/outbox";
-import type { Surroundings } from "./surroundings";
+import { undecided, write, type Edit } from "./storage/outbox";
+import { plant, type Seed } from "./storage/seeds";
+import { watch } from "./storage/watch";
+import { loaded, type Surroundings } from "./surroundings";
 import { EphemeralState } from "./sync/ephemeral";
-import { Engine, RESTING, type Activity, type EngineOptions } from "./sync/engine";
+import { RESTING, type Activity } from "./sync/activity";
+import type { Engine, EngineOptions } from "./sync/engine";
 import { Tabs, type TabMessage } from "./sync/leader";
 
 export interface SessionOptions {
@@ -23,7 +25,7 @@ export interface SessionOptions {
   /** Fields by which collections are searched. */
   indexes: readonly string[];
   /** What a space begins with that nobody has written to. */
-  seeds: { table: string; id: string; data: JsonObject }[];
+  seeds: Seed[];
   around: Surroundings;
 }
 
@@ -60,14 +62,14 @@ export class Session {
   #leaving = false;
   /** Whether to plant seeds has been decided. */
   #planted = false;
-  #watching: { unsubscribe(): void };
+  #unwatch: () => void;
   readonly #waiting = new Set<() => void>();
 
   static async open(options: SessionOptions, events: SessionEvents): Promise<Session> {
     const name = databaseName(options.appId, options.engine?.auth.account ?? null);
     const { db, lost } = await openDatabase(name, options.indexes, options.around);
     const session = new Session(db, options, lost, events);
-    if (!options.engine) await session.#plant();
+    if (!options.engine) await plant(db, options.seeds);
     return session;
   }
 
@@ -77,21 +79,23 @@ export class Session {
     this.#lost = lost;
     this.#events = events;
     db.on("close", () => this.#reopen());
-    this.#watching = this.#watch();
+    this.#unwatch = this.#watch();
   }
 
-  #watch(): { unsubscribe(): void } {
+  #watch(): () => void {
     const { db } = this;
-    const look = () =>
-      Promise.all([db.outbox.where("p").equals(1).count(), db.read("stay")] as const);
-    return liveQuery(look).subscribe({
-      next: ([pending, stay]) => {
-        this.#pending = pending;
-        this.#changed();
-        // An evicted one has none until it is open again.
-        if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
-      },
-      error: () => {},
+    return watch(db, ["outbox", "sent", "local"], async () => {
+      const [pending, { stay }] = await db.transaction(
+        "r",
+        db.outbox,
+        db.sent,
+        db.local,
+        async () => Promise.all([undecided(db), db.read("here")]),
+      );
+      this.#pending = pending;
+      this.#changed();
+      // An evicted one has none until it is open again.
+      if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
     });
   }
 
@@ -118,7 +122,29 @@ export class Session {
     const { engine, appId, around } = this.options;
     if (!engine || this.#tabs) return;
     const { db } = this;
-    this.#engine = new Engine(db, { ...engine, app: appId }, around, {
+    const tabs: Tabs = (this.#tabs = new Tabs(db.name, around, {
+      lead: () => void this.#lead(tabs, { ...engine, app: appId }),
+      yield: () => this.#engine?.stop(),
+      heard: (message) => this.#heard(message),
+    }));
+    this.#tabs.start();
+    this.#tabs.say({ t: "hurry" });
+    void around.storage?.persist?.().catch(() => false);
+  }
+
+  /** Talks to the hub. The part of the SDK that does is loaded by who needs it. */
+  async #lead(tabs: Tabs, options: EngineOptions): Promise<void> {
+    const part = await loaded(() => import("./sync/engine"), this.options.around);
+    // It may have been stopped meanwhile, and even started again.
+    if (this.#tabs !== tabs) return;
+    this.#engine ??= this.#newEngine(part.Engine, options);
+    if (!tabs.leads) return;
+    this.#engine.start();
+    this.#sayPresent();
+  }
+
+  #newEngine(Made: typeof Engine, options: EngineOptions): Engine {
+    return new Made(this.db, options, this.options.around, {
       activity: (activity) => {
         this.#tabs?.say({ t: "activity", activity });
         void this.#plantIfEmpty(activity);
@@ -135,17 +161,6 @@ export class Session {
       },
       presence: () => this.ephemeral.own,
     });
-    this.#tabs = new Tabs(db.name, around, {
-      lead: () => {
-        this.#engine?.start();
-        this.#sayPresent();
-      },
-      yield: () => this.#engine?.stop(),
-      heard: (message) => this.#heard(message),
-    });
-    this.#tabs.start();
-    this.#tabs.say({ t: "hurry" });
-    void around.storage?.persist?.().catch(() => false);
   }
 
   stop(): void {
@@ -172,7 +187,7 @@ export class Session {
   close(): void {
     this.#closed = true;
     this.stop();
-    this.#watching.unsubscribe();
+    this.#unwatch();
     this.db.close();
     this.#changed();
   }
@@ -199,7 +214,7 @@ export class Session {
   async write(edits: Edit[], check?: Check): Promise<number> {
     const { db, options } = this;
     const now = options.around.now();
-    const once = () => db.everything(() => write(db, edits, now, check));
+    const once = () => write(db, edits, now, check);
     const n = await unlessCutOff(db, once).catch((error: unknown) => {
       if (this.#closed && !(error instanceof SynclineError))
         throw new SynclineError("stopped", "the store was closed", { cause: error });
@@ -224,7 +239,10 @@ export class Session {
       if (rejected) throw new RejectedError(rejected.code, rejected.message, n);
       return (await this.db.outbox.get(n)) ? null : "discarded";
     };
-    const status = await this.#until(() => this.db.transaction("r", this.db.tables, look));
+    const { outbox, settled, rejected } = this.db;
+    const status = await this.#until(() =>
+      this.db.transaction("r", outbox, settled, rejected, look),
+    );
     if (status === "discarded") throw new SynclineError("stopped", "the write was discarded");
     return status;
   }
@@ -243,7 +261,9 @@ export class Session {
 
   /** Waits for `look` to return something, looking again whenever anything changes. */
   async #until<T>(look: () => Promise<T | null>): Promise<T> {
-    const changes = liveQuery(() => this.db.outbox.count()).subscribe({
+    const { outbox, settled } = this.db;
+    const counts = () => Promise.all([outbox.count(), settled.count()]);
+    const changes = liveQuery(counts).subscribe({
       next: () => this.#changed(),
       error: () => {},
     });
@@ -316,8 +336,8 @@ export class Session {
     this.isReopening = false;
     if (this.#closed) return;
     // What watches a database does not see that another one has taken its place.
-    this.#watching.unsubscribe();
-    this.#watching = this.#watch();
+    this.#unwatch();
+    this.#unwatch = this.#watch();
   }
 
   /** False with an error to be shown, such as that of a browser that is still deleting. */
@@ -341,26 +361,6 @@ export class Session {
     if (!complete || this.#planted || this.options.seeds.length === 0) return;
     this.#planted = true;
     const { cursor } = await this.db.read("replica");
-    if (cursor?.seq === 0 && (await this.#plant())) this.wrote();
-  }
-
-  /**
-   * Plants the seeds, once. They carry the oldest stamp there is, so whatever anybody did to such
-   * a record wins, and two devices that plant the same seed have one record.
-   */
-  async #plant(): Promise<boolean> {
-    const { db, options } = this;
-    const changes = options.seeds.map(({ table, id, data }): Change => {
-      return { table, id, op: "insert", insertedAt: format(OLDEST), data };
-    });
-    return db.everything(async () => {
-      const done = await db.read("done");
-      if (done.includes("seeds") || changes.length === 0) return false;
-      await db.keep("done", [...done, "seeds"]);
-      const mutations: Change[][] = [];
-      while (changes.length > 0) mutations.push(changes.splice(0, 200));
-      await take(db, mutations);
-      return true;
-    });
+    if (cursor?.seq === 0 && (await plant(this.db, this.options.seeds))) this.wrote();
   }
 }

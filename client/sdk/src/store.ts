@@ -2,13 +2,15 @@
 import type { Home, Identified, LocalCollection, Write } from "./collection";
 import { SynclineError } from "./core/errors";
 import { toJson, type JsonObject } from "./core/json";
+import { Deadline } from "./deadline";
 import { Ephemeral } from "./ephemeral";
-import { moveIn, type GuestChoice } from "./guest";
+import type { GuestChoice } from "./guest";
 import { RejectedWrites } from "./rejected";
 import { Session } from "./session";
+import { statusOf, type Status, type SyncStatus } from "./status";
 import type { Edit } from "./storage/outbox";
 import { surroundings, type Surroundings } from "./surroundings";
-import type { Activity } from "./sync/engine";
+import type { Activity } from "./sync/activity";
 import type { Auth } from "./sync/tokens";
 
 export interface StoreOptions {
@@ -29,27 +31,6 @@ export interface StoreOptions {
   autoSync?: boolean;
   /** What takes the place of the browser's own, for tests and outside browsers. */
   surroundings?: Partial<Surroundings>;
-}
-
-/**
- * - `synced`: everything written is at the hub, everything the hub told is shown.
- * - `pending`: writes wait to be sent.
- * - `syncing`: they are on their way, or news are coming in.
- * - `offline`: no connection; also a guest, and a store that was stopped.
- * - `error`: see `error` of the status.
- */
-export type SyncStatus = "synced" | "pending" | "syncing" | "offline" | "error";
-
-export interface Status {
-  status: SyncStatus;
-  /** The account, or `null` for a guest. Another tab may sign it out. */
-  account: string | null;
-  /** Writes the hub has not judged. */
-  pending: number;
-  /** Why it does not sync, by code; `null` if it does, or is only offline. */
-  error: Activity["error"];
-  /** While a new device is filled: records that came, and about how many there are. */
-  bootstrap: Activity["bootstrap"];
 }
 
 /** What to do about unsent writes when signing out. */
@@ -168,6 +149,7 @@ export class LocalStore {
     this.#opening = this.#exchange(async () => {
       const account = await this.#open(auth);
       if (guest === "keep-local") account.start();
+      const { moveIn } = await import("./guest");
       await moveIn(before, account, guest);
       return account;
     }, before);
@@ -329,45 +311,12 @@ export class LocalStore {
   }
 }
 
-function statusOf(
-  activity: Activity | undefined,
-  pending: number,
-  error: Activity["error"],
-): SyncStatus {
-  if (error) return "error";
-  if (!activity?.online) return "offline";
-  if (!activity.complete || (pending > 0 && activity.pushing)) return "syncing";
-  return pending > 0 ? "pending" : "synced";
-}
-
 function seedsOf(collection: LocalCollection<Identified>) {
   return (collection.options.seed ?? []).map(({ id, ...data }) => ({
     table: collection.name,
     id,
     data: toJson(data, `a seed of ${collection.name}`) as JsonObject,
   }));
-}
-
-/** How long unsent writes may take. */
-class Deadline {
-  readonly #timer: ReturnType<typeof setTimeout>;
-  readonly #late: Promise<never>;
-
-  constructor(ms: number) {
-    const error = new SynclineError("unsynced", "unsent writes could not be sent in time");
-    let fail: (error: unknown) => void;
-    this.#late = new Promise<never>((_, reject) => (fail = reject));
-    this.#late.catch(() => {});
-    this.#timer = setTimeout(() => fail(error), ms);
-  }
-
-  async before(work: Promise<void>): Promise<void> {
-    await Promise.race([work, this.#late]);
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 /** Makes the store and opens its database; everything may be called at once. */

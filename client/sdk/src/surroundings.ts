@@ -2,6 +2,7 @@
  * What the store needs from the browser, in one place: clock, chance, network, storage, other
  * tabs. Outside a browser the missing parts are given, or done without.
  */
+import { backoff } from "./core/backoff";
 import type { Network } from "./sync/link";
 import type { IndexedDb } from "./storage/database";
 
@@ -47,5 +48,16 @@ function markersOf(all: { localStorage?: Storage }): Storage | undefined {
     return all.localStorage;
   } catch {
     return undefined;
+  }
+}
+
+/** Loads a part of the SDK, again and again if it cannot be had now. */
+export async function loaded<T>(load: () => Promise<T>, around: Surroundings): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await load();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, backoff(tries, around.random())));
+    }
   }
 }

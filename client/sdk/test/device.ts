@@ -1,6 +1,7 @@
 /** A device for tests: its own IndexedDB, in memory, which survives its store like a disk. */
 import { forceCloseDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { WebSocket as NodeSocket } from "ws";
+import { channels, Locks } from "./locks";
 import {
   createLocalCollection,
   createLocalStore,
@@ -33,6 +34,8 @@ export class Disk {
   readonly indexedDB = new IDBFactory();
   readonly #marks = new Map<string, string>();
   readonly #connections = new Set<IDBDatabase>();
+  /** How the tabs on it find each other; without them each believes to be the only one. */
+  readonly tabs = { locks: new Locks() as unknown as LockManager, BroadcastChannel: channels() };
   readonly markers = {
     getItem: (key: string) => this.#marks.get(key) ?? null,
     setItem: (key: string, value: string) => void this.#marks.set(key, value),

@@ -120,6 +120,8 @@ describe("the README", () => {
         "storage/open",
         "storage/outbox",
         "storage/database",
+        "storage/sending",
+        "deadline",
         "sync/tokens",
       ]
         .map((name) => readFileSync(join(HERE, `../src/${name}.ts`), "utf8"))

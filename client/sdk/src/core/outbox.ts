@@ -58,14 +58,15 @@ export type Outcome =
   | { is: "decided"; seq: number; status: "applied" | "superseded" }
   /** The hub will never take it. The user decides; nothing behind it waits. */
   | { is: "rejected"; code: string; message: string }
-  /** Its number belongs to other changes: this client's numbers are not its own any more. */
+  /**
+   * Its number belongs to other changes, or to some of long ago: this client's numbers are not its
+   * own any more. Never do so many wait that the hub could have forgotten the verdict of one.
+   */
   | { is: "renumber" };
 
-/**
- * `head` is the highest seq this device has heard of. It stands in for the seq of a mutation the
- * hub only knows to be decided long ago.
- */
+/** `head` is the highest seq this device has heard of; it stands in for one that is not told. */
 export function outcome(result: Result, head: number): Outcome {
+  if (result.status === "known") return { is: "renumber" };
   if (result.status !== "rejected") {
     const status = result.status === "superseded" ? "superseded" : "applied";
     return { is: "decided", seq: result.seq ?? head, status };

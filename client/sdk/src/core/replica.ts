@@ -2,67 +2,12 @@
  * The rules of a device's copy of the space: what a message from the hub does to it. Pure: a step
  * takes the state and a message and says which rows to write; `storage/incoming` writes them in
  * the same transaction as the state.
- *
- * Rows carry a generation. A snapshot fills a new one beside the one that is shown, and when the
- * copy is complete the shown generation changes: so nothing of a cut page is ever shown, and a
- * broken snapshot goes on where it was, also after a crash.
  */
 import { ProtocolError } from "./errors";
 import { recordSum } from "./json";
-import type { Cursor, Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire";
-
-/** A snapshot under way. */
-export interface Fill {
-  /** The generation it fills. */
-  gen: number;
-  /** The tables it brings into a copy of others; `null` is all the device wants. */
-  tables: string[] | null;
-  /** Every part has come; what follows it makes it complete. */
-  ended: boolean;
-  /** Where it goes on after a break. */
-  next: string | null;
-  /** The head before its first part. */
-  at: number | null;
-  /** Records that came, their sum, and how many the hub expects them to be. */
-  count: number;
-  sum: number;
-  of: number | null;
-}
-
-/** What is known of the copy. */
-export interface Replica {
-  /** Up to where it was told; beyond what is shown while it is not complete. */
-  cursor: Cursor | null;
-  /** What is shown is the space as of the cursor. */
-  complete: boolean;
-  /** The generation shown, and the tables that are shown in a later one. */
-  base: number;
-  ahead: Record<string, number>;
-  /** The next generation. */
-  fresh: number;
-  fill: Fill | null;
-  /** Changes wait for the rest of a catch-up that was cut. */
-  staged: boolean;
-  /** The tables the copy covers; `null` is all. */
-  tables: string[] | null;
-  /**
-   * The history is another than it was: what is held and differs is offered back when the copy is
-   * complete. Until then nothing is pushed: what was written may stand on what is to be offered.
-   */
-  offers: boolean;
-}
-
-export const NEW_REPLICA: Replica = {
-  cursor: null,
-  complete: false,
-  base: 0,
-  ahead: {},
-  fresh: 1,
-  fill: null,
-  staged: false,
-  tables: null,
-  offers: false,
-};
+import { target, type Fill, type Replica } from "./copy";
+import { isLater } from "./wire";
+import type { Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire";
 
 /** What a step asks to be written. */
 export interface Step {
@@ -73,42 +18,15 @@ export interface Step {
   stage: Entry[];
   /** The copy is complete: what is aside takes effect, and `replica` tells what is shown. */
   completes: boolean;
-  /** Generations that nobody needs any more. */
-  drop: number[];
   /** All data and all own mutations go. */
   erases: boolean;
   /** What was decided may be lost with the history it was decided in. */
   losesHistory: boolean;
 }
 
-/** The generation a table is shown in. */
-export function shownGen(replica: Replica, table: string): number {
-  return replica.ahead[table] ?? replica.base;
-}
-
-/** The generation a row of the table is written to; `null`: it is kept aside. */
-export function target(replica: Replica, table: string): number | null {
-  const { fill } = replica;
-  if (fill && (!fill.tables || fill.tables.includes(table))) return fill.gen;
-  return null;
-}
-
-/** What to say in `hello` and to ask over HTTP. */
-export interface Position {
-  cursor: Cursor | null;
-  /** Where a snapshot goes on. */
-  next: string | null;
-  /** Tables the cursor does not cover yet. */
-  backfill: string[];
-}
-
-export function position(replica: Replica): Position {
-  const { fill } = replica;
-  return {
-    cursor: replica.cursor,
-    next: fill && !fill.ended ? fill.next : null,
-    backfill: fill?.tables && !fill.ended ? fill.tables : [],
-  };
+/** Whether what is held is of another history than `epoch`; of a snapshot under way nobody knows. */
+export function mayStandElsewhere({ cursor, fill }: Replica, epoch: string): boolean {
+  return cursor ? cursor.epoch !== epoch : (fill?.next ?? null) !== null;
 }
 
 /** The app asks for these tables from now on, `null` being all. */
@@ -160,9 +78,11 @@ export function restart(replica: Replica, offers: boolean): Step {
 }
 
 function begin(replica: Replica, tables: string[] | null): Step {
-  const drop = replica.fill ? [replica.fill.gen] : [];
+  const drop = replica.fill ? [...replica.drop, replica.fill.gen] : replica.drop;
+  const { base, fresh } = replica;
+  const gen = fresh + ((fresh - base) % 2 === 0 ? 1 : 2);
   const fill: Fill = {
-    gen: replica.fresh,
+    gen,
     tables,
     ended: false,
     next: null,
@@ -170,9 +90,9 @@ function begin(replica: Replica, tables: string[] | null): Step {
     count: 0,
     sum: 0,
     of: null,
+    latest: "",
   };
-  const fresh = replica.fresh + 1;
-  return { ...nothing({ ...replica, fill, fresh, complete: false }), drop };
+  return nothing({ ...replica, fill, fresh: gen, drop, complete: false });
 }
 
 function part(replica: Replica, message: SnapshotPart): Step {
@@ -180,13 +100,15 @@ function part(replica: Replica, message: SnapshotPart): Step {
   if (!fill || fill.ended) throw new ProtocolError("a part of no snapshot");
   if (fill.at !== null && fill.at !== message.at)
     throw new ProtocolError(`a snapshot began at ${fill.at} and goes on at ${message.at}`);
-  let { sum, count } = fill;
+  let { sum, count, latest } = fill;
   for (const entry of message.changes) {
     if (!entry.data) throw new ProtocolError("a snapshot holds a delete");
     sum = (sum + recordSum(entry.table, entry.id, entry.data)) >>> 0;
+    if (isLater(entry.at, latest)) latest = entry.at;
     count++;
   }
-  const filled = { ...fill, at: message.at, next: message.next, of: message.of, count, sum };
+  const { at, next, of } = message;
+  const filled = { ...fill, at, next, of, count, sum, latest };
   return { ...nothing({ ...replica, fill: filled }), rows: wanted(replica, message.changes) };
 }
 
@@ -235,11 +157,14 @@ function complete(step: Step): Step {
   if (fill.tables) {
     const ahead = { ...done.ahead };
     for (const table of fill.tables) ahead[table] = fill.gen;
-    return { ...step, replica: { ...done, ahead }, completes: true };
+    const used = Object.values(ahead);
+    const unused = Object.values(done.ahead).filter((gen) => !used.includes(gen));
+    const drop = [...done.drop, ...unused];
+    return { ...step, replica: { ...done, ahead, drop }, completes: true };
   }
-  const drop = [...step.drop, done.base, ...Object.values(done.ahead)];
-  const replica = { ...done, base: fill.gen, ahead: {} };
-  return { ...step, replica, completes: true, drop };
+  const drop = [...done.drop, done.base, ...Object.values(done.ahead)];
+  const replica = { ...done, base: fill.gen, ahead: {}, drop };
+  return { ...step, replica, completes: true };
 }
 
 /** Over HTTP a hub tells of all tables. */
@@ -249,6 +174,6 @@ function wanted(replica: Replica, changes: Entry[]): Entry[] {
 }
 
 function nothing(replica: Replica): Step {
-  const unchanged = { rows: [], stage: [], completes: false, drop: [] };
+  const unchanged = { rows: [], stage: [], completes: false };
   return { ...unchanged, replica, erases: false, losesHistory: false };
 }

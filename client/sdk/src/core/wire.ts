@@ -36,7 +36,7 @@ export interface Entry {
   at: string;
 }
 
-/** What a mutation is answered. `known`: it had its verdict long ago. */
+/** What a mutation is answered. `known`: its number had a verdict long ago, of whatever it was. */
 export interface Result {
   m: number;
   status: "applied" | "superseded" | "rejected" | "known";

@@ -1,18 +1,24 @@
 /**
  * The IndexedDB database of one app and account, by Dexie. What belongs together is written in one
  * transaction, and every tab of the account works on it; the rules are in `core`.
+ *
+ * A browser lets transactions wait for each other that name the same table. So what callers write,
+ * and what is written while mutations are sent or a snapshot comes, are tables apart.
  */
 import Dexie, { type Table } from "dexie";
 import { NEW_CLOCK, type ClockState } from "../core/clock";
 import type { JsonObject } from "../core/json";
 import { SynclineError } from "../core/errors";
 import { DEFAULT_LIMITS } from "../core/outbox";
-import { NEW_REPLICA, type Replica } from "../core/replica";
+import { NEW_REPLICA, NONE_SHOWN, shownGen, type Replica, type Shown } from "../core/copy";
 import type { Change, Limits } from "../core/wire";
+
+/** Generation, table, id. */
+export type RowKey = [number, string, string];
 
 /** A record as the server told it. */
 export interface Row {
-  /** Generation, table, id: the key. */
+  /** Generation, table and id: the key. */
   g: number;
   t: string;
   id: string;
@@ -39,31 +45,25 @@ export interface OwnRow {
   s: 0 | 1;
 }
 
-/** An own mutation. */
+/** An own mutation, as it was made. */
 export interface OutboxRow {
   /** The order in which they were made, on this device. */
   n?: number;
-  /** Its number for the hub, given at first sending. */
-  m?: number;
   c: Change[];
   /** `recordKey` of every record it touches. */
   k: string[];
   /** The latest wall time of its stamps, in milliseconds since 1970. */
   w: number;
-  /** Its verdict took effect in this commit; the cursor has not passed it. */
+}
+
+/** What became of a mutation that has its number; one without such a row was never sent. */
+export interface SentRow {
+  n: number;
+  /** Its number for the hub, given at first sending. */
+  m: number;
+  w: number;
+  /** Its verdict took effect in this commit; the cursor has not passed it. Without: no verdict. */
   seq?: number;
-  /** 1 while it has no verdict, so that those are found by index. */
-  p?: 1;
-}
-
-/** Whether it has no verdict. */
-export function isUndecided(row: OutboxRow): boolean {
-  return row.p === 1;
-}
-
-/** In the order in which they were made. */
-export function byOrder(a: OutboxRow, b: OutboxRow): number {
-  return (a.n as number) - (b.n as number);
 }
 
 /** A mutation that the hub refused for good, under the `n` it had. */
@@ -82,18 +82,25 @@ export interface SettledRow {
   status: "applied" | "superseded" | "discarded";
 }
 
-/** What is kept once. */
-export interface Meta {
+/** What is kept once: the first two for callers, the rest for who talks to the hub. */
+export interface Kept {
   clock: ClockState;
+  here: Here;
   replica: Replica;
-  limits: Limits;
   client: Client;
   /** The tab that talks to the hub; what another one still does is thrown away. */
   leader: string;
   /** What was moved in from a guest, or that seeds were planted: each happens once. */
   done: string[];
+}
+
+/** What every read or write goes by. */
+export interface Here {
   /** An account's time on this device, by a random name; a sign-out that deletes begins another. */
   stay: string;
+  /** As the replica has it. */
+  shown: Shown;
+  limits: Limits;
 }
 
 /** What this device is to the hub. */
@@ -104,10 +111,12 @@ export interface Client {
   confirmed: number;
   /** The highest seq heard of in this history. */
   head: number;
+  /** Counts how often what was to be sent became another: its numbers, its order or its stamps. */
+  turn: number;
 }
 
 export function newClient(): Client {
-  return { id: `c-${crypto.randomUUID()}`, last: 0, confirmed: 0, head: 0 };
+  return { id: `c-${crypto.randomUUID()}`, last: 0, confirmed: 0, head: 0, turn: 0 };
 }
 
 /** Verdicts kept of mutations that have left. */
@@ -120,29 +129,41 @@ export interface IndexedDb {
 }
 
 export class Database extends Dexie {
-  declare readonly rows: Table<Row, [number, string, string]>;
+  declare readonly rows0: Table<Row, RowKey>;
+  declare readonly rows1: Table<Row, RowKey>;
   declare readonly staged: Table<StagedRow, number>;
   declare readonly own: Table<OwnRow, [string, string]>;
   declare readonly outbox: Table<OutboxRow, number>;
+  declare readonly sent: Table<SentRow, number>;
   declare readonly rejected: Table<RejectedRow, number>;
   declare readonly settled: Table<SettledRow, number>;
-  declare readonly meta: Table<{ k: keyof Meta; v: unknown }, string>;
+  declare readonly local: Table<{ k: keyof Kept; v: unknown }, string>;
+  declare readonly meta: Table<{ k: keyof Kept; v: unknown }, string>;
   /** The stay it was opened in. In another one nothing is done by it. */
   stay = "";
+  /** How many callers of this tab wait for their turn, or have it. */
+  callers = 0;
+  /** What was shown when this tab last looked. */
+  #shown: Shown = NONE_SHOWN;
   #isClosedForGood = false;
 
   /** `fields` are those by which collections are searched. */
   constructor(name: string, fields: readonly string[], engine?: IndexedDb) {
-    // The cache would show writes before they are durable.
-    super(name, { ...engine, cache: "disabled" });
+    // The cache would show writes before they are there. What is relaxed survives the tab and the
+    // browser; only what the system had not put on its disk goes with the power.
+    super(name, { ...engine, cache: "disabled", chromeTransactionDurability: "relaxed" });
     const indexes = fields.map((field) => `[g+t+d.${field}]`);
+    const rows = ["[g+t+id]", ...indexes].join();
     this.version(1).stores({
-      rows: ["[g+t+id]", ...indexes].join(),
+      rows0: rows,
+      rows1: rows,
       staged: "++n",
       own: "[t+id]",
-      outbox: "++n,m,p,seq,*k",
+      outbox: "++n,*k",
+      sent: "n,m,seq",
       rejected: "n",
       settled: "n",
+      local: "k",
       meta: "k",
     });
   }
@@ -157,14 +178,23 @@ export class Database extends Dexie {
     super.close(how);
   }
 
-  /** What is kept under `key`, or what holds before anything is. */
-  async read<K extends keyof Meta>(key: K): Promise<Meta[K]> {
-    const kept = await this.meta.get(key);
-    return (kept?.v ?? DEFAULTS[key]) as Meta[K];
+  /** Where the rows of a generation are. */
+  rowsOf(gen: number): Table<Row, RowKey> {
+    return gen % 2 === 0 ? this.rows0 : this.rows1;
   }
 
-  async keep<K extends keyof Meta>(key: K, value: Meta[K]): Promise<void> {
-    await this.meta.put({ k: key, v: value });
+  /** What is kept under `key`, or what holds before anything is. */
+  async read<K extends keyof Kept>(key: K): Promise<Kept[K]> {
+    const kept = await this.#placeOf(key).get(key);
+    return (kept?.v ?? DEFAULTS[key]) as Kept[K];
+  }
+
+  async keep<K extends keyof Kept>(key: K, value: Kept[K]): Promise<void> {
+    await this.#placeOf(key).put({ k: key, v: value });
+  }
+
+  #placeOf(key: keyof Kept) {
+    return key === "clock" || key === "here" ? this.local : this.meta;
   }
 
   /**
@@ -172,29 +202,75 @@ export class Database extends Dexie {
    * nothing was done.
    */
   everything<T>(work: () => Promise<T>): Promise<T> {
-    return this.transaction("rw", this.tables, async () => {
-      // Both are asked at once, the stay first.
-      const [, result] = await Promise.all([this.#checkStay(), work()]);
-      return result;
-    });
+    const check = async () => this.#check(await this.read("here"));
+    // Both are asked at once, the stay first. Dexie has to see that it is async.
+    const both = async () => Promise.all([check(), work()]);
+    return this.transaction("rw", this.tables, both).then(([, result]) => result);
   }
 
-  async #checkStay(): Promise<void> {
-    const now = await this.read("stay");
+  /**
+   * A transaction over what is shown of some collections, and over `more`. `work` may be done again
+   * from the start; what it did before has no effect then. Errors: `signed_out`, if it writes.
+   */
+  async showing<T>(
+    mode: "r" | "rw",
+    collections: string[],
+    more: Table[],
+    work: (shown: Shown, here: PromiseLike<Here>) => Promise<T>,
+  ): Promise<T> {
+    this.callers++;
+    try {
+      return await this.#showing(mode, collections, more, work);
+    } finally {
+      this.callers--;
+    }
+  }
+
+  async #showing<T>(
+    mode: "r" | "rw",
+    collections: string[],
+    more: Table[],
+    work: (shown: Shown, here: PromiseLike<Here>) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      const shown = this.#shown;
+      const rows = new Set(collections.map((name) => this.rowsOf(shownGen(shown, name))));
+      let isShown = true;
+      const check = (here: Here) => {
+        if (mode === "rw") this.#check(here);
+        this.#shown = here.shown;
+        isShown = collections.every((name) => shownGen(shown, name) === shownGen(here.shown, name));
+        if (!isShown) throw new Error("another generation is shown");
+        return here;
+      };
+      const both = async () => {
+        const here = this.read("here").then(check);
+        return Promise.all([here, work(shown, here)]);
+      };
+      try {
+        return (await this.transaction(mode, [this.local, this.own, ...rows, ...more], both))[1];
+      } catch (error) {
+        if (isShown) throw error;
+      }
+    }
+  }
+
+  #check({ stay }: Here): void {
     // One that the browser has just evicted is of no stay yet.
-    if (now !== "" && now !== this.stay)
+    if (stay !== "" && stay !== this.stay)
       throw new SynclineError("signed_out", "another tab has signed the account out");
   }
 }
 
-const DEFAULTS: Omit<Meta, "client"> & { client: null } = {
+export const NEW_HERE: Here = { stay: "", shown: NONE_SHOWN, limits: DEFAULT_LIMITS };
+
+const DEFAULTS: Omit<Kept, "client"> & { client: null } = {
   clock: NEW_CLOCK,
+  here: NEW_HERE,
   replica: NEW_REPLICA,
-  limits: DEFAULT_LIMITS,
   client: null,
   leader: "",
   done: [],
-  stay: "",
 };
 
 /** A record's name as one key: neither part holds control characters. */

@@ -5,7 +5,8 @@
 import { backoff } from "../core/backoff";
 import { SynclineError } from "../core/errors";
 import type { Surroundings } from "../surroundings";
-import { Database, newClient } from "./database";
+import { Database, NEW_HERE, newClient } from "./database";
+import { undecided } from "./outbox";
 
 /** What browsers call a database whose files they cannot read. */
 const DAMAGED = ["UnknownError", "DataError", "InvalidStateError", "NotFoundError"];
@@ -15,6 +16,10 @@ const CLOSED = ["AbortError", "DatabaseClosedError"];
 
 /** How often such a one is opened again before that is told as an error. */
 const OPEN_TRIES = 5;
+
+/** How often what was cut off is tried again, after waits that double: 2.5 s in all. */
+const CUT_OFF_TRIES = 8;
+const CUT_OFF_WAIT_MS = 10;
 
 /** Opens it. `lost`: there was one before, and what it held is gone. Errors: `quota`, `storage`. */
 export async function openDatabase(
@@ -50,8 +55,8 @@ async function openOnce(db: Database, around: Surroundings): Promise<boolean> {
 
 /** Gives a new database its client id and its stay. True if it should not have been new. */
 export async function begin(db: Database, around: Surroundings): Promise<boolean> {
-  const { isNew, stay } = await db.transaction("rw", db.meta, async () => {
-    const stay = await db.read("stay");
+  const { isNew, stay } = await db.transaction("rw", db.local, db.meta, async () => {
+    const { stay } = await db.read("here");
     return stay === "" ? { isNew: true, stay: await beginStay(db) } : { isNew: false, stay };
   });
   db.stay = stay;
@@ -63,7 +68,7 @@ export async function begin(db: Database, around: Surroundings): Promise<boolean
 async function beginStay(db: Database): Promise<string> {
   const stay = crypto.randomUUID();
   await db.keep("client", newClient());
-  await db.keep("stay", stay);
+  await db.keep("here", { ...NEW_HERE, stay });
   return stay;
 }
 
@@ -80,7 +85,7 @@ export async function endStay(
   { onlyIfSent }: { onlyIfSent: boolean },
 ): Promise<boolean> {
   const isDone = await db.everything(async () => {
-    const unsent = (await db.outbox.where("p").equals(1).count()) + (await db.rejected.count());
+    const unsent = (await undecided(db)) + (await db.rejected.count());
     if (onlyIfSent && unsent > 0) return false;
     const clock = await db.read("clock");
     for (const table of db.tables) await table.clear();
@@ -94,17 +99,19 @@ export async function endStay(
 }
 
 /**
- * Does again what was cut off because the browser closed the database: nothing of it was done. The
- * database opens itself for it.
+ * Does again what was cut off because the browser closed the database: nothing of it was done. One
+ * whose opening was cut off stays closed until it is opened again.
  */
 export async function unlessCutOff<T>(db: Database, work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+  for (let tries = 0; ; tries++) {
     try {
       return await work();
     } catch (error) {
-      const isOver = tries === OPEN_TRIES || db.isClosedForGood;
+      const isOver = tries === CUT_OFF_TRIES || db.isClosedForGood;
       if (isOver || !CLOSED.includes(causeOf(error).name)) throw error;
     }
+    await new Promise((resolve) => setTimeout(resolve, 2 ** tries * CUT_OFF_WAIT_MS));
+    if (!db.isClosedForGood) await db.open().catch(() => {});
   }
 }
 

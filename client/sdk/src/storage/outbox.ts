@@ -1,7 +1,4 @@
-/**
- * Own mutations as they are made: each is written in one transaction with the records it shows.
- * All functions run inside a transaction over everything.
- */
+/** Own mutations as they are made: each is written in one transaction with the records it shows. */
 import { stamp } from "../core/clock";
 import { SynclineError } from "../core/errors";
 import { format, parse } from "../core/hlc";
@@ -9,8 +6,7 @@ import type { Json, JsonObject } from "../core/json";
 import { fits, weigh } from "../core/outbox";
 import { lay } from "../core/overlay";
 import type { Change } from "../core/wire";
-import { isUndecided, recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
-import { renumber } from "./sending";
+import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
 import { reshow, shownNow } from "./shown";
 import { stampsOf } from "./stamps";
 
@@ -24,42 +20,45 @@ export type Edit = { table: string; id: string } & (
 /**
  * Writes a mutation: the outbox's row and the records as they are shown with it. Returns its `n`.
  * `check` is shown each record before and after and may throw. Errors: `record_missing`,
- * `record_exists`, `mutation_too_large`.
+ * `record_exists`, `mutation_too_large`, `signed_out`.
  */
-export async function write(
+export function write(
   db: Database,
   edits: Edit[],
   now: number,
   check: (edit: Edit, after: JsonObject | null) => void = () => {},
 ): Promise<number> {
+  const collections = [...new Set(edits.map((edit) => edit.table))];
   // Few steps, each of what can be asked at once: a caller waits for them.
-  const [kept, limits, shown] = await Promise.all([
-    db.read("clock"),
-    db.read("limits"),
-    shownNow(db, edits),
-  ]);
-  const clock = stamp(kept, now);
-  const at = format(clock.hlc);
-  const changes = edits.map((edit) => toChange(edit, at));
-  if (!fits(weigh(changes), limits))
-    throw new SynclineError("mutation_too_large", "the write is more than the hub takes at once");
-  for (const [index, change] of changes.entries()) {
-    const record = shown.get(recordKey(change.table, change.id)) as OwnRow;
-    checkThere(change, record.d);
-    record.d = lay(record.d, change);
-    check(edits[index] as Edit, record.d);
-  }
-  const [n] = await Promise.all([
-    db.outbox.add(outboxRow(changes, clock.hlc.wall)),
-    db.own.bulkPut([...shown.values()]),
-    db.keep("clock", clock),
-  ]);
-  return n;
+  return db.showing("rw", collections, [db.outbox], async (shown, here) => {
+    const [kept, { limits }, records] = await Promise.all([
+      db.read("clock"),
+      here,
+      shownNow(db, shown, edits),
+    ]);
+    const clock = stamp(kept, now);
+    const at = format(clock.hlc);
+    const changes = edits.map((edit) => toChange(edit, at));
+    if (!fits(weigh(changes), limits))
+      throw new SynclineError("mutation_too_large", "the write is more than the hub takes at once");
+    for (const [index, change] of changes.entries()) {
+      const record = records.get(recordKey(change.table, change.id)) as OwnRow;
+      checkThere(change, record.d);
+      record.d = lay(record.d, change);
+      check(edits[index] as Edit, record.d);
+    }
+    const [n] = await Promise.all([
+      db.outbox.add(outboxRow(changes, clock.hlc.wall)),
+      Promise.all([...records.values()].map((row) => db.own.put(row))),
+      db.keep("clock", clock),
+    ]);
+    return n;
+  });
 }
 
 /**
  * Takes mutations that have their stamps already, without looking at what is there. `n` is the
- * place of the first among the others; without one they are the last.
+ * place of the first among the others; without one they are the last. Over everything.
  */
 export async function take(db: Database, mutations: Change[][], n?: number): Promise<void> {
   const rows = mutations.map((changes, at): OutboxRow => {
@@ -72,25 +71,18 @@ export async function take(db: Database, mutations: Change[][], n?: number): Pro
   await reshow(db, mutations.flat());
 }
 
-/**
- * Takes mutations as if they had been made before everything that waits, which may stand on them.
- * True if that has another client id now: what waited may have been sent with its number.
- */
-export async function takeFirst(db: Database, mutations: Change[][]): Promise<boolean> {
-  if (mutations.length === 0) return false;
-  const first = await Promise.all([
-    db.outbox.orderBy("n").first(),
-    db.rejected.orderBy("n").first(),
+/** Mutations without a verdict. */
+export async function undecided(db: Database): Promise<number> {
+  const [all, decided] = await Promise.all([
+    db.outbox.count(),
+    db.sent.where("seq").aboveOrEqual(0).count(),
   ]);
-  await take(db, mutations, Math.min(1, ...first.map((row) => row?.n ?? 1)) - mutations.length);
-  if ((await db.outbox.where("m").above(0).filter(isUndecided).count()) === 0) return false;
-  await renumber(db);
-  return true;
+  return all - decided;
 }
 
 function outboxRow(changes: Change[], wall: number): OutboxRow {
   const keys = new Set(changes.map((change) => recordKey(change.table, change.id)));
-  return { c: changes, k: [...keys], w: wall, p: 1 };
+  return { c: changes, k: [...keys], w: wall };
 }
 
 function toChange(edit: Edit, at: string): Change {

@@ -1,6 +1,6 @@
 /** Reading: the server's rows with the own ones in their place. Works inside `liveQuery`. */
 import type { Json, JsonObject } from "../core/json";
-import { shownGen } from "../core/replica";
+import { shownGen } from "../core/copy";
 import type { Database, Row } from "./database";
 
 /** What a field must be: a value, or within bounds. */
@@ -22,11 +22,16 @@ export interface Asked {
   offset?: number;
 }
 
-export async function get(db: Database, table: string, id: string): Promise<Shown | undefined> {
-  const own = await db.own.get([table, id]);
-  if (own) return own.d ? shown(id, own.d) : undefined;
-  const row = await db.rows.get([shownGen(await db.read("replica"), table), table, id]);
-  return row && shown(id, row.d);
+export function get(db: Database, table: string, id: string): Promise<Shown | undefined> {
+  return db.showing("r", [table], [], async (now) => {
+    const gen = shownGen(now, table);
+    const [own, row] = await Promise.all([
+      db.own.get([table, id]),
+      db.rowsOf(gen).get([gen, table, id]),
+    ]);
+    const data = own ? own.d : row?.d;
+    return data ? shown(id, data) : undefined;
+  });
 }
 
 /** `indexes` are the fields that are indexed. */
@@ -36,16 +41,19 @@ export async function query(
   asked: Asked,
   indexes: readonly string[],
 ): Promise<Shown[]> {
-  return db.transaction("r", db.rows, db.own, db.meta, async () => {
-    const gen = shownGen(await db.read("replica"), table);
+  return db.showing("r", [table], [], async (now) => {
+    const gen = shownGen(now, table);
     const own = await ownOf(db, table);
     const hidden = new Set(own.map((row) => row.id));
     const matches = matcher(asked.filter);
     const fits = (row: Row) => !hidden.has(row.id) && matches(shown(row.id, row.d));
     const byIndex = indexed(db, gen, table, asked, indexes);
-    const rows = (byIndex ?? db.rows.where("[g+t+id]").between(...idRange([gen, table]))).filter(
-      fits,
-    );
+    const all = () =>
+      db
+        .rowsOf(gen)
+        .where("[g+t+id]")
+        .between(...idRange([gen, table]));
+    const rows = (byIndex ?? all()).filter(fits);
     const end = (asked.offset ?? 0) + (asked.limit ?? Infinity);
     // Rows come by id unless an index was taken, so without sorting the first ones are enough.
     const enough = !byIndex && !asked.sort && end < Infinity ? rows.limit(end) : rows;
@@ -65,9 +73,10 @@ export async function count(
   indexes: readonly string[],
 ): Promise<number> {
   if (filter) return (await query(db, table, { filter }, indexes)).length;
-  return db.transaction("r", db.rows, db.own, db.meta, async () => {
-    const gen = shownGen(await db.read("replica"), table);
-    let total = await db.rows
+  return db.showing("r", [table], [], async (now) => {
+    const gen = shownGen(now, table);
+    let total = await db
+      .rowsOf(gen)
       .where("[g+t+id]")
       .between(...idRange([gen, table]))
       .count();
@@ -92,7 +101,7 @@ function indexed(db: Database, g: number, t: string, asked: Asked, indexes: read
   if (typeof asked.filter !== "object") return null;
   for (const [field, wanted] of Object.entries(asked.filter)) {
     if (!indexes.includes(field)) continue;
-    const rows = db.rows.where(`[g+t+d.${field}]`);
+    const rows = db.rowsOf(g).where(`[g+t+d.${field}]`);
     if (typeof wanted === "string" || typeof wanted === "number")
       return rows.equals([g, t, wanted]);
     const { low, high } = bounds(wanted);

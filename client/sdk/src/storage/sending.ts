@@ -1,114 +1,184 @@
 /**
  * Own mutations on their way: numbered, pushed, decided, given up. What a verdict means is in
- * `core/outbox`. All functions run inside a transaction over everything.
+ * `core/outbox`. What happens to every mutation touches no table that callers write to, so that
+ * they do not wait for it; `everything` is for what happens to few.
  */
 import { fits, IN_FLIGHT_MAX, outcome, pushLength, weigh } from "../core/outbox";
-import type { Mutation, Result } from "../core/wire";
-import { byOrder, isUndecided, newClient, SETTLED_MAX } from "./database";
-import type { Client, Database, OutboxRow, SettledRow } from "./database";
+import type { Change, Limits, Mutation, Result } from "../core/wire";
+import { newClient, SETTLED_MAX } from "./database";
+import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database";
+import type { Lead } from "./lead";
 import { reshow } from "./shown";
+
+/** A push. `more`: another one may follow. */
+export interface Push {
+  muts: Mutation[];
+  more: boolean;
+}
+
+/** What a push can be made of. */
+interface Waiting {
+  client: Client;
+  limits: Limits;
+  /** Numbered and without a verdict, in the order of their numbers, and never sent, as made. */
+  numbered: { m: number; row: OutboxRow }[];
+  fresh: OutboxRow[];
+}
 
 /**
  * The next push: mutations after number `after`, in order. New ones get their numbers here, for
  * good. What this hub can never take is set aside for the user. None while something is to be
- * offered back. `more`: another push may follow.
+ * offered back.
  */
 export async function nextPush(
   db: Database,
+  lead: Lead,
   after: number,
   now: number,
-): Promise<{ muts: Mutation[]; more: boolean }> {
-  if ((await db.read("replica")).offers) return { muts: [], more: false };
-  const limits = await db.read("limits");
-  const client = await db.read("client");
-  let inFlight = await db.outbox.where("m").above(0).filter(isUndecided).count();
-  const isNew = (row: OutboxRow) => row.m === undefined;
-  const fresh = await db.outbox.where("p").equals(1).filter(isNew).limit(IN_FLIGHT_MAX).toArray();
-  for (const row of fresh.sort(byOrder)) {
-    if (inFlight >= IN_FLIGHT_MAX) break;
-    if (!fits(weigh(row.c), limits)) {
-      await rejectTooLarge(db, row, now);
-      continue;
+): Promise<Push> {
+  for (;;) {
+    const waiting = await db.transaction("r", [db.outbox, db.sent, db.local, db.meta], async () =>
+      whatWaits(db, after),
+    );
+    if (!waiting) return { muts: [], more: false };
+    const tooLarge = waiting.fresh.filter((row) => !fits(weigh(row.c), waiting.limits));
+    if (tooLarge.length > 0) {
+      await lead.everything(async () => {
+        for (const row of tooLarge) await rejectTooLarge(db, row, now);
+      });
+    } else if (
+      waiting.fresh.length === 0 ||
+      (await lead.over([db.sent], () => number(db, waiting)))
+    ) {
+      return pushOf(waiting);
     }
-    await db.outbox.update(row.n as number, { m: ++client.last });
-    inFlight++;
   }
-  await db.keep("client", client);
-  const waiting = await db.outbox
-    .where("m")
-    .above(after)
-    .filter(isUndecided)
-    .limit(IN_FLIGHT_MAX)
-    .sortBy("m");
+}
+
+async function whatWaits(db: Database, after: number): Promise<Waiting | null> {
+  const [{ offers }, { limits }, client, sent] = await Promise.all([
+    db.read("replica"),
+    db.read("here"),
+    db.read("client"),
+    db.sent.toArray(),
+  ]);
+  if (offers) return null;
+  const undecided = sent.filter((row) => row.seq === undefined);
+  const resent = undecided.filter((row) => row.m > after).sort((a, b) => a.m - b.m);
+  const first = db.outbox.orderBy("n").limit(sent.length + IN_FLIGHT_MAX);
+  const known = new Set(sent.map((row) => row.n));
+  const unsent = (await first.primaryKeys())
+    .filter((n) => !known.has(n))
+    .slice(0, Math.max(0, IN_FLIGHT_MAX - undecided.length));
+  const rows = await db.outbox.bulkGet([...resent.map((row) => row.n), ...unsent]);
+  const numbered = resent.flatMap(({ m }, at) => {
+    const row = rows[at];
+    return row ? [{ m, row }] : [];
+  });
+  const fresh = rows.slice(resent.length).flatMap((row) => row ?? []);
+  return { client, limits, numbered, fresh };
+}
+
+/** Gives numbers to what has none. False if what was to be sent is another by now. */
+async function number(db: Database, { client, numbered, fresh }: Waiting): Promise<boolean> {
+  const now = await db.read("client");
+  if (now.id !== client.id || now.turn !== client.turn) return false;
+  const rows = fresh.map((row): SentRow => {
+    numbered.push({ m: ++now.last, row });
+    return { n: row.n as number, m: now.last, w: row.w };
+  });
+  await Promise.all([db.sent.bulkAdd(rows), db.keep("client", now)]);
+  return true;
+}
+
+function pushOf({ numbered, limits }: Waiting): Push {
   // A limit may have been lowered since a mutation got its number, which must be used all the same.
-  const sent = waiting.map((row): Mutation => {
-    const changes = fits(weigh(row.c), limits) ? row.c : null;
-    return { m: row.m as number, changes };
+  const sent = numbered.map(({ m, row }): Mutation => {
+    return { m, changes: fits(weigh(row.c), limits) ? row.c : null };
   });
   const weights = sent.map(({ changes }) => weigh(changes ?? []));
   const muts = sent.slice(0, pushLength(weights, limits));
   return { muts, more: muts.length < sent.length };
 }
 
-/** Takes verdicts. True if this client's numbers are of no use any more. */
-export async function decide(db: Database, results: Result[], now: number): Promise<boolean> {
-  const client = await db.read("client");
-  const limits = await db.read("limits");
-  for (const result of results) client.head = Math.max(client.head, result.seq ?? 0);
+/** What verdicts lead to. */
+export interface Decided {
+  /** This client's numbers are of no use any more: what else was decided is asked again. */
+  renumbers: boolean;
+  /** The copy shows some of it by itself: see `passed`. */
+  passes: boolean;
+}
+
+/** Takes verdicts, over `sent`, `settled` and `meta`; over everything if there is a rejected one. */
+export async function decide(db: Database, results: Result[], now: number): Promise<Decided> {
+  const numbers = results.map(({ m }) => m);
+  const [client, { cursor, complete }, rows] = await Promise.all([
+    db.read("client"),
+    db.read("replica"),
+    db.sent.where("m").anyOf(numbers).toArray(),
+  ]);
+  for (const { seq } of results) client.head = Math.max(client.head, seq ?? 0);
+  const decided: SentRow[] = [];
+  const settled: SettledRow[] = [];
   for (const result of results) {
-    const row = await db.outbox.where("m").equals(result.m).first();
-    if (row?.p !== 1) continue;
+    const row = rows.find(({ m, seq }) => m === result.m && seq === undefined);
+    if (!row) continue;
     const becomes = outcome(result, client.head);
-    if (becomes.is === "renumber") return true;
-    client.confirmed = Math.max(client.confirmed, result.m);
+    if (becomes.is === "renumber") return { renumbers: true, passes: false };
+    client.confirmed = Math.max(client.confirmed, row.m);
     if (becomes.is === "rejected") {
-      if (fits(weigh(row.c), limits)) await reject(db, row, becomes.code, becomes.message, now);
-      else await rejectTooLarge(db, row, now);
-      continue;
+      await reject(db, row.n, becomes.code, becomes.message, now);
+    } else {
+      decided.push({ ...row, seq: becomes.seq });
+      settled.push({ n: row.n, status: becomes.status });
     }
-    await db.outbox.put({ ...withoutVerdictDue(row), seq: becomes.seq });
-    await settle(db, { n: row.n as number, status: becomes.status });
   }
-  await db.keep("client", client);
-  await passed(db);
-  return false;
+  await Promise.all([db.sent.bulkPut(decided), settle(db, settled), db.keep("client", client)]);
+  const isPassed = ({ seq }: SentRow) => cursor !== null && complete && (seq ?? 0) <= cursor.seq;
+  return { renumbers: false, passes: decided.some(isPassed) };
 }
 
-function withoutVerdictDue(row: OutboxRow): OutboxRow {
-  const { p: _, ...rest } = row;
-  return rest;
+async function settle(db: Database, settled: SettledRow[]): Promise<void> {
+  const [count] = await Promise.all([db.settled.count(), db.settled.bulkPut(settled)]);
+  const more = count + settled.length - SETTLED_MAX;
+  if (more <= 0) return;
+  await db.settled.bulkDelete(await db.settled.orderBy("n").limit(more).primaryKeys());
 }
 
-/** What the copy shows by itself leaves the outbox. */
+/** What the copy at `seq` shows by itself leaves the outbox. Returns what it changed. Over everything. */
+export async function leavePassed(db: Database, seq: number): Promise<Change[]> {
+  const passed = await db.sent.where("seq").belowOrEqual(seq).primaryKeys();
+  if (passed.length === 0) return [];
+  const rows = await db.outbox.bulkGet(passed);
+  await Promise.all([db.outbox.bulkDelete(passed), db.sent.bulkDelete(passed)]);
+  return rows.flatMap((row) => row?.c ?? []);
+}
+
+/** The same, if the copy is complete; and what is shown then. Over everything. */
 export async function passed(db: Database): Promise<void> {
   const { cursor, complete } = await db.read("replica");
-  if (!cursor || !complete) return;
-  const rows = await db.outbox.where("seq").belowOrEqual(cursor.seq).toArray();
-  if (rows.length === 0) return;
-  await db.outbox.bulkDelete(rows.map((row) => row.n as number));
-  await reshow(
-    db,
-    rows.flatMap((row) => row.c),
-  );
+  if (cursor && complete) await reshow(db, await leavePassed(db, cursor.seq));
 }
 
-async function reject(db: Database, row: OutboxRow, code: string, message: string, now: number) {
+async function reject(db: Database, n: number, code: string, message: string, now: number) {
+  const [row, { limits }] = await Promise.all([db.outbox.get(n), db.read("here")]);
+  if (!row) return;
+  if (fits(weigh(row.c), limits)) await setAside(db, row, code, message, now);
+  else await rejectTooLarge(db, row, now);
+}
+
+async function setAside(db: Database, row: OutboxRow, code: string, message: string, now: number) {
   const n = row.n as number;
-  await db.rejected.put({ n, c: row.c, code, message, at: now });
-  await db.outbox.delete(n);
+  await Promise.all([
+    db.rejected.put({ n, c: row.c, code, message, at: now }),
+    db.outbox.delete(n),
+    db.sent.delete(n),
+  ]);
   await reshow(db, row.c);
 }
 
 function rejectTooLarge(db: Database, row: OutboxRow, now: number): Promise<void> {
-  return reject(db, row, "mutation_too_large", "more than this hub takes at once", now);
-}
-
-async function settle(db: Database, settled: SettledRow): Promise<void> {
-  await db.settled.put(settled);
-  if ((await db.settled.count()) > SETTLED_MAX) {
-    const oldest = await db.settled.orderBy("n").first();
-    if (oldest) await db.settled.delete(oldest.n);
-  }
+  return setAside(db, row, "mutation_too_large", "more than this hub takes at once", now);
 }
 
 /**
@@ -116,21 +186,16 @@ async function settle(db: Database, settled: SettledRow): Promise<void> {
  * show by itself are made again.
  */
 export async function historyLost(db: Database): Promise<void> {
-  for (const row of await db.outbox.where("seq").aboveOrEqual(0).toArray()) {
-    const { seq: _, m: __, ...again } = row;
-    await db.outbox.put({ ...again, p: 1 });
-  }
-  await db.keep("client", { ...(await db.read("client")), head: 0 });
+  const client = await db.read("client");
+  await Promise.all([
+    db.sent.where("seq").aboveOrEqual(0).delete(),
+    db.keep("client", { ...client, head: 0, turn: client.turn + 1 }),
+  ]);
 }
 
 /** Takes another client id. Everything without effect is numbered from 1 under it. */
 export async function renumber(db: Database): Promise<Client> {
-  await historyLost(db);
-  for (const row of await db.outbox.where("m").above(0).toArray()) {
-    const { m: _, ...again } = row;
-    await db.outbox.put(again);
-  }
   const client = newClient();
-  await db.keep("client", client);
+  await Promise.all([db.sent.clear(), db.keep("client", client)]);
   return client;
 }

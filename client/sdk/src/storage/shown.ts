@@ -1,11 +1,14 @@
 /**
  * What is shown of the records that own mutations touch (`own`): the server's state with those laid
- * over it. All functions run inside a transaction over everything.
+ * over it. All functions run inside a transaction.
  */
 import { overlay } from "../core/overlay";
-import { shownGen } from "../core/replica";
+import { shownGen, type Shown } from "../core/copy";
 import type { Change } from "../core/wire";
 import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
+
+/** Of more records than these it is asked first how many mutations there are. */
+const LOOKED_UP_MAX = 50;
 
 /** Which record. */
 export interface RecordName {
@@ -14,11 +17,15 @@ export interface RecordName {
 }
 
 /** The records as they are shown now, in the form they are kept in when own mutations touch them. */
-export async function shownNow(db: Database, named: RecordName[]): Promise<Map<string, OwnRow>> {
+export async function shownNow(
+  db: Database,
+  shown: Shown,
+  named: RecordName[],
+): Promise<Map<string, OwnRow>> {
   const { names, keys } = distinct(named);
   const [own, told] = await Promise.all([
-    db.own.bulkGet(names.map(({ table, id }) => [table, id])),
-    toldOf(db, names),
+    Promise.all(names.map(({ table, id }) => db.own.get([table, id]))),
+    toldOf(db, shown, names),
   ]);
   return new Map(
     names.map(({ table, id }, at) => {
@@ -29,15 +36,15 @@ export async function shownNow(db: Database, named: RecordName[]): Promise<Map<s
   );
 }
 
-/** Works out anew what is shown of the records that these changes touch. */
+/** Works out anew what is shown of the records that these changes touch. Over everything. */
 export async function reshow(db: Database, touched: RecordName[]): Promise<void> {
   const { names, keys } = distinct(touched);
   if (names.length === 0) return;
-  const pending = await touching(db, keys);
+  const { shown } = await db.read("here");
+  const [pending, told] = await Promise.all([touching(db, keys), toldOf(db, shown, names)]);
   const lists = new Map<string, Change[]>(keys.map((key) => [key, []]));
   for (const change of pending.flatMap((row) => row.c))
     lists.get(recordKey(change.table, change.id))?.push(change);
-  const told = await toldOf(db, names);
   const own: OwnRow[] = [];
   const alone: [string, string][] = [];
   for (const [at, { table, id }] of names.entries()) {
@@ -49,8 +56,7 @@ export async function reshow(db: Database, touched: RecordName[]): Promise<void>
       own.push({ t: table, id, d, s: row ? 1 : 0 });
     }
   }
-  await db.own.bulkPut(own);
-  await db.own.bulkDelete(alone);
+  await Promise.all([db.own.bulkPut(own), db.own.bulkDelete(alone)]);
 }
 
 /** All records with own mutations over them: after the server's rows have been exchanged. */
@@ -65,7 +71,8 @@ export async function reshowAll(db: Database): Promise<void> {
 /** The mutations that touch any of these records, in order. */
 async function touching(db: Database, keys: string[]): Promise<OutboxRow[]> {
   // Of many records it is less work to read the whole outbox than to look each of them up.
-  if ((await db.outbox.count()) <= keys.length) return db.outbox.orderBy("n").toArray();
+  if (keys.length > LOOKED_UP_MAX && (await db.outbox.count()) <= keys.length)
+    return db.outbox.orderBy("n").toArray();
   // By key first: a row is read once, however many of the records it touches.
   const found = new Set(await db.outbox.where("k").anyOf(keys).primaryKeys());
   const rows = await db.outbox.bulkGet([...found].sort((a, b) => a - b));
@@ -78,9 +85,11 @@ function distinct(named: RecordName[]): { names: RecordName[]; keys: string[] } 
 }
 
 /** The server's rows of these records, as they are shown. */
-async function toldOf(db: Database, names: RecordName[]) {
-  const replica = await db.read("replica");
-  return db.rows.bulkGet(
-    names.map(({ table, id }) => [shownGen(replica, table), table, id] as [number, string, string]),
+function toldOf(db: Database, shown: Shown, names: RecordName[]) {
+  return Promise.all(
+    names.map(({ table, id }) => {
+      const gen = shownGen(shown, table);
+      return db.rowsOf(gen).get([gen, table, id]);
+    }),
   );
 }

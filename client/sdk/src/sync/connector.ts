@@ -4,8 +4,8 @@
  */
 import { backoff } from "../core/backoff";
 import type { HubMessage } from "../core/wire";
-import type { Surroundings } from "../surroundings";
-import { HttpLink, type Polling } from "./http";
+import { loaded, type Surroundings } from "../surroundings";
+import type { Polling } from "./http";
 import type { Ended, Hello, Link } from "./link";
 import { WebSocketLink } from "./websocket";
 
@@ -121,7 +121,7 @@ export class Connector {
     this.drop();
     try {
       const hello = await this.#events.hello(this.#usesSocket() ? "websocket" : "http");
-      if (this.#running && !this.#link) this.#open(hello);
+      if (this.#running && !this.#link) await this.#open(hello);
     } catch (error) {
       this.#events.failed(error);
     }
@@ -132,7 +132,7 @@ export class Connector {
     return this.#around.WebSocket !== undefined && this.#socketFailures < SOCKET_TRIES;
   }
 
-  #open(hello: Hello): void {
+  async #open(hello: Hello): Promise<void> {
     const { WebSocket: make, fetch: ask } = this.#around;
     const key = {};
     this.#key = key;
@@ -148,6 +148,8 @@ export class Connector {
     if (this.#usesSocket() && make) {
       this.#link = new WebSocketLink(make, this.#url, hello, events);
     } else {
+      const { HttpLink } = await loaded(() => import("./http"), this.#around);
+      if (this.#key !== key) return;
       this.#link = new HttpLink(ask, this.#url, hello, events, this.#polling);
       this.#socketAgain = setTimeout(() => this.#trySocket(), SOCKET_AGAIN_MS);
     }

@@ -1,38 +1,24 @@
 /**
- * Talks to the hub for one database: says hello, takes what it tells, sends the outbox.
- *
- * The connection is its `Connector`'s, when to send its `Pusher`'s. What messages mean is in `core`,
- * and everything that is known is in the database. Each message is one transaction, which first looks whether this tab
- * still leads: what a frozen tab does when it wakes has no effect.
+ * Talks to the hub for one database, in the tab that leads: connects, says hello, sends the outbox.
+ * What the hub says is its `Conversation`'s, the connection its `Connector`'s, when to send its
+ * `Pusher`'s. What is known is in the database.
  */
-import { backoff } from "../core/backoff";
 import { ProtocolError, SynclineError } from "../core/errors";
-import type { Json } from "../core/json";
-import { hasForgotten } from "../core/outbox";
-import {
-  position,
-  receive,
-  restart,
-  want,
-  welcome,
-  type Replica,
-  type Step,
-} from "../core/replica";
-import type { Ephemeral, HubMessage, OwnEphemeral, Refused, Verdicts, Welcome } from "../core/wire";
+import { position } from "../core/copy";
+import { restart, want } from "../core/replica";
+import type { OwnEphemeral } from "../core/wire";
 import type { Database } from "../storage/database";
-import { carryOut } from "../storage/incoming";
-import { decide, nextPush, renumber } from "../storage/sending";
-import { hubTime } from "../storage/stamps";
+import { carryOut, sweep } from "../storage/incoming";
+import { Fenced, Lead } from "../storage/lead";
+import { nextPush } from "../storage/sending";
 import type { Surroundings } from "../surroundings";
-import { Pace } from "./ephemeral";
+import { RESTING, type Activity } from "./activity";
 import { Connector, type Transport } from "./connector";
-import { HttpLink } from "./http";
+import { Conversation, type Heard } from "./conversation";
+import { Pace } from "./ephemeral";
 import type { Ended, Hello } from "./link";
 import { Pusher } from "./pusher";
 import { Tokens, Unreachable, type Auth } from "./tokens";
-
-/** Connections in a row that broke by a protocol error, before the copy is taken anew. */
-const BROKEN_MAX = 3;
 
 export interface EngineOptions {
   app: string;
@@ -46,85 +32,61 @@ export interface EngineOptions {
   transport: Transport;
 }
 
-/** What the engine is at. */
-export interface Activity {
-  /** The hub has said welcome. */
-  online: boolean;
-  /** Everything the hub has told is shown. */
-  complete: boolean;
-  /** Mutations are on their way. */
-  pushing: boolean;
-  /** What keeps it from syncing, if it is more than a missing network. */
-  error: { code: string; message: string } | null;
-  /** Records of a snapshot that came, and about how many there are; `null` if it is not known. */
-  bootstrap: { done: number; total: number | null } | null;
-}
-
-export const RESTING: Activity = {
-  online: false,
-  complete: false,
-  pushing: false,
-  error: null,
-  bootstrap: null,
-};
-
 /** What an engine calls. */
-export interface EngineEvents {
+export interface EngineEvents extends Heard {
   activity(activity: Activity): void;
-  /** The hub passed something on; `null` when the link is over, and with it all presence. */
-  ephemeral(told: Ephemeral | null): void;
-  /** What this device shows of itself; `null` is nothing. */
-  presence(): Json;
 }
-
-/** Another tab leads now. */
-class Fenced extends Error {}
-
-/** The link that told something is over. */
-class Outdated extends Error {}
 
 export class Engine {
   readonly #db: Database;
   readonly #options: EngineOptions;
-  readonly #around: Surroundings;
-  readonly #tokens: Tokens;
   readonly #events: EngineEvents;
-  readonly #pace = new Pace(() => this.#show());
-  readonly #id = crypto.randomUUID();
+  readonly #lead: Lead;
+  readonly #tokens: Tokens;
+  readonly #pace: Pace;
+  readonly #connector: Connector;
+  readonly #pusher: Pusher;
   #activity: Activity = RESTING;
   #running = false;
   /** The database knows that this tab leads. */
   #leads = false;
-  /** The history the hub named on this link. */
-  #epoch: string | null = null;
-  /** Messages in a row that could not be. */
-  #broken = 0;
-  /** Pushes refused in a row. */
-  #refusals = 0;
-  readonly #connector: Connector;
-  readonly #pusher: Pusher;
 
   constructor(db: Database, options: EngineOptions, around: Surroundings, events: EngineEvents) {
     this.#db = db;
     this.#options = options;
-    this.#around = around;
-    this.#tokens = new Tokens(options.auth);
     this.#events = events;
+    const lead = (this.#lead = new Lead(db));
+    const tokens = (this.#tokens = new Tokens(options.auth));
+    const failed = (error: unknown) => this.#failed(error);
+    const tell = (change: Partial<Activity>) => this.#tell(change);
     const { url, transport, pullInterval: interval } = options;
     const polling = { interval, position: async () => position(await db.read("replica")) };
-    this.#connector = new Connector({ url, transport, polling }, around, {
-      hello: (over) => this.#hello(over),
-      message: (message) => this.#take(message),
-      dropped: () => this.#dropped(),
-      ended: (why) => this.#ended(why),
-      failed: (error) => this.#failed(error),
-    });
-    this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
-      next: (after) => this.#leading(() => nextPush(db, after, around.now())),
-      send: (muts) => this.#connector.link?.push(muts),
-      pushing: (pushing) => this.#tell({ pushing }),
-      failed: (error) => this.#failed(error),
-    });
+    const connector: Connector = (this.#connector = new Connector(
+      { url, transport, polling },
+      around,
+      {
+        hello: (over) => this.#hello(over),
+        message: (message) => conversation.take(message),
+        dropped: () => {
+          conversation.over();
+          this.#dropped();
+        },
+        ended: (why) => this.#ended(why),
+        failed,
+      },
+    ));
+    const pusher = (this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
+      next: (after) => nextPush(db, lead, after, around.now()),
+      send: (muts) => connector.link?.push(muts),
+      pushing: (pushing) => tell({ pushing }),
+      failed,
+    }));
+    const pace = (this.#pace = new Pace(() =>
+      connector.link?.tell({ t: "presence", state: events.presence() }),
+    ));
+    const parts = { db, lead, tokens, connector, pusher, pace, around, events };
+    const isOnline = () => this.#activity.online;
+    const conversation: Conversation = new Conversation(parts, { tell, failed, isOnline });
   }
 
   /** Takes the lead of the database's tabs and connects. */
@@ -156,62 +118,36 @@ export class Engine {
     else this.#connector.link?.tell(message);
   }
 
-  #show(): void {
-    this.#connector.link?.tell({ t: "presence", state: this.#events.presence() });
-  }
-
   /** Sends and asks at once. */
   hurry(): void {
-    const { link } = this.#connector;
-    if (link instanceof HttpLink && this.#activity.online) {
-      this.#tell({ complete: false });
-      link.poll();
-    }
+    if (this.#activity.online && this.#connector.link?.poll()) this.#tell({ complete: false });
     this.#pusher.flush();
   }
 
   #tell(change: Partial<Activity>): void {
-    this.#activity = { ...this.#activity, ...change };
+    const now = this.#activity;
+    if (Object.entries(change).every(([name, value]) => now[name as keyof Activity] === value))
+      return;
+    this.#activity = { ...now, ...change };
     this.#events.activity(this.#activity);
   }
 
-  /** A transaction of the leader. */
-  async #leading<T>(work: () => Promise<T>): Promise<T> {
-    return this.#db.everything(async () => {
-      if ((await this.#db.read("leader")) !== this.#id) throw new Fenced();
-      return work();
-    });
-  }
-
-  /**
-   * A transaction of what the link told. What it tells has no effect once it is over, nor has what
-   * the caller does next: another one may stand elsewhere, in another history even.
-   */
-  async #heard<T>(work: () => Promise<T>): Promise<T> {
-    const { key } = this.#connector;
-    const check = () => {
-      if (key === null || this.#connector.key !== key) throw new Outdated();
-    };
-    const result = await this.#leading(async () => {
-      check();
-      return work();
-    });
-    check();
-    return result;
-  }
-
   async #takeLead(): Promise<void> {
-    await this.#db.everything(async () => {
-      await this.#db.keep("leader", this.#id);
-      await this.#applied((replica) => want(replica, this.#options.tables));
+    const db = this.#db;
+    await this.#lead.take(async () => {
+      const replica = await db.read("replica");
+      await carryOut(db, replica, want(replica, this.#options.tables));
     });
     this.#leads = true;
+    // What the last leader left; failing, the next one does it.
+    sweep(db, this.#lead).catch(() => {});
   }
 
   async #hello(over: "websocket" | "http"): Promise<Hello> {
     if (!this.#leads) await this.#takeLead();
     const token = await this.#tokens.get();
-    return this.#leading(() => this.#helloWith(token, over));
+    const tables = over === "http" ? this.#db.tables : [];
+    return this.#lead.over(tables, () => this.#helloWith(token, over));
   }
 
   async #helloWith(token: string, over: "websocket" | "http"): Promise<Hello> {
@@ -228,7 +164,6 @@ export class Engine {
   }
 
   #dropped(): void {
-    this.#epoch = null;
     this.#pusher.close();
     this.#pace.stop();
     if (!this.#activity.online) return;
@@ -256,154 +191,5 @@ export class Engine {
       this.#tell({ error: { code: isFull ? "quota" : "storage", message: `${name}: ${message}` } });
     }
     this.#connector.comeBack({ refused: !(error instanceof ProtocolError) });
-  }
-
-  async #take(message: HubMessage): Promise<void> {
-    const { key } = this.#connector;
-    try {
-      await this.#answer(message);
-      this.#broken = 0;
-    } catch (error) {
-      if (this.#connector.key !== key) return;
-      if (error instanceof ProtocolError) await this.#mistold();
-      this.#failed(error);
-    }
-  }
-
-  /** What cannot be: after some tries the copy itself is doubted, and taken anew. */
-  async #mistold(): Promise<void> {
-    if (++this.#broken < BROKEN_MAX) return;
-    this.#broken = 0;
-    await this.#leading(() => this.#applied((replica) => restart(replica, false)));
-  }
-
-  async #answer(message: HubMessage): Promise<void> {
-    switch (message.t) {
-      case "welcome":
-        return this.#welcome(message);
-      case "verdicts":
-        return this.#verdicts(message);
-      case "reset":
-      case "snapshot":
-      case "snapshot_end":
-      case "delta": {
-        if (message.t === "reset") this.#epoch = message.epoch ?? this.#epoch;
-        const epoch = this.#epoch;
-        const applied = await this.#heard(() =>
-          this.#applied((replica) => receive(replica, message, epoch)),
-        );
-        if (applied.isAnother) return this.#again();
-        if (applied.resends) this.#pusher.flush();
-        return this.#showProgress();
-      }
-      case "error":
-        return this.#refused(message);
-      case "slow":
-        this.#pace.slow(message.retry_ms);
-        return this.#pusher.pause(message.retry_ms);
-      case "presence":
-      case "broadcast":
-      case "notice":
-        return this.#events.ephemeral(message);
-      case "auth_due":
-        return this.#refresh();
-      case "reconnect":
-      case "pong":
-      case "other":
-        return;
-    }
-  }
-
-  /** Carries a step out. `resends`: the outbox may hold something again. */
-  async #applied(take: (replica: Replica) => Step) {
-    const before = await this.#db.read("replica");
-    const step = take(before);
-    const isAnother = await carryOut(this.#db, before, step);
-    return { isAnother, resends: step.losesHistory || (step.completes && before.offers) };
-  }
-
-  async #showProgress(): Promise<void> {
-    const { complete, fill } = await this.#db.read("replica");
-    const bootstrap = fill ? { done: fill.count, total: fill.of } : null;
-    this.#tell({ complete, bootstrap });
-  }
-
-  async #welcome(hello: Welcome): Promise<void> {
-    this.#epoch = hello.epoch;
-    this.#connector.welcomed();
-    const forgotten = await this.#heard(async () => {
-      const client = await this.#db.read("client");
-      if (hasForgotten(client.confirmed, hello.acked)) return true;
-      await this.#db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
-      if (hello.limits) await this.#db.keep("limits", hello.limits);
-      await hubTime(this.#db, hello.now, this.#connector.openedAt, this.#around.now());
-      await this.#applied((replica) => welcome(replica, hello.epoch, hello.head));
-      return false;
-    });
-    if (forgotten) return this.#beAnother(true);
-    this.#tell({ online: true, error: null });
-    this.#pusher.open();
-    if (this.#events.presence() !== null) this.#pace.due();
-    await this.#showProgress();
-  }
-
-  /** A new client id: the old one's numbers are of no use. */
-  async #beAnother(historyLost: boolean): Promise<void> {
-    await this.#heard(async () => {
-      await renumber(this.#db);
-      await this.#applied((replica) => restart(replica, historyLost));
-    });
-    this.#again();
-  }
-
-  /** Says hello anew. */
-  #again(): void {
-    this.#connector.drop();
-    this.#connector.comeBack({ after: 0 });
-  }
-
-  async #verdicts({ results, now }: Verdicts): Promise<void> {
-    const asked = this.#pusher.askedAt(results);
-    const isAnother = await this.#heard(async () => {
-      if (asked !== null) await hubTime(this.#db, now, asked, this.#around.now());
-      return decide(this.#db, results, this.#around.now());
-    });
-    if (isAnother) return this.#beAnother(false);
-    this.#refusals = 0;
-    this.#pusher.flush();
-  }
-
-  /** Something was not taken. What was pushed is pushed again. */
-  async #refused({ code, message, retry, acked }: Refused): Promise<void> {
-    // Before the welcome it is said why the link will end.
-    if (!this.#activity.online || code === "ephemeral_too_large") return;
-    if (code === "gap") {
-      const { confirmed } = await this.#heard(() => this.#db.read("client"));
-      if (hasForgotten(confirmed, acked)) return this.#beAnother(true);
-    }
-    if (retry === "reauth") {
-      this.#tokens.drop();
-      this.#pusher.pause(backoff(++this.#refusals, 1));
-      return this.#refresh();
-    }
-    const isFinal = retry === "never" || retry === "upgrade";
-    if (isFinal) this.#tell({ error: { code, message } });
-    this.#pusher.pause(backoff(++this.#refusals, this.#around.random(), isFinal));
-  }
-
-  /** A fresh token for the link there is. Without one, pushes are refused and nothing else. */
-  async #refresh(): Promise<void> {
-    const { link } = this.#connector;
-    try {
-      const token = await this.#tokens.fresh();
-      if (link !== this.#connector.link) return;
-      link?.auth(token);
-      this.#tell({ error: null });
-      this.#pusher.resume();
-    } catch (error) {
-      if (error instanceof Unreachable) return;
-      const { code = "token_failed", message = "" } = error as Partial<SynclineError>;
-      this.#tell({ error: { code, message } });
-    }
   }
 }

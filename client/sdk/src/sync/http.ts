@@ -2,7 +2,7 @@
  * The native protocol over HTTP, for networks that let no WebSocket through: it asks, and tells
  * what it was answered in the words of the socket.
  */
-import type { Position } from "../core/replica";
+import type { Position } from "../core/copy";
 import { object, readDelta, readPart, readRefused, readResults, readWhy, text } from "../core/wire";
 import type { Mutation, Refused, Result } from "../core/wire";
 import { endedBy, type Ended, type Hello, type Link, type LinkEvents } from "./link";
@@ -117,8 +117,8 @@ export class HttpLink implements Link {
     this.#token = token;
   }
 
-  poll(): void {
-    if (this.#polls) return;
+  poll(): boolean {
+    if (this.#polls) return true;
     this.#polls = true;
     clearTimeout(this.#timer);
     this.#do(async () => {
@@ -127,6 +127,7 @@ export class HttpLink implements Link {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.poll(), this.#polling.interval);
     });
+    return true;
   }
 
   close(): void {

@@ -3,7 +3,7 @@
  * is above does not know whether it is a socket or polling.
  */
 import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire";
-import type { Position } from "../core/replica";
+import type { Position } from "../core/copy";
 
 /** Why a link ended, by what to do about it. */
 export type Ended =
@@ -28,8 +28,8 @@ export interface Link {
   tell(message: OwnEphemeral): void;
   /** A fresh token for the same account. */
   auth(token: string): void;
-  /** Look for news now; a socket tells them by itself. */
-  poll(): void;
+  /** Looks for news now. False of a socket, which tells them by itself. */
+  poll(): boolean;
   close(): void;
 }
 

@@ -15,6 +15,9 @@ export interface PusherEvents {
   failed(error: unknown): void;
 }
 
+/** So long what is written waits for the answer to a push, to go with what else is written by then. */
+const TOGETHER_MS = 50;
+
 export class Pusher {
   readonly #events: PusherEvents;
   readonly #now: () => number;
@@ -53,9 +56,11 @@ export class Pusher {
     this.#stopTimer();
   }
 
-  /** Something was written. */
+  /** Something was written. While a push is unanswered it waits a little for the verdicts: see `flush`. */
   wrote(): void {
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.flush(), this.#debounce);
+    if (this.#timer !== undefined) return;
+    const wait = this.#sent.length > 0 ? Math.max(this.#debounce, TOGETHER_MS) : this.#debounce;
+    this.#timer = setTimeout(() => this.flush(), wait);
   }
 
   /** Sends what there is, unless there is a pause. */
@@ -82,11 +87,12 @@ export class Pusher {
     this.flush();
   }
 
-  /** When what is answered here was sent, at the earliest; `null` if not on this link. */
-  askedAt(results: Result[]): number | null {
-    const first = Math.min(...results.map((result) => result.m));
-    this.#sent = this.#sent.filter(({ last }) => last >= first);
-    return this.#sent[0]?.at ?? null;
+  /** What is answered here: when it was sent, at the earliest; `null` if not on this link. */
+  answered(results: Result[]): number | null {
+    const numbers = results.map((result) => result.m);
+    const asked = this.#sent.find(({ last }) => last >= Math.min(...numbers));
+    this.#sent = this.#sent.filter(({ last }) => last > Math.max(...numbers));
+    return asked?.at ?? null;
   }
 
   async #sendAll(): Promise<void> {

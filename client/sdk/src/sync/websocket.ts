@@ -51,7 +51,9 @@ export class WebSocketLink implements Link {
     this.#send({ t: "auth", token });
   }
 
-  poll(): void {}
+  poll(): boolean {
+    return false;
+  }
 
   close(): void {
     this.#over = true;

@@ -58,6 +58,25 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     await device.close();
   });
 
+  test("a page that cannot load what syncs works on, and syncs when it can", async () => {
+    const device = await world.device();
+    let refused = () => {};
+    const wasRefused = new Promise<void>((resolve) => (refused = resolve));
+    await device.route(/engine-.*\.js/, async (route) => {
+      await route.abort();
+      refused();
+    });
+    const page = await world.tab(device, "parts");
+    await wasRefused;
+    await writes(page, "k", "without the rest");
+    await shows(page, "k", "without the rest");
+    expect(await page.evaluate(() => window.app.store.syncStatus)).toBe("offline");
+    await device.unroute(/engine-.*\.js/);
+    await caughtUp(page);
+    expect(await world.hub.holds("parts")).toMatchObject({ "tasks/k": {} });
+    await device.close();
+  });
+
   test("a tab that is closed hands over to another", async () => {
     const device = await world.device();
     const leader = await world.tab(device, "closed");

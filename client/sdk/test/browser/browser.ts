@@ -51,7 +51,7 @@ export class World {
     return this.#give(await this.browser.newContext());
   }
 
-  /** A device that stores on a disk, in `folder`: only there a browser counts what is stored. */
+  /** A device that stores on a disk, in `folder`, as users' do, and as they do counts what is stored. */
   async deviceIn(folder: string): Promise<BrowserContext> {
     return this.#give(await chromium.launchPersistentContext(folder, LAUNCH));
   }

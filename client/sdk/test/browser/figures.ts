@@ -2,6 +2,10 @@
  * What the client costs in Chromium, against a hub on the same machine: `npm run bench`. Give a
  * release build by HUB, or the hub's part is a debug build's.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BrowserContext } from "playwright-core";
 import { test } from "vitest";
 import { caughtUp, World, writes } from "./browser";
 
@@ -11,26 +15,38 @@ const PER_PUSH = 2_500;
 const INSERTS = 500;
 const READS = 1_000;
 const ROUNDS = 60;
+const INSERT_EVERY_MS = 20;
 
 test("figures", { timeout: 600_000 }, async () => {
   const world = await World.start();
-  const local = await inserts(world, null);
+  const folder = mkdtempSync(join(tmpdir(), "syncline-"));
+  let devices = 0;
+  const device = () => world.deviceIn(join(folder, `${devices++}`));
+  const bare = await bareTransactions(world, await device());
+  told("IndexedDB alone: two reads and three puts, p50", at(bare, 0.5));
+  told("IndexedDB alone: two reads and three puts, p99", at(bare, 0.99));
+  const local = await inserts(world, await device(), null);
   told("local insert, seen by the caller, p50", at(local, 0.5), 5);
   told("local insert, seen by the caller, p99", at(local, 0.99), 5);
-  const sending = await inserts(world, "insert");
-  told("the same while each is sent at once, p50", at(sending, 0.5));
-  told("the same while each is sent at once, p99", at(sending, 0.99));
+  const sending = await inserts(world, await device(), "insert");
+  told("the same while each is sent at once, p50", at(sending, 0.5), 5);
+  told("the same while each is sent at once, p99", at(sending, 0.99), 5);
   await fill(world, "fewer", FEWER);
-  const fewer = await boot(world, "fewer");
-  told(`point read among ${fewer.count} records, p50`, at(fewer.times, 0.5), 1);
-  told(`point read among ${fewer.count} records, p99`, at(fewer.times, 0.99));
-  const seen = await visible(world);
+  const fewer = await boot(world, await device(), "fewer");
+  told(`point read among ${fewer.count} records, p50`, at(fewer.reads, 0.5), 1);
+  told(`point read among ${fewer.count} records, p99`, at(fewer.reads, 0.99));
+  const seen = await visible(world, await device(), await device());
   told("write in one browser to visible in the other, p50", at(seen, 0.5), 100);
   told("write in one browser to visible in the other, p99", at(seen, 0.99));
+  told(`IndexedDB alone: ${RECORDS} puts`, await barePuts(world, await device()));
   await fill(world, "large", RECORDS);
-  const large = await boot(world, "large");
+  const large = await boot(world, await device(), "large");
   told(`bootstrap of ${large.count} records`, large.took, 3_000);
+  const busy = await boot(world, await device(), "large", INSERT_EVERY_MS);
+  told(`insert while they come, ${busy.inserts.length} of them, p50`, at(busy.inserts, 0.5), 5);
+  told("insert while they come, p99", at(busy.inserts, 0.99), 5);
   await world.stop();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 /** Prints a figure in milliseconds beside its goal. */
@@ -44,8 +60,72 @@ function at(times: number[], part: number): number {
   return [...times].sort((a, b) => a - b)[Math.floor(times.length * part)]!;
 }
 
-async function inserts(world: World, account: string | null): Promise<number[]> {
-  const page = await world.tab(await world.device(), account);
+/** What a write costs at least: a transaction that reads and puts as much, without anything around it. */
+async function bareTransactions(world: World, device: BrowserContext): Promise<number[]> {
+  const page = await world.tab(device, null);
+  const times = await page.evaluate(async (count) => {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const open = indexedDB.open("bare", 1);
+      open.onupgradeneeded = () => {
+        for (const name of ["a", "b", "c"])
+          open.result.createObjectStore(name, { autoIncrement: name === "a" });
+      };
+      open.onsuccess = () => resolve(open.result);
+    });
+    const times: number[] = [];
+    for (let at = 0; at < count; at++) {
+      const began = performance.now();
+      await new Promise((resolve) => {
+        const all = db.transaction(["a", "b", "c"], "readwrite");
+        all.oncomplete = resolve;
+        all.objectStore("b").get(at);
+        all.objectStore("c").get(0).onsuccess = () => {
+          const data = { title: `task ${at}`, done: false };
+          all.objectStore("a").add({ data, at });
+          all.objectStore("b").put({ data, at }, at);
+          all.objectStore("c").put({ at }, 0);
+        };
+      });
+      times.push(performance.now() - began);
+    }
+    return times;
+  }, INSERTS);
+  await device.close();
+  return times;
+}
+
+/** What a bootstrap costs at least: as many puts, a thousand in a transaction. */
+async function barePuts(world: World, device: BrowserContext): Promise<number> {
+  const page = await world.tab(device, null);
+  const took = await page.evaluate(async (records) => {
+    const db = await new Promise<IDBDatabase>((resolve) => {
+      const open = indexedDB.open("bare", 1);
+      open.onupgradeneeded = () => open.result.createObjectStore("a", { keyPath: ["t", "id"] });
+      open.onsuccess = () => resolve(open.result);
+    });
+    const began = performance.now();
+    for (let from = 0; from < records; from += 1_000) {
+      await new Promise((resolve) => {
+        const all = db.transaction("a", "readwrite");
+        all.oncomplete = resolve;
+        for (let n = from; n < from + 1_000; n++) {
+          const d = { title: `task ${n}`, done: false, n, note: "x".repeat(80) };
+          all.objectStore("a").put({ t: "tasks", id: `t${n}`, d });
+        }
+      });
+    }
+    return performance.now() - began;
+  }, RECORDS);
+  await device.close();
+  return took;
+}
+
+async function inserts(
+  world: World,
+  device: BrowserContext,
+  account: string | null,
+): Promise<number[]> {
+  const page = await world.tab(device, account);
   if (account !== null) await caughtUp(page);
   const times = await page.evaluate(async (count) => {
     const times: number[] = [];
@@ -60,9 +140,9 @@ async function inserts(world: World, account: string | null): Promise<number[]> 
   return times;
 }
 
-async function visible(world: World): Promise<number[]> {
-  const writer = await world.tab(await world.device(), "visible");
-  const reader = await world.tab(await world.device(), "visible");
+async function visible(world: World, one: BrowserContext, other: BrowserContext) {
+  const writer = await world.tab(one, "visible");
+  const reader = await world.tab(other, "visible");
   await writes(writer, "k", "first");
   await caughtUp(writer);
   await caughtUp(reader);
@@ -99,16 +179,40 @@ async function fill(world: World, user: string, records: number): Promise<void> 
   }
 }
 
-/** A new device takes an account over: how long that took, and then how long each of some reads. */
-async function boot(world: World, user: string) {
-  const page = await world.tab(await world.device(), null);
+/**
+ * A new device takes an account over: how long that took, and then how long each of some reads. With
+ * `insertEvery` it writes meanwhile, with so many milliseconds between two inserts.
+ */
+async function boot(world: World, device: BrowserContext, user: string, insertEvery = 0) {
+  const page = await world.tab(device, null);
   const account = await page.evaluate(
-    async ([user, reads]) => {
+    async ([user, reads, insertEvery]) => {
       const { app } = window;
       const began = performance.now();
       await app.store.signIn(app.auth(user), "keep-server");
-      await app.store.caughtUp();
+      const isThere = new Promise<void>((resolve) => {
+        let began = false;
+        app.store.onStatus(({ bootstrap }) => {
+          began ||= bootstrap !== null;
+          if (began && bootstrap === null) resolve();
+        });
+      });
+      let isOver = false;
+      const inserts: number[] = [];
+      const writing = async () => {
+        while (insertEvery > 0 && !isOver) {
+          const began = performance.now();
+          await app.tasks.insert({ title: "meanwhile" });
+          inserts.push(performance.now() - began);
+          await new Promise((resolve) => setTimeout(resolve, insertEvery));
+        }
+      };
+      const written = writing();
+      await isThere;
+      if (insertEvery === 0) await app.store.caughtUp();
       const took = performance.now() - began;
+      isOver = true;
+      await written;
       const count = await app.tasks.count();
       const times: number[] = [];
       for (let at = 0; at < reads; at++) {
@@ -116,10 +220,10 @@ async function boot(world: World, user: string) {
         await app.tasks.get(`t${(at * 7_919) % count}`);
         times.push(performance.now() - began);
       }
-      return { took, count, times };
+      return { took, count, reads: times, inserts };
     },
-    [user, READS] as [string, number],
+    [user, READS, insertEvery] as [string, number, number],
   );
-  await page.context().close();
+  await device.close();
   return account;
 }

@@ -17,14 +17,15 @@ test("what took effect waits for its commit, or for all that was heard of", () =
   expect(outcome(result({}), 9)).toEqual({ is: "decided", seq: 7, status: "applied" });
   const superseded = result({ status: "superseded" });
   expect(outcome(superseded, 9)).toEqual({ is: "decided", seq: 7, status: "superseded" });
-  const known = result({ status: "known", seq: null });
-  expect(outcome(known, 9)).toEqual({ is: "decided", seq: 9, status: "applied" });
+  const untold = result({ seq: null });
+  expect(outcome(untold, 9)).toEqual({ is: "decided", seq: 9, status: "applied" });
 });
 
 test("a refusal is the user's affair, a number of other changes this client's", () => {
   const refused = result({ status: "rejected", code: "record_too_large", message: "why" });
   expect(outcome(refused, 9)).toEqual({ is: "rejected", code: "record_too_large", message: "why" });
   expect(outcome(result({ status: "rejected", code: "number_reused" }), 9).is).toBe("renumber");
+  expect(outcome(result({ status: "known", seq: null }), 9).is).toBe("renumber");
 });
 
 test("a hub that knows less than it confirmed has forgotten", () => {

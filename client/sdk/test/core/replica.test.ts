@@ -1,17 +1,8 @@
 import { expect, test } from "vitest";
 import { ProtocolError } from "../../src/core/errors";
 import { recordSum, type JsonObject } from "../../src/core/json";
-import {
-  NEW_REPLICA,
-  position,
-  receive,
-  restart,
-  shownGen,
-  want,
-  welcome,
-  type Replica,
-  type Step,
-} from "../../src/core/replica";
+import { NEW_REPLICA, position, shownGen, type Replica } from "../../src/core/copy";
+import { receive, restart, want, welcome, type Step } from "../../src/core/replica";
 import type { Delta, Entry, SnapshotEnd, SnapshotPart } from "../../src/core/wire";
 
 const entry = (id: string, data: JsonObject | null, table = "tasks"): Entry => ({
@@ -65,7 +56,7 @@ test("a snapshot fills a generation that is shown with the delta after it", () =
   const last = receive(ended.replica, delta(9, 10, [entry("k2", { b: 1 })]), "e");
   expect(last.completes).toBe(true);
   expect(last.replica).toMatchObject({ complete: true, fill: null, base: 1 });
-  expect(last.drop).toEqual([0]);
+  expect(last.replica.drop).toEqual([0]);
 });
 
 test("a broken snapshot goes on at its place", () => {
@@ -123,7 +114,7 @@ test.each(["epoch", "gc", "cursor", "erased"] as const)("reset %s begins a snaps
 test("a snapshot begun again drops what the first one filled", () => {
   const first = restart(filled(), false);
   const second = restart(first.replica, false);
-  expect(second.drop).toEqual([first.replica.fill?.gen]);
+  expect(second.replica.drop).toContain(first.replica.fill?.gen);
   expect(second.replica.fill?.gen).not.toBe(first.replica.fill?.gen);
 });
 

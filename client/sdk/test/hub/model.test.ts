@@ -1,8 +1,8 @@
 /**
- * Random histories against the real hub: devices of one user that are offline, crash, lose their
- * storage (also under the open store), have wrong clocks, no tokens or some that expire, while the
- * hub is killed. When all of that ends,
- * everybody must show what the hub holds, and nothing that was acknowledged may be missing.
+ * Random histories against the real hub: devices of one user, with one tab or several that come and
+ * go, that are offline, crash, lose their storage (also under the open store), have wrong clocks, no
+ * tokens or some that expire, while the hub is killed. When all of that ends, everybody must show
+ * what the hub holds, and nothing that was acknowledged may be missing.
  *
  * MODEL_RUNS is how many histories are tried. A failure is shrunk when it is repeated with the
  * MODEL_SEED it names: that may take long, since every try may wait until it is late.
@@ -17,6 +17,7 @@ import { Proxy } from "../proxy";
 const RUNS = Number(process.env["MODEL_RUNS"] ?? 12);
 const SEED = process.env["MODEL_SEED"];
 const DEVICES = 3;
+const TABS_MAX = 3;
 
 /** How long everything may take to be equal once the faults have ended. */
 const SETTLES_WITHIN_MS = 30_000;
@@ -24,7 +25,9 @@ const SETTLES_WITHIN_MS = 30_000;
 type Step =
   | { do: "insert" | "update" | "own" | "delete"; device: number; key: number }
   | {
-      do: "down" | "up" | "crash" | "evict" | "lose-disk" | "expire" | "short" | "sync";
+      do:
+        | ("down" | "up" | "crash" | "evict" | "lose-disk" | "expire" | "short" | "sync")
+        | ("tab" | "close-leader" | "close-tab");
       device: number;
     }
   | { do: "clock"; device: number; ms: number }
@@ -44,6 +47,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({ do: fc.constantFrom("down", "up", "crash", "sync"), device }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom("tab", "close-leader", "close-tab"), device }),
   },
   {
     weight: 2,
@@ -76,7 +83,8 @@ class Subject {
   readonly user: string;
   readonly proxy: Proxy;
   disk = new Disk();
-  app: ReturnType<Disk["open"]>;
+  /** The oldest leads; one after the other writes. */
+  tabs: ReturnType<Disk["open"]>[];
   clockOff = 0;
   hasToken = true;
   /** How long its tokens serve, in seconds. */
@@ -92,7 +100,11 @@ class Subject {
     this.name = `d${number}`;
     this.user = user;
     this.proxy = proxy;
-    this.app = this.open();
+    this.tabs = [this.open()];
+  }
+
+  get app() {
+    return this.tabs[0]!;
   }
 
   open() {
@@ -100,13 +112,27 @@ class Subject {
     return this.disk.open({
       serverUrl: this.proxy.url,
       auth: { account: this.user, token },
-      around: { now: () => Date.now() + this.clockOff },
+      around: { now: () => Date.now() + this.clockOff, ...this.disk.tabs },
     });
   }
 
+  async close(): Promise<void> {
+    for (const { store } of this.tabs) await store.close();
+  }
+
   async crash(): Promise<void> {
-    await this.app.store.close();
-    this.app = this.open();
+    await this.close();
+    this.tabs = [this.open()];
+  }
+
+  openTab(): void {
+    if (this.tabs.length < TABS_MAX) this.tabs.push(this.open());
+  }
+
+  async closeTab(which: "close-leader" | "close-tab"): Promise<void> {
+    if (this.tabs.length === 1) return;
+    const closed = which === "close-leader" ? this.tabs.shift() : this.tabs.pop();
+    await closed?.store.close();
   }
 
   /** While the store is open. */
@@ -116,10 +142,10 @@ class Subject {
   }
 
   async loseDisk(): Promise<void> {
-    await this.app.store.close();
+    await this.close();
     this.disk = new Disk();
     this.#forget();
-    this.app = this.open();
+    this.tabs = [this.open()];
   }
 
   #forget(): void {
@@ -128,9 +154,13 @@ class Subject {
     for (const [id, acknowledged] of this.inserted) if (!acknowledged) this.inserted.delete(id);
   }
 
+  #writer() {
+    return this.tabs[this.#count % this.tabs.length]!;
+  }
+
   async insert(): Promise<void> {
     const id = `${this.name}-${this.#count++}`;
-    const write = await this.app.tasks.insert({ id, title: "new" });
+    const write = await this.#writer().tasks.insert({ id, title: "new" });
     this.inserted.set(id, false);
     // It may have been evicted meanwhile.
     void write.synced().then(
@@ -141,7 +171,7 @@ class Subject {
 
   /** A write to a record that all of them write. */
   async change(kind: "update" | "own" | "delete", key: number): Promise<void> {
-    const { tasks } = this.app;
+    const { tasks } = this.#writer();
     const id = kind === "own" ? this.name : `k${key}`;
     const n = this.#count++;
     const fields = { title: `${this.name} ${n}`, n };
@@ -180,6 +210,11 @@ async function take(step: Step, subjects: Subject[]): Promise<void> {
       return void subject.proxy.loseAfter(step.bytes);
     case "crash":
       return subject.crash();
+    case "tab":
+      return subject.openTab();
+    case "close-leader":
+    case "close-tab":
+      return subject.closeTab(step.do);
     case "evict":
       return subject.evict();
     case "lose-disk":
@@ -196,7 +231,7 @@ async function take(step: Step, subjects: Subject[]): Promise<void> {
     case "sync":
       subject.hasToken = true;
       subject.proxy.comeUp();
-      subject.app.store.startSync();
+      for (const { store } of subject.tabs) store.startSync();
   }
 }
 
@@ -256,9 +291,9 @@ test(
           for (const one of steps) await take(one, subjects);
           await settle(subjects, user);
         } finally {
-          for (const { app, proxy } of subjects) {
-            await app.store.close();
-            await proxy.stop();
+          for (const subject of subjects) {
+            await subject.close();
+            await subject.proxy.stop();
           }
         }
       }),

@@ -1,7 +1,8 @@
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { expect, test } from "vitest";
-import { Database, newClient } from "../../src/storage/database";
-import { write } from "../../src/storage/outbox";
+import { Database, NEW_HERE, newClient } from "../../src/storage/database";
+import { Lead } from "../../src/storage/lead";
+import { undecided, write } from "../../src/storage/outbox";
 import { decide, nextPush } from "../../src/storage/sending";
 
 const NOW = 1_770_000_000_000;
@@ -9,10 +10,12 @@ const NOW = 1_770_000_000_000;
 test("a mutation that has its number and became too large uses it up and is rejected", async () => {
   const db = new Database("outbox", [], { indexedDB: new IDBFactory(), IDBKeyRange });
   await db.keep("client", newClient());
+  const lead = new Lead(db);
+  await lead.take(async () => {});
   const insert = (id: string, title: string) =>
-    db.everything(() => write(db, [{ table: "t", id, op: "insert", data: { title } }], NOW));
+    write(db, [{ table: "t", id, op: "insert", data: { title } }], NOW);
   const numbers = async () => {
-    const { muts } = await db.everything(() => nextPush(db, 0, NOW));
+    const { muts } = await nextPush(db, lead, 0, NOW);
     return muts.map(({ m, changes }) => [m, changes?.[0]?.id ?? null]);
   };
   await insert("a", "small");
@@ -20,7 +23,7 @@ test("a mutation that has its number and became too large uses it up and is reje
   await insert("c", "small");
   expect(await numbers()).toEqual([1, 2, 3].map((m, at) => [m, ["a", "b", "c"][at]]));
 
-  await db.keep("limits", { message_bytes: 1_024, changes_per_push: 10 });
+  await db.keep("here", { ...NEW_HERE, limits: { message_bytes: 1_024, changes_per_push: 10 } });
   await insert("d", "small");
   expect(await numbers()).toEqual([
     [1, "a"],
@@ -40,6 +43,6 @@ test("a mutation that has its number and became too large uses it up and is reje
   await db.everything(async () => decide(db, [answer(1), refused, answer(3), answer(4)], NOW));
   const rejected = await db.rejected.orderBy("n").toArray();
   expect(rejected.map(({ c, code }) => [c[0]?.id, code])).toEqual([["b", "mutation_too_large"]]);
-  expect(await db.outbox.where("p").equals(1).count()).toBe(0);
+  expect(await undecided(db)).toBe(0);
   db.close();
 });

@@ -1,0 +1,36 @@
+/** Hears of changes to a database, whichever tab made them, without keeping up with each of them. */
+import Dexie from "dexie";
+import type { Database } from "./database";
+
+/** Changes that follow each other faster are looked at together. */
+const LOOK_EVERY_MS = 50;
+
+/**
+ * Calls `look` now, and after changes to these tables: at once, and then no more often than every
+ * 50 ms, since whoever writes waits for what is being read. Returns what ends it.
+ */
+export function watch(db: Database, tables: string[], look: () => Promise<void>): () => void {
+  const places = tables.map((table) => `idb://${db.name}/${table}/`);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isDue = true;
+  let isOver = false;
+  const next = async () => {
+    timer = undefined;
+    if (!isDue || isOver) return;
+    isDue = false;
+    timer = setTimeout(() => void next(), LOOK_EVERY_MS);
+    // One that failed is made up for by the next: the database was closed.
+    await look().catch(() => {});
+  };
+  const changed = (parts: object) => {
+    isDue ||= Object.keys(parts).some((part) => places.some((place) => part.startsWith(place)));
+    if (timer === undefined) void next();
+  };
+  Dexie.on("storagemutated", changed);
+  void next();
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+    Dexie.on.storagemutated.unsubscribe(changed);
+  };
+}

@@ -1,0 +1,291 @@
+/**
+ * What the hub says on a link, and what that does here. What messages mean is in `core`; each is
+ * one transaction, and has no effect once its link is over.
+ */
+import type { Table } from "dexie";
+import { backoff } from "../core/backoff";
+import { ProtocolError, type SynclineError } from "../core/errors";
+import type { Json } from "../core/json";
+import { hasForgotten } from "../core/outbox";
+import type { Replica } from "../core/copy";
+import { mayStandElsewhere, receive, restart, welcome, type Step } from "../core/replica";
+import type { Ephemeral, HubMessage, Refused, SnapshotPart, Verdicts, Welcome } from "../core/wire";
+import type { Database } from "../storage/database";
+import { carryOut, carryOutPart, sweep } from "../storage/incoming";
+import type { Lead } from "../storage/lead";
+import { decide, passed, renumber } from "../storage/sending";
+import { correctClock, isClockWrong } from "../storage/stamps";
+import type { Surroundings } from "../surroundings";
+import type { Activity } from "./activity";
+import type { Connector } from "./connector";
+import type { Pace } from "./ephemeral";
+import type { Pusher } from "./pusher";
+import { Unreachable, type Tokens } from "./tokens";
+
+/** Connections in a row that broke by a protocol error, before the copy is taken anew. */
+const BROKEN_MAX = 3;
+
+/** What is heard and not stored. */
+export interface Heard {
+  /** The hub passed something on; `null` when the link is over, and with it all presence. */
+  ephemeral(told: Ephemeral | null): void;
+  /** What this device shows of itself; `null` is nothing. */
+  presence(): Json;
+}
+
+/** What a conversation works with. */
+export interface Parts {
+  db: Database;
+  lead: Lead;
+  tokens: Tokens;
+  connector: Connector;
+  pusher: Pusher;
+  pace: Pace;
+  around: Surroundings;
+  events: Heard;
+}
+
+/** What a conversation calls. */
+export interface ConversationEvents {
+  tell(change: Partial<Activity>): void;
+  failed(error: unknown): void;
+  /** The hub has said welcome on this link. */
+  isOnline(): boolean;
+}
+
+/** The link that told something is over. */
+class Outdated extends Error {}
+
+export class Conversation {
+  readonly #parts: Parts;
+  readonly #events: ConversationEvents;
+  /** The history the hub named on this link. */
+  #epoch: string | null = null;
+  /** The hub has forgotten this client; what it says next tells how. */
+  #isForgotten = false;
+  /** Messages in a row that could not be. */
+  #broken = 0;
+  /** Pushes refused in a row. */
+  #refusals = 0;
+
+  constructor(parts: Parts, events: ConversationEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** The link is over. */
+  over(): void {
+    this.#epoch = null;
+    this.#isForgotten = false;
+  }
+
+  /** Resolves when the message has taken effect, or failed. */
+  async take(message: HubMessage): Promise<void> {
+    const { connector } = this.#parts;
+    const { key } = connector;
+    try {
+      await this.#answer(message);
+      this.#broken = 0;
+    } catch (error) {
+      if (connector.key !== key) return;
+      if (error instanceof ProtocolError) await this.#mistold();
+      this.#events.failed(error);
+    }
+  }
+
+  /** What cannot be: after some tries the copy itself is doubted, and taken anew. */
+  async #mistold(): Promise<void> {
+    if (++this.#broken < BROKEN_MAX) return;
+    this.#broken = 0;
+    await this.#parts.lead.everything(() => this.#applied((replica) => restart(replica, false)));
+  }
+
+  async #answer(message: HubMessage): Promise<void> {
+    if (this.#isForgotten && ["snapshot", "snapshot_end", "delta"].includes(message.t))
+      return this.#beAnother(true);
+    const { pace, pusher, events } = this.#parts;
+    switch (message.t) {
+      case "welcome":
+        return this.#welcome(message);
+      case "verdicts":
+        return this.#verdicts(message);
+      case "snapshot":
+        return this.#part(message);
+      case "reset":
+      case "snapshot_end":
+      case "delta":
+        return this.#told(message);
+      case "error":
+        return this.#refused(message);
+      case "slow":
+        pace.slow(message.retry_ms);
+        return pusher.pause(message.retry_ms);
+      case "presence":
+      case "broadcast":
+      case "notice":
+        return events.ephemeral(message);
+      case "auth_due":
+        return this.#refresh();
+      case "reconnect":
+      case "pong":
+      case "other":
+        return;
+    }
+  }
+
+  /**
+   * A transaction of what the link told, over these tables or everything. What it tells has no
+   * effect once it is over, nor has what the caller does next: another one may stand elsewhere, in
+   * another history even.
+   */
+  async #heard<T>(work: () => Promise<T>, tables?: Table[]): Promise<T> {
+    const { connector, lead, db } = this.#parts;
+    const { key } = connector;
+    const check = () => {
+      if (key === null || connector.key !== key) throw new Outdated();
+    };
+    const result = await lead.over(tables ?? db.tables, async () => {
+      check();
+      return work();
+    });
+    check();
+    return result;
+  }
+
+  async #told(message: HubMessage): Promise<void> {
+    if (message.t === "reset") this.#epoch = message.epoch ?? this.#epoch;
+    const epoch = this.#epoch;
+    const forgotten = this.#isForgotten;
+    const applied = await this.#heard(async () => {
+      if (forgotten) await renumber(this.#parts.db);
+      return this.#applied((replica) => receive(replica, message, epoch));
+    });
+    if (applied.isAnother || forgotten) return this.#again();
+    if (applied.resends) this.#parts.pusher.flush();
+    if (applied.drops) sweep(this.#parts.db, this.#parts.lead).catch(() => {});
+    this.#showProgress(applied.replica);
+  }
+
+  async #part(message: SnapshotPart): Promise<void> {
+    const { db } = this.#parts;
+    const replica = await db.read("replica");
+    const step = receive(replica, message, this.#epoch);
+    await carryOutPart(db, step, (tables, work) => this.#heard(work, tables));
+    this.#showProgress(step.replica);
+  }
+
+  /** Carries a step out. `resends`: the outbox may hold something again. `drops`: see `sweep`. */
+  async #applied(take: (replica: Replica) => Step) {
+    const before = await this.#parts.db.read("replica");
+    const step = take(before);
+    const isAnother = await carryOut(this.#parts.db, before, step);
+    const { replica } = step;
+    const resends = step.losesHistory || (step.completes && before.offers);
+    return { isAnother, resends, replica, drops: replica.drop.length > 0 };
+  }
+
+  #showProgress({ complete, fill }: Replica): void {
+    const bootstrap = fill ? { done: fill.count, total: fill.of } : null;
+    this.#events.tell({ complete, bootstrap });
+  }
+
+  async #welcome(hello: Welcome): Promise<void> {
+    this.#epoch = hello.epoch;
+    const { db, connector, around, pusher, pace, events } = this.#parts;
+    connector.welcomed();
+    const replica = await this.#heard(async () => {
+      const client = await db.read("client");
+      if (hasForgotten(client.confirmed, hello.acked)) {
+        // Whether it lost what it knew or erased it is told to who stands in another history.
+        this.#isForgotten = mayStandElsewhere(await db.read("replica"), hello.epoch);
+        return null;
+      }
+      await db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
+      if (hello.limits) await db.keep("here", { ...(await db.read("here")), limits: hello.limits });
+      const told = { hub: hello.now, asked: connector.openedAt, came: around.now() };
+      await correctClock(db, told);
+      const { replica } = await this.#applied((copy) => welcome(copy, hello.epoch, hello.head));
+      await passed(db);
+      return replica;
+    });
+    if (!replica) return this.#isForgotten ? undefined : this.#beAnother(true);
+    this.#events.tell({ online: true, error: null });
+    pusher.open();
+    if (events.presence() !== null) pace.due();
+    this.#showProgress(replica);
+  }
+
+  /** A new client id: the old one's numbers are of no use. */
+  async #beAnother(historyLost: boolean): Promise<void> {
+    await this.#heard(async () => {
+      await renumber(this.#parts.db);
+      await this.#applied((replica) => restart(replica, historyLost));
+    });
+    this.#again();
+  }
+
+  /** Says hello anew. */
+  #again(): void {
+    const { connector } = this.#parts;
+    connector.drop();
+    connector.comeBack({ after: 0 });
+  }
+
+  async #verdicts({ results, now }: Verdicts): Promise<void> {
+    const { db, around, pusher } = this.#parts;
+    const asked = pusher.answered(results);
+    if (asked !== null) await this.#hubTime({ hub: now, asked, came: around.now() });
+    const tables = results.some(({ status }) => status === "rejected")
+      ? db.tables
+      : [db.sent, db.settled];
+    const decided = await this.#heard(() => decide(db, results, around.now()), tables);
+    if (decided.renumbers) return this.#beAnother(false);
+    if (decided.passes) await this.#heard(() => passed(db));
+    this.#refusals = 0;
+    pusher.flush();
+  }
+
+  async #hubTime(told: { hub: string; asked: number; came: number }): Promise<void> {
+    const { db } = this.#parts;
+    const isWrong = await db.transaction("r", db.local, db.sent, async () =>
+      isClockWrong(db, told),
+    );
+    if (isWrong) await this.#heard(() => correctClock(db, told));
+  }
+
+  /** Something was not taken. What was pushed is pushed again. */
+  async #refused({ code, message, retry, acked }: Refused): Promise<void> {
+    const { db, pusher, tokens, around } = this.#parts;
+    // Before the welcome it is said why the link will end.
+    if (!this.#events.isOnline() || code === "ephemeral_too_large") return;
+    if (code === "gap") {
+      const { confirmed } = await this.#heard(() => db.read("client"), []);
+      if (hasForgotten(confirmed, acked)) return this.#beAnother(true);
+    }
+    if (retry === "reauth") {
+      tokens.drop();
+      pusher.pause(backoff(++this.#refusals, 1));
+      return this.#refresh();
+    }
+    const isFinal = retry === "never" || retry === "upgrade";
+    if (isFinal) this.#events.tell({ error: { code, message } });
+    pusher.pause(backoff(++this.#refusals, around.random(), isFinal));
+  }
+
+  /** A fresh token for the link there is. Without one, pushes are refused and nothing else. */
+  async #refresh(): Promise<void> {
+    const { connector, tokens, pusher } = this.#parts;
+    const { link } = connector;
+    try {
+      const token = await tokens.fresh();
+      if (link !== connector.link) return;
+      link?.auth(token);
+      this.#events.tell({ error: null });
+      pusher.resume();
+    } catch (error) {
+      if (error instanceof Unreachable) return;
+      const { code = "token_failed", message = "" } = error as Partial<SynclineError>;
+      this.#events.tell({ error: { code, message } });
+    }
+  }
+}
