@@ -1,5 +1,6 @@
 //! The `hub` program: reads the line, runs the command, returns its exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -22,7 +23,8 @@ fn main() -> ExitCode {
     match cli.run(std::env::vars_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hub: {error}");
+            // Nobody left to tell changes nothing.
+            let _ = writeln!(std::io::stderr(), "hub: {error}");
             ExitCode::FAILURE
         }
     }

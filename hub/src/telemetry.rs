@@ -2,6 +2,7 @@
 
 pub mod instrument;
 pub mod labels;
+mod lines;
 pub mod logs;
 pub mod metrics;
 pub mod pulled;

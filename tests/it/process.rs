@@ -1,6 +1,7 @@
 //! The program as a person or a supervisor meets it: what it prints, how it ends.
 
 mod full_disk;
+mod logging;
 mod memory;
 mod read_only;
 

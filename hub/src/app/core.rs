@@ -43,7 +43,7 @@ use crate::session::event::Event;
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
 use crate::telemetry::labels::Route;
-use crate::telemetry::pulled::{show_cache, show_groups};
+use crate::telemetry::pulled::{show_cache, show_groups, show_log};
 use crate::wheel::Wheel;
 
 /// Records and stored bytes of one read for a device that is behind.
@@ -146,6 +146,7 @@ impl Core {
         let metrics = &context.metrics;
         let shown = show_cache(metrics, &shared.cache)
             .and_then(|()| show_groups(metrics, group))
+            .and_then(|()| show_log(metrics))
             .and_then(|()| memory::show(metrics));
         shown.expect("a new registry shows each once");
         let sessions = Sessions::start(Arc::new(shared))

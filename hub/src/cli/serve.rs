@@ -22,7 +22,8 @@ const POLLS_BETWEEN_LOOKS: u32 = 8;
 const LEFTOVERS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(config: Config) -> Result<(), CliError> {
-    logs::init(&config.log);
+    // What is logged to the very end is written when this is dropped.
+    let _logging = logs::init(&config.log)?;
     run_to_its_end(serve(config))?
 }
 
@@ -42,7 +43,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
     let mut signals = Signals::new()?;
     // A file that may not grow is an error of the write; unheard, the signal would end the hub.
     let _outgrown = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
-    let mut hangups = hangups(&config)?;
+    let mut hangups = signal(SignalKind::hangup())?;
     let public_metrics = config.metrics.public;
     let app = tokio::select! {
         app = App::start(config) => app?,
@@ -60,7 +61,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
     let name = loop {
         tokio::select! {
             name = signals.next() => break name,
-            () = next_of(&mut hangups) => read_certificate(&app),
+            _ = hangups.recv() => read_again(&app),
         }
     };
     info!(signal = name, "stopping");
@@ -74,26 +75,12 @@ async fn serve(config: Config) -> Result<(), CliError> {
     Ok(())
 }
 
-/// With TLS, SIGHUP has the certificate read again; without, it ends the process as it does
-/// any other.
-fn hangups(config: &Config) -> std::io::Result<Option<Signal>> {
-    let files = config.tls.files();
-    files.map(|_| signal(SignalKind::hangup())).transpose()
-}
-
-/// The next signal of a kind that may never come.
-async fn next_of(signals: &mut Option<Signal>) {
-    match signals {
-        Some(signals) => drop(signals.recv().await),
-        None => std::future::pending().await,
-    }
-}
-
-fn read_certificate(app: &App) {
+/// SIGHUP: what may change while a node runs is its certificate.
+fn read_again(app: &App) {
     match app.tls().map(|tls| tls.reload()) {
         Some(Ok(())) => info!("certificate read again"),
         Some(Err(error)) => error!(%error, "the certificate of before stays"),
-        None => {}
+        None => info!("nothing to read again: SIGHUP is for the certificate of [tls]"),
     }
 }
 

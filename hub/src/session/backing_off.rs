@@ -4,6 +4,8 @@
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::stamp::WallMs;
+use syncline_storage::types::StoreError;
+use tracing::{debug, warn};
 
 use super::event::{CallReply, Effect, Waiter};
 use super::state::{Asked, Context, Pending, SessionState, Work};
@@ -27,8 +29,19 @@ impl SessionState {
         cx.effect(Effect::RetryAfter { ms });
     }
 
-    /// [`SessionState::back_off`] because of the store, not of another node.
-    pub(super) fn store_failed(&mut self, cx: &mut Context<'_>) {
+    /// [`SessionState::back_off`] because of the store, not of another node. `what` is what it
+    /// did not do. Only the first failure in a row is a warning: the node tells that it goes on.
+    pub(super) fn store_failed(
+        &mut self,
+        what: &'static str,
+        error: &StoreError,
+        cx: &mut Context<'_>,
+    ) {
+        if self.failures == 0 {
+            warn!(space = %self.space, %error, "{what}");
+        } else {
+            debug!(space = %self.space, %error, failures = self.failures, "{what}");
+        }
         self.back_off(cx);
         if self.failures >= FAILURES_CALLS_WAIT {
             self.refuse_waiting_calls(cx);

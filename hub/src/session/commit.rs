@@ -160,8 +160,7 @@ impl SessionState {
         let read = match read {
             Ok(read) => read,
             Err(error) => {
-                tracing::warn!(space = %self.space, %error, "records could not be read");
-                return self.store_failed(cx);
+                return self.store_failed("records could not be read", &error, cx);
             }
         };
         // Only what is current at the very head the commit will expect may be merged onto.
@@ -244,8 +243,7 @@ impl SessionState {
             }
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
-                tracing::warn!(space = %self.space, %error, "commit outcome unknown");
-                self.store_failed(cx);
+                self.store_failed("commit outcome unknown", &error, cx);
             }
         }
     }

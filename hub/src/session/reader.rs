@@ -256,10 +256,9 @@ impl SessionState {
                 Phase::Live | Phase::Lagging => {}
             }
         }
-        tracing::warn!(space = %self.space, %error, "a device could not be read to");
         self.stale = true;
         if matches!(self.work, super::state::Work::Idle) {
-            self.store_failed(cx);
+            self.store_failed("a device could not be read to", error, cx);
         }
     }
 }

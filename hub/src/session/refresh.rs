@@ -59,8 +59,7 @@ impl SessionState {
         let page = match page {
             Ok(page) => page,
             Err(error) => {
-                tracing::warn!(space = %self.space, %error, "session could not catch up");
-                return self.store_failed(cx);
+                return self.store_failed("session could not catch up", &error, cx);
             }
         };
         if page.view.epoch != self.view.epoch {
@@ -202,8 +201,7 @@ impl SessionState {
                 self.read_pending_marks(cx);
             }
             Err(error) => {
-                tracing::warn!(space = %self.space, %error, "epoch could not be changed");
-                self.store_failed(cx);
+                self.store_failed("epoch could not be changed", &error, cx);
             }
         }
     }
@@ -243,8 +241,7 @@ impl SessionState {
         let read = match read {
             Ok(read) => read,
             Err(error) => {
-                tracing::warn!(space = %self.space, %error, "marks could not be read");
-                return self.store_failed(cx);
+                return self.store_failed("marks could not be read", &error, cx);
             }
         };
         for (key, mark) in clients.iter().zip(read.marks) {

@@ -5,13 +5,17 @@ use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily, MetricType};
 use prometheus::{Error, PullingGauge};
 use syncline_storage::group::{Buckets, GroupCommit};
 
-use super::Metrics;
+use super::{Metrics, logs};
 use crate::session::cache::NodeCache;
 
 const CACHE_ENTRIES: (&str, &str) = ("syncline_cache_entries", "Records in the node's cache.");
 const CACHE_BYTES: (&str, &str) = (
     "syncline_cache_bytes",
     "Bytes of records in the node's cache, by estimate.",
+);
+const LOG_LINES_DROPPED: (&str, &str) = (
+    "syncline_log_lines_dropped",
+    "Lines of the log that were not written since the start, since nobody took those before.",
 );
 const GROUP_SIZE: (&str, &str) = (
     "syncline_commit_group_size",
@@ -23,6 +27,11 @@ pub fn show_cache(metrics: &Metrics, cache: &NodeCache) -> Result<(), Error> {
     let (entries, bytes) = (cache.clone(), cache.clone());
     metrics.show(gauge(CACHE_ENTRIES, move || entries.usage().0)?)?;
     metrics.show(gauge(CACHE_BYTES, move || bytes.usage().1)?)
+}
+
+/// Shows what the log lacks. Errors: it is shown already.
+pub fn show_log(metrics: &Metrics) -> Result<(), Error> {
+    metrics.show(gauge(LOG_LINES_DROPPED, logs::dropped)?)
 }
 
 /// Shows how commits are grouped. Errors: it is shown already.

@@ -1,5 +1,6 @@
 //! A disk that is full, as far as a process can see it: the system lets its files grow no more.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use syncline_tests::hub_process::HubProcess;
 
-use super::{request, start};
+use super::{hub, request};
 
 const UNLIMITED: &str = "unlimited:unlimited";
 
@@ -62,8 +63,13 @@ fn token(node: &HubProcess) -> String {
     body["token"].as_str().expect("a token").to_owned()
 }
 
+/// Its log is on the same disk.
 fn start_in(dir: &Path) -> (HubProcess, String) {
-    let node = start(dir);
+    let mut log = OpenOptions::new();
+    let log = log.create(true).append(true).open(dir.join("hub.log"));
+    let mut command = hub(dir, &["serve", "--dev"]);
+    command.stderr(log.expect("a log"));
+    let node = HubProcess::start_logging(command);
     let token = token(&node);
     (node, token)
 }
