@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,6 +22,7 @@ use crate::gateway::access::AppName;
 use crate::gateway::{Gateway, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
+use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -252,12 +253,12 @@ struct PullQuery {
 async fn pull(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    query: Result<Query<PullQuery>, axum::extract::rejection::QueryRejection>,
+    query: Asking<PullQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let caller = caller(&gateway, &headers, &app).await?;
     let client = client(&headers, caller.user, None)?;
-    let Query(query) = query.map_err(|_| bad("the query cannot be read"))?;
+    let query = query.read().map_err(|_| bad("the query cannot be read"))?;
     let given = |value: Option<String>| value.filter(|value| !value.is_empty());
     let collection = given(query.collection).ok_or_else(|| bad("collection is missing"))?;
     let collection = TableName::parse_within(&collection, gateway.data.name_bytes_max)
