@@ -253,6 +253,8 @@ async fn damaged_data_is_counted_wherever_it_is_met() {
         config.auth.service_key = Some(ServiceKey::new("hush").unwrap());
     })
     .await;
+    // A pull makes no space.
+    drop(hub.attach("ada").await);
     let counted = || hub.gateway().metrics.store_damaged.get();
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
     let http = http.build().unwrap();

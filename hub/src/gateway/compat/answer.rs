@@ -160,3 +160,8 @@ pub fn from_memory(since: Since, view: &SpaceView) -> Option<String> {
     let until = || place.cursor(since.pull_reach());
     (since.tell(place) == Tell::After(place.head)).then(|| reply::nothing(&until()))
 }
+
+/// The reply of a device that pulls from a space that is not there: its cursor stays.
+pub fn from_nothing(since: Since) -> String {
+    reply::nothing(&since.text())
+}

@@ -265,10 +265,17 @@ async fn pull(
         .map_err(|refusal| bad(&format!("collection: {}", refusal.message)))?;
     let cursor = given(query.since).ok_or_else(|| bad("since is missing"))?;
     let since = Since::parse(&cursor).map_err(|refusal| bad(&refusal.message))?;
-    let entry = gateway.sessions.get(&caller.space);
+    let question = (&caller.space, &client, &collection, &cursor);
+    let mut entry = known(&gateway, &caller.space).await?;
+    if entry.is_none() && gateway.storm.is_too_often(question) {
+        tokio::time::sleep(super::storm::HELD).await;
+        entry = known(&gateway, &caller.space).await?;
+    }
+    let Some(entry) = entry else {
+        return Ok(json(StatusCode::OK, answer::from_nothing(since)));
+    };
     entry.touch();
     if let Some(text) = from_memory(&entry, since).await? {
-        let question = (&caller.space, &client, &collection, &cursor);
         if !gateway.storm.is_too_often(question) {
             return Ok(json(StatusCode::OK, text));
         }
@@ -289,6 +296,16 @@ async fn pull(
     };
     let asked = (question, Of::Table(&collection));
     reply(&gateway, (&caller.space, &entry), &client.user, asked).await
+}
+
+/// The entry of a space that is there: a pull makes none.
+async fn known(gateway: &Gateway, space: &SpaceKey) -> Result<Option<Arc<Entry>>, HttpError> {
+    if let Some(entry) = gateway.sessions.find(space) {
+        return Ok(Some(entry));
+    }
+    let view = gateway.store.space(space).await;
+    let view = view.map_err(|error| gateway.store_failed(&error))?;
+    Ok(view.map(|_| gateway.sessions.get(space)))
 }
 
 /// The reply of a device that has everything this node knows of.
