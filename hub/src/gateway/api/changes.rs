@@ -39,7 +39,7 @@ pub(super) async fn changes(
 ) -> Result<Response, HttpError> {
     let asked = asked.read()?;
     let Caller { user, space } = caller(&gateway, &headers, &app, asked.space).await?;
-    let limit = page_limit(asked.limit)?;
+    let mut limit = page_limit(asked.limit)?;
     let (Some(epoch), Some(after)) = (asked.epoch, asked.after) else {
         let message = "epoch and after are needed; begin with a snapshot";
         return Err(Refusal::new(Code::CursorInvalid, message).into());
@@ -50,6 +50,7 @@ pub(super) async fn changes(
         None => after.into(),
     };
     let held = gateway.replies.begin(user.as_str(), limit.bytes).await?;
+    limit.bytes = held.page_bytes();
     let page = match view(&gateway, &space).await? {
         Some(_) => gateway.store.changes(&space, from.clone(), limit).await,
         None => Ok(ChangesPage {
@@ -87,7 +88,7 @@ pub(super) async fn changes(
         body.push('"');
     }
     body.push('}');
-    held.json(body)
+    held.json(body).await
 }
 
 /// Where reading goes on inside a commit, by the `next` of the answer before.

@@ -34,12 +34,13 @@ pub(super) async fn snapshot(
 ) -> Result<Response, HttpError> {
     let asked = asked.read()?;
     let Caller { user, space } = caller(&gateway, &headers, &app, asked.space).await?;
-    let limit = page_limit(asked.limit)?;
+    let mut limit = page_limit(asked.limit)?;
     let place = asked
         .next
         .map(|next| SnapshotPlace::parse(&next))
         .transpose()?;
     let held = gateway.replies.begin(user.as_str(), limit.bytes).await?;
+    limit.bytes = held.page_bytes();
     let opened = view(&gateway, &space).await?;
     let after = place.as_ref().map(|place| &place.after);
     let page = match opened {
@@ -104,7 +105,7 @@ pub(super) async fn snapshot(
     let body = format!(
         r#"{{"epoch":"{epoch}","at":{at},"done":{done},"of":{of},"changes":[{changes}],{end}}}"#
     );
-    held.json(body)
+    held.json(body).await
 }
 
 /// Says why a snapshot cannot go on at a place.

@@ -14,7 +14,7 @@ use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, TableName, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
-use syncline_storage::types::PageLimit;
+use syncline_storage::types::{ChangesPage, PageLimit};
 use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
@@ -23,6 +23,7 @@ use crate::gateway::{Gateway, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
 use crate::http::query::Asking;
+use crate::http::reply_room::{ReplyHeld, too_large};
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -202,39 +203,38 @@ async fn reply(
             read.ok_or_else(unavailable)?
         }
     };
+    let bytes_max = gateway.replies.reply_bytes_max();
     let mut answering = Answering::new(question, &view);
     let mut held = gateway.replies.begin(user.as_str(), FIRST_BYTES).await?;
     loop {
-        let limit = PageLimit {
-            bytes: held.page_bytes(),
-            ..ALL
-        };
-        let from = answering.from().into();
-        let page = match of {
-            Of::AllTables => gateway.store.changes(space, from, limit).await,
-            Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
-        };
-        let page = page.map_err(|error| gateway.store_failed(&error))?;
-        let next = if page.is_complete() {
-            answering.page(page)
+        let next = if answering.needs_no_page() {
+            answering.unread(&view, bytes_max)
         } else {
-            let view = page.view;
-            drop(page);
-            match of {
-                Of::AllTables if held.is_largest() => answering.unread(&view),
-                _ => {
-                    if held.is_largest() {
-                        tracing::warn!(%space, "a reply is larger than half of gateway.replies_bytes_max");
-                    }
-                    // A reply is of one moment: it is read again as a whole.
-                    held.grow().await?;
-                    continue;
-                }
+            let page = read(gateway, (space, of), (&answering, &held)).await?;
+            if page.is_complete() {
+                answering.page(page, bytes_max)
+            } else if held.is_largest() {
+                let view = page.view;
+                drop(page);
+                answering.unread(&view, bytes_max)
+            } else {
+                drop(page);
+                // A reply is of one moment: it is read again as a whole.
+                held.grow().await?;
+                continue;
             }
         };
         match next {
             Next::Read(again) => answering = again,
-            Next::Reply(text) => return held.json(text),
+            Next::Reply(reply) => {
+                held.hold(reply.bytes()).await?;
+                return held.json(reply.into_text()).await;
+            }
+            Next::TooLarge => {
+                gateway.metrics.replies_too_large.inc();
+                tracing::warn!(%space, bytes_max, "a pull is more than gateway.replies_bytes_max lets a reply hold");
+                return Err(too_large());
+            }
             Next::Elsewhere => {
                 // Its view may be of another history: it looks at the store.
                 drop(gateway.sessions.tell(entry, Message::Event(Event::Missed)));
@@ -242,6 +242,24 @@ async fn reply(
             }
         }
     }
+}
+
+/// The changes that are asked for, as far as there is room for them.
+async fn read(
+    gateway: &Gateway,
+    (space, of): (&SpaceKey, Of<'_>),
+    (answering, held): (&Answering, &ReplyHeld),
+) -> Result<ChangesPage, HttpError> {
+    let limit = PageLimit {
+        bytes: held.page_bytes(),
+        ..ALL
+    };
+    let from = answering.from().into();
+    let page = match of {
+        Of::AllTables => gateway.store.changes(space, from, limit).await,
+        Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
+    };
+    page.map_err(|error| gateway.store_failed(&error))
 }
 
 #[derive(Debug, Deserialize)]
