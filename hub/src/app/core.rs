@@ -173,6 +173,7 @@ impl Core {
             data,
             storm: Storm::default(),
             replies,
+            paces: (&config.limits).into(),
         };
         Ok(Core {
             gateway: Arc::new(gateway),

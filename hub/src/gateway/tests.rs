@@ -13,7 +13,7 @@ use syncline_protocol::error::close;
 use syncline_protocol::ids::{AppId, Seq, SpaceId, SpaceKey, UserId};
 use syncline_storage::Store;
 use syncline_storage::faulty::{Fault, Operation};
-use tokio::time::{Instant, pause, sleep};
+use tokio::time::{Instant, advance, pause, resume, sleep};
 
 use self::hub::{Got, Hub, frame, text};
 use super::frame::Frame;
@@ -197,6 +197,53 @@ async fn messages_that_wait_for_the_hub_are_not_late() {
     peer.send(&rest).await;
     assert_eq!(peer.got().await, Got::message("slow"));
     assert_eq!(peer.got().await, Got::message("pong"));
+}
+
+/// A push of so many changes.
+fn push(m: u64, changes: usize) -> Vec<u8> {
+    let change = |n| json!({"table": "t", "id": format!("{m}-{n}"), "op": "insert", "data": {}});
+    let changes: Vec<_> = (0..changes).map(change).collect();
+    text(&json!({"t": "push", "muts": [{"m": m, "changes": changes}]}))
+}
+
+#[tokio::test]
+async fn a_user_that_pushes_too_fast_waits_for_its_turn_and_nobody_else_does() {
+    let hub = Hub::start(|config| config.limits.user_changes_per_s = 10).await;
+    let (mut fast, mut other) = (hub.attach("ada").await, hub.attach("bob").await);
+    let mut second = hub.hello("ada", "second").await;
+    second.message_of("delta").await;
+    // What is anybody's at once, and two seconds' worth more.
+    fast.send(&push(1, 120)).await;
+    fast.message_of("verdicts").await;
+    let paced = || hub.gateway().metrics.pushes_paced.get();
+    assert_eq!(paced(), 0);
+    second.send(&push(1, 1)).await;
+    hub.until(|| paced() == 1).await;
+    other.send(&push(1, 1)).await;
+    other.message_of("verdicts").await;
+    second.message_of("verdicts").await;
+}
+
+#[tokio::test]
+async fn a_user_that_is_far_too_fast_is_told_to_come_again() {
+    let hub = Hub::start(|config| {
+        config.limits.user_changes_per_s = 10;
+        config.gateway.ping_ms = 600_000;
+    })
+    .await;
+    let mut fast = hub.attach("ada").await;
+    fast.send(&push(1, 600)).await;
+    fast.message_of("verdicts").await;
+    fast.send(&push(2, 1)).await;
+    hub.until(|| hub.gateway().metrics.pushes_paced.get() == 1)
+        .await;
+    fast.message_of("slow").await;
+    pause();
+    advance(Duration::from_secs(60)).await;
+    resume();
+    // It was not taken: its number is free.
+    fast.send(&push(2, 1)).await;
+    fast.message_of("verdicts").await;
 }
 
 #[tokio::test]

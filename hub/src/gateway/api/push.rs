@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::{caller, refused_with};
 use crate::gateway::Gateway;
 use crate::gateway::access::{AppName, Caller};
+use crate::gateway::pace::Load;
 use crate::http::error::json;
 use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
@@ -53,12 +54,17 @@ pub(super) async fn push(
     let body = body.read(caller.user.as_str()).await?;
     let text = std::str::from_utf8(&body.bytes)
         .map_err(|_| Refusal::new(Code::BadMessage, "the body is not UTF-8"))?;
+    let push = HttpPush::parse(text, &gateway.data)?;
+    let bytes = body.bytes.len();
+    if !caller.is_service() {
+        let changes = push.change_count();
+        gateway.take_pace(&caller.user, Load { changes, bytes })?;
+    }
     let asked = Asked {
         user: caller.user,
         space: caller.space,
-        bytes: body.bytes.len(),
+        bytes,
     };
-    let push = HttpPush::parse(text, &gateway.data)?;
     let _room = body.into_room();
     match push {
         HttpPush::Numbered(client, muts) => {
@@ -73,14 +79,18 @@ pub(super) async fn push(
     }
 }
 
-/// Who pushes, known before the body is read.
+/// Who pushes, and may push now; known before the body is read.
 async fn pusher(
     gateway: &Gateway,
     headers: &HeaderMap,
     app: &str,
     space: Asking<SpaceQuery>,
 ) -> Result<Caller, HttpError> {
-    caller(gateway, headers, app, space.read()?.space).await
+    let caller = caller(gateway, headers, app, space.read()?.space).await?;
+    if !caller.is_service() {
+        gateway.check_pace(&caller.user)?;
+    }
+    Ok(caller)
 }
 
 /// A push on its way to its session.

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
 use crate::gateway::access::AppName;
+use crate::gateway::pace::Load;
 use crate::gateway::{Gateway, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
@@ -98,7 +99,9 @@ async fn sync(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, HttpError> {
-    let caller = match caller(&gateway, &headers, &app).await {
+    let caller = caller(&gateway, &headers, &app).await;
+    let paced = caller.and_then(|caller| gateway.check_pace(&caller.user).map(|()| caller));
+    let caller = match paced {
         Ok(caller) => caller,
         Err(refused) => {
             body.refuse();
@@ -111,10 +114,13 @@ async fn sync(
     let user = caller.user;
     let client = client(&headers, user.clone(), request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
+    let bytes = body.bytes.len();
+    let changes = request.changes.len();
+    gateway.take_pace(&user, Load { changes, bytes })?;
     let asked = Asked {
         client,
         request,
-        bytes: body.bytes.len(),
+        bytes,
     };
     let _room = body.into_room();
     let (entry, synced) = merge(&gateway, &caller.space, asked).await?;
