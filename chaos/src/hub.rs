@@ -51,6 +51,9 @@ impl Hub {
             .env("HUB__LISTEN", "127.0.0.1:0")
             .env("HUB__ADMIN_LISTEN", "127.0.0.1:0")
             .env("HUB__LOG__FILTER", "error")
+            // What the hub can do is measured, not what one user may.
+            .env("HUB__LIMITS__USER_CHANGES_PER_S", "1000000000")
+            .env("HUB__LIMITS__USER_BYTES_PER_S", "68719476736")
             .envs(
                 settings
                     .iter()

@@ -4,7 +4,7 @@
 //! is a [`link`], whose protocol [`socket`] or [`compat`] (the first user's clients); [`ws`] is
 //! the strict framing under it, [`outbox`] what a session holds of a socket. [`api`] is the
 //! native protocol over HTTP. [`access`] decides who may use which space, [`intake`] is
-//! the back-pressure on what comes in.
+//! the back-pressure on what comes in, [`pace`] how fast one user may push.
 
 pub mod access;
 pub mod api;
@@ -14,6 +14,7 @@ pub mod frame;
 pub mod intake;
 pub mod link;
 pub mod outbox;
+pub mod pace;
 mod sender;
 pub mod socket;
 pub mod sockets;
@@ -28,13 +29,16 @@ pub mod ws;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use syncline_protocol::ids::UserId;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::types::StoreError;
+use tokio::time::Instant;
 
 use self::access::Access;
 use self::compat::storm::Storm;
 use self::link::SocketLimits;
+use self::pace::{Load, Paces, TooFast};
 use self::sockets::Sockets;
 use crate::clock::Clock;
 use crate::http::{HttpError, ReplyRoom};
@@ -71,6 +75,8 @@ pub struct Gateway {
     pub data: Limits,
     /// What replies that are read of the store share.
     pub replies: ReplyRoom,
+    /// How fast each user may push.
+    pub paces: Paces,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -90,6 +96,23 @@ impl Gateway {
     /// What a request is answered that the store failed.
     pub fn store_failed(&self, error: &StoreError) -> HttpError {
         HttpError::of_store(error, &self.metrics)
+    }
+
+    /// Whether a request of a user may push now; asked before its body is read. Errors: `slow`.
+    pub fn check_pace(&self, user: &UserId) -> Result<(), HttpError> {
+        let checked = self.paces.check(user, Instant::now());
+        checked.map_err(|too_fast| self.paced(too_fast))
+    }
+
+    /// Lets a request's push in. Errors: `slow`, if others of the user came before it.
+    pub fn take_pace(&self, user: &UserId, load: Load) -> Result<(), HttpError> {
+        let taken = self.paces.take(user, load, Instant::now());
+        taken.map_err(|too_fast| self.paced(too_fast))
+    }
+
+    fn paced(&self, too_fast: TooFast) -> HttpError {
+        self.metrics.pushes_paced.inc();
+        HttpError::slow("this user pushes more than limits.user_… allow", too_fast.0)
     }
 
     /// A number for a new call.

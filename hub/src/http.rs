@@ -2,14 +2,17 @@
 //!
 //! [`server`] accepts connections and stops gracefully; [`routes`] holds what is not sync;
 //! [`guard`] wraps every route: unknown ones, bodies too long, faults, counting; [`error`] and
-//! [`body`] are how a handler refuses and reads. [`room`] bounds what the bodies of all requests
-//! hold, [`shares`] what those of one user do of it, [`reply_room`] what the replies do; [`watched`] ends those nobody takes.
+//! [`body`] are how a handler refuses and reads, [`query`] is what a request's path asks. [`room`] bounds what the bodies of all requests
+//! hold, [`shares`] what those of one user do of it, [`reply_room`] what the replies do; [`watched`] ends those
+//! nobody takes, [`owed`] says until when.
 
 pub mod body;
 pub mod context;
 pub mod error;
 pub mod guard;
+mod owed;
 pub(crate) mod peers;
+pub mod query;
 pub mod reply_room;
 pub mod room;
 pub mod routes;

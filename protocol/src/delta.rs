@@ -2,6 +2,7 @@
 
 use crate::ids::{RecordKey, Seq};
 use crate::json::{self, Json};
+use crate::out::Out;
 use crate::record::{Field, Record};
 use crate::stamp::Hlc;
 
@@ -127,7 +128,7 @@ impl Entry<'_> {
 }
 
 /// Appends a record's visible fields as one object, in canonical JSON.
-pub fn write_data(out: &mut String, record: &Record) {
+pub fn write_data(out: &mut impl Out, record: &Record) {
     out.push('{');
     push_joined(
         out,
@@ -184,10 +185,10 @@ pub(crate) fn push_display(out: &mut String, shown: impl std::fmt::Display) {
     write!(out, "{shown}").expect("writing to a String cannot fail");
 }
 
-pub(crate) fn push_joined<T>(
-    out: &mut String,
+pub(crate) fn push_joined<T, O: Out>(
+    out: &mut O,
     items: impl Iterator<Item = T>,
-    mut push: impl FnMut(&mut String, T),
+    mut push: impl FnMut(&mut O, T),
 ) {
     for (at, item) in items.enumerate() {
         if at > 0 {

@@ -134,6 +134,9 @@ codes! {
     MethodNotAllowed = "method_not_allowed", Never, 405;
     /// The body is larger than the limit.
     BodyTooLarge = "body_too_large", Never, 413;
+    /// What was asked for is more than one answer may hold. It cannot be had so until the operator
+    /// allows more.
+    ReplyTooLarge = "reply_too_large", Never, 413;
     /// More sockets of one user than the limit.
     TooManySockets = "too_many_sockets", After, 429;
     /// No `hello` in time.

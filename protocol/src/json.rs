@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use crate::error::{Code, Refusal};
+use crate::out::Out;
 
 /// Integers up to this magnitude are exact in a double: 2^53.
 const EXACT_INTEGER_MAX: u64 = 1 << 53;
@@ -150,7 +151,7 @@ pub(crate) fn split_value(text: &str) -> (&str, &str) {
 }
 
 /// Appends a string as a JSON string literal in canonical form.
-pub fn push_string(out: &mut String, text: &str) {
+pub fn push_string(out: &mut impl Out, text: &str) {
     out.push('"');
     let mut clean_from = 0;
     for (at, byte) in text.bytes().enumerate() {

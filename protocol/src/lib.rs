@@ -2,7 +2,7 @@
 //! merge, what travels on the wire and what is kept at rest.
 //!
 //! Modules in reading order: [`limits`] and [`error`] (what is refused, and how it is told),
-//! [`ids`], [`json`], [`object`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
+//! [`ids`], [`json`], [`out`], [`object`] and [`stamp`] (the atoms), [`record`], [`change`] and [`merge`] (state and
 //! how it moves), [`mutation`], [`verdict`] and [`given`] (what a client asks, what it is answered,
 //! and what is remembered of clients without numbers),
 //! [`delta`] (what a client at a cursor has to learn), [`overlay`] (what a device shows),
@@ -22,6 +22,7 @@ pub mod merge;
 pub mod mutant;
 pub mod mutation;
 pub mod object;
+pub mod out;
 pub mod overlay;
 pub mod record;
 pub mod stamp;

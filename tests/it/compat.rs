@@ -1,6 +1,7 @@
 //! The first user's protocol, driven as that user's client drives it.
 
 mod converging;
+mod reading;
 mod shapes;
 mod sockets;
 mod unread;

@@ -12,6 +12,7 @@ mod hostile;
 mod http;
 mod lifecycle;
 mod limits;
+mod pace;
 mod reconnects;
 mod retention;
 mod slow;

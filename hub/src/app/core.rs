@@ -118,6 +118,7 @@ impl Core {
         let watching = watch(asked, group.clone(), context.lifecycle.clone());
         let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
         let data = Limits::from(&config.limits);
+        let replies = ReplyRoom::new(count(config.gateway.replies_bytes_max));
         let limits = SessionLimits {
             commit_mutations_max: count(config.session.commit_mutations_max),
             commit_changes_max: count(config.session.commit_changes_max),
@@ -125,6 +126,7 @@ impl Core {
             message_bytes_max: count(config.gateway.message_bytes_max),
             live_bytes_max: count(config.gateway.outbox_bytes_max),
             data,
+            echo_bytes_max: replies.reply_bytes_max(),
             ..SessionLimits::default()
         };
         let wheel = Arc::new(wheel(config));
@@ -171,7 +173,8 @@ impl Core {
             wheel: wheel.clone(),
             data,
             storm: Storm::default(),
-            replies: ReplyRoom::new(count(config.gateway.replies_bytes_max)),
+            replies,
+            paces: (&config.limits).into(),
         };
         Ok(Core {
             gateway: Arc::new(gateway),

@@ -27,10 +27,12 @@ pub struct GatewayConfig {
     /// it, or one body. One that finds no room within `body_timeout_ms` is answered `slow`. 1 KiB to 64 GiB, default 256 MiB.
     pub bodies_bytes_max: u64,
     /// Bytes of the replies that wait to be written on the node, with what is read for them, which
-    /// takes twice its bytes. A user has at most an eighth of it, or one reply, and a reply at most
-    /// half of it. One that finds no room is answered 503 with `Retry-After`, as is for ever the
-    /// pull of a table of more stored bytes than a quarter of it; a changeset is then answered with
-    /// what became of it alone. 1 MiB to 64 GiB, default 256 MiB.
+    /// takes twice its bytes. In one half of it a user has at most a thirty-second of the whole; a
+    /// larger reply, one of each user, is in the other half and takes at most all of that. One that
+    /// finds no room is answered 503 with `Retry-After`. The pull of a table of more than that half,
+    /// which is of more stored bytes than a quarter of the whole, is refused for good, 413
+    /// `reply_too_large`, and `syncline_replies_too_large_total` counts it; a changeset is then
+    /// answered with less and its device pulls. 1 MiB to 64 GiB, default 256 MiB.
     pub replies_bytes_max: u64,
     /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
     /// 30,000.
@@ -50,7 +52,9 @@ pub struct GatewayConfig {
     pub outbox_bytes_max: u64,
     /// Milliseconds a socket or connection may take nothing of what is written to it, or a message
     /// may take to arrive, before it is closed. So is a connection that takes less than 4 KiB/s of
-    /// its answers while they wait for it, over ten times this. 100 to 600,000, default 30,000.
+    /// its answers while they wait for it, over ten times this, or that has not taken a reply whole
+    /// this long after the time it takes at 4 KiB/s (16 KiB/s if it is more than a user's share of
+    /// `replies_bytes_max`). 100 to 600,000, default 30,000.
     pub stalled_ms: u64,
     /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
     pub sockets_per_user_max: u64,

@@ -1,11 +1,11 @@
-//! What a push may hold and a record may become.
+//! What a push may hold, a record may become, and how fast a user may push.
 
 use serde::{Deserialize, Serialize};
 use syncline_protocol::limits::{JSON_DEPTH_CEILING, Limits, NAME_BYTES_CEILING};
 
 use super::Problems;
 
-/// Limits of the data. Lowered, they refuse only what is new: what is stored stays, and may shrink.
+/// Limits of the data and of those who push it. Lowered, they refuse only what is new: what is stored stays, and may shrink.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
@@ -26,6 +26,13 @@ pub struct LimitsConfig {
     /// Bytes of a table's, record's or field's name. One more is rejected. 16 to 1,024, default
     /// 128.
     pub name_bytes_max: u64,
+    /// Changes a second that one user may push, on all sockets and requests; a push without any
+    /// counts as one. A user may be ten seconds ahead of it. What comes when it is further ahead
+    /// waits on a socket, and is told `slow` after 5 s; a request is answered `slow` with
+    /// `Retry-After` at once. 1 to 1,000,000,000, default 2,000.
+    pub user_changes_per_s: u64,
+    /// Bytes a second of those pushes, likewise. 1 KiB to 64 GiB, default 2 MiB.
+    pub user_bytes_per_s: u64,
 }
 
 impl Default for LimitsConfig {
@@ -38,6 +45,8 @@ impl Default for LimitsConfig {
             changes_per_push_max: limits.changes_per_push_max as u64,
             mutation_bytes_max: limits.mutation_bytes_max as u64,
             name_bytes_max: limits.name_bytes_max as u64,
+            user_changes_per_s: 2_000,
+            user_bytes_per_s: 2 << 20,
         }
     }
 }
@@ -78,6 +87,16 @@ impl LimitsConfig {
                 8 << 20..=1 << 30,
             ),
             ("limits.name_bytes_max", self.name_bytes_max, 16..=name),
+            (
+                "limits.user_changes_per_s",
+                self.user_changes_per_s,
+                1..=1_000_000_000,
+            ),
+            (
+                "limits.user_bytes_per_s",
+                self.user_bytes_per_s,
+                1 << 10..=64 << 30,
+            ),
         ];
         for (key, value, allowed) in ranges {
             problems.range(key, value, allowed);

@@ -39,6 +39,13 @@ pub struct Caller {
     pub space: SpaceKey,
 }
 
+impl Caller {
+    /// Whether it is one of the operator's servers.
+    pub fn is_service(&self) -> bool {
+        self.user.as_str() == SERVICE_USER
+    }
+}
+
 impl Access {
     /// Verifies a token.
     pub async fn identify(&self, token: &str, now_ms: u64) -> Result<Identity, Refusal> {

@@ -1,13 +1,14 @@
 //! A native client's socket: hello, then messages both ways until one side ends it.
 
+mod pushing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{ClientKey, SpaceKey};
-use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::entering::Entering;
 use super::frame::Frame;
@@ -17,7 +18,7 @@ use super::task::{Protocol, Wait};
 use crate::auth::{Identity, KeyNo};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
-use crate::session::event::{Attach, Event, FrameKind, Origin, Push};
+use crate::session::event::{Attach, Event, FrameKind};
 use crate::telemetry::labels::AuthFailure;
 
 /// A token's end is announced so long before, and the socket closed so long after.
@@ -33,7 +34,7 @@ const ATTACH_TRIES: usize = 5;
 /// RFC 6455's registry: the server cannot serve now.
 const TRY_AGAIN_LATER: u16 = 1013;
 
-/// What a client told to slow down should wait.
+/// What a client told to slow down should wait, where nothing better is known.
 const SLOW_RETRY_MS: u64 = 1_000;
 
 /// A native socket.
@@ -58,8 +59,9 @@ struct Attached {
 pub(super) enum Done {
     /// Nothing to know.
     Told,
-    /// The session did not take it in time.
-    Slow,
+    /// The session did not take it in time, or its user is too fast: who is slow, and for how many
+    /// milliseconds.
+    Slow(&'static str, u64),
     /// The hello's token was verified.
     Known(Box<Known>),
     /// The session took the client.
@@ -128,7 +130,7 @@ impl Protocol for Native {
     fn go_on(&mut self, link: &mut Link, done: Done) -> Result<Option<Wait<Done>>, Ending> {
         match done {
             Done::Told => {}
-            Done::Slow => link.answer(&hub::slow("app", SLOW_RETRY_MS)),
+            Done::Slow(scope, retry_ms) => link.answer(&hub::slow(scope, retry_ms)),
             Done::Known(known) => {
                 if link.authenticate(&known.attach.client.user).is_err() {
                     let message = "too many sockets of this user";
@@ -244,22 +246,6 @@ impl Attached {
         drop(sessions.tell(&self.entry, Message::Event(event)));
     }
 
-    fn push(&self, link: &mut Link, muts: Vec<Mutation>, bytes: usize) -> Option<Wait<Done>> {
-        if self.is_expired(link) {
-            link.may_be_cheap(bytes);
-            return None;
-        }
-        let origin = Origin::Conn(link.conn());
-        self.tell_with_permit(link, bytes, move |permit| {
-            let permit = Some(permit);
-            Message::Event(Event::Push(Push {
-                origin,
-                muts,
-                permit,
-            }))
-        })
-    }
-
     /// Whether the token's time is over; then the client is told to send another.
     fn is_expired(&self, link: &Link) -> bool {
         let expired = self.expires_at_ms <= link.gateway.clock.now_ms();
@@ -281,30 +267,6 @@ impl Attached {
             return None;
         }
         self.tell_with_permit(link, bytes, |permit| Message::Ephemeral { event, permit })
-    }
-
-    /// Tells the session something that takes room until it is decided. While there is none,
-    /// nothing more is read from the socket.
-    fn tell_with_permit(
-        &self,
-        link: &Link,
-        bytes: usize,
-        message: impl FnOnce(OwnedSemaphorePermit) -> Message + Send + 'static,
-    ) -> Option<Wait<Done>> {
-        // A session that ended has closed the outbox, which says how to go on.
-        let room = link.gateway.sessions.room(&self.entry)?;
-        if let Some(permit) = room.permit_now(bytes) {
-            drop(link.gateway.sessions.tell(&self.entry, message(permit)));
-            return None;
-        }
-        let (gateway, entry) = (link.gateway.clone(), self.entry.clone());
-        Some(Box::pin(async move {
-            let Ok(permit) = room.permit(bytes).await else {
-                return Ok(Done::Slow);
-            };
-            drop(gateway.sessions.tell(&entry, message(permit)));
-            Ok(Done::Told)
-        }))
     }
 }
 

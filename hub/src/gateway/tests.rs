@@ -199,6 +199,55 @@ async fn messages_that_wait_for_the_hub_are_not_late() {
     assert_eq!(peer.got().await, Got::message("pong"));
 }
 
+/// Where a user's tasks are.
+fn space(user: &str) -> SpaceKey {
+    SpaceKey {
+        app: AppId::trusted("todo"),
+        space: SpaceId::trusted(user),
+    }
+}
+
+/// A push of so many changes.
+fn push(m: u64, changes: usize) -> Vec<u8> {
+    let change = |n| json!({"table": "t", "id": format!("{m}-{n}"), "op": "insert", "data": {}});
+    let changes: Vec<_> = (0..changes).map(change).collect();
+    text(&json!({"t": "push", "muts": [{"m": m, "changes": changes}]}))
+}
+
+#[tokio::test]
+async fn a_user_that_pushes_too_fast_waits_for_its_turn_and_nobody_else_does() {
+    let hub = Hub::start(|config| config.limits.user_changes_per_s = 10).await;
+    let (mut fast, mut other) = (hub.attach("ada").await, hub.attach("bob").await);
+    let mut second = hub.hello("ada", "second").await;
+    second.message_of("delta").await;
+    // What is anybody's at once, and two seconds' worth more.
+    fast.send(&push(1, 120)).await;
+    fast.message_of("verdicts").await;
+    let paced = || hub.gateway().metrics.pushes_paced.get();
+    assert_eq!(paced(), 0);
+    second.send(&push(1, 1)).await;
+    hub.until(|| paced() == 1).await;
+    other.send(&push(1, 1)).await;
+    other.message_of("verdicts").await;
+    second.message_of("verdicts").await;
+}
+
+#[tokio::test]
+async fn a_user_that_is_far_too_fast_is_told_to_come_again() {
+    let hub = Hub::start(|config| config.limits.user_changes_per_s = 10).await;
+    let mut fast = hub.attach("ada").await;
+    fast.send(&push(1, 300)).await;
+    fast.message_of("verdicts").await;
+    fast.send(&push(2, 1)).await;
+    hub.until(|| hub.gateway().metrics.pushes_paced.get() == 1)
+        .await;
+    pause();
+    fast.message_of("slow").await;
+    // It was not taken.
+    let view = hub.gateway().store.space(&space("ada")).await.unwrap();
+    assert_eq!(view.unwrap().head, Seq(1));
+}
+
 #[tokio::test]
 async fn what_is_read_for_a_socket_that_left_is_dropped() {
     let hub = Hub::start(|_| {}).await;
@@ -253,6 +302,8 @@ async fn damaged_data_is_counted_wherever_it_is_met() {
         config.auth.service_key = Some(ServiceKey::new("hush").unwrap());
     })
     .await;
+    // A pull makes no space.
+    drop(hub.attach("ada").await);
     let counted = || hub.gateway().metrics.store_damaged.get();
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
     let http = http.build().unwrap();
@@ -307,10 +358,6 @@ async fn a_store_that_never_answers_does_not_hold_up_a_stop() {
     assert!(stopped.is_ok(), "it waits for the store");
     assert_eq!(peer.closed().await, close::DRAINING);
     // What was acknowledged is there.
-    let space = SpaceKey {
-        app: AppId::trusted("todo"),
-        space: SpaceId::trusted("ada"),
-    };
-    let view = store.inner().space(&space).await.unwrap().unwrap();
+    let view = store.inner().space(&space("ada")).await.unwrap().unwrap();
     assert_eq!(view.head, Seq(1));
 }

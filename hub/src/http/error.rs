@@ -1,5 +1,7 @@
 //! An HTTP answer that refuses: `{"code","message","retry"}` with the code's status.
 
+use std::time::Duration;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use syncline_protocol::error::{Code, Refusal, Retry};
@@ -9,16 +11,27 @@ use syncline_storage::types::StoreError;
 use crate::telemetry::Metrics;
 
 /// Seconds a client is asked to wait (`Retry-After`) where nothing better is known.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
+const RETRY_AFTER_S: u64 = 1;
 
 /// What a handler returns to refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpError(pub Refusal);
+pub struct HttpError(
+    pub Refusal,
+    /// Seconds a client that may come again is asked to wait.
+    u64,
+);
 
 impl HttpError {
     /// A refusal with a message for people.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        HttpError(Refusal::new(code, message))
+        Refusal::new(code, message).into()
+    }
+
+    /// `slow`, for so long.
+    pub fn slow(message: &str, wait: Duration) -> Self {
+        let wait_s = wait.as_millis().div_ceil(1_000);
+        let wait_s = u64::try_from(wait_s).unwrap_or(u64::MAX);
+        HttpError(Refusal::new(Code::Slow, message), wait_s.max(RETRY_AFTER_S))
     }
 
     /// The store did not answer a request: `unavailable`, whatever it was, since the client can
@@ -34,7 +47,7 @@ impl HttpError {
 
 impl From<Refusal> for HttpError {
     fn from(refusal: Refusal) -> Self {
-        HttpError(refusal)
+        HttpError(refusal, RETRY_AFTER_S)
     }
 }
 
@@ -48,7 +61,7 @@ impl IntoResponse for HttpError {
         response.extensions_mut().insert(self.0);
         if invites_later(code) {
             let headers = response.headers_mut();
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER_S);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.1));
         }
         response
     }
@@ -81,7 +94,15 @@ mod tests {
         ] {
             let response = HttpError::new(code, "").into_response();
             let after = response.headers().get(header::RETRY_AFTER);
-            assert_eq!(after == Some(&RETRY_AFTER_S), told, "{code}");
+            assert_eq!(after.is_some_and(|after| after == "1"), told, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds() {
+        for (ms, told) in [(1, "1"), (1_000, "1"), (1_001, "2"), (90_000, "90")] {
+            let response = HttpError::slow("", Duration::from_millis(ms)).into_response();
+            assert_eq!(response.headers()[header::RETRY_AFTER], told);
         }
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::owed::Owed;
 use super::peers::{Counted, Peers};
 use super::turns::Turns;
 use super::watched::{LeastRate, Patience, Watched};
@@ -202,12 +203,20 @@ impl Connection {
         let Some(stream) = self.open(stream).await else {
             return;
         };
-        let stream = Watched::new(stream, self.patience.clone());
+        let owed = Owed::default();
+        let stream = Watched::new(stream, self.patience.clone(), owed.clone());
         let peer = self.peer;
         let router = TowerToHyperService::new(self.router);
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            router.call(request)
+            let (answer, owed) = (router.call(request), owed.clone());
+            async move {
+                let mut answer = answer.await?;
+                if let Some(reply) = answer.extensions_mut().remove() {
+                    owed.add(reply);
+                }
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -1,6 +1,6 @@
 //! A connection's stream while HTTP is spoken on it: a peer that takes nothing of an answer for
-//! too long, or too little for much longer, is an error, so that the connection ends and what it
-//! holds is freed.
+//! too long, or too little for much longer, or does not take a reply that holds room whole in its
+//! time, is an error, so that the connection ends and what it holds is freed.
 //!
 //! hyper has no such limit. An upgrade takes the stream out of it; sockets look after their own.
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::owed::Owed;
 use crate::gateway::stream::Stream;
 use crate::lifecycle::{Lifecycle, Stage};
 
@@ -62,6 +63,8 @@ impl Patience {
 pub struct Watched {
     stream: Stream,
     patience: Patience,
+    /// The replies that hold room, told by whoever serves the connection.
+    owed: Owed,
     /// Since the last write that had to wait, if none was taken since.
     stall: Option<Stall>,
     pace: Pace,
@@ -94,10 +97,11 @@ impl Pace {
 
 impl Watched {
     /// Watches a stream.
-    pub fn new(stream: Stream, patience: Patience) -> Watched {
+    pub(super) fn new(stream: Stream, patience: Patience, owed: Owed) -> Watched {
         Watched {
             stream,
             patience,
+            owed,
             stall: None,
             pace: Pace::default(),
         }
@@ -123,12 +127,14 @@ impl Watched {
             return written;
         }
         let stall = self.stall.get_or_insert_with(Stall::begin);
+        let owed_until = self.owed.due(self.patience.stalled);
         loop {
             if self.pace.was_too_slow(least) {
                 return Poll::Ready(Err(ErrorKind::TimedOut.into()));
             }
             // The stage may have changed since it began.
             let given_up = stall.since + self.patience.now();
+            let given_up = owed_until.map_or(given_up, |due| given_up.min(due));
             let window_ends = stall.counted + least.window.saturating_sub(self.pace.waited);
             let due = given_up.min(window_ends);
             if stall.due.deadline() != due {
@@ -209,6 +215,10 @@ impl AsyncWrite for Watched {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::super::owed::ToBeTaken;
     use super::*;
 
     const LEAST: LeastRate = LeastRate {
@@ -230,5 +240,54 @@ mod tests {
         pace.taken = 999;
         pace.waited = Duration::from_secs(10);
         assert!(pace.was_too_slow(LEAST));
+    }
+
+    const STEP_BYTES: usize = 64 << 10;
+
+    /// Writes a reply to a peer that takes a little of it a hundred times a second. The bytes taken
+    /// if it was given up.
+    async fn taken(least: Duration, reply_bytes: usize) -> Result<(), usize> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let peer = socket.connect(listener.local_addr().unwrap());
+        let (peer, accepted) = tokio::join!(peer, listener.accept());
+        let (mut peer, stream) = (peer.unwrap(), accepted.unwrap().0);
+        let patience = Patience {
+            stalled: Duration::from_secs(2),
+            least: LEAST,
+            lifecycle: Arc::new(Lifecycle::starting()),
+        };
+        let (held, owed) = (Arc::new(()), Owed::default());
+        let held_by_reply = Arc::downgrade(&held);
+        owed.add(ToBeTaken {
+            held: held_by_reply,
+            least,
+        });
+        let mut watched = Watched::new(Stream::Plain(stream), patience, owed);
+        let written = tokio::spawn(async move {
+            let written = watched.write_all(&vec![b'x'; reply_bytes]).await;
+            drop(held);
+            written.map_err(|error| error.kind())
+        });
+        let (mut read, mut bytes) = (vec![0; STEP_BYTES], 0);
+        while bytes < reply_bytes && peer.read_exact(&mut read).await.is_ok() {
+            bytes += STEP_BYTES;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        match written.await.unwrap() {
+            Ok(()) => Ok(()),
+            Err(kind) => {
+                assert_eq!(kind, ErrorKind::TimedOut);
+                Err(bytes)
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_holds_room_is_taken_whole_in_its_time_or_given_up() {
+        assert_eq!(taken(Duration::from_secs(60), 16 << 20).await, Ok(()));
+        let late = taken(Duration::ZERO, 256 << 20).await;
+        assert!(late.is_err_and(|bytes| bytes > 0), "{late:?}");
     }
 }

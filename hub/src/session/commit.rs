@@ -264,6 +264,7 @@ impl SessionState {
         let mut answers = Answers::default();
         let mut authors: Vec<ClientKey> = Vec::new();
         let mut rest = None;
+        let echo_bytes_max = self.limits.echo_bytes_max;
         for outcome in decided.outcomes {
             let Some(mut pending) = self.pending.pop_front() else {
                 break;
@@ -293,6 +294,7 @@ impl SessionState {
                         Some(earlier) => earlier.synced.and(synced),
                         None => synced,
                     };
+                    let synced = synced.within(echo_bytes_max);
                     if pending.later.is_empty() {
                         reply_synced(&pending.waiters, &synced, cx);
                     } else {

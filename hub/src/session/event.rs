@@ -367,6 +367,9 @@ pub struct Synced {
     /// Where the device must be told what is there, because another device's write won, or
     /// was beaten.
     pub echoes: Vec<Echo>,
+    /// The records it named are too many bytes to be kept for the answer: nothing is told of them,
+    /// and the device must look at all it has again.
+    pub is_untold: bool,
 }
 
 /// A change that did not take effect as it was meant.
@@ -389,6 +392,7 @@ impl Synced {
             writer,
             mut conflicts,
             mut echoes,
+            is_untold,
         } = self;
         conflicts.extend(later.conflicts);
         echoes.extend(later.echoes);
@@ -397,7 +401,18 @@ impl Synced {
             writer: later.writer.or(writer),
             conflicts,
             echoes,
+            is_untold: is_untold || later.is_untold,
         }
+    }
+
+    /// Keeps what is to be told of the records it named if they are no more than so many bytes.
+    pub(super) fn within(mut self, bytes_max: usize) -> Synced {
+        let bytes = self.echoes.iter().map(|echo| echo.record.size_bytes());
+        self.is_untold |= bytes.sum::<usize>() > bytes_max;
+        if self.is_untold {
+            self.echoes = Vec::new();
+        }
+        self
     }
 }
 

@@ -215,7 +215,8 @@ impl Sessions {
     /// The entry of a space that is open on this node.
     pub fn find(&self, space: &SpaceKey) -> Option<Arc<Entry>> {
         let shards = &self.inner.shards;
-        shards.with(space, |set| set.get(space).map(|kept| kept.0.clone()))
+        let entry = shards.with(space, |set| set.get(space).map(|kept| kept.0.clone()))?;
+        (!entry.is_gone()).then_some(entry)
     }
 
     /// Tells every running session, and wakes those asleep whose space has moved; used when the

@@ -50,6 +50,8 @@ pub struct SessionLimits {
     /// Bytes of one commit, as text, that a live socket is told. Of a larger one it is read to
     /// from the store, page by page.
     pub live_bytes_max: usize,
+    /// Bytes of the records a changeset named that are kept to tell its device of them.
+    pub echo_bytes_max: usize,
     /// Clients remembered without socket or pending mutation.
     pub idle_clients_max: usize,
 }
@@ -64,6 +66,7 @@ impl Default for SessionLimits {
             message_bytes_max: MESSAGE_BYTES_MAX,
             data: Limits::DEFAULT,
             live_bytes_max: OUTBOX_BYTES_MAX,
+            echo_bytes_max: 128 << 20,
             idle_clients_max: 1_024,
         }
     }

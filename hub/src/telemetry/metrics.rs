@@ -65,6 +65,8 @@ metrics! {
     handler_panics: IntCounter = "syncline_handler_panics_total", "HTTP requests that ended by a fault of the hub.";
     auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Requests and sockets refused for who they are: no token, a bad one, a wrong service key, another's space, an origin; by code.";
     http_requests: PairCounters<Route, StatusClass> = "syncline_http_requests_total", "HTTP requests answered, by route and class of status.";
+    pushes_paced: IntCounter = "syncline_pushes_paced_total", "Pushes told to come later, and socket messages that waited, because their user pushed more than limits.user_changes_per_s or limits.user_bytes_per_s allow.";
+    replies_too_large: IntCounter = "syncline_replies_too_large_total", "Pulls refused because their table is more than one reply may hold: half of gateway.replies_bytes_max. Those devices stay behind until it is raised.";
     http_connections: IntGauge = "syncline_http_connections", "Open HTTP connections, upgraded ones not counted.";
     compat_connections: IntGauge = "mana_sync_connections_total", "Open WebSocket connections, under the name the first user's dashboards know.";
     compat_users: IntGauge = "mana_sync_users_connected", "Users with an open WebSocket, under the name the first user's dashboards know.";

@@ -20,6 +20,10 @@ pub const EMPTY: &str = "1970-01-01T00:00:00.000Z";
 /// any real clock.
 pub const FOREIGN: &str = "2010-01-01T00:00:00.000Z";
 
+/// What a device is told to start again from that has not been told what became of its changeset:
+/// it may show what is gone. No cursor of the hub, and below all of them.
+pub const STALE: &str = "1970-01-01T00:00:00.001Z";
+
 /// Nanoseconds from 1970 to the first cursor: 1971-01-01T00:00:00Z.
 const FIRST_NS: i128 = 31_536_000_000_000_000;
 
@@ -46,6 +50,8 @@ pub enum Since {
     },
     /// It has data, but not by a cursor of this hub.
     Foreign,
+    /// It has data, of which it must be told everything once more.
+    Stale,
 }
 
 /// Of which tables a cursor speaks. A device sends the least of its tables' cursors with a
@@ -57,6 +63,8 @@ pub enum Reach {
     OneOfForeign,
     /// Of the table that was pulled, by a device that had nothing in it.
     OneOfEmpty,
+    /// Of the table that was pulled, by a device that had to start again.
+    OneOfStale,
     /// Of all tables: a changeset was answered, or a pull by such a cursor.
     All,
 }
@@ -68,6 +76,8 @@ pub enum Tell {
     Everything,
     /// Every record, dead ones too: it has data of no known age.
     Anew,
+    /// Every record, dead ones too, and the living replace what it has.
+    Afresh,
     /// What changed after a seq.
     After(Seq),
 }
@@ -89,6 +99,9 @@ impl Since {
         if text == EMPTY {
             return Ok(Since::Empty);
         }
+        if text == STALE {
+            return Ok(Since::Stale);
+        }
         let time = OffsetDateTime::parse(text, &Rfc3339)
             .map_err(|_| Refusal::new(Code::CursorInvalid, "since is no ISO time"))?;
         let ns = u64::try_from(time.unix_timestamp_nanos() - FIRST_NS);
@@ -99,6 +112,7 @@ impl Since {
                 reach: match ns & ((1 << REACH_BITS) - 1) {
                     0 => Reach::OneOfForeign,
                     1 => Reach::OneOfEmpty,
+                    2 => Reach::OneOfStale,
                     _ => Reach::All,
                 },
             },
@@ -112,9 +126,10 @@ impl Since {
             Since::At { reach, .. } => match reach {
                 Reach::OneOfForeign => Since::Foreign,
                 Reach::OneOfEmpty => Since::Empty,
+                Reach::OneOfStale => Since::Stale,
                 Reach::All => self,
             },
-            Since::Empty | Since::Foreign => self,
+            Since::Empty | Since::Foreign | Since::Stale => self,
         }
     }
 
@@ -123,6 +138,7 @@ impl Since {
         match self {
             Since::Empty => EMPTY.to_owned(),
             Since::Foreign => FOREIGN.to_owned(),
+            Since::Stale => STALE.to_owned(),
             Since::At { minute, seq, reach } => text(minute, seq, reach),
         }
     }
@@ -133,6 +149,7 @@ impl Since {
             Since::At { reach, .. } => reach,
             Since::Empty => Reach::OneOfEmpty,
             Since::Foreign => Reach::OneOfForeign,
+            Since::Stale => Reach::OneOfStale,
         }
     }
 
@@ -140,6 +157,7 @@ impl Since {
     pub fn tell(self, place: Place) -> Tell {
         match self {
             Since::Empty => Tell::Everything,
+            Since::Stale => Tell::Afresh,
             Since::At { minute, seq, .. }
                 if minute == place.minute() && (place.gc_seq..=place.head).contains(&seq) =>
             {
@@ -229,11 +247,15 @@ mod tests {
     #[test]
     fn what_a_cursor_says_can_be_written_again() {
         let here = place(NOW_MS, 40);
-        let all = [Reach::OneOfForeign, Reach::OneOfEmpty, Reach::All].map(|reach| {
-            let text = here.cursor(reach);
-            Since::parse(&text).unwrap()
-        });
-        for since in all.into_iter().chain([Since::Empty, Since::Foreign]) {
+        let reaches = [
+            Reach::OneOfForeign,
+            Reach::OneOfEmpty,
+            Reach::OneOfStale,
+            Reach::All,
+        ];
+        let all = reaches.map(|reach| Since::parse(&here.cursor(reach)).unwrap());
+        let others = [Since::Empty, Since::Foreign, Since::Stale];
+        for since in all.into_iter().chain(others) {
             assert_eq!(Since::parse(&since.text()), Ok(since));
             assert!(*since.text() < *"2011", "{since:?} sorts above a clock");
         }
@@ -246,6 +268,7 @@ mod tests {
         for (reach, of_all) in [
             (Reach::OneOfForeign, Tell::Anew),
             (Reach::OneOfEmpty, Tell::Everything),
+            (Reach::OneOfStale, Tell::Afresh),
             (Reach::All, Tell::After(Seq(9))),
         ] {
             let cursor = here.cursor(reach);
@@ -274,6 +297,7 @@ mod tests {
         };
         let tell = |text: &str| Since::parse(text).unwrap().tell(here);
         assert_eq!(tell(EMPTY), Tell::Everything);
+        assert_eq!(tell(STALE), Tell::Afresh);
         assert_eq!(tell("1970-01-01T00:00:00Z"), Tell::Anew);
         assert_eq!(tell("2026-03-01T10:00:00.000Z"), Tell::Anew);
         assert_eq!(

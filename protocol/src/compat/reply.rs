@@ -6,6 +6,7 @@
 use crate::delta::{push_joined, write_data};
 use crate::ids::{FieldName, RecordKey, Seq, WriterNo};
 use crate::json;
+use crate::out::Out;
 use crate::record::{Field, Record};
 use crate::stamp::{Stamp, wall_text};
 
@@ -62,6 +63,12 @@ pub fn everything(record: &Record) -> Option<Told> {
     record.is_live().then_some(Told::Insert)
 }
 
+/// What is told of a record to a device that may show what is gone, and fields that are: the living
+/// replace what it has.
+pub fn afresh(record: &Record) -> Option<Told> {
+    everything(record).or_else(|| gone(record))
+}
+
 /// What is told of a dead record to a device that has nothing of some tables, and may have it.
 pub fn gone(record: &Record) -> Option<Told> {
     (record.deleted.is_some() && !record.is_live()).then_some(Told::Delete)
@@ -78,7 +85,7 @@ pub fn anew(record: &Record) -> Option<Told> {
 
 impl Told {
     /// Appends it as a change: `{"table","id","op","fields"?,"data"?,"deletedAt"?}`.
-    pub fn write(&self, out: &mut String, key: &RecordKey, record: &Record) {
+    pub fn write(&self, out: &mut impl Out, key: &RecordKey, record: &Record) {
         out.push_str(r#"{"table":"#);
         json::push_string(out, key.table.as_str());
         out.push_str(r#","id":"#);
@@ -108,7 +115,7 @@ impl Told {
 
 /// Writes the fields; those of a record that may be taken for deleted say that it is not.
 fn write_update<'r>(
-    out: &mut String,
+    out: &mut impl Out,
     record: &Record,
     (fields, revives): (impl Iterator<Item = &'r Field>, bool),
 ) {
@@ -145,6 +152,7 @@ mod tests {
     use crate::change::{Change, Op};
     use crate::ids::{RecordId, TableName};
     use crate::json::Json;
+    use crate::out::Counted;
     use crate::stamp::Hlc;
 
     const OWN: u32 = 1;
@@ -193,8 +201,10 @@ mod tests {
     }
 
     fn text(record: &Record, told: &Told) -> String {
-        let mut out = String::new();
+        let (mut out, mut counted) = (String::new(), Counted::default());
         told.write(&mut out, &key(), record);
+        told.write(&mut counted, &key(), record);
+        assert_eq!(counted, Counted(out.len()));
         out
     }
 
@@ -288,6 +298,8 @@ mod tests {
         assert_eq!(everything(&dead), None);
         assert_eq!(anew(&live), Some(Told::Revived));
         assert_eq!(anew(&dead), Some(Told::Delete));
+        assert_eq!(afresh(&live), Some(Told::Insert));
+        assert_eq!(afresh(&dead), Some(Told::Delete));
     }
 
     #[test]

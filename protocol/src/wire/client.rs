@@ -226,6 +226,14 @@ pub enum HttpPush {
 }
 
 impl HttpPush {
+    /// How many changes it holds.
+    pub fn change_count(&self) -> usize {
+        match self {
+            HttpPush::Numbered(_, muts) => muts.iter().map(Mutation::change_count).sum(),
+            HttpPush::Keyed(writes) => writes.iter().map(|(_, one)| one.change_count()).sum(),
+        }
+    }
+
     /// Reads the body of an HTTP push: `{"client","muts":[{"m","changes"}…]}`, or
     /// `{"muts":[{"key","changes"}…]}`.
     pub fn parse(text: &str, limits: &Limits) -> Result<HttpPush, Refusal> {

@@ -142,7 +142,9 @@ fn pulls(hub: &Hub) -> Vec<Request> {
         ("%00", Expect::Sentence(400)),
         (&long, Expect::Sentence(400)),
         ("..", Expect::Stored),
-        ("%FF", Expect::Stored),
+        ("%FF", Expect::Sentence(400)),
+        ("a%C3", Expect::Sentence(400)),
+        ("%EF%BF%BD", Expect::Stored),
         ("nothing", Expect::Stored),
     ] {
         let query = format!("?collection={table}&{since}");

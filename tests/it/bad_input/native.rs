@@ -173,7 +173,6 @@ fn reads(hub: &Hub) -> Vec<Request> {
         "snapshot?limit=5001",
         "snapshot?next=",
         "snapshot?next=zz",
-        "snapshot?next=%FF",
         "snapshot?next=00",
     ] {
         requests.push(get(ADA, query, cursor));
@@ -213,6 +212,18 @@ fn reads(hub: &Hub) -> Vec<Request> {
             expect,
         ));
     }
+    for query in [
+        "snapshot?space=%FF",
+        "snapshot?next=%C3%28",
+        "snapshot?%FF=1",
+        "changes?epoch=%FF&after=0",
+        "changes?epoch=0123456789abcdef&after=0&next=%ED%A0%80",
+    ] {
+        requests.push(get(ADA, query, Expect::Code(400, "bad_message")));
+    }
+    let push = Request::new("push: space no UTF-8", "POST", "/v1/todo/push?space=%FF");
+    let push = push.by(hub, ADA).body(r#"{"client":"c","muts":[]}"#);
+    requests.push(push.expect(Expect::Code(400, "bad_message")));
     requests.push(get(
         EVE,
         "snapshot?unknown=1&__proto__=2",

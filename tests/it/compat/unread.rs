@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
-use syncline_tests::compat_device::CompatDevice;
+use syncline_protocol::compat::cursor::STALE;
+use syncline_tests::compat_device::{CompatDevice, TABLES};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::{HUNG, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -85,7 +86,7 @@ async fn a_reply_of_which_nothing_is_taken_for_too_long_is_cut_off() {
 
 #[tokio::test]
 async fn a_reply_that_is_taken_slowly_is_whole() {
-    let node = node(|setup| setup.config.gateway.stalled_ms = 200).await;
+    let node = node(|setup| setup.config.gateway.stalled_ms = 1_000).await;
     let mut stream = ask(&node, "ada").await;
     let head = head(&mut stream).await;
     let length = head
@@ -93,9 +94,9 @@ async fn a_reply_that_is_taken_slowly_is_whole() {
         .find_map(|line| line.strip_prefix("content-length: "));
     let length: usize = length.unwrap().parse().unwrap();
     let mut read = vec![0; length];
-    // Ten pauses: together far longer than one of them may be.
-    for part in read.chunks_mut(length / 10) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    // Twenty pauses: together longer than one of them may be.
+    for part in read.chunks_mut(length / 20) {
+        tokio::time::sleep(Duration::from_millis(75)).await;
         stream.read_exact(part).await.unwrap();
     }
     assert!(read.ends_with(b"\"}"));
@@ -119,7 +120,7 @@ async fn status(stream: &mut TcpStream) -> u16 {
 
 #[tokio::test]
 async fn who_reads_nothing_holds_up_itself_and_not_others() {
-    // A share is 8 MiB: one reply.
+    // Half of it is for replies of more than 2 MiB, one of each user.
     let node = node(|setup| setup.config.gateway.replies_bytes_max = 64 << 20).await;
     fill(&node, "eve").await;
     let mut first = ask(&node, "ada").await;
@@ -146,7 +147,7 @@ async fn a_changeset_is_answered_though_what_its_device_lacks_is_more_than_a_rep
     let mut laptop = CompatDevice::new(&node, "ada", "laptop");
     laptop.insert(("labels", "k"), &json!({"title": "a"}), later);
     assert_eq!(laptop.push().await, 200);
-    assert_eq!(laptop.cursor("labels"), "1970-01-01T00:00:00.000Z");
+    assert_eq!(laptop.cursor("labels"), STALE);
     let mut tablet = CompatDevice::new(&node, "ada", "tablet");
     tablet.insert(("labels", "k"), &json!({"color": "red"}), at);
     tablet.insert(("labels", "l"), &json!({}), at);
@@ -191,12 +192,47 @@ async fn a_changeset_that_is_answered_alone_hides_no_table_the_device_has_not_pu
 }
 
 #[tokio::test]
-async fn a_reply_larger_than_half_of_the_room_is_refused_and_holds_none_of_it() {
+async fn a_table_larger_than_a_reply_may_be_is_refused_for_good_and_holds_no_room() {
     let node = node(|setup| setup.config.gateway.replies_bytes_max = 16 << 20).await;
     let mut large = ask(&node, "ada").await;
-    assert_eq!(status(&mut large).await, 503);
+    let refused = head(&mut large).await;
+    assert!(refused.starts_with("HTTP/1.1 413"), "{refused}");
+    assert!(!refused.contains("retry-after"), "{refused}");
+    assert_eq!(node.app.metrics().replies_too_large.get(), 1);
     let mut phone = CompatDevice::new(&node, "eve", "phone");
     let one = json!({"title": "a"});
     phone.insert(("tasks", "k"), &one, "2026-01-01T10:00:00.000Z");
     assert_eq!(phone.push().await, 200);
+}
+
+#[tokio::test]
+async fn what_a_small_changeset_brings_back_is_bounded_and_its_device_pulls_the_rest() {
+    const REPLY_BYTES_MAX: usize = 3 << 20;
+    let mut config = Setup::default();
+    config.config.gateway.replies_bytes_max = 2 * REPLY_BYTES_MAX as u64;
+    let node = TestNode::start_with(config).await;
+    let mut laptop = CompatDevice::new(&node, "ada", "laptop");
+    let mut phone = CompatDevice::new(&node, "ada", "phone");
+    let records = || {
+        TABLES
+            .into_iter()
+            .flat_map(|table| (0..10).map(move |i| (table, format!("k{i}"))))
+    };
+    for (table, id) in records() {
+        let data = json!({"x": "y".repeat(100 << 10)});
+        laptop.insert((table, &id), &data, "2026-01-01T10:00:00.000Z");
+    }
+    assert_eq!(laptop.push().await, 200);
+    phone.sync().await;
+    // Late, all of them: the winners take four times the room of a table.
+    for (table, id) in records() {
+        phone.update((table, &id), ("x", json!(0)), "2026-01-01T09:00:00.000Z");
+    }
+    assert_eq!(phone.push().await, 200);
+    assert_eq!(phone.pending.len(), 0);
+    assert!(phone.reply.to_string().len() < REPLY_BYTES_MAX);
+    for table in TABLES {
+        assert_eq!(phone.pull(table).await, 200);
+    }
+    assert!(phone.shows() == laptop.shows());
 }

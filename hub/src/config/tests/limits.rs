@@ -35,6 +35,8 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("limits.changes_per_push_max", 1, 100_000),
     ("limits.mutation_bytes_max", 8 << 20, 1 << 30),
     ("limits.name_bytes_max", 16, 1_024),
+    ("limits.user_changes_per_s", 1, 1_000_000_000),
+    ("limits.user_bytes_per_s", 1 << 10, 64 << 30),
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,14 +14,17 @@ use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, TableName, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
-use syncline_storage::types::PageLimit;
+use syncline_storage::types::{ChangesPage, PageLimit};
 use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
 use crate::gateway::access::AppName;
+use crate::gateway::pace::Load;
 use crate::gateway::{Gateway, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
+use crate::http::query::Asking;
+use crate::http::reply_room::{ReplyHeld, too_large};
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
@@ -96,7 +99,9 @@ async fn sync(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, HttpError> {
-    let caller = match caller(&gateway, &headers, &app).await {
+    let caller = caller(&gateway, &headers, &app).await;
+    let paced = caller.and_then(|caller| gateway.check_pace(&caller.user).map(|()| caller));
+    let caller = match paced {
         Ok(caller) => caller,
         Err(refused) => {
             body.refuse();
@@ -109,10 +114,13 @@ async fn sync(
     let user = caller.user;
     let client = client(&headers, user.clone(), request.client.as_deref())?;
     let since = Since::parse(&request.since).map_err(|refusal| bad(&refusal.message))?;
+    let bytes = body.bytes.len();
+    let changes = request.changes.len();
+    gateway.take_pace(&user, Load { changes, bytes })?;
     let asked = Asked {
         client,
         request,
-        bytes: body.bytes.len(),
+        bytes,
     };
     let _room = body.into_room();
     let (entry, synced) = merge(&gateway, &caller.space, asked).await?;
@@ -201,39 +209,38 @@ async fn reply(
             read.ok_or_else(unavailable)?
         }
     };
+    let bytes_max = gateway.replies.reply_bytes_max();
     let mut answering = Answering::new(question, &view);
     let mut held = gateway.replies.begin(user.as_str(), FIRST_BYTES).await?;
     loop {
-        let limit = PageLimit {
-            bytes: held.page_bytes(),
-            ..ALL
-        };
-        let from = answering.from().into();
-        let page = match of {
-            Of::AllTables => gateway.store.changes(space, from, limit).await,
-            Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
-        };
-        let page = page.map_err(|error| gateway.store_failed(&error))?;
-        let next = if page.is_complete() {
-            answering.page(page)
+        let next = if answering.needs_no_page() {
+            answering.unread(&view, bytes_max)
         } else {
-            let view = page.view;
-            drop(page);
-            match of {
-                Of::AllTables if held.is_largest() => answering.unread(&view),
-                _ => {
-                    if held.is_largest() {
-                        tracing::warn!(%space, "a reply is larger than half of gateway.replies_bytes_max");
-                    }
-                    // A reply is of one moment: it is read again as a whole.
-                    held.grow().await?;
-                    continue;
-                }
+            let page = read(gateway, (space, of), (&answering, &held)).await?;
+            if page.is_complete() {
+                answering.page(page, bytes_max)
+            } else if held.is_largest() {
+                let view = page.view;
+                drop(page);
+                answering.unread(&view, bytes_max)
+            } else {
+                drop(page);
+                // A reply is of one moment: it is read again as a whole.
+                held.grow().await?;
+                continue;
             }
         };
         match next {
             Next::Read(again) => answering = again,
-            Next::Reply(text) => return held.json(text),
+            Next::Reply(reply) => {
+                held.hold(reply.bytes()).await?;
+                return held.json(reply.into_text()).await;
+            }
+            Next::TooLarge => {
+                gateway.metrics.replies_too_large.inc();
+                tracing::warn!(%space, bytes_max, "a pull is more than gateway.replies_bytes_max lets a reply hold");
+                return Err(too_large());
+            }
             Next::Elsewhere => {
                 // Its view may be of another history: it looks at the store.
                 drop(gateway.sessions.tell(entry, Message::Event(Event::Missed)));
@@ -241,6 +248,24 @@ async fn reply(
             }
         }
     }
+}
+
+/// The changes that are asked for, as far as there is room for them.
+async fn read(
+    gateway: &Gateway,
+    (space, of): (&SpaceKey, Of<'_>),
+    (answering, held): (&Answering, &ReplyHeld),
+) -> Result<ChangesPage, HttpError> {
+    let limit = PageLimit {
+        bytes: held.page_bytes(),
+        ..ALL
+    };
+    let from = answering.from().into();
+    let page = match of {
+        Of::AllTables => gateway.store.changes(space, from, limit).await,
+        Of::Table(table) => gateway.store.changes_of(space, table, from, limit).await,
+    };
+    page.map_err(|error| gateway.store_failed(&error))
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,22 +277,29 @@ struct PullQuery {
 async fn pull(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    query: Result<Query<PullQuery>, axum::extract::rejection::QueryRejection>,
+    query: Asking<PullQuery>,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let caller = caller(&gateway, &headers, &app).await?;
     let client = client(&headers, caller.user, None)?;
-    let Query(query) = query.map_err(|_| bad("the query cannot be read"))?;
+    let query = query.read().map_err(|_| bad("the query cannot be read"))?;
     let given = |value: Option<String>| value.filter(|value| !value.is_empty());
     let collection = given(query.collection).ok_or_else(|| bad("collection is missing"))?;
     let collection = TableName::parse_within(&collection, gateway.data.name_bytes_max)
         .map_err(|refusal| bad(&format!("collection: {}", refusal.message)))?;
     let cursor = given(query.since).ok_or_else(|| bad("since is missing"))?;
     let since = Since::parse(&cursor).map_err(|refusal| bad(&refusal.message))?;
-    let entry = gateway.sessions.get(&caller.space);
+    let question = (&caller.space, &client, &collection, &cursor);
+    let mut entry = known(&gateway, &caller.space).await?;
+    if entry.is_none() && gateway.storm.is_too_often(question) {
+        tokio::time::sleep(super::storm::HELD).await;
+        entry = known(&gateway, &caller.space).await?;
+    }
+    let Some(entry) = entry else {
+        return Ok(json(StatusCode::OK, answer::from_nothing(since)));
+    };
     entry.touch();
     if let Some(text) = from_memory(&entry, since).await? {
-        let question = (&caller.space, &client, &collection, &cursor);
         if !gateway.storm.is_too_often(question) {
             return Ok(json(StatusCode::OK, text));
         }
@@ -288,6 +320,16 @@ async fn pull(
     };
     let asked = (question, Of::Table(&collection));
     reply(&gateway, (&caller.space, &entry), &client.user, asked).await
+}
+
+/// The entry of a space that is there: a pull makes none.
+async fn known(gateway: &Gateway, space: &SpaceKey) -> Result<Option<Arc<Entry>>, HttpError> {
+    if let Some(entry) = gateway.sessions.find(space) {
+        return Ok(Some(entry));
+    }
+    let view = gateway.store.space(space).await;
+    let view = view.map_err(|error| gateway.store_failed(&error))?;
+    Ok(view.map(|_| gateway.sessions.get(space)))
 }
 
 /// The reply of a device that has everything this node knows of.

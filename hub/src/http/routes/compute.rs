@@ -197,7 +197,7 @@ impl Computing {
             }
         };
         let question = body.read(asker.user.as_str()).await?.json();
-        let question = question.map_err(|HttpError(refusal)| error(&refusal.message));
+        let question = question.map_err(|refused| error(&refused.0.message));
         let now_s = i64::try_from(now_ms / 1_000).expect("no clock shows such a year");
         Ok((Instant(now_s), question))
     }

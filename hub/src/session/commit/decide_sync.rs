@@ -99,6 +99,7 @@ impl Deciding {
             writer: known.then_some(writer),
             echoes: set.echoes(self),
             conflicts: set.conflicts,
+            is_untold: false,
         };
         Outcome::Synced {
             synced,

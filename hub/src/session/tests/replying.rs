@@ -2,12 +2,14 @@
 //! reply that is made of them and of the store.
 
 use serde_json::{Value, json};
-use syncline_protocol::compat::cursor::{EMPTY, Since};
+use syncline_protocol::compat::cursor::{EMPTY, STALE, Since};
 use syncline_protocol::ids::Seq;
+use syncline_storage::model::ModelStore;
 
 use super::desk::{Desk, client, space, stamp};
 use crate::gateway::compat::answer::{ALL, Answering, Next, Question, asker};
 use crate::session::event::{Synced, Whole};
+use crate::session::state::SessionLimits;
 
 /// A cursor of another server.
 const FOREIGN: &str = "2026-03-01T10:00:00.000Z";
@@ -39,13 +41,24 @@ fn begin(desk: &Desk, since: &str, (synced, table): (Synced, Option<&str>)) -> A
 }
 
 /// Ends it by the store as it is then.
-fn end(desk: &Desk, mut answering: Answering) -> Value {
+fn end(desk: &Desk, answering: Answering) -> Value {
+    let reply = end_within(desk, answering, usize::MAX);
+    reply.expect("it is no more than any reply may hold")
+}
+
+/// The same where a reply may have so many bytes; `None` if it is more.
+fn end_within(desk: &Desk, mut answering: Answering, bytes_max: usize) -> Option<Value> {
     loop {
         let after = answering.from().into();
         let page = desk.store.changes(&space(), &after, ALL).unwrap();
-        match answering.page(page) {
+        match answering.page(page, bytes_max) {
             Next::Read(again) => answering = again,
-            Next::Reply(text) => return serde_json::from_str(&text).unwrap(),
+            Next::Reply(reply) => {
+                let (bytes, text) = (reply.bytes(), reply.into_text());
+                assert_eq!(bytes, text.len());
+                return Some(serde_json::from_str(&text).unwrap());
+            }
+            Next::TooLarge => return None,
             Next::Elsewhere => panic!("it is the same history"),
         }
     }
@@ -193,4 +206,133 @@ fn a_cursor_of_another_server_hides_behind_no_pulled_table() {
     let synced = desk.sync("phone", &[titled("k1", "b", SECOND)]);
     let reply = end(&desk, begin(&desk, &since, (synced, None)));
     assert_eq!(told(&reply), [("n1", "update"), ("k1", "update")]);
+}
+
+/// What a changeset of the phone is replied where a reply may have a byte less than `reply`.
+fn less_than(desk: &Desk, reply: &Value, (since, synced): (&str, Synced)) -> Value {
+    let bytes_max = reply.to_string().len() - 1;
+    let reply = end_within(desk, begin(desk, since, (synced, None)), bytes_max);
+    reply.expect("a changeset is answered whatever it takes")
+}
+
+#[test]
+fn a_reply_is_whole_at_its_bound_and_one_past_it_tells_less() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 5 * SECOND)]);
+    let since = cursor(&pulled(&desk, EMPTY, None));
+    desk.sync("laptop", &[inserted("tasks", "k2", 0)]);
+    let wrong = json!({"table": "tasks", "id": "\u{7}\"", "op": "update", "fields": {}});
+    let synced = desk.sync("phone", &[titled("k1", "b", SECOND), wrong]);
+    let whole = end(&desk, begin(&desk, &since, (synced.clone(), None)));
+    assert_eq!(told(&whole), [("k1", "update"), ("k2", "insert")]);
+    assert_eq!(whole["conflicts"].as_array().unwrap().len(), 1);
+    // It is told who won, and goes on where it is.
+    let echoes = less_than(&desk, &whole, (&since, synced.clone()));
+    assert_eq!(told(&echoes), [("k1", "update")]);
+    assert_eq!(cursor(&echoes), since);
+    assert_eq!(echoes["conflicts"], whole["conflicts"]);
+    // It is told nothing of what it shows, and must look at all of it again.
+    let alone = less_than(&desk, &echoes, (&since, synced.clone()));
+    assert_eq!(told(&alone), []);
+    assert_eq!(cursor(&alone), STALE);
+    assert_eq!(alone["conflicts"], whole["conflicts"]);
+    assert_eq!(less_than(&desk, &alone, (&since, synced)), alone);
+}
+
+/// It shows a winner's loser, a record that is dead, and a field that a delete took away.
+#[test]
+fn who_is_not_told_what_became_of_its_changeset_is_told_all_when_it_pulls() {
+    let mut desk = Desk::new();
+    desk.sync(
+        "laptop",
+        &[
+            inserted("tasks", "k1", 5 * SECOND),
+            deleted("k2", 50 * SECOND),
+        ],
+    );
+    let since = cursor(&pulled(&desk, EMPTY, None));
+    let changes = [titled("k1", "b", SECOND), inserted("tasks", "k2", SECOND)];
+    let synced = desk.sync("phone", &changes);
+    let alone = end_within(&desk, begin(&desk, &since, (synced, None)), 0).unwrap();
+    let tasks = pulled(&desk, &cursor(&alone), Some("tasks"));
+    assert_eq!(told(&tasks), [("k1", "insert"), ("k2", "delete")]);
+    assert_eq!(tasks["serverChanges"][0]["data"]["title"], "a");
+    // What was told of one table says nothing of the others.
+    desk.sync("laptop", &[inserted("notes", "n1", 0)]);
+    let synced = desk.sync("phone", &[inserted("notes", "n2", 0)]);
+    let all = end(&desk, begin(&desk, &cursor(&tasks), (synced, None)));
+    let ops = told(&all);
+    assert!(
+        ops.contains(&("n1", "insert")) && ops.contains(&("k2", "delete")),
+        "{ops:?}"
+    );
+    assert_eq!(told(&pulled(&desk, &cursor(&all), Some("tasks"))), []);
+}
+
+/// The least of its cursors is the empty one, but it may have pulled other tables.
+#[test]
+fn an_empty_device_whose_changeset_is_answered_alone_skips_no_delete() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 0)]);
+    assert_eq!(
+        told(&pulled(&desk, EMPTY, Some("tasks"))),
+        [("k1", "insert")]
+    );
+    desk.sync(
+        "laptop",
+        &[deleted("k1", SECOND), inserted("notes", "n1", 0)],
+    );
+    let synced = desk.sync("phone", &[inserted("notes", "n2", 0)]);
+    let all = end(&desk, begin(&desk, EMPTY, (synced.clone(), None)));
+    let alone = less_than(&desk, &all, (EMPTY, synced));
+    assert_eq!(told(&alone), []);
+    let tasks = pulled(&desk, &cursor(&alone), Some("tasks"));
+    assert_eq!(told(&tasks), [("k1", "delete")]);
+}
+
+/// A changeset is merged in parts as large as it likes: what is kept for its answer is bounded.
+#[test]
+fn records_named_are_kept_up_to_their_bound_and_one_past_it_none_is_told() {
+    // {"title":"a","updatedAt":"…"}
+    let bytes = 2 * (r#"{"title":"a","updatedAt":""}"#.len() + stamp(0).len());
+    for (echo_bytes_max, echoes, is_untold) in [(bytes, 2, false), (bytes - 1, 0, true)] {
+        let mut desk = Desk::on(
+            ModelStore::new(100),
+            SessionLimits {
+                commit_changes_max: 1,
+                echo_bytes_max,
+                ..SessionLimits::default()
+            },
+        );
+        let mut both = [
+            inserted("tasks", "k1", 5 * SECOND),
+            inserted("tasks", "k2", 5 * SECOND),
+        ];
+        desk.sync("laptop", &both[..1]);
+        desk.sync("laptop", &both[1..]);
+        for insert in &mut both {
+            insert["data"]["updatedAt"] = json!(stamp(SECOND));
+        }
+        let synced = desk.sync("phone", &both);
+        assert_eq!((synced.echoes.len(), synced.is_untold), (echoes, is_untold));
+        let reply = end(&desk, begin(&desk, EMPTY, (synced, None)));
+        assert_eq!(
+            (cursor(&reply) == STALE, told(&reply).is_empty()),
+            (is_untold, is_untold)
+        );
+    }
+}
+
+#[test]
+fn a_pull_of_more_than_a_reply_holds_has_none() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 0)]);
+    let bytes = pulled(&desk, EMPTY, Some("tasks")).to_string().len();
+    let pull = |bytes_max| {
+        let marks = desk.store.marks(&space(), &[client("phone")]).unwrap();
+        let answering = begin(&desk, EMPTY, (asker(marks), Some("tasks")));
+        end_within(&desk, answering, bytes_max)
+    };
+    assert!(pull(bytes).is_some());
+    assert_eq!(pull(bytes - 1), None);
 }

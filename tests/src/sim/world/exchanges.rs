@@ -152,9 +152,10 @@ impl World {
                     .model
                     .changes(&self.space, &answering.from().into(), ALL)
                     .expect("the space is there");
-                match answering.page(page) {
+                match answering.page(page, usize::MAX) {
                     Next::Read(again) => Stage::Changes(again),
-                    Next::Reply(text) => Stage::Back(Reply::Done(text)),
+                    Next::Reply(reply) => Stage::Back(Reply::Done(reply.into_text())),
+                    Next::TooLarge => unreachable!("a reply has no bound here"),
                     Next::Elsewhere => {
                         self.aids.counts.add(Kind::Elsewhere);
                         if self.nodes[exchange.node].session.is_some() {
