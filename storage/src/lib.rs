@@ -8,7 +8,7 @@
 //! is a store that fails on purpose, and [`conformance`] the suite that every engine must pass,
 //! with or without faults.
 
-//pub mod archive;
+pub mod archive;
 pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;

@@ -92,7 +92,11 @@ impl RecordImage {
     pub(crate) fn committed_or_newest_ms(&self) -> WallMs {
         let record = &self.record;
         let fields = record.fields.iter().map(|field| field.stamp);
-        let stamps = record.inserted.into_iter().chain(record.deleted).chain(fields);
+        let stamps = record
+            .inserted
+            .into_iter()
+            .chain(record.deleted)
+            .chain(fields);
         let newest = stamps.map(|stamp| stamp.at.wall_ms()).max();
         self.committed_at_ms.or(newest).unwrap_or(0)
     }
@@ -112,6 +116,21 @@ pub enum Part {
 }
 
 impl Part {
+    /// Rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Part::Clients(all) => all.len(),
+            Part::Verdicts(all) => all.len(),
+            Part::Records(all) => all.len(),
+            Part::DeadLetters(all) => all.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// How many there are.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
@@ -203,7 +222,9 @@ pub enum ImportError {
     #[error("the store holds {0} spaces; an import needs an empty one")]
     NotEmpty(u64),
     /// Another archive was begun and not finished.
-    #[error("another archive, with SHA-256 {0}, was begun here and not finished; an import needs an empty store")]
+    #[error(
+        "another archive, with SHA-256 {0}, was begun here and not finished; an import needs an empty store"
+    )]
     Other(String),
     /// This very archive was brought in whole.
     #[error("this archive was imported here before, whole; nothing was written")]
@@ -234,7 +255,7 @@ pub enum ImportError {
 /// `end_import`. Until then no space can be opened that was not imported, and a space is not there
 /// before its `end_space`.
 #[async_trait]
-pub trait Import: Store {
+pub trait Import: Send + Sync {
     /// Begins, or goes on with what an earlier run of the same archive left.
     async fn begin_import(&self, archive: [u8; 32], now_ms: WallMs) -> Result<Begun, ImportError>;
 

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use syncline_protocol::codec;
-use syncline_protocol::ids::{ClientId, ClientKey, RecordId, RecordKey, SpaceKey, TableName, UserId};
+use syncline_protocol::ids::{
+    ClientId, ClientKey, RecordId, RecordKey, SpaceKey, TableName, UserId,
+};
 use syncline_protocol::verdict::Mark;
 use tokio::sync::mpsc::Sender;
 use tokio_postgres::Row;
@@ -104,7 +106,9 @@ async fn send(
             && sending.rows(CLIENTS, Part::Clients, client_image).await?
             && sending.rows(VERDICTS, Part::Verdicts, verdict).await?
             && sending.rows(RECORDS, Part::Records, record_image).await?
-            && sending.rows(DEAD_LETTERS, Part::DeadLetters, sized_letter).await?;
+            && sending
+                .rows(DEAD_LETTERS, Part::DeadLetters, sized_letter)
+                .await?;
         if !all {
             return Ok(false);
         }
@@ -166,7 +170,8 @@ fn client_image(row: &Row, sid: i64) -> Result<(ClientImage, usize), StoreError>
         },
         used: Since::from_stored(used_at),
     };
-    Ok((image, stored.map_or(0, <[u8]>::len)))
+    let names = image.key.user.as_str().len() + image.key.client.as_str().len();
+    Ok((image, names + stored.map_or(0, <[u8]>::len)))
 }
 
 fn verdict(row: &Row, sid: i64) -> Result<(VerdictImage, usize), StoreError> {

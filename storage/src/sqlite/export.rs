@@ -11,7 +11,9 @@ use tokio::sync::mpsc::Sender;
 use super::dead_letters::letter;
 use super::records::stored;
 use super::{error, space};
-use crate::transfer::{ClientImage, Filling, Part, RecordImage, Sent, Since, SpaceImage, VerdictImage};
+use crate::transfer::{
+    ClientImage, Filling, Part, RecordImage, Sent, Since, SpaceImage, VerdictImage,
+};
 use crate::types::{PageLimit, StoreError};
 
 const ERASED_AT: &str = "SELECT erased_at FROM spaces WHERE sid = ?1";
@@ -43,7 +45,11 @@ pub(super) fn export(
         view: row.view,
         erased_at_ms: erased_at as u64,
     };
-    let sending = Sending { sid: row.sid, page, to };
+    let sending = Sending {
+        sid: row.sid,
+        page,
+        to,
+    };
     let _ = to.blocking_send(Sent::Space(image)).is_ok()
         && sending.rows(conn, CLIENTS, Part::Clients, client)?
         && sending.rows(conn, VERDICTS, Part::Verdicts, verdict)?
@@ -83,13 +89,14 @@ impl Sending<'_> {
 
 fn client(row: &Row<'_>, sid: i64) -> Result<(ClientImage, usize), StoreError> {
     let given: Option<Vec<u8>> = row.get(5)?;
-    let bytes = given.as_ref().map_or(0, Vec::len);
+    let (user, client): (String, String) = (row.get(0)?, row.get(1)?);
+    let bytes = user.len() + client.len() + given.as_ref().map_or(0, Vec::len);
     let given = given.map(|stored| codec::decode_given(&stored)).transpose();
     let given = given.map_err(|cause| error::damaged("given stamps", sid, &cause))?;
     let image = ClientImage {
         key: ClientKey {
-            user: UserId::trusted(&row.get::<_, String>(0)?),
-            client: ClientId::trusted(&row.get::<_, String>(1)?),
+            user: UserId::trusted(&user),
+            client: ClientId::trusted(&client),
         },
         mark: Mark {
             writer: WriterNo(row.get(2)?),
@@ -103,8 +110,8 @@ fn client(row: &Row<'_>, sid: i64) -> Result<(ClientImage, usize), StoreError> {
 
 fn verdict(row: &Row<'_>, sid: i64) -> Result<(VerdictImage, usize), StoreError> {
     let stored: Vec<u8> = row.get(3)?;
-    let verdict = codec::decode_verdict(&stored)
-        .map_err(|cause| error::damaged("a verdict", sid, &cause))?;
+    let verdict =
+        codec::decode_verdict(&stored).map_err(|cause| error::damaged("a verdict", sid, &cause))?;
     let image = VerdictImage {
         writer: WriterNo(row.get(0)?),
         remembered: Remembered {

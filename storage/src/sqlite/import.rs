@@ -112,7 +112,12 @@ impl Import for SqliteStore {
     async fn end_import(&self, run: ImportRun, now_ms: WallMs) -> Result<(), ImportError> {
         self.writing(move |tx| {
             let ended = params![run.archive, run.run as i64, now_ms as i64];
-            match tx.prepare_cached(END).map_err(sql)?.execute(ended).map_err(sql)? {
+            match tx
+                .prepare_cached(END)
+                .map_err(sql)?
+                .execute(ended)
+                .map_err(sql)?
+            {
                 0 => Err(ImportError::TakenOver),
                 _ => Ok(()),
             }

@@ -71,6 +71,18 @@ mod conforms_with_two_stores_on_a_file {
     crate::racing_tests!(run);
 }
 
+mod moves_to_another_file {
+    use super::*;
+    use crate::conformance::transfer;
+
+    fn run(behaviour: transfer::Behaviour) {
+        let (from, to) = (opened(), opened());
+        runtime().block_on(behaviour(&from.store, &to.store));
+    }
+
+    crate::transfer_tests!(run);
+}
+
 mod conforms_behind_faults {
     use super::*;
 
