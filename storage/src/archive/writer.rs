@@ -19,11 +19,11 @@ pub struct ArchiveWriter<W> {
     out: W,
     begun_ms: u64,
     sum: RunningSum,
-    spaces: u64,
+    pub(super) spaces: u64,
     /// Of the spaces that ended.
-    total: Counts,
+    pub(super) total: Counts,
     /// Of the space that is being written.
-    here: Counts,
+    pub(super) here: Counts,
 }
 
 impl<W: Write> ArchiveWriter<W> {

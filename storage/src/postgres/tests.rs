@@ -5,6 +5,7 @@ mod costs;
 mod failures;
 mod migrations;
 mod proxy;
+mod transfer;
 mod values;
 
 #[path = "../../../tests/services/postgres.rs"]

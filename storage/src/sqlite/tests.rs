@@ -1,5 +1,6 @@
 //! The engine's tests: the conformance suite, plain and behind faults, and what is SQLite's own.
 
+mod beside;
 mod costs;
 mod failures;
 mod migrations;

@@ -13,19 +13,19 @@ use crate::app::StartError;
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     /// The archive is not whole, or not of this program.
-    #[error("{}: {0}", .0.code())]
+    #[error("{code}: {0}", code = .0.code())]
     Archive(#[from] ArchiveError),
     /// It is another one than it was.
     #[error("archive_changed: the archive was changed while it was read")]
     Changed,
     /// The store may not be written as it is.
-    #[error("{}: {0}", refused(.0))]
+    #[error("{code}: {0}", code = refused(.0))]
     Refused(ImportError),
     /// The store is not there, or another program's.
-    #[error("{}: {0}", unopened(.0))]
+    #[error("{code}: {0}", code = unopened(.0))]
     Open(#[from] StartError),
     /// The store failed.
-    #[error("{}: {0}", failed(.0))]
+    #[error("{code}: {0}", code = failed(.0))]
     Store(StoreError),
     /// The operating system does not give the file, or does not take it.
     #[error("file_failed: {}: {error}", path.display())]
