@@ -195,7 +195,14 @@ pub trait Export: Send + Sync {
         page: PageLimit,
         to: mpsc::Sender<Sent>,
     ) -> Result<(), StoreError>;
+
+    /// Whether an import was begun and not finished: then the store is neither to be served nor
+    /// taken for a whole one.
+    async fn is_half_imported(&self) -> Result<bool, StoreError>;
 }
+
+/// A row that was read, and stored bytes of it.
+pub(crate) type Measured<T> = Result<(T, usize), StoreError>;
 
 /// An import that may write: which archive it is of, and its number among those that tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,9 +284,6 @@ pub trait Import: Send + Sync {
 
     /// Everything is there.
     async fn end_import(&self, run: ImportRun, now_ms: WallMs) -> Result<(), ImportError>;
-
-    /// Whether an import was begun and not finished: then the store is not to be served.
-    async fn is_half_imported(&self) -> Result<bool, StoreError>;
 }
 
 /// A store of which everything can be read and into which everything can be written.

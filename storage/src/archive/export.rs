@@ -20,6 +20,9 @@ pub enum ExportError {
     /// The store failed, or holds what cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What would be written is a part of what there was.
+    #[error("an import into the store was begun and not finished")]
+    HalfImported,
     /// The archive cannot be written.
     #[error("the archive cannot be written: {0}")]
     Write(#[from] io::Error),
@@ -33,6 +36,7 @@ pub async fn export<W: Write>(
     page: PageLimit,
 ) -> Result<(W, Summary), ExportError> {
     let mut after = None;
+    expect_whole(from).await?;
     loop {
         let spaces = from.exported_spaces(after.as_ref(), SPACES_PAGE).await?;
         for space in &spaces {
@@ -48,8 +52,19 @@ pub async fn export<W: Write>(
         }
         match spaces.last() {
             Some(last) => after = Some(last.clone()),
-            None => return Ok(writer.finish()?),
+            None => {
+                // It may have begun meanwhile.
+                expect_whole(from).await?;
+                return Ok(writer.finish()?);
+            }
         }
+    }
+}
+
+async fn expect_whole(store: &dyn Export) -> Result<(), ExportError> {
+    match store.is_half_imported().await? {
+        true => Err(ExportError::HalfImported),
+        false => Ok(()),
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn import<R: BufRead>(
         bytes: 0,
         spaces: 0,
     };
-    while let Some(entry) = reader.next()? {
+    while let Some(entry) = reader.next_entry()? {
         importing.take(entry, reader.line_bytes()).await?;
     }
     if reader.summary() != Some(job.verified) {

@@ -89,7 +89,7 @@ impl<R: BufRead> ArchiveReader<R> {
     }
 
     /// The next entry; `None` at the end, of which nothing is missing.
-    pub fn next(&mut self) -> Result<Option<Entry>, ArchiveError> {
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, ArchiveError> {
         if self.end.is_some() {
             return Ok(None);
         }
@@ -271,7 +271,7 @@ impl<R: BufRead> ArchiveReader<R> {
 /// Reads a whole archive and keeps nothing of it. Errors: it is not whole.
 pub fn verify<R: BufRead>(input: R) -> Result<Summary, ArchiveError> {
     let mut reader = ArchiveReader::begin(input)?;
-    while reader.next()?.is_some() {}
+    while reader.next_entry()?.is_some() {}
     Ok(reader.summary().expect("it was read to its end"))
 }
 

@@ -14,7 +14,7 @@ use self::stores::{
     Interrupted, SPACES, archive_of, bring, bring_paged, everything, fill, gave, letter, numbered,
 };
 use super::space::{NOW, Space, key, space_key, titled};
-use crate::archive::{ImportFailure, Imported};
+use crate::archive::{ArchiveWriter, ExportError, ImportFailure, Imported, PAGE, export};
 use crate::transfer::{Counts, ImportError, Part, Sent, Transfer};
 use crate::types::{CommitError, EPOCH_APART_MS, Keys, PageLimit};
 
@@ -224,6 +224,13 @@ pub async fn a_half_written_space_is_not_there(from: &dyn Transfer, to: &dyn Tra
     assert!(to.open_space(&space.key, NOW).await.is_err());
     assert!(to.open_space(&space_key("chat", "b"), NOW).await.is_err());
     assert_eq!(to.is_half_imported().await, Ok(true));
+    // An archive of it would look like a whole one.
+    let half = export(
+        to,
+        ArchiveWriter::begin(Vec::new(), NOW).expect("memory takes it"),
+        PAGE,
+    );
+    assert!(matches!(half.await, Err(ExportError::HalfImported)));
     bring(&archive, to).await.expect("it goes on");
     assert_eq!(to.is_half_imported().await, Ok(false));
     assert_eq!(everything(to).await, everything(from).await);

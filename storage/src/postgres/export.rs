@@ -21,11 +21,13 @@ use super::call::END;
 use super::connection::Connection;
 use super::dead_letters::letter;
 use super::error::{Failure, damaged, unreadable};
+use super::import::IsHalf;
 use super::marks::{remembered, writer_no};
 use super::records::record;
 use super::space::{List, find};
 use crate::transfer::{
-    ClientImage, Export, Filling, Part, RecordImage, Sent, Since, SpaceImage, VerdictImage,
+    ClientImage, Export, Filling, Measured, Part, RecordImage, Sent, Since, SpaceImage,
+    VerdictImage,
 };
 use crate::types::{DeadLetter, PageLimit, StoreError};
 
@@ -74,6 +76,10 @@ impl Export for PostgresStore {
             }
         }
         Ok(())
+    }
+
+    async fn is_half_imported(&self) -> Result<bool, StoreError> {
+        self.call(IsHalf).await
     }
 }
 
@@ -130,7 +136,7 @@ impl Sending<'_> {
         &self,
         sql: &str,
         part: fn(Vec<T>) -> Part,
-        read: fn(&Row, i64) -> Result<(T, usize), StoreError>,
+        read: fn(&Row, i64) -> Measured<T>,
     ) -> Result<bool, Failure> {
         let rows = self.connection.client.query_raw(sql, [self.sid]).await?;
         let mut rows = pin!(rows);
@@ -150,7 +156,7 @@ impl Sending<'_> {
     }
 }
 
-fn client_image(row: &Row, sid: i64) -> Result<(ClientImage, usize), StoreError> {
+fn client_image(row: &Row, sid: i64) -> Measured<ClientImage> {
     let text = |at| row.try_get::<_, &str>(at).map_err(|e| unreadable(&e));
     let writer: i64 = row.try_get(2).map_err(|e| unreadable(&e))?;
     let last: Option<i64> = row.try_get(3).map_err(|e| unreadable(&e))?;
@@ -174,7 +180,7 @@ fn client_image(row: &Row, sid: i64) -> Result<(ClientImage, usize), StoreError>
     Ok((image, names + stored.map_or(0, <[u8]>::len)))
 }
 
-fn verdict(row: &Row, sid: i64) -> Result<(VerdictImage, usize), StoreError> {
+fn verdict(row: &Row, sid: i64) -> Measured<VerdictImage> {
     let stored: &[u8] = row.try_get(2).map_err(|e| unreadable(&e))?;
     let writer: i64 = row.try_get(3).map_err(|e| unreadable(&e))?;
     let image = VerdictImage {
@@ -184,7 +190,7 @@ fn verdict(row: &Row, sid: i64) -> Result<(VerdictImage, usize), StoreError> {
     Ok((image, stored.len()))
 }
 
-fn record_image(row: &Row, sid: i64) -> Result<(RecordImage, usize), StoreError> {
+fn record_image(row: &Row, sid: i64) -> Measured<RecordImage> {
     let text = |at| row.try_get::<_, &str>(at).map_err(|e| unreadable(&e));
     let dead_at: Option<i64> = row.try_get(2).map_err(|e| unreadable(&e))?;
     let committed_at: i64 = row.try_get(3).map_err(|e| unreadable(&e))?;
@@ -202,7 +208,7 @@ fn record_image(row: &Row, sid: i64) -> Result<(RecordImage, usize), StoreError>
     Ok((image, bytes))
 }
 
-fn sized_letter(row: &Row, _: i64) -> Result<(DeadLetter, usize), StoreError> {
+fn sized_letter(row: &Row, _: i64) -> Measured<DeadLetter> {
     let letter = letter(row)?;
     let bytes = letter.bytes();
     Ok((letter, bytes))

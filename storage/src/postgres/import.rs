@@ -103,10 +103,6 @@ impl Import for PostgresStore {
     async fn end_import(&self, run: ImportRun, now_ms: WallMs) -> Result<(), ImportError> {
         self.call_patiently(EndImport { run, now_ms }).await?
     }
-
-    async fn is_half_imported(&self) -> Result<bool, StoreError> {
-        self.call(IsHalf).await
-    }
 }
 
 impl PostgresStore {
@@ -340,7 +336,8 @@ impl Call for EndImport {
     }
 }
 
-struct IsHalf;
+/// [`crate::transfer::Export::is_half_imported`].
+pub(super) struct IsHalf;
 
 impl Call for IsHalf {
     type Answer = bool;

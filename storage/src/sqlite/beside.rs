@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::options::{OpenError, SqliteOptions};
 use super::workers::Workers;
-use super::{connection, export, schema, space};
+use super::{connection, export, import, schema, space};
 use crate::transfer::{Export, Sent};
 use crate::types::{PageLimit, StoreError};
 
@@ -49,6 +49,10 @@ impl Export for SqliteReader {
     ) -> Result<(), StoreError> {
         read_space(&self.reader, space, (page, to)).await
     }
+
+    async fn is_half_imported(&self) -> Result<bool, StoreError> {
+        is_half_imported(&self.reader).await
+    }
 }
 
 #[async_trait]
@@ -68,6 +72,10 @@ impl Export for super::SqliteStore {
         to: mpsc::Sender<Sent>,
     ) -> Result<(), StoreError> {
         read_space(&self.readers, space, (page, to)).await
+    }
+
+    async fn is_half_imported(&self) -> Result<bool, StoreError> {
+        is_half_imported(&self.readers).await
     }
 }
 
@@ -91,4 +99,9 @@ async fn read_space(
     readers
         .read(move |conn| export::export(conn, &space, (page, &to)))
         .await
+}
+
+async fn is_half_imported(readers: &Workers) -> Result<bool, StoreError> {
+    let found = readers.read(import::unfinished).await?;
+    Ok(found.is_some())
 }

@@ -12,9 +12,9 @@ use super::dead_letters::letter;
 use super::records::stored;
 use super::{error, space};
 use crate::transfer::{
-    ClientImage, Filling, Part, RecordImage, Sent, Since, SpaceImage, VerdictImage,
+    ClientImage, Filling, Measured, Part, RecordImage, Sent, Since, SpaceImage, VerdictImage,
 };
-use crate::types::{PageLimit, StoreError};
+use crate::types::{DeadLetter, PageLimit, StoreError};
 
 const ERASED_AT: &str = "SELECT erased_at FROM spaces WHERE sid = ?1";
 
@@ -71,7 +71,7 @@ impl Sending<'_> {
         conn: &Connection,
         sql: &str,
         part: fn(Vec<T>) -> Part,
-        read: fn(&Row<'_>, i64) -> Result<(T, usize), StoreError>,
+        read: fn(&Row<'_>, i64) -> Measured<T>,
     ) -> Result<bool, StoreError> {
         let send = |rows| self.to.blocking_send(Sent::Part(part(rows))).is_ok();
         let mut statement = conn.prepare_cached(sql)?;
@@ -87,7 +87,7 @@ impl Sending<'_> {
     }
 }
 
-fn client(row: &Row<'_>, sid: i64) -> Result<(ClientImage, usize), StoreError> {
+fn client(row: &Row<'_>, sid: i64) -> Measured<ClientImage> {
     let given: Option<Vec<u8>> = row.get(5)?;
     let (user, client): (String, String) = (row.get(0)?, row.get(1)?);
     let bytes = user.len() + client.len() + given.as_ref().map_or(0, Vec::len);
@@ -108,7 +108,7 @@ fn client(row: &Row<'_>, sid: i64) -> Result<(ClientImage, usize), StoreError> {
     Ok((image, bytes))
 }
 
-fn verdict(row: &Row<'_>, sid: i64) -> Result<(VerdictImage, usize), StoreError> {
+fn verdict(row: &Row<'_>, sid: i64) -> Measured<VerdictImage> {
     let stored: Vec<u8> = row.get(3)?;
     let verdict =
         codec::decode_verdict(&stored).map_err(|cause| error::damaged("a verdict", sid, &cause))?;
@@ -123,7 +123,7 @@ fn verdict(row: &Row<'_>, sid: i64) -> Result<(VerdictImage, usize), StoreError>
     Ok((image, stored.len()))
 }
 
-fn record(row: &Row<'_>, sid: i64) -> Result<(RecordImage, usize), StoreError> {
+fn record(row: &Row<'_>, sid: i64) -> Measured<RecordImage> {
     let read = stored(row, sid)?;
     let (key, record) = read.keyed;
     let image = RecordImage {
@@ -135,7 +135,7 @@ fn record(row: &Row<'_>, sid: i64) -> Result<(RecordImage, usize), StoreError> {
     Ok((image, read.bytes))
 }
 
-fn sized_letter(row: &Row<'_>, _: i64) -> Result<(crate::types::DeadLetter, usize), StoreError> {
+fn sized_letter(row: &Row<'_>, _: i64) -> Measured<DeadLetter> {
     let letter = letter(row)?;
     let bytes = letter.bytes();
     Ok((letter, bytes))

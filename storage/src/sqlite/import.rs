@@ -124,12 +124,6 @@ impl Import for SqliteStore {
         })
         .await
     }
-
-    async fn is_half_imported(&self) -> Result<bool, StoreError> {
-        self.readers
-            .read(|conn| Ok(unfinished(conn)?.is_some()))
-            .await
-    }
 }
 
 impl SqliteStore {
@@ -164,7 +158,7 @@ fn sql(error: rusqlite::Error) -> StoreError {
     error.into()
 }
 
-fn unfinished(conn: &Connection) -> Result<Option<[u8; 32]>, StoreError> {
+pub(super) fn unfinished(conn: &Connection) -> Result<Option<[u8; 32]>, StoreError> {
     let found = conn.query_row(UNFINISHED, [], |row| row.get(0));
     Ok(found.optional()?)
 }

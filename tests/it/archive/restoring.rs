@@ -129,6 +129,13 @@ async fn an_import_that_was_killed_goes_on() {
     let said = String::from_utf8(served.stderr).unwrap();
     assert_eq!(served.status.code(), Some(1), "{said}");
     assert!(said.contains("hub import"), "{said}");
+    let half = (
+        &["export", "--out", "half.jsonl"][..],
+        "store_half_imported",
+        4,
+    );
+    refused(dir.path(), &store, half);
+    assert!(!dir.path().join("half.jsonl").exists());
     let said = import(dir.path(), &store);
     let goes_on = format!("goes on: {before} spaces were imported before\n");
     assert!(said.starts_with(&goes_on), "{said}, not {goes_on}");

@@ -69,21 +69,21 @@ impl Survivor {
     /// Inserts a task, offline.
     pub(super) fn insert(&mut self, id: &str, title: &str) {
         let data = json!({"title": title});
-        self.make(json!({"table": "tasks", "id": id, "op": "insert", "data": data}));
+        self.make(&json!({"table": "tasks", "id": id, "op": "insert", "data": data}));
     }
 
     /// Writes a task's title, offline.
     pub(super) fn title(&mut self, id: &str, title: &str) {
         let fields = json!({"title": {"value": title}});
-        self.make(json!({"table": "tasks", "id": id, "op": "update", "fields": fields}));
+        self.make(&json!({"table": "tasks", "id": id, "op": "update", "fields": fields}));
     }
 
     /// Deletes a task, offline.
     pub(super) fn delete(&mut self, id: &str) {
-        self.make(json!({"table": "tasks", "id": id, "op": "delete"}));
+        self.make(&json!({"table": "tasks", "id": id, "op": "delete"}));
     }
 
-    fn make(&mut self, change: Value) {
+    fn make(&mut self, change: &Value) {
         self.last += 1;
         self.outbox.insert(self.last, json!([change]));
     }

@@ -21,6 +21,9 @@ pub enum TransferError {
     /// The store may not be written as it is.
     #[error("{code}: {0}", code = refused(.0))]
     Refused(ImportError),
+    /// The store is not whole itself.
+    #[error("store_half_imported: {0}")]
+    HalfImported(ExportError),
     /// The store is not there, or another program's.
     #[error("{code}: {0}", code = unopened(.0))]
     Open(#[from] StartError),
@@ -59,7 +62,9 @@ impl TransferError {
             | TransferError::File { .. }
             | TransferError::System(_) => 6,
             TransferError::Archive(_) | TransferError::Changed => 3,
-            TransferError::Refused(_) | TransferError::Open(StartError::StoreInUse { .. }) => 4,
+            TransferError::Refused(_)
+            | TransferError::HalfImported(_)
+            | TransferError::Open(StartError::StoreInUse { .. }) => 4,
             TransferError::Open(_) | TransferError::Store(_) => 5,
             TransferError::Interrupted(_) => 130,
         }
@@ -70,6 +75,7 @@ impl From<ExportError> for TransferError {
     fn from(error: ExportError) -> TransferError {
         match error {
             ExportError::Store(error) => TransferError::Store(error),
+            half @ ExportError::HalfImported => TransferError::HalfImported(half),
             ExportError::Write(error) => TransferError::System(error),
         }
     }

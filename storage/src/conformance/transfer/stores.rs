@@ -332,8 +332,4 @@ impl Import for Interrupted<'_> {
         self.call()?;
         self.store.end_import(run, now_ms).await
     }
-
-    async fn is_half_imported(&self) -> Result<bool, StoreError> {
-        self.store.is_half_imported().await
-    }
 }
