@@ -184,7 +184,7 @@ impl Survivor {
             let now = self.told.get(&(table.clone(), id.clone()));
             if now.is_none_or(|now| now.data != held.data) {
                 self.make(
-                    json!({"table": table, "id": id, "op": "insert", "data": held.data,
+                    &json!({"table": table, "id": id, "op": "insert", "data": held.data,
                     "insertedAt": held.at}),
                 );
             }
