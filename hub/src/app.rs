@@ -24,6 +24,7 @@ use crate::telemetry::Metrics;
 use crate::tls::{Tls, TlsError};
 
 mod core;
+pub(crate) mod opened_store;
 mod store_lock;
 mod store_watch;
 
@@ -98,6 +99,12 @@ pub enum StartError {
         /// The database.
         path: PathBuf,
     },
+    /// What would be served is not all that was there.
+    #[error(
+        "store.url: an import was begun and not finished; run hub import with the same archive \
+         again, or begin with an empty store"
+    )]
+    HalfImported,
     /// The store is of an engine this program does not have.
     #[error("store.url: only sqlite:PATH and postgres://… are built")]
     StoreUnsupported,

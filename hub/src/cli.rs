@@ -12,8 +12,12 @@ use crate::config::source::Sources;
 use crate::config::{Config, ConfigError};
 
 mod check_config;
+mod running;
 mod serve;
 mod token;
+mod transfer;
+
+pub use self::transfer::TransferError;
 
 /// Syncline: a realtime sync hub for local-first apps.
 #[derive(Clone, Debug, Parser)]
@@ -31,6 +35,12 @@ enum Command {
     CheckConfig(Settings),
     /// Print a token of the development issuer.
     Token(TokenArgs),
+    /// Write everything that the store holds into a file, also while a hub runs.
+    Export(ExportArgs),
+    /// Bring everything of such a file into an empty store, or go on with it.
+    Import(ImportArgs),
+    /// Read such a file and say whether it is whole.
+    Verify(VerifyArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -55,6 +65,33 @@ struct TokenArgs {
     ttl: u64,
 }
 
+#[derive(Clone, Debug, Args)]
+struct ExportArgs {
+    /// The configuration file; default: hub.toml, if there is one.
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// The file to write; - is the standard output.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ImportArgs {
+    /// The configuration file; default: hub.toml, if there is one.
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// The file to read, twice: first to verify it.
+    #[arg(long = "in", value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Clone, Debug, Args)]
+struct VerifyArgs {
+    /// The file to read; - is the standard input.
+    #[arg(long = "in", value_name = "FILE")]
+    file: PathBuf,
+}
+
 /// A command failed. The text is for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -73,9 +110,22 @@ pub enum CliError {
     /// `token` without `--dev`.
     #[error("hub token signs with the development issuer's key: add --dev")]
     NeedsDev,
+    /// An archive was not written, not read or not brought in.
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     /// The system gives no threads, signals or output.
     #[error(transparent)]
     System(#[from] std::io::Error),
+}
+
+impl CliError {
+    /// The exit code of the program.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CliError::Transfer(error) => error.exit_code(),
+            _ => 1,
+        }
+    }
 }
 
 impl Cli {
@@ -86,6 +136,15 @@ impl Cli {
             Command::Serve(settings) => serve::run(settings.load(env)?),
             Command::CheckConfig(settings) => check_config::run(&settings.load(env)?),
             Command::Token(args) => token::run(&args, env),
+            Command::Export(args) => {
+                let config = for_store(args.config, env)?;
+                Ok(transfer::run_export(&config, &args.out)?)
+            }
+            Command::Import(args) => {
+                let config = for_store(args.config, env)?;
+                Ok(transfer::run_import(&config, &args.file)?)
+            }
+            Command::Verify(args) => Ok(transfer::run_verify(&args.file)?),
         }
     }
 }
@@ -98,6 +157,14 @@ impl Settings {
             dev: self.dev,
         })
     }
+}
+
+fn for_store(file: Option<PathBuf>, env: Vec<(OsString, OsString)>) -> Result<Config, ConfigError> {
+    Config::load_for_store(&Sources {
+        file,
+        env,
+        dev: false,
+    })
 }
 
 #[cfg(test)]

@@ -135,19 +135,30 @@ impl Config {
         if self.listen == self.admin_listen && self.listen.port() != 0 {
             problems.push("admin_listen", "is the same address as listen");
         }
-        if self.data_dir.as_os_str().is_empty() {
-            problems.push("data_dir", "is empty");
-        }
-        self.store.check(&mut problems);
+        self.check_store(&mut problems);
         self.nats.check(&mut problems);
         self.auth.check(self.listen, &mut problems);
-        self.log.check(&mut problems);
         self.session.check(&mut problems);
         self.gateway.check(&mut problems);
         self.tls.check(&mut problems);
         self.limits.check(&mut problems);
         self.retention.check(&mut problems);
         problems.into_result()
+    }
+
+    /// The same of what the store alone needs.
+    pub fn validate_store(&self) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        self.check_store(&mut problems);
+        problems.into_result()
+    }
+
+    fn check_store(&self, problems: &mut Problems) {
+        if self.data_dir.as_os_str().is_empty() {
+            problems.push("data_dir", "is empty");
+        }
+        self.store.check(problems);
+        self.log.check(problems);
     }
 }
 

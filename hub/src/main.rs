@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Nobody left to tell changes nothing.
             let _ = writeln!(std::io::stderr(), "hub: {error}");
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_code())
         }
     }
 }

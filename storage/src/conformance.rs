@@ -5,7 +5,8 @@
 //! are one line: [`conformance_tests!`](crate::conformance_tests) makes a `#[test]` of each and
 //! runs it with the function given, which makes the store and drives the future. [`Patient`] is
 //! the caller that the faulty runs need: it asks again until the store answers. [`Alternating`] is
-//! two hubs on one database, for the engines that share one.
+//! two hubs on one database, for the engines that share one. Behaviours of [`transfer`] get two
+//! stores.
 
 mod alternating;
 pub mod changes;
@@ -21,6 +22,7 @@ pub mod records;
 pub mod retention;
 pub mod snapshots;
 pub(crate) mod space;
+pub mod transfer;
 pub mod verdicts;
 
 use std::pin::Pin;
@@ -147,6 +149,42 @@ macro_rules! conformance_tests {
                 no_read_sees_half_a_commit;
         }
     };
+    (@transfer $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            transfer: everything_arrives_as_it_was,
+                everything_arrives_in_pages_of_any_size,
+                an_empty_store_travels,
+                every_space_has_a_new_epoch,
+                an_erasure_is_still_told,
+                what_was_decided_stays_decided,
+                what_was_given_is_tested,
+                the_space_goes_on,
+                the_old_epoch_commits_no_more_here,
+                tombstones_arrive_with_their_age,
+                dead_letters_keep_their_order,
+                an_interrupted_import_goes_on,
+                a_half_written_space_is_not_there,
+                spaces_already_whole_are_skipped,
+                a_store_with_data_is_refused,
+                another_archive_is_refused_while_one_is_unfinished,
+                an_archive_imported_whole_is_refused,
+                an_earlier_run_is_locked_out,
+                a_space_that_lacks_something_is_not_taken,
+                the_calls_of_an_import_follow_each_other,
+                a_space_is_read_of_one_snapshot,
+                a_part_is_never_larger_than_the_page,
+                who_stops_receiving_ends_the_reading,
+                a_space_never_opened_sends_nothing;
+        }
+    };
+    (@pairs $run:path; $($module:ident: $($name:ident),+;)+) => {
+        $($(
+            #[test]
+            fn $name() {
+                $run(|from, to| Box::pin($crate::conformance::$module::$name(from, to)));
+            }
+        )+)+
+    };
     (@tests $run:path; $($module:ident: $($name:ident),+;)+) => {
         $($(
             #[test]
@@ -168,10 +206,19 @@ macro_rules! racing_tests {
     };
 }
 
+/// The same for the behaviours of two stores: `$run` is a `fn(transfer::Behaviour)`.
+#[macro_export]
+macro_rules! transfer_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @transfer @pairs $run }
+    };
+}
+
 /// Every behaviour's name.
 pub const NAMES: &[&[&str]] = &[
     conformance_tests! { @list @names },
     conformance_tests! { @racing @names },
+    conformance_tests! { @transfer @names },
 ];
 
 #[cfg(test)]
@@ -193,6 +240,7 @@ mod tests {
             include_str!("conformance/retention.rs"),
             include_str!("conformance/erasure.rs"),
             include_str!("conformance/racing.rs"),
+            include_str!("conformance/transfer.rs"),
         ];
         let written: Vec<&str> = sources
             .iter()

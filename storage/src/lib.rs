@@ -3,10 +3,12 @@
 //! [`store`] is the contract and [`types`] its vocabulary; read those first.
 //! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the embedded
 //! engine, [`postgres`] the one that several hubs share. [`group`] turns many sessions' commits
-//! into few transactions. [`faulty`]
+//! into few transactions. [`transfer`] is the contract of moving everything from one store into
+//! another, [`archive`] the file it travels in. [`faulty`]
 //! is a store that fails on purpose, and [`conformance`] the suite that every engine must pass,
 //! with or without faults.
 
+pub mod archive;
 pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;
@@ -16,6 +18,7 @@ mod page;
 pub mod postgres;
 pub mod sqlite;
 pub mod store;
+pub mod transfer;
 pub mod types;
 
 pub use store::Store;

@@ -14,6 +14,9 @@ mod connection;
 mod dead_letters;
 mod erase;
 mod error;
+mod export;
+mod import;
+mod import_rows;
 mod marks;
 mod names;
 mod options;
@@ -84,6 +87,22 @@ impl PostgresStore {
         let tls = tls::Tls::new(options)?;
         let connector = Arc::new(Connector::new(options, tls));
         schema::migrate(&connector).await?;
+        PostgresStore::connected(options, connector).await
+    }
+
+    /// The same for who only reads: the schema is left as it is. Errors: also if it is not this
+    /// program's.
+    pub async fn open_as_it_is(options: &PostgresOptions) -> Result<PostgresStore, OpenError> {
+        let tls = tls::Tls::new(options)?;
+        let connector = Arc::new(Connector::new(options, tls));
+        schema::check(&connector).await?;
+        PostgresStore::connected(options, connector).await
+    }
+
+    async fn connected(
+        options: &PostgresOptions,
+        connector: Arc<Connector>,
+    ) -> Result<PostgresStore, OpenError> {
         let pool = |size| Pool::new(connector.clone(), size, options.connect_timeout);
         let store = PostgresStore {
             calling: pool(options.connections),

@@ -6,6 +6,7 @@
 //! block their runtime. Everything a caller must know is the contract of [`Store`]; this module
 //! does not group commits (see [`crate::group`]).
 
+mod beside;
 mod changes;
 mod checkpoint;
 mod collect;
@@ -14,6 +15,8 @@ mod connection;
 mod dead_letters;
 mod erase;
 mod error;
+mod export;
+mod import;
 mod marks;
 mod names;
 mod options;
@@ -27,6 +30,7 @@ use async_trait::async_trait;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
+pub use beside::SqliteReader;
 pub use options::{CACHE_KIB, OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;

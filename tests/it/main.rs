@@ -5,6 +5,7 @@
     reason = "a test may stop where something is not as it must be"
 )]
 
+mod archive;
 mod bad_input;
 mod compat;
 mod compute;

@@ -14,7 +14,8 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/services/pos
 /// What a store left. Much faster than defining everything again.
 const EMPTY: &str = "SET lock_timeout = 1000;
     DELETE FROM syncline.spaces; DELETE FROM syncline.record_states; DELETE FROM syncline.clients;
-    DELETE FROM syncline.verdicts; DELETE FROM syncline.dead_letters";
+    DELETE FROM syncline.verdicts; DELETE FROM syncline.dead_letters;
+    DELETE FROM syncline.imports";
 
 /// A running server.
 #[derive(Debug)]

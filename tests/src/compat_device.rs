@@ -55,6 +55,12 @@ impl CompatDevice {
         }
     }
 
+    /// From now on it asks another node.
+    pub fn turn_to(&mut self, node: &TestNode, user: &str) {
+        self.url = node.url("/sync/todo");
+        self.token = node.token(user);
+    }
+
     /// Writes a whole record.
     pub fn insert(&mut self, (table, id): (&str, &str), data: &Value, at: &str) {
         let mut data = data.as_object().cloned().unwrap_or_default();

@@ -1,9 +1,5 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
-use std::fs::OpenOptions;
-use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -17,18 +13,17 @@ use syncline_cluster::local::LocalBus;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
-use syncline_storage::postgres::{PostgresOptions, PostgresStore};
-use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::PageLimit;
 use tokio::task::JoinHandle;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
-use super::store_lock::{StoreLock, unusable};
+use super::opened_store::OpenedStore;
+use super::store_lock::StoreLock;
 use super::store_watch::watch;
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, StoreUrl};
+use crate::config::Config;
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
@@ -100,17 +95,14 @@ impl Core {
         parts: Parts,
         (context, verifier): (&Context, Arc<Verifier>),
     ) -> Result<Core, StartError> {
-        let Opened {
-            store,
-            lock,
-            is_elsewhere,
-        } = match parts.store {
-            Some(store) => Opened {
-                store,
-                lock: None,
-                is_elsewhere: false,
-            },
-            None => open_store(config).await?,
+        let (store, lock, is_elsewhere) = match parts.store {
+            Some(store) => (store, None, false),
+            None => {
+                let opened = OpenedStore::open(config).await?;
+                opened.expect_whole().await?;
+                let store: Arc<dyn Store> = opened.store;
+                (store, opened.lock, opened.is_elsewhere)
+            }
         };
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
@@ -261,87 +253,6 @@ fn wheel(config: &Config) -> Wheel {
     let shortest = shortest.into_iter().min().unwrap_or_default();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     Wheel::new(workers, Duration::from_millis(shortest))
-}
-
-/// A store and what goes with it.
-struct Opened {
-    store: Arc<dyn Store>,
-    /// Of a file that is this hub's alone.
-    lock: Option<StoreLock>,
-    /// It may go away while the hub runs.
-    is_elsewhere: bool,
-}
-
-async fn open_store(config: &Config) -> Result<Opened, StartError> {
-    match config.store_url() {
-        StoreUrl::Sqlite(path) => {
-            let cache_kib = config.store.sqlite_cache_kib;
-            tokio::task::spawn_blocking(move || open_sqlite(&path, cache_kib))
-                .await
-                .map_err(|error| StartError::Store(error.to_string()))?
-        }
-        StoreUrl::Postgres(url) => {
-            let options = PostgresOptions::parse(&url).map_err(StartError::Store)?;
-            let store = PostgresStore::open(&options).await;
-            let store = store.map_err(|error| StartError::Store(error.to_string()))?;
-            Ok(Opened {
-                store: Arc::new(store),
-                lock: None,
-                is_elsewhere: true,
-            })
-        }
-        // The config's check refuses it.
-        StoreUrl::Scylla(_) => Err(StartError::StoreUnsupported),
-    }
-}
-
-fn open_sqlite(path: &Path, cache_kib: u32) -> Result<Opened, StartError> {
-    if let Some(directory) = path
-        .parent()
-        .filter(|directory| !directory.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(directory).map_err(|error| unusable(directory, &error))?;
-    }
-    let path = real_path(path)?;
-    let lock = StoreLock::take(&path)?;
-    let options = SqliteOptions {
-        cache_kib,
-        ..SqliteOptions::new(path.clone())
-    };
-    let store = SqliteStore::open(&options);
-    let store = store.map_err(|error| StartError::Store(format!("{}: {error}", path.display())))?;
-    Ok(Opened {
-        store: Arc::new(store),
-        lock: Some(lock),
-        is_elsewhere: false,
-    })
-}
-
-/// The one name of the file that no link leads away from: two spellings of it are one lock, and
-/// SQLite puts its files beside the file itself. The file is made if it is new, readable by its
-/// owner only; what SQLite puts beside it follows. One that is there is not opened: closing it
-/// would give up the locks that a store in this process has on it.
-fn real_path(path: &Path) -> Result<PathBuf, StartError> {
-    let made = || {
-        let mut new = OpenOptions::new();
-        new.append(true).create(true).mode(0o600).open(path)?;
-        path.canonicalize()
-    };
-    let real = match path.canonicalize() {
-        Err(error) if error.kind() == ErrorKind::NotFound => made(),
-        real => real,
-    };
-    let real = real.map_err(|error| unusable(path, &error))?;
-    let metadata = real.metadata().map_err(|error| unusable(path, &error))?;
-    let why = if !metadata.is_file() {
-        "is no file"
-    } else if metadata.nlink() > 1 {
-        // Each name would have a lock and a WAL of its own.
-        "has hard links: give it a single name"
-    } else {
-        return Ok(real);
-    };
-    Err(StartError::Store(format!("{} {why}", path.display())))
 }
 
 /// Passes what other nodes committed to the sessions that run here.

@@ -11,7 +11,7 @@ use super::StartError;
 
 /// The lock, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct StoreLock(#[expect(dead_code, reason = "open is all it must be")] File);
+pub(crate) struct StoreLock(#[expect(dead_code, reason = "open is all it must be")] File);
 
 impl StoreLock {
     /// Takes the lock `PATH.lock` of a database by its real name, since links may give it others.

@@ -1,25 +1,15 @@
 //! `hub serve`: the node, from its start to a signal.
 
 use std::io::Write;
-use std::time::Duration;
 
-use tokio::runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, info};
 
 use super::CliError;
+use super::running::{Signals, run_to_its_end};
 use crate::app::App;
 use crate::config::Config;
 use crate::telemetry::logs;
-
-/// A worker looks for what has arrived after so many polls of tasks, if it has no pause before.
-/// Of sockets that have much to say each poll is a full turn of some milliseconds, so others
-/// would wait for all of these.
-const POLLS_BETWEEN_LOOKS: u32 = 8;
-
-/// What is still running when the node has stopped is waited for so long: nobody needs its outcome.
-/// A name server that does not answer holds up a look-up for many seconds.
-const LEFTOVERS: Duration = Duration::from_millis(100);
 
 pub(super) fn run(config: Config) -> Result<(), CliError> {
     // What is logged to the very end is written when this is dropped.
@@ -27,22 +17,9 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
     run_to_its_end(serve(config))?
 }
 
-/// Runs it, and ends soon after it did, whatever it left running.
-fn run_to_its_end<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
-    let runtime = runtime::Builder::new_multi_thread()
-        .enable_all()
-        .event_interval(POLLS_BETWEEN_LOOKS)
-        .build()?;
-    let outcome = runtime.block_on(work);
-    runtime.shutdown_timeout(LEFTOVERS);
-    Ok(outcome)
-}
-
 async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is bound: from here on a signal is never lost.
     let mut signals = Signals::new()?;
-    // A file that may not grow is an error of the write; unheard, the signal would end the hub.
-    let _outgrown = signal(SignalKind::from_raw(libc::SIGXFSZ))?;
     let mut hangups = signal(SignalKind::hangup())?;
     let public_metrics = config.metrics.public;
     let app = tokio::select! {
@@ -84,28 +61,6 @@ fn read_again(app: &App) {
     }
 }
 
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// The next signal's name.
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-}
-
 fn welcome(app: &App, public_metrics: bool) -> String {
     let (public, admin) = (app.public_addr(), app.admin_addr());
     let scheme = match app.tls() {
@@ -130,26 +85,4 @@ fn welcome(app: &App, public_metrics: bool) -> String {
 
 "
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_does_not_wait_for_what_nobody_needs() {
-        let (answer, answered) = std::sync::mpsc::channel::<()>();
-        let outcome = run_to_its_end(async move {
-            let (begins, began) = tokio::sync::oneshot::channel();
-            tokio::task::spawn_blocking(move || {
-                begins.send(()).unwrap();
-                answered.recv()
-            });
-            began.await.unwrap();
-            7
-        });
-        assert_eq!(outcome.unwrap(), 7);
-        // Until now it had none.
-        drop(answer);
-    }
 }

@@ -52,13 +52,25 @@ fn lines(origin: &str, messages: &[String]) -> String {
 impl Config {
     /// Defaults, then the file, then the environment, then the checks.
     pub fn load(sources: &Sources) -> Result<Config, ConfigError> {
+        let config = Config::read_all(sources)?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The same for who needs nothing but the store: a backup runs where no issuer is named.
+    pub fn load_for_store(sources: &Sources) -> Result<Config, ConfigError> {
+        let config = Config::read_all(sources)?;
+        config.validate_store()?;
+        Ok(config)
+    }
+
+    fn read_all(sources: &Sources) -> Result<Config, ConfigError> {
         // Each source alone first: a wrong value in it is its own, whoever overrides it.
         let mut settings = file_settings(&ConfigFile::new(sources.file.as_deref()))?;
         let variables = variables(&sources.env)?;
         lay(&mut settings, table(&variables));
         let mut config = read(settings).map_err(|why| in_environment(vec![why]))?;
         config.auth.dev |= sources.dev;
-        config.validate()?;
         Ok(config)
     }
 }

@@ -85,7 +85,7 @@ impl Call for DeadLetters<'_> {
     }
 }
 
-fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
+pub(super) fn letter(row: &Row) -> Result<DeadLetter, StoreError> {
     let text = |at| row.try_get::<_, &str>(at).map_err(|e| unreadable(&e));
     let octets = |at| {
         let octets = row.try_get::<_, Vec<u8>>(at).map_err(|e| unreadable(&e))?;

@@ -106,7 +106,7 @@ impl Call for Verdicts<'_> {
     }
 }
 
-fn remembered(row: &Row, sid: i64) -> Result<Remembered, StoreError> {
+pub(super) fn remembered(row: &Row, sid: i64) -> Result<Remembered, StoreError> {
     let bytes = |at| row.try_get::<_, &[u8]>(at).map_err(|e| unreadable(&e));
     let m: i64 = row.try_get(0).map_err(|e| unreadable(&e))?;
     let hash = PayloadHash::try_from(bytes(1)?)

@@ -157,6 +157,15 @@ pub enum OpenError {
         /// The newest version this program knows.
         known: i64,
     },
+    /// An older program migrated it, or none, and who only reads does not change it.
+    #[error(
+        "the database has no schema, or one older than version {known}: start the hub of this \
+         version on it once"
+    )]
+    SchemaOlder {
+        /// This program's.
+        known: i64,
+    },
     /// The server did not answer, or refused.
     #[error("the database cannot be opened: {0}")]
     Server(String),

@@ -90,7 +90,7 @@ pub(super) fn record_there(
 }
 
 /// The record of two columns, and their bytes; `None` if they are null.
-fn record(
+pub(super) fn record(
     row: &Row,
     (state, data): (usize, usize),
     sid: i64,

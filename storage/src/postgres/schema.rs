@@ -11,7 +11,7 @@ use super::error::{Failure, told};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE];
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE, IMPORTS];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
@@ -117,6 +117,21 @@ ALTER TABLE syncline.spaces ADD COLUMN IF NOT EXISTS erased_at bigint NOT NULL D
 CREATE INDEX IF NOT EXISTS spaces_name ON syncline.spaces(space, app);
 ";
 
+/// An archive that is being brought in, or was: `ended_at` is null until all of it is there. Of the
+/// space that is half written, `sid` is the number under which its parts stand: no row of `spaces`
+/// has it yet, so nobody sees them.
+const IMPORTS: &str = r#"
+CREATE TABLE IF NOT EXISTS syncline.imports(
+    archive bytea PRIMARY KEY,
+    run bigint NOT NULL,
+    began_at bigint NOT NULL,
+    ended_at bigint,
+    sid bigint,
+    app text COLLATE "C",
+    space text COLLATE "C"
+);
+"#;
+
 /// Where the version is. Its one row is also the lock that programs which start at once take.
 const PLACE: &str = "
 CREATE SCHEMA IF NOT EXISTS syncline;
@@ -157,6 +172,17 @@ pub(super) async fn migrate(connector: &Connector) -> Result<(), OpenError> {
         }
     }
     take_steps(&mut client).await
+}
+
+/// Whether the database has this program's schema: who only reads does not bring it there.
+pub(super) async fn check(connector: &Connector) -> Result<(), OpenError> {
+    let client = connector.plain().await.map_err(refused)?;
+    match at_newest(&client).await? {
+        true => Ok(()),
+        false => Err(OpenError::SchemaOlder {
+            known: STEPS.len() as i64,
+        }),
+    }
 }
 
 /// Whether there is nothing to do. Errors: the database is ahead of us.

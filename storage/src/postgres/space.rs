@@ -24,9 +24,12 @@ pub(super) const FIND_SIDS: &str = "SELECT asked.no, s.sid
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(app, space, no)
     JOIN syncline.spaces s ON s.app = asked.app AND s.space = asked.space";
 
+/// Not while an import is unfinished: what it is about to bring would find its place taken.
 pub(super) const CREATE: &str = "INSERT INTO syncline.spaces
     (app, space, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers)
-    VALUES($1, $2, $3, $4, 0, 0, 0, $5, 0, 0) ON CONFLICT (app, space) DO NOTHING";
+    SELECT $1::text, $2::text, $3::bigint, $4::bigint, 0, 0, 0, $5::bigint, 0, 0
+    WHERE NOT EXISTS (SELECT 1 FROM syncline.imports WHERE ended_at IS NULL)
+    ON CONFLICT (app, space) DO NOTHING";
 
 pub(super) const CHANGE_EPOCH: &str = "UPDATE syncline.spaces
     SET epoch = $4, epoch_at = greatest($5, epoch_at + $6), lost_at = $5

@@ -5,17 +5,20 @@ mod costs;
 mod failures;
 mod migrations;
 mod proxy;
+mod transfer;
 mod values;
 
 #[path = "../../../tests/services/postgres.rs"]
 mod server;
 
+use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use self::server::{Database, Server};
 use super::{PostgresOptions, PostgresStore};
 use crate::conformance::{Alternating, Behaviour, Patient};
 use crate::faulty::{FaultRates, FaultyStore};
+use crate::sqlite::{SqliteOptions, SqliteStore};
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -30,6 +33,13 @@ async fn opened() -> (PostgresStore, Database) {
     let database = Server::shared().database().await;
     let store = PostgresStore::open(&options(&database)).await.unwrap();
     (store, database)
+}
+
+/// A store of the other engine, in a directory that goes with it.
+fn sqlite() -> (TempDir, SqliteStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&SqliteOptions::new(dir.path().join("hub.db")));
+    (dir, store.unwrap())
 }
 
 mod conforms {
@@ -59,6 +69,50 @@ mod conforms_with_two_hubs {
 
     crate::conformance_tests!(run);
     crate::racing_tests!(run);
+}
+
+mod moves_to_another_database {
+    use super::*;
+    use crate::conformance::transfer;
+
+    fn run(behaviour: transfer::Behaviour) {
+        runtime().block_on(async {
+            let ((from, _from), (to, _to)) = (opened().await, opened().await);
+            behaviour(&from, &to).await;
+        });
+    }
+
+    crate::transfer_tests!(run);
+}
+
+mod moves_from_sqlite {
+    use super::*;
+    use crate::conformance::transfer;
+
+    fn run(behaviour: transfer::Behaviour) {
+        runtime().block_on(async {
+            let (_dir, from) = sqlite();
+            let (to, _database) = opened().await;
+            behaviour(&from, &to).await;
+        });
+    }
+
+    crate::transfer_tests!(run);
+}
+
+mod moves_to_sqlite {
+    use super::*;
+    use crate::conformance::transfer;
+
+    fn run(behaviour: transfer::Behaviour) {
+        runtime().block_on(async {
+            let (from, _database) = opened().await;
+            let (_dir, to) = sqlite();
+            behaviour(&from, &to).await;
+        });
+    }
+
+    crate::transfer_tests!(run);
 }
 
 mod conforms_behind_faults {

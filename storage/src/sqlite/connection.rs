@@ -50,16 +50,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 }
 
 fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let path = literal(&options.path)?;
-    let conn = match &options.vfs {
-        None => Connection::open_with_flags(&path, flags)?,
-        Some(vfs) => Connection::open_with_flags_and_vfs(&path, flags, vfs.as_str())?,
-    };
-    conn.busy_timeout(BUSY_TIMEOUT)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let conn = connected(options, OpenFlags::SQLITE_OPEN_CREATE)?;
     let synchronous = match options.synchronous {
         // In WAL mode the same as FULL. But the switch to WAL is a transaction with a rollback
         // journal, and only EXTRA syncs the directory after deleting that: else a power loss
@@ -82,6 +73,28 @@ fn open_once(options: &SqliteOptions, role: Role) -> rusqlite::Result<Connection
         Role::Read => conn.pragma_update(None, "query_only", true)?,
         Role::Checkpoint => {}
     }
+    Ok(conn)
+}
+
+/// Opens a file that is there, for reads only, also while a hub runs on it. Its last user, if that
+/// is this one, copies what is left in the WAL.
+pub(super) fn open_beside(options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    let conn = connected(options, OpenFlags::empty())?;
+    conn.pragma_update(None, "synchronous", "EXTRA")?;
+    conn.pragma_update(None, "cache_size", -i64::from(options.cache_kib))?;
+    conn.pragma_update(None, "query_only", true)?;
+    Ok(conn)
+}
+
+fn connected(options: &SqliteOptions, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
+    let path = literal(&options.path)?;
+    let conn = match &options.vfs {
+        None => Connection::open_with_flags(&path, flags)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(&path, flags, vfs.as_str())?,
+    };
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(conn)
 }
 

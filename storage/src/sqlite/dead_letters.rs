@@ -54,7 +54,7 @@ pub(super) fn read(
     Ok(letters.collect::<Result<_, _>>()?)
 }
 
-fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
+pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     let text = |at| row.get::<_, String>(at);
     Ok(DeadLetter {
         at_ms: row.get::<_, i64>(0)? as u64,

@@ -69,6 +69,17 @@ pub enum OpenError {
         /// The newest version this program knows.
         known: i64,
     },
+    /// An older program wrote it, and who only reads does not change it.
+    #[error(
+        "the database has schema version {found}, this program has {known}: start the hub of this \
+         version on it once"
+    )]
+    SchemaOlder {
+        /// The version in the database.
+        found: i64,
+        /// This program's.
+        known: i64,
+    },
     /// The file system or SQLite refused.
     #[error("the database cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),

@@ -2,12 +2,20 @@
 //!
 //! A step that was released is never edited: a change of the schema is a new step at the end.
 
+use std::cmp::Ordering;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, CHANGES_IN_ORDER, RETENTION, ERASURE];
+pub(super) const STEPS: &[&str] = &[
+    SPACES_RECORDS_MARKS,
+    CHANGES_IN_ORDER,
+    RETENTION,
+    ERASURE,
+    IMPORTS,
+];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
 /// record lives, else when it was last found dead (ms). `last` is null for a client that has a
@@ -97,6 +105,32 @@ const ERASURE: &str = "
 ALTER TABLE spaces ADD COLUMN erased_at INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX spaces_name ON spaces(space, app);
 ";
+
+/// An archive that is being brought in, or was: `ended_at` is null until all of it is there. Of the
+/// space that is half written, `sid` is the number under which its parts stand: no row of `spaces`
+/// has it yet, so nobody sees them.
+const IMPORTS: &str = "
+CREATE TABLE imports(
+    archive BLOB PRIMARY KEY,
+    run INTEGER NOT NULL,
+    began_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    sid INTEGER,
+    app TEXT,
+    space TEXT
+) STRICT, WITHOUT ROWID;
+";
+
+/// Whether the file has this program's schema: who only reads does not bring it there.
+pub(super) fn check(conn: &Connection) -> Result<(), OpenError> {
+    let known = STEPS.len() as i64;
+    let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found.cmp(&known) {
+        Ordering::Equal => Ok(()),
+        Ordering::Less => Err(OpenError::SchemaOlder { found, known }),
+        Ordering::Greater => Err(OpenError::SchemaNewer { found, known }),
+    }
+}
 
 /// Brings the file to the newest schema, whole or not at all. Two programs may do it at once.
 pub(super) fn migrate(conn: &mut Connection) -> Result<(), OpenError> {

@@ -16,9 +16,12 @@ pub(super) const LIST: &str = "SELECT app, space FROM spaces WHERE (app, space) 
 
 const NAMED: &str = "SELECT app FROM spaces WHERE space = ?1 ORDER BY app";
 
+/// Not while an import is unfinished: what it is about to bring would find its place taken.
 const CREATE: &str =
     "INSERT INTO spaces(app, space, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers)
-    VALUES(?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0) ON CONFLICT(app, space) DO NOTHING";
+    SELECT ?1, ?2, ?3, ?4, 0, 0, 0, 0, 0, 0
+    WHERE NOT EXISTS (SELECT 1 FROM imports WHERE ended_at IS NULL)
+    ON CONFLICT(app, space) DO NOTHING";
 
 const CHANGE_EPOCH: &str =
     "UPDATE spaces SET epoch = ?4, epoch_at = max(?5, epoch_at + ?6), lost_at = ?5

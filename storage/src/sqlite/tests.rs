@@ -1,5 +1,6 @@
 //! The engine's tests: the conformance suite, plain and behind faults, and what is SQLite's own.
 
+mod beside;
 mod costs;
 mod failures;
 mod migrations;
@@ -69,6 +70,18 @@ mod conforms_with_two_stores_on_a_file {
 
     crate::conformance_tests!(run);
     crate::racing_tests!(run);
+}
+
+mod moves_to_another_file {
+    use super::*;
+    use crate::conformance::transfer;
+
+    fn run(behaviour: transfer::Behaviour) {
+        let (from, to) = (opened(), opened());
+        runtime().block_on(behaviour(&from.store, &to.store));
+    }
+
+    crate::transfer_tests!(run);
 }
 
 mod conforms_behind_faults {

@@ -1,0 +1,335 @@
+//! A store with some of everything in it, and the way from one store into another.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::given::{Carried, Claimed, Given, Of};
+use syncline_protocol::ids::{ClientKey, Epoch, FieldName, Seq, SpaceKey};
+use syncline_protocol::json::Json;
+use syncline_protocol::record::{Field, Record};
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::verdict::{Remembered, Status, Winner, WonField};
+use tokio::sync::mpsc;
+
+use super::super::space::{
+    NOW, Space, UNLIMITED, client, key, space_key, stamp, titled, tombstone, verdict,
+};
+use super::LATER;
+use crate::archive::{
+    ArchiveReader, ArchiveWriter, ImportFailure, ImportJob, Imported, PAGE, export, import, verify,
+};
+use crate::store::Store;
+use crate::transfer::{
+    Begun, Counts, Import, ImportError, ImportRun, Part, Sent, SpaceImage, Transfer,
+};
+use crate::types::{
+    Collect, Collected, DeadLetter, Keys, PageLimit, SpaceView, StoreError, USED_APART_MS,
+};
+
+/// Spaces of [`fill`].
+pub(super) const SPACES: u64 = 4;
+
+/// A client that numbers its mutations.
+pub(super) fn numbered() -> ClientKey {
+    client("ada", "phone")
+}
+
+/// A client that was given stamps.
+pub(super) fn gave() -> ClientKey {
+    client("ada", "old\u{e9} \u{1f4f1}")
+}
+
+pub(super) fn letter(change: &str) -> DeadLetter {
+    DeadLetter {
+        at_ms: NOW,
+        client: numbered(),
+        table: "tasks".to_owned(),
+        id: "k\u{0}\u{1f}1".to_owned(),
+        code: Code::NulInString,
+        change: change.to_owned(),
+    }
+}
+
+/// A space's row of nothing.
+pub(super) fn image(key: &SpaceKey) -> SpaceImage {
+    SpaceImage {
+        key: key.clone(),
+        view: SpaceView {
+            epoch: Epoch(9),
+            ..SpaceView::NEVER_OPENED
+        },
+        erased_at_ms: 0,
+    }
+}
+
+/// Some of everything that a store can hold, in four spaces.
+pub(super) async fn fill(store: &dyn Transfer) {
+    let mut full = Space::open_named(store, "todo", "ada").await;
+    fill_records(&mut full).await;
+    fill_marks(&mut full).await;
+    let mut commit = full.draft(vec![(key("tasks", "z"), titled("z", 1))]);
+    commit.dead_letters = vec![letter("{\"first\":1}"), letter("second")];
+    full.accept(commit).await;
+    // Another app of the same name, one that is empty, one that was erased.
+    let mut chat = Space::open_named(store, "chat", "ada").await;
+    chat.put(&[("rooms", "a")]).await;
+    Space::open_named(store, "todo", "empty").await;
+    let mut erased = Space::open_named(store, "todo", "erased").await;
+    erased.put(&[("tasks", "secret")]).await;
+    let erasure = store.erase(&erased.key, NOW + 5).await;
+    erasure.expect("it is erased");
+}
+
+async fn fill_records(full: &mut Space<'_>) {
+    let values = [
+        ("", "null"),
+        ("\"\\", r#"["\"]}",{"a":{"b":[1.5e+300,-0.1,true]}}]"#),
+        ("n\u{0}l", r#""\u0000 \ud83d\ude00 é""#),
+        ("title", r#""\n\t<>&""#),
+    ];
+    let fields = values.iter().enumerate().map(|(n, (name, value))| Field {
+        name: FieldName::trusted(name),
+        value: Json::trusted(value),
+        stamp: stamp(n as u64, n as u32),
+        seq: Seq(n as u64),
+    });
+    let odd = Record {
+        fields: fields.collect(),
+        inserted_seq: Seq(1),
+        ..titled("odd", 2)
+    };
+    // Newer than the delete, so hidden until an insert comes.
+    let hidden = Record {
+        deleted: Some(stamp(2, 1)),
+        deleted_seq: Seq(1),
+        fields: vec![Field {
+            stamp: stamp(9, 3),
+            ..titled("hidden", 3).fields.remove(0)
+        }],
+        ..tombstone(1)
+    };
+    let kept = vec![(key("tasks", "kept"), tombstone(1))];
+    let mut commit = full.draft(kept);
+    commit.now_ms = NOW - 10;
+    full.accept(commit).await;
+    let collected = collect(full.store, NOW, Keys::Keep).await;
+    assert_eq!(collected.tombstones, 1);
+    full.refresh().await;
+    let mut commit = full.draft(vec![
+        (key("tasks", "a"), titled("a", 1)),
+        (key("tasks", "\u{e9}\u{1f600}\"'\\"), odd),
+        (key("tags", "hidden"), hidden),
+        (key("z", "never inserted"), Record::default()),
+        (key("tasks", "dead"), tombstone(2)),
+    ]);
+    commit.clock = Hlc::new(NOW + 3, 0xffff);
+    full.accept(commit).await;
+    // Only one of them is as old as that.
+    for id in [("tags", "hidden"), ("z", "never inserted")] {
+        let mut commit = full.draft(vec![(
+            key(id.0, id.1),
+            full.record(&key(id.0, id.1)).await.expect("it is there"),
+        )]);
+        commit.now_ms = NOW + 100;
+        full.accept(commit).await;
+    }
+}
+
+async fn fill_marks(full: &mut Space<'_>) {
+    let mut mark = None;
+    let decided = |space: &Space<'_>, m: u64| {
+        let winner = Winner {
+            key: key("tasks", "a"),
+            fields: vec![WonField {
+                name: FieldName::trusted("title"),
+                at: stamp(7, 1).at,
+                value: Some(Json::trusted(r#""won""#)),
+            }],
+            deleted_at: Some(stamp(8, 1).at),
+            inserted_at: None,
+        };
+        let refusal = Refusal::new(Code::ValueInvalid, "no\u{0}\n");
+        let mut verdict = match m {
+            1 => verdict(Status::Applied, space.view.head),
+            2 => verdict(Status::Superseded, space.view.head),
+            _ => verdict(Status::Rejected(refusal), space.view.head),
+        };
+        verdict.winners = vec![winner];
+        verdict.clamped = m == 2;
+        Remembered {
+            m,
+            hash: [m as u8 ^ 0xa5; 32],
+            verdict,
+        }
+    };
+    for m in 1..=3 {
+        let mut commit = full.marked(Vec::new(), &numbered(), mark);
+        commit.marks[0].verdicts = vec![decided(full, m)];
+        full.accept(commit).await;
+        mark = full.mark(&numbered()).await;
+    }
+    // More than a mark remembers: the slots begin again.
+    let busy = client("bob", "busy");
+    let mut commit = full.marked(Vec::new(), &busy, None);
+    commit.marks[0].last = Some(300);
+    commit.marks[0].verdicts = (1..=300).map(|m| decided(full, m)).collect();
+    full.accept(commit).await;
+    let mut given = Given::default();
+    for n in 0..6 {
+        let fresh = vec![(Claimed::from_bits(u64::MAX - n), Hlc::new(NOW, n as u16))];
+        let carried = Carried {
+            again: Vec::new(),
+            fresh,
+        };
+        given = given.and(carried, Of::NewRequest);
+    }
+    let mut commit = full.marked(Vec::new(), &gave(), None);
+    commit.marks[0].last = None;
+    commit.marks[0].verdicts = Vec::new();
+    commit.marks[0].given = Some(Arc::new(given));
+    full.accept(commit).await;
+    // One that was not used for so long that it is forgotten.
+    let old = client("ada", "forgotten");
+    let mut commit = full.marked(Vec::new(), &old, None);
+    commit.now_ms = NOW - 9 * USED_APART_MS;
+    full.accept(commit).await;
+    let collect = Collect {
+        dead_before_ms: 0,
+        marks_before_ms: NOW - 5 * USED_APART_MS,
+        keys: Keys::Keep,
+        limit: 100,
+    };
+    let collected = full.store.collect(&full.key, collect).await;
+    assert_eq!(collected.expect("it is collected").marks, 1);
+    full.refresh().await;
+}
+
+/// Collects records of `todo/ada`.
+pub(super) async fn collect(store: &dyn Store, dead_before_ms: WallMs, keys: Keys) -> Collected {
+    let collect = Collect {
+        dead_before_ms,
+        marks_before_ms: 0,
+        keys,
+        limit: 100,
+    };
+    let collected = store.collect(&space_key("todo", "ada"), collect).await;
+    collected.expect("it is collected")
+}
+
+/// What a store sends of a space but its row.
+pub(super) async fn parts(store: &dyn Transfer, space: &SpaceKey, page: PageLimit) -> Vec<Part> {
+    let (to, mut sent) = mpsc::channel(1);
+    let receiving = async {
+        let mut parts = Vec::new();
+        while let Some(sent) = sent.recv().await {
+            parts.extend(match sent {
+                Sent::Part(part) => Some(part),
+                Sent::Space(_) => None,
+            });
+        }
+        parts
+    };
+    let (ended, parts) = tokio::join!(store.export_space(space, page, to), receiving);
+    ended.expect("it is read");
+    parts
+}
+
+/// All of a store but epochs, and what only one engine keeps.
+pub(super) async fn everything(store: &dyn Transfer) -> Vec<(SpaceView, Vec<Part>)> {
+    let mut all = Vec::new();
+    for space in store.spaces(None, usize::MAX).await.expect("listed") {
+        let mut view = store.space(&space).await.expect("read").expect("opened");
+        (view.epoch, view.epoch_at_ms) = (Epoch(0), 0);
+        let mut parts = parts(store, &space, UNLIMITED).await;
+        for part in &mut parts {
+            if let Part::Records(records) = part {
+                records
+                    .iter_mut()
+                    .for_each(|one| one.committed_at_ms = None);
+            }
+        }
+        all.push((view, parts));
+    }
+    all
+}
+
+pub(super) async fn archive_of(store: &dyn Transfer) -> Vec<u8> {
+    let writer = ArchiveWriter::begin(Vec::new(), NOW).expect("memory takes it");
+    let written = export(store, writer, PAGE).await;
+    written.expect("it is written").0
+}
+
+pub(super) async fn bring(archive: &[u8], into: &dyn Import) -> Result<Imported, ImportFailure> {
+    bring_paged(archive, into, PAGE).await
+}
+
+pub(super) async fn bring_paged(
+    archive: &[u8],
+    into: &dyn Import,
+    page: PageLimit,
+) -> Result<Imported, ImportFailure> {
+    let job = ImportJob {
+        verified: verify(archive)?,
+        page,
+        now_ms: LATER,
+    };
+    import(ArchiveReader::begin(archive)?, into, (job, |_| {})).await
+}
+
+/// An import that ends after so many calls, as a killed one does: what was done is done.
+pub(super) struct Interrupted<'a> {
+    store: &'a dyn Transfer,
+    calls_left: std::sync::atomic::AtomicU64,
+}
+
+impl<'a> Interrupted<'a> {
+    pub(super) fn after(store: &'a dyn Transfer, calls: u64) -> Interrupted<'a> {
+        Interrupted {
+            store,
+            calls_left: calls.into(),
+        }
+    }
+
+    fn call(&self) -> Result<(), StoreError> {
+        use std::sync::atomic::Ordering::Relaxed;
+        let left = self
+            .calls_left
+            .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
+        let killed = |_| StoreError::Unavailable("it was killed".to_owned());
+        left.map(drop).map_err(killed)
+    }
+}
+
+#[async_trait]
+impl Import for Interrupted<'_> {
+    async fn begin_import(&self, archive: [u8; 32], now_ms: WallMs) -> Result<Begun, ImportError> {
+        self.call()?;
+        self.store.begin_import(archive, now_ms).await
+    }
+
+    async fn begin_space(&self, run: ImportRun, space: &SpaceKey) -> Result<bool, ImportError> {
+        self.call()?;
+        self.store.begin_space(run, space).await
+    }
+
+    async fn import_part(&self, run: ImportRun, part: Part) -> Result<(), ImportError> {
+        self.call()?;
+        self.store.import_part(run, part).await
+    }
+
+    async fn end_space(
+        &self,
+        run: ImportRun,
+        space: SpaceImage,
+        counted: (Counts, WallMs),
+    ) -> Result<SpaceView, ImportError> {
+        self.call()?;
+        self.store.end_space(run, space, counted).await
+    }
+
+    async fn end_import(&self, run: ImportRun, now_ms: WallMs) -> Result<(), ImportError> {
+        self.call()?;
+        self.store.end_import(run, now_ms).await
+    }
+}
