@@ -19,6 +19,9 @@ pub enum StoreTrouble {
     /// It is away, or answers too late.
     #[error("the store does not answer")]
     NoAnswer,
+    /// Its file was moved or removed, or another one has its name.
+    #[error("store.url no longer names the file that is open: what is written goes with that")]
+    Moved,
     /// It can be read, and every commit fails.
     #[error("the store takes no writes: is its disk full?")]
     NoWrites,

@@ -1,9 +1,9 @@
 //! The program as a person or a supervisor meets it: what it prints, how it ends.
 
-mod full_disk;
 mod logging;
 mod memory;
 mod read_only;
+mod store_trouble;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

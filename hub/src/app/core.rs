@@ -20,7 +20,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::StartError;
 use super::opened_store::OpenedStore;
 use super::store_lock::StoreLock;
-use super::store_watch::watch;
+use super::store_watch::{SeenBy, watch};
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -95,19 +95,22 @@ impl Core {
         parts: Parts,
         (context, verifier): (&Context, Arc<Verifier>),
     ) -> Result<Core, StartError> {
-        let (store, lock, is_elsewhere) = match parts.store {
-            Some(store) => (store, None, false),
+        let (store, lock, seen_by) = match parts.store {
+            Some(store) => (store, None, SeenBy::Commits),
             None => {
                 let opened = OpenedStore::open(config).await?;
                 opened.expect_whole().await?;
                 let store: Arc<dyn Store> = opened.store;
-                (store, opened.lock, opened.is_elsewhere)
+                let seen_by = match opened.file {
+                    Some(file) => SeenBy::File(file),
+                    None => SeenBy::Questions(store.clone()),
+                };
+                (store, opened.lock, seen_by)
             }
         };
         let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
-        let asked = is_elsewhere.then(|| store.clone());
-        let watching = watch(asked, group.clone(), context.lifecycle.clone());
+        let watching = watch(seen_by, group.clone(), context.lifecycle.clone());
         let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
         let data = Limits::from(&config.limits);
         let replies = ReplyRoom::new(count(config.gateway.replies_bytes_max));

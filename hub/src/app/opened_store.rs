@@ -20,8 +20,8 @@ pub(crate) struct OpenedStore {
     pub(crate) store: Arc<dyn Transfer>,
     /// Of a file that is this program's alone; to be dropped after the store.
     pub(crate) lock: Option<StoreLock>,
-    /// It may go away while it is used.
-    pub(crate) is_elsewhere: bool,
+    /// The file it is in, on this machine.
+    pub(crate) file: Option<SameFile>,
 }
 
 impl OpenedStore {
@@ -38,7 +38,7 @@ impl OpenedStore {
                 Ok(OpenedStore {
                     store: Arc::new(store),
                     lock: None,
-                    is_elsewhere: true,
+                    file: None,
                 })
             }
             // The config's check refuses it.
@@ -55,6 +55,31 @@ impl OpenedStore {
             Err(error) => Err(failed(error)),
         }
     }
+}
+
+/// A file under its name: what was opened is moved or removed without anybody being told, and goes
+/// on being written where the next start will not look.
+#[derive(Debug)]
+pub(crate) struct SameFile {
+    path: PathBuf,
+    /// Device and number.
+    is: (u64, u64),
+}
+
+impl SameFile {
+    fn of(path: PathBuf) -> std::io::Result<SameFile> {
+        let is = identity(&path)?;
+        Ok(SameFile { path, is })
+    }
+
+    /// The name still leads to it.
+    pub(super) fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|now| now == self.is)
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 /// Opens it only to read, also while a node writes it. It must be there, and of this program's
@@ -109,7 +134,7 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<OpenedStore, StartError> {
     Ok(OpenedStore {
         store: Arc::new(store),
         lock: Some(lock),
-        is_elsewhere: false,
+        file: Some(SameFile::of(path).map_err(failed)?),
     })
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_storage::Store;
 use syncline_storage::group::{GroupCommit, GroupTotals};
-use tracing::{info, warn};
+use tracing::{error, info};
 
+use super::opened_store::SameFile;
 use crate::lifecycle::{Lifecycle, StoreTrouble};
 
 /// From one look to the next.
@@ -23,30 +24,42 @@ const BAD_LOOKS: u32 = 2;
 /// is given no work that would show it.
 const QUIET_LOOKS: u32 = 10;
 
-/// Looks for ever. `asked` is a store that is elsewhere and may go away unnoticed.
-pub(super) async fn watch(
-    asked: Option<Arc<dyn Store>>,
-    group: GroupCommit,
-    lifecycle: Arc<Lifecycle>,
-) {
+/// By what it shows, besides by its commits, that the store is there.
+pub(super) enum SeenBy {
+    /// Nothing else.
+    Commits,
+    /// The name of its file.
+    File(SameFile),
+    /// It is elsewhere, and must answer.
+    Questions(Arc<dyn Store>),
+}
+
+impl SeenBy {
+    async fn trouble(&self, answers: &mut Looks) -> Option<StoreTrouble> {
+        match self {
+            SeenBy::Commits => None,
+            SeenBy::File(file) => (!file.is_there()).then_some(StoreTrouble::Moved),
+            SeenBy::Questions(store) => {
+                answers.note(is_there(&**store).await);
+                answers.are_bad().then_some(StoreTrouble::NoAnswer)
+            }
+        }
+    }
+}
+
+/// Looks for ever.
+pub(super) async fn watch(seen_by: SeenBy, group: GroupCommit, lifecycle: Arc<Lifecycle>) {
     let (mut answers, mut commits) = (Looks::default(), Commits::default());
     let mut known = None;
     loop {
         tokio::time::sleep(EVERY).await;
-        if let Some(store) = &asked {
-            answers.note(is_there(&**store).await);
-        }
+        let unseen = seen_by.trouble(&mut answers).await;
         commits.look(&group.stats().totals());
-        let trouble = if answers.are_bad() {
-            Some(StoreTrouble::NoAnswer)
-        } else if commits.looks.are_bad() {
-            Some(StoreTrouble::NoWrites)
-        } else {
-            None
-        };
+        let fails = commits.looks.are_bad();
+        let trouble = unseen.or(fails.then_some(StoreTrouble::NoWrites));
         if trouble != known {
             match trouble {
-                Some(trouble) => warn!("{trouble}"),
+                Some(trouble) => error!("{trouble}"),
                 None => info!("the store works again"),
             }
             known = trouble;

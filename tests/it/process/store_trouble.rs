@@ -1,4 +1,5 @@
-//! A disk that is full, as far as a process can see it: the system lets its files grow no more.
+//! A store in trouble while the hub runs: its disk is full, as far as a process can see it (the
+//! system lets its files grow no more), or its file is moved away.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -146,4 +147,23 @@ fn a_hub_that_starts_on_a_full_disk_says_so() {
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let told = super::text(&ended.stderr);
     assert!(told.contains("store"), "{told}");
+}
+
+#[test]
+fn a_database_that_was_moved_away_is_told() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (node, _) = start_in(dir.path());
+    let [here, away] = ["data/hub.db", "data/away.db"].map(|name| dir.path().join(name));
+    for (from, to, status) in [(&here, &away, 503), (&away, &here, 200)] {
+        std::fs::rename(from, to).expect("it is there");
+        let told = loop {
+            let (now, why) = ready(&node);
+            if now == status {
+                break why.to_string();
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(told.contains("no longer names"), status == 503, "{told}");
+    }
+    assert_eq!(node.end("TERM").0, Some(0));
 }
