@@ -5,7 +5,9 @@ use syncline_protocol::limits::{JSON_DEPTH_CEILING, Limits, NAME_BYTES_CEILING};
 
 use super::Problems;
 
-/// Limits of the data and of those who push it. Lowered, they refuse only what is new: what is stored stays, and may shrink.
+/// Limits of the data and of those who push it. Lowered, they
+/// refuse only what is new: what is stored stays, and may shrink. But names of tables, records and
+/// fields longer than a lowered `name_bytes_max` cannot be written any more, nor deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {

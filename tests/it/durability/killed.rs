@@ -9,7 +9,7 @@ use syncline_tests::load::Ack;
 
 use super::{check_left, runtime};
 
-const SEED: u64 = 20_261_124;
+const SEED: u64 = 0x5eed_0001;
 const KILLS: usize = 20;
 const SPACES: usize = 4;
 
