@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
 use crate::config::{AuthConfig, Config, Problems, TlsConfig};
 use crate::gateway::compat;
-use crate::http::{Context, Server, ServerLimits, Shares, bind, guarded, routes, serve};
+use crate::http::{Context, Files, Server, ServerLimits, Shares, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::retention::{self, Walk};
 use crate::session::registry::NoSessions;
@@ -235,17 +235,22 @@ impl App {
             config.gateway.body_share(),
         );
         let limits = (&config.gateway, room);
-        let guarded = |router| guarded(router, limits.clone(), context.metrics.clone());
+        let guarded = |router, files| {
+            let with = (context.metrics.clone(), files);
+            guarded(router, limits.clone(), with)
+        };
+        let files = config.web.dir.as_deref().map(Files::of);
         let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
-        let sync = routes::public(context, &config.metrics).merge(self.core.routes());
+        let sync =
+            routes::public(context, (&config.metrics, files.is_some())).merge(self.core.routes());
         // Around the guard, because a browser must be let read its refusals too.
-        let sync = guarded(sync)
+        let sync = guarded(sync, files)
             .layer(from_fn(compat::in_sentences))
             .layer(self.core.cors());
         let servers = [
             (public, self.tls.clone(), sync),
-            (admin, None, guarded(routes::admin(context))),
+            (admin, None, guarded(routes::admin(context), None)),
         ];
         for (listener, tls, router) in servers {
             self.tasks.spawn(serve(Server {

@@ -30,6 +30,7 @@ pub mod source;
 pub mod store;
 pub mod tls;
 mod variables;
+pub mod web;
 
 pub use auth::AuthConfig;
 pub use compat::CompatConfig;
@@ -44,6 +45,7 @@ pub use session::SessionConfig;
 pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
 pub use tls::TlsConfig;
+pub use web::WebConfig;
 
 /// Everything a node is told from outside.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -81,6 +83,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// TLS of the public listener.
     pub tls: TlsConfig,
+    /// Files for browsers.
+    pub web: WebConfig,
     /// What a push may hold and a record may become.
     pub limits: LimitsConfig,
     /// How long what is deleted is kept.
@@ -106,6 +110,7 @@ impl Default for Config {
             session: SessionConfig::default(),
             gateway: GatewayConfig::default(),
             tls: TlsConfig::default(),
+            web: WebConfig::default(),
             limits: LimitsConfig::default(),
             retention: RetentionConfig::default(),
             compat: CompatConfig::default(),
@@ -141,6 +146,7 @@ impl Config {
         self.session.check(&mut problems);
         self.gateway.check(&mut problems);
         self.tls.check(&mut problems);
+        self.web.check(&mut problems);
         self.limits.check(&mut problems);
         self.retention.check(&mut problems);
         problems.into_result()

@@ -4,11 +4,12 @@
 //! [`guard`] wraps every route: unknown ones, bodies too long, faults, counting; [`error`] and
 //! [`body`] are how a handler refuses and reads, [`query`] is what a request's path asks. [`room`] bounds what the bodies of all requests
 //! hold, [`shares`] what those of one user do of it, [`reply_room`] what the replies do; [`watched`] ends those
-//! nobody takes, [`owed`] says until when.
+//! nobody takes, [`owed`] says until when. [`files`] are served where nothing else is.
 
 pub mod body;
 pub mod context;
 pub mod error;
+mod files;
 pub mod guard;
 mod owed;
 pub(crate) mod peers;
@@ -24,6 +25,7 @@ pub mod watched;
 pub use body::RawBody;
 pub use context::Context;
 pub use error::HttpError;
+pub use files::Files;
 pub use guard::guarded;
 pub use reply_room::ReplyRoom;
 pub use server::{Peer, Server, ServerLimits, bind, serve};

@@ -18,3 +18,4 @@ mod process;
 mod simulation;
 mod tls;
 mod two_devices;
+mod web;

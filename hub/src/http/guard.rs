@@ -16,6 +16,7 @@ use tracing::error;
 
 use super::HttpError;
 use super::body::{self, BodyLimits};
+use super::files::{Files, no_such_route};
 use super::shares::Shares;
 use crate::config::GatewayConfig;
 use crate::telemetry::Metrics;
@@ -27,13 +28,13 @@ struct Guard {
     limits: BodyLimits,
 }
 
-/// Puts the guard around a finished router: unknown routes and methods are answered in JSON,
-/// bodies too long with 413, faults with 500 and nothing of their inside; all are counted. The
+/// Puts the guard around a finished router: unknown routes are files, if there are any, else they
+/// and unknown methods are answered in JSON; bodies too long with 413, faults with 500 and nothing of their inside; all are counted. The
 /// routers of a node share one `room`.
 pub fn guarded(
     router: Router,
     (config, room): (&GatewayConfig, Shares),
-    metrics: Arc<Metrics>,
+    (metrics, files): (Arc<Metrics>, Option<Files>),
 ) -> Router {
     let limits = BodyLimits {
         bytes_max: usize::try_from(config.body_bytes_max).unwrap_or(usize::MAX),
@@ -41,7 +42,10 @@ pub fn guarded(
         room,
     };
     router
-        .fallback(async || HttpError::new(Code::NotFound, "no such route"))
+        .fallback(async move |request: Request| match &files {
+            Some(files) => files.answer(request).await,
+            None => no_such_route(),
+        })
         .method_not_allowed_fallback(async || {
             HttpError::new(
                 Code::MethodNotAllowed,

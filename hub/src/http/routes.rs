@@ -17,9 +17,12 @@ mod page;
 
 /// The plain routes of the public listener. Sync routes are merged with them before
 /// [`super::guarded`].
-pub fn public(context: &Arc<Context>, config: &MetricsConfig) -> Router {
-    let mut router = common().route("/", counted(Route::Root, get(page::root)));
-    if config.public {
+pub fn public(context: &Arc<Context>, (metrics, has_files): (&MetricsConfig, bool)) -> Router {
+    let mut router = common();
+    if !has_files {
+        router = router.route("/", counted(Route::Root, get(page::root)));
+    }
+    if metrics.public {
         router = router.route("/metrics", counted(Route::Metrics, get(health::metrics)));
     }
     if context.dev_issuer.is_some() {

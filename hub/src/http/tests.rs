@@ -45,7 +45,7 @@ fn start_within(router: Router, config: &GatewayConfig, limits: ServerLimits) ->
     let serving = tokio::spawn(serve(Server {
         tls: None,
         listener,
-        router: guarded(router, (config, room), metrics.clone()),
+        router: guarded(router, (config, room), (metrics.clone(), None)),
         limits,
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),

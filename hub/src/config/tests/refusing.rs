@@ -263,3 +263,12 @@ fn a_variable_holds_a_list_without_brackets_and_quotes() {
         );
     }
 }
+
+#[test]
+fn a_directory_without_a_page_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let toml = format!("web.dir = {:?}", dir.path().to_str().unwrap());
+    assert!(refused(&toml, &[]).contains("web.dir names "));
+    fs::write(dir.path().join("index.html"), "").unwrap();
+    assert_eq!(load(&toml, &[]).unwrap().web.dir.unwrap(), dir.path());
+}
