@@ -31,7 +31,7 @@ client:
 sim: export SIM_SEEDS := $(or $(SEEDS),$(SIM_SEEDS),16000)
 sim: export SIM_SEED := $(or $(SEED),$(SIM_SEED),0)
 sim:
-	cargo test --locked -p syncline-tests --test it whatever_happens -- --nocapture
+	cargo test --workspace --locked --test it whatever_happens -- --nocapture
 
 fmt:
 	cargo fmt --all
