@@ -103,7 +103,8 @@ impl Answering {
     /// Ends it without reading what changed, of which there is too much for one reply: what became
     /// of the changeset is told, so that it does not come again, and the device pulls the rest table
     /// by table. Its cursor, which it will write to all tables, passes nothing that one of them
-    /// may lack.
+    /// may lack. A device that had nothing has what it sent now, and must hear if that is deleted
+    /// before it pulls.
     pub fn unread(self, view: &SpaceView) -> Next {
         let Question { since, synced, .. } = self.question;
         if synced.epoch != view.epoch {
@@ -111,7 +112,11 @@ impl Answering {
         }
         let mut changes = reply::Changes::new();
         reply::add_echoes(&mut changes, synced.echoes);
-        Next::Reply(reply::text(changes, &synced.conflicts, &since.text()))
+        let until = match since {
+            Since::Empty => Since::Foreign,
+            since => since,
+        };
+        Next::Reply(reply::text(changes, &synced.conflicts, &until.text()))
     }
 }
 
