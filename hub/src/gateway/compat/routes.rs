@@ -112,6 +112,7 @@ async fn sync(
     let asked = Asked {
         client,
         request,
+        since,
         bytes: body.bytes.len(),
     };
     let _room = body.into_room();
@@ -139,6 +140,7 @@ enum Of<'a> {
 struct Asked {
     client: ClientKey,
     request: SyncRequest,
+    since: Since,
     bytes: usize,
 }
 
@@ -161,6 +163,7 @@ async fn merge(
             call: gateway.next_call(),
             client: asked.client.clone(),
             changes: changes.take().unwrap_or_default(),
+            since: asked.since,
             permit: Some(permit),
         };
         match gateway.sessions.tell(&entry, Message::Sync { sync, reply }) {
