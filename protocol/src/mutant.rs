@@ -27,6 +27,10 @@ pub enum Mutant {
     ForgetClamp,
     /// A change without a time that comes again is taken for a new one.
     ForgetTimeless,
+    /// A change at the latest time that comes again is taken for a new one.
+    ForgetLatest,
+    /// A new change of a device may be older than one it made before.
+    ForgetOrder,
     /// Notice sockets are told nothing.
     TellNoWatcher,
     /// A session believes what it cached before something was collected.

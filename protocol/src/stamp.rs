@@ -49,11 +49,17 @@ impl Hlc {
         self.0 as u16
     }
 
+    /// What comes just after it.
+    #[must_use]
+    pub const fn next(self) -> Hlc {
+        Hlc(self.0.saturating_add(1))
+    }
+
     /// The next reading of a clock that showed `self`, at `now_ms`: strictly greater than
     /// `self`, and `now_ms` itself wherever that is ahead.
     #[must_use]
     pub fn tick(self, now_ms: WallMs) -> Hlc {
-        Hlc::new(now_ms, 0).max(Hlc(self.0 + 1))
+        Hlc::new(now_ms, 0).max(self.next())
     }
 
     /// Reads RFC 3339 with any offset and 0 to 9 digits of a second, cut to whole milliseconds,

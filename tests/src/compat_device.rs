@@ -89,6 +89,55 @@ impl CompatDevice {
         }
     }
 
+    /// Writes a whole record that names no time.
+    pub fn insert_now(&mut self, (table, id): (&str, &str), data: &Value) {
+        let fields = data.as_object().cloned().unwrap_or_default();
+        self.records.insert((table.into(), id.into()), fields);
+        self.pending
+            .push(json!({"table": table, "id": id, "op": "insert", "data": data}));
+    }
+
+    /// Writes one field without a time, if the device has the record.
+    pub fn update_now(&mut self, (table, id): (&str, &str), (name, value): (&str, Value)) {
+        if let Some(record) = self.records.get_mut(&(table.into(), id.into())) {
+            record.insert(name.into(), value.clone());
+            let fields = json!({name: {"value": value}});
+            self.pending
+                .push(json!({"table": table, "id": id, "op": "update", "fields": fields}));
+        }
+    }
+
+    /// Deletes a record without a time, if the device has it.
+    pub fn delete_now(&mut self, (table, id): (&str, &str)) {
+        if let Some(record) = self.records.get_mut(&(table.into(), id.into())) {
+            record.insert("deletedAt".into(), "then".into());
+            self.pending
+                .push(json!({"table": table, "id": id, "op": "delete"}));
+        }
+    }
+
+    /// It comes with a record it has of another server, which it sends nobody.
+    pub fn hold(&mut self, (table, id): (&str, &str), data: &Value) {
+        let fields = data.as_object().cloned().unwrap_or_default();
+        self.records.insert((table.into(), id.into()), fields);
+    }
+
+    /// Two tabs send the queue they share at once, the second after another edit. Their requests
+    /// arrive in any order; the second's reply is heard last.
+    pub async fn push_in_two_tabs(&mut self, edit: impl FnOnce(&mut CompatDevice)) {
+        let first = self.push_request();
+        edit(self);
+        let second = self.push_request();
+        let (first, second) = tokio::join!(first.send(), second.send());
+        self.pending.clear();
+        for response in [first, second] {
+            let response = response.expect("an answer");
+            assert_eq!(response.status(), 200);
+            let reply = response.text().await.expect("a body");
+            self.take(&serde_json::from_str(&reply).expect("JSON"), &TABLES);
+        }
+    }
+
     /// Sends the queue. On 2xx it is cleared, the reply applied, its cursor set everywhere.
     pub async fn push(&mut self) -> StatusCode {
         let request = self.push_request();

@@ -280,17 +280,10 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Synced {
-                    synced,
-                    given,
-                    unkept,
-                } => {
+                Outcome::Synced { synced, kept } => {
                     client.writer = synced.writer.or(client.writer);
-                    let moved = given.is_some();
-                    client.learn_given(given);
-                    let earlier = pending.earlier.take();
-                    let is_remembered = moved || earlier.as_ref().is_some_and(|e| e.is_remembered);
-                    let synced = match earlier {
+                    client.learn_given(kept.given);
+                    let synced = match pending.earlier.take() {
                         Some(earlier) => earlier.synced.and(synced),
                         None => synced,
                     };
@@ -301,8 +294,8 @@ impl SessionState {
                         client.undecided += 1;
                         rest = Some(pending.rest(Earlier {
                             synced,
-                            unkept,
-                            is_remembered,
+                            unkept: kept.unkept,
+                            is_carried: kept.is_carried,
                         }));
                     }
                 }

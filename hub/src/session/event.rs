@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, Epoch, FieldName, RecordKey, Seq, TableName, WriterNo};
@@ -142,6 +143,8 @@ pub struct Sync {
     pub client: ClientKey,
     /// In the order they came.
     pub changes: Vec<SyncChange>,
+    /// The cursor that came with them: what the device had heard of when it sent them.
+    pub since: Since,
     /// Back-pressure: given back when it is decided.
     pub permit: Option<OwnedSemaphorePermit>,
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::ClientKey;
+use syncline_protocol::ids::{ClientKey, Epoch};
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::{self, Answer};
@@ -39,14 +39,14 @@ enum Gap {
 pub(super) struct Repeats {
     /// Not asked for yet; each holds a part of its push's permit.
     waiting: VecDeque<Repeat>,
-    /// The store was asked for others.
-    reading: bool,
+    /// The store was asked for others, by a writer's number of this history.
+    reading: Option<Epoch>,
 }
 
 impl Repeats {
     /// Nothing waits for an answer.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && !self.reading
+        self.waiting.is_empty() && self.reading.is_none()
     }
 
     /// Whether repeats of a client are still to be asked for.
@@ -248,6 +248,7 @@ impl SessionState {
                 Turn::New => self.take(Pending {
                     client: client.clone(),
                     asked: Asked::Mutation(mutation),
+                    since: None,
                     taken_at_ms: cx.now_ms,
                     waiters: vec![waiter],
                     later: Vec::new(),
@@ -351,13 +352,13 @@ impl SessionState {
     }
 
     fn read_waiting_repeats(&mut self, cx: &mut Context<'_>) {
-        while !self.repeats.reading
+        while self.repeats.reading.is_none()
             && let Some((client, repeats)) = self.repeats.next()
         {
             // The number is looked up now: another history has another one, or none.
             match self.clients.get(&client).and_then(|client| client.writer) {
                 Some(writer) => {
-                    self.repeats.reading = true;
+                    self.repeats.reading = Some(self.view.epoch);
                     cx.effect(Effect::ReadVerdicts(writer, repeats));
                 }
                 None => self.refuse_repeats(repeats, cx),
@@ -371,11 +372,12 @@ impl SessionState {
         read: Result<VerdictsRead, StoreError>,
         cx: &mut Context<'_>,
     ) {
-        self.repeats.reading = false;
+        let asked = self.repeats.reading.take();
         let mut answers = Answers::default();
         match read {
-            // The number of another history's writer may be another client's in this one.
-            Ok(read) if read.view.epoch != self.view.epoch => {
+            // The number of another history's writer may be another client's in this one: it was
+            // asked for in the history the session knew, and looked for in the store's.
+            Ok(read) if read.view.epoch != self.view.epoch || asked != Some(self.view.epoch) => {
                 self.stale = true;
                 self.refuse_repeats(repeats, cx);
             }

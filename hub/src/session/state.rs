@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::given::Claimed;
-use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
+use syncline_protocol::ids::{ClientKey, Epoch, NodeId, SpaceKey};
 use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX, OUTBOX_BYTES_MAX};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::{Hlc, WallMs};
@@ -164,6 +165,14 @@ pub struct InFlight<'a> {
     pub taken_at_ms: WallMs,
     /// What it asks for.
     pub asked: &'a Asked,
+    /// Of a changeset: what its client had heard of when it sent it.
+    pub since: Option<Since>,
+    /// It is all that was sent at once, and no part of that.
+    pub is_whole: bool,
+    /// Parts of it were merged before.
+    pub is_rest: bool,
+    /// More parts follow.
+    pub goes_on: bool,
 }
 
 /// What a pending entry asks for.
@@ -190,6 +199,8 @@ impl Asked {
 pub(super) struct Pending {
     pub(super) client: ClientKey,
     pub(super) asked: Asked,
+    /// Of a changeset: what its client had heard of when it sent it.
+    pub(super) since: Option<Since>,
     /// When it was taken: the time its stamps are judged by, kept through retries.
     pub(super) taken_at_ms: WallMs,
     pub(super) waiters: Vec<Waiter>,
@@ -207,11 +218,22 @@ pub(super) struct Earlier {
     pub(super) synced: Synced,
     /// Given stamps they brought again, if none of them brought a new claim.
     pub(super) unkept: Vec<(Claimed, Hlc)>,
-    /// One of them moved what is remembered.
-    pub(super) is_remembered: bool,
+    /// Given stamps of theirs are remembered.
+    pub(super) is_carried: bool,
 }
 
 impl Pending {
+    /// It is all that was sent at once, and no part of that.
+    pub(super) fn is_whole(&self) -> bool {
+        self.later.is_empty() && self.earlier.is_none()
+    }
+
+    /// What became of the parts before, if that was in this history.
+    pub(super) fn earlier_in(&self, epoch: Epoch) -> Option<&Earlier> {
+        let earlier = self.earlier.as_deref();
+        earlier.filter(|earlier| earlier.synced.epoch == epoch)
+    }
+
     /// What remains of a changeset of which a part is merged.
     pub(super) fn rest(self, earlier: Earlier) -> Pending {
         Pending {
@@ -325,6 +347,10 @@ impl SessionState {
             client: &pending.client,
             taken_at_ms: pending.taken_at_ms,
             asked: &pending.asked,
+            since: pending.since,
+            is_whole: pending.is_whole(),
+            is_rest: pending.earlier_in(self.view.epoch).is_some(),
+            goes_on: !pending.later.is_empty(),
         })
     }
 

@@ -11,6 +11,7 @@ mod erasing;
 mod failing;
 mod hearing;
 mod losing;
+mod ordering;
 mod paging;
 mod presence;
 mod pushing;

@@ -23,6 +23,7 @@ impl SessionState {
         self.take(Pending {
             client: sync.client,
             asked: Asked::Sync(sync.changes),
+            since: Some(sync.since),
             taken_at_ms: cx.now_ms,
             waiters: vec![Waiter::Call(sync.call)],
             later: Vec::new(),

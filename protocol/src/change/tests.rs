@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ids::Seq;
 use crate::samples::{BASE_MS, cases, key};
 
 fn claims() -> impl Strategy<Value = Claim> {
@@ -60,10 +61,10 @@ proptest! {
         for (drift, claimed) in &mutations {
             let now_ms = BASE_MS.saturating_add_signed(*drift);
             latest_now = now_ms.max(latest_now);
-            let stamped = stamp(claimed, WriterNo(7), now_ms, &mut clock);
-            prop_assert_eq!(stamped.changes.len(), claimed.len());
-            let mut clamped = false;
-            for (before, after) in claimed.iter().zip(&stamped.changes) {
+            for before in claimed {
+                let onto = Record::default();
+                let stamped = stamp(before, &onto, (WriterNo(7), now_ms), &mut clock);
+                let (after, mut clamped) = (&stamped.change, false);
                 let mut pairs: Vec<_> = times(&before.op).into_iter().zip(times(&after.op)).collect();
                 pairs.sort();
                 let mut previous = None;
@@ -81,8 +82,8 @@ proptest! {
                         clamped |= claim.is_some();
                     }
                 }
+                prop_assert_eq!(stamped.clamped, clamped);
             }
-            prop_assert_eq!(stamped.clamped, clamped);
             prop_assert_eq!(clock, last_tick);
         }
     }
@@ -91,10 +92,14 @@ proptest! {
     fn stamping_again_gives_the_same(mutations in mutations()) {
         let all = || {
             let mut clock = Hlc::new(BASE_MS, 3);
-            let stamp = |(drift, claimed): &(i64, Vec<ClaimedChange>)| {
-                stamp(claimed, WriterNo(1), BASE_MS.saturating_add_signed(*drift), &mut clock)
-            };
-            mutations.iter().map(stamp).collect::<Vec<_>>()
+            let mut all = Vec::new();
+            for (drift, claimed) in &mutations {
+                let taken = (WriterNo(1), BASE_MS.saturating_add_signed(*drift));
+                for change in claimed {
+                    all.push(stamp(change, &Record::default(), taken, &mut clock));
+                }
+            }
+            all
         };
         prop_assert_eq!(all(), all());
     }
@@ -107,13 +112,93 @@ fn keys_names_and_values_are_left_alone() {
         key: key("k9"),
         op: Op::Update { fields },
     };
-    let stamped = stamp(&[claimed], WriterNo(1), BASE_MS, &mut Hlc::default());
-    let Op::Update { fields } = &stamped.changes[0].op else {
+    let taken = (WriterNo(1), BASE_MS);
+    let stamped = stamp(&claimed, &Record::default(), taken, &mut Hlc::default());
+    let Op::Update { fields } = &stamped.change.op else {
         panic!("an update stays one");
     };
-    assert_eq!(stamped.changes[0].key, key("k9"));
+    assert_eq!(stamped.change.key, key("k9"));
     assert_eq!(
         (fields[0].0.as_str(), fields[0].1.as_str()),
         ("a", "{\"x\":1}")
     );
+}
+
+/// What a clock far ahead of the hub says first is believed, what it says next is not: whatever it
+/// edits, the later edit takes effect.
+#[test]
+fn a_clamped_edit_comes_after_what_its_writer_wrote_before() {
+    let believed = Hlc::new(BASE_MS + 50_000, 3);
+    let ahead = Some(Hlc::new(BASE_MS + 70_000, 0));
+    let fields = |value: &str, at: Claim| Op::Update {
+        fields: vec![(FieldName::trusted("a"), Json::trusted(value), at)],
+    };
+    let insert = |value: &str, at: Claim| Op::Insert {
+        at,
+        data: vec![(FieldName::trusted("a"), Json::trusted(value))],
+    };
+    let change = |op| Change { key: key("k1"), op };
+    for claim in [ahead, None] {
+        let delete = |at: Claim| Op::Delete { at };
+        for (first, then) in [
+            (insert("1", Some(believed)), fields("2", claim)),
+            (insert("1", Some(believed)), delete(claim)),
+            (delete(Some(believed)), insert("2", claim)),
+            (fields("1", Some(believed)), insert("2", claim)),
+            (fields("1", Some(believed)), delete(claim)),
+            (delete(Some(believed)), fields("2", claim)),
+        ] {
+            let (mut record, mut clock) = (Record::default(), Hlc::default());
+            for (no, op) in [(1, first), (2, then)] {
+                let change = change(op);
+                let stamped = stamp(&change, &record, (WriterNo(1), BASE_MS), &mut clock);
+                let merged = record.merge(&stamped.change, Seq(no));
+                assert!(merged.changed && merged.lost.is_empty(), "{change:?}");
+            }
+            // The space's clock is not moved ahead by it.
+            assert_eq!(clock, Hlc::new(BASE_MS, 0));
+        }
+    }
+}
+
+/// A mutation may wait while the space goes on.
+#[test]
+fn what_the_clock_of_the_space_has_passed_is_not_ahead() {
+    let claim = Hlc::new(BASE_MS + 70_000, 0);
+    let op = Op::Delete { at: Some(claim) };
+    let change = Change { key: key("k1"), op };
+    let mut clock = Hlc::new(BASE_MS + 90_000, 2);
+    let stamped = stamp(
+        &change,
+        &Record::default(),
+        (WriterNo(1), BASE_MS),
+        &mut clock,
+    );
+    assert_eq!(times(&stamped.change.op)[0].at, claim);
+    assert_eq!((stamped.clamped, clock.counter()), (false, 2));
+}
+
+#[test]
+fn a_clamped_edit_wins_over_no_other_writers_and_over_none_made_later() {
+    let at = |ahead_ms, writer| Stamp {
+        at: Hlc::new(BASE_MS + ahead_ms, 0),
+        writer: WriterNo(writer),
+    };
+    let write = |at| Op::Update {
+        fields: vec![(FieldName::trusted("a"), Json::trusted("1"), at)],
+    };
+    let claimed = Change {
+        key: key("k1"),
+        op: write(Some(at(70_000, 1).at)),
+    };
+    for stored in [at(50_000, 2), at(80_000, 1)] {
+        let mut record = Record::default();
+        let op = Op::Update {
+            fields: vec![(FieldName::trusted("a"), Json::trusted("2"), stored)],
+        };
+        record.merge(&Change { key: key("k1"), op }, Seq(1));
+        let taken = (WriterNo(1), BASE_MS);
+        let stamped = stamp(&claimed, &record, taken, &mut Hlc::default());
+        assert_eq!(times(&stamped.change.op), [at(0, 1)]);
+    }
 }

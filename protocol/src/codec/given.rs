@@ -1,4 +1,4 @@
-//! The binary form of the claims of a client to which the hub gave a stamp.
+//! The binary form of what is remembered of a client's claims.
 //!
 //! A claim takes the eight bytes of its hash. Stamps given in one request follow each other, so
 //! they are written as runs.
@@ -6,23 +6,29 @@
 use serde::{Deserialize, Serialize};
 
 use super::{DecodeError, decode_first, decode_versioned_as, encode_versioned_as};
-use crate::given::{Claimed, Given};
+use crate::given::{Claimed, Given, Latest};
+use crate::ids::Seq;
 use crate::stamp::Hlc;
 
-/// The version that is written. Version 1 knew claims by less than they say: of it only the count
-/// is read, and what it remembered is forgotten.
-const VERSION: u8 = 2;
+/// The version that is written. Those before knew claims by less than they say: of them only the
+/// count is read, and what they remembered is forgotten.
+const VERSION: u8 = 3;
 
-const FORGOTTEN_VERSION: u8 = 1;
+const FORGOTTEN_VERSIONS: [u8; 2] = [1, 2];
 
 /// Bytes that hold the [`Given::count`] of [`encode_given`], whatever follows.
 pub const GIVEN_COUNT_BYTES: usize = 16;
 
 #[derive(Serialize, Deserialize)]
-struct GivenV2<'a> {
+struct GivenV3<'a> {
     count: u64,
-    /// How many claims came in each of the last requests, which are the last of all.
+    /// How many claims came in each of the last requests, which follow those before them.
     requests: Vec<u64>,
+    /// The latest usable time in milliseconds, that in the last request, and how many claims are
+    /// at it: the last of all.
+    latest: (u64, u64, u64),
+    /// The commit of the last request, and its last claim.
+    last: Option<(u64, u64)>,
     /// By how much a stamp is more than one more than the one before (the first: than 0), and how
     /// many that are one more each follow. Together as many as there are claims.
     runs: Vec<(i64, u64)>,
@@ -35,7 +41,8 @@ struct GivenV2<'a> {
 pub fn encode_given(given: &Given) -> Vec<u8> {
     let (mut runs, mut claims): (Vec<(i64, u64)>, Vec<u8>) = (Vec::new(), Vec::new());
     let mut next = 0u64;
-    for (claimed, at) in given.claims() {
+    let latest = given.latest.claims.iter().copied();
+    for (claimed, at) in given.claims().chain(latest) {
         let at = at.to_bits();
         match runs.last_mut() {
             Some((_, more)) if at == next => *more += 1,
@@ -45,9 +52,16 @@ pub fn encode_given(given: &Given) -> Vec<u8> {
         claims.extend(claimed.to_bits().to_le_bytes());
     }
     let requests = given.requests.iter().map(|request| request.len() as u64);
-    let stored = GivenV2 {
+    let last = given.last.map(|(seq, last)| (seq.0, last.to_bits()));
+    let stored = GivenV3 {
         count: given.count,
         requests: requests.collect(),
+        latest: (
+            given.latest.from_ms,
+            given.latest.newest_ms,
+            given.latest.claims.len() as u64,
+        ),
+        last,
         runs,
         claims: &claims,
     };
@@ -56,14 +70,14 @@ pub fn encode_given(given: &Given) -> Vec<u8> {
 
 /// Reads [`encode_given`].
 pub fn decode_given(bytes: &[u8]) -> Result<Given, DecodeError> {
-    if bytes.first() == Some(&FORGOTTEN_VERSION) {
+    if forgotten_version(bytes).is_some() {
         let count = decode_given_count(bytes)?;
         return Ok(Given {
             count,
             ..Given::default()
         });
     }
-    let stored: GivenV2<'_> = decode_versioned_as(VERSION, bytes)?;
+    let stored: GivenV3<'_> = decode_versioned_as(VERSION, bytes)?;
     let (claims, odd) = stored.claims.as_chunks::<8>();
     // Damage may say runs of any length: no more is made of them than there are claims.
     let claimed = claims.iter().map(|bits| u64::from_le_bytes(*bits));
@@ -75,31 +89,42 @@ pub fn decode_given(bytes: &[u8]) -> Result<Given, DecodeError> {
     };
     let damaged = || DecodeError::Damaged("given stamps that do not add up".into());
     let all = stored.claims.len() as u64 / 8;
-    let in_requests = stored
+    let after_before = stored
         .requests
         .iter()
+        .chain([&stored.latest.2])
         .try_fold(0u64, |sum, n| sum.checked_add(*n));
-    let before = in_requests.and_then(|sum| all.checked_sub(sum));
+    let before = after_before.and_then(|sum| all.checked_sub(sum));
     let before = before.and_then(&mut take).ok_or_else(damaged)?;
     let requests = stored.requests.iter().map(|count| take(*count));
     let requests = requests.collect::<Option<_>>().ok_or_else(damaged)?;
+    let latest = Latest {
+        from_ms: stored.latest.0,
+        newest_ms: stored.latest.1,
+        claims: take(stored.latest.2).ok_or_else(damaged)?,
+    };
     if !odd.is_empty() {
         return Err(damaged());
     }
+    let last = stored.last;
     Ok(Given {
         count: stored.count,
         requests,
         before,
+        latest,
+        last: last.map(|(seq, claimed)| (Seq(seq), Claimed::from_bits(claimed))),
     })
+}
+
+fn forgotten_version(bytes: &[u8]) -> Option<u8> {
+    let version = bytes.first()?;
+    FORGOTTEN_VERSIONS.contains(version).then_some(*version)
 }
 
 /// The [`Given::count`] of [`encode_given`], without reading the rest: [`GIVEN_COUNT_BYTES`] of it
 /// are enough.
 pub fn decode_given_count(bytes: &[u8]) -> Result<u64, DecodeError> {
-    let version = match bytes.first() {
-        Some(&FORGOTTEN_VERSION) => FORGOTTEN_VERSION,
-        _ => VERSION,
-    };
+    let version = forgotten_version(bytes).unwrap_or(VERSION);
     let (count, _) = decode_first(version, bytes)?;
     Ok(count)
 }
@@ -119,9 +144,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::change::{Change, Op};
-    use crate::given::{CLAIMS_KEPT, Carried, ChangeHash, Of, REQUESTS_KEPT};
-    use crate::ids::{RecordId, RecordKey, TableName};
+    use crate::given::{CLAIMS_KEPT, Carried, ChangeHash, Part, REQUESTS_KEPT};
     use crate::limits::HTTP_BODY_BYTES_MAX;
     use crate::samples::{cases, mutated_bytes};
 
@@ -135,8 +158,20 @@ mod tests {
                 (claimed(clock.to_bits()), clock)
             });
             let again = given.claims().filter(|_| no % 3 == 2).take(1).collect();
-            let fresh = fresh.collect();
-            given = given.and(Carried { again, fresh }, Of::NewRequest);
+            let fresh: Vec<_> = fresh.collect();
+            let timely = fresh.iter().take(no % 2);
+            let timely = timely.map(|(of, at)| (at.wall_ms(), claimed(!of.to_bits()), *at));
+            let carried = Carried {
+                again,
+                timely: timely.collect(),
+                last: fresh.last().map(|(claimed, _)| *claimed),
+                fresh,
+            };
+            let part = Part {
+                newest_ms: clock.wall_ms(),
+                ..Part::whole(Seq(no as u64))
+            };
+            given = given.and(carried, part);
             clock = Hlc::new(clock.wall_ms() + apart_ms, 0);
         }
         given
@@ -144,12 +179,7 @@ mod tests {
 
     /// Of a change that says this.
     fn claimed(what: u64) -> Claimed {
-        let key = RecordKey {
-            table: TableName::trusted("tasks"),
-            id: RecordId::trusted(&what.to_string()),
-        };
-        let op = Op::Delete { at: None };
-        ChangeHash::of(&Change { key, op }).claimed(None, 0)
+        ChangeHash::of(&what.to_string()).claimed(None, 0)
     }
 
     /// What is written with every commit that gives a stamp: edits of one claim, minutes apart.
@@ -179,19 +209,23 @@ mod tests {
     }
 
     #[test]
-    fn of_the_first_version_the_count_alone_is_read() {
-        let first = super::super::encode_versioned(&(300u64, vec![(0u32, 7u64, 9u64)], None::<u8>));
-        assert_eq!(decode_given_count(&first).unwrap(), 300);
-        let read = decode_given(&first).unwrap();
-        assert_eq!((read.count, read.is_empty()), (300, true));
+    fn of_earlier_versions_the_count_alone_is_read() {
+        for version in FORGOTTEN_VERSIONS {
+            let stored = encode_versioned_as(version, &(300u64, vec![(0u32, 7u64)], None::<u8>));
+            assert_eq!(decode_given_count(&stored).unwrap(), 300);
+            let read = decode_given(&stored).unwrap();
+            assert_eq!((read.count, read.is_empty()), (300, true));
+        }
     }
 
     #[test]
     fn what_does_not_add_up_is_damage() {
         let with = |requests: &[u64], runs: &[(i64, u64)], claims: &[u8]| {
-            let stored = GivenV2 {
+            let stored = GivenV3 {
                 count: 1,
                 requests: requests.to_vec(),
+                latest: (7, 7, 0),
+                last: None,
                 runs: runs.to_vec(),
                 claims,
             };

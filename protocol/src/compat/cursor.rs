@@ -153,6 +153,17 @@ impl Since {
         }
     }
 
+    /// Up to which commit of a space's history a client with this cursor has heard of every table
+    /// it has.
+    pub fn heard(self, place: &Place) -> Option<Seq> {
+        match self {
+            Since::At { minute, seq, .. } if minute == place.minute() && seq <= place.head => {
+                Some(seq)
+            }
+            _ => None,
+        }
+    }
+
     /// What a client with this cursor has to be told.
     pub fn tell(self, place: Place) -> Tell {
         match self {

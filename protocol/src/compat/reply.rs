@@ -76,11 +76,15 @@ pub fn gone(record: &Record) -> Option<Told> {
 
 /// What is told of a record to a device that has data of no known age.
 pub fn anew(record: &Record) -> Option<Told> {
-    if record.is_live() {
-        // Of another history it may know that the record was deleted.
-        return Some(Told::Revived);
+    if !record.is_live() {
+        return gone(record);
     }
-    gone(record)
+    // What the device has may be of the life before the delete, and only an insert takes it away.
+    if record.deleted.is_some() {
+        return Some(Told::Insert);
+    }
+    // Of another history it may know that the record was deleted.
+    Some(Told::Revived)
 }
 
 impl Told {
@@ -282,6 +286,9 @@ mod tests {
         apply(&mut record, Op::Delete { at: at(9, OTHER) }, 2);
         insert(&mut record, at(20, OTHER), 3);
         assert_eq!(told(&record, 2), Some(Told::Insert));
+        assert_eq!(anew(&record), Some(Told::Insert));
+        let mut record = Record::default();
+        insert(&mut record, at(20, OTHER), 3);
         assert_eq!(
             text(&record, &anew(&record).unwrap()),
             r#"{"table":"tasks","id":"k1","op":"update","fields":{"a":{"value":1,"updatedAt":"2026-11-24T10:00:00.020Z"},"deletedAt":{"value":null,"updatedAt":"2026-11-24T10:00:00.020Z"}},"data":{"a":1},"deletedAt":null}"#

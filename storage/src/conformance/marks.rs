@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use syncline_protocol::given::{CLAIMS_KEPT, Carried, Claimed, Given, Of};
+use syncline_protocol::given::{CLAIMS_KEPT, Carried, Claimed, Given, Part};
 use syncline_protocol::ids::{Seq, WriterNo};
 use syncline_protocol::stamp::Hlc;
 use syncline_protocol::verdict::Mark;
@@ -239,9 +239,12 @@ fn given(requests: u64, claims: u64) -> Arc<Given> {
                 )
             })
             .collect(),
+        ..Carried::default()
     };
     let none = Given::default();
-    Arc::new((0..requests).fold(none, |given, no| given.and(request(no), Of::NewRequest)))
+    Arc::new((0..requests).fold(none, |given, no| {
+        given.and(request(no), Part::whole(Seq(no)))
+    }))
 }
 
 /// A move without any leaves them. They come back whole: the last requests, and those before.

@@ -1,6 +1,6 @@
 //! Collecting: what has grown too old goes, and everybody who might have needed it can tell.
 
-use syncline_protocol::given::{Carried, Claimed, Given, Of};
+use syncline_protocol::given::{Carried, Claimed, Given, Part};
 use syncline_protocol::ids::{Seq, SpaceKey};
 use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
@@ -344,8 +344,9 @@ pub async fn what_a_client_was_given_is_never_collected(store: &dyn Store) {
     let carried = Carried {
         again: Vec::new(),
         fresh: vec![(Claimed::from_bits(9), Hlc::new(NOW, 1))],
+        ..Carried::default()
     };
-    let given = Given::default().and(carried, Of::NewRequest);
+    let given = Given::default().and(carried, Part::whole(Seq(1)));
     commit.marks[0].given = Some(given.into());
     space.accept(commit).await;
     collect(&space, ALL).await;

@@ -23,25 +23,67 @@ async fn deliver_late(device: &CompatDevice, before_last: usize, eye: &mut Compa
     was_sent
 }
 
-/// Returns how many requests came late again.
-async fn run(seed: u64) -> usize {
+/// What happened in all runs.
+#[derive(Debug, Default)]
+struct Tried {
+    late: usize,
+    timeless: usize,
+    two_tabs: usize,
+    near_a_minute: usize,
+    came_with_data: usize,
+}
+
+/// A cursor of the server that devices had before.
+const OF_ANOTHER_SERVER: &str = "2026-03-01T10:00:00.000Z";
+
+/// Skews of clocks: right, slow, fast, believed, and about as fast as is believed.
+const SKEWS_MS: [i64; 6] = [0, -3_600_000, 3_600_000, 30_000, 1_059_000, 1_061_000];
+
+/// Every record had a life before the one that devices begin with, so that what is left of it on
+/// a device of another server must go.
+async fn prepare(node: &TestNode) {
+    let mut first = CompatDevice::new(node, "ada", "first");
+    for (life, data) in [(0, json!({"old": 1})), (2, json!({"a": 0}))] {
+        for key in all_keys() {
+            let key = (key.0, key.1.as_str());
+            if life > 0 {
+                first.delete(key, &at(1, -3_700_000));
+            }
+            first.insert(key, &data, &at(life, -3_700_000));
+        }
+        assert_eq!(first.push().await, 200);
+    }
+}
+
+fn all_keys() -> impl Iterator<Item = (&'static str, String)> {
+    let ids = (0..5).map(|no| format!("k{no}"));
+    ids.flat_map(|id| TABLES.map(|table| (table, id.clone())))
+}
+
+async fn run(seed: u64, tried: &mut Tried) {
     let node = TestNode::start().await;
+    prepare(&node).await;
     let names = ["phone", "laptop", "tablet", "watch"];
     let mut devices = names.map(|name| CompatDevice::new(&node, "ada", name));
+    for device in &mut devices[2..] {
+        tried.came_with_data += 1;
+        device.set_cursors(OF_ANOTHER_SERVER);
+        for (table, id) in all_keys() {
+            device.hold((table, &id), &json!({"a": 0, "old": 1}));
+        }
+    }
     let mut eye = CompatDevice::new(&node, "ada", "eye");
     let mut random = Prng::new(seed);
-    let mut late = 0;
     for step in 0..160 {
         let device = &mut devices[random.below(4) as usize];
-        let skew = [0, -3_600_000, 3_600_000, 30_000][random.below(4) as usize];
+        let skew = SKEWS_MS[random.below(6) as usize];
+        tried.near_a_minute += usize::from(skew > 1_000_000 && skew < 3_600_000);
         let id = format!("k{}", random.below(5));
         let key = (TABLES[random.below(2) as usize], id.as_str());
-        match random.below(13) {
+        let field = ["a", "b"][random.below(2) as usize];
+        match random.below(18) {
             0 | 1 => device.insert(key, &json!({"a": step, "b": step}), &at(step, skew)),
-            2..=4 => {
-                let field = ["a", "b"][random.below(2) as usize];
-                device.update(key, (field, json!(step)), &at(step, skew));
-            }
+            2..=4 => device.update(key, (field, json!(step)), &at(step, skew)),
             5 => device.delete(key, &at(step, skew)),
             6 | 7 => assert_eq!(device.push().await, 200),
             8 => device.push_in_vain().await,
@@ -52,7 +94,22 @@ async fn run(seed: u64) -> usize {
             }
             10 | 11 => {
                 let before_last = random.below(4) as usize;
-                late += usize::from(deliver_late(device, before_last, &mut eye).await);
+                tried.late += usize::from(deliver_late(device, before_last, &mut eye).await);
+            }
+            12 => {
+                tried.two_tabs += 1;
+                let edit = |device: &mut CompatDevice| {
+                    device.update(key, (field, json!(step)), &at(step, skew));
+                };
+                device.push_in_two_tabs(edit).await;
+            }
+            timeless @ 13..=15 => {
+                tried.timeless += 1;
+                match timeless {
+                    13 => device.insert_now(key, &json!({"a": step % 3})),
+                    14 => device.update_now(key, (field, json!(step % 3))),
+                    _ => device.delete_now(key),
+                }
             }
             _ => assert_eq!(device.pull(key.0).await, 200),
         }
@@ -69,16 +126,28 @@ async fn run(seed: u64) -> usize {
         assert_eq!(device.shows(), fresh.shows(), "seed {seed}");
     }
     node.app.shutdown().await;
-    late
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_devices_converge_from_random_interleavings() {
-    let mut late = 0;
+    let mut tried = Tried::default();
     for seed in 0..24 {
-        late += run(seed).await;
+        run(seed, &mut tried).await;
     }
-    assert!(late > 200, "{late} late copies only");
+    let Tried {
+        late,
+        timeless,
+        two_tabs,
+        near_a_minute,
+        came_with_data,
+    } = tried;
+    let least = [(late, 200), (timeless, 400), (two_tabs, 150)];
+    let least = least
+        .into_iter()
+        .chain([(near_a_minute, 800), (came_with_data, 48)]);
+    for (times, least) in least {
+        assert!(times >= least, "too little was tried: {tried:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,6 +77,16 @@ fn a_change_without_a_time_forgotten_when_it_comes_again_is_caught() {
 }
 
 #[test]
+fn a_change_at_the_latest_time_forgotten_when_it_comes_again_is_caught() {
+    is_caught(Mutant::ForgetLatest);
+}
+
+#[test]
+fn a_later_change_that_may_lose_to_an_earlier_one_of_its_device_is_caught() {
+    is_caught(Mutant::ForgetOrder);
+}
+
+#[test]
 fn notices_that_nobody_gets_are_caught() {
     is_caught(Mutant::TellNoWatcher);
 }

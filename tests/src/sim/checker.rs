@@ -16,24 +16,28 @@
 //! | `set_aside` | what can never be stored is named, is a dead letter, and stops nothing else |
 //! | `forward` | a cursor of the compatibility protocol only moves forward as text |
 //! | `copy` | after a reply such a device shows the space as of the reply's cursor |
+//! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |
 //!
 //! A restore that nobody was told of makes one epoch have two histories. Until the epoch
 //! changes nothing can be promised about it, so it is not checked.
 
 mod changesets;
 mod copies;
+mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use syncline_protocol::change::{self, ClaimedChange};
+use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
-use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 use syncline_protocol::verdict::{Mark, PayloadHash, Status, Verdict};
 use syncline_protocol::wire::hub::{Answer, write_results};
 use syncline_storage::dead_letter::DEAD_LETTER_BYTES_MAX;
@@ -42,8 +46,9 @@ use syncline_storage::types::{Commit, DeadLetter, SpaceView};
 
 use self::changesets::Claims;
 pub use self::copies::{Differing, Excuses};
+use self::order::{Clocked, Order};
 
-use super::reference::{Expected, Reference, data_text, losses_of};
+use super::reference::{Expected, Joined, Reference, data_text, losses_of};
 use super::trace::{Checked, ensure, violated};
 
 /// The live records with their data as text.
@@ -65,8 +70,23 @@ pub struct Judged {
 pub enum What {
     /// The mutation of this number.
     Mutation(u64),
-    /// A changeset's changes.
-    Changeset(Vec<SyncChange>),
+    /// A changeset, or a part of one.
+    Changeset(Part),
+}
+
+/// A changeset, or a part of one.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its changes.
+    pub changes: Vec<SyncChange>,
+    /// What its device had heard of.
+    pub since: Option<Since>,
+    /// It is all that was sent at once.
+    pub is_whole: bool,
+    /// Parts of it were merged before.
+    pub is_rest: bool,
+    /// More parts follow.
+    pub goes_on: bool,
 }
 
 /// A session's batch: what it judges in order and the space's clock before them.
@@ -92,6 +112,8 @@ pub struct Checker {
     split: HashSet<Epoch>,
     /// Clients that ever sent a changeset.
     changers: HashSet<ClientKey>,
+    /// What each client edited last.
+    order: Order,
     /// The epoch of the store.
     epoch: Epoch,
     /// Epochs by the minute that names them in cursors of the compatibility protocol.
@@ -104,6 +126,8 @@ struct Moment {
     visible: Visible,
     /// Records that ever lived.
     known: Rc<BTreeSet<RecordKey>>,
+    /// Records that died, or of which a delete took a part.
+    buried: Rc<BTreeSet<RecordKey>>,
 }
 
 /// What is so in the store now.
@@ -137,6 +161,7 @@ impl Checker {
             ever: HashMap::new(),
             split: HashSet::new(),
             changers: HashSet::new(),
+            order: Order::default(),
         }
     }
 
@@ -158,8 +183,8 @@ impl Checker {
         for judged in &batch.judged {
             any_applied |= match &judged.what {
                 What::Mutation(m) => self.mutation(commit, (judged, *m), &mut clock)?,
-                What::Changeset(changes) => {
-                    self.changeset(commit, (judged, changes), (&mut clock, &mut letters))?
+                What::Changeset(part) => {
+                    self.changeset(commit, (judged, part), (&mut clock, &mut letters))?
                 }
             };
         }
@@ -201,6 +226,11 @@ impl Checker {
             let reference = &mut self.now.reference;
             let expected = expect(reference, (registered, judged, writer), clock);
             check_verdict(judged, &expected, verdict)?;
+            if !matches!(verdict.status, Status::Rejected(_)) {
+                let asked = registered.asked.iter().flatten();
+                let order = &mut self.order;
+                asked.for_each(|asked| order.edited(&judged.client, asked, Clocked::Logically));
+            }
         }
         ensure(self.now.decided.insert(number.clone()), "once", || {
             format!("{judged:?} took effect before")
@@ -236,6 +266,10 @@ impl Checker {
         for (key, record) in &commit.records {
             if has_lived(record) && !self.now.moment.known.contains(key) {
                 Rc::make_mut(&mut self.now.moment.known).insert(key.clone());
+            }
+            let lost = record.inserted_seq == commit.head || !record.is_live();
+            if record.deleted.is_some() && lost && !self.now.moment.buried.contains(key) {
+                Rc::make_mut(&mut self.now.moment.buried).insert(key.clone());
             }
             if record.is_live() {
                 visible.insert(key.clone(), data_text(record));
@@ -404,12 +438,16 @@ impl Moment {
     fn of(stored: &BTreeMap<RecordKey, Arc<Record>>) -> Moment {
         let live = stored.iter().filter(|(_, record)| record.is_live());
         let known = stored.iter().filter(|(_, record)| has_lived(record));
+        let buried = stored
+            .iter()
+            .filter(|(_, record)| record.deleted_seq > Seq(0));
         Moment {
             visible: Rc::new(
                 live.map(|(key, record)| (key.clone(), data_text(record)))
                     .collect(),
             ),
             known: Rc::new(known.map(|(key, _)| key.clone()).collect()),
+            buried: Rc::new(buried.map(|(key, _)| key.clone()).collect()),
         }
     }
 }
@@ -431,12 +469,81 @@ fn expect(
 ) -> Option<(Expected, bool)> {
     let changes = registered.asked.as_ref()?;
     let before = *clock;
-    let stamped = change::stamp(changes, writer, judged.taken_at_ms, clock);
-    let expected = reference.join(&stamped.changes);
+    let mut clamped = false;
+    let expected = reference.join(changes, |change, onto| {
+        stamped(
+            change,
+            onto,
+            (writer, judged.taken_at_ms),
+            (clock, &mut clamped),
+        )
+    });
     if expected == Expected::Unknown {
         *clock = before;
     }
-    Some((expected, stamped.clamped))
+    Some((expected, clamped))
+}
+
+/// A numbered change with its stamps: a claim too far ahead, or none, is a tick, or what comes just
+/// after the writer's own earlier edits there.
+fn stamped(
+    change: &ClaimedChange,
+    onto: &Joined,
+    (writer, taken_at_ms): (WriterNo, WallMs),
+    (clock, clamped): (&mut Hlc, &mut bool),
+) -> StampedChange {
+    let mut claims: Vec<Claim> = claims_of(&change.op);
+    claims.sort_unstable();
+    claims.dedup();
+    let (passed, mut stamps) = (*clock, BTreeMap::new());
+    for claim in claims {
+        let is_ahead = |at: Hlc| at.wall_ms() > taken_at_ms + STAMP_AHEAD_MS_MAX && at > passed;
+        let at = match claim {
+            Some(at) if !is_ahead(at) => at,
+            _ => {
+                *clamped |= claim.is_some();
+                *clock = clock.tick(taken_at_ms);
+                let own = onto.own(writer, &change.op, claim);
+                let own = own.into_iter().max();
+                let own = own.filter(|own| claim.is_none_or(|claim| *own <= claim));
+                (*clock).max(own.map_or(*clock, Hlc::next))
+            }
+        };
+        stamps.insert(claim, at);
+    }
+    with_stamps(change, |claim| Stamp {
+        at: stamps[&claim],
+        writer,
+    })
+}
+
+/// The claims of a change, in order.
+fn claims_of(op: &Op<Claim>) -> Vec<Claim> {
+    match op {
+        Op::Insert { at, .. } | Op::Delete { at } => vec![*at],
+        Op::Update { fields } => fields.iter().map(|(_, _, at)| *at).collect(),
+    }
+}
+
+fn with_stamps(change: &ClaimedChange, mut stamp: impl FnMut(Claim) -> Stamp) -> StampedChange {
+    let op = match &change.op {
+        Op::Insert { at, data } => Op::Insert {
+            at: stamp(*at),
+            data: data.clone(),
+        },
+        Op::Delete { at } => Op::Delete { at: stamp(*at) },
+        Op::Update { fields } => {
+            let fields = fields.iter();
+            let stamped = fields.map(|(name, value, at)| (name.clone(), value.clone(), stamp(*at)));
+            Op::Update {
+                fields: stamped.collect(),
+            }
+        }
+    };
+    Change {
+        key: change.key.clone(),
+        op,
+    }
 }
 
 fn check_verdict(

@@ -67,6 +67,7 @@ kinds! {
     AskOutlived = "changeset or pull given up by the device, and carried out",
     ReplyLost = "reply to a changeset or pull lost",
     ReplyLate = "reply came after the device gave up",
+    Unread = "changeset answered alone, its reply being too large to read",
     ReplyReadFails = "read for a reply failed",
     MergeCrash = "session ended over a changeset",
     ReplyCrash = "node ended between a changeset's commit and its reply",
@@ -74,6 +75,7 @@ kinds! {
     EditMeanwhile = "edit while a reply is awaited",
     Reinserted = "deleted record inserted again",
     Timeless = "edit without a time",
+    NearMinute = "device's clock fast by about as much as is believed",
     ClockMoved = "device's clock was set",
     ClockPutRight = "device's clock was fast and was put right",
     PoisonNul = "edit with NUL in a string",
@@ -122,6 +124,7 @@ kinds! {
     LettersLeftOut = "commits that left dead letters out",
     UpdateUnknown = "updates of an unknown record",
     Copied = "tables compared with the history",
+    Ordered = "last edits of a device that stand",
     }
     excuses {
     ComparedAsIs = "records compared as they are",

@@ -38,6 +38,9 @@ pub trait Device: std::fmt::Debug {
     /// The user edits something, of free will.
     fn edit(&mut self, cx: &mut Cx<'_>);
 
+    /// Its clock is off by so much from the beginning.
+    fn set_clock(&mut self, skew_ms: i64);
+
     /// Deletes something, where there is somebody who collects.
     fn clear_up(&mut self, _cx: &mut Cx<'_>) {}
 

@@ -45,6 +45,8 @@ pub enum Wish {
 pub enum Reply {
     /// 2xx with a body.
     Done(String),
+    /// The same, where what changed was not read, and a cursor of the space as it was then.
+    Unread(String, String),
     /// Another status: come again.
     Failed,
 }

@@ -15,7 +15,7 @@ use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::SpaceView;
 
 use super::cache::ForgetfulCache;
-use super::checker::{Batch, Judged, What};
+use super::checker::{Batch, Judged, Part, What};
 use super::clock::skewed;
 use super::count::Kind;
 use super::plan::Plan;
@@ -286,7 +286,13 @@ fn batch(state: &SessionState) -> Batch {
         taken_at_ms: entry.taken_at_ms,
         what: match entry.asked {
             Asked::Mutation(mutation) => What::Mutation(mutation.m),
-            Asked::Sync(changes) => What::Changeset(changes.clone()),
+            Asked::Sync(changes) => What::Changeset(Part {
+                changes: changes.clone(),
+                since: entry.since,
+                is_whole: entry.is_whole,
+                is_rest: entry.is_rest,
+                goes_on: entry.goes_on,
+            }),
         },
     };
     Batch {

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use syncline_protocol::change::{Op, StampedChange};
+use syncline_protocol::change::{Claim, ClaimedChange, Op, StampedChange};
 use syncline_protocol::delta;
-use syncline_protocol::ids::{FieldName, RecordKey};
+use syncline_protocol::ids::{FieldName, RecordKey, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, Stamp};
@@ -20,8 +20,9 @@ use syncline_protocol::verdict::{Verdict, Winner};
 #[derive(Clone, Debug, Default)]
 pub struct Reference(BTreeMap<RecordKey, Joined>);
 
+/// A record.
 #[derive(Clone, Debug, Default)]
-struct Joined {
+pub struct Joined {
     inserted: Option<Stamp>,
     deleted: Option<Stamp>,
     fields: BTreeMap<FieldName, (Stamp, Json)>,
@@ -87,7 +88,12 @@ impl Reference {
     }
 
     /// Joins a mutation in, whole or not at all, and says what it must be answered.
-    pub fn join(&mut self, changes: &[StampedChange]) -> Expected {
+    /// Each change is stamped onto what those before it left.
+    pub fn join(
+        &mut self,
+        changes: &[ClaimedChange],
+        mut stamp: impl FnMut(&ClaimedChange, &Joined) -> StampedChange,
+    ) -> Expected {
         let mut trial: BTreeMap<&RecordKey, Joined> = BTreeMap::new();
         let (mut losses, mut changed) = (Vec::new(), false);
         for change in changes {
@@ -96,9 +102,10 @@ impl Reference {
             if before.inserted.is_none() && !matches!(change.op, Op::Insert { .. }) {
                 return Expected::Unknown;
             }
-            losses.extend(before.loss(change));
+            let stamped = stamp(change, &before);
+            losses.extend(before.loss(&stamped));
             let mut after = before.clone();
-            after.join(&change.op);
+            after.join(&stamped.op);
             changed |= before.state() != after.state();
             trial.insert(&change.key, after);
         }
@@ -125,6 +132,11 @@ impl Reference {
         }
         self.0.insert(change.key.clone(), after);
         Joining::Changed
+    }
+
+    /// A record as it is.
+    pub fn record(&self, key: &RecordKey) -> Joined {
+        self.0.get(key).cloned().unwrap_or_default()
     }
 
     /// Whether a record was ever inserted.
@@ -192,6 +204,28 @@ impl Reference {
 impl Joined {
     fn is_live(&self) -> bool {
         self.inserted.is_some() && self.inserted > self.deleted
+    }
+
+    /// A writer's stamps on all that the part of a change with a claim stands against.
+    pub fn own(&self, writer: WriterNo, op: &Op<Claim>, claim: Claim) -> Vec<Hlc> {
+        let mut stamps: Vec<Stamp> = self.deleted.into_iter().collect();
+        if !matches!(op, Op::Update { .. }) {
+            stamps.extend(self.inserted);
+        }
+        for (name, (stamp, _)) in &self.fields {
+            let is_meant = match op {
+                Op::Insert { data, .. } => data.iter().any(|(other, _)| other == name),
+                Op::Update { fields } => fields
+                    .iter()
+                    .any(|(other, _, at)| other == name && *at == claim),
+                Op::Delete { .. } => true,
+            };
+            if is_meant && !self.is_covered(*stamp) {
+                stamps.push(*stamp);
+            }
+        }
+        let own = stamps.into_iter().filter(|stamp| stamp.writer == writer);
+        own.map(|stamp| stamp.at).collect()
     }
 
     fn is_nothing(&self) -> bool {

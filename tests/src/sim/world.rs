@@ -39,6 +39,10 @@ const CALM_STEPS_MAX: u64 = 20_000;
 /// Edits that one device makes when all are at rest.
 const LAST_EDITS: usize = 3;
 
+/// Of a thousand devices, how many have a clock that is about a minute fast, and how fast.
+const NEAR_MINUTE: u64 = 250;
+const NEAR_MINUTE_MS: (u64, u64) = (57_000, 80_000);
+
 /// A step takes up to so long; one in a hundred takes up to two minutes.
 const STEP_MS_MAX: u64 = 20;
 const LONG_STEP_MS_MAX: u64 = 120_000;
@@ -67,6 +71,8 @@ pub struct World {
     chaos: bool,
     /// What devices ask by HTTP goes to the node of their socket.
     sticky: bool,
+    /// Chance of what worlds were not like when named histories were.
+    newer: Option<Rng>,
     /// Chance of what is collected, apart, so that it changes nothing where nothing is.
     retention: Rng,
 }
@@ -87,7 +93,7 @@ pub fn live(seed: u64, traced: bool) -> Ending {
     let (mix, sleepy) = drawn(seed);
     // In three of four blocks of those, so that each mix has it with and without sleep.
     let collects = !(seed / 8).is_multiple_of(4);
-    run(seed, (mix, sleepy, collects), traced)
+    run(seed, (mix, sleepy), Some(collects), traced)
 }
 
 /// The mix of a seed, and whether its sessions sleep: in every other block of mixes, so that each
@@ -96,15 +102,21 @@ pub fn drawn(seed: u64) -> (Mix, bool) {
     (Mix::of(seed), seed / 4 % 2 == 1)
 }
 
-/// Lives a seed through with a mix of devices of its own, sessions that sleep or do not, and
-/// nothing collected.
+/// Lives a seed through with a mix of devices of its own and sessions that sleep or do not, as
+/// worlds were when named histories were: nothing is collected, no clock is near a minute fast.
 pub fn live_with(seed: u64, (mix, sleepy): (Mix, bool), traced: bool) -> Ending {
-    run(seed, (mix, sleepy, false), traced)
+    run(seed, (mix, sleepy), None, traced)
 }
 
-fn run(seed: u64, (mix, sleepy, collects): (Mix, bool, bool), traced: bool) -> Ending {
-    let mut world = World::new((seed, (mix, sleepy)), traced);
-    if collects {
+/// `collects` says whether something is collected; `None` is a world of the first kind.
+fn run(seed: u64, mix: (Mix, bool), collects: Option<bool>, traced: bool) -> Ending {
+    let mut world = World::new((seed, mix), traced);
+    if collects.is_some() {
+        let mut newer = Rng::new(seed.rotate_left(32));
+        world.draw_near_minutes(&mut newer);
+        world.newer = Some(newer);
+    }
+    if collects == Some(true) {
         world.plan.retention_ms = Some(*world.retention.pick(&RETENTION_MS));
     }
     let broken = world.live().err();
@@ -178,7 +190,19 @@ impl World {
             exchanges: Vec::new(),
             chaos: true,
             sticky: false,
+            newer: None,
             retention: Rng::new(!seed),
+        }
+    }
+
+    /// Some clocks are fast by about as much as is believed: what one node believes another does
+    /// not, nor the same one sooner.
+    fn draw_near_minutes(&mut self, rng: &mut Rng) {
+        for device in &mut self.devices {
+            if rng.chance(NEAR_MINUTE) {
+                self.aids.counts.add(Kind::NearMinute);
+                device.set_clock(rng.within(NEAR_MINUTE_MS.0, NEAR_MINUTE_MS.1) as i64);
+            }
         }
     }
 
@@ -282,8 +306,9 @@ impl World {
         }
     }
 
-    fn check_rest(&self) -> Checked {
+    fn check_rest(&mut self) -> Checked {
         self.checker.check_store(&self.store.model)?;
+        self.checker.in_order(&mut self.aids.counts)?;
         for device in &self.devices {
             if let Err(why) = device.is_settled(&self.checker) {
                 return violated("liveness", format!("nothing happens any more, and {why}"));

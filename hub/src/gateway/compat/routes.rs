@@ -120,6 +120,7 @@ async fn sync(
     let asked = Asked {
         client,
         request,
+        since,
         bytes,
     };
     let _room = body.into_room();
@@ -147,6 +148,7 @@ enum Of<'a> {
 struct Asked {
     client: ClientKey,
     request: SyncRequest,
+    since: Since,
     bytes: usize,
 }
 
@@ -169,6 +171,7 @@ async fn merge(
             call: gateway.next_call(),
             client: asked.client.clone(),
             changes: changes.take().unwrap_or_default(),
+            since: asked.since,
             permit: Some(permit),
         };
         match gateway.sessions.tell(&entry, Message::Sync { sync, reply }) {

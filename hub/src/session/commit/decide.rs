@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use syncline_protocol::change::{self, ClaimedChange, Op, StampedChange};
+use syncline_protocol::change::{self, ClaimedChange, Op};
+use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::given::{Claimed, Given};
+use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutant::{Mutant, mutant};
@@ -17,6 +18,7 @@ use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
 use syncline_storage::types::{Commit, MarkMove, SpaceView};
 
 use super::Base;
+use super::claims::Kept;
 use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
@@ -77,13 +79,8 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
-    /// A changeset's, and its client's given stamps, if it moved them; else which of them it
-    /// brought again.
-    Synced {
-        synced: Synced,
-        given: Option<Arc<Given>>,
-        unkept: Vec<(Claimed, Hlc)>,
-    },
+    /// A changeset's, and what is remembered of its client.
+    Synced { synced: Synced, kept: Kept },
 }
 
 /// What one mutation did so far.
@@ -92,6 +89,7 @@ struct Trial {
     touched: Workings,
     winners: Vec<Winner>,
     changed: bool,
+    clamped: bool,
     ties: usize,
 }
 
@@ -188,6 +186,15 @@ impl Deciding {
         self.view.epoch
     }
 
+    /// Where the space is.
+    pub(super) fn place(&self) -> Place {
+        Place {
+            epoch_at_ms: self.view.epoch_at_ms,
+            head: self.view.head,
+            gc_seq: self.view.gc_seq,
+        }
+    }
+
     /// Which numbers were given so far.
     pub(super) fn writers_given(&self) -> WriterNo {
         self.writers
@@ -207,11 +214,10 @@ impl Deciding {
         writer: WriterNo,
         taken_at_ms: WallMs,
     ) -> Result<Verdict, Refusal> {
-        let stamped = change::stamp(changes, writer, taken_at_ms, &mut self.clock);
         let mut trial = Trial::default();
         let mut budget = verdict::WINNERS_BUDGET;
-        for change in &stamped.changes {
-            self.try_change(change, &mut trial, &mut budget)?;
+        for change in changes {
+            self.try_change((change, writer, taken_at_ms), &mut trial, &mut budget)?;
         }
         self.keep(trial.touched, trial.ties);
         if mutant(Mutant::DropSupersededWinner) && !trial.changed {
@@ -225,7 +231,7 @@ impl Deciding {
             },
             seq: self.view.head,
             winners: trial.winners,
-            clamped: stamped.clamped,
+            clamped: trial.clamped,
         })
     }
 
@@ -248,19 +254,23 @@ impl Deciding {
     }
 
     fn try_change(
-        &self,
-        change: &StampedChange,
+        &mut self,
+        (change, writer, taken_at_ms): (&ClaimedChange, WriterNo, WallMs),
         trial: &mut Trial,
         budget: &mut usize,
     ) -> Result<(), Refusal> {
         let key = &change.key;
-        let working = trial.touched.of(key, self.current(key));
+        let before = self.current(key).cloned();
+        let working = trial.touched.of(key, before.as_ref());
         let inserts = matches!(change.op, Op::Insert { .. });
         if !inserts && working.record.inserted.is_none() {
             let message = format!("{key} was never inserted, or was collected");
             return Err(Refusal::new(Code::RecordUnknown, message));
         }
-        let merged = working.merge(change, self.seq, &self.limits)?;
+        let taken = (writer, taken_at_ms);
+        let stamped = change::stamp(change, &working.record, taken, &mut self.clock);
+        trial.clamped |= stamped.clamped;
+        let merged = working.merge(&stamped.change, self.seq, &self.limits)?;
         if !merged.lost.is_empty() {
             let winner = verdict::winner(key, &working.record, &merged.lost, budget);
             trial.winners.push(winner);

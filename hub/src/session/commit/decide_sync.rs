@@ -3,6 +3,7 @@
 //! Such clients send a changeset again until they are answered, so every rule here makes the
 //! second time harmless: a claim that the hub gave a stamp keeps it, be it a time too far ahead
 //! or a change without a time; a change set aside is set aside once.
+//! And what is new comes after all that the client said before, in whatever millisecond.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,13 +11,14 @@ use std::sync::Arc;
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{FieldName, RecordKey, WriterNo};
+use syncline_protocol::ids::{FieldName, RecordKey, Seq, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
 
-use super::claims::{Claims, Said};
+use super::claims::{Claims, Kept, Said};
 use super::decide::{Deciding, Outcome};
 use super::working::Workings;
 use crate::session::client::Client;
@@ -59,10 +61,11 @@ impl Deciding {
         let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
         let moved = self.given_stamps.get(&pending.client);
+        let whole = pending.is_whole().then(|| (changes, self.heard(pending)));
         let mut set = Changeset {
             writer,
             taken_at_ms: pending.taken_at_ms,
-            claims: Claims::new(moved.or(client.given.as_ref()).cloned()),
+            claims: Claims::new(moved.or(client.given.as_ref()).cloned(), whole),
             named: BTreeMap::new(),
             touched: Workings::default(),
             ties: 0,
@@ -76,20 +79,24 @@ impl Deciding {
                 set.conflict(change, refusal.code);
             }
         }
-        let (given, unkept) = std::mem::take(&mut set.claims).remember(pending.earlier.as_deref());
+        // What parts of it were given in another history is not so in this one.
+        let earlier = pending.earlier_in(self.epoch());
+        let parts = (earlier, !pending.later.is_empty());
+        let kept = std::mem::take(&mut set.claims).remember(parts, (self.seq, set.changed));
+        let Kept { given, .. } = &kept;
         let known = if set.changed || given.is_some() {
             let mark = self.mark(&pending.client, writer, client.decided);
             // What this batch moved follows from what the first of its changesets stands on.
             mark.expect_given.get_or_insert(client.given_count());
             if given.is_some() {
-                mark.given.clone_from(&given);
+                mark.given.clone_from(given);
             }
             true
         } else {
             self.take_back_writers(&pending.client, writers);
             client.writer.is_some()
         };
-        if let Some(given) = &given {
+        if let Some(given) = given {
             self.given_stamps
                 .insert(pending.client.clone(), given.clone());
         }
@@ -101,18 +108,27 @@ impl Deciding {
             conflicts: set.conflicts,
             is_untold: false,
         };
-        Outcome::Synced {
-            synced,
-            given,
-            unkept,
-        }
+        Outcome::Synced { synced, kept }
+    }
+
+    /// Up to which commit of this history the client had heard when it sent its changeset.
+    fn heard(&self, pending: &Pending) -> Option<Seq> {
+        pending.since?.heard(&self.place())
     }
 
     fn sync_change(&mut self, change: &SyncChange, set: &mut Changeset) -> Result<(), Refusal> {
         let claimed = change.asked.as_ref().map_err(Clone::clone)?;
         let key = &claimed.key;
-        let stamped = self.sync_stamp(claimed, set);
-        let working = set.touched.of(key, self.current(key));
+        let before = self.current(key).cloned();
+        let working = set.touched.of(key, before.as_ref());
+        let mut stamping = Stamping {
+            clock: &mut self.clock,
+            claims: &mut set.claims,
+            onto: &working.record,
+            writer: set.writer,
+            taken_at_ms: set.taken_at_ms,
+        };
+        let stamped = stamping.stamp(claimed, &change.text);
         let merged = working.merge(&stamped, self.seq, &self.limits)?;
         let is_unknown = working.record.inserted.is_none();
         let was_here = working.was_here;
@@ -124,15 +140,28 @@ impl Deciding {
         set.name(claimed, was_here);
         Ok(())
     }
+}
 
+/// Gives the claims of one change their stamps.
+struct Stamping<'a> {
+    /// The space's.
+    clock: &'a mut Hlc,
+    claims: &'a mut Claims,
+    /// The record the change is about to be merged onto.
+    onto: &'a Record,
+    writer: WriterNo,
+    taken_at_ms: WallMs,
+}
+
+impl Stamping<'_> {
     /// Gives every claim its stamp: equal claims of one change the same.
-    fn sync_stamp(&mut self, change: &ClaimedChange, set: &mut Changeset) -> StampedChange {
-        let writer = set.writer;
-        let (mut said, mut given) = (Said::new(change), BTreeMap::new());
+    fn stamp(&mut self, change: &ClaimedChange, text: &str) -> StampedChange {
+        let writer = self.writer;
+        let (mut said, mut given) = (Said::new(text, change), BTreeMap::new());
         let mut stamp = |claim: Claim| Stamp {
             at: *given
                 .entry(claim)
-                .or_insert_with(|| self.claimed(claim, &mut said, set)),
+                .or_insert_with(|| self.claimed(claim, &change.op, &mut said)),
             writer,
         };
         let op = match &change.op {
@@ -157,31 +186,40 @@ impl Deciding {
     }
 
     /// What a claim is given: a time itself, unless it is too far ahead; else the hub's. What was
-    /// given a stamp when it first came keeps that.
-    fn claimed(&mut self, claim: Claim, said: &mut Said<'_>, set: &mut Changeset) -> Hlc {
+    /// given a stamp when it first came keeps that. What is new comes after all that the client
+    /// wrote there before.
+    fn claimed(&mut self, claim: Claim, op: &Op<Claim>, said: &mut Said<'_>) -> Hlc {
         // What the space's clock has passed is not ahead, whenever it was taken: a tick would make
-        // it newer.
-        let horizon_ms = set.taken_at_ms + STAMP_AHEAD_MS_MAX;
-        let usable = claim.filter(|at| at.wall_ms() <= horizon_ms || *at <= self.clock);
-        if let Some(at) = usable
-            && set.claims.remember_nothing()
+        // it newer. Nor is what is no later than a time of this client that was believed already,
+        // when a copy of its request had come later, or to a faster clock.
+        let from_ms = self.claims.from_ms();
+        let horizon_ms = from_ms.max(self.taken_at_ms + STAMP_AHEAD_MS_MAX);
+        let usable = claim.filter(|at| at.wall_ms() <= horizon_ms || *at <= *self.clock);
+        let old = usable.filter(|at| at.wall_ms() < from_ms);
+        if let Some(at) = old
+            && self.claims.remember_nothing_given()
         {
             return at;
         }
-        let claimed = set.claims.of(claim, said);
-        if let Some(became) = set.claims.became(claimed, claim) {
+        let claimed = self.claims.of(claim, said);
+        if let Some(became) = self.claims.became((claimed, claim), said) {
             return became;
         }
-        usable.unwrap_or_else(|| {
-            let at = self.tick(set);
-            set.claims.give(claimed, at);
-            at
-        })
-    }
-
-    fn tick(&mut self, set: &Changeset) -> Hlc {
-        self.clock = self.clock.tick(set.taken_at_ms);
-        self.clock
+        if let Some(at) = old {
+            return at;
+        }
+        let at = usable.unwrap_or_else(|| {
+            *self.clock = self.clock.tick(self.taken_at_ms);
+            *self.clock
+        });
+        let own = self.onto.newest_of(self.writer, op, claim);
+        let own = own.filter(|_| !mutant(Mutant::ForgetOrder));
+        let at = at.max(own.map_or(at, Hlc::next));
+        match usable {
+            Some(usable) => self.claims.keep((claimed, usable.wall_ms()), at, said),
+            None => self.claims.give(claimed, at, said),
+        }
+        at
     }
 }
 

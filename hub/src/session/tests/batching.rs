@@ -1,6 +1,7 @@
 //! What one commit merges onto: never more than can be held at once.
 
 use serde_json::{Value, json};
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::limits::Limits;
 use syncline_storage::model::ModelStore;
@@ -134,6 +135,7 @@ fn a_changeset_larger_than_a_batch_is_merged_in_parts_and_answered_once() {
         call: CallId(1),
         client: client("c1"),
         changes: request.changes,
+        since: Since::Empty,
         permit: None,
     }));
     desk.settle();

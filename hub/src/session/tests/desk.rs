@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use syncline_protocol::compat::cursor::{Place, Reach, Since};
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{
     AppId, ClientId, ClientKey, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
@@ -317,13 +318,32 @@ impl Desk {
         }
     }
 
+    /// The same of a device that has heard of all there is.
+    pub(super) fn sync_at_head(&mut self, name: &str, changes: &[Value]) -> Synced {
+        let view = self.store.space(&space()).unwrap();
+        let place = Place {
+            epoch_at_ms: view.epoch_at_ms,
+            head: view.head,
+            gc_seq: view.gc_seq,
+        };
+        let since = Since::parse(&place.cursor(Reach::All)).unwrap();
+        self.start_sync_since(name, changes, since);
+        self.settle();
+        self.synced()
+    }
+
     pub(super) fn start_sync(&mut self, name: &str, changes: &[Value]) {
+        self.start_sync_since(name, changes, Since::Empty);
+    }
+
+    fn start_sync_since(&mut self, name: &str, changes: &[Value], since: Since) {
         let body = json!({"since": "1970-01-01T00:00:00.000Z", "changes": changes});
         let request = SyncRequest::parse(&body.to_string(), &Limits::DEFAULT).unwrap();
         self.step(Event::Sync(Sync {
             call: SYNC_CALL,
             client: client(name),
             changes: request.changes,
+            since,
             permit: None,
         }));
     }

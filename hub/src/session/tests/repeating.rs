@@ -136,3 +136,27 @@ fn a_call_that_waits_for_what_another_pushed_holds_its_permit() {
     assert!(desk.replies.contains_key(&CallId(7)));
     assert_eq!(room.available_permits(), ROOM);
 }
+
+/// In the history that the session has learnt of meanwhile, the number may be another client's.
+#[test]
+fn a_repeat_is_not_answered_by_a_number_of_the_history_before() {
+    let (mut desk, phone, _) = decided();
+    desk.start_push(phone, &[insert(1, "k1", &json!({}))]);
+    assert_eq!(verdict_reads(&desk), 1);
+    let asked = std::mem::take(&mut desk.asked);
+    let epoch = desk.state.view().epoch;
+    desk.store
+        .new_epoch(&super::desk::space(), epoch, desk.now_ms)
+        .unwrap();
+    desk.step(Event::Missed);
+    desk.settle();
+    assert_ne!(desk.state.view().epoch, epoch);
+    desk.take(phone);
+    for effect in asked {
+        let answer = desk.answer(effect, None);
+        desk.step(Event::Store(answer));
+    }
+    let told = desk.take(phone);
+    let of = |t: &str| told.iter().filter(|message| message["t"] == t).count();
+    assert_eq!((of("verdicts"), of("error")), (0, 1));
+}

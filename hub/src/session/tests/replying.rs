@@ -134,10 +134,11 @@ fn a_record_dead_on_arrival_is_said_to_be_dead() {
     }
 }
 
-/// The device shows it as deleted.
+/// The device shows it as deleted. Its clock was set back before the delete.
 #[test]
 fn a_new_record_that_survives_its_own_delete_is_said_to_live() {
     let mut desk = Desk::new();
+    desk.sync("phone", &[inserted("tasks", "k2", 5 * SECOND)]);
     let both = [inserted("tasks", "k1", 5 * SECOND), deleted("k1", SECOND)];
     let synced = desk.sync("phone", &both);
     assert_eq!(echo(&synced), ("k1", vec![], Whole::Replace, true));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::given::{Carried, Claimed, Given, Of};
+use syncline_protocol::given::{self, Carried, Claimed, Given};
 use syncline_protocol::ids::{ClientKey, Epoch, FieldName, Seq, SpaceKey};
 use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
@@ -179,10 +179,10 @@ async fn fill_marks(full: &mut Space<'_>) {
     for n in 0..6 {
         let fresh = vec![(Claimed::from_bits(u64::MAX - n), Hlc::new(NOW, n as u16))];
         let carried = Carried {
-            again: Vec::new(),
             fresh,
+            ..Carried::default()
         };
-        given = given.and(carried, Of::NewRequest);
+        given = given.and(carried, given::Part::whole(Seq(n)));
     }
     let mut commit = full.marked(Vec::new(), &gave(), None);
     commit.marks[0].last = None;

@@ -19,8 +19,8 @@ use crate::sim::trace::{Checked, ensure, violated};
 pub struct Excuses {
     /// Records it has changes of that are not answered.
     pub unsent: BTreeSet<RecordKey>,
-    /// Records it had when it was told everything anew, and that the space never had or has with
-    /// fewer fields: nothing tells such a device so.
+    /// Records it had when it was told everything anew, and that the space never had, or has in
+    /// their first life with fewer fields: nothing tells such a device so.
     pub haunted: BTreeSet<RecordKey>,
     /// Records it shows whose insert it never sent. One that is told as revived keeps its fields.
     pub dropped: BTreeSet<RecordKey>,
@@ -156,7 +156,9 @@ impl Excuses {
         let haunted = self.haunted.contains(key);
         let dropped = self.dropped.contains(key);
         match (own, must) {
-            (Some(own), Some(must)) if (haunted || dropped) && holds(own, must) => {
+            (Some(own), Some(must))
+                if (dropped || haunted && !moment.buried.contains(key)) && holds(own, must) =>
+            {
                 Some(Kind::ExcusedOlder)
             }
             (Some(_), None) if dropped => Some(Kind::ExcusedDropped),

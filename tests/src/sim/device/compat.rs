@@ -41,6 +41,8 @@ pub struct Compat {
     waiting: Option<Waiting>,
     asked: u64,
     connected: bool,
+    /// Where the space was when a changeset was answered alone.
+    ahead: String,
     /// What it may show that the space has not.
     excuses: Excuses,
 }
@@ -102,6 +104,7 @@ impl Compat {
             waiting: None,
             asked: 0,
             connected: false,
+            ahead: String::new(),
             excuses,
         }
     }
@@ -173,18 +176,12 @@ impl Compat {
             self.excuses.overwritten.extend(overwritten);
         }
         self.copy.take(&body, tables);
-        if let Of::Push { count, body: sent } = &waiting.of {
-            let answered: Vec<Edit> = self.pending.drain(..*count).collect();
-            check_set_aside(&answered, &body, cx)?;
-            let request = SyncRequest::parse(sent, &Limits::DEFAULT).expect("it was read before");
-            let told = (&self.client, body.synced_until);
-            cx.checker.acknowledged(told, &request.changes)?;
-            cx.aids.counts.add(Kind::SyncDone);
-        } else {
-            cx.aids.counts.add(Kind::PullDone);
-        }
+        self.settle_sent(waiting, &body, cx)?;
         self.excuses.unsent = self.unsent();
         for table in tables {
+            if self.is_ahead(table) {
+                continue;
+            }
             cx.aids.counts.add(Kind::Copied);
             let differing = cx.checker.copied(
                 (&self.name, table, self.copy.cursor(table)),
@@ -195,6 +192,67 @@ impl Compat {
                 self.excuses.keep(table, &differing, &waiting.under_way);
             }
         }
+        Ok(())
+    }
+
+    /// A reply that tells of nothing but its changeset, and leaves the cursor where it was: what
+    /// the device shows is of no moment until it has pulled.
+    fn take_alone(
+        &mut self,
+        waiting: &Waiting,
+        (text, head): (&str, &str),
+        cx: &mut Cx<'_>,
+    ) -> Checked {
+        let body: Body<'_> = match serde_json::from_str(text) {
+            Ok(body) => body,
+            Err(error) => return violated("readable", format!("{error}: {text}")),
+        };
+        let since = Since::parse(&waiting.since).expect("it was read before");
+        let until = match since.of_all_tables() {
+            Since::Empty => Since::Stale,
+            until => until,
+        };
+        let stays = body.synced_until == until.text();
+        ensure(stays, "forward", || {
+            format!("alone, {} becomes {}", waiting.since, body.synced_until)
+        })?;
+        if cx.checker.is_lost(body.synced_until) {
+            let unsent = self.pending.iter().map(|edit| &edit.key);
+            let overwritten = unsent.chain(&waiting.under_way).cloned();
+            self.excuses.overwritten.extend(overwritten);
+        }
+        head.clone_into(&mut self.ahead);
+        self.copy.take(&body, &TABLES);
+        self.stale.extend(TABLES);
+        self.settle_sent(waiting, &body, cx)?;
+        self.excuses.unsent = self.unsent();
+        Ok(())
+    }
+
+    /// Whether it shows some of a table that is newer than the table's cursor: a changeset was
+    /// answered alone, and what was pulled since is older.
+    fn is_ahead(&self, table: &str) -> bool {
+        let of = |text: &str| match Since::parse(text) {
+            Ok(Since::At { minute, seq, .. }) => Some((minute, seq)),
+            _ => None,
+        };
+        let (own, ahead) = (of(self.copy.cursor(table)), of(&self.ahead));
+        own.zip(ahead)
+            .is_some_and(|(own, ahead)| own.0 == ahead.0 && own.1 < ahead.1)
+    }
+
+    /// What was sent is answered.
+    fn settle_sent(&mut self, waiting: &Waiting, body: &Body<'_>, cx: &mut Cx<'_>) -> Checked {
+        let Of::Push { count, body: sent } = &waiting.of else {
+            cx.aids.counts.add(Kind::PullDone);
+            return Ok(());
+        };
+        let answered: Vec<Edit> = self.pending.drain(..*count).collect();
+        check_set_aside(&answered, body, cx)?;
+        let request = SyncRequest::parse(sent, &Limits::DEFAULT).expect("it was read before");
+        let told = (&self.client, body.synced_until);
+        cx.checker.acknowledged(told, &request.changes)?;
+        cx.aids.counts.add(Kind::SyncDone);
         Ok(())
     }
 
@@ -258,6 +316,10 @@ impl Device for Compat {
             cx.aids.counts.add(Kind::EditMeanwhile);
         }
         self.draw_edit(cx);
+    }
+
+    fn set_clock(&mut self, skew_ms: i64) {
+        self.clock.set(skew_ms);
     }
 
     fn connect(&mut self, cx: &mut Cx<'_>) {
@@ -342,13 +404,16 @@ impl Device for Compat {
         let Some(waiting) = self.waiting.take() else {
             return Ok(());
         };
-        let Reply::Done(text) = reply else {
-            if let Of::Pull(table) = waiting.of {
-                self.stale.insert(table);
+        match reply {
+            Reply::Done(text) => self.take(&waiting, text, cx),
+            Reply::Unread(text, head) => self.take_alone(&waiting, (text, head), cx),
+            Reply::Failed => {
+                if let Of::Pull(table) = waiting.of {
+                    self.stale.insert(table);
+                }
+                Ok(())
             }
-            return Ok(());
-        };
-        self.take(&waiting, text, cx)
+        }
     }
 
     fn is_settled(&self, checker: &Checker) -> Result<(), String> {

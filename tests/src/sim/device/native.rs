@@ -259,6 +259,10 @@ impl Device for Native {
         }
     }
 
+    fn set_clock(&mut self, skew_ms: i64) {
+        self.clock.set(skew_ms);
+    }
+
     fn clear_up(&mut self, cx: &mut Cx<'_>) {
         let changes = edits::draw_delete(&mut self.clock, cx);
         cx.aids

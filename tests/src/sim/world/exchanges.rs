@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use syncline_hub::gateway::compat::answer::{ALL, Answering, Next, Question, asker, from_memory};
 use syncline_hub::session::event::{Event, Sync};
+use syncline_protocol::compat::cursor::{Place, Reach, Since};
 use syncline_protocol::compat::request::{SyncChange, SyncRequest};
 use syncline_protocol::ids::RecordKey;
 use syncline_protocol::limits::Limits;
+use syncline_storage::types::SpaceView;
 
 use super::World;
 use super::steps::Step;
@@ -14,6 +16,9 @@ use crate::sim::checker::What;
 use crate::sim::count::Kind;
 use crate::sim::exchange::{Exchange, Reply, Stage, Wish};
 use crate::sim::trace::Checked;
+
+/// Of a thousand changesets, how many are answered alone.
+const UNREAD: u64 = 90;
 
 impl World {
     pub(super) fn add_exchange_steps(&self, steps: &mut Vec<Step>) {
@@ -60,7 +65,7 @@ impl World {
             if let (true, What::Changeset(more)) =
                 (judged.client.client.as_str() == name, &judged.what)
             {
-                changes.extend(more.iter().cloned());
+                changes.extend(more.changes.iter().cloned());
             }
         }
         let asked = changes.into_iter().filter_map(|change| change.asked.ok());
@@ -145,7 +150,14 @@ impl World {
                     table: table.map(str::to_owned),
                 })
             }
-            Stage::View(question) => Stage::Changes(Answering::new(question, &self.store.view())),
+            Stage::View(question) => {
+                let alone = question.table.is_none() && self.is_answered_alone();
+                let answering = Answering::new(question, &self.store.view());
+                match alone.then(|| self.store.view()) {
+                    Some(view) => self.answered_alone(answering, &view),
+                    None => Stage::Changes(answering),
+                }
+            }
             Stage::Changes(answering) => {
                 let page = self
                     .store
@@ -171,6 +183,27 @@ impl World {
         Ok(())
     }
 
+    /// What changed is too much for one reply.
+    fn is_answered_alone(&mut self) -> bool {
+        let rng = self.newer.as_mut().filter(|_| self.chaos);
+        rng.is_some_and(|rng| rng.chance(UNREAD))
+    }
+
+    fn answered_alone(&mut self, answering: Answering, view: &SpaceView) -> Stage {
+        self.aids.counts.add(Kind::Unread);
+        match answering.unread(view, usize::MAX) {
+            Next::Reply(text) => {
+                let place = Place {
+                    epoch_at_ms: view.epoch_at_ms,
+                    head: view.head,
+                    gc_seq: view.gc_seq,
+                };
+                Stage::Back(Reply::Unread(text, place.cursor(Reach::All)))
+            }
+            _ => Stage::Back(Reply::Failed),
+        }
+    }
+
     fn told_from_memory(&mut self, head: syncline_protocol::ids::Seq, text: String) -> Stage {
         self.aids.counts.add(Kind::FromMemory);
         if self.store.view().head > head {
@@ -193,6 +226,7 @@ impl World {
                     call,
                     client: exchange.ask.client.clone(),
                     changes: request.changes,
+                    since: Since::parse(&request.since).expect("devices send what can be read"),
                     permit: None,
                 };
                 self.exchanges.push(exchange);

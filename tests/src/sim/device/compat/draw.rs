@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
+use syncline_protocol::change::ClaimedChange;
+use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::limits::{Limits, STAMP_AHEAD_MS_MAX};
 use syncline_protocol::stamp::wall_text;
 
 use super::copy::{Row, key};
@@ -20,12 +22,12 @@ pub(super) const POISONED_FIELD: &str = "p";
 pub(super) const POISONED_ID: &str = "z9";
 
 /// More than a record may hold.
-const LARGE: usize = syncline_protocol::limits::Limits::DEFAULT.record_bytes_max + 1;
+const LARGE: usize = Limits::DEFAULT.record_bytes_max + 1;
 
 impl Compat {
     pub(super) fn draw_edit(&mut self, cx: &mut Cx<'_>) {
         if cx.aids.rng.chance(40) {
-            self.set_clock(cx);
+            self.move_clock(cx);
         }
         if self.clock.skew_ms().unsigned_abs() > SKEWED_MS {
             cx.aids.counts.add(Kind::SkewedEdit);
@@ -55,7 +57,7 @@ impl Compat {
     }
 
     /// A clock that is fast is put right as often as not, so that honest edits follow clamped ones.
-    fn set_clock(&mut self, cx: &mut Cx<'_>) {
+    fn move_clock(&mut self, cx: &mut Cx<'_>) {
         let is_fast = self.clock.skew_ms() > STAMP_AHEAD_MS_MAX as i64;
         if is_fast && cx.aids.rng.chance(500) {
             cx.aids.counts.add(Kind::ClockPutRight);
@@ -215,6 +217,18 @@ impl Compat {
             let text: String = edit.text.chars().take(300).collect();
             format!("edits {text}")
         });
+        if edit.poison.is_none() {
+            cx.checker.edited(&self.client, &asked(&edit.text));
+        }
         self.pending.push(edit);
     }
+}
+
+/// What an edit asks for.
+fn asked(text: &str) -> ClaimedChange {
+    let body = format!(r#"{{"since":"","changes":[{text}]}}"#);
+    let request = SyncRequest::parse(&body, &Limits::DEFAULT).expect("it is written above");
+    let mut changes = request.changes.into_iter().map(|change| change.asked);
+    let asked = changes.next().expect("there is one");
+    asked.expect("it is no poison")
 }
