@@ -192,13 +192,13 @@ impl World {
     fn answered_alone(&mut self, answering: Answering, view: &SpaceView) -> Stage {
         self.aids.counts.add(Kind::Unread);
         match answering.unread(view, usize::MAX) {
-            Next::Reply(text) => {
+            Next::Reply(reply) => {
                 let place = Place {
                     epoch_at_ms: view.epoch_at_ms,
                     head: view.head,
                     gc_seq: view.gc_seq,
                 };
-                Stage::Back(Reply::Unread(text, place.cursor(Reach::All)))
+                Stage::Back(Reply::Unread(reply.into_text(), place.cursor(Reach::All)))
             }
             _ => Stage::Back(Reply::Failed),
         }
