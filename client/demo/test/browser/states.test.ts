@@ -149,6 +149,26 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await laptop.close();
   });
 
+  test("a reminder is shown on every device until one has seen it", async () => {
+    const [phone, laptop] = await pair("reminded");
+    await phone.page.getByRole("button", { name: /^Buy milk/ }).tap();
+    // It was due long ago.
+    await field(phone.page, "Remind at").fill("2026-01-01T09:30");
+    await button(phone.page, "Remind").tap();
+    await phone.page.keyboard.press("Escape");
+    for (const { page } of [phone, laptop]) {
+      const alert = page.getByRole("alert").filter({ hasText: "Buy milk" });
+      await alert.waitFor();
+      await isSound(page);
+    }
+    await shot(phone.page, "reminder-390");
+    await button(laptop.page, "Seen: Buy milk").click();
+    for (const { page } of [phone, laptop])
+      await button(page, "Seen: Buy milk").waitFor({ state: "detached" });
+    await phone.close();
+    await laptop.close();
+  });
+
   test("the app starts and works without a network, and sends what was written when there is one", async () => {
     const { page, url, network, close } = await world.device(PHONE);
     await page.goto(url);
