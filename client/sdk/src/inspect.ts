@@ -1,5 +1,6 @@
 /** A look inside: what this device holds and waits for, for people who want to know. */
 import type { Session } from "./session";
+import { OLDEST } from "./core/hlc";
 import { undecided } from "./storage/outbox";
 
 export interface Inspection {
@@ -11,7 +12,7 @@ export interface Inspection {
   behind: number;
   /** Writes without a verdict. */
   outbox: number;
-  /** How long ago the oldest write in the outbox was made, in milliseconds; 0 without one. */
+  /** How long ago the first write in the outbox but for seeds was made, in milliseconds; 0 without one. */
   lag: number;
   /** Writes that were refused for good. */
   rejected: number;
@@ -25,7 +26,8 @@ export function inspect({ db }: Session, now: number): Promise<Inspection> {
     const { offset } = await db.read("clock");
     const { cursor } = await db.read("replica");
     const { id, head } = await db.read("client");
-    const oldest = await db.outbox.orderBy("n").first();
+    const written = db.outbox.orderBy("n").filter(({ w }) => w > OLDEST.wall);
+    const oldest = await written.first();
     return {
       client: id,
       cursor,

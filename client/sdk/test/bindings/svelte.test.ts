@@ -70,6 +70,17 @@ test("the debug panel shows cursor, lag and outbox, and who the device is", asyn
   });
 });
 
+test("the lag is that of people's writes, not of seeds, which carry the oldest time there is", async () => {
+  const { store, tasks } = new Disk().open({ seed: [{ id: "seed", title: "Try me" }] });
+  await store.ready();
+  expect(await store.inspect()).toMatchObject({ outbox: 1, lag: 0 });
+  await tasks.insert({ title: "Bread" });
+  const { outbox, lag } = await store.inspect();
+  expect(outbox).toBe(2);
+  expect(lag).toBeLessThan(60_000);
+  await store.close();
+});
+
 test("nothing is asked for any more when nothing shows it", async () => {
   const { store, tasks } = new Disk().open();
   let running = 0;
