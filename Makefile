@@ -3,11 +3,15 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute bench-client
+.PHONY: run demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer.
 run:
 	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
+
+# Build the Todo app into client/demo/dist. Needs Node.js 20.19.
+demo:
+	cd client && npm ci && npm run build --workspace demo
 
 # Everything: formatting, lints, all tests, the Autobahn cases.
 test:

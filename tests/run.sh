@@ -130,7 +130,7 @@ summary() {
       "$(grep -cE "^test $engine::.* FAILED$" "$LOGS/rust.log")"
   done
   [ ! -f "$LOGS/autobahn.log" ] || grep '^autobahn: ' "$LOGS/autobahn.log"
-  [ ! -f "$LOGS/client.log" ] || grep -E '^ *(Test Files|Tests) |gzipped$' "$LOGS/client.log"
+  [ ! -f "$LOGS/client.log" ] || grep -E '^ *(Test Files|Tests) |gzipped|^cold start' "$LOGS/client.log"
 }
 
 rm -rf "$LOGS"

@@ -4,7 +4,7 @@ export default defineConfig({
   build: {
     target: "es2022",
     sourcemap: true,
-    lib: { entry: "src/index.ts", formats: ["es"], fileName: () => "index.js" },
-    rolldownOptions: { external: ["dexie"] },
+    lib: { entry: { index: "src/index.ts", "react/index": "src/react/index.ts" }, formats: ["es"] },
+    rolldownOptions: { external: ["dexie", "react"] },
   },
 });

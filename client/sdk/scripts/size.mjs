@@ -11,6 +11,7 @@ const LATER = {
   "sync/engine.ts": "syncing, where there is an account",
   "sync/http.ts": "polling, where there is no WebSocket",
   "guest.ts": "a guest's sign-in",
+  "inspect.ts": "a look inside, for a debug panel",
 };
 
 const built = await build({

@@ -22,6 +22,7 @@ export type { DeviceErrorCode, ErrorCode } from "./core/errors";
 export type { Json, JsonObject } from "./core/json";
 export type { Change } from "./core/wire";
 export type { GuestChoice } from "./guest";
+export type { Inspection } from "./inspect";
 export type { Rejected, RejectedWrites } from "./rejected";
 export { createLocalStore, LocalStore } from "./store";
 export type { Status, SyncStatus } from "./status";

@@ -5,6 +5,7 @@ import { toJson, type JsonObject } from "./core/json";
 import { Deadline } from "./deadline";
 import { Ephemeral } from "./ephemeral";
 import type { GuestChoice } from "./guest";
+import type { Inspection } from "./inspect";
 import { RejectedWrites } from "./rejected";
 import { Session } from "./session";
 import { statusOf, type Status, type SyncStatus } from "./status";
@@ -103,6 +104,12 @@ export class LocalStore {
     this.#listeners.add(call);
     call(this.status);
     return () => this.#listeners.delete(call);
+  }
+
+  /** Looks inside, for a debug panel; the part of the SDK that does is loaded then. */
+  async inspect(): Promise<Inspection> {
+    const [{ inspect }, session] = await Promise.all([import("./inspect"), this.#opening]);
+    return inspect(session, this.#around.now());
   }
 
   startSync(): void {

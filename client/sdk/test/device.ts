@@ -87,18 +87,22 @@ export class Disk {
       appId: "todo",
       ...options,
       collections: [tasks, lists].filter(({ name }) => only?.includes(name) ?? true),
-      surroundings: {
-        engine: { indexedDB: this.indexedDB, IDBKeyRange },
-        WebSocket: NodeSocket as unknown as typeof WebSocket,
-        markers: this.markers,
-        locks: undefined,
-        BroadcastChannel: undefined,
-        // Coming back at once: nobody else is met by it.
-        random: () => 0.02,
-        ...around,
-      },
+      surroundings: { ...this.surroundings(), ...around },
     });
     return { store, tasks, lists };
+  }
+
+  /** What a store on it is given of a browser: it is the only tab. */
+  surroundings(): Partial<Surroundings> {
+    return {
+      engine: { indexedDB: this.indexedDB, IDBKeyRange },
+      WebSocket: NodeSocket as unknown as typeof WebSocket,
+      markers: this.markers,
+      locks: undefined,
+      BroadcastChannel: undefined,
+      // Coming back at once: nobody else is met by it.
+      random: () => 0.02,
+    };
   }
 }
 

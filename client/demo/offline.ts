@@ -1,0 +1,37 @@
+/** Makes the service worker: it keeps every file of the build, so that the app starts without a network. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import type { Plugin } from "vite";
+
+const SOURCE = new URL("src/service-worker.js", import.meta.url);
+const PUBLIC = new URL("public/", import.meta.url);
+
+export function offline(): Plugin {
+  return {
+    name: "syncline-offline",
+    apply: "build",
+    generateBundle: {
+      // After the pages are in it.
+      order: "post",
+      handler(_, bundle) {
+        const files = [...Object.keys(bundle).filter((name) => !name.endsWith(".map"))];
+        files.push(...readdirSync(PUBLIC));
+        const version = createHash("sha256");
+        for (const name of files.sort()) {
+          const made = bundle[name];
+          version.update(name);
+          version.update(
+            !made
+              ? readFileSync(new URL(name, PUBLIC))
+              : made.type === "chunk"
+                ? made.code
+                : made.source,
+          );
+        }
+        const head = `const VERSION = "${version.digest("hex").slice(0, 16)}";\nconst FILES = ${JSON.stringify(files)};\n`;
+        const source = head + readFileSync(SOURCE, "utf8");
+        this.emitFile({ type: "asset", fileName: "service-worker.js", source });
+      },
+    },
+  };
+}

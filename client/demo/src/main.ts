@@ -1,0 +1,11 @@
+/** The Todo app's page. */
+import { mount } from "svelte";
+import { remembered } from "./todo/account";
+import { openTodo } from "./todo/open";
+import Root from "./ui/Root.svelte";
+
+const todo = openTodo({ account: remembered(), serverUrl: location.origin });
+mount(Root, { target: document.getElementById("app")!, props: { todo } });
+
+if (import.meta.env.PROD && "serviceWorker" in navigator)
+  void navigator.serviceWorker.register("./service-worker.js").catch(() => {});

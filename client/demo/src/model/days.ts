@@ -1,0 +1,50 @@
+/** Days of the calendar, as texts like `2026-11-24`, and the words for them. */
+
+export type Day = string;
+
+const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+
+/** The day it is at `now` where this device is. */
+export function dayOf(now: Date): Day {
+  const two = (part: number) => String(part).padStart(2, "0");
+  return `${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}`;
+}
+
+/** Days are counted in UTC, where each has 24 hours. */
+export const toDate = (day: Day) => new Date(`${day}T00:00:00Z`);
+export const fromDate = (date: Date): Day => date.toISOString().slice(0, 10);
+
+export function plusDays(day: Day, days: number): Day {
+  const date = toDate(day);
+  date.setUTCDate(date.getUTCDate() + days);
+  return fromDate(date);
+}
+
+/** Days from `a` to `b`. */
+export function between(a: Day, b: Day): number {
+  return Math.round((toDate(b).getTime() - toDate(a).getTime()) / 86_400_000);
+}
+
+/** A day named by a word: `today`, `tomorrow`, a weekday (the next one) or its first three letters. */
+export function dayNamed(word: string, today: Day): Day | null {
+  const name = word.toLowerCase();
+  if (name === "today") return today;
+  if (name === "tomorrow") return plusDays(today, 1);
+  const weekday = WEEKDAYS.findIndex((one) => one === name || one.slice(0, 3) === name);
+  if (weekday < 0) return null;
+  const ahead = (weekday - toDate(today).getUTCDay() + 7) % 7;
+  return plusDays(today, ahead === 0 ? 7 : ahead);
+}
+
+/** A day for people, seen from `today`. */
+export function sayDay(day: Day, today: Day, locale?: string): string {
+  const days = between(today, day);
+  if (days === 0) return "Today";
+  if (days === 1) return "Tomorrow";
+  if (days === -1) return "Yesterday";
+  const format = (options: Intl.DateTimeFormatOptions) =>
+    toDate(day).toLocaleDateString(locale, { timeZone: "UTC", ...options });
+  if (days > 1 && days < 7) return format({ weekday: "long" });
+  const isThisYear = day.slice(0, 4) === today.slice(0, 4);
+  return format({ day: "numeric", month: "short", ...(isThisYear ? {} : { year: "numeric" }) });
+}

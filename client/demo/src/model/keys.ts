@@ -1,0 +1,45 @@
+/** What keys do. */
+
+export const KEYS = [
+  { command: "new", keys: ["n"], does: "New task" },
+  { command: "search", keys: ["/"], does: "Search" },
+  { command: "next", keys: ["j"], does: "Next task" },
+  { command: "previous", keys: ["k"], does: "Previous task" },
+  { command: "done", keys: [" "], does: "Done, or not after all" },
+  { command: "edit", keys: ["e"], does: "Edit" },
+  { command: "delete", keys: ["d", "Delete"], does: "Delete" },
+  { command: "undo", keys: ["u"], does: "Undo" },
+  { command: "up", keys: ["Alt+ArrowUp"], does: "Move up" },
+  { command: "down", keys: ["Alt+ArrowDown"], does: "Move down" },
+  { command: "all", keys: ["1"], does: "All tasks" },
+  { command: "today", keys: ["2"], does: "Today" },
+  { command: "upcoming", keys: ["3"], does: "Upcoming" },
+  { command: "finished", keys: ["4"], does: "What is done" },
+  { command: "help", keys: ["?"], does: "These keys" },
+] as const;
+
+export type Command = (typeof KEYS)[number]["command"];
+
+/** As much of a `KeyboardEvent` as decides. */
+export interface Pressed {
+  key: string;
+  altKey: boolean;
+  ctrlKey: boolean;
+  metaKey: boolean;
+}
+
+export function commandOf({ key, altKey, ctrlKey, metaKey }: Pressed): Command | null {
+  if (ctrlKey || metaKey) return null;
+  const pressed = altKey ? `Alt+${key}` : key;
+  const found = KEYS.find(({ keys }) => (keys as readonly string[]).includes(pressed));
+  return found?.command ?? null;
+}
+
+/** A key's name for people. */
+export function sayKey(key: string): string {
+  const names: Record<string, string> = { " ": "Space", ArrowUp: "↑", ArrowDown: "↓" };
+  return key
+    .split("+")
+    .map((part) => names[part] ?? part)
+    .join(" ");
+}

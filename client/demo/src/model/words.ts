@@ -1,0 +1,25 @@
+/** What a new task's text says beside its title: `Call Ada tomorrow #phone !`. */
+import { dayNamed, type Day } from "./days";
+
+export interface Said {
+  title: string;
+  due: Day | null;
+  /** Names of labels. */
+  labels: string[];
+  isImportant: boolean;
+}
+
+/** Labels and the mark may stand anywhere, a day only at the end, where it is no part of a title. */
+export function parse(text: string, today: Day): Said {
+  const labels = new Set<string>();
+  let isImportant = false;
+  const words = text.split(/\s+/).filter((word) => {
+    if (word === "!") isImportant = true;
+    else if (/^#[^#]+$/.test(word)) labels.add(word.slice(1).toLowerCase());
+    else return word !== "";
+    return false;
+  });
+  const due = words.length > 1 ? dayNamed(words.at(-1)!, today) : null;
+  if (due !== null) words.pop();
+  return { title: words.join(" "), due, labels: [...labels], isImportant };
+}

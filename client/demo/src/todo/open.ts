@@ -1,0 +1,35 @@
+/** Opens the app's store: for whoever was signed in here last, or a guest. */
+import { createLocalStore, type LocalStore, type Surroundings } from "@syncline/sdk";
+import { collectionsOf, type Collections } from "@syncline/apps/app";
+import { todo } from "@syncline/apps/todo";
+import { authOf } from "./account";
+import { seeds } from "./seeds";
+
+export type Todo = Collections<typeof todo.tables> & { store: LocalStore };
+
+/** Milliseconds from a write to its sending: what is typed goes together. */
+const PUSH_DEBOUNCE = 300;
+
+interface Opening {
+  account: string | null;
+  /** Where the hub is. */
+  serverUrl: string;
+  /** By default what this app begins with. */
+  begins?: Partial<typeof seeds>;
+  surroundings?: Partial<Surroundings>;
+}
+
+export function openTodo({ account, serverUrl, begins = seeds, surroundings }: Opening): Todo {
+  const collections = collectionsOf(todo, {
+    seeds: begins,
+    sync: { pushDebounce: PUSH_DEBOUNCE },
+  });
+  const store = createLocalStore({
+    appId: todo.id,
+    serverUrl,
+    collections: Object.values(collections),
+    auth: account === null ? null : authOf(account),
+    surroundings,
+  });
+  return { ...collections, store };
+}

@@ -1,0 +1,32 @@
+/** What a guest begins with: a few tasks that say what can be done. Fixed ids, so that no device doubles them. */
+import type { Label, Project, Task, TaskLabel } from "@syncline/apps/todo";
+
+const PROJECT = "seed-home";
+
+const task = (n: number, title: string, more: Partial<Task> = {}): Task => ({
+  id: `seed-${n}`,
+  title,
+  done: false,
+  order: n,
+  ...more,
+});
+
+export const seeds = {
+  tasks: [
+    task(1, "Tick me off: tap the circle, or press Space"),
+    task(2, "Add a task: press n, and try “Call Ada tomorrow #phone”"),
+    task(3, "Open a task with e: notes, dates, reminders, repeats", {
+      notes:
+        "Every field is saved as you leave it.\n\nTwo devices may edit one task at once: both edits are kept.",
+    }),
+    task(4, "Drag the handle to put what matters first", { priority: "high" }),
+    task(5, "Water the plants", { repeat: "FREQ=WEEKLY", project: PROJECT }),
+    task(6, "Go offline and write on; sign in to have it all on your other devices"),
+  ] satisfies Task[],
+  projects: [{ id: PROJECT, name: "Home", order: 1, isArchived: false }] satisfies Project[],
+  labels: [{ id: "seed-green", name: "green" }] satisfies Label[],
+  taskLabels: [{ id: "seed-5-green", task: "seed-5", label: "seed-green" }] satisfies TaskLabel[],
+};
+
+/** Whether a guest has only what it began with, so that nothing of its own moves into an account. */
+export const isSeed = (id: string) => id.startsWith("seed-");

@@ -1,0 +1,67 @@
+/** What the app shows, from live queries: it changes when any device changes it. */
+import { live } from "@syncline/sdk/svelte";
+import type { Label, Task } from "@syncline/apps/todo";
+import { dayOf } from "../model/days";
+import { inOrder } from "../model/order";
+import type { Todo } from "../todo/open";
+
+/** How often the day is looked at. */
+const DAY_MS = 30_000;
+
+export class Data {
+  readonly todo: Todo;
+  readonly #tasks;
+  readonly #projects;
+  readonly #labels;
+  readonly #given;
+  readonly #reminders;
+  today = $state(dayOf(new Date()));
+  readonly #labelsOf = $derived.by(() => {
+    const names = new Map(this.labels.map((label) => [label.id, label]));
+    const found = new Map<string, Label[]>();
+    for (const { task, label } of this.#given.current ?? []) {
+      const known = names.get(label);
+      if (known) found.set(task, [...(found.get(task) ?? []), known]);
+    }
+    return found;
+  });
+  readonly #projectsById = $derived(new Map(this.projects.map((one) => [one.id, one])));
+
+  constructor(todo: Todo) {
+    this.todo = todo;
+    this.#tasks = live(() => todo.tasks.live());
+    this.#projects = live(() => todo.projects.live());
+    this.#labels = live(() => todo.labels.live({ sort: "name" }));
+    this.#given = live(() => todo.taskLabels.live());
+    this.#reminders = live(() => todo.reminders.live({ sort: "at" }));
+    $effect(() => {
+      const looking = setInterval(() => (this.today = dayOf(new Date())), DAY_MS);
+      return () => clearInterval(looking);
+    });
+  }
+
+  /** Whether the device's data has been read. */
+  get isThere(): boolean {
+    return this.#tasks.current !== undefined;
+  }
+
+  get tasks(): Task[] {
+    return this.#tasks.current ?? [];
+  }
+
+  get projects() {
+    return inOrder((this.#projects.current ?? []).filter(({ isArchived }) => !isArchived));
+  }
+
+  get labels() {
+    return this.#labels.current ?? [];
+  }
+
+  get reminders() {
+    return this.#reminders.current ?? [];
+  }
+
+  readonly labelsOf = (task: Task) => this.#labelsOf.get(task.id) ?? [];
+  readonly projectOf = (task: Task) => this.#projectsById.get(task.project ?? "");
+  readonly remindersOf = (task: Task) => this.reminders.filter((one) => one.task === task.id);
+}

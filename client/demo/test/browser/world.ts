@@ -1,0 +1,102 @@
+/** Chromium, the built app, a hub, and a network for each device that can be cut. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
+import { build, preview, type PreviewServer } from "vite";
+import { Hub } from "../../../sdk/test/hub";
+import { Proxy } from "../../../sdk/test/proxy";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const SHOTS = join(ROOT, "screenshots");
+const PROGRAM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+
+/** Without Chromium there are no tests in it; where one is named there must be. */
+export const hasChromium = existsSync(PROGRAM) || process.env["CHROMIUM"] !== undefined;
+
+export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+export const DESKTOP = { viewport: { width: 1280, height: 800 } };
+
+/** A page in a browser of its own, and its network. */
+export interface Device {
+  page: Page;
+  network: Proxy;
+  url: string;
+  close(): Promise<void>;
+}
+
+export class World {
+  private constructor(
+    readonly hub: Hub,
+    readonly browser: Browser,
+    readonly server: PreviewServer,
+    readonly folder: string,
+  ) {}
+
+  static async start(): Promise<World> {
+    const folder = mkdtempSync(join(tmpdir(), "syncline-"));
+    const common = {
+      root: ROOT,
+      configFile: join(ROOT, "vite.config.ts"),
+      logLevel: "error",
+    } as const;
+    await inProduction(() => build({ ...common, build: { outDir: folder, emptyOutDir: true } }));
+    const hub = await Hub.start();
+    // To the hub the page is of its own origin, as when the hub serves it.
+    const server = await preview({
+      ...common,
+      build: { outDir: folder },
+      preview: {
+        port: 0,
+        host: "127.0.0.1",
+        proxy: { "/v1": { target: hub.url, ws: true }, "/dev": { target: hub.url } },
+      },
+    });
+    const browser = await chromium.launch({
+      executablePath: PROGRAM,
+      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
+    });
+    mkdirSync(SHOTS, { recursive: true });
+    return new World(hub, browser, server, folder);
+  }
+
+  async device(as: BrowserContextOptions = DESKTOP): Promise<Device> {
+    const { port } = this.server.httpServer.address() as AddressInfo;
+    const network = await Proxy.to(port);
+    const context = await this.browser.newContext({
+      locale: "en-GB",
+      reducedMotion: "reduce",
+      ...as,
+    });
+    context.setDefaultTimeout(30_000);
+    const page = await context.newPage();
+    const close = async () => {
+      await context.close();
+      await network.stop();
+    };
+    return { page, network, url: network.url, close };
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close();
+    await this.server.close();
+    await this.hub.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Vitest says that this is a test, and what is built then is another app than users get. */
+async function inProduction(work: () => Promise<unknown>): Promise<void> {
+  const before = process.env["NODE_ENV"];
+  process.env["NODE_ENV"] = "production";
+  try {
+    await work();
+  } finally {
+    process.env["NODE_ENV"] = before;
+  }
+}
+
+/** A picture of what was asserted. */
+export const shot = (page: Page, name: string) =>
+  page.screenshot({ path: join(SHOTS, `${name}.png`), animations: "disabled" });

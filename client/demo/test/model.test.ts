@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { Task } from "@syncline/apps/todo";
+import { between, dayNamed, dayOf, plusDays, sayDay } from "../src/model/days";
+import { commandOf, KEYS, sayKey } from "../src/model/keys";
+import { inOrder, last, placeAt } from "../src/model/order";
+import { nextDue, REPEATS, sayRepeat } from "../src/model/repeat";
+import { select, type View } from "../src/model/views";
+import { parse } from "../src/model/words";
+
+const TUESDAY = "2026-11-24";
+
+describe("days", () => {
+  test("are named by words", () => {
+    const named = (word: string) => dayNamed(word, TUESDAY);
+    expect(["today", "Tomorrow", "wed", "monday", "tuesday", "milk"].map(named)).toEqual([
+      "2026-11-24",
+      "2026-11-25",
+      "2026-11-25",
+      "2026-11-30",
+      "2026-12-01",
+      null,
+    ]);
+  });
+
+  test("are said as people say them", () => {
+    const said = [
+      "2026-11-24",
+      "2026-11-25",
+      "2026-11-23",
+      "2026-11-28",
+      "2026-12-24",
+      "2027-01-05",
+    ];
+    expect(said.map((day) => sayDay(day, TUESDAY, "en-GB"))).toEqual([
+      "Today",
+      "Tomorrow",
+      "Yesterday",
+      "Saturday",
+      "24 Dec",
+      "5 Jan 2027",
+    ]);
+  });
+
+  test("are those of the device, and count over a change of clocks", () => {
+    expect(dayOf(new Date(2026, 0, 5, 23, 59))).toBe("2026-01-05");
+    expect(between("2026-03-28", "2026-03-30")).toBe(2);
+  });
+});
+
+describe("a repeated task", () => {
+  test.each([
+    ["FREQ=DAILY", "2026-11-24", "2026-11-25"],
+    ["FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "2026-11-27", "2026-11-30"],
+    ["FREQ=WEEKLY", "2026-11-24", "2026-12-01"],
+    ["FREQ=WEEKLY;INTERVAL=2", "2026-11-24", "2026-12-08"],
+    ["FREQ=MONTHLY", "2027-01-31", "2027-02-28"],
+    ["FREQ=YEARLY", "2028-02-29", "2029-02-28"],
+  ])("%s after %s comes on %s", (rule, due, next) => {
+    expect(nextDue(rule, due, due)).toBe(next);
+  });
+
+  test("keeps its day of the month over a short one, and skips what was missed", () => {
+    expect(nextDue("FREQ=MONTHLY", "2027-01-31", "2027-03-01")).toBe("2027-03-31");
+    expect(nextDue("FREQ=WEEKLY", "2026-01-06", TUESDAY)).toBe("2026-12-01");
+  });
+
+  test("that is done early comes after its day", () => {
+    expect(nextDue("FREQ=DAILY", "2026-11-30", TUESDAY)).toBe("2026-12-01");
+  });
+
+  test("of another client's rule is shown as it is, and not guessed at", () => {
+    expect(nextDue("FREQ=HOURLY", null, TUESDAY)).toBeNull();
+    expect(sayRepeat("FREQ=HOURLY")).toBe("FREQ=HOURLY");
+    expect(sayRepeat(REPEATS[0].rule)).toBe("Every day");
+  });
+});
+
+test("a record can be moved to any place, again and again", () => {
+  const moves = fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { maxLength: 40 });
+  fc.assert(
+    fc.property(moves, (moves) => {
+      let list = ["a", "b", "c", "d", "e"].map((id, order) => ({ id, order }));
+      for (const [from, to] of moves) {
+        const { id } = list[from]!;
+        const wanted = list.filter((one) => one.id !== id).map((one) => one.id);
+        wanted.splice(to, 0, id);
+        const order = placeAt(list, id, to);
+        expect(order === null).toBe(from === to);
+        if (order !== null) list = list.map((one) => (one.id === id ? { id, order } : one));
+        list = inOrder(list);
+        expect(list.map((one) => one.id)).toEqual(wanted);
+      }
+      expect(last(list)).toBeGreaterThan(Math.max(...list.map(({ order }) => order)));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("a new task's text says day, labels and importance", () => {
+  expect(parse("Call  Ada tomorrow #Phone !", TUESDAY)).toEqual({
+    title: "Call Ada",
+    due: "2026-11-25",
+    labels: ["phone"],
+    isImportant: true,
+  });
+  const { title, due } = parse("Watch Friday the 13th", TUESDAY);
+  expect({ title, due }).toEqual({ title: "Watch Friday the 13th", due: null });
+  expect(parse("Sunday", TUESDAY)).toMatchObject({ title: "Sunday", due: null });
+  expect(parse("C# and # and !!", TUESDAY)).toMatchObject({ title: "C# and # and !!", labels: [] });
+});
+
+describe("a view", () => {
+  const task = (id: string, more: Partial<Task> = {}): Task => ({
+    id,
+    title: id,
+    done: false,
+    order: 1,
+    ...more,
+  });
+  const tasks = [
+    task("late", { due: plusDays(TUESDAY, -2), order: 9 }),
+    task("now", { due: TUESDAY }),
+    task("later", { due: plusDays(TUESDAY, 9), project: "p" }),
+    task("whenever", { notes: "Oat milk" }),
+    task("over", { done: true, doneAt: "2026-11-23T00:00:00Z" }),
+  ];
+  const beside = {
+    today: TUESDAY,
+    labelsOf: ({ id }: Task) => (id === "now" ? [{ id: "l", name: "phone" }] : []),
+    projectOf: ({ project }: Task) => (project ? { name: "Garden" } : undefined),
+  };
+  const ids = (view: View, search = "") => select(tasks, view, search, beside).map(({ id }) => id);
+
+  test("shows its tasks in their order", () => {
+    expect(ids({ is: "all" })).toEqual(["later", "now", "whenever", "late"]);
+    expect(ids({ is: "today" })).toEqual(["late", "now"]);
+    expect(ids({ is: "upcoming" })).toEqual(["later"]);
+    expect(ids({ is: "done" })).toEqual(["over"]);
+    expect(ids({ is: "project", id: "p" })).toEqual(["later"]);
+    expect(ids({ is: "label", id: "l" })).toEqual(["now"]);
+  });
+
+  test("is searched by title, notes, project and label, whatever it shows", () => {
+    expect(ids({ is: "today" }, "oat MILK")).toEqual(["whenever"]);
+    expect(ids({ is: "today" }, "garden")).toEqual(["later"]);
+    expect(ids({ is: "today" }, "#phone")).toEqual(["now"]);
+    expect(ids({ is: "today" }, "over")).toEqual(["over"]);
+    expect(ids({ is: "today" }, "nowhere")).toEqual([]);
+  });
+});
+
+test("every key has one command, and none with Control", () => {
+  const keys = KEYS.flatMap((one) => one.keys as readonly string[]);
+  expect(new Set(keys).size).toBe(keys.length);
+  const pressed = { altKey: false, ctrlKey: false, metaKey: false };
+  expect(commandOf({ ...pressed, key: "n" })).toBe("new");
+  expect(commandOf({ ...pressed, key: "ArrowUp", altKey: true })).toBe("up");
+  expect(commandOf({ ...pressed, key: "n", ctrlKey: true })).toBeNull();
+  expect(sayKey("Alt+ArrowUp")).toBe("Alt ↑");
+});
