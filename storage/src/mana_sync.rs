@@ -27,7 +27,7 @@ mod row;
 mod space;
 mod summary;
 
-pub use import::{LogJob, LogImportError, import};
+pub use import::{LogImportError, LogJob, import};
 pub use log::{Log, LogError};
 pub use summary::{Aside, NAMES_SHOWN_MAX, Summary};
 

@@ -133,7 +133,10 @@ impl Importing<'_> {
     async fn take(&mut self, of: Of) -> Result<(), LogImportError> {
         let row = match of {
             Of::Client(writer, name) => {
-                let full = self.space.as_mut().and_then(|open| open.space.client(writer, &name));
+                let full = self
+                    .space
+                    .as_mut()
+                    .and_then(|open| open.space.client(writer, &name));
                 return self.write(full).await;
             }
             Of::Row(row) => row,
@@ -175,7 +178,11 @@ impl Importing<'_> {
             let expected = (counts, self.job.now_ms);
             self.into.end_space(self.run, image, expected).await?;
         } else {
-            let found = self.into.space(&image.key).await.map_err(ImportError::from)?;
+            let found = self
+                .into
+                .space(&image.key)
+                .await
+                .map_err(ImportError::from)?;
             // The clock may stand for a row of the future, which is taken for one of now.
             let same = |view: crate::types::SpaceView| {
                 (view.head, view.live, view.writers)

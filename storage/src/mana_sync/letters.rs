@@ -65,7 +65,9 @@ fn text(row: &LogRow) -> String {
         RawValue::from_string(text.clone()?).ok()
     };
     let (data, stamps) = (raw(&row.data), raw(&row.stamps));
-    let at_ms = row.at_us.and_then(|at_us| u64::try_from(at_us / 1_000).ok());
+    let at_ms = row
+        .at_us
+        .and_then(|at_us| u64::try_from(at_us / 1_000).ok());
     let kept = Kept {
         table: &row.table,
         id: &row.id,

@@ -95,11 +95,15 @@ pub(super) struct Entries(Pin<Box<RowStream>>);
 impl Entries {
     /// The next entry; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Entry>, LogError> {
-        let row = self.0.try_next().await.map_err(|error| match error.code() {
-            // A policy, or a sort without room, is told with the first row.
-            Some(_) => unopened(&error),
-            None => LogError::Lost(told(&error)),
-        })?;
+        let row = self
+            .0
+            .try_next()
+            .await
+            .map_err(|error| match error.code() {
+                // A policy, or a sort without room, is told with the first row.
+                Some(_) => unopened(&error),
+                None => LogError::Lost(told(&error)),
+            })?;
         let entry = row.as_ref().map(entry).transpose();
         entry.map_err(|error| unopened(&error))
     }

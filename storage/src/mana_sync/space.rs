@@ -77,7 +77,9 @@ impl Space {
         limits: &Limits,
         summary: &mut Summary,
     ) -> [Option<Part>; 2] {
-        let read = row.read(limits, self.now_ms).map_err(|refusal| refusal.code);
+        let read = row
+            .read(limits, self.now_ms)
+            .map_err(|refusal| refusal.code);
         let mut full = None;
         let folded = read.and_then(|written| {
             full = self.turn_to(&written, summary);
@@ -111,9 +113,7 @@ impl Space {
         self.counts.dead_letters += 1;
         summary.dead_letters += 1;
         let bytes = letter.bytes();
-        self.dead_letters
-            .take(letter, bytes)
-            .map(Part::DeadLetters)
+        self.dead_letters.take(letter, bytes).map(Part::DeadLetters)
     }
 
     /// Ends the record before this row's, if it is another one.

@@ -78,6 +78,9 @@ fn text(done: &str, summary: &Summary) -> String {
             text.push_str(&format!("{what}: {count}\n"));
         }
     }
-    text.push_str(&format!("rows that came since it began: {}\n", summary.late));
+    text.push_str(&format!(
+        "rows that came since it began: {}\n",
+        summary.late
+    ));
     text
 }
