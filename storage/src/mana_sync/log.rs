@@ -101,8 +101,8 @@ impl Entries {
             .await
             .map_err(|error| match error.code() {
                 // A policy, or a sort without room, is told with the first row.
-                Some(_) => unopened(&error),
-                None => LogError::Lost(told(&error)),
+                Some(code) if !is_ending(code) => unopened(&error),
+                _ => LogError::Lost(told(&error)),
             })?;
         let entry = row.as_ref().map(entry).transpose();
         entry.map_err(|error| unopened(&error))
@@ -154,6 +154,11 @@ async fn scalar<T: for<'a> tokio_postgres::types::FromSql<'a>>(
     sql: &str,
 ) -> Result<T, Error> {
     client.query_one(sql, &[]).await?.try_get(0)
+}
+
+/// The server, or who runs it, ends the connection.
+fn is_ending(code: &SqlState) -> bool {
+    code.code().starts_with("57P") || code.code().starts_with("08")
 }
 
 fn unopened(error: &Error) -> LogError {

@@ -5,7 +5,7 @@ use std::task::Poll;
 
 use tokio::sync::Notify;
 
-use super::super::{LogImportError, Summary, import};
+use super::super::{LogError, LogImportError, Summary, import};
 use super::at;
 use super::old_server::{
     JOB, OldServer, SMALL_PAGES, borrowed, everything, shown, some_log, space, sqlite,
@@ -151,6 +151,34 @@ fn rows_that_come_while_it_runs_are_counted_and_keep_it_from_its_end() {
             (4, 3, 0)
         );
         assert!(store.space(&space("todo", "d")).await.unwrap().is_some());
+    });
+}
+
+/// Its operator may restart it meanwhile; it is the same log afterwards.
+#[test]
+fn a_connection_that_is_lost_ends_a_run_and_another_goes_on() {
+    runtime().block_on(async {
+        let time = at(1);
+        let old = OldServer::with(&three_spaces(&time)).await;
+        let (_dir, store) = sqlite();
+        let first = Notify::new();
+        let log = old.log().await;
+        let mut progress = |_: &Summary| first.notify_one();
+        let mut importing = pin!(import(&log, &store, (JOB, &mut progress)));
+        tokio::select! {
+            biased;
+            () = first.notified() => {}
+            ended = &mut importing => panic!("{ended:?}"),
+        }
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        old.client.batch_execute(end).await.unwrap();
+        let lost = importing.await.unwrap_err();
+        assert!(
+            matches!(lost, LogImportError::Log(LogError::Lost(_))),
+            "{lost}"
+        );
+        assert_eq!(old.import(&store).await.unwrap().spaces, 3);
     });
 }
 
