@@ -1,9 +1,10 @@
 //! The commands. Each is a file; this one reads the line and picks.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use syncline_protocol::error::Refusal;
 
 use crate::app::StartError;
@@ -37,7 +38,7 @@ enum Command {
     Token(TokenArgs),
     /// Write everything that the store holds into a file, also while a hub runs.
     Export(ExportArgs),
-    /// Bring everything of such a file into an empty store, or go on with it.
+    /// Bring everything of such a file, or of another server, into an empty store, or go on with it.
     Import(ImportArgs),
     /// Read such a file and say whether it is whole.
     Verify(VerifyArgs),
@@ -81,8 +82,37 @@ struct ImportArgs {
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
     /// The file to read, twice: first to verify it.
-    #[arg(long = "in", value_name = "FILE")]
-    file: PathBuf,
+    #[arg(long = "in", value_name = "FILE", required_unless_present = "from")]
+    file: Option<PathBuf>,
+    /// The server to take everything from, in place of a file.
+    #[arg(long, value_name = "SERVER", conflicts_with = "file", requires = "url")]
+    from: Option<OtherServer>,
+    /// That server's database: postgres://…
+    #[arg(value_name = "POSTGRES_URL", requires = "from")]
+    url: Option<DatabaseUrl>,
+}
+
+/// A server that can be left.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OtherServer {
+    /// The first user's old server.
+    ManaSync,
+}
+
+/// It may hold a password.
+#[derive(Clone)]
+struct DatabaseUrl(String);
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> DatabaseUrl {
+        DatabaseUrl(url)
+    }
 }
 
 #[derive(Clone, Debug, Args)]
@@ -142,7 +172,13 @@ impl Cli {
             }
             Command::Import(args) => {
                 let config = for_store(args.config, env)?;
-                Ok(transfer::run_import(&config, &args.file)?)
+                match (args.from, args.url, args.file) {
+                    (Some(OtherServer::ManaSync), Some(DatabaseUrl(url)), _) => {
+                        Ok(transfer::run_import_log(&config, &url)?)
+                    }
+                    (_, _, Some(file)) => Ok(transfer::run_import(&config, &file)?),
+                    _ => unreachable!("the line has a file, or a server and its URL"),
+                }
             }
             Command::Verify(args) => Ok(transfer::run_verify(&args.file)?),
         }

@@ -12,6 +12,7 @@ mod collect;
 mod commit;
 mod connection;
 mod dead_letters;
+mod elsewhere;
 mod erase;
 mod error;
 mod export;
@@ -36,6 +37,8 @@ use moka::sync::Cache;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
 
+pub(crate) use elsewhere::connect_elsewhere;
+pub(crate) use error::told;
 pub use options::{OpenError, PostgresOptions, Synchronous};
 
 use crate::Store;
@@ -339,4 +342,4 @@ impl Store for PostgresStore {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -20,14 +20,14 @@ use crate::process::hub;
 const ARCHIVE: &str = "all.jsonl";
 
 /// A node on a store.
-async fn node_on(store: StoreUrl) -> TestNode {
+pub(crate) async fn node_on(store: StoreUrl) -> TestNode {
     let mut setup = Setup::default();
     setup.config.store.url = Some(store);
     TestNode::start_with(setup).await
 }
 
 /// A node on the file `hub.db` of a directory.
-async fn node_in(dir: &Arc<TempDir>) -> TestNode {
+pub(crate) async fn node_in(dir: &Arc<TempDir>) -> TestNode {
     let setup = Setup {
         dir: Some(dir.clone()),
         ..Setup::default()
@@ -35,23 +35,23 @@ async fn node_in(dir: &Arc<TempDir>) -> TestNode {
     TestNode::start_with(setup).await
 }
 
-fn directory() -> Arc<TempDir> {
+pub(crate) fn directory() -> Arc<TempDir> {
     Arc::new(TempDir::new().unwrap())
 }
 
 /// The URL of a node's file.
-fn file_of(dir: &Path) -> String {
+pub(crate) fn file_of(dir: &Path) -> String {
     format!("sqlite:{}", dir.join("hub.db").display())
 }
 
 /// Runs the program on a store, in a directory.
-fn run(dir: &Path, store: &str, args: &[&str]) -> Output {
+pub(crate) fn run(dir: &Path, store: &str, args: &[&str]) -> Output {
     let mut command = hub(dir, args);
     command.env("HUB__STORE__URL", store).output().unwrap()
 }
 
 /// The same; it must do what it is asked. Returns what it says.
-fn done(dir: &Path, store: &str, args: &[&str]) -> String {
+pub(crate) fn done(dir: &Path, store: &str, args: &[&str]) -> String {
     let output = run(dir, store, args);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{args:?}: {said}");
@@ -59,7 +59,7 @@ fn done(dir: &Path, store: &str, args: &[&str]) -> String {
 }
 
 /// The same; it must refuse with this code. Returns the whole sentence.
-fn refused(dir: &Path, store: &str, (args, code, exit): (&[&str], &str, i32)) -> String {
+pub(crate) fn refused(dir: &Path, store: &str, (args, code, exit): (&[&str], &str, i32)) -> String {
     let output = run(dir, store, args);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(exit), "{args:?}: {said}");

@@ -12,6 +12,7 @@ mod compute;
 mod crate_line;
 mod descriptors;
 mod durability;
+mod mana_sync;
 mod native;
 mod postgres;
 mod process;

@@ -41,8 +41,25 @@ fn version_is_shown_with_exit_code_0() {
 
 #[test]
 fn bad_line_has_exit_code_2() {
-    for line in ["hub", "hub sing", "hub token", "hub serve --port 3"] {
+    for line in [
+        "hub",
+        "hub sing",
+        "hub token",
+        "hub serve --port 3",
+        "hub import",
+        "hub import --from mana-sync",
+        "hub import --from other postgres://localhost/d",
+        "hub import --in a.jsonl postgres://localhost/d",
+        "hub import --in a.jsonl --from mana-sync postgres://localhost/d",
+    ] {
         let shown = Cli::try_parse_from(line.split(' ')).unwrap_err();
         assert_eq!(shown.exit_code(), 2, "{line}");
     }
+}
+
+#[test]
+fn the_url_of_another_server_is_not_shown() {
+    let line = "hub import --from mana-sync postgres://u:secret@localhost/d";
+    let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+    assert!(!format!("{cli:?}").contains("secret"));
 }

@@ -1,6 +1,7 @@
 //! `hub export`, `hub import`, `hub verify`: everything of a store as a file, and back.
 
 mod failure;
+mod mana_sync;
 mod part_file;
 
 use std::fs::File;
@@ -12,6 +13,7 @@ use syncline_storage::archive::{
 };
 
 pub use self::failure::TransferError;
+pub(super) use self::mana_sync::run_import_log;
 use self::part_file::PartFile;
 use super::running::{Signals, run_to_its_end};
 use crate::app::opened_store::{OpenedStore, open_beside};

@@ -91,7 +91,7 @@ impl From<Failure> for StoreError {
 
 /// An error in a line. The server's own words come without the values they are about, which
 /// stand in its details.
-pub(super) fn told(error: &Error) -> String {
+pub(crate) fn told(error: &Error) -> String {
     if let Some(said) = error.as_db_error() {
         return format!("{} ({})", short(said.message()), said.code().code());
     }

@@ -9,7 +9,7 @@ mod transfer;
 mod values;
 
 #[path = "../../../tests/services/postgres.rs"]
-mod server;
+pub(crate) mod server;
 
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -20,7 +20,7 @@ use crate::conformance::{Alternating, Behaviour, Patient};
 use crate::faulty::{FaultRates, FaultyStore};
 use crate::sqlite::{SqliteOptions, SqliteStore};
 
-fn runtime() -> Runtime {
+pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use syncline_storage::archive::{ArchiveError, ExportError, ImportFailure};
+use syncline_storage::mana_sync::{LogError, LogImportError};
 use syncline_storage::transfer::ImportError;
 use syncline_storage::types::StoreError;
 
@@ -41,6 +42,12 @@ pub enum TransferError {
     /// The system gives no output, threads or signals.
     #[error("file_failed: {0}")]
     System(#[from] io::Error),
+    /// The old server's log cannot be read.
+    #[error("{code}: {0}", code = unread(.0))]
+    Log(#[from] LogError),
+    /// The old server's log changed while it was brought in, or since.
+    #[error("log_changed: {0}")]
+    LogChanged(LogImportError),
     /// Somebody wanted it so.
     #[error("interrupted: ended by {0}")]
     Interrupted(&'static str),
@@ -55,17 +62,21 @@ impl TransferError {
     }
 
     /// The exit code of the program, by what is to be done: 3 another archive, 4 another store,
-    /// 5 try again, 6 look at the file, 130 nothing.
+    /// 5 try again, 6 look at the file or the old server, 130 nothing.
     pub fn exit_code(&self) -> u8 {
         match self {
             TransferError::Archive(ArchiveError::Read(_))
             | TransferError::File { .. }
-            | TransferError::System(_) => 6,
+            | TransferError::System(_)
+            | TransferError::Log(LogError::Unopened(_)) => 6,
             TransferError::Archive(_) | TransferError::Changed => 3,
             TransferError::Refused(_)
+            | TransferError::LogChanged(_)
             | TransferError::HalfImported(_)
             | TransferError::Open(StartError::StoreInUse { .. }) => 4,
-            TransferError::Open(_) | TransferError::Store(_) => 5,
+            TransferError::Open(_)
+            | TransferError::Store(_)
+            | TransferError::Log(LogError::Lost(_)) => 5,
             TransferError::Interrupted(_) => 130,
         }
     }
@@ -86,9 +97,34 @@ impl From<ImportFailure> for TransferError {
         match failure {
             ImportFailure::Archive(error) => TransferError::Archive(error),
             ImportFailure::Changed => TransferError::Changed,
-            ImportFailure::Import(ImportError::Store(error)) => TransferError::Store(error),
-            ImportFailure::Import(refused) => TransferError::Refused(refused),
+            ImportFailure::Import(error) => error.into(),
         }
+    }
+}
+
+impl From<ImportError> for TransferError {
+    fn from(error: ImportError) -> TransferError {
+        match error {
+            ImportError::Store(error) => TransferError::Store(error),
+            refused => TransferError::Refused(refused),
+        }
+    }
+}
+
+impl From<LogImportError> for TransferError {
+    fn from(error: LogImportError) -> TransferError {
+        match error {
+            LogImportError::Log(error) => TransferError::Log(error),
+            LogImportError::Import(error) => error.into(),
+            changed => TransferError::LogChanged(changed),
+        }
+    }
+}
+
+fn unread(error: &LogError) -> &'static str {
+    match error {
+        LogError::Unopened(_) => "log_unreadable",
+        LogError::Lost(_) => "log_lost",
     }
 }
 
