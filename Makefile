@@ -5,13 +5,15 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: run demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute bench-client
 
-# Build and start the hub on SQLite (./data) with the development issuer.
-run:
+# Build and start the hub on SQLite (./data) with the development issuer and the demo app.
+run: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
+run: demo
 	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
 
 # Build the Todo app into client/demo/dist. Needs Node.js 20.19.
 demo:
-	cd client && npm ci && npm run build --workspace demo
+	tests/needs.sh node
+	cd client && npm ci --silent && npm run --silent build --workspace demo
 
 # Everything: formatting, lints, all tests, the Autobahn cases.
 test:

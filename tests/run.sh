@@ -9,6 +9,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+source tests/needs.sh
+
 LIMIT_S=3600
 LOGS=target/test-logs
 
@@ -39,13 +41,6 @@ set_up() {
   tests/services/postgres.sh install
 }
 
-install() {
-  local as=()
-  [ "$(id -u)" = 0 ] || as=(sudo)
-  echo "installing $*"
-  "${as[@]}" apt-get update -q && "${as[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -yq "$@"
-}
-
 lint() {
   cargo fmt --all --check &&
     cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -63,24 +58,12 @@ autobahn() {
 }
 
 client() {
-  # Node 20.19 or later; what is older, or nothing, is replaced by the system's packages only if
-  # those are new enough.
-  if ! node_is_new; then
-    install nodejs npm || return 1
-    node_is_new || { echo "Node.js 20.19 or later is needed: https://nodejs.org"; return 1; }
-  fi
-  echo "node $(node --version), npm $(npm --version)"
+  need_node || return 1
   export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
   [ -x "$CHROMIUM" ] || install chromium || return 1
   # The one that the rust stage built.
   cargo build --workspace --locked --bin hub-under-test &&
     cd client && export NO_COLOR=1 && npm ci && npm run lint && npm run size && npm test
-}
-
-node_is_new() {
-  command -v npm >/dev/null &&
-    node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
-      process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
 }
 
 names=() results=() times=()
@@ -92,7 +75,7 @@ stage() {
   shift
   echo "== $name"
   # A shell of its own, so that `timeout` can end it with all it started.
-  export -f set_up install lint rust autobahn client node_is_new
+  export -f set_up lint rust autobahn client
   if ((left > 0)); then
     timeout --kill-after=10 "$left" bash -uo pipefail -c '"$@"' stage "$@" 2>&1 |
       tee "$LOGS/$name.log"

@@ -21,7 +21,10 @@ async fn serve(config: Config) -> Result<(), CliError> {
     // Before anything is bound: from here on a signal is never lost.
     let mut signals = Signals::new()?;
     let mut hangups = signal(SignalKind::hangup())?;
-    let public_metrics = config.metrics.public;
+    let shown = Shown {
+        public_metrics: config.metrics.public,
+        has_files: config.web.dir.is_some(),
+    };
     let app = tokio::select! {
         app = App::start(config) => app?,
         // The store may keep it waiting.
@@ -31,7 +34,7 @@ async fn serve(config: Config) -> Result<(), CliError> {
         }
     };
     if app.dev_issuer().is_some() {
-        let text = welcome(&app, public_metrics);
+        let text = welcome(&app, &shown);
         // A closed standard output does not stop a hub.
         let _ = std::io::stdout().write_all(text.as_bytes());
     }
@@ -61,21 +64,31 @@ fn read_again(app: &App) {
     }
 }
 
-fn welcome(app: &App, public_metrics: bool) -> String {
+/// What the public listener shows besides sync.
+struct Shown {
+    public_metrics: bool,
+    has_files: bool,
+}
+
+fn welcome(app: &App, shown: &Shown) -> String {
     let (public, admin) = (app.public_addr(), app.admin_addr());
     let scheme = match app.tls() {
         Some(_) => "https",
         None => "http",
     };
-    let metrics = match public_metrics {
+    let metrics = match shown.public_metrics {
         true => format!("{scheme}://{public}"),
         false => format!("http://{admin}"),
+    };
+    let open = match shown.has_files {
+        true => format!("  Open it in a browser: {scheme}://{public}/\n\n"),
+        false => String::new(),
     };
     format!(
         "
   Syncline runs at {scheme}://{public}  (admin: http://{admin})
 
-  Get a token, valid for an hour:
+{open}  Get a token, valid for an hour:
     curl -s -d '{{\"user\":\"ada\",\"ttl_s\":3600}}' {scheme}://{public}/dev/token
   Look around:
     curl -s {scheme}://{public}/
