@@ -254,7 +254,7 @@ impl Given {
 
 impl Latest {
     /// The time: what is later is new, what is as late is if it is not among the claims.
-    pub fn from_ms(&self) -> WallMs {
+    pub fn ms(&self) -> WallMs {
         self.from_ms
     }
 

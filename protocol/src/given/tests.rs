@@ -140,7 +140,7 @@ fn timely(claims: &[(WallMs, u64)]) -> Carried {
 fn numbers(given: &Given) -> (WallMs, Vec<u64>) {
     let latest = given.latest();
     let claims = latest.claims().map(|(of, _)| of.to_bits());
-    (latest.from_ms(), claims.collect())
+    (latest.ms(), claims.collect())
 }
 
 #[test]

@@ -105,10 +105,8 @@ impl Claims {
     }
 
     /// A usable time before this one says itself what it is newer than, and is not remembered.
-    pub(super) fn from_ms(&self) -> WallMs {
-        self.earlier
-            .as_ref()
-            .map_or(0, |given| given.latest().from_ms())
+    pub(super) fn latest_ms(&self) -> WallMs {
+        self.earlier.as_ref().map_or(0, |given| given.latest().ms())
     }
 
     /// Whether no earlier claim was given a stamp.

@@ -191,7 +191,7 @@ impl Stamping<'_> {
         // What the space's clock has passed is not ahead, whenever it was taken: a tick would make
         // it newer. Nor is what is no later than a time of this client that was believed already,
         // when a copy of its request had come later, or to a faster clock.
-        let from_ms = self.claims.from_ms();
+        let from_ms = self.claims.latest_ms();
         let horizon_ms = from_ms.max(self.taken_at_ms + STAMP_AHEAD_MS_MAX);
         let usable = claim.filter(|at| at.wall_ms() <= horizon_ms || *at <= *self.clock);
         let old = usable.filter(|at| at.wall_ms() < from_ms);
