@@ -46,6 +46,8 @@ pub struct Socket {
     pub woken: bool,
     /// The session that took its hello.
     pub attached: Option<u64>,
+    /// The token its device showed has ended.
+    pub token_ended: bool,
     /// The device has left it.
     pub left: bool,
     /// The hub's end has ended.
@@ -74,6 +76,7 @@ impl Socket {
             outbox: Arc::new(Outbox::new(conn, outbox_bytes_max)),
             woken: false,
             attached: None,
+            token_ended: false,
             left: false,
             ended: false,
         }
@@ -136,6 +139,15 @@ impl Socket {
             other => unreachable!("devices do not say {other:?}"),
         };
         self.mailbox.push_back(event);
+    }
+
+    /// Its device shows nobody any more who it is, or does again.
+    pub fn set_token_ended(&mut self, ended: bool) {
+        self.token_ended = ended;
+        self.mailbox.push_back(match ended {
+            true => Event::TokenEnded(self.conn),
+            false => Event::TokenRenewed(self.conn),
+        });
     }
 
     /// It waits for a session to take its hello.

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::cache::Activations;
-use syncline_hub::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, StoreAnswer};
+use syncline_hub::session::event::{
+    CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer,
+};
 use syncline_hub::session::state::{Asked, Context, InFlight, SessionLimits, SessionState};
 use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::wire::hub::ResetWhy;
@@ -233,6 +235,11 @@ impl Node {
             Effect::Send { conn, frame, kind } => {
                 let outbox = session.outboxes.get(&conn)?;
                 session.woken.push(conn);
+                if let FrameKind::Presence { of } = kind {
+                    let frame = outbox.push_presence(frame)?;
+                    aids.counts.add(Kind::PresenceMissed);
+                    return Some(Event::PresenceMissed { conn, of, frame });
+                }
                 let refused = outbox.push(frame, kind)?;
                 aids.counts.add(Kind::Overflow);
                 return Some(Event::Overflowed {

@@ -229,6 +229,7 @@ impl World {
     fn chaos_step(&mut self) -> Checked {
         self.keep_and_restore();
         self.collect_old()?;
+        self.end_a_token();
         let (faults, acts) = (self.plan.faults, self.plan.acts);
         if self.aids.rng.chance(faults) {
             self.fault();
@@ -248,6 +249,7 @@ impl World {
         self.aids.trace.say(&"world", || "calms down".into());
         self.chaos = false;
         self.nodes.iter_mut().for_each(Node::heal);
+        self.renew_tokens();
         if self.checker.is_split(self.store.view().epoch) {
             self.change_epoch();
         }

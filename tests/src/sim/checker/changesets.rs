@@ -90,7 +90,7 @@ impl Claims {
             let stored = |(claimed, at): (given::Claimed, Hlc)| (Token::Stored(claimed), at);
             let memory = mark.given.as_ref().map(|given| Memory {
                 given: given.claims().map(stored).collect(),
-                from_ms: given.latest().from_ms(),
+                from_ms: given.latest().ms(),
                 latest: given.latest().claims().map(stored).collect(),
                 last: given.last().map(|(seq, last)| (seq, Token::Stored(last))),
                 parts_ms: given.latest().newest_ms(),
@@ -319,11 +319,10 @@ impl<'a> Stamping<'a> {
         *count += 1;
         let mut stamps: HashMap<Claim, Stamp> = HashMap::new();
         for claim in claims_of(&change.op) {
-            if !stamps.contains_key(&claim) {
+            stamps.entry(claim).or_insert_with(|| {
                 let names = Names::new(text, earlier, claim);
-                let stamp = self.time((change, onto), &names, claim);
-                stamps.insert(claim, stamp);
-            }
+                self.time((change, onto), &names, claim)
+            });
         }
         with_stamps(change, |claim| stamps[&claim])
     }

@@ -109,7 +109,10 @@ impl Checker {
             return Ok(());
         }
         let records = self.order.0.iter().flat_map(|(client, edits)| {
-            let sure = edits.records.iter().filter(|(_, last)| !last.unsure);
+            // What was taken of a record that is dead may be collected, and come again in part.
+            let kept = |key: &RecordKey| !self.now.collected.contains(key);
+            let sure = edits.records.iter();
+            let sure = sure.filter(move |(key, last)| !last.unsure && kept(key));
             sure.map(move |(key, last)| (client, key, last))
         });
         for (client, key, last) in records {

@@ -4,6 +4,13 @@ use syncline_hub::session::event::Event;
 
 use super::World;
 use crate::sim::count::Kind;
+use crate::sim::network::Socket;
+
+/// Of a thousand steps, in how many a token ends or a fresh one is shown.
+const TOKENS: u64 = 10;
+
+/// Bytes a device shows of itself then: nearly as much as the smallest outbox holds.
+const PRESENCE_BYTES: usize = 250;
 
 impl World {
     /// Something breaks.
@@ -37,6 +44,45 @@ impl World {
         let id = *self.aids.rng.pick(ids);
         if self.sockets.get(&id).is_some_and(|socket| !socket.left) {
             self.cut(id);
+        }
+    }
+
+    /// The token of a socket ends, or its device shows a fresh one; and its presence.
+    pub(super) fn end_a_token(&mut self) {
+        let Some(rng) = &mut self.newer else {
+            return;
+        };
+        if !rng.chance(TOKENS) {
+            return;
+        }
+        // A notice socket is closed at once: that is a cut.
+        let has_token = |socket: &&mut Socket| {
+            socket.attached.is_some() && !socket.ended && !self.plan.compat[socket.device]
+        };
+        let mut sockets: Vec<&mut Socket> = self.sockets.values_mut().filter(has_token).collect();
+        let place = rng.below(sockets.len());
+        let Some(socket) = sockets.get_mut(place) else {
+            return;
+        };
+        // Also what it shows of itself is more than the others' outboxes may have room for.
+        if !socket.left {
+            let state = "k".repeat(PRESENCE_BYTES);
+            let text = format!(r#"{{"t":"presence","state":{{"at":"{state}"}}}}"#);
+            socket.up.push_back(text);
+        }
+        let ends = !socket.token_ended;
+        socket.set_token_ended(ends);
+        self.aids.counts.add(match ends {
+            true => Kind::TokenEnded,
+            false => Kind::TokenRenewed,
+        });
+    }
+
+    /// Every device shows a fresh token.
+    pub(super) fn renew_tokens(&mut self) {
+        let sockets = self.sockets.values_mut();
+        for socket in sockets.filter(|socket| socket.token_ended && !socket.ended) {
+            socket.set_token_ended(false);
         }
     }
 
