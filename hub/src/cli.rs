@@ -88,7 +88,11 @@ struct ImportArgs {
     #[arg(long, value_name = "SERVER", conflicts_with = "file", requires = "url")]
     from: Option<OtherServer>,
     /// That server's database: postgres://…
-    #[arg(value_name = "POSTGRES_URL", requires = "from")]
+    #[arg(
+        value_name = "POSTGRES_URL",
+        requires = "from",
+        conflicts_with = "file"
+    )]
     url: Option<DatabaseUrl>,
 }
 
