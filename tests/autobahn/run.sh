@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 venv=target/autobahn
 wanted=tests/autobahn/requirements.txt
 
-cargo build --locked -p syncline-tests --bin ws-echo --bin hub-under-test
+cargo build --workspace --locked --bin ws-echo --bin hub-under-test
 
 # The copy is the last thing made, so a set-up that was cut short is done again.
 if ! cmp -s "$wanted" "$venv/installed.txt"; then

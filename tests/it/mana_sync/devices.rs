@@ -352,17 +352,15 @@ async fn go_on(store: StoreUrl) {
         &at(4),
     );
     laptop.update(("tasks", "k2"), ("title", json!("rye bread")), &at(50));
-    laptop.update(
-        ("tasks", "k1"),
-        ("title", json!("older than the fold")),
-        &at(3),
-    );
     laptop.insert(
         ("tasks", "k9"),
         &json!({"title": "unsent", "done": true}),
         &at(51),
     );
     laptop.delete(("tasks", "back"), &at(52));
+    // An edit that was never sent, older than what the laptop wrote there.
+    let late = ("title", json!("older than the fold"));
+    phone.update(("tasks", "k1"), late, &at(3));
     for _ in 0..2 {
         laptop.sync().await;
         phone.sync().await;
