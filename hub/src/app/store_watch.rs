@@ -50,19 +50,17 @@ impl SeenBy {
 /// Looks for ever.
 pub(super) async fn watch(seen_by: SeenBy, group: GroupCommit, lifecycle: Arc<Lifecycle>) {
     let (mut answers, mut commits) = (Looks::default(), Commits::default());
-    let mut known = None;
     loop {
         tokio::time::sleep(EVERY).await;
         let unseen = seen_by.trouble(&mut answers).await;
         commits.look(&group.stats().totals());
         let fails = commits.looks.are_bad();
         let trouble = unseen.or(fails.then_some(StoreTrouble::NoWrites));
-        if trouble != known {
+        if trouble != lifecycle.store_trouble() {
             match trouble {
                 Some(trouble) => error!("{trouble}"),
                 None => info!("the store works again"),
             }
-            known = trouble;
             lifecycle.set_store_trouble(trouble);
         }
     }

@@ -79,12 +79,10 @@ impl SessionState {
             }
             return None;
         }
-        let (calls, sockets) = pending
-            .waiters
-            .into_iter()
-            .partition(|waiter| matches!(waiter, Waiter::Call(_)));
+        let waiters = std::mem::take(&mut pending.waiters).into_iter();
+        let (calls, sockets): (Vec<_>, Vec<_>) =
+            waiters.partition(|waiter| matches!(waiter, Waiter::Call(_)));
         pending.waiters = sockets;
-        let calls: Vec<Waiter> = calls;
         for call in calls {
             self.refuse(call, refusal(), cx);
         }
