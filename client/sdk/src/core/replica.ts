@@ -42,7 +42,7 @@ export function want(replica: Replica, tables: string[] | null): Step {
   return missing.length > 0 ? begin(wanted, missing) : nothing(wanted);
 }
 
-/** The hub said hello: of which history, and how far that is. */
+/** The hub said hello: of which history, and how far that is. What lies between will be told. */
 export function welcome(replica: Replica, epoch: string, head: number): Step {
   if (!replica.cursor) return replica.fill ? nothing(replica) : begin(replica, null);
   const { cursor, fill } = replica;
@@ -52,7 +52,8 @@ export function welcome(replica: Replica, epoch: string, head: number): Step {
   // A reset will follow what cannot be; else one that was expected is not needed any more.
   const isReset = cursor.epoch !== epoch || cursor.seq > head;
   const isTakenAnew = fill !== null && fill.tables === null;
-  return nothing({ ...replica, offers: isReset || (isTakenAnew && replica.offers) });
+  const offers = isReset || (isTakenAnew && replica.offers);
+  return nothing({ ...replica, complete: replica.complete && isAtHead, offers });
 }
 
 /** A message that is about the copy; others do nothing. `epoch` is the history the hub speaks of. */

@@ -53,6 +53,11 @@ export interface ConversationEvents {
   isOnline(): boolean;
 }
 
+/** How much of what the hub has is shown. */
+function progress({ complete, fill }: Replica): Pick<Activity, "complete" | "bootstrap"> {
+  return { complete, bootstrap: fill ? { done: fill.count, total: fill.of } : null };
+}
+
 /** The link that told something is over. */
 class Outdated extends Error {}
 
@@ -163,7 +168,7 @@ export class Conversation {
     if (applied.isAnother || forgotten) return this.#again();
     if (applied.resends) this.#parts.pusher.flush();
     if (applied.drops) sweep(this.#parts.db, this.#parts.lead).catch(() => {});
-    this.#showProgress(applied.replica);
+    this.#events.tell(progress(applied.replica));
   }
 
   async #part(message: SnapshotPart): Promise<void> {
@@ -171,7 +176,7 @@ export class Conversation {
     const replica = await db.read("replica");
     const step = receive(replica, message, this.#epoch);
     await carryOutPart(db, step, (tables, work) => this.#heard(work, tables));
-    this.#showProgress(step.replica);
+    this.#events.tell(progress(step.replica));
   }
 
   /** Carries a step out. `resends`: the outbox may hold something again. `drops`: see `sweep`. */
@@ -182,11 +187,6 @@ export class Conversation {
     const { replica } = step;
     const resends = step.losesHistory || (step.completes && before.offers);
     return { isAnother, resends, replica, drops: replica.drop.length > 0 };
-  }
-
-  #showProgress({ complete, fill }: Replica): void {
-    const bootstrap = fill ? { done: fill.count, total: fill.of } : null;
-    this.#events.tell({ complete, bootstrap });
   }
 
   async #welcome(hello: Welcome): Promise<void> {
@@ -209,10 +209,9 @@ export class Conversation {
       return replica;
     });
     if (!replica) return this.#isForgotten ? undefined : this.#beAnother(true);
-    this.#events.tell({ online: true, error: null });
+    this.#events.tell({ online: true, error: null, ...progress(replica) });
     pusher.open();
     if (events.presence() !== null) pace.due();
-    this.#showProgress(replica);
   }
 
   /** A new client id: the old one's numbers are of no use. */

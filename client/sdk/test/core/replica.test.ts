@@ -102,6 +102,14 @@ test("a welcome at the cursor ends a catch-up that broke before its last word", 
   expect(welcome(cut, "e", 7).completes).toBe(true);
 });
 
+test("a copy that is behind the hub is not complete until it was told the rest", () => {
+  expect(welcome(filled(), "e", 5).replica.complete).toBe(true);
+  const behind = welcome(filled(), "e", 7);
+  expect(behind).toMatchObject({ completes: false, replica: { complete: false } });
+  expect(receive(behind.replica, delta(5, 7), "e").replica.complete).toBe(true);
+  expect(welcome(filled(), "other", 5).replica.complete).toBe(false);
+});
+
 test.each(["epoch", "gc", "cursor", "erased"] as const)("reset %s begins a snapshot", (why) => {
   const old = receive(filled(), delta(5, 7, [entry("k1", {})], true), "e").replica;
   const step = receive(old, { t: "reset", why, epoch: "f" }, "e");
