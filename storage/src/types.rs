@@ -266,6 +266,16 @@ pub enum StoreError {
     Damaged(String),
 }
 
+impl StoreError {
+    /// The error of reading a record: damage names it.
+    pub(crate) fn of(self, key: &RecordKey) -> StoreError {
+        match self {
+            StoreError::Damaged(why) => StoreError::Damaged(format!("record {key}: {why}")),
+            StoreError::Unavailable(_) => self,
+        }
+    }
+}
+
 /// From where changes are read: what stands up to here is known. Changes stand in the order
 /// (seq, table, id).
 #[derive(Clone, Debug, PartialEq, Eq)]

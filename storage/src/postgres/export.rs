@@ -195,12 +195,14 @@ fn record_image(row: &Row, sid: i64) -> Measured<RecordImage> {
     let dead_at: Option<i64> = row.try_get(2).map_err(|e| unreadable(&e))?;
     let committed_at: i64 = row.try_get(3).map_err(|e| unreadable(&e))?;
     let missing = || StoreError::Damaged(format!("a record without state in space number {sid}"));
-    let (read, bytes) = record(row, (4, 5), sid)?.ok_or_else(missing)?;
+    let key = RecordKey {
+        table: TableName::trusted(text(0)?),
+        id: RecordId::trusted(text(1)?),
+    };
+    let read = record(row, (4, 5), sid).and_then(|read| read.ok_or_else(missing));
+    let (read, bytes) = read.map_err(|error| error.of(&key))?;
     let image = RecordImage {
-        key: RecordKey {
-            table: TableName::trusted(text(0)?),
-            id: RecordId::trusted(text(1)?),
-        },
+        key,
         record: read,
         dead: dead_at.map(Since::from_stored),
         committed_at_ms: Some(committed_at as u64),

@@ -41,8 +41,9 @@ impl Call for Records<'_> {
         let asked = (statement, &[&tables as _, &ids as _, &bytes_max as _][..]);
         let (row, rows) = space_and_rows(connection, self.space, asked).await?;
         let mut records = Vec::with_capacity(rows.len());
-        for found in &rows {
-            records.push(record(found, (0, 1), row.sid)?.map(|(record, _)| record));
+        for (found, key) in rows.iter().zip(self.keys) {
+            let read = record(found, (0, 1), row.sid).map_err(|error| error.of(key))?;
+            records.push(read.map(|(record, _)| record));
         }
         let view = row.view;
         Ok(RecordsRead { view, records })
@@ -71,7 +72,7 @@ fn stored(row: &Row, sid: i64) -> Result<Option<Stored>, StoreError> {
         table: TableName::trusted(text(0)?),
         id: RecordId::trusted(text(1)?),
     };
-    let read = record(row, (3, 4), sid)?;
+    let read = record(row, (3, 4), sid).map_err(|error| error.of(&key))?;
     Ok(read.map(|(record, bytes)| Stored {
         keyed: (key, record),
         bytes,

@@ -28,7 +28,8 @@ pub(super) fn records(
         if bytes > bytes_max && !records.is_empty() {
             break;
         }
-        records.push(stored.map(|stored| decode(&stored, row.sid)).transpose()?);
+        let record = stored.map(|stored| decode(&stored, row.sid)).transpose();
+        records.push(record.map_err(|error| error.of(key))?);
     }
     let view = row.view;
     Ok(RecordsRead { view, records })
@@ -49,8 +50,9 @@ pub(super) fn stored(row: &Row<'_>, sid: i64) -> Result<Stored, StoreError> {
         .get_ref(2)?
         .as_blob()
         .map_err(|error| StoreError::Damaged(error.to_string()))?;
+    let record = decode(state, sid).map_err(|error| error.of(&key))?;
     Ok(Stored {
-        keyed: (key, decode(state, sid)?),
+        keyed: (key, record),
         bytes: state.len(),
     })
 }
