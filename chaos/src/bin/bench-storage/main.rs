@@ -18,9 +18,14 @@ mod timing;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use syncline_hub::memory::Allocator;
 
 use self::engine::Engine;
 use self::timing::Load;
+
+/// The hub's.
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Which {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use syncline_hub::app::{App, Parts};
 use syncline_hub::config::Config;
+use syncline_hub::config::source::Sources;
 use syncline_hub::memory::{self, Allocator};
 
 use crate::store::MemoryStore;
@@ -19,11 +20,11 @@ static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> anyhow::Result<()> {
     memory::give_back_in_background();
-    let mut config = Config::default();
-    let any = "127.0.0.1:0".parse()?;
-    (config.listen, config.admin_listen) = (any, any);
-    config.auth.dev = true;
-    config.data_dir = std::env::current_dir()?;
+    let config = Config::load(&Sources {
+        file: None,
+        env: std::env::vars_os().collect(),
+        dev: true,
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -33,7 +34,11 @@ fn main() -> anyhow::Result<()> {
             ..Parts::default()
         };
         let app = App::start_with(config, parts).await?;
-        writeln!(std::io::stdout(), "runs at http://{} ", app.public_addr())?;
+        let (public, admin) = (app.public_addr(), app.admin_addr());
+        writeln!(
+            std::io::stdout(),
+            "runs at http://{public}  (admin: http://{admin})"
+        )?;
         tokio::signal::ctrl_c().await?;
         app.shutdown().await;
         anyhow::Ok(())

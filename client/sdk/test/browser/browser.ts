@@ -30,7 +30,7 @@ export class World {
     readonly folder: string,
   ) {}
 
-  static async start(): Promise<World> {
+  static async start(settings: Record<string, string> = {}): Promise<World> {
     const root = new URL("./page", import.meta.url).pathname;
     const outDir = mkdtempSync(join(tmpdir(), "syncline-"));
     const common = { root, configFile: false, logLevel: "error" } as const;
@@ -41,7 +41,7 @@ export class World {
       preview: { port: 0, host: "127.0.0.1" },
     });
     const url = `http://127.0.0.1:${(server.httpServer.address() as AddressInfo).port}`;
-    const hub = await Hub.start({ HUB__AUTH__ORIGINS: url });
+    const hub = await Hub.start({ HUB__AUTH__ORIGINS: url, ...settings });
     const browser = await chromium.launch(LAUNCH);
     return new World(hub, browser, server, url, outDir);
   }
