@@ -78,6 +78,8 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
 
   test("a guest's tasks go along into the account, and to its other devices", async () => {
     const phone = await world.device(PHONE);
+    const logged: string[] = [];
+    phone.page.on("console", (line) => logged.push(line.text()));
     await phone.page.goto(phone.url);
     await add(phone.page, "Written as a guest");
     await rows(phone.page).filter({ hasText: "Written as a guest" }).waitFor();
@@ -99,6 +101,7 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     // Two devices that both began with the seeds have each once.
     expect(await rows(laptop.page).count()).toBe(SEEDS + 1);
     await shot(laptop.page, "signed-in-1280");
+    expect(logged).toEqual([]);
     await laptop.page.getByRole("button", { name: "Account moves" }).click();
     await laptop.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
     await button(laptop.page, "Sign in").waitFor();
