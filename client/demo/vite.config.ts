@@ -1,6 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defaultClientConditions, defineConfig } from "vite";
-import { offline } from "./offline";
+import { offline } from "./offline.ts";
 
 const at = (path: string) => new URL(path, import.meta.url).pathname;
 

@@ -1,6 +1,9 @@
-/** What people do to tasks. Each is one write, so no device ever sees half of it. */
+/**
+ * What people do to tasks. Each is one write, so no device ever sees half of it, and goes by what is
+ * stored: what is shown may be a moment older.
+ */
 import type { Edit } from "@syncline/sdk";
-import type { Label, Task } from "@syncline/apps/todo";
+import type { Task } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placeAt } from "../model/order";
 import { nextDue } from "../model/repeat";
@@ -17,9 +20,10 @@ export interface Undoable {
 export async function add(
   todo: Todo,
   { title, due, labels, isImportant }: Said,
-  beside: { tasks: readonly Task[]; labels: readonly Label[]; project: string | null },
+  project: string | null,
 ): Promise<string> {
   const id = crypto.randomUUID();
+  const [tasks, known] = await Promise.all([todo.tasks.query(), todo.labels.query()]);
   const edits: Edit[] = [
     todo.tasks.edits.insert({
       id,
@@ -27,14 +31,14 @@ export async function add(
       due,
       done: false,
       priority: isImportant ? "high" : null,
-      project: beside.project,
-      order: last(beside.tasks),
+      project,
+      order: last(tasks),
     }),
   ];
   for (const name of labels) {
-    const known = beside.labels.find((one) => one.name === name);
-    const label = known?.id ?? labelId(name);
-    if (!known) edits.push(todo.labels.edits.insert({ id: label, name }));
+    const there = known.find((one) => one.name === name);
+    const label = there?.id ?? labelId(name);
+    if (!there) edits.push(todo.labels.edits.insert({ id: label, name }));
     edits.push(todo.taskLabels.edits.insert(given(id, label)));
   }
   await todo.store.write(edits);
@@ -66,7 +70,9 @@ export async function newLabel(todo: Todo, task: string, text: string): Promise<
 }
 
 /** Done, or not after all. One that repeats is due again instead. */
-export async function toggle(todo: Todo, task: Task, today: Day): Promise<Undoable | null> {
+export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoable | null> {
+  const task = await todo.tasks.get(id);
+  if (!task) return null;
   const before = { done: task.done, doneAt: task.doneAt ?? null, due: task.due ?? null };
   const undo = () => todo.tasks.update(task.id, before);
   if (task.done) {
@@ -83,13 +89,15 @@ export async function toggle(todo: Todo, task: Task, today: Day): Promise<Undoab
 }
 
 /** Deletes a task with its labels and reminders. */
-export async function remove(todo: Todo, task: Task): Promise<Undoable> {
+export async function remove(todo: Todo, id: string): Promise<Undoable | null> {
   const { tasks, taskLabels, reminders, store } = todo;
-  const filter = { task: task.id };
+  const filter = { task: id };
+  const task = await tasks.get(id);
+  if (!task) return null;
   const labels = await taskLabels.query({ filter });
   const reminding = await reminders.query({ filter });
   await store.write([
-    tasks.edits.delete(task.id),
+    tasks.edits.delete(id),
     ...labels.map(({ id }) => taskLabels.edits.delete(id)),
     ...reminding.map(({ id }) => reminders.edits.delete(id)),
   ]);
@@ -104,14 +112,15 @@ export async function remove(todo: Todo, task: Task): Promise<Undoable> {
   };
 }
 
-/** Moves a task to `index` of the list that is shown. */
+/** Moves a task to `index` of a list. */
 export async function move(
   todo: Todo,
   list: readonly Task[],
   id: string,
   index: number,
 ): Promise<void> {
-  const order = placeAt(list, id, index);
+  const isThere = list.some((one) => one.id === id);
+  const order = isThere ? placeAt(list, id, index) : null;
   if (order !== null) await todo.tasks.update(id, { order });
 }
 

@@ -21,6 +21,8 @@ export class App {
   toast = $state.raw<{ text: string; undo?: () => Promise<unknown> } | null>(null);
   readonly shown = $derived.by(() => select(this.data.tasks, this.view, this.search, this.data));
   #toastEnds: ReturnType<typeof setTimeout> | undefined;
+  /** What people do, until the last of it is stored. */
+  #doing: Promise<void> = Promise.resolve();
 
   constructor(todo: Todo) {
     this.data = new Data(todo);
@@ -46,37 +48,52 @@ export class App {
     if (done) this.say(done.text, done.undo);
   }
 
-  async undo(): Promise<void> {
-    const { undo } = this.toast ?? {};
-    this.toast = null;
-    await undo?.();
+  /** Takes back what was done last, also what is still being done. */
+  undo(): Promise<void> {
+    return this.attempt(async () => {
+      const { undo } = this.toast ?? {};
+      this.toast = null;
+      await undo?.();
+    });
   }
 
-  /** Runs what may fail and says so. */
-  async attempt(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.say(error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  toggle(task: Task): Promise<void> {
-    return this.#leaving(task, async () =>
-      this.#did(await toggle(this.todo, task, this.data.today)),
+  /**
+   * Runs what may fail and says so. One comes after the other: hands are faster than what they
+   * change is stored and shown, so each goes by what is stored when its turn comes.
+   */
+  attempt(work: () => Promise<unknown>): Promise<void> {
+    this.#doing = this.#doing.then(work).then(
+      () => {},
+      (error: unknown) => this.say(error instanceof Error ? error.message : String(error)),
     );
-  }
-
-  remove(task: Task): Promise<void> {
-    return this.#leaving(task, async () => this.#did(await remove(this.todo, task)));
+    return this.#doing;
   }
 
   did(work: () => Promise<Undoable | null>): Promise<void> {
     return this.attempt(async () => this.#did(await work()));
   }
 
-  move(task: Task, index: number): Promise<void> {
-    return this.attempt(() => move(this.todo, this.shown, task.id, index));
+  toggle({ id }: Task): Promise<void> {
+    this.#leave(id);
+    return this.did(() => toggle(this.todo, id, this.data.today));
+  }
+
+  remove({ id }: Task): Promise<void> {
+    this.#leave(id);
+    return this.did(() => remove(this.todo, id));
+  }
+
+  /** Moves a task to `index` of the list. */
+  move({ id }: Task, index: number): Promise<void> {
+    return this.attempt(async () => move(this.todo, await this.#listed(), id, index));
+  }
+
+  /** Moves a task up (-1) or down (1). */
+  step({ id }: Task, by: -1 | 1): Promise<void> {
+    return this.attempt(async () => {
+      const list = await this.#listed();
+      await move(this.todo, list, id, list.findIndex((one) => one.id === id) + by);
+    });
   }
 
   /** Whether the order that is shown is the one that is moved. */
@@ -84,16 +101,19 @@ export class App {
     return this.search.trim() === "" && ["all", "project", "label"].includes(this.view.is);
   }
 
-  /** Keeps the focus in the list when the task that has it is about to leave. */
-  async #leaving(task: Task, work: () => Promise<void>): Promise<void> {
-    const at = this.shown.findIndex(({ id }) => id === task.id);
+  /** What is shown, as it is stored. */
+  async #listed(): Promise<Task[]> {
+    return select(await this.todo.tasks.query(), this.view, this.search, this.data);
+  }
+
+  /** The focus goes on in the list, when the task that has it is about to leave. */
+  #leave(id: string): void {
+    const at = this.shown.findIndex((one) => one.id === id);
     const next = this.shown[at + 1] ?? this.shown[at - 1];
-    const row = document.getElementById(rowId(task.id));
-    if (row?.contains(document.activeElement)) {
-      if (next) focusTask(next.id);
-      else document.getElementById("view")?.focus();
-    }
-    await this.attempt(work);
+    const row = document.getElementById(rowId(id));
+    if (!row?.contains(document.activeElement)) return;
+    if (next) focusTask(next.id);
+    else document.getElementById("view")?.focus();
   }
 }
 

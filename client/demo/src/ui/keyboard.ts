@@ -69,7 +69,7 @@ function run(app: App, command: Command, target: HTMLElement): boolean {
       return true;
     case "up":
     case "down":
-      if (app.isOrdered) void app.move(task, at + (command === "up" ? -1 : 1));
+      if (app.isOrdered) void app.step(task, command === "up" ? -1 : 1);
       return true;
   }
 }

@@ -14,12 +14,10 @@ describe.skipIf(!hasChromium)("the script of twelve tasks in Chromium", () => {
   });
   afterAll(() => world?.stop());
 
-  // By keyboard it runs on request: on a loaded machine a key may come while its row is drawn anew.
-  const WAYS = [
+  const ways = [
     ["by keyboard alone at 1,280 px", "keys", DESKTOP, byKeyboard],
     ["by touch at 390 px", "touch", PHONE, byTouch],
   ] as const;
-  const ways = process.env["KEYBOARD_SCRIPT"] ? WAYS : WAYS.slice(1);
 
   test.each(ways)("is done %s", async (_, user, as, how) => {
     const { page, url, close } = await world.device(as);

@@ -1,6 +1,7 @@
 /** The main states, each with a picture that is taken after what it shows was asserted. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isSound } from "./checks";
+import { choose, goTo, tabTo } from "./keyboard";
 import { add, button, choice, field, keepsFiles, rows, says, signIn, syncs, titles } from "./steps";
 import { DESKTOP, hasChromium, PHONE, shot, World, type Device } from "./world";
 
@@ -77,6 +78,8 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
 
   test("a guest's tasks go along into the account, and to its other devices", async () => {
     const phone = await world.device(PHONE);
+    const logged: string[] = [];
+    phone.page.on("console", (line) => logged.push(line.text()));
     await phone.page.goto(phone.url);
     await add(phone.page, "Written as a guest");
     await rows(phone.page).filter({ hasText: "Written as a guest" }).waitFor();
@@ -98,6 +101,7 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     // Two devices that both began with the seeds have each once.
     expect(await rows(laptop.page).count()).toBe(SEEDS + 1);
     await shot(laptop.page, "signed-in-1280");
+    expect(logged).toEqual([]);
     await laptop.page.getByRole("button", { name: "Account moves" }).click();
     await laptop.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
     await button(laptop.page, "Sign in").waitFor();
@@ -244,6 +248,68 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
       await close();
     },
   );
+
+  test("keys may come faster than what they do is shown", async () => {
+    const { page, url, close } = await world.device();
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("Emulation.setCPUThrottlingRate", { rate: 4 });
+    await page.goto(url);
+    await rows(page).first().waitFor();
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+    };
+    await press("n");
+    for (const title of ["First", "Second", "Third"]) {
+      await page.keyboard.type(`${title} #new`);
+      await press("Enter");
+    }
+    await press("Escape");
+    await rows(page).filter({ hasText: "Third" }).waitFor();
+    expect((await titles(page)).slice(SEEDS)).toEqual(["First", "Second", "Third"]);
+
+    await goTo(page, "Third");
+    await press("Alt+ArrowUp", "Alt+ArrowUp", "e");
+    await page.getByRole("dialog", { name: "Edit task" }).waitFor();
+    await tabTo(page, "Due");
+    await page.keyboard.type("11112031");
+    await tabTo(page, "Repeat");
+    await choose(page, "Every week");
+    await press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    // What it does goes by what was just set; the focus goes on to the next.
+    await press("Space");
+    await says(page, "“Third” comes again: 18 Nov 2031");
+    await press("d", "u", "n");
+    await page.keyboard.type("Last");
+    await press("Enter");
+    await rows(page).filter({ hasText: "Last" }).waitFor();
+    expect((await titles(page)).slice(SEEDS)).toEqual(["Third", "First", "Second", "Last"]);
+    const third = page.locator("[data-task]", { hasText: "Third" });
+    expect(await third.innerText()).toContain("18 Nov 2031");
+    await close();
+  });
+
+  test("the focus stays in the list, whoever takes a task out of it", async () => {
+    const [phone, { page, close }] = await pair("focused");
+    const focused = page.locator(".title:focus .text");
+    await goTo(page, "Buy milk");
+    await phone.page.getByRole("button", { name: /^Buy milk/ }).tap();
+    await phone.page.getByRole("dialog").getByRole("button", { name: "Delete" }).tap();
+    await rows(page).filter({ hasText: "Buy milk" }).waitFor({ state: "detached" });
+    expect(await focused.textContent()).toBe((await titles(page)).at(-1));
+
+    await page.keyboard.press("e");
+    await page.getByRole("dialog", { name: "Edit task" }).waitFor();
+    await tabTo(page, "Delete");
+    await page.keyboard.press("Enter");
+    await says(page, /^Deleted “Go offline/);
+    await rows(page)
+      .nth(SEEDS - 1)
+      .waitFor({ state: "detached" });
+    expect(await focused.textContent()).toBe((await titles(page)).at(-1));
+    await phone.close();
+    await close();
+  });
 
   test("tells how long a cold start takes on a slow device", async () => {
     const { page, url, close } = await world.device(PHONE);

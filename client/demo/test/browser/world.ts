@@ -1,10 +1,9 @@
-/** Chromium, the built app, a hub, and a network for each device that can be cut. */
+/** Chromium, a hub that serves the built app, and a network for each device that can be cut. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
-import { build, preview, type PreviewServer } from "vite";
+import { build } from "vite";
 import { Hub } from "../../../sdk/test/hub";
 import { Proxy } from "../../../sdk/test/proxy";
 
@@ -30,40 +29,30 @@ export class World {
   private constructor(
     readonly hub: Hub,
     readonly browser: Browser,
-    readonly server: PreviewServer,
     readonly folder: string,
   ) {}
 
   static async start(): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "syncline-"));
-    const common = {
-      root: ROOT,
-      configFile: join(ROOT, "vite.config.ts"),
-      logLevel: "error",
-    } as const;
-    await inProduction(() => build({ ...common, build: { outDir: folder, emptyOutDir: true } }));
-    const hub = await Hub.start();
-    // To the hub the page is of its own origin, as when the hub serves it.
-    const server = await preview({
-      ...common,
-      build: { outDir: folder },
-      preview: {
-        port: 0,
-        host: "127.0.0.1",
-        proxy: { "/v1": { target: hub.url, ws: true }, "/dev": { target: hub.url } },
-      },
-    });
+    await inProduction(() =>
+      build({
+        root: ROOT,
+        configFile: join(ROOT, "vite.config.ts"),
+        logLevel: "error",
+        build: { outDir: folder, emptyOutDir: true },
+      }),
+    );
+    const hub = await Hub.start({ HUB__WEB__DIR: folder });
     const browser = await chromium.launch({
       executablePath: PROGRAM,
       args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
     });
     mkdirSync(SHOTS, { recursive: true });
-    return new World(hub, browser, server, folder);
+    return new World(hub, browser, folder);
   }
 
   async device(as: BrowserContextOptions = DESKTOP): Promise<Device> {
-    const { port } = this.server.httpServer.address() as AddressInfo;
-    const network = await Proxy.to(port);
+    const network = await Proxy.to(this.hub.port);
     const context = await this.browser.newContext({
       locale: "en-GB",
       reducedMotion: "reduce",
@@ -80,7 +69,6 @@ export class World {
 
   async stop(): Promise<void> {
     await this.browser.close();
-    await this.server.close();
     await this.hub.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -240,7 +240,8 @@ export class Database extends Dexie {
         if (mode === "rw") this.#check(here);
         this.#shown = here.shown;
         isShown = collections.every((name) => shownGen(shown, name) === shownGen(here.shown, name));
-        if (!isShown) throw new Error("another generation is shown");
+        // What only reads may end as well: Dexie tells of everything that is broken off.
+        if (!isShown && mode === "rw") throw new Error("another generation is shown");
         return here;
       };
       const both = async () => {
@@ -248,7 +249,9 @@ export class Database extends Dexie {
         return Promise.all([here, work(shown, here)]);
       };
       try {
-        return (await this.transaction(mode, [this.local, this.own, ...rows, ...more], both))[1];
+        const tables = [this.local, this.own, ...rows, ...more];
+        const [, result] = await this.transaction(mode, tables, both);
+        if (isShown) return result;
       } catch (error) {
         if (isShown) throw error;
       }
