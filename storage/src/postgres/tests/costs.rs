@@ -6,16 +6,18 @@ use super::super::PostgresStore;
 use super::super::call::Call;
 use super::super::changes::{Changes, ChangesOf};
 use super::super::collect::Collecting;
+use super::super::commit::transact;
+use super::super::connection::Connection;
 use super::super::snapshot::Snapshot;
 use super::{opened, runtime};
 use crate::Store;
-use crate::conformance::space::{NOW, Space, key, records, titled, tombstone};
-use crate::types::{After, Collect, Keys, USED_APART_MS};
+use crate::conformance::space::{NOW, Space, client, key, records, titled, tombstone};
+use crate::types::{After, Collect, Commit, Keys, USED_APART_MS};
 
 /// Rows of a table that this connection has read since its last report, which it makes at most
 /// once a second and never inside a transaction.
-const READ: &str = "SELECT seq_tup_read + idx_tup_fetch
-    FROM pg_stat_xact_user_tables WHERE relname = 'record_states'";
+const READ: &str = "SELECT sum(seq_tup_read + idx_tup_fetch)::bigint
+    FROM pg_stat_xact_user_tables WHERE relname = ANY($1)";
 
 /// A space with so many records, ten a commit.
 async fn filled(store: &PostgresStore, name: &str, count: u64) -> Seq {
@@ -27,18 +29,79 @@ async fn filled(store: &PostgresStore, name: &str, count: u64) -> Seq {
     space.view.head
 }
 
-/// Rows read by a call.
+/// As the server does by itself after a while.
+async fn analyze(store: &PostgresStore) {
+    let lent = store.calling.lend().await.unwrap();
+    let analyzed = lent.connection.client.batch_execute("ANALYZE").await;
+    analyzed.unwrap();
+    lent.give_back();
+}
+
+/// Rows of records read by a call.
 async fn rows_read<C: Call>(store: &PostgresStore, call: C) -> i64 {
     let lent = store.calling.lend().await.unwrap();
-    let client = &lent.connection.client;
-    let count = async || client.query_one(READ, &[]).await.unwrap().get::<_, i64>(0);
+    let connection = &lent.connection;
+    let calling = async || assert!(call.run(connection).await.is_ok());
+    rows_read_by(connection, &["record_states"], calling).await
+}
+
+/// Rows of these tables that the work reads over the connection.
+async fn rows_read_by(connection: &Connection, tables: &[&str], work: impl AsyncFnOnce()) -> i64 {
+    let client = &connection.client;
+    let count = async || {
+        client
+            .query_one(READ, &[&tables])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+    };
     client
         .batch_execute("SELECT pg_stat_force_next_flush()")
         .await
         .unwrap();
     let before = count().await;
-    assert!(call.run(&lent.connection).await.is_ok());
+    work().await;
     count().await - before
+}
+
+#[test]
+fn a_commit_costs_its_rows_and_not_the_other_spaces() {
+    runtime().block_on(async {
+        let (store, _database) = opened().await;
+        for n in 0..300 {
+            let name = format!("other-{n:03}");
+            let mut space = Space::open_named(&store, "todo", &name).await;
+            space.introduce(&client(&name, "c1")).await;
+        }
+        for counted in ["never", "just now"] {
+            if counted == "just now" {
+                analyze(&store).await;
+            }
+            let mut commits = Vec::new();
+            for n in 0..3 {
+                let name = format!("{counted}-{n}");
+                let mut space = Space::open_named(&store, "todo", &name).await;
+                let ada = client("ada", "c1");
+                let mark = space.introduce(&ada).await;
+                let records = vec![(key("t", "a"), titled("a", 0))];
+                commits.push(space.marked(records, &ada, Some(mark)));
+            }
+            let commits: Vec<&Commit> = commits.iter().collect();
+            let lent = store.committing.lend().await.unwrap();
+            let connection = &lent.connection;
+            let tables = ["spaces", "clients", "record_states", "verdicts"];
+            let committing = async || {
+                let accepted = transact(&store, connection, &commits).await;
+                assert!(accepted.is_ok_and(|all| all == [true; 3]));
+            };
+            let read = rows_read_by(connection, &tables, committing).await;
+            // The space is found, locked, looked at and moved, the mark looked at and moved.
+            assert!(
+                (3..=3 * 6).contains(&read),
+                "{read} rows, counted {counted}"
+            );
+        }
+    });
 }
 
 #[test]
@@ -91,7 +154,7 @@ async fn mixed(store: &PostgresStore, name: &str, commits: u64) -> SpaceKey {
 #[test]
 fn a_page_of_a_table_costs_its_rows_and_neither_other_tables_nor_the_history() {
     runtime().block_on(async {
-        let (store, database) = opened().await;
+        let (store, _database) = opened().await;
         let (small, large) = (30, 300);
         let spaces = [
             (mixed(&store, "small", small).await, small),
@@ -100,7 +163,7 @@ fn a_page_of_a_table_costs_its_rows_and_neither_other_tables_nor_the_history() {
         let tasks = TableName::trusted("tasks");
         for counted in ["never", "just now"] {
             if counted == "just now" {
-                database.raw().await.batch_execute("ANALYZE").await.unwrap();
+                analyze(&store).await;
             }
             for (space, head) in &spaces {
                 let ends = [(0, 10, 11), (head - 10, 1_000, 10)];
@@ -145,17 +208,14 @@ fn collecting_costs_what_is_collected() {
             };
             let long_ago = NOW - 9 * USED_APART_MS;
             space.accept(bury(&space, long_ago, others)).await;
+            analyze(&store).await;
             let kept = store.collect(&space.key, old).await.unwrap();
             assert_eq!(kept.tombstones as u64, others);
             space.refresh().await;
             space.accept(bury(&space, NOW, others)).await;
             space.accept(bury(&space, long_ago, 10)).await;
         }
-        // As the server does by itself after a while.
-        let lent = store.calling.lend().await.unwrap();
-        let analyzed = lent.connection.client.batch_execute("ANALYZE").await;
-        analyzed.unwrap();
-        lent.give_back();
+        analyze(&store).await;
         for (name, others) in spaces {
             let space = Space::open_named(&store, "todo", name).await;
             let collecting = Collecting {
