@@ -189,12 +189,13 @@ impl Store for SqliteStore {
 
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
         let count = commits.len();
-        let answers = self
+        // The commits come back: to take them apart is no work for the one thread that writes.
+        let done = self
             .writer
-            .run(move |conn| commit::group(conn, &commits))
+            .run(move |conn| Ok((commit::group(conn, &commits)?, commits)))
             .await;
-        match answers {
-            Ok(answers) => answers,
+        match done {
+            Ok((answers, _commits)) => answers,
             Err(error) => vec![Err(CommitError::Store(error)); count],
         }
     }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use syncline_protocol::codec;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
+use syncline_protocol::stamp::WallMs;
 
 use super::space::{self, SpaceRow};
 use super::{dead_letters, error};
@@ -14,7 +15,7 @@ pub(super) const VERDICT_SLOTS: u64 = MUTATIONS_IN_FLIGHT_MAX as u64;
 /// The given stamps are 18 KiB, and megabytes after very large requests, so they are looked at only
 /// where they are tested, and only their count is taken: it is in [`codec::GIVEN_COUNT_BYTES`].
 const FIND_MARK: &str =
-    "SELECT writer, last, CASE WHEN ?4 THEN substr(given, 1, ?5) END FROM clients
+    "SELECT writer, last, CASE WHEN ?4 THEN substr(given, 1, ?5) END, used_at FROM clients
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const MOVE_SPACE: &str =
@@ -24,13 +25,15 @@ const WRITE_RECORD: &str = "INSERT INTO records(sid, seq, tbl, id, dead_at, stat
     VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, tbl, id) DO UPDATE
     SET seq = excluded.seq, dead_at = excluded.dead_at, state = excluded.state";
 
-const MOVE_MARK: &str = "INSERT INTO clients(sid, usr, client, writer, last, used_at)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(sid, usr, client) DO UPDATE
-    SET last = coalesce(excluded.last, last)";
+const ADD_MARK: &str = "INSERT INTO clients(sid, usr, client, writer, last, used_at)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?6)";
+
+const MOVE_MARK: &str = "UPDATE clients SET last = ?4
+    WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 /// Apart, because naming the column is enough to write its index.
 const USE_MARK: &str = "UPDATE clients SET used_at = ?4
-    WHERE sid = ?1 AND usr = ?2 AND client = ?3 AND used_at <> ?4";
+    WHERE sid = ?1 AND usr = ?2 AND client = ?3";
 
 const MOVE_GIVEN: &str = "UPDATE clients SET given = ?4
     WHERE sid = ?1 AND usr = ?2 AND client = ?3";
@@ -58,14 +61,23 @@ fn test_and_write(
     tx: &Transaction<'_>,
     commit: &Commit,
 ) -> Result<Result<(), CommitError>, StoreError> {
-    match expected_row(tx, commit)? {
+    match expected(tx, commit)? {
         None => Ok(Err(CommitError::Conflict)),
-        Some(row) => write(tx, &row, commit).map(Ok),
+        Some((row, stored)) => write(tx, &row, commit, &stored).map(Ok),
     }
 }
 
-/// The space's row, if everything is where the commit expects it.
-fn expected_row(tx: &Transaction<'_>, commit: &Commit) -> Result<Option<SpaceRow>, StoreError> {
+/// What the store holds of a client, tested before anything is written.
+enum Stored {
+    Nothing,
+    Mark { used_at_ms: i64 },
+}
+
+/// The space's row and what is stored of each mark, if everything is where the commit expects it.
+fn expected(
+    tx: &Transaction<'_>,
+    commit: &Commit,
+) -> Result<Option<(SpaceRow, Vec<Stored>)>, StoreError> {
     let Some(row) = space::find(tx, &commit.space)? else {
         return Ok(None);
     };
@@ -78,15 +90,21 @@ fn expected_row(tx: &Transaction<'_>, commit: &Commit) -> Result<Option<SpaceRow
     {
         return Ok(None);
     }
+    let mut marks = Vec::with_capacity(commit.marks.len());
     for mark in &commit.marks {
-        if !is_expected(tx, &row, mark)? {
+        let Some(stored) = expected_mark(tx, &row, mark)? else {
             return Ok(None);
-        }
+        };
+        marks.push(stored);
     }
-    Ok(Some(row))
+    Ok(Some((row, marks)))
 }
 
-fn is_expected(tx: &Transaction<'_>, row: &SpaceRow, mark: &MarkMove) -> Result<bool, StoreError> {
+fn expected_mark(
+    tx: &Transaction<'_>,
+    row: &SpaceRow,
+    mark: &MarkMove,
+) -> Result<Option<Stored>, StoreError> {
     let client = params![
         row.sid,
         mark.client.user.as_str(),
@@ -94,22 +112,31 @@ fn is_expected(tx: &Transaction<'_>, row: &SpaceRow, mark: &MarkMove) -> Result<
         mark.expect_given.is_some(),
         codec::GIVEN_COUNT_BYTES as i64
     ];
-    let stored: Option<(u32, Option<i64>, Option<Vec<u8>>)> = tx
+    type Found = (u32, Option<i64>, Option<Vec<u8>>, i64);
+    let found: Option<Found> = tx
         .prepare_cached(FIND_MARK)?
-        .query_row(client, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .query_row(client, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
         .optional()?;
-    let Some((writer, last, given)) = stored else {
+    let Some((writer, last, given, used_at_ms)) = found else {
         let is_new = mark.expect_last.is_none() && mark.expect_given.unwrap_or(0) == 0;
-        return Ok(is_new && mark.writer > row.view.writers);
+        return Ok((is_new && mark.writer > row.view.writers).then_some(Stored::Nothing));
     };
     let given = given.map_or(Ok(0), |stored| codec::decode_given_count(&stored));
     let given = given.map_err(|cause| error::damaged("given stamps", row.sid, &cause))?;
-    Ok(writer == mark.writer.0
+    let is_expected = writer == mark.writer.0
         && last == mark.expect_last.map(|last| last as i64)
-        && mark.expect_given.is_none_or(|expected| expected == given))
+        && mark.expect_given.is_none_or(|expected| expected == given);
+    Ok(is_expected.then_some(Stored::Mark { used_at_ms }))
 }
 
-fn write(tx: &Transaction<'_>, row: &SpaceRow, commit: &Commit) -> Result<(), StoreError> {
+fn write(
+    tx: &Transaction<'_>,
+    row: &SpaceRow,
+    commit: &Commit,
+    stored: &[Stored],
+) -> Result<(), StoreError> {
     let sid = row.sid;
     // Two nodes may both have ticked the clock without moving the head.
     let clock = commit.clock.max(row.view.clock);
@@ -121,8 +148,8 @@ fn write(tx: &Transaction<'_>, row: &SpaceRow, commit: &Commit) -> Result<(), St
         commit.writers.0
     ])?;
     write_records(tx, sid, commit)?;
-    for mark in &commit.marks {
-        write_mark(tx, sid, commit, mark)?;
+    for (mark, stored) in commit.marks.iter().zip(stored) {
+        write_mark(tx, (sid, commit.now_ms), mark, stored)?;
     }
     dead_letters::write(tx, sid, commit)
 }
@@ -146,32 +173,32 @@ fn write_records(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), 
 
 fn write_mark(
     tx: &Transaction<'_>,
-    sid: i64,
-    commit: &Commit,
+    (sid, now_ms): (i64, WallMs),
     mark: &MarkMove,
+    stored: &Stored,
 ) -> Result<(), StoreError> {
-    let used_at_ms = used_at_ms(commit.now_ms) as i64;
-    tx.prepare_cached(MOVE_MARK)?.execute(params![
-        sid,
-        mark.client.user.as_str(),
-        mark.client.client.as_str(),
-        mark.writer.0,
-        mark.last.map(|last| last as i64),
-        used_at_ms
-    ])?;
-    tx.prepare_cached(USE_MARK)?.execute(params![
-        sid,
-        mark.client.user.as_str(),
-        mark.client.client.as_str(),
-        used_at_ms
-    ])?;
+    let (user, client) = (mark.client.user.as_str(), mark.client.client.as_str());
+    let last = mark.last.map(|last| last as i64);
+    let now_ms = used_at_ms(now_ms) as i64;
+    match stored {
+        Stored::Nothing => {
+            let row = params![sid, user, client, mark.writer.0, last, now_ms];
+            tx.prepare_cached(ADD_MARK)?.execute(row)?;
+        }
+        Stored::Mark { used_at_ms } => {
+            if let Some(last) = last {
+                let row = params![sid, user, client, last];
+                tx.prepare_cached(MOVE_MARK)?.execute(row)?;
+            }
+            if *used_at_ms != now_ms {
+                let row = params![sid, user, client, now_ms];
+                tx.prepare_cached(USE_MARK)?.execute(row)?;
+            }
+        }
+    }
     if let Some(given) = &mark.given {
-        tx.prepare_cached(MOVE_GIVEN)?.execute(params![
-            sid,
-            mark.client.user.as_str(),
-            mark.client.client.as_str(),
-            codec::encode_given(given)
-        ])?;
+        let row = params![sid, user, client, codec::encode_given(given)];
+        tx.prepare_cached(MOVE_GIVEN)?.execute(row)?;
     }
     let mut statement = tx.prepare_cached(WRITE_VERDICT)?;
     for remembered in &mark.verdicts {
