@@ -38,7 +38,7 @@ set_up() {
   fi
   cc --version | head -n 1
   # Here and not in the tests, which would do it all at once.
-  tests/services/postgres.sh install
+  tests/services/postgres.sh install && tests/services/nats.sh install
 }
 
 lint() {

@@ -33,6 +33,26 @@ pub struct CommitEvent {
     pub marks: Vec<MarkMoved>,
 }
 
+/// Where a space is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpaceHead {
+    /// The space.
+    pub space: SpaceKey,
+    /// Its epoch.
+    pub epoch: Epoch,
+    /// Its head.
+    pub head: Seq,
+}
+
+/// Where spaces are to which a node committed.
+#[derive(Clone, Debug)]
+pub struct Heads {
+    /// The node that says so.
+    pub node: NodeId,
+    /// The spaces.
+    pub heads: Vec<SpaceHead>,
+}
+
 /// A client's mark after a commit.
 #[derive(Clone, Debug)]
 pub struct MarkMoved {
@@ -66,6 +86,15 @@ impl CommitEvent {
             writers: commit.writers,
             records: commit.records.clone(),
             marks: moved.collect(),
+        }
+    }
+
+    /// Where the space is after it.
+    pub fn space_head(&self) -> SpaceHead {
+        SpaceHead {
+            space: self.space.clone(),
+            epoch: self.epoch,
+            head: self.to,
         }
     }
 }

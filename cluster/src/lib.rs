@@ -2,12 +2,17 @@
 //!
 //! A commit goes through the [`changelog`]: first into the store, then, as a [`event`], onto
 //! the [`bus`]. The bus only makes other nodes fast: it may lose, repeat and reorder, and a
-//! node that misses an event reads the store. [`local`] is the bus inside one process.
+//! node that misses an event reads the store. What it may have missed is said again for a while
+//! ([`repeats`]). [`local`] is the bus inside one process, [`nats`] the one between processes;
+//! [`faulty`] makes any of them worse on purpose.
 
 pub mod bus;
 pub mod changelog;
 pub mod event;
+pub mod faulty;
 pub mod local;
+pub mod nats;
+pub mod repeats;
 
 pub use bus::Bus;
 pub use changelog::ChangeLog;

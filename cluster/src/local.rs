@@ -6,8 +6,7 @@ use async_trait::async_trait;
 use syncline_protocol::ids::NodeId;
 use tokio::sync::broadcast;
 
-use crate::bus::{Bus, Heard, Subscription};
-use crate::event::CommitEvent;
+use crate::bus::{Bus, HeadsWhy, Heard, MissedWhy, Subscription, Told};
 
 /// Events kept for a hearer that is behind. One that falls further behind hears `Missed`.
 const BACKLOG_EVENTS_MAX: usize = 4_096;
@@ -22,7 +21,7 @@ pub struct LocalBus {
 #[derive(Debug)]
 struct Hearer {
     node: NodeId,
-    queue: broadcast::Sender<Arc<CommitEvent>>,
+    queue: broadcast::Sender<Told>,
 }
 
 impl LocalBus {
@@ -32,13 +31,20 @@ impl LocalBus {
     }
 }
 
+#[async_trait]
 impl Bus for LocalBus {
-    fn publish(&self, event: Arc<CommitEvent>) {
+    fn publish(&self, told: Told) {
+        let from = match &told {
+            Told::Commit(event) => &event.node,
+            Told::Heads(heads) => &heads.node,
+        };
         self.hearers().retain(|hearer| {
             // One that does not listen any more is forgotten.
-            hearer.node == event.node || hearer.queue.send(event.clone()).is_ok()
+            hearer.node == *from || hearer.queue.send(told.clone()).is_ok()
         });
     }
+
+    async fn flush(&self) {}
 
     fn subscribe(&self, node: &NodeId) -> Box<dyn Subscription> {
         let (queue, events) = broadcast::channel(BACKLOG_EVENTS_MAX);
@@ -48,14 +54,15 @@ impl Bus for LocalBus {
     }
 }
 
-struct LocalSubscription(broadcast::Receiver<Arc<CommitEvent>>);
+struct LocalSubscription(broadcast::Receiver<Told>);
 
 #[async_trait]
 impl Subscription for LocalSubscription {
     async fn next(&mut self) -> Option<Heard> {
         match self.0.recv().await {
-            Ok(event) => Some(Heard::Commit(event)),
-            Err(broadcast::error::RecvError::Lagged(_)) => Some(Heard::Missed),
+            Ok(Told::Commit(event)) => Some(Heard::Commit(event)),
+            Ok(Told::Heads(told)) => Some(Heard::Heads(told.heads.clone(), HeadsWhy::Again)),
+            Err(broadcast::error::RecvError::Lagged(_)) => Some(Heard::Missed(MissedWhy::Slow)),
             Err(broadcast::error::RecvError::Closed) => None,
         }
     }
@@ -64,12 +71,13 @@ impl Subscription for LocalSubscription {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::CommitEvent;
     use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, WriterNo};
     use syncline_protocol::stamp::Hlc;
 
-    fn event(to: u64) -> Arc<CommitEvent> {
-        Arc::new(CommitEvent {
-            node: NodeId::trusted("n1"),
+    fn event(node: &str, to: u64) -> Told {
+        Told::Commit(Arc::new(CommitEvent {
+            node: NodeId::trusted(node),
             space: SpaceKey {
                 app: AppId::trusted("todo"),
                 space: SpaceId::trusted("ada"),
@@ -82,15 +90,15 @@ mod tests {
             writers: WriterNo(0),
             records: Vec::new(),
             marks: Vec::new(),
-        })
+        }))
     }
 
     #[tokio::test]
     async fn every_hearer_hears_in_order() {
         let bus = LocalBus::default();
         let mut hearers = ["n2", "n3"].map(|node| bus.subscribe(&NodeId::trusted(node)));
-        bus.publish(event(1));
-        bus.publish(event(2));
+        bus.publish(event("n1", 1));
+        bus.publish(event("n1", 2));
         for hearer in &mut hearers {
             for to in [1, 2] {
                 let Some(Heard::Commit(heard)) = hearer.next().await else {
@@ -105,12 +113,8 @@ mod tests {
     async fn a_node_does_not_hear_itself() {
         let bus = LocalBus::default();
         let mut own = bus.subscribe(&NodeId::trusted("n1"));
-        bus.publish(event(1));
-        let other = CommitEvent {
-            node: NodeId::trusted("n2"),
-            ..(*event(2)).clone()
-        };
-        bus.publish(Arc::new(other));
+        bus.publish(event("n1", 1));
+        bus.publish(event("n2", 2));
         assert!(matches!(own.next().await, Some(Heard::Commit(event)) if event.to == Seq(2)));
     }
 
@@ -118,7 +122,7 @@ mod tests {
     async fn a_hearer_that_ended_is_forgotten() {
         let bus = LocalBus::default();
         drop(bus.subscribe(&NodeId::trusted("n2")));
-        bus.publish(event(1));
+        bus.publish(event("n1", 1));
         assert!(bus.hearers().is_empty());
     }
 
@@ -126,8 +130,11 @@ mod tests {
     async fn a_hearer_too_far_behind_is_told_so() {
         let bus = LocalBus::default();
         let mut hearer = bus.subscribe(&NodeId::trusted("n2"));
-        (1..=BACKLOG_EVENTS_MAX as u64 + 1).for_each(|to| bus.publish(event(to)));
-        assert!(matches!(hearer.next().await, Some(Heard::Missed)));
+        (1..=BACKLOG_EVENTS_MAX as u64 + 1).for_each(|to| bus.publish(event("n1", to)));
+        assert!(matches!(
+            hearer.next().await,
+            Some(Heard::Missed(MissedWhy::Slow))
+        ));
         assert!(matches!(hearer.next().await, Some(Heard::Commit(event)) if event.to == Seq(2)));
     }
 }

@@ -1,7 +1,8 @@
 //! The binary form of records, verdicts and given stamps, at rest and between nodes.
 //!
 //! This module is the fence around `bincode` 2.0.1, which is no longer maintained
-//! (RUSTSEC-2025-0141): nothing else names it. Every value starts with a version byte, and
+//! (RUSTSEC-2025-0141): nothing else names it. What nodes tell each other has its structs where it
+//! is told, and goes through [`encode_versioned_as`] and [`decode_versioned_as`]. Every value starts with a version byte, and
 //! decoding is limited, so damaged bytes cost an error and bounded memory. The stored structs
 //! stand apart from the inner types: a new field is a new version, old ones stay readable.
 
@@ -42,7 +43,8 @@ fn encode_versioned<T: Serialize>(value: &T) -> Vec<u8> {
     encode_versioned_as(VERSION, value)
 }
 
-fn encode_versioned_as<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
+/// A value behind the byte of its version.
+pub fn encode_versioned_as<T: Serialize>(version: u8, value: &T) -> Vec<u8> {
     let config = bincode::config::standard();
     let mut bytes = vec![version];
     bincode::serde::encode_into_std_write(value, &mut bytes, config)
@@ -54,7 +56,8 @@ fn decode_versioned<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
     decode_versioned_as(VERSION, bytes)
 }
 
-fn decode_versioned_as<'a, T: Deserialize<'a>>(
+/// Reads [`encode_versioned_as`], all of the bytes.
+pub fn decode_versioned_as<'a, T: Deserialize<'a>>(
     version: u8,
     bytes: &'a [u8],
 ) -> Result<T, DecodeError> {

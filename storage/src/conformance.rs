@@ -45,6 +45,7 @@ macro_rules! conformance_tests {
     (@list $($how:tt)*) => {
         $crate::conformance_tests! { $($how)*;
             opening: a_space_never_opened_is_none, an_opened_space_is_empty,
+                views_of_many_spaces_are_in_the_order_asked,
                 opening_again_changes_nothing, two_opens_at_once_agree_on_the_epoch,
                 epochs_of_two_spaces_differ, spaces_of_two_apps_are_apart,
                 spaces_of_one_app_are_apart, reads_of_a_space_never_opened_fail;

@@ -28,7 +28,7 @@ use crate::types::{
 pub enum Operation {
     /// [`Store::open_space`].
     OpenSpace,
-    /// [`Store::space`].
+    /// [`Store::space`], [`Store::views`].
     Space,
     /// [`Store::marks`].
     Marks,
@@ -212,6 +212,11 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError> {
         let call = self.inner.space(space);
+        self.with_fault(Operation::Space, call).await
+    }
+
+    async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
+        let call = self.inner.views(spaces);
         self.with_fault(Operation::Space, call).await
     }
 

@@ -58,7 +58,7 @@ use marks::{Marks, Verdicts};
 use pool::Pool;
 use records::Records;
 use snapshot::Snapshot;
-use space::{ChangeEpoch, Create, Find, List, Named};
+use space::{ChangeEpoch, Create, Find, FindMany, List, Named};
 
 /// Spaces whose number is remembered; of another one it is read before its commit.
 const SIDS_MAX: u64 = 100_000;
@@ -200,6 +200,10 @@ impl Store for PostgresStore {
 
     async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError> {
         self.call(Find(space)).await
+    }
+
+    async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
+        self.call(FindMany(spaces)).await
     }
 
     async fn marks(

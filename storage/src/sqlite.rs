@@ -108,6 +108,16 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
+        let spaces = spaces.to_vec();
+        self.readers
+            .read(move |conn| {
+                let view = |space| Ok(space::find(conn, space)?.map(|row| row.view));
+                spaces.iter().map(view).collect()
+            })
+            .await
+    }
+
     async fn marks(
         &self,
         space: &SpaceKey,

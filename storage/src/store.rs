@@ -24,6 +24,16 @@ pub trait Store: Send + Sync + 'static {
     /// The space as it is now, read afresh; `None` if it was never opened.
     async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError>;
 
+    /// The same of many spaces, in the order asked, in as few reads as the engine can. They may
+    /// be of different moments.
+    async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
+        let mut views = Vec::with_capacity(spaces.len());
+        for space in spaces {
+            views.push(self.space(space).await?);
+        }
+        Ok(views)
+    }
+
     /// What is remembered of clients, in the order asked. `None` for an unknown client.
     async fn marks(&self, space: &SpaceKey, clients: &[ClientKey])
     -> Result<MarksRead, StoreError>;

@@ -3,13 +3,14 @@
 //! Included by path where it is needed. The server ends with the test binary, however that ends.
 //! A server that does not start fails the test that asked.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio_postgres::{Client, NoTls};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/services/postgres.sh");
+#[path = "script.rs"]
+pub(crate) mod script;
+
+use self::script::Service;
 
 /// What a store left. Much faster than defining everything again.
 const EMPTY: &str = "SET lock_timeout = 1000;
@@ -22,17 +23,9 @@ const EMPTY: &str = "SET lock_timeout = 1000;
 pub(crate) struct Server {
     /// Of the database `postgres`.
     url: String,
-    script: Mutex<Script>,
+    service: Service,
     /// How many databases were made, and those nobody uses now.
     databases: Mutex<(usize, Vec<String>)>,
-}
-
-#[derive(Debug)]
-struct Script {
-    child: Child,
-    /// The script ends when this does.
-    commands: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -45,23 +38,10 @@ impl Server {
     /// One of its own, for a test that breaks it, with settings such as `wal_buffers=64MB`;
     /// before them may stand `--tls` and the files of a certificate and its key.
     pub(crate) fn start(settings: &[&str]) -> Server {
-        let mut child = Command::new(SCRIPT)
-            .arg("run")
-            .args(settings)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the script runs");
-        let mut script = Script {
-            commands: child.stdin.take(),
-            answers: BufReader::new(child.stdout.take().expect("it is piped")),
-            child,
-        };
-        let url = script.answer();
-        assert!(url.starts_with("postgres://"), "no server: {url:?}");
+        let (service, url) = Service::run("postgres.sh", settings, "postgres://");
         Server {
             url,
-            script: Mutex::new(script),
+            service,
             databases: Mutex::default(),
         }
     }
@@ -80,10 +60,7 @@ impl Server {
     /// Gives the script a command, and waits until it is done: `crash`, `start`, `pause` or
     /// `resume`.
     pub(crate) fn tell(&self, command: &str) {
-        let mut script = lock(&self.script);
-        let commands = script.commands.as_mut().expect("it runs");
-        writeln!(commands, "{command}").expect("the script reads");
-        assert_eq!(script.answer(), "ok", "{command}");
+        self.service.tell(command);
     }
 
     /// A new database, empty, for a test that leaves another schema.
@@ -128,23 +105,6 @@ impl Server {
     fn url_of(&self, database: &str) -> String {
         let (server, _) = self.url.rsplit_once('/').expect("a database");
         format!("{server}/{database}")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let mut script = lock(&self.script);
-        script.commands = None;
-        // It takes the directory away; if it cannot, there is nobody to tell.
-        let _ = script.child.wait();
-    }
-}
-
-impl Script {
-    fn answer(&mut self) -> String {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("text");
-        line.trim_end().to_owned()
     }
 }
 

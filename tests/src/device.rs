@@ -2,6 +2,7 @@
 //! mutations laid over it, a cursor. It works offline and syncs when it is connected.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde_json::{Map, Value, json};
 
@@ -87,8 +88,15 @@ impl Device {
     /// Goes online: hello, what was missed, what was edited meanwhile. Returns when the hub
     /// has answered for all of it.
     pub async fn connect(&mut self, node: &TestNode) {
-        let more = json!({"client": self.client, "cursor": self.cursor, "acked": self.acked()});
-        let (socket, welcome) = Socket::hello(node, &self.user, more).await;
+        let token = node.token(&self.user);
+        self.connect_at(node.app.public_addr(), &token).await;
+    }
+
+    /// The same at an address.
+    pub async fn connect_at(&mut self, address: SocketAddr, token: &str) {
+        let (client, acked) = (&self.client, self.acked());
+        let more = json!({"client": client, "cursor": self.cursor, "acked": acked, "token": token});
+        let (socket, welcome) = Socket::hello_at(address, more).await;
         self.socket = Some(socket);
         let acked = welcome["acked"].as_u64().unwrap_or(0);
         if self.cursor.is_none() {

@@ -60,13 +60,18 @@ impl Socket {
     }
 
     /// Connects, says hello and returns the welcome.
-    pub async fn hello(node: &TestNode, user: &str, more: Value) -> (Socket, Value) {
-        let mut socket = Socket::connect(node).await;
+    pub async fn hello(node: &TestNode, user: &str, mut more: Value) -> (Socket, Value) {
+        if more.get("token").is_none() {
+            more["token"] = node.token(user).into();
+        }
+        Socket::hello_at(node.app.public_addr(), more).await
+    }
+
+    /// The same at an address; `more` holds the token.
+    pub async fn hello_at(address: SocketAddr, more: Value) -> (Socket, Value) {
+        let mut socket = Socket::connect_at(address).await;
         let mut hello =
             json!({"t": "hello", "v": 1, "app": "todo", "client": "c1", "cursor": null});
-        if more.get("token").is_none() {
-            hello["token"] = node.token(user).into();
-        }
         for (name, value) in more.as_object().expect("an object") {
             hello[name] = value.clone();
         }

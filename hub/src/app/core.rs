@@ -8,13 +8,12 @@ use axum::Router;
 use axum::http::{HeaderName, Method, header};
 use axum::routing::get;
 use syncline_cluster::ChangeLog;
-use syncline_cluster::bus::{Bus, Heard, Subscription};
-use syncline_cluster::local::LocalBus;
+use syncline_cluster::bus::Bus;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::types::PageLimit;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
@@ -23,6 +22,7 @@ use super::store_lock::StoreLock;
 use super::store_watch::{SeenBy, watch};
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
@@ -32,9 +32,8 @@ use crate::http::guard::counted;
 use crate::http::routes::compute;
 use crate::http::{Context, ReplyRoom};
 use crate::memory;
-use crate::session::actor::{Message, Shared};
+use crate::session::actor::Shared;
 use crate::session::cache::{Activations, NodeCache};
-use crate::session::event::Event;
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
 use crate::telemetry::labels::Route;
@@ -54,7 +53,7 @@ pub struct Parts {
     pub clock: Option<Arc<dyn Clock>>,
     /// The store; what the config names by default.
     pub store: Option<Arc<dyn Store>>,
-    /// The bus; of this process alone by default.
+    /// The bus; what the config names by default, else of this process alone.
     pub bus: Option<Arc<dyn Bus>>,
 }
 
@@ -77,7 +76,9 @@ impl Parts {
 pub(super) struct Core {
     pub(super) gateway: Arc<Gateway>,
     committers: Committers,
-    hearing: JoinHandle<()>,
+    cluster: Cluster,
+    /// What hears the other nodes.
+    listening: JoinSet<()>,
     /// The wheel's task.
     turning: JoinHandle<()>,
     /// Looks whether the store does its work.
@@ -108,10 +109,14 @@ impl Core {
                 (store, opened.lock, seen_by)
             }
         };
-        let bus = parts.bus.unwrap_or_else(|| Arc::new(LocalBus::default()));
+        let cluster = Cluster::reach(config, parts.bus, &context.metrics).await?;
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
         let watching = watch(seen_by, group.clone(), context.lifecycle.clone());
-        let log = ChangeLog::new(config.node.clone(), group.clone(), bus.clone());
+        let log = ChangeLog::new(config.node.clone(), group.clone(), cluster.bus.clone());
+        let log = match &cluster.repeats {
+            Some(repeats) => log.noting(repeats.clone()),
+            None => log,
+        };
         let data = Limits::from(&config.limits);
         let replies = ReplyRoom::new(count(config.gateway.replies_bytes_max));
         let limits = SessionLimits {
@@ -149,7 +154,7 @@ impl Core {
         let sessions = Sessions::start(Arc::new(shared))
             .await
             .map_err(StartError::Sessions)?;
-        let hearing = tokio::spawn(hear(bus.subscribe(&config.node), sessions.clone()));
+        let listening = cluster.listen(&sessions);
         let gateway = Gateway {
             access: Access {
                 verifier,
@@ -174,7 +179,8 @@ impl Core {
         Ok(Core {
             gateway: Arc::new(gateway),
             committers,
-            hearing,
+            cluster,
+            listening,
             turning: tokio::spawn(async move { wheel.run().await }),
             watching: tokio::spawn(watching),
             speaks_compat: config.compat.enabled,
@@ -213,7 +219,7 @@ impl Core {
     pub(super) async fn drain(&self, within: Duration) {
         self.gateway.sessions.drain().await;
         self.gateway.sockets.drain(within);
-        self.gateway.sockets.empty().await;
+        tokio::join!(self.gateway.sockets.empty(), self.cluster.last_words());
     }
 
     /// Closes the sockets that are still open, whatever is not finished.
@@ -223,7 +229,7 @@ impl Core {
 
     /// Stops sessions and committers; the store closes with the last of its users.
     pub(super) async fn stop(self) {
-        self.hearing.abort();
+        drop(self.listening);
         self.turning.abort();
         self.watching.abort();
         self.gateway.sessions.stop().await;
@@ -256,19 +262,4 @@ fn wheel(config: &Config) -> Wheel {
     let shortest = shortest.into_iter().min().unwrap_or_default();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     Wheel::new(workers, Duration::from_millis(shortest))
-}
-
-/// Passes what other nodes committed to the sessions that run here.
-async fn hear(mut bus: Box<dyn Subscription>, sessions: Sessions) {
-    while let Some(heard) = bus.next().await {
-        match heard {
-            Heard::Missed => sessions.missed().await,
-            Heard::Commit(event) => {
-                if let Some(entry) = sessions.find(&event.space) {
-                    // One that ended reads the store when it starts again.
-                    drop(sessions.tell(&entry, Message::Event(Event::Heard(event))));
-                }
-            }
-        }
-    }
 }

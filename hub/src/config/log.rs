@@ -11,7 +11,8 @@ use super::Problems;
 pub struct LogConfig {
     /// One line of text or one JSON object an event. Default text.
     pub format: LogFormat,
-    /// What is logged: `info`, or `warn,syncline_hub=debug`. Default info.
+    /// What is logged: `info`, or `warn,syncline_hub=debug`. Default `info,async_nats=off`: the
+    /// client of the bus tells each thing that happens to it, and the hub tells what matters of it.
     pub filter: String,
 }
 
@@ -29,7 +30,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         LogConfig {
             format: LogFormat::Text,
-            filter: "info".into(),
+            filter: "info,async_nats=off".into(),
         }
     }
 }

@@ -23,6 +23,12 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);
 
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Problems {
+        Problems(vec![problem])
+    }
+}
+
 impl Problems {
     /// Notes a problem.
     pub fn push(&mut self, key: &'static str, message: impl Into<String>) {

@@ -20,7 +20,7 @@ pub struct StoreConfig {
     /// server's certificate is always verified: `?sslrootcert=FILE` names certificates in place
     /// of the system's, `?sslmode=disable` does without. Twelve connections are used, each with
     /// statements of its own, so a pooler between must keep sessions. Several hubs may share a
-    /// database and lose nothing; without a bus a device is told late of what came to another.
+    /// database and lose nothing; without `nats` a device is told late of what came to another.
     #[serde(deserialize_with = "url", serialize_with = "shown_url")]
     pub url: Option<StoreUrl>,
     /// SQLite: the most that each of its four connections keeps of the database in memory, in

@@ -1,6 +1,7 @@
 //! The configuration as an operator writes it.
 
 mod limits;
+mod nats;
 mod reading;
 mod refusing;
 mod showing;

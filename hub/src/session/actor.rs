@@ -31,6 +31,7 @@ use super::state::{Context, SessionLimits, SessionState};
 use crate::clock::Clock;
 use crate::gateway::outbox::Outbox;
 use crate::telemetry::Metrics;
+use crate::telemetry::labels::CatchUpCause;
 use crate::wheel::{Tick, Wheel};
 
 /// What all sessions of a node share.
@@ -449,6 +450,7 @@ impl Live {
             Note::Reset(why) => metrics.resets.inc(why),
             Note::EpochLost => metrics.epoch_changes.inc(),
             Note::Conflict => metrics.commit_conflicts.inc(),
+            Note::Gap => metrics.node_catch_ups.inc(CatchUpCause::Gap),
             Note::CatchUp => metrics.catch_ups.inc(),
             Note::Resync => metrics.resyncs.inc(),
             Note::Tie => metrics.stamp_ties.inc(),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ractor::ActorRef;
-use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::ids::{Epoch, Seq, SpaceKey};
 use syncline_storage::types::SpaceView;
 use tokio::sync::watch;
 
@@ -266,6 +266,28 @@ impl Entry {
         match &*self.lock() {
             State::Asleep(asleep) => Some(asleep.dormant.view),
             _ => None,
+        }
+    }
+
+    /// Whether its session does not have what brought the space there. One that starts may have
+    /// read the store before.
+    pub(crate) fn is_behind(&self, epoch: Epoch, head: Seq) -> bool {
+        let is_behind = |known: SpaceView| known.epoch != epoch || known.head < head;
+        self.known().is_none_or(is_behind) && !self.is_gone()
+    }
+
+    /// Whether its session believes the space to be there.
+    pub(crate) fn is_at(&self, epoch: Epoch, head: Seq) -> bool {
+        let is_at = |known: SpaceView| (known.epoch, known.head) == (epoch, head);
+        self.known().is_some_and(is_at)
+    }
+
+    /// What its session knows now.
+    fn known(&self) -> Option<SpaceView> {
+        match &*self.lock() {
+            State::Asleep(asleep) => Some(asleep.dormant.view),
+            State::Awake(awake) => *awake.shown.view.borrow(),
+            State::Gone => None,
         }
     }
 

@@ -94,6 +94,13 @@ pub enum Event {
     Store(StoreAnswer),
     /// Another node committed.
     Heard(Arc<CommitEvent>),
+    /// Another node says where the space is.
+    HeadHeard {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Its head.
+        head: Seq,
+    },
     /// Events of other nodes may have been lost.
     Missed,
     /// The time of [`Effect::RetryAfter`] is over.
@@ -452,6 +459,8 @@ pub enum Note {
     EpochLost,
     /// A commit conflicted.
     Conflict,
+    /// What another node committed does not continue the view: something was not heard.
+    Gap,
     /// A device caught up from the store.
     CatchUp,
     /// A slow device will be caught up when it drains.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
 use syncline_protocol::delta;
-use syncline_protocol::ids::{ClientKey, RecordKey, TableName};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, TableName};
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::ResetWhy;
@@ -293,12 +293,21 @@ impl SessionState {
         self.read_repeats(repeats, cx);
     }
 
+    /// Another node says where the space is: if that is further, or elsewhere, the store is read.
+    pub(super) fn head_heard(&mut self, epoch: Epoch, head: Seq) {
+        self.stale |= epoch != self.view.epoch || head > self.view.head;
+    }
+
     /// Another node committed: applied if it continues the view, else the store is read.
     pub(super) fn heard(&mut self, event: &CommitEvent, cx: &mut Context<'_>) {
         let continues = event.epoch == self.view.epoch && event.from == self.view.head;
         // What is in flight stands on this head and will conflict; the refresh then applies it.
         if !continues || !matches!(self.work, Work::Idle) {
-            self.stale |= event.epoch != self.view.epoch || event.to > self.view.head;
+            let was_stale = self.stale;
+            self.head_heard(event.epoch, event.to);
+            if !continues && self.stale && !was_stale {
+                cx.note(Note::Gap);
+            }
             return;
         }
         for mark in &event.marks {

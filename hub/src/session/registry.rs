@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use syncline_protocol::ids::{AppId, SpaceKey};
-use syncline_storage::types::SpaceView;
+use syncline_storage::Store;
 use tokio::sync::oneshot;
 
 use super::actor::{Args, Message, Session, Shared};
@@ -18,12 +17,10 @@ use super::entry::{Entry, Leaving, Start, Told};
 use super::event::{ConnId, Event};
 use crate::gateway::intake::Intake;
 use crate::telemetry::Metrics;
+use crate::telemetry::labels::CatchUpCause;
 
 /// Locks of the set; a power of two.
 const SHARDS: usize = 64;
-
-/// Sleeping spaces looked at in the store at once, when events may have been lost.
-const AUDITS_AT_ONCE: usize = 16;
 
 /// The sessions of a node. Clones share them.
 #[derive(Clone)]
@@ -219,28 +216,22 @@ impl Sessions {
         (!entry.is_gone()).then_some(entry)
     }
 
-    /// Tells every running session, and wakes those asleep whose space has moved; used when the
-    /// bus has lost events.
-    pub async fn missed(&self) {
-        let entries = self.inner.shards.all();
-        let audits = futures_util::stream::iter(entries).map(|entry| self.audit(entry));
-        audits
-            .buffer_unordered(AUDITS_AT_ONCE)
-            .for_each(|()| async {})
-            .await;
+    /// Has a session find out what it missed of other nodes' commits; wakes it if it sleeps.
+    pub(crate) fn catch_up(&self, entry: &Arc<Entry>, event: Event, cause: CatchUpCause) {
+        // One that ended reads the store when it starts again.
+        if self.tell(entry, Message::Event(event)).is_ok() {
+            self.inner.shared.metrics.node_catch_ups.inc(cause);
+        }
     }
 
-    async fn audit(&self, entry: Arc<Entry>) {
-        if let Some(asleep) = entry.asleep_at() {
-            let stored = self.inner.shared.store.space(&entry.space).await;
-            let same =
-                |stored: SpaceView| (stored.epoch, stored.head) == (asleep.epoch, asleep.head);
-            if stored.is_ok_and(|stored| stored.is_some_and(same)) {
-                return;
-            }
-        }
-        // One that ended meanwhile reads the store when it starts again.
-        let _ = self.tell(&entry, Message::Event(Event::Missed));
+    /// Every space that is open here now.
+    pub(crate) fn open(&self) -> Vec<Arc<Entry>> {
+        self.inner.shards.all()
+    }
+
+    /// What sessions read.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.shared.store
     }
 
     /// Has every session finish what it took. Returns when all have.

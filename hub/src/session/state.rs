@@ -378,6 +378,7 @@ impl SessionState {
             Event::TokenRenewed(conn) => self.token_renewed(conn, cx),
             Event::Store(answer) => self.store_answered(answer, cx),
             Event::Heard(event) => self.heard(&event, cx),
+            Event::HeadHeard { epoch, head } => self.head_heard(epoch, head),
             Event::Missed => self.stale = true,
             Event::RetryDue => self.retry(),
             Event::Drain => self.drain = Drain::Answering,

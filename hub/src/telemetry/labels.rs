@@ -1,6 +1,7 @@
 //! The values labels can take. Every one is an enum: an id as a label would make a series for
 //! each user, and a node's memory grow with them.
 
+use syncline_cluster::bus::Kind;
 use syncline_protocol::error::Code;
 use syncline_protocol::verdict::Status;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
@@ -58,6 +59,28 @@ impl From<&Answer> for VerdictStatus {
                 Status::Rejected(_) => VerdictStatus::Rejected,
             },
         }
+    }
+}
+
+label! {
+    /// Why a session read the store for what other nodes committed.
+    CatchUpCause("cause") {
+        /// A commit of another node did not continue what was known.
+        Gap = "gap",
+        /// A head that was said again was further.
+        Repeat = "repeat",
+        /// The commit was too large for a message.
+        Large = "large",
+        /// The connection to the bus had ended.
+        Reconnect = "reconnect",
+        /// Messages came faster than they were taken.
+        Slow = "slow",
+        /// The regular look at the store.
+        Audit = "audit",
+        /// A newer hub told it in a form unknown here.
+        Newer = "newer",
+        /// The message was damaged.
+        Damaged = "damaged",
     }
 }
 
@@ -154,6 +177,17 @@ impl From<u16> for StatusClass {
             300..400 => StatusClass::Redirect,
             400..500 => StatusClass::ClientError,
             500.. => StatusClass::ServerError,
+        }
+    }
+}
+
+impl Label for Kind {
+    const NAME: &'static str = "kind";
+    const ALL: &'static [Self] = &[Kind::Commit, Kind::Heads];
+    fn as_str(self) -> &'static str {
+        match self {
+            Kind::Commit => "commit",
+            Kind::Heads => "heads",
         }
     }
 }

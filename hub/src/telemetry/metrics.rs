@@ -3,11 +3,12 @@
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, IntCounter, IntGauge, Registry, TextEncoder};
+use syncline_cluster::bus::Kind;
 use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::StoreError;
 
 use super::instrument::{Counters, Instrument, PairCounters, Seconds};
-use super::labels::{AuthFailure, Route, StatusClass, VerdictStatus};
+use super::labels::{AuthFailure, CatchUpCause, Route, StatusClass, VerdictStatus};
 use crate::session::event::FrameKind;
 
 macro_rules! metrics {
@@ -55,6 +56,12 @@ metrics! {
     dead_letters_left_out: IntCounter = "syncline_dead_letters_left_out_total", "Changes that can never be stored, refused and named to their client and not kept: too many in one request.";
     catch_ups: IntCounter = "syncline_catch_ups_total", "Pages of changes read for devices that were behind, over sockets and HTTP.";
     resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
+    node_catch_ups: Counters<CatchUpCause> = "syncline_node_catch_ups_total", "Times a session read the store for what other nodes committed, by how it learnt that it must.";
+    bus_published: Counters<Kind> = "syncline_bus_published_total", "Messages handed to NATS.";
+    bus_dropped: Counters<Kind> = "syncline_bus_dropped_total", "Messages for other nodes that were dropped because NATS took none; they find the gap.";
+    bus_heard: Counters<Kind> = "syncline_bus_heard_total", "Messages of other nodes that came from NATS.";
+    bus_reconnects: IntCounter = "syncline_bus_reconnects_total", "Connections to NATS that ended and are there again.";
+    bus_refusals: IntCounter = "syncline_bus_refusals_total", "Times NATS refused something, such as a subject that this node may not use.";
     store_damaged: IntCounter = "syncline_store_damaged_total", "Calls of the store that found stored bytes which cannot be read. It does not pass by itself.";
     erasures: IntCounter = "syncline_erasures_total", "Spaces of which everything was erased.";
     retention_looks: IntCounter = "syncline_retention_looks_total", "Spaces looked through for what is too old, once a batch.";

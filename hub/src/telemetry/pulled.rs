@@ -17,6 +17,10 @@ const LOG_LINES_DROPPED: (&str, &str) = (
     "syncline_log_lines_dropped",
     "Lines of the log that were not written since the start, since nobody took those before.",
 );
+const BUS_CONNECTED: (&str, &str) = (
+    "syncline_bus_connected",
+    "1 while all connections to NATS are there. Not shown without NATS.",
+);
 const GROUP_SIZE: (&str, &str) = (
     "syncline_commit_group_size",
     "Commits in one transaction of the store.",
@@ -32,6 +36,14 @@ pub fn show_cache(metrics: &Metrics, cache: &NodeCache) -> Result<(), Error> {
 /// Shows what the log lacks. Errors: it is shown already.
 pub fn show_log(metrics: &Metrics) -> Result<(), Error> {
     metrics.show(gauge(LOG_LINES_DROPPED, logs::dropped)?)
+}
+
+/// Shows whether the bus is there. Errors: it is shown already.
+pub fn show_bus(
+    metrics: &Metrics,
+    is_there: impl Fn() -> bool + Send + Sync + 'static,
+) -> Result<(), Error> {
+    metrics.show(gauge(BUS_CONNECTED, move || u64::from(is_there()))?)
 }
 
 /// Shows how commits are grouped. Errors: it is shown already.

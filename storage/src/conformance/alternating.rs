@@ -44,6 +44,10 @@ impl<S: Store> Store for Alternating<S> {
         self.next().space(space).await
     }
 
+    async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
+        self.next().views(spaces).await
+    }
+
     async fn marks(
         &self,
         space: &SpaceKey,

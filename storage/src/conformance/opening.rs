@@ -31,6 +31,25 @@ pub async fn an_opened_space_is_empty(store: &dyn Store) {
     assert_eq!(space.view, empty);
 }
 
+/// Each is as it is read alone, one asked twice and one never opened included.
+pub async fn views_of_many_spaces_are_in_the_order_asked(store: &dyn Store) {
+    let mut ada = Space::open_named(store, "todo", "ada").await;
+    let bob = Space::open_named(store, "todo", "bob").await;
+    let chat = Space::open_named(store, "chat", "ada").await;
+    ada.put(&[("tasks", "a")]).await;
+    let asked = [
+        &chat.key,
+        &ada.key,
+        &space_key("todo", "nobody"),
+        &bob.key,
+        &ada.key,
+    ];
+    let views = store.views(&asked.map(Clone::clone)).await;
+    let (ada, bob, chat) = (Some(ada.view), Some(bob.view), Some(chat.view));
+    assert_eq!(views, Ok(vec![chat, ada, None, bob, ada]));
+    assert_eq!(store.views(&[]).await, Ok(Vec::new()));
+}
+
 /// Opening is idempotent: the epoch and everything else stay.
 pub async fn opening_again_changes_nothing(store: &dyn Store) {
     let mut space = Space::open(store).await;

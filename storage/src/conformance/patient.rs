@@ -83,6 +83,10 @@ impl<S: Store> Store for Patient<S> {
         again!(self.0.space(space))
     }
 
+    async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
+        again!(self.0.views(spaces))
+    }
+
     async fn marks(
         &self,
         space: &SpaceKey,

@@ -113,6 +113,7 @@ pub(super) struct Connection {
 /// Every statement there is, prepared once a connection.
 pub(super) struct Statements {
     pub(super) find_space: Statement,
+    pub(super) find_spaces: Statement,
     pub(super) find_sids: Statement,
     pub(super) create_space: Statement,
     pub(super) change_epoch: Statement,
@@ -135,6 +136,7 @@ impl Statements {
     async fn prepare(client: &Client) -> Result<Statements, Failure> {
         let texts = [
             space::FIND,
+            space::FIND_MANY,
             space::FIND_SIDS,
             space::CREATE,
             space::CHANGE_EPOCH,
@@ -158,6 +160,7 @@ impl Statements {
         // In the order of the texts.
         Ok(Statements {
             find_space: next(),
+            find_spaces: next(),
             find_sids: next(),
             create_space: next(),
             change_epoch: next(),

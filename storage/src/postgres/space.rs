@@ -19,6 +19,13 @@ const NAMED: &str = "SELECT app FROM syncline.spaces WHERE space = $1 ORDER BY a
 const LIST: &str = "SELECT app, space FROM syncline.spaces WHERE (app, space) > ($1, $2)
     ORDER BY app, space LIMIT $3";
 
+/// The same of many spaces at once, and behind it a space's place among those asked.
+pub(super) const FIND_MANY: &str =
+    "SELECT s.sid, s.epoch, s.epoch_at, s.lost_at, s.head, s.gc_seq, s.clock, s.live, s.writers,
+        s.swept, s.erased_at, asked.no
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(app, space, no)
+    JOIN syncline.spaces s ON s.app = asked.app AND s.space = asked.space";
+
 /// Of many spaces at once: `no` is a space's place among those asked.
 pub(super) const FIND_SIDS: &str = "SELECT asked.no, s.sid
     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked(app, space, no)
@@ -45,7 +52,7 @@ pub(super) struct SpaceRow {
 }
 
 impl SpaceRow {
-    /// Reads a row of [`FIND`].
+    /// Reads a row of [`FIND`] or [`FIND_MANY`].
     pub(super) fn read(row: &Row) -> Result<SpaceRow, StoreError> {
         let number = |at| row.try_get::<_, i64>(at).map_err(|e| unreadable(&e));
         let unsigned = |at| number(at).map(|stored| stored as u64);
@@ -120,6 +127,26 @@ impl Call for Find<'_> {
 
     async fn run(&self, connection: &Connection) -> Result<Option<SpaceView>, Failure> {
         Ok(find(connection, self.0).await?.map(|row| row.view))
+    }
+}
+
+/// [`crate::Store::views`].
+pub(super) struct FindMany<'a>(pub(super) &'a [SpaceKey]);
+
+impl Call for FindMany<'_> {
+    type Answer = Vec<Option<SpaceView>>;
+
+    async fn run(&self, connection: &Connection) -> Result<Vec<Option<SpaceView>>, Failure> {
+        let apps: Vec<&str> = self.0.iter().map(|key| key.app.as_str()).collect();
+        let names: Vec<&str> = self.0.iter().map(|key| key.space.as_str()).collect();
+        let statement = &connection.statements.find_spaces;
+        let rows = connection.client.query(statement, &[&apps, &names]).await?;
+        let mut views = vec![None; self.0.len()];
+        for row in &rows {
+            let no: i64 = row.try_get(11).map_err(|e| unreadable(&e))?;
+            views[no as usize - 1] = Some(SpaceRow::read(row)?.view);
+        }
+        Ok(views)
     }
 }
 

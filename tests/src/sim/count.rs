@@ -108,6 +108,7 @@ kinds! {
     Reset = "resets",
     EpochLost = "epoch changed by a session",
     CatchUp = "catch-ups",
+    BusGap = "gaps in what a node heard",
     Resync = "resyncs of slow sockets",
     Replaced = "sockets replaced",
     Snapshot = "snapshots taken",

@@ -324,6 +324,7 @@ fn count(note: Note, aids: &mut Aids) {
         Note::EpochLost => Kind::EpochLost,
         Note::Conflict => Kind::Conflict,
         Note::CatchUp => Kind::CatchUp,
+        Note::Gap => Kind::BusGap,
         Note::Resync => Kind::Resync,
         Note::Tie => Kind::Tie,
         Note::LettersLeftOut(_) => Kind::LettersLeftOut,

@@ -4,17 +4,13 @@ use super::*;
 
 #[test]
 fn what_is_not_built_yet_says_so() {
-    for (name, value) in [
-        ("HUB__NATS__URL", "nats://127.0.0.1:4222"),
-        ("HUB__STORE__URL", "scylla://u:secret@db:9042/hub"),
-    ] {
-        let said = refused("", &[(name, value)]);
-        assert!(
-            said.contains("not built yet") && said.contains(name),
-            "{said}"
-        );
-        assert!(!said.contains("secret"), "{said}");
-    }
+    let url = ("HUB__STORE__URL", "scylla://u:secret@db:9042/hub");
+    let said = refused("", &[url]);
+    assert!(
+        said.contains("not built yet") && said.contains(url.0),
+        "{said}"
+    );
+    assert!(!said.contains("secret"), "{said}");
 }
 
 #[test]

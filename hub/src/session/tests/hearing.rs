@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use syncline_cluster::event::CommitEvent;
-use syncline_protocol::ids::NodeId;
+use syncline_protocol::ids::{NodeId, Seq};
 use syncline_storage::model::ModelStore;
+use syncline_storage::types::SpaceView;
 
 use super::desk::{Desk, NOW_MS, client, insert, space, stamp, update};
 use crate::session::event::{ConnId, Effect, Event, Note};
@@ -85,6 +86,57 @@ fn a_commit_of_another_history_below_the_head_is_noticed() {
     let event = told_by(&mut other);
     one.store = other.store;
     is_reset_by(event, (one, phone));
+}
+
+#[test]
+fn a_head_that_is_known_asks_nothing_of_the_store() {
+    let (mut desk, _) = one_record();
+    let SpaceView { epoch, head, .. } = desk.state.view();
+    for head in [Seq(0), head] {
+        desk.step(Event::HeadHeard { epoch, head });
+        assert!(desk.asked.is_empty());
+    }
+}
+
+/// What led there was not heard, and nothing more is told.
+#[test]
+fn a_head_that_is_further_brings_devices_there() {
+    let (mut one, phone) = one_record();
+    let mut other = node_on(&one.store);
+    let laptop = other.hello(2, "laptop", None);
+    other.push(laptop, &[update(1, "k1", "a", &json!(1), 5)]);
+    one.store = other.store;
+    let SpaceView { epoch, head, .. } = other.state.view();
+    one.step(Event::HeadHeard { epoch, head });
+    one.settle();
+    let told = one.take_of(phone, "delta");
+    assert_eq!(told[0]["changes"][0]["data"], json!({"a": 1}));
+    assert_eq!(one.state.view().head, head);
+}
+
+#[test]
+fn a_gap_is_noted_once_and_a_commit_heard_twice_is_none() {
+    let (mut one, _) = one_record();
+    let mut other = node_on(&one.store);
+    let laptop = other.hello(2, "laptop", None);
+    let mut events = Vec::new();
+    for m in 1..=3 {
+        other.start_push(laptop, &[update(m, "k1", "a", &json!(m), 5 + m)]);
+        let Event::Heard(event) = told_by(&mut other) else {
+            panic!("no commit")
+        };
+        events.push(event);
+    }
+    one.store = other.store;
+    one.step(Event::Heard(events[0].clone()));
+    one.step(Event::Heard(events[0].clone()));
+    assert!(!one.notes.contains(&Note::Gap));
+    one.step(Event::Heard(events[2].clone()));
+    one.settle();
+    one.step(Event::Heard(events[2].clone()));
+    let gaps = one.notes.iter().filter(|note| **note == Note::Gap);
+    assert_eq!(gaps.count(), 1);
+    assert_eq!(one.state.view().head, events[2].to);
 }
 
 /// An update of the record at so many milliseconds after the beginning.

@@ -1,0 +1,103 @@
+//! Several hubs on one Postgres, and a real NATS server between them.
+
+#[path = "../services/nats.rs"]
+mod server;
+
+mod failing;
+mod login;
+mod moving;
+mod processes;
+mod telling;
+mod versions;
+
+use serde_json::{Value, json};
+use syncline_hub::config::StoreUrl;
+use syncline_protocol::ids::NodeId;
+use syncline_tests::device::Device;
+use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::until;
+
+use crate::postgres::server::{Database, script};
+
+/// A node of this name on a database.
+fn on(database: &Database, name: &str) -> Setup {
+    let mut setup = Setup::default();
+    setup.config.node = NodeId::parse(name).unwrap();
+    setup.config.store.url = Some(StoreUrl::Postgres(database.url()));
+    setup
+}
+
+/// The same with the bus at `url`.
+fn on_bus(database: &Database, name: &str, url: &str) -> Setup {
+    let mut setup = on(database, name);
+    setup.config.nats.url = Some(url.to_owned());
+    setup
+}
+
+/// Two nodes with the bus at `url`.
+async fn two(database: &Database, url: &str) -> [TestNode; 2] {
+    let start = async |name| TestNode::start_with(on_bus(database, name, url)).await;
+    [start("n1").await, start("n2").await]
+}
+
+/// The value of a metric without labels, or of one series of it.
+fn metric(node: &TestNode, series: &str) -> u64 {
+    let text = node.app.metrics().render();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    let value = line.unwrap_or_else(|| panic!("{series} in {text}"));
+    value.parse().expect("a whole number")
+}
+
+/// Waits until the bus of a node is there.
+async fn is_connected(node: &TestNode) {
+    until("the bus is there", || {
+        metric(node, "syncline_bus_connected") == 1
+    })
+    .await;
+}
+
+fn insert(id: &str, data: &Value) -> Value {
+    json!([{"table": "tasks", "id": id, "op": "insert", "data": data}])
+}
+
+/// Ada's devices, each connected to its node.
+async fn devices<'n>(nodes: impl IntoIterator<Item = &'n TestNode>) -> Vec<Device> {
+    let mut devices = Vec::new();
+    for (at, node) in nodes.into_iter().enumerate() {
+        let mut device = Device::new("ada", &format!("device{at}"));
+        device.connect(node).await;
+        devices.push(device);
+    }
+    devices
+}
+
+/// Each device writes so many records, all at once; every write is answered.
+async fn all_write(devices: &mut [Device], round: &str, count: usize) {
+    let writing = devices.iter_mut().zip(0..).map(|(device, at)| async move {
+        for n in 0..count {
+            device.edit(&insert(
+                &format!("{round}-{at}-{n}"),
+                &json!({"by": at, "n": n}),
+            ));
+            device.edit(&insert(
+                &format!("{round}-{n}"),
+                &json!({(format!("of{at}")): n}),
+            ));
+            device.push().await;
+        }
+    });
+    futures_util::future::join_all(writing).await;
+}
+
+/// Nobody writes any more: all come to show the same.
+async fn all_are_equal(devices: &mut [Device]) {
+    let head = devices.iter().map(Device::seq).max().unwrap();
+    for device in &mut *devices {
+        device.reach(head).await;
+    }
+    for other in &devices[1..] {
+        assert_eq!(other.told(), devices[0].told());
+    }
+}
