@@ -4,7 +4,7 @@
 //! [`guard`] wraps every route: unknown ones, bodies too long, faults, counting; [`error`] and
 //! [`body`] are how a handler refuses and reads, [`query`] is what a request's path asks. [`room`] bounds what the bodies of all requests
 //! hold, [`shares`] what those of one user do of it, [`reply_room`] what the replies do; [`watched`] ends those
-//! nobody takes, [`owed`] says until when. [`files`] are served where nothing else is.
+//! nobody takes, [`owed`] says until when, [`taking`] which goes first when there is no room. [`files`] are served where nothing else is.
 
 pub mod body;
 pub mod context;
@@ -19,6 +19,7 @@ pub mod room;
 pub mod routes;
 pub mod server;
 pub mod shares;
+mod taking;
 mod turns;
 pub mod watched;
 

@@ -116,6 +116,8 @@ codes! {
     EphemeralTooLarge = "ephemeral_too_large", Never, 413;
     /// The store's history is not the cursor's: take a snapshot.
     Reset = "reset", Now, 410;
+    /// A changeset of before an erasure, as its cursor says: nothing of it is stored.
+    Erased = "erased", Never, 410;
     /// A cursor, limit or `next` that cannot be read.
     CursorInvalid = "cursor_invalid", Never, 400;
     /// No token, or one that cannot be verified.

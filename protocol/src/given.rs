@@ -193,6 +193,13 @@ impl Given {
     /// The last request that moved this: the commit it was in, and its last claim. A client that
     /// has heard of that commit and sends a request without that claim has been answered it, and
     /// with it all that is remembered. So nothing of such a request came before.
+    ///
+    /// One with that claim is taken for a repeat, also where it is none: a client that was answered,
+    /// and then says the very same once more without a time and nothing before it, is heard once.
+    /// Nothing tells the two apart. Its cursor does not: a client whose answer was lost pulls before it
+    /// sends again, so that cursor has passed the commit too. Nor does what it sends, which is the same.
+    /// The wrong guess in this direction changes nothing; in the other an old edit would win over
+    /// what others wrote since.
     pub fn last(&self) -> Option<(Seq, Claimed)> {
         self.last
     }

@@ -35,6 +35,10 @@ pub enum Mutant {
     TellNoWatcher,
     /// A session believes what it cached before something was collected.
     TrustSwept,
+    /// What a device pushes that was told of an erasure, and has not heard it yet, is taken.
+    TakeErased,
+    /// A changeset of before an erasure is stored.
+    StoreErased,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

@@ -17,8 +17,8 @@ use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::types::{
     After, ChangesPage, Collect, Collected, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter,
-    EPOCH_APART_MS, Holdings, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView,
-    StoreError, VerdictsRead, epoch_after, epoch_after_erasure,
+    EPOCH_APART_MS, Erased, Holdings, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage,
+    SpaceView, StoreError, VerdictsRead, epoch_after, epoch_after_erasure,
 };
 
 /// A store in memory. A clone is a backup.
@@ -70,7 +70,7 @@ impl ModelStore {
             epoch: self.next_epoch(),
             epoch_at_ms: now_ms,
             lost_at_ms: 0,
-            was_erased: false,
+            erased: Erased::NEVER,
             head: Seq(0),
             gc_seq: Seq(0),
             swept: Seq(0),
@@ -339,10 +339,11 @@ impl ModelStore {
         let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
         let space = self.spaces.get_mut(space).ok_or_else(unknown)?;
         let mut holdings = space.holdings();
+        let at_ms = now_ms.max(space.view.epoch_at_ms + EPOCH_APART_MS);
         let view = SpaceView {
             epoch: epoch_after_erasure(space.view.epoch, random),
-            epoch_at_ms: now_ms.max(space.view.epoch_at_ms + EPOCH_APART_MS),
-            was_erased: true,
+            epoch_at_ms: at_ms,
+            erased: Erased::at(at_ms),
             gc_seq: space.view.head,
             swept: space.view.head,
             live: 0,

@@ -21,9 +21,8 @@ pub struct SpaceView {
     pub epoch_at_ms: WallMs,
     /// When the epoch last changed because commits were lost; 0 for never.
     pub lost_at_ms: WallMs,
-    /// Whether everything of it was erased once. The time is stored and not shown: a session keeps
-    /// this row for every space that sleeps.
-    pub was_erased: bool,
+    /// When everything of it was erased last.
+    pub erased: Erased,
     /// The last commit.
     pub head: Seq,
     /// Cursors below it may have missed a collected tombstone.
@@ -45,7 +44,7 @@ impl SpaceView {
         epoch: Epoch(0),
         epoch_at_ms: 0,
         lost_at_ms: 0,
-        was_erased: false,
+        erased: Erased::NEVER,
         head: Seq(0),
         gc_seq: Seq(0),
         swept: Seq(0),
@@ -58,16 +57,54 @@ impl SpaceView {
     /// be read. Of before an erasure: what the device has must go, and must not be offered back.
     pub fn reset_from(&self, epoch: Option<Epoch>) -> ResetWhy {
         let before_erasure = epoch.is_none_or(|epoch| lineage(epoch) != lineage(self.epoch));
-        if self.was_erased && before_erasure {
+        if self.erased.ever() && before_erasure {
             ResetWhy::Erased
         } else {
             ResetWhy::Epoch
         }
     }
 
+    /// Whether everything was erased after an epoch that somebody knew. One of later lineages than
+    /// this view's is not of before, but shows that the view is.
+    pub fn was_erased_since(&self, epoch: Epoch) -> bool {
+        let later = lineage(self.epoch).wrapping_sub(lineage(epoch)) & LINEAGE_MASK;
+        self.erased.ever() && (1..=LINEAGE_MASK / 2).contains(&later)
+    }
+
     /// Whether the epoch may change because commits were lost: once in an interval.
     pub fn may_lose_epoch(&self, now_ms: WallMs, interval_ms: u64) -> bool {
         self.lost_at_ms == 0 || now_ms.saturating_sub(self.lost_at_ms) >= interval_ms
+    }
+}
+
+/// When everything of a space was erased last: the minute of the epoch that this gave. The minute
+/// names that epoch (see [`EPOCH_APART_MS`]), and it is small: a session keeps it for every space
+/// that sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erased(u32);
+
+impl Erased {
+    /// Nothing was.
+    pub const NEVER: Erased = Erased(0);
+
+    /// By the time that is stored with the space; 0 is never.
+    pub fn at(at_ms: WallMs) -> Erased {
+        let minutes = u32::try_from(at_ms / EPOCH_APART_MS).unwrap_or(u32::MAX);
+        match at_ms {
+            0 => Erased::NEVER,
+            _ => Erased(minutes.saturating_add(1)),
+        }
+    }
+
+    /// Whether anything was.
+    pub fn ever(self) -> bool {
+        self != Erased::NEVER
+    }
+
+    /// The time, to the minute; `None` for never.
+    pub fn minute_ms(self) -> Option<WallMs> {
+        let minutes = self.0.checked_sub(1)?;
+        Some(u64::from(minutes) * EPOCH_APART_MS)
     }
 }
 
@@ -175,6 +212,7 @@ impl Collected {
 /// Bits of an epoch that are random. The others are its lineage: every new epoch of a space keeps
 /// it, and an erasure takes the next one.
 const RANDOM_BITS: u32 = 48;
+const LINEAGE_MASK: u64 = u64::MAX >> RANDOM_BITS;
 
 /// What the epochs between two erasures of a space share.
 fn lineage(epoch: Epoch) -> u64 {

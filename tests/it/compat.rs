@@ -2,6 +2,7 @@
 
 mod converging;
 mod reading;
+mod reading_beside_writers;
 mod shapes;
 mod sockets;
 mod unread;

@@ -118,7 +118,8 @@ impl Core {
             None => log,
         };
         let data = Limits::from(&config.limits);
-        let replies = ReplyRoom::new(count(config.gateway.replies_bytes_max));
+        let bytes_max = count(config.gateway.replies_bytes_max);
+        let replies = ReplyRoom::new(bytes_max, context.metrics.replies_given_up.clone());
         let limits = SessionLimits {
             commit_mutations_max: count(config.session.commit_mutations_max),
             commit_changes_max: count(config.session.commit_changes_max),

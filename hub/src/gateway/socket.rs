@@ -301,6 +301,7 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
                 .map(sorted),
             snapshot_next: hello.snapshot_next,
             acked: hello.acked,
+            epoch: hello.epoch,
             token_expires_in_s: identity.expires_at_ms.saturating_sub(now_ms) / 1_000,
         };
         Ok(Done::Known(Box::new(Known {

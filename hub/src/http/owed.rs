@@ -3,15 +3,18 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Context;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use super::taking::Taking;
 
 /// A reply that must be taken whole; in its response's extensions.
 #[derive(Clone, Debug)]
 pub(super) struct ToBeTaken {
     /// Alive while the reply is held.
-    pub(super) held: Weak<()>,
+    pub(super) held: Weak<Taking>,
     /// How long it takes at the least rate.
     pub(super) least: Duration,
 }
@@ -52,6 +55,22 @@ impl Owed {
         })
     }
 
+    /// The peer took some of the one that is written now.
+    pub(super) fn took(&self, bytes: u64) {
+        let first = self.with(|owed| owed.iter().find_map(|one| one.reply.held.upgrade()));
+        if let Some(first) = first {
+            first.took(bytes);
+        }
+    }
+
+    /// Whether one of them is given up for others. If none is, the connection is woken when it is.
+    pub(super) fn is_given_up(&self, cx: &mut Context<'_>) -> bool {
+        self.with(|owed| {
+            let held = owed.iter().filter_map(|one| one.reply.held.upgrade());
+            held.fold(false, |any, one| one.is_given_up(cx) || any)
+        })
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut VecDeque<Owing>) -> T) -> T {
         // The queue is whole whatever panicked while it was locked.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -64,8 +83,8 @@ mod tests {
 
     const GRACE: Duration = Duration::from_secs(30);
 
-    fn reply(least_s: u64) -> (Arc<()>, ToBeTaken) {
-        let held = Arc::new(());
+    fn reply(least_s: u64) -> (Arc<Taking>, ToBeTaken) {
+        let held = Taking::begin();
         let to_be_taken = ToBeTaken {
             held: Arc::downgrade(&held),
             least: Duration::from_secs(least_s),

@@ -5,7 +5,7 @@
 //! many as there are connections, each as large as a space. Ordinary replies are in one half of the
 //! room, where a user has a share. A reply larger than that goes to the other half, where such
 //! replies wait for each other only, one of each user. Each must be taken whole in a time by its
-//! size ([`ToBeTaken`]).
+//! size ([`ToBeTaken`]), and an ordinary one faster while others wait for its room ([`Takings`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
+use prometheus::IntCounter;
 use syncline_protocol::error::Code;
 use tokio::time::Instant;
 
@@ -21,6 +22,7 @@ use super::error::json;
 use super::owed::ToBeTaken;
 use super::room::NoRoom;
 use super::shares::{Share, Shares};
+use super::taking::{Listed, Taking, Takings};
 
 /// How long a reply may wait to begin, and again each time that it needs more.
 const ROOM_WITHIN: Duration = Duration::from_secs(2);
@@ -47,6 +49,8 @@ const LARGE_BYTES_PER_S: usize = 16 << 10;
 pub struct ReplyRoom {
     ordinary: Shares,
     large: Shares,
+    /// The ordinary replies that are being taken.
+    takings: Takings,
     /// Bytes an ordinary reply may hold, and any one.
     ordinary_max: usize,
     large_max: usize,
@@ -70,13 +74,15 @@ enum Size {
 }
 
 impl ReplyRoom {
-    /// Room for so many bytes.
-    pub fn new(bytes_max: usize) -> ReplyRoom {
+    /// Room for so many bytes. What is given up because its peer takes it too slowly while others
+    /// wait is counted.
+    pub fn new(bytes_max: usize, given_up: IntCounter) -> ReplyRoom {
         let (large_max, ordinary_max) = (bytes_max / LARGE, bytes_max / SHARE);
         ReplyRoom {
             ordinary: Shares::new(bytes_max - large_max, ordinary_max),
             // What is more than a share takes all of it: so a user has one large reply at once.
             large: Shares::new(large_max, ordinary_max),
+            takings: Takings::new(given_up),
             ordinary_max,
             large_max,
         }
@@ -92,7 +98,8 @@ impl ReplyRoom {
     pub async fn begin(&self, user: &str, page_bytes: usize) -> Result<ReplyHeld, HttpError> {
         let page_bytes = page_bytes.min(self.ordinary_max / HELD_PER_STORED);
         let bytes = page_bytes * HELD_PER_STORED;
-        let share = self.ordinary.take(user, bytes, soon()).await;
+        let press = || self.takings.press(bytes);
+        let share = self.ordinary.take_or(user, bytes, soon(), press).await;
         Ok(ReplyHeld {
             room: self.clone(),
             user: user.to_owned(),
@@ -133,8 +140,8 @@ impl ReplyHeld {
             return self.become_large(bytes).await;
         }
         if self.share.fit_now(bytes).is_err() {
-            let waited = self.share.wait_for(bytes, soon()).await;
-            waited.map_err(no_room)?;
+            self.share.fit_now(0).map_err(no_room)?;
+            self.grow_to(bytes).await?;
         }
         Ok(())
     }
@@ -147,7 +154,20 @@ impl ReplyHeld {
             // What it was read with is held meanwhile. Nobody waits the other way.
             return self.become_large(bytes).await;
         }
-        self.share.grow(bytes, soon()).await.map_err(no_room)
+        self.grow_to(bytes).await
+    }
+
+    /// Waits for so many bytes in all. Who waits for others that are slow has them given up.
+    async fn grow_to(&mut self, bytes: usize) -> Result<(), HttpError> {
+        let ReplyHeld { room, size, .. } = &*self;
+        let (takings, is_ordinary) = (room.takings.clone(), *size == Size::Ordinary);
+        let press = || {
+            if is_ordinary {
+                takings.press(bytes);
+            }
+        };
+        let grown = self.share.grow_or(bytes, soon(), press).await;
+        grown.map_err(no_room)
     }
 
     /// The reply, a JSON text, which keeps its room until it is written. Errors: those of
@@ -160,15 +180,18 @@ impl ReplyHeld {
             Size::Ordinary => ORDINARY_BYTES_PER_S,
             Size::Large => LARGE_BYTES_PER_S,
         };
-        let held = Arc::new(());
+        let taking = Taking::begin();
+        let is_ordinary = self.size == Size::Ordinary;
+        let listed = is_ordinary.then(|| self.room.takings.add(&taking, bytes));
         let to_be_taken = ToBeTaken {
-            held: Arc::downgrade(&held),
+            held: Arc::downgrade(&taking),
             least: Duration::from_secs(text.len().div_ceil(bytes_per_s) as u64),
         };
         let text = Bytes::from_owner(HeldText {
             text,
             _share: self.share,
-            _held: held,
+            _taking: taking,
+            _listed: listed,
         });
         let mut response = json(StatusCode::OK, text);
         response.extensions_mut().insert(to_be_taken);
@@ -187,7 +210,8 @@ impl ReplyHeld {
 struct HeldText {
     text: String,
     _share: Share,
-    _held: Arc<()>,
+    _taking: Arc<Taking>,
+    _listed: Option<Listed>,
 }
 
 impl AsRef<[u8]> for HeldText {
@@ -220,6 +244,10 @@ mod tests {
     const KIB: usize = 1_024;
     const MIB: usize = 1_024 * KIB;
 
+    fn room() -> ReplyRoom {
+        ReplyRoom::new(2 * MIB, IntCounter::new("given_up", "given up").unwrap())
+    }
+
     fn code<T: std::fmt::Debug>(refused: Result<T, HttpError>) -> Code {
         refused.unwrap_err().0.code
     }
@@ -232,7 +260,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reply_holds_what_it_is_read_with_and_then_its_text() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         // The share is 64.
         let mut first = room.begin("ada", 2 * KIB).await.unwrap();
         first.grow().await.unwrap();
@@ -259,7 +287,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_text_takes_its_room_before_it_is_made() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         let mut held = room.begin("ada", 2 * KIB).await.unwrap();
         held.hold(40 * KIB).await.unwrap();
         assert!(room.begin("ada", 12 * KIB + 1).await.is_err());
@@ -268,7 +296,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_fills_its_share_leaves_the_room_to_others() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         let mut unread = Vec::new();
         while let Ok(held) = room.begin("ada", 2 * KIB).await {
             unread.push(held.json("x".repeat(16 * KIB)).await.unwrap());
@@ -279,7 +307,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn large_replies_nobody_takes_leave_the_room_of_ordinary_ones_as_it_is() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         let mut unread = Vec::new();
         for user in ["ada", "bob", "eve"] {
             if let Ok(held) = large(&room, user, 512 * KIB).await {
@@ -298,7 +326,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_user_has_one_large_reply_and_ordinary_ones_beside_it() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         let held = large(&room, "ada", 100 * KIB).await.unwrap();
         assert_eq!(code(large(&room, "ada", 65 * KIB).await), Code::Unavailable);
         drop(large(&room, "bob", 65 * KIB).await.unwrap());
@@ -309,7 +337,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn reading_grows_to_a_share_and_then_to_half_of_the_room() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         let mut held = room.begin("ada", MIB).await.unwrap();
         assert_eq!(held.page_bytes(), 32 * KIB);
         for page in [64, 128, 256, 512].map(|kib| kib * KIB) {
@@ -327,7 +355,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reply_says_until_when_it_must_be_taken() {
-        let room = ReplyRoom::new(2 * MIB);
+        let room = room();
         for (bytes, least_s) in [(64 * KIB, 16), (512 * KIB, 32)] {
             let response = large(&room, "ada", bytes).await.unwrap();
             let to_be_taken: &ToBeTaken = response.extensions().get().unwrap();
@@ -337,5 +365,38 @@ mod tests {
             drop(response);
             assert_eq!(held.strong_count(), 0);
         }
+    }
+
+    /// Serves a reply to a peer that takes nothing, until it is given up.
+    fn serve_nobody(response: Response) -> tokio::task::JoinHandle<()> {
+        let to_be_taken: &ToBeTaken = response.extensions().get().unwrap();
+        let held = to_be_taken.held.clone();
+        tokio::spawn(async move {
+            let given_up = std::future::poll_fn(|cx| match held.upgrade() {
+                Some(taking) if !taking.is_given_up(cx) => std::task::Poll::Pending,
+                _ => std::task::Poll::Ready(()),
+            });
+            given_up.await;
+            drop(response);
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn peers_that_take_nothing_keep_nobody_out_of_the_room_however_many() {
+        let room = room();
+        let mut served = Vec::new();
+        for user in 0..SHARE / LARGE {
+            let held = room.begin(&user.to_string(), 32 * KIB).await.unwrap();
+            served.push(serve_nobody(held.json("x".repeat(64 * KIB)).await.unwrap()));
+        }
+        // They are slow only when they have had the time to begin.
+        assert_eq!(code(room.begin("ada", 1).await), Code::Unavailable);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let mut held = room.begin("ada", 2 * KIB).await.unwrap();
+        held.grow().await.unwrap();
+        let is_over = |one: &&tokio::task::JoinHandle<()>| one.is_finished();
+        assert_eq!(served.iter().filter(is_over).count(), 1);
+        held.hold(64 * KIB).await.unwrap();
+        drop(room.begin("bob", 32 * KIB).await.unwrap());
     }
 }

@@ -48,6 +48,11 @@ impl Room {
         })
     }
 
+    /// Whether so much is free now.
+    pub fn has(&self, bytes: usize) -> bool {
+        self.free.available_permits() >= self.units_of(bytes) as usize
+    }
+
     /// Half of the room, in bytes.
     pub fn half(&self) -> usize {
         self.units.div_ceil(2) as usize * UNIT_BYTES
@@ -77,6 +82,12 @@ impl Taken {
             self.permit.merge(more);
         }
         Ok(())
+    }
+
+    /// Whether what is lacking for so many bytes in all is free now.
+    pub fn has(&self, bytes: usize) -> bool {
+        let lacking = self.room.units_of(bytes).saturating_sub(self.units());
+        self.room.free.available_permits() >= lacking as usize
     }
 
     /// Takes more or gives back what is too much, so that it is enough for so many bytes in all.

@@ -66,8 +66,22 @@ impl Shares {
     /// whoever came first is served first, and more than there is takes all: so one owner holds more
     /// than a share only as one thing, and nothing beside it.
     pub async fn take(&self, owner: &str, bytes: usize, due: Instant) -> Result<Share, NoRoom> {
+        self.take_or(owner, bytes, due, || ()).await
+    }
+
+    /// The same; `full` is called if the room has not so much now, though the share has.
+    pub async fn take_or(
+        &self,
+        owner: &str,
+        bytes: usize,
+        due: Instant,
+        full: impl FnOnce(),
+    ) -> Result<Share, NoRoom> {
         let (lane, own) = self.enter(owner);
         let own = own.take(bytes, due).await?;
+        if !self.room.has(bytes) {
+            full();
+        }
         let all = self.room.take(bytes, due).await?;
         Ok(Share {
             own,
@@ -98,7 +112,20 @@ impl Share {
     /// Takes more if this is not enough for so many bytes in all: a body that does not say its
     /// length grows as it comes.
     pub async fn grow(&mut self, bytes: usize, due: Instant) -> Result<(), NoRoom> {
+        self.grow_or(bytes, due, || ()).await
+    }
+
+    /// The same; `full` is called if the room has not so much now, though the share has.
+    pub async fn grow_or(
+        &mut self,
+        bytes: usize,
+        due: Instant,
+        full: impl FnOnce(),
+    ) -> Result<(), NoRoom> {
         self.own.grow(bytes, due).await?;
+        if !self.all.has(bytes) {
+            full();
+        }
         self.all.grow(bytes, due).await
     }
 

@@ -1,6 +1,6 @@
 //! A connection's stream while HTTP is spoken on it: a peer that takes nothing of an answer for
 //! too long, or too little for much longer, or does not take a reply that holds room whole in its
-//! time, is an error, so that the connection ends and what it holds is freed.
+//! time, or takes it slowly while others wait for the room, is an error, so that the connection ends and what it holds is freed.
 //!
 //! hyper has no such limit. An upgrade takes the stream out of it; sockets look after their own.
 
@@ -118,6 +118,9 @@ impl Watched {
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut Stream>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
+        if self.owed.is_given_up(cx) {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
         let written = write(Pin::new(&mut self.stream), cx);
         let least = self.patience.least;
         if written.is_ready() {
@@ -157,6 +160,7 @@ impl Watched {
         let written = self.write(cx, write);
         if let Poll::Ready(Ok(bytes)) = written {
             self.pace.taken += bytes as u64;
+            self.owed.took(bytes as u64);
         }
         written
     }
@@ -219,6 +223,7 @@ mod tests {
     use tokio::net::{TcpListener, TcpSocket};
 
     use super::super::owed::ToBeTaken;
+    use super::super::taking::Taking;
     use super::*;
 
     const LEAST: LeastRate = LeastRate {
@@ -258,7 +263,7 @@ mod tests {
             least: LEAST,
             lifecycle: Arc::new(Lifecycle::starting()),
         };
-        let (held, owed) = (Arc::new(()), Owed::default());
+        let (held, owed) = (Taking::begin(), Owed::default());
         let held_by_reply = Arc::downgrade(&held);
         owed.add(ToBeTaken {
             held: held_by_reply,

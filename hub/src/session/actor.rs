@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use syncline_cluster::ChangeLog;
-use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
+use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::Store;
 use syncline_storage::types::PageLimit;
@@ -24,7 +24,7 @@ use self::asking::SocketRead;
 use super::cache::{Activations, NodeCache};
 use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
-    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, Sync,
+    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, Sender, Sync,
 };
 use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
@@ -90,7 +90,7 @@ pub enum Message {
         /// The node's number for it.
         call: CallId,
         /// Whose.
-        client: ClientKey,
+        sender: Sender,
         /// In order of number.
         muts: Vec<Mutation>,
         /// Back-pressure.
@@ -290,14 +290,14 @@ impl Actor for Session {
             }
             Message::Call {
                 call,
-                client,
+                sender,
                 muts,
                 permit,
                 reply,
             } => {
                 live.calls.insert(call, reply);
                 let push = Push {
-                    origin: Origin::Call(call, client),
+                    origin: Origin::Call(call, sender),
                     muts,
                     permit,
                 };

@@ -204,6 +204,7 @@ impl SessionState {
 
     fn place(&self, attach: &Attach) -> Standing {
         let by_cursor = match &attach.cursor {
+            None if self.was_erased_since(attach.epoch) => Standing::Reset(ResetWhy::Erased),
             None => Standing::Empty,
             Some(cursor) if !self.is_of_epoch(cursor) => {
                 Standing::Reset(self.view.reset_from(Epoch::parse(&cursor.epoch)))
@@ -235,6 +236,11 @@ impl SessionState {
             (by_cursor, Some(_)) => by_cursor,
             (_, None) => Standing::Resume(place.clone(), place.at),
         }
+    }
+
+    /// Whether everything was erased after an epoch that a client knew.
+    pub(super) fn was_erased_since(&self, epoch: Option<Epoch>) -> bool {
+        epoch.is_some_and(|epoch| self.view.was_erased_since(epoch))
     }
 
     fn is_of_epoch(&self, cursor: &Cursor) -> bool {
@@ -283,6 +289,7 @@ impl SessionState {
                 presence: None,
                 missed: None,
                 token_ended: false,
+                erased: false,
             },
         );
         match standing {
@@ -311,7 +318,11 @@ impl SessionState {
     pub(super) fn reset_conn(&mut self, conn: ConnId, why: ResetWhy, cx: &mut Context<'_>) {
         cx.note(Note::Reset(why));
         cx.answer(conn, &hub::reset(why, self.view.epoch));
-        let tables = self.conns.get(&conn).and_then(|conn| conn.tables.clone());
+        let mut tables = None;
+        if let Some(conn) = self.conns.get_mut(&conn) {
+            conn.erased |= why == ResetWhy::Erased;
+            tables.clone_from(&conn.tables);
+        }
         self.start_snapshot(conn, self.fresh(whole(tables), self.view.head), cx);
     }
 
@@ -368,4 +379,4 @@ fn cursor_ahead(cursor: Option<&Cursor>, head: Seq) -> bool {
 }
 
 /// RFC 6455's registry: the server cannot serve now.
-const TRY_AGAIN_LATER: u16 = 1013;
+pub(super) const TRY_AGAIN_LATER: u16 = 1013;

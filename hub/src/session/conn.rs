@@ -39,6 +39,8 @@ pub(super) struct Conn {
     pub(super) missed: Option<Box<Missed>>,
     /// Its token has ended and no other was shown: it is told nothing new.
     pub(super) token_ended: bool,
+    /// It was told that everything was erased: what it pushes may be of before.
+    pub(super) erased: bool,
 }
 
 /// Frames that could not be told, by whose presence they show.

@@ -65,10 +65,11 @@ struct DormantConn {
 }
 
 /// What few sockets have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Rare {
     presence: Option<Json>,
     given: Option<Arc<Given>>,
+    erased: bool,
 }
 
 /// What becomes of a sleeping session when a socket leaves it.
@@ -129,9 +130,11 @@ impl SessionState {
         let conns = conns.map(|(id, conn)| {
             let client = self.clients.get(&conn.client);
             let given = client.and_then(|client| client.given.clone());
-            let rare = (conn.presence.is_some() || given.is_some()).then_some(Rare {
+            let is_rare = conn.presence.is_some() || given.is_some() || conn.erased;
+            let rare = is_rare.then_some(Rare {
                 presence: conn.presence,
                 given,
+                erased: conn.erased,
             });
             DormantSocket::Attached(DormantConn {
                 conn: id,
@@ -169,10 +172,12 @@ impl SessionState {
                     continue;
                 }
             };
-            let (presence, given) = match dormant.rare {
-                Some(rare) => (rare.presence, rare.given),
-                None => (None, None),
-            };
+            let rare = dormant.rare.map(|rare| *rare).unwrap_or_default();
+            let Rare {
+                presence,
+                given,
+                erased,
+            } = rare;
             let client = state.client(&dormant.client);
             client.writer = dormant.writer;
             client.decided = dormant.decided;
@@ -190,6 +195,7 @@ impl SessionState {
                 presence,
                 missed: None,
                 token_ended: false,
+                erased,
             };
             state.conns.insert(dormant.conn, conn);
         }

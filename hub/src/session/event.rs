@@ -126,6 +126,8 @@ pub struct Attach {
     pub snapshot_next: Option<SnapshotPlace>,
     /// The last number it saw a verdict for.
     pub acked: Option<u64>,
+    /// The first epoch it knew under this id.
+    pub epoch: Option<Epoch>,
     /// Seconds until its token expires.
     pub token_expires_in_s: u64,
 }
@@ -162,7 +164,23 @@ pub enum Origin {
     /// An attached socket.
     Conn(ConnId),
     /// An HTTP request of a client.
-    Call(CallId, ClientKey),
+    Call(CallId, Sender),
+}
+
+/// A client that pushes by HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// Who it is.
+    pub client: ClientKey,
+    /// The first epoch it knew under this id, if it says so.
+    pub epoch: Option<Epoch>,
+}
+
+impl From<ClientKey> for Sender {
+    fn from(client: ClientKey) -> Sender {
+        let epoch = None;
+        Sender { client, epoch }
+    }
 }
 
 /// The store's answer to an effect.
@@ -220,6 +238,8 @@ pub enum MarksFor {
 pub struct HeldPush {
     /// Whose.
     pub client: ClientKey,
+    /// The first epoch it knew under this id, if it says so.
+    pub epoch: Option<Epoch>,
     /// In order of number.
     pub muts: Vec<Mutation>,
     /// Back-pressure.
@@ -361,6 +381,8 @@ pub enum CallReply {
     Synced(Synced),
     /// Numbers are missing before one of them; go on after this number.
     Gap(Option<u64>),
+    /// Everything was erased since its client knew the history it names: nothing was taken.
+    Erased,
     /// It was not taken.
     Refused(Refusal),
 }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, Epoch};
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::{self, Answer};
 use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
 
+use super::attach::TRY_AGAIN_LATER;
 use super::event::{
-    CallId, CallReply, Effect, HeldPush, MarksFor, Note, Origin, Push, Repeat, Waiter,
+    CallId, CallReply, ConnId, Effect, HeldPush, MarksFor, Note, Origin, Push, Repeat, Sender,
+    Waiter,
 };
 use super::fanout::Answers;
 use super::state::{Asked, Call, Context, Held, Pending, SessionState};
@@ -80,21 +83,26 @@ impl SessionState {
             Origin::Conn(conn) => {
                 // A push of a socket that was detached meanwhile is dropped: it was not answered.
                 if let Some(client) = self.client_of(conn).cloned() {
+                    if self.is_of_before(conn) {
+                        return self.send_away(&client, conn, cx);
+                    }
                     let held = HeldPush {
                         client,
+                        epoch: None,
                         muts: push.muts,
                         permit: push.permit.map(Arc::new),
                     };
                     self.number(held, Waiter::Conn(conn), Known::Remembered, cx);
                 }
             }
-            Origin::Call(call, client) => {
+            Origin::Call(call, Sender { client, epoch }) => {
                 let known = self
                     .clients
                     .get(&client)
                     .is_some_and(|c| c.writer.is_some());
                 let held = HeldPush {
                     client,
+                    epoch,
                     muts: push.muts,
                     permit: push.permit.map(Arc::new),
                 };
@@ -105,6 +113,24 @@ impl SessionState {
                 }
             }
         }
+    }
+
+    /// Whether a socket was told that everything was erased. What it pushes may have been made, and
+    /// even stored, before: the first mutations of a client fit one that is not known.
+    fn is_of_before(&self, conn: ConnId) -> bool {
+        let told = self.conns.get(&conn).is_some_and(|conn| conn.erased);
+        told && !mutant(Mutant::TakeErased)
+    }
+
+    /// Takes nothing of such a socket. Its device says hello again, and has heard it by then.
+    fn send_away(&mut self, client: &ClientKey, conn: ConnId, cx: &mut Context<'_>) {
+        self.refuse_gap(client, Waiter::Conn(conn), cx);
+        cx.effect(Effect::Close {
+            conn,
+            code: TRY_AGAIN_LATER,
+            reason: "everything was erased",
+        });
+        self.detach(conn, cx);
     }
 
     /// Holds what a call sent until its client's mark is read.
@@ -197,6 +223,10 @@ impl SessionState {
     /// answered. The push is judged whole before: of one with a gap, or too many in flight,
     /// nothing is taken.
     fn number(&mut self, push: HeldPush, waiter: Waiter, known: Known, cx: &mut Context<'_>) {
+        if let (Waiter::Call(call), true) = (waiter, self.was_erased_since(push.epoch)) {
+            self.calls.remove(&call);
+            return cx.effect(Effect::Reply(call, CallReply::Erased));
+        }
         let (taken, undecided) = self
             .clients
             .get(&push.client)
@@ -229,6 +259,7 @@ impl SessionState {
             client,
             muts,
             permit,
+            ..
         } = push;
         let mut answers = Answers::default();
         let mut repeats = Vec::new();

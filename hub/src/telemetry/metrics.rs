@@ -74,6 +74,7 @@ metrics! {
     http_requests: PairCounters<Route, StatusClass> = "syncline_http_requests_total", "HTTP requests answered, by route and class of status.";
     pushes_paced: IntCounter = "syncline_pushes_paced_total", "Pushes told to come later, and socket messages that waited, because their user pushed more than limits.user_changes_per_s or limits.user_bytes_per_s allow.";
     replies_too_large: IntCounter = "syncline_replies_too_large_total", "Pulls refused because their table is more than one reply may hold: half of gateway.replies_bytes_max. Those devices stay behind until it is raised.";
+    replies_given_up: IntCounter = "syncline_replies_given_up_total", "Replies that were taken too slowly while there was no room for others: their connections were closed.";
     http_connections: IntGauge = "syncline_http_connections", "Open HTTP connections, upgraded ones not counted.";
     compat_connections: IntGauge = "mana_sync_connections_total", "Open WebSocket connections, under the name the first user's dashboards know.";
     compat_users: IntGauge = "mana_sync_users_connected", "Users with an open WebSocket, under the name the first user's dashboards know.";

@@ -164,6 +164,11 @@ impl Since {
         }
     }
 
+    /// Whether it is of an epoch given before the minute of this time.
+    pub fn is_before(self, at_ms: WallMs) -> bool {
+        matches!(self, Since::At { minute, .. } if minute < minute_of(at_ms))
+    }
+
     /// What a client with this cursor has to be told.
     pub fn tell(self, place: Place) -> Tell {
         match self {
@@ -181,14 +186,18 @@ impl Since {
 
 impl Place {
     fn minute(self) -> u64 {
-        let minutes = self.epoch_at_ms.saturating_sub(FIRST_EPOCH_MS) / 60_000;
-        minutes.min((1 << MINUTE_BITS) - 1)
+        minute_of(self.epoch_at_ms)
     }
 
     /// The cursor of a client that has everything up to the head, of one table or of all.
     pub fn cursor(self, reach: Reach) -> String {
         text(self.minute(), self.head, reach)
     }
+}
+
+fn minute_of(epoch_at_ms: WallMs) -> u64 {
+    let minutes = epoch_at_ms.saturating_sub(FIRST_EPOCH_MS) / 60_000;
+    minutes.min((1 << MINUTE_BITS) - 1)
 }
 
 fn text(minute: u64, seq: Seq, reach: Reach) -> String {

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -21,6 +22,10 @@ use crate::limits::Limits;
 use crate::mutation::{Members, field_name};
 use crate::object;
 use crate::stamp::Hlc;
+
+/// Changes of one record in one millisecond of one request: as many as a stamp has counters. What
+/// follows is kept apart.
+const COUNTERS: u32 = u16::MAX as u32 + 1;
 
 /// A changeset.
 #[derive(Clone, Debug)]
@@ -164,7 +169,7 @@ impl SyncChange {
                 table: TableName::parse_within(&table, limits.name_bytes_max)?,
                 id: RecordId::parse_within(&id, limits.name_bytes_max)?,
             };
-            counters.count(&mut op);
+            counters.count(&key, &mut op)?;
             Ok(Change { key, op })
         });
         Ok(SyncChange {
@@ -231,30 +236,42 @@ fn claim(text: Option<&RawValue>) -> Result<Claim, Refusal> {
     text.map(|text| Hlc::parse(&text)).transpose()
 }
 
-/// Requests have no counters: of equal times, the later change of a request is the greater.
+/// Requests have no counters: of equal times, the later change of a record is the greater. Stamps
+/// are compared inside a record only, so each counts by itself; it does by a hash of its name and
+/// the time, since two that share a count lose nothing by it.
 #[derive(Default)]
-struct Counters(HashMap<u64, u16>);
+struct Counters {
+    earlier: HashMap<u64, u32>,
+    hasher: RandomState,
+}
 
 impl Counters {
-    fn count(&mut self, op: &mut Op<Claim>) {
-        let mut claims: Vec<&mut Claim> = match op {
-            Op::Insert { at, .. } | Op::Delete { at } => vec![at],
-            Op::Update { fields } => fields.iter_mut().map(|(_, _, at)| at).collect(),
+    /// Errors: `too_many_changes` for what no counter is left for. It would not be known to be
+    /// later than the one before it.
+    fn count(&mut self, key: &RecordKey, op: &mut Op<Claim>) -> Result<(), Refusal> {
+        let mut claims: Vec<&mut Hlc> = match op {
+            Op::Insert { at, .. } | Op::Delete { at } => at.iter_mut().collect(),
+            Op::Update { fields } => fields
+                .iter_mut()
+                .filter_map(|(_, _, at)| at.as_mut())
+                .collect(),
         };
-        let mut walls: Vec<u64> = claims
-            .iter()
-            .filter_map(|at| at.map(Hlc::wall_ms))
-            .collect();
-        for at in claims.iter_mut().filter_map(|at| at.as_mut()) {
-            let earlier = self.0.get(&at.wall_ms()).copied().unwrap_or(0);
-            *at = Hlc::new(at.wall_ms(), earlier);
+        let counted = |at: &Hlc| self.hasher.hash_one((key, at.wall_ms()));
+        let mut moments: Vec<u64> = claims.iter().map(|at| counted(at)).collect();
+        for (at, moment) in claims.iter_mut().zip(&moments) {
+            let earlier = self.earlier.get(moment).copied().unwrap_or(0);
+            let counter = u16::try_from(earlier).map_err(|_| {
+                let message = format!("more than {COUNTERS} changes of {key} in one millisecond");
+                Refusal::new(Code::TooManyChanges, message)
+            })?;
+            **at = Hlc::new(at.wall_ms(), counter);
         }
-        walls.sort_unstable();
-        walls.dedup();
-        for wall in walls {
-            let count = self.0.entry(wall).or_default();
-            *count = count.saturating_add(1);
+        moments.sort_unstable();
+        moments.dedup();
+        for moment in moments {
+            *self.earlier.entry(moment).or_default() += 1;
         }
+        Ok(())
     }
 }
 
@@ -455,6 +472,42 @@ mod tests {
             })
             .collect();
         assert_eq!(counters, [0, 1, 0, 2]);
+    }
+
+    /// The counter of a delete, or why it was kept apart.
+    fn counter(change: &SyncChange) -> Result<u16, Code> {
+        match change.asked.as_ref().map(|asked| &asked.op) {
+            Ok(Op::Delete { at: Some(at) }) => Ok(at.counter()),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    fn deletes(ids: impl Iterator<Item = String>) -> Vec<SyncChange> {
+        let at = "2026-01-01T00:00:00Z";
+        let delete =
+            |id| format!(r#"{{"table":"t","id":"{id}","op":"delete","deletedAt":"{at}"}}"#);
+        parse(&ids.map(delete).collect::<Vec<_>>().join(","))
+            .unwrap()
+            .changes
+    }
+
+    #[test]
+    fn a_record_has_as_many_changes_of_one_time_as_there_are_counters() {
+        let same = |_| "a".to_owned();
+        let changes = deletes((0..=COUNTERS).map(same));
+        let [.., last, one_more] = &changes[..] else {
+            panic!("{} changes", changes.len());
+        };
+        assert_eq!(counter(&changes[0]), Ok(0));
+        assert_eq!(counter(last), Ok(u16::MAX));
+        assert_eq!(counter(one_more), Err(Code::TooManyChanges));
+    }
+
+    #[test]
+    fn the_changes_of_many_records_need_no_counters() {
+        let changes = deletes((0..=COUNTERS).map(|id| id.to_string()));
+        assert!(changes.iter().all(|change| counter(change) == Ok(0)));
     }
 
     #[test]

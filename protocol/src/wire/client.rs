@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::cursor::{Cursor, SnapshotPlace};
 use crate::error::{Code, Refusal};
-use crate::ids::{AppId, ClientId, SpaceId, TableName, check_name};
+use crate::ids::{AppId, ClientId, Epoch, SpaceId, TableName, check_name};
 use crate::json::Json;
 use crate::limits::{
     EPHEMERAL_BYTES_MAX, EPHEMERAL_TEXT_BYTES_MAX, Limits, MUTATIONS_IN_FLIGHT_MAX, NAME_BYTES_MAX,
@@ -67,6 +67,9 @@ pub struct Hello {
     pub snapshot_next: Option<SnapshotPlace>,
     /// The last mutation it saw a verdict for.
     pub acked: Option<u64>,
+    /// The first epoch that it was told of under this id. It tells of one without a cursor whether
+    /// everything was erased since.
+    pub epoch: Option<Epoch>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +101,8 @@ struct RawHello<'a> {
     #[serde(borrow)]
     snapshot_next: Option<Cow<'a, str>>,
     acked: Option<u64>,
+    #[serde(borrow)]
+    epoch: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -212,6 +217,7 @@ impl Hello {
                 .map(|next| SnapshotPlace::parse(&next))
                 .transpose()?,
             acked: raw.acked,
+            epoch: raw.epoch.and_then(|epoch| Epoch::parse(&epoch)),
         })
     }
 }
@@ -220,27 +226,41 @@ impl Hello {
 #[derive(Debug)]
 pub enum HttpPush {
     /// Mutations of one client, in order of number.
-    Numbered(ClientId, Vec<Mutation>),
+    Numbered(Numbered),
     /// Writes of a server, each under a key that makes it take effect once.
     Keyed(Vec<(ClientId, Mutation)>),
+}
+
+/// Mutations of one client, in order of number.
+#[derive(Debug)]
+pub struct Numbered {
+    /// Whose.
+    pub client: ClientId,
+    /// The first epoch that it was told of under this id. If everything was erased since, nothing
+    /// is taken.
+    pub epoch: Option<Epoch>,
+    /// What it asks for.
+    pub muts: Vec<Mutation>,
 }
 
 impl HttpPush {
     /// How many changes it holds.
     pub fn change_count(&self) -> usize {
         match self {
-            HttpPush::Numbered(_, muts) => muts.iter().map(Mutation::change_count).sum(),
+            HttpPush::Numbered(push) => push.muts.iter().map(Mutation::change_count).sum(),
             HttpPush::Keyed(writes) => writes.iter().map(|(_, one)| one.change_count()).sum(),
         }
     }
 
-    /// Reads the body of an HTTP push: `{"client","muts":[{"m","changes"}…]}`, or
+    /// Reads the body of an HTTP push: `{"client","epoch","muts":[{"m","changes"}…]}`, or
     /// `{"muts":[{"key","changes"}…]}`.
     pub fn parse(text: &str, limits: &Limits) -> Result<HttpPush, Refusal> {
         #[derive(Deserialize)]
         struct RawBody<'a> {
             #[serde(borrow)]
             client: Option<Cow<'a, str>>,
+            #[serde(borrow)]
+            epoch: Option<Cow<'a, str>>,
             #[serde(borrow)]
             muts: Vec<&'a RawValue>,
         }
@@ -259,10 +279,11 @@ impl HttpPush {
         {
             let missing = || Refusal::new(Code::BadMessage, "client is missing");
             let client = body.client.ok_or_else(missing)?;
-            return Ok(HttpPush::Numbered(
-                client_id(&client)?,
-                parse_muts(body.muts, limits)?,
-            ));
+            return Ok(HttpPush::Numbered(Numbered {
+                client: client_id(&client)?,
+                epoch: body.epoch.and_then(|epoch| Epoch::parse(&epoch)),
+                muts: parse_muts(body.muts, limits)?,
+            }));
         }
         check_count(body.muts.len())?;
         let keyed = body

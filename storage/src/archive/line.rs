@@ -19,7 +19,7 @@ use syncline_protocol::stamp::{Hlc, Stamp};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use crate::transfer::{ClientImage, Counts, RecordImage, Since, SpaceImage, VerdictImage};
-use crate::types::{DeadLetter, SpaceView};
+use crate::types::{DeadLetter, Erased, SpaceView};
 
 type Text<'a> = Cow<'a, str>;
 
@@ -238,7 +238,7 @@ impl<'a> SpaceLine<'a> {
                 epoch,
                 epoch_at_ms: self.epoch_at_ms,
                 lost_at_ms: self.lost_at_ms,
-                was_erased: self.erased_at_ms > 0,
+                erased: Erased::at(self.erased_at_ms),
                 head: Seq(self.head),
                 gc_seq: Seq(self.gc_seq),
                 swept: Seq(self.swept),

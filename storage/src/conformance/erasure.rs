@@ -6,7 +6,7 @@ use syncline_protocol::wire::hub::ResetWhy;
 
 use super::space::{NOW, Space, UNLIMITED, client, key, space_key, titled, tombstone};
 use crate::Store;
-use crate::types::{DeadLetter, EPOCH_APART_MS, Holdings, SpaceView};
+use crate::types::{DeadLetter, EPOCH_APART_MS, Erased, Holdings, SpaceView};
 
 async fn erase(space: &mut Space<'_>) -> Holdings {
     let erased = space.store.erase(&space.key, NOW + 7).await;
@@ -83,7 +83,7 @@ pub async fn an_erased_space_goes_on_under_a_new_epoch(store: &dyn Store) {
     let expected = SpaceView {
         epoch: after.epoch,
         epoch_at_ms: NOW + EPOCH_APART_MS,
-        was_erased: true,
+        erased: Erased::at(after.epoch_at_ms),
         gc_seq: before.head,
         swept: before.head,
         live: 0,

@@ -5,7 +5,7 @@ use syncline_protocol::stamp::Hlc;
 
 use super::space::{NOW, Space, UNLIMITED, client, key, space_key};
 use crate::Store;
-use crate::types::SpaceView;
+use crate::types::{Erased, SpaceView};
 
 /// A read of a space that was never opened tells so.
 pub async fn a_space_never_opened_is_none(store: &dyn Store) {
@@ -20,7 +20,7 @@ pub async fn an_opened_space_is_empty(store: &dyn Store) {
         epoch: space.view.epoch,
         epoch_at_ms: NOW,
         lost_at_ms: 0,
-        was_erased: false,
+        erased: Erased::NEVER,
         head: Seq(0),
         gc_seq: Seq(0),
         swept: Seq(0),

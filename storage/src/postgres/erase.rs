@@ -28,7 +28,7 @@ const REMOVE: [&str; 4] = [
 ];
 
 const EMPTY: &str = "UPDATE syncline.spaces SET epoch = $2, epoch_at = greatest($3, epoch_at + $4),
-    erased_at = greatest($3, 1), gc_seq = head, swept = head, live = 0 WHERE sid = $1";
+    erased_at = greatest($3, epoch_at + $4), gc_seq = head, swept = head, live = 0 WHERE sid = $1";
 
 /// One snapshot for all that is counted.
 const BEGIN_COUNTING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
 use super::records::bigint;
-use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
+use crate::types::{EPOCH_APART_MS, Erased, SpaceView, StoreError};
 
 pub(super) const FIND: &str =
     "SELECT sid, epoch, epoch_at, lost_at, head, gc_seq, clock, live, writers, swept, erased_at
@@ -62,7 +62,7 @@ impl SpaceRow {
                 epoch: Epoch(unsigned(1)?),
                 epoch_at_ms: unsigned(2)?,
                 lost_at_ms: unsigned(3)?,
-                was_erased: unsigned(10)? > 0,
+                erased: Erased::at(unsigned(10)?),
                 head: Seq(unsigned(4)?),
                 gc_seq: Seq(unsigned(5)?),
                 swept: Seq(unsigned(9)?),

@@ -29,7 +29,7 @@ const REMOVE: [&str; 4] = [
 ];
 
 const EMPTY: &str = "UPDATE spaces SET epoch = ?2, epoch_at = max(?3, epoch_at + ?4),
-    erased_at = max(?3, 1), gc_seq = head, swept = head, live = 0 WHERE sid = ?1";
+    erased_at = max(?3, epoch_at + ?4), gc_seq = head, swept = head, live = 0 WHERE sid = ?1";
 
 /// See [`crate::Store::holdings`].
 pub(super) fn holdings(conn: &Connection, space: &SpaceKey) -> Result<Holdings, StoreError> {

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, WriterNo};
 use syncline_protocol::stamp::{Hlc, WallMs};
 
-use crate::types::{EPOCH_APART_MS, SpaceView, StoreError};
+use crate::types::{EPOCH_APART_MS, Erased, SpaceView, StoreError};
 
 pub(super) const FIND: &str =
     "SELECT sid, epoch, epoch_at, head, gc_seq, clock, live, writers, lost_at, swept,
@@ -87,7 +87,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SpaceRow> {
             epoch: Epoch(unsigned(1)?),
             epoch_at_ms: unsigned(2)?,
             lost_at_ms: unsigned(8)?,
-            was_erased: unsigned(10)? > 0,
+            erased: Erased::at(unsigned(10)?),
             head: Seq(unsigned(3)?),
             gc_seq: Seq(unsigned(4)?),
             swept: Seq(unsigned(9)?),

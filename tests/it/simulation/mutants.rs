@@ -95,3 +95,13 @@ fn notices_that_nobody_gets_are_caught() {
 fn a_cache_believed_after_a_collection_is_caught() {
     is_caught(Mutant::TrustSwept);
 }
+
+#[test]
+fn a_push_taken_of_a_device_that_has_not_heard_of_an_erasure_is_caught() {
+    is_caught(Mutant::TakeErased);
+}
+
+#[test]
+fn a_changeset_of_before_an_erasure_that_is_stored_is_caught() {
+    is_caught(Mutant::StoreErased);
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline_hub::session::event::{CallId, CallReply};
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::ClientKey;
+use syncline_protocol::ids::{ClientKey, Epoch};
 use syncline_protocol::wire::hub;
 
 /// Requests and replies under way.
@@ -26,6 +26,8 @@ pub struct Request {
     pub caller: Caller,
     /// To which node.
     pub node: usize,
+    /// The first epoch its client knew.
+    pub epoch: Option<Epoch>,
     /// The text of `muts`.
     pub muts: String,
 }
@@ -80,6 +82,10 @@ fn text(reply: CallReply) -> String {
             let error = hub::http_error(&refusal);
             let acked = acked.map_or("null".into(), |m| m.to_string());
             format!(r#"{},"acked":{acked}}}"#, &error[..error.len() - 1])
+        }
+        CallReply::Erased => {
+            let error = hub::http_error(&Refusal::new(Code::Reset, "everything was erased"));
+            format!(r#"{},"why":"erased"}}"#, &error[..error.len() - 1])
         }
         CallReply::Refused(refusal) => hub::http_error(&refusal),
         CallReply::Synced(_) => unreachable!("a push is no changeset"),

@@ -16,6 +16,7 @@
 //! | `set_aside` | what can never be stored is named, is a dead letter, and stops nothing else |
 //! | `forward` | a cursor of the compatibility protocol only moves forward as text |
 //! | `copy` | after a reply such a device shows the space as of the reply's cursor |
+//! | `erased` | no mutation that was sent before its device heard of an erasure takes effect after it, and no changeset is said to be of before that is not |
 //! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |
 //!
 //! A restore that nobody was told of makes one epoch have two histories. Until the epoch
@@ -23,12 +24,14 @@
 
 mod changesets;
 mod copies;
+mod erasures;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use syncline_hub::session::event::Sender;
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
@@ -46,6 +49,7 @@ use syncline_storage::types::{Commit, DeadLetter, SpaceView};
 
 use self::changesets::Claims;
 pub use self::copies::{Differing, Excuses};
+use self::erasures::Erasures;
 use self::order::{Clocked, Order};
 
 use super::reference::{Expected, Joined, Reference, data_text, losses_of};
@@ -118,6 +122,8 @@ pub struct Checker {
     epoch: Epoch,
     /// Epochs by the minute that names them in cursors of the compatibility protocol.
     minutes: HashMap<u64, Epoch>,
+    /// What was erased.
+    erasures: Erasures,
 }
 
 /// The space after a commit.
@@ -146,6 +152,8 @@ pub struct Present {
 struct Registered {
     hash: PayloadHash,
     asked: Option<Vec<ClaimedChange>>,
+    /// The first epoch its client knew, where devices say so.
+    epoch: Option<Epoch>,
 }
 
 impl Checker {
@@ -162,17 +170,19 @@ impl Checker {
             split: HashSet::new(),
             changers: HashSet::new(),
             order: Order::default(),
+            erasures: Erasures::default(),
         }
     }
 
     /// A device gave a mutation its number.
-    pub fn numbered(&mut self, client: &ClientKey, mutation: &Mutation) {
+    pub fn numbered(&mut self, sender: &Sender, mutation: &Mutation) {
         let registered = Registered {
             hash: mutation.hash,
             asked: mutation.asked.as_ref().ok().cloned(),
+            epoch: sender.epoch,
         };
         self.registry
-            .insert((client.clone(), mutation.m), registered);
+            .insert((sender.client.clone(), mutation.m), registered);
     }
 
     /// A commit took effect.
@@ -222,6 +232,8 @@ impl Checker {
         ensure(registered.hash == hash, "mark", || {
             format!("{judged:?} has another hash")
         })?;
+        self.erasures
+            .check_heard(registered.epoch, commit.expect_epoch)?;
         if !split {
             let reference = &mut self.now.reference;
             let expected = expect(reference, (registered, judged, writer), clock);
@@ -340,6 +352,7 @@ impl Checker {
         let at = (view.epoch, view.head);
         self.history.insert(at, self.now.moment.clone());
         self.minutes.insert(copies::minute(&view), view.epoch);
+        self.erasures.epoch_given(view.epoch);
         self.epoch = view.epoch;
     }
 

@@ -90,6 +90,8 @@ kinds! {
     KeyKept = "tombstone collected, its key kept",
     MarkForgotten = "last number of a client collected",
     TooOld = "device reset, since what it missed is collected",
+    Erased = "everything erased",
+    NewEpoch = "new epoch given by the operator",
     }
     happenings {
     Step = "steps",
@@ -129,6 +131,8 @@ kinds! {
     UpdateUnknown = "updates of an unknown record",
     Copied = "tables compared with the history",
     Ordered = "last edits of a device that stand",
+    ToldErased = "devices told that everything was erased",
+    ErasedLate = "changesets of before an erasure, named and not stored",
     }
     excuses {
     ComparedAsIs = "records compared as they are",

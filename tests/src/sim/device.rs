@@ -9,6 +9,7 @@ mod replica;
 
 use std::collections::BTreeSet;
 
+use syncline_hub::session::event::Sender;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 
 use super::checker::Checker;
@@ -41,6 +42,9 @@ pub trait Device: std::fmt::Debug {
     /// Its clock is off by so much from the beginning.
     fn set_clock(&mut self, skew_ms: i64);
 
+    /// Everything may be erased in its world.
+    fn heed_erasures(&mut self) {}
+
     /// Deletes something, where there is somebody who collects.
     fn clear_up(&mut self, _cx: &mut Cx<'_>) {}
 
@@ -57,7 +61,7 @@ pub trait Device: std::fmt::Debug {
     fn push(&mut self, cx: &mut Cx<'_>);
 
     /// What it would push by HTTP: who it is, and the text of `muts`.
-    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(ClientKey, String)>;
+    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(Sender, String)>;
 
     /// The HTTP reply came: `{"results":…}`, or an error with a code.
     fn called(&mut self, client: &ClientKey, text: &str, cx: &mut Cx<'_>) -> Checked;

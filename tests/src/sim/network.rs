@@ -192,6 +192,7 @@ fn attach(conn: ConnId, user: &UserId, hello: Hello) -> Attach {
             .map(sorted),
         snapshot_next: hello.snapshot_next,
         acked: hello.acked,
+        epoch: hello.epoch,
         token_expires_in_s: 3_600,
     }
 }

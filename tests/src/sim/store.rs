@@ -4,7 +4,7 @@
 use syncline_hub::session::event::{Effect, StoreAnswer};
 use syncline_protocol::ids::{Epoch, SpaceKey};
 use syncline_storage::model::ModelStore;
-use syncline_storage::types::{Commit, CommitError, PageLimit, SpaceView, StoreError};
+use syncline_storage::types::{Commit, CommitError, Holdings, PageLimit, SpaceView, StoreError};
 
 /// What becomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,12 @@ impl Store {
     pub fn new_epoch(&mut self, expected: Epoch, now_ms: u64) -> Result<SpaceView, StoreError> {
         self.epochs += 1;
         self.model.new_epoch(&self.space, expected, now_ms)
+    }
+
+    /// Erases everything of the space.
+    pub fn erase(&mut self, now_ms: u64) -> Result<Holdings, StoreError> {
+        self.epochs += 1;
+        self.model.erase(&self.space, now_ms)
     }
 
     /// Does an operation.

@@ -3,6 +3,7 @@
 //! and its effect.
 
 mod acts;
+mod erasing;
 mod exchanges;
 mod faults;
 mod retention;
@@ -75,6 +76,8 @@ pub struct World {
     newer: Option<Rng>,
     /// Chance of what is collected, apart, so that it changes nothing where nothing is.
     retention: Rng,
+    /// Chance of erasures, where there are any.
+    erasing: Option<Rng>,
 }
 
 /// How a seed ended.
@@ -115,6 +118,9 @@ fn run(seed: u64, mix: (Mix, bool), collects: Option<bool>, traced: bool) -> End
         let mut newer = Rng::new(seed.rotate_left(32));
         world.draw_near_minutes(&mut newer);
         world.newer = Some(newer);
+    }
+    if collects.is_some() && seed / 32 % 4 == 1 {
+        world.begin_erasing(seed);
     }
     if collects == Some(true) {
         world.plan.retention_ms = Some(*world.retention.pick(&RETENTION_MS));
@@ -192,6 +198,7 @@ impl World {
             sticky: false,
             newer: None,
             retention: Rng::new(!seed),
+            erasing: None,
         }
     }
 
@@ -229,6 +236,7 @@ impl World {
     fn chaos_step(&mut self) -> Checked {
         self.keep_and_restore();
         self.collect_old()?;
+        self.erase_all();
         self.end_a_token();
         let (faults, acts) = (self.plan.faults, self.plan.acts);
         if self.aids.rng.chance(faults) {

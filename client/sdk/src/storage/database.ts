@@ -111,6 +111,8 @@ export interface Client {
   confirmed: number;
   /** The highest seq heard of in this history. */
   head: number;
+  /** The first history this id was told of; absent before, and in what older versions stored. */
+  epoch?: string;
   /** Counts how often what was to be sent became another: its numbers, its order or its stamps. */
   turn: number;
 }

@@ -197,10 +197,12 @@ export class Conversation {
       const client = await db.read("client");
       if (hasForgotten(client.confirmed, hello.acked)) {
         // Whether it lost what it knew or erased it is told to who stands in another history.
-        this.#isForgotten = mayStandElsewhere(await db.read("replica"), hello.epoch);
+        const elsewhere = mayStandElsewhere(await db.read("replica"), hello.epoch);
+        this.#isForgotten = elsewhere || (client.epoch ?? hello.epoch) !== hello.epoch;
         return null;
       }
-      await db.keep("client", { ...client, head: Math.max(client.head, hello.head) });
+      const epoch = client.epoch ?? hello.epoch;
+      await db.keep("client", { ...client, epoch, head: Math.max(client.head, hello.head) });
       if (hello.limits) await db.keep("here", { ...(await db.read("here")), limits: hello.limits });
       const told = { hub: hello.now, asked: connector.openedAt, came: around.now() };
       await correctClock(db, told);
@@ -212,6 +214,13 @@ export class Conversation {
     this.#events.tell({ online: true, error: null, ...progress(replica) });
     pusher.open();
     if (events.presence() !== null) pace.due();
+  }
+
+  /** The hub has forgotten this client: whether it lost or erased what it knew is still to be told. */
+  #askWhy(): void {
+    const { link } = this.#parts.connector;
+    this.#isForgotten = link?.poll() ?? false;
+    if (!this.#isForgotten) this.#again();
   }
 
   /** A new client id: the old one's numbers are of no use. */
@@ -259,7 +268,7 @@ export class Conversation {
     if (!this.#events.isOnline() || code === "ephemeral_too_large") return;
     if (code === "gap") {
       const { confirmed } = await this.#heard(() => db.read("client"), []);
-      if (hasForgotten(confirmed, acked)) return this.#beAnother(true);
+      if (hasForgotten(confirmed, acked)) return this.#askWhy();
     }
     if (retry === "reauth") {
       tokens.drop();

@@ -159,8 +159,8 @@ export class Engine {
       await carryOut(this.#db, replica, step);
       replica = step.replica;
     }
-    const { id, confirmed } = await this.#db.read("client");
-    return { app, token, tables, client: id, confirmed, position: position(replica) };
+    const { id, confirmed, epoch = null } = await this.#db.read("client");
+    return { app, token, tables, client: id, confirmed, epoch, position: position(replica) };
   }
 
   #dropped(): void {

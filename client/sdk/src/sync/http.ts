@@ -40,6 +40,7 @@ export class HttpLink implements Link {
   readonly #polling: Polling;
   readonly #abort = new AbortController();
   #token: string;
+  #epoch: string | null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Requests are made one after the other. */
   #queue: Promise<void> = Promise.resolve();
@@ -57,6 +58,7 @@ export class HttpLink implements Link {
     this.#url = `${url}/v1/${encodeURIComponent(hello.app)}`;
     this.#hello = hello;
     this.#token = hello.token;
+    this.#epoch = hello.epoch;
     this.#events = events;
     this.#polling = polling;
     this.poll();
@@ -76,7 +78,7 @@ export class HttpLink implements Link {
       return true;
     }
     if (!refused.forGood) {
-      await this.#events.message(refused.told);
+      await this.#notTaken(refused.told);
       return false;
     }
     const half = muts.length >> 1;
@@ -88,7 +90,7 @@ export class HttpLink implements Link {
   async #giveUp({ m }: Mutation, why: Refused): Promise<boolean> {
     const { refused, body } = await this.#send([{ m, changes: null }]);
     if (refused) {
-      await this.#events.message(refused.told);
+      await this.#notTaken(refused.told);
       return false;
     }
     const { code, message } = why;
@@ -99,8 +101,14 @@ export class HttpLink implements Link {
     return true;
   }
 
+  /** Nothing of a push was taken. That everything was erased has been told by then. */
+  async #notTaken(told: Refused): Promise<void> {
+    if (told.code !== "reset") await this.#events.message(told);
+  }
+
   #send(muts: Mutation[]) {
-    const body = JSON.stringify({ client: this.#hello.client, muts });
+    const epoch = this.#epoch ?? undefined;
+    const body = JSON.stringify({ client: this.#hello.client, epoch, muts });
     return this.#ask("/push", { method: "POST", body });
   }
 
@@ -196,6 +204,7 @@ export class HttpLink implements Link {
     if (this.#welcomed) return;
     this.#welcomed = true;
     const epoch = text(body, "epoch");
+    this.#epoch ??= epoch;
     await this.#events.message({ t: "welcome", epoch, head, now: "", limits: null });
   }
 
@@ -213,7 +222,8 @@ export class HttpLink implements Link {
     if (typeof body["code"] !== "string") throw new Over({ is: "lost" });
     const told = readRefused(body);
     const forGood = [400, 413, 422].includes(status);
-    if (isPush && status !== 401 && status !== 403) return { refused: { told, forGood }, body };
+    const isPushed = isPush && told.code !== "reset";
+    if (isPushed && status !== 401 && status !== 403) return { refused: { told, forGood }, body };
     if (told.code !== "reset") {
       const why = endedBy(told.code, told.message, told.retry);
       const after = Number(response.headers.get("retry-after")) * 1000;

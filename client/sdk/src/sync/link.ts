@@ -40,6 +40,8 @@ export interface Hello {
   token: string;
   /** The last number with a verdict; 0 if there is none. */
   confirmed: number;
+  /** The first history this id was told of: a hub that erased everything since tells it so. */
+  epoch: string | null;
   tables: string[] | null;
   position: Position;
 }

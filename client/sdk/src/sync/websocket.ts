@@ -110,7 +110,7 @@ export class WebSocketLink implements Link {
   }
 }
 
-function helloText({ app, client, token, confirmed, tables, position }: Hello): object {
+function helloText({ app, client, token, confirmed, epoch, tables, position }: Hello): object {
   return {
     t: "hello",
     v: VERSION,
@@ -122,5 +122,6 @@ function helloText({ app, client, token, confirmed, tables, position }: Hello): 
     ...(position.backfill.length > 0 && { backfill: position.backfill }),
     ...(position.next !== null && { snapshot_next: position.next }),
     ...(confirmed > 0 && { acked: confirmed }),
+    ...(epoch !== null && { epoch }),
   };
 }

@@ -92,6 +92,22 @@ test("an erased device that polls holds nothing, and goes on", async () => {
   await device.store.close();
 });
 
+test("an erased device that pushes before it polls brings nothing back", async () => {
+  const auth = { account: "ada", token: () => hub.token("ada") };
+  // What it looks for by itself comes long after this test.
+  const pullInterval = 3_600_000;
+  const device = new Disk().open({ serverUrl: hub.url, auth, transport: "http", pullInterval });
+  await device.tasks.insert({ id: "sent", title: "at the hub" });
+  await device.store.caughtUp();
+  await erase("ada");
+  await device.tasks.insert({ id: "unheard", title: "written meanwhile" });
+  await empties(device);
+  const write = await device.tasks.insert({ id: "new", title: "afterwards" });
+  expect(await write.synced()).toBe("applied");
+  expect(Object.keys(await hub.holds("ada"))).toEqual(["tasks/new"]);
+  await device.store.close();
+});
+
 test("a snapshot under way of what is erased meanwhile brings nothing back", async () => {
   const writer = open(hub.url, new Disk(), NodeSocket as never);
   const title = "x".repeat(300);

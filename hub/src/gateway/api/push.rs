@@ -11,11 +11,11 @@ use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientId, ClientKey, SpaceKey, UserId};
 use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::stamp::wall_text;
-use syncline_protocol::wire::client::HttpPush;
-use syncline_protocol::wire::hub::{self, Answer};
+use syncline_protocol::wire::client::{HttpPush, Numbered};
+use syncline_protocol::wire::hub::{self, Answer, ResetWhy};
 use tokio::sync::oneshot;
 
-use super::{caller, refused_with};
+use super::{caller, refused_with, reset};
 use crate::gateway::Gateway;
 use crate::gateway::access::{AppName, Caller};
 use crate::gateway::pace::Load;
@@ -23,7 +23,7 @@ use crate::http::error::json;
 use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
-use crate::session::event::CallReply;
+use crate::session::event::{CallReply, Sender};
 
 /// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
 /// to it that it takes effect once.
@@ -67,12 +67,12 @@ pub(super) async fn push(
     };
     let _room = body.into_room();
     match push {
-        HttpPush::Numbered(client, muts) => {
-            let reply = call(&gateway, &asked, (client, muts)).await?;
+        HttpPush::Numbered(push) => {
+            let reply = call(&gateway, &asked, push).await?;
             answered(
                 reply,
                 |out, results| hub::write_results(out, &results),
-                &now(&gateway),
+                &gateway,
             )
         }
         HttpPush::Keyed(writes) => keyed(&gateway, &asked, writes).await,
@@ -104,10 +104,15 @@ struct Asked {
 async fn call(
     gateway: &Gateway,
     asked: &Asked,
-    (client, muts): (ClientId, Vec<Mutation>),
+    Numbered {
+        client,
+        epoch,
+        muts,
+    }: Numbered,
 ) -> Result<CallReply, HttpError> {
     let user = asked.user.clone();
     let client = ClientKey { user, client };
+    let sender = Sender { client, epoch };
     let mut muts = Some(muts);
     for _ in 0..CALL_TRIES {
         let entry = gateway.sessions.get(&asked.space);
@@ -119,7 +124,7 @@ async fn call(
         let (reply, answer) = oneshot::channel();
         let message = Message::Call {
             call: gateway.next_call(),
-            client: client.clone(),
+            sender: sender.clone(),
             muts: muts.take().unwrap_or_default(),
             permit: Some(permit),
             reply,
@@ -152,7 +157,12 @@ async fn keyed(
     let (mut results, mut last) = (Vec::with_capacity(writes.len()), None);
     for (client, mutation) in writes {
         let key = client.as_str()[KEYED_CLIENT.len()..].to_owned();
-        match call(gateway, asked, (client, vec![mutation])).await? {
+        let push = Numbered {
+            client,
+            epoch: None,
+            muts: vec![mutation],
+        };
+        match call(gateway, asked, push).await? {
             CallReply::Results {
                 epoch,
                 head,
@@ -161,7 +171,7 @@ async fn keyed(
                 results.extend(answers.into_iter().map(|(_, answer)| (key.clone(), answer)));
                 last = Some((epoch, head));
             }
-            other => return answered(other, |_, _| {}, &now(gateway)),
+            other => return answered(other, |_, _| {}, gateway),
         }
     }
     let (epoch, head) = last.ok_or_else(ended)?;
@@ -173,7 +183,7 @@ async fn keyed(
     answered(
         reply,
         |out, _| hub::write_keyed_results(out, &results),
-        &now(gateway),
+        gateway,
     )
 }
 
@@ -185,11 +195,12 @@ fn ended() -> Refusal {
 fn answered(
     reply: CallReply,
     write: impl FnOnce(&mut String, Vec<(u64, Answer)>),
-    now: &str,
+    gateway: &Gateway,
 ) -> Result<Response, HttpError> {
     match reply {
         CallReply::Refused(refusal) => Err(refusal.into()),
         CallReply::Synced(_) => Err(HttpError::new(Code::Internal, "a push is no changeset")),
+        CallReply::Erased => Ok(reset(gateway, ResetWhy::Erased)),
         CallReply::Gap(acked) => {
             let acked = acked.map_or("null".into(), |m| m.to_string());
             let refusal = Refusal::new(Code::Gap, "mutation numbers must be consecutive");
@@ -200,14 +211,11 @@ fn answered(
             head,
             results,
         } => {
+            let now = wall_text(gateway.clock.now_ms());
             let mut body = format!(r#"{{"epoch":"{epoch}","head":{head},"now":"{now}","results":"#);
             write(&mut body, results);
             body.push('}');
             Ok(json(StatusCode::OK, body))
         }
     }
-}
-
-fn now(gateway: &Gateway) -> String {
-    wall_text(gateway.clock.now_ms())
 }

@@ -186,6 +186,11 @@ impl Deciding {
         self.view.epoch
     }
 
+    /// When everything of the space was erased last, to the minute.
+    pub(super) fn erased_at_ms(&self) -> Option<WallMs> {
+        self.view.erased.minute_ms()
+    }
+
     /// Where the space is.
     pub(super) fn place(&self) -> Place {
         Place {

@@ -58,6 +58,9 @@ impl Deciding {
         changes: &[SyncChange],
         client: &Client,
     ) -> Outcome {
+        if self.is_of_before_erasure(pending) {
+            return self.erased(changes, client);
+        }
         let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
         let moved = self.given_stamps.get(&pending.client);
@@ -108,6 +111,32 @@ impl Deciding {
             conflicts: set.conflicts,
             is_untold: false,
         };
+        Outcome::Synced { synced, kept }
+    }
+
+    /// Whether a changeset was made by a device that had not heard since everything was erased. It
+    /// may hold what was stored then. One whose cursor is not the hub's own does not tell.
+    fn is_of_before_erasure(&self, pending: &Pending) -> bool {
+        let erased_at_ms = self.erased_at_ms().filter(|_| !mutant(Mutant::StoreErased));
+        let place = pending.since.zip(erased_at_ms);
+        place.is_some_and(|(since, at_ms)| since.is_before(at_ms))
+    }
+
+    /// Nothing of it is stored, not even aside: each change is named, or it would come again.
+    fn erased(&self, changes: &[SyncChange], client: &Client) -> Outcome {
+        let conflict = |change: &SyncChange| SyncConflict {
+            table: change.table.clone(),
+            id: change.id.clone(),
+            code: Code::Erased,
+        };
+        let synced = Synced {
+            epoch: self.epoch(),
+            writer: client.writer,
+            conflicts: changes.iter().map(conflict).collect(),
+            echoes: Vec::new(),
+            is_untold: false,
+        };
+        let kept = Kept::default();
         Outcome::Synced { synced, kept }
     }
 

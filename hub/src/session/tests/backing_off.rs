@@ -8,7 +8,7 @@ use crate::session::event::{CallId, CallReply, Effect, Event, Origin, Push};
 
 fn start_call(desk: &mut Desk, call: u64, edit: &serde_json::Value) {
     desk.step(Event::Push(Push {
-        origin: Origin::Call(CallId(call), client("phone")),
+        origin: Origin::Call(CallId(call), client("phone").into()),
         muts: vec![mutation(edit)],
         permit: None,
     }));

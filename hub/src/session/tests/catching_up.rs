@@ -67,6 +67,7 @@ fn a_record_that_moves_on_between_pages_is_told_whole() {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 60,
     })));
     desk.serve_one(None); // its mark
@@ -211,6 +212,7 @@ fn cut_at_the_head() -> (Desk, ConnId, Desk, ConnId) {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 60,
     })));
     one.serve_one(None); // its mark
@@ -248,6 +250,7 @@ fn a_snapshot_is_followed_by_a_delta_also_when_its_read_fails_first() {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 60,
     })));
     desk.serve_one(None); // its mark
@@ -309,7 +312,7 @@ fn an_author_on_another_node_sees_its_cursor_pass() {
     );
     let edit = update(2, "k1", "a", &json!(0), 5);
     two.step(Event::Push(crate::session::event::Push {
-        origin: crate::session::event::Origin::Call(call, client),
+        origin: crate::session::event::Origin::Call(call, client.into()),
         muts: vec![super::desk::mutation(&edit)],
         permit: None,
     }));

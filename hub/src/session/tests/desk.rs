@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use syncline_protocol::compat::cursor::{Place, Reach, Since};
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{
-    AppId, ClientId, ClientKey, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
+    AppId, ClientId, ClientKey, Epoch, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
 };
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
@@ -122,6 +122,13 @@ impl Desk {
             retry_due: false,
             undrained: Vec::new(),
         }
+    }
+
+    /// The session sleeps and wakes.
+    pub(super) fn sleep(&mut self) {
+        let dormant = self.state.sleep();
+        let own = (SessionLimits::default(), Activations::default());
+        self.state = SessionState::wake(space(), NodeId::trusted("n1"), dormant, own);
     }
 
     /// Gives the session an event and notes what it wants; store work waits in `asked`.
@@ -291,7 +298,7 @@ impl Desk {
 
     pub(super) fn call(&mut self, call: u64, name: &str, muts: &[Value]) -> CallReply {
         let muts = muts.iter().map(mutation).collect();
-        let origin = Origin::Call(CallId(call), client(name));
+        let origin = Origin::Call(CallId(call), client(name).into());
         self.step(Event::Push(Push {
             origin,
             muts,
@@ -320,23 +327,28 @@ impl Desk {
 
     /// The same of a device that has heard of all there is.
     pub(super) fn sync_at_head(&mut self, name: &str, changes: &[Value]) -> Synced {
+        let since = self.since();
+        self.start_sync_since(name, changes, since);
+        self.settle();
+        self.synced()
+    }
+
+    /// The cursor of a device without numbers that has heard of all there is.
+    pub(super) fn since(&self) -> Since {
         let view = self.store.space(&space()).unwrap();
         let place = Place {
             epoch_at_ms: view.epoch_at_ms,
             head: view.head,
             gc_seq: view.gc_seq,
         };
-        let since = Since::parse(&place.cursor(Reach::All)).unwrap();
-        self.start_sync_since(name, changes, since);
-        self.settle();
-        self.synced()
+        Since::parse(&place.cursor(Reach::All)).unwrap()
     }
 
     pub(super) fn start_sync(&mut self, name: &str, changes: &[Value]) {
         self.start_sync_since(name, changes, Since::Empty);
     }
 
-    fn start_sync_since(&mut self, name: &str, changes: &[Value], since: Since) {
+    pub(super) fn start_sync_since(&mut self, name: &str, changes: &[Value], since: Since) {
         let body = json!({"since": "1970-01-01T00:00:00.000Z", "changes": changes});
         let request = SyncRequest::parse(&body.to_string(), &Limits::DEFAULT).unwrap();
         self.step(Event::Sync(Sync {
@@ -394,6 +406,7 @@ pub(super) struct Hello {
     pub(super) backfill: Option<&'static [&'static str]>,
     pub(super) next: Option<String>,
     pub(super) acked: Option<u64>,
+    pub(super) epoch: Option<Epoch>,
 }
 
 pub(super) fn hello(conn: u64, name: &str) -> Hello {
@@ -405,6 +418,7 @@ pub(super) fn hello(conn: u64, name: &str) -> Hello {
         backfill: None,
         next: None,
         acked: None,
+        epoch: None,
     }
 }
 
@@ -421,6 +435,7 @@ impl Hello {
             backfill: self.backfill.map(names),
             snapshot_next: self.next.map(|next| SnapshotPlace::parse(&next).unwrap()),
             acked: self.acked,
+            epoch: self.epoch,
             token_expires_in_s: 3_600,
         }
     }

@@ -26,6 +26,7 @@ fn attach(conn: ConnId, cursor: Option<Cursor>) -> Attach {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 3_600,
     }
 }

@@ -215,7 +215,7 @@ fn a_gap_whose_mark_cannot_be_read_is_not_called_one() {
     assert_eq!(codes, ["unavailable"]);
 
     desk.step(Event::Push(Push {
-        origin: Origin::Call(CallId(1), client("phone")),
+        origin: Origin::Call(CallId(1), client("phone").into()),
         muts: vec![mutation(&insert(7, "k7", &json!({})))],
         permit: None,
     }));

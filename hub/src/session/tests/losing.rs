@@ -24,6 +24,7 @@ fn attach(conn: u64, name: &str) -> Event {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 60,
     }))
 }

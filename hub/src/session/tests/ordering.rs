@@ -189,3 +189,22 @@ fn a_number_where_a_time_should_be_is_part_of_what_a_change_says() {
     desk.sync("phone", &[titled_by("phone", 2)]);
     assert_eq!(title(&desk).as_deref(), Some("phone"));
 }
+
+#[test]
+fn the_very_same_without_a_time_is_a_repeat_whoever_heard_the_answer() {
+    // A device that never heard its answer, but pulled since, and one that means it once more, say the
+    // same with the same cursor: the first must win nothing, so the second does not either.
+    let mut desk = Desk::new();
+    desk.sync("phone", &[inserted_now("a")]);
+    desk.sync_at_head("laptop", &[titled("b", SECOND)]);
+    let commits = desk.commits;
+    desk.sync_at_head("phone", &[inserted_now("a")]);
+    assert_eq!(
+        (desk.commits, title(&desk).as_deref()),
+        (commits, Some("b"))
+    );
+    // With anything else said in between it is new.
+    desk.sync_at_head("phone", &[titled("c", 2 * SECOND)]);
+    desk.sync_at_head("phone", &[inserted_now("a")]);
+    assert_eq!(title(&desk).as_deref(), Some("a"));
+}

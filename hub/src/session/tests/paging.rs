@@ -59,6 +59,7 @@ fn attached(desk: &mut Desk, seq: u64) -> ConnId {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 60,
     })));
     desk.serve_one(None);

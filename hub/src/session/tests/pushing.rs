@@ -522,7 +522,8 @@ fn equal_client_ids_of_two_users_share_nothing() {
     let mut other = super::desk::client("phone");
     other.user = syncline_protocol::ids::UserId::trusted("bob");
     let mutation = super::desk::mutation(&insert(1, "k2", &json!({})));
-    let origin = crate::session::event::Origin::Call(crate::session::event::CallId(9), other);
+    let origin =
+        crate::session::event::Origin::Call(crate::session::event::CallId(9), other.into());
     desk.step(crate::session::event::Event::Push(
         crate::session::event::Push {
             origin,

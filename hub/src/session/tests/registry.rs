@@ -136,6 +136,7 @@ impl Device {
             backfill: None,
             snapshot_next: None,
             acked: None,
+            epoch: None,
             token_expires_in_s: 3_600,
         };
         let (taken, was_taken) = oneshot::channel();

@@ -129,7 +129,7 @@ fn repeats_that_waited_while_the_history_changed_are_not_answered_from_the_new_o
 fn a_call_that_waits_for_what_another_pushed_holds_its_permit() {
     let (mut desk, phone, room) = decided();
     desk.start_push(phone, &[insert(4, "k4", &json!({}))]);
-    let origin = Origin::Call(CallId(7), client("phone"));
+    let origin = Origin::Call(CallId(7), client("phone").into());
     push(&mut desk, origin, &room, &[4]);
     assert_eq!(room.available_permits(), ROOM - 1);
     desk.settle();

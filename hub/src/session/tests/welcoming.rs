@@ -432,6 +432,7 @@ fn attach(conn: u64, name: &str) -> crate::session::event::Attach {
         backfill: None,
         snapshot_next: None,
         acked: None,
+        epoch: None,
         token_expires_in_s: 60,
     }
 }

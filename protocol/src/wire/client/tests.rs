@@ -408,9 +408,23 @@ proptest! {
 
 fn parse_http_push(body: &str) -> Result<(ClientId, Vec<Mutation>), Refusal> {
     match HttpPush::parse(body, &Limits::DEFAULT)? {
-        HttpPush::Numbered(client, muts) => Ok((client, muts)),
+        HttpPush::Numbered(push) => Ok((push.client, push.muts)),
         HttpPush::Keyed(keyed) => panic!("{keyed:?}"),
     }
+}
+
+#[test]
+fn the_epoch_a_client_knew_is_read_or_left_out() {
+    let epoch = Epoch(0xab);
+    let of = |members: &str| hello(&hello_with(members)).epoch;
+    assert_eq!(of(&format!(r#","epoch":"{epoch}""#)), Some(epoch));
+    assert_eq!(of(r#","epoch":"-""#), None);
+    assert_eq!(of(""), None);
+    let body = format!(r#"{{"client":"c","epoch":"{epoch}","muts":[]}}"#);
+    let HttpPush::Numbered(push) = HttpPush::parse(&body, &Limits::DEFAULT).unwrap() else {
+        panic!("not numbered")
+    };
+    assert_eq!(push.epoch, Some(epoch));
 }
 
 #[test]

@@ -145,6 +145,7 @@ fn hellos(token: &str) -> Vec<Case> {
         (r#"{"snapshot_next":""}"#, "cursor_invalid"),
         (r#"{"snapshot_next":"zz"}"#, "cursor_invalid"),
         (r#"{"acked":-1}"#, "bad_message"),
+        (r#"{"epoch":1}"#, "bad_message"),
         (r#"{"acked":"1"}"#, "bad_message"),
         (r#"{"acked":1.5}"#, "bad_message"),
     ] {

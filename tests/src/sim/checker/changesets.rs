@@ -155,6 +155,10 @@ impl Checker {
         if split {
             return Ok(commit.head > commit.expect_head);
         }
+        // What it did all the same is in the store and not in the reference.
+        if self.is_of_before_erasure(part.since) {
+            return Ok(false);
+        }
         let view = self.place_of(commit);
         let claims = &mut self.now.claims;
         let mut stamping =

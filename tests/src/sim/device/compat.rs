@@ -7,6 +7,7 @@ mod draw;
 
 use std::collections::BTreeSet;
 
+use syncline_hub::session::event::Sender;
 use syncline_protocol::compat::cursor::{EMPTY, Reach, Since};
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{ClientId, ClientKey, RecordKey, UserId};
@@ -248,6 +249,20 @@ impl Compat {
             return Ok(());
         };
         let answered: Vec<Edit> = self.pending.drain(..*count).collect();
+        if body
+            .conflicts
+            .iter()
+            .any(|conflict| conflict.code == "erased")
+        {
+            cx.aids.counts.add(Kind::ErasedLate);
+            let since = Since::parse(&waiting.since).ok();
+            let is_of_before = cx.checker.is_of_before_erasure(since);
+            return ensure(
+                is_of_before && body.conflicts.len() == *count,
+                "erased",
+                || format!("{waiting:?} was answered so"),
+            );
+        }
         check_set_aside(&answered, body, cx)?;
         let request = SyncRequest::parse(sent, &Limits::DEFAULT).expect("it was read before");
         let told = (&self.client, body.synced_until);
@@ -353,7 +368,7 @@ impl Device for Compat {
     fn push(&mut self, _cx: &mut Cx<'_>) {}
 
     /// It pulls now and then, and sends what it has, without being told.
-    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(ClientKey, String)> {
+    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(Sender, String)> {
         self.stale.extend(TABLES);
         self.sends_now = cx.aids.rng.chance(500);
         None

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
+use syncline_hub::session::event::Sender;
 use syncline_protocol::ids::{ClientId, ClientKey, Epoch, RecordKey, Seq, UserId};
 
 use super::message::{Message, Outcome};
@@ -38,6 +39,12 @@ pub struct Native {
     before_reset: Option<Records>,
     /// It makes many mutations at once, once or twice.
     bursts: u32,
+    /// It waits for the reason when it is forgotten, and says which history it knew.
+    is_heedful: bool,
+    /// The first epoch it was told of under its id.
+    first_epoch: Option<Epoch>,
+    /// The hub has forgotten it; what it is told next on this socket says why.
+    is_forgotten: bool,
 }
 
 impl Native {
@@ -62,6 +69,17 @@ impl Native {
             connected: false,
             before_reset: None,
             bursts: if rng.chance(15) { 2 } else { 0 },
+            is_heedful: false,
+            first_epoch: None,
+            is_forgotten: false,
+        }
+    }
+
+    /// Who it is when it pushes.
+    fn sender(&self) -> Sender {
+        Sender {
+            client: self.client.clone(),
+            epoch: self.first_epoch,
         }
     }
 
@@ -95,6 +113,9 @@ impl Native {
         if let Some(acked) = self.outbox.acked {
             push("acked", acked.to_string());
         }
+        if let Some(epoch) = self.first_epoch {
+            push("epoch", format!(r#""{epoch}""#));
+        }
         text.push('}');
         text
     }
@@ -112,8 +133,14 @@ impl Native {
         let epoch = welcome.epoch.and_then(Epoch::parse);
         self.epoch = epoch;
         if welcome.acked < self.outbox.acked {
-            self.take_new_id(cx);
+            self.is_forgotten = self.is_heedful && self.stands_elsewhere(epoch);
+            if !self.is_forgotten {
+                self.take_new_id(cx);
+            }
             return Ok(());
+        }
+        if self.is_heedful {
+            self.first_epoch = self.first_epoch.or(epoch);
         }
         let same = self
             .replica
@@ -134,11 +161,22 @@ impl Native {
         Ok(())
     }
 
+    /// Whether what it holds may be of another history than this one.
+    fn stands_elsewhere(&self, epoch: Option<Epoch>) -> bool {
+        let known = self.replica.cursor.map(|(own, _)| own).or(self.first_epoch);
+        known != epoch || (self.replica.cursor.is_none() && self.resumes_at().is_some())
+    }
+
+    fn be_another(&mut self) {
+        self.generation += 1;
+        self.client = client(&self.client.user, &self.name, self.generation);
+        (self.first_epoch, self.is_forgotten) = (None, false);
+    }
+
     /// The hub has lost what it confirmed: the numbers begin again under another name.
     fn take_new_id(&mut self, cx: &mut Cx<'_>) {
         cx.aids.counts.add(Kind::NewClientId);
-        self.generation += 1;
-        self.client = client(&self.client.user, &self.name, self.generation);
+        self.be_another();
         self.outbox.renumber();
         self.before_reset.get_or_insert(self.replica.shown.clone());
         self.replica.begin_snapshot(None);
@@ -146,7 +184,24 @@ impl Native {
         *cx.leaves = true;
     }
 
-    fn reset(&mut self, reset: &Message<'_>) {
+    /// Everything was erased: all it has goes, sent or not.
+    fn be_erased(&mut self, cx: &mut Cx<'_>) {
+        cx.aids.counts.add(Kind::ToldErased);
+        self.be_another();
+        self.outbox = Outbox::default();
+        self.replica = Replica::default();
+        self.before_reset = None;
+        self.backfill.clear();
+        *cx.leaves = true;
+    }
+
+    fn reset(&mut self, reset: &Message<'_>, cx: &mut Cx<'_>) {
+        if self.is_heedful && reset.why == Some("erased") {
+            return self.be_erased(cx);
+        }
+        if self.is_forgotten {
+            return self.take_new_id(cx);
+        }
         if reset.why == Some("epoch") {
             self.before_reset.get_or_insert(self.replica.shown.clone());
             self.outbox.history_lost();
@@ -222,7 +277,10 @@ impl Native {
         match code {
             "gap" => {
                 cx.aids.counts.add(Kind::Gap);
-                if acked < self.outbox.acked {
+                if acked < self.outbox.acked && self.is_heedful {
+                    // Its next hello tells why.
+                    *cx.leaves = true;
+                } else if acked < self.outbox.acked {
                     self.take_new_id(cx);
                 }
             }
@@ -259,6 +317,10 @@ impl Device for Native {
         }
     }
 
+    fn heed_erasures(&mut self) {
+        self.is_heedful = true;
+    }
+
     fn set_clock(&mut self, skew_ms: i64) {
         self.clock.set(skew_ms);
     }
@@ -280,6 +342,7 @@ impl Device for Native {
     fn disconnected(&mut self) {
         self.connected = false;
         self.epoch = None;
+        self.is_forgotten = false;
     }
 
     fn receive(&mut self, text: &str, cx: &mut Cx<'_>) -> Checked {
@@ -287,12 +350,16 @@ impl Device for Native {
             Ok(message) => message,
             Err(error) => return violated("readable", format!("{error}: {text}")),
         };
+        if self.is_forgotten && matches!(message.t, "snapshot" | "snapshot_end" | "delta") {
+            self.take_new_id(cx);
+            return Ok(());
+        }
         match message.t {
             "welcome" => self.welcome(&message, cx),
             "delta" => self.delta(&message, cx),
             "verdicts" => self.results(&message.results, cx),
             "reset" => {
-                self.reset(&message);
+                self.reset(&message, cx);
                 Ok(())
             }
             "snapshot" => self.replica.part(&message),
@@ -314,21 +381,25 @@ impl Device for Native {
     }
 
     fn push(&mut self, cx: &mut Cx<'_>) {
-        if self.epoch.is_none() {
+        if self.epoch.is_none() || self.is_forgotten {
             return;
         }
         if cx.aids.rng.chance(30) {
             cx.sends
                 .push(r#"{"t":"presence","state":{"at":"k1"}}"#.into());
         }
-        if let Some(muts) = self.outbox.next_push(&self.client, cx.checker) {
+        if let Some(muts) = self.outbox.next_push(&self.sender(), cx.checker) {
             cx.sends.push(format!(r#"{{"t":"push","muts":[{muts}]}}"#));
         }
     }
 
-    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(ClientKey, String)> {
-        let muts = self.outbox.for_call(&self.client, cx.checker)?;
-        Some((self.client.clone(), muts))
+    fn call(&mut self, cx: &mut Cx<'_>) -> Option<(Sender, String)> {
+        // It reads before it pushes, so it knows a history.
+        if self.is_heedful && self.first_epoch.is_none() {
+            return None;
+        }
+        let muts = self.outbox.for_call(&self.sender(), cx.checker)?;
+        Some((self.sender(), muts))
     }
 
     fn called(&mut self, client: &ClientKey, text: &str, cx: &mut Cx<'_>) -> Checked {
@@ -338,6 +409,10 @@ impl Device for Native {
         let with_t = format!(r#"{{"t":"-",{}"#, &text[1..]);
         let message: Message<'_> = serde_json::from_str(&with_t).expect("a reply is readable");
         match message.code {
+            Some("reset") => {
+                self.reset(&message, cx);
+                Ok(())
+            }
             Some(code) => self.refused(code, message.acked, cx),
             None => self.results(&message.results, cx),
         }
@@ -361,7 +436,7 @@ impl Device for Native {
     }
 
     fn wants_to_push(&self) -> bool {
-        self.epoch.is_some() && self.outbox.has_unpushed()
+        self.epoch.is_some() && !self.is_forgotten && self.outbox.has_unpushed()
     }
 
     fn is_settled(&self, checker: &Checker) -> Result<(), String> {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use syncline_protocol::ids::{ClientKey, Seq};
+use syncline_hub::session::event::Sender;
+use syncline_protocol::ids::Seq;
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
 
@@ -44,12 +45,8 @@ impl Outbox {
 
     /// The next mutations to send, as the text of `muts`; `None` if there are none. Numbers are
     /// given here.
-    pub(super) fn next_push(
-        &mut self,
-        client: &ClientKey,
-        checker: &mut Checker,
-    ) -> Option<String> {
-        self.number(client, checker);
+    pub(super) fn next_push(&mut self, sender: &Sender, checker: &mut Checker) -> Option<String> {
+        self.number(sender, checker);
         let unpushed = self.numbered.iter_mut().filter(|(_, one)| !one.pushed);
         let mut texts = Vec::new();
         for (m, one) in unpushed.take(PUSH_MAX) {
@@ -60,14 +57,14 @@ impl Outbox {
     }
 
     /// Everything without verdict, or its beginning, for a call.
-    pub(super) fn for_call(&mut self, client: &ClientKey, checker: &mut Checker) -> Option<String> {
-        self.number(client, checker);
+    pub(super) fn for_call(&mut self, sender: &Sender, checker: &mut Checker) -> Option<String> {
+        self.number(sender, checker);
         let first = self.numbered.iter().take(PUSH_MAX);
         let texts: Vec<String> = first.map(|(m, one)| text(*m, &one.changes)).collect();
         (!texts.is_empty()).then(|| texts.join(","))
     }
 
-    fn number(&mut self, client: &ClientKey, checker: &mut Checker) {
+    fn number(&mut self, sender: &Sender, checker: &mut Checker) {
         while self.numbered.len() < IN_FLIGHT_MAX {
             let Some(changes) = self.unsent.pop_front() else {
                 return;
@@ -75,7 +72,7 @@ impl Outbox {
             self.last += 1;
             let mutation = Mutation::parse(&text(self.last, &changes), &Limits::DEFAULT)
                 .expect("a mutation has a number");
-            checker.numbered(client, &mutation);
+            checker.numbered(sender, &mutation);
             let pushed = false;
             self.numbered
                 .insert(self.last, Numbered { changes, pushed });

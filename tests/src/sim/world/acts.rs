@@ -61,7 +61,7 @@ impl World {
 
     /// A device pushes by HTTP; the request may be lost or made twice.
     fn call(&mut self, device: usize) {
-        let Some((client, muts)) = self.with_device(device, |device, cx| device.call(cx)) else {
+        let Some((sender, muts)) = self.with_device(device, |device, cx| device.call(cx)) else {
             return;
         };
         let times = match self.aids.rng.below(10) {
@@ -79,8 +79,9 @@ impl World {
             let request = Request {
                 caller: Caller {
                     device,
-                    client: client.clone(),
+                    client: sender.client.clone(),
                 },
+                epoch: sender.epoch,
                 node: self.aids.rng.below(self.nodes.len()),
                 muts: muts.clone(),
             };

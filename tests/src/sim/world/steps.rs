@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncline_cluster::event::CommitEvent;
 use syncline_hub::gateway::frame::Frame;
-use syncline_hub::session::event::{Effect, Event, FrameKind, Origin, Push, StoreAnswer};
+use syncline_hub::session::event::{Effect, Event, FrameKind, Origin, Push, Sender, StoreAnswer};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::ClientMessage;
 
@@ -280,10 +280,13 @@ impl World {
         let Ok(ClientMessage::Push(muts)) = ClientMessage::parse(&text, &Limits::DEFAULT) else {
             unreachable!("devices push what can be read: {text}");
         };
-        let client = request.caller.client.clone();
+        let sender = Sender {
+            client: request.caller.client.clone(),
+            epoch: request.epoch,
+        };
         let call = self.calls.take(request.caller);
         let push = Push {
-            origin: Origin::Call(call, client),
+            origin: Origin::Call(call, sender),
             muts,
             permit: None,
         };
