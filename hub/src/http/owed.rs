@@ -66,8 +66,8 @@ impl Owed {
     /// Whether one of them is given up for others. If none is, the connection is woken when it is.
     pub(super) fn is_given_up(&self, cx: &mut Context<'_>) -> bool {
         self.with(|owed| {
-            let held = owed.iter().filter_map(|one| one.reply.held.upgrade());
-            held.fold(false, |any, one| one.is_given_up(cx) || any)
+            let mut held = owed.iter().filter_map(|one| one.reply.held.upgrade());
+            held.any(|one| one.is_given_up(cx))
         })
     }
 

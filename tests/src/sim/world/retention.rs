@@ -7,7 +7,7 @@ use crate::sim::count::Kind;
 use crate::sim::trace::Checked;
 
 /// Of a thousand steps, in how many something is collected.
-const RATE: u64 = 200;
+const RATE: u64 = 260;
 
 /// In how many somebody clears up besides.
 const CLEARS: u64 = 30;
