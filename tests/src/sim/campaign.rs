@@ -20,11 +20,12 @@ const HAPPENED: [Kind; 4] = [Kind::Conflict, Kind::Retry, Kind::Reset, Kind::Cla
 
 /// Of a thousand records compared, how many may be shown otherwise by an excuse. An excuse that
 /// is used more often may be swallowing what it is not for.
-const EXCUSED_MAX: [(Kind, u64); 5] = [
+const EXCUSED_MAX: [(Kind, u64); 6] = [
     (Kind::ExcusedUnsent, 80),
     (Kind::ExcusedOverwritten, 1),
     (Kind::ExcusedOlder, 35),
     (Kind::ExcusedGhost, 35),
+    (Kind::ExcusedErased, 25),
     (Kind::ExcusedDropped, 10),
 ];
 

@@ -134,6 +134,9 @@ struct Moment {
     known: Rc<BTreeSet<RecordKey>>,
     /// Records that died, or of which a delete took a part.
     buried: Rc<BTreeSet<RecordKey>>,
+    /// Everything was erased before. A device of the compatibility protocol is not told, so it goes
+    /// on showing what it had.
+    erased: bool,
 }
 
 /// What is so in the store now.
@@ -347,7 +350,11 @@ impl Checker {
             self.now.reference = Reference::of(&stored);
             self.now.writers.clear();
             self.now.claims = self.remembered_claims(store);
-            self.now.moment = Moment::of(&stored);
+            let erased = self.now.moment.erased;
+            self.now.moment = Moment {
+                erased,
+                ..Moment::of(&stored)
+            };
         }
         let at = (view.epoch, view.head);
         self.history.insert(at, self.now.moment.clone());
@@ -461,6 +468,7 @@ impl Moment {
             ),
             known: Rc::new(known.map(|(key, _)| key.clone()).collect()),
             buried: Rc::new(buried.map(|(key, _)| key.clone()).collect()),
+            erased: false,
         }
     }
 }

@@ -140,6 +140,7 @@ kinds! {
     ExcusedOverwritten = "records not compared: a lost history wrote over them",
     ExcusedOlder = "records with more fields than the space has",
     ExcusedGhost = "records that the space never had",
+    ExcusedErased = "records that the space does not have since everything was erased",
     ExcusedDropped = "records whose insert was never sent",
     }
 }

@@ -162,7 +162,10 @@ impl Excuses {
                 Some(Kind::ExcusedOlder)
             }
             (Some(_), None) if dropped => Some(Kind::ExcusedDropped),
-            (Some(_), None) if haunted && !moment.known.contains(key) => Some(Kind::ExcusedGhost),
+            (Some(_), None) if haunted && !moment.known.contains(key) => match moment.erased {
+                true => Some(Kind::ExcusedErased),
+                false => Some(Kind::ExcusedGhost),
+            },
             _ => self
                 .overwritten
                 .contains(key)

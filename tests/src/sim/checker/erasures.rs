@@ -46,7 +46,10 @@ impl Checker {
         self.erasures.count += 1;
         let now = &mut self.now;
         now.reference = Reference::default();
-        now.moment = Moment::default();
+        now.moment = Moment {
+            erased: true,
+            ..Moment::default()
+        };
         now.claims = Claims::default();
         now.decided.clear();
         now.collected.clear();

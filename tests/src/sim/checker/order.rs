@@ -3,9 +3,10 @@
 //! gives stamps.
 //!
 //! Nothing is promised of an edit by a clock that was set back, nor of one by a native clock that
-//! had named no time before: those are left out, with their record, from then on.
+//! had named no time before, nor of one without a time that was made before in the same words, which
+//! nobody can tell from its repeat: those are left out, with their record, from then on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use syncline_protocol::change::{Claim, ClaimedChange, Op};
 use syncline_protocol::ids::{ClientKey, FieldName, RecordKey};
@@ -39,6 +40,8 @@ struct Last {
     newest: Option<Hlc>,
     /// It named no time once.
     timeless: bool,
+    /// Its edits without a time, in words.
+    without: HashSet<String>,
     /// Nothing is promised of it.
     unsure: bool,
 }
@@ -60,6 +63,9 @@ impl Order {
             Op::Insert { at, .. } | Op::Delete { at } => vec![*at],
             Op::Update { fields } => fields.iter().map(|(_, _, at)| *at).collect(),
         };
+        if claims.iter().any(Option::is_none) {
+            last.unsure |= !last.without.insert(format!("{:?}", change.op));
+        }
         let before = (edits.newest, last.newest, last.timeless);
         for claim in claims {
             last.unsure |= match (claim, clocked) {

@@ -7,10 +7,10 @@ use crate::sim::count::Kind;
 use crate::sim::trace::Checked;
 
 /// Of a thousand steps, in how many something is collected.
-const RATE: u64 = 260;
+const RATE: u64 = 200;
 
 /// In how many somebody clears up besides.
-const CLEARS: u64 = 30;
+const CLEARS: u64 = 50;
 
 /// Records, and clients, collected at once.
 const LIMIT_MAX: u64 = 6;
