@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import type { Task } from "@syncline/apps/todo";
 import { between, dayNamed, dayOf, plusDays, sayDay } from "../src/model/days";
 import { commandOf, KEYS, sayKey } from "../src/model/keys";
+import { labelName } from "../src/model/labels";
 import { inOrder, last, placeAt } from "../src/model/order";
 import { nextDue, REPEATS, sayRepeat } from "../src/model/repeat";
 import { select, type View } from "../src/model/views";
 import { parse } from "../src/model/words";
+import { labelId } from "../src/todo/edits";
 
 const TUESDAY = "2026-11-24";
 
@@ -54,15 +56,24 @@ describe("a repeated task", () => {
     ["FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "2026-11-27", "2026-11-30"],
     ["FREQ=WEEKLY", "2026-11-24", "2026-12-01"],
     ["FREQ=WEEKLY;INTERVAL=2", "2026-11-24", "2026-12-08"],
-    ["FREQ=MONTHLY", "2027-01-31", "2027-02-28"],
-    ["FREQ=YEARLY", "2028-02-29", "2029-02-28"],
+    ["FREQ=MONTHLY", "2027-01-31", "2027-03-31"],
+    ["FREQ=YEARLY", "2028-02-29", "2032-02-29"],
   ])("%s after %s comes on %s", (rule, due, next) => {
     expect(nextDue(rule, due, due)).toBe(next);
   });
 
   test("keeps its day of the month over a short one, and skips what was missed", () => {
-    expect(nextDue("FREQ=MONTHLY", "2027-01-31", "2027-03-01")).toBe("2027-03-31");
+    expect(nextDue("FREQ=MONTHLY", "2027-01-31", "2027-03-31")).toBe("2027-05-31");
+    expect(nextDue("FREQ=YEARLY", "1024-02-29", "2026-11-24")).toBe("2028-02-29");
     expect(nextDue("FREQ=WEEKLY", "2026-01-06", TUESDAY)).toBe("2026-12-01");
+  });
+
+  test("is there at once however long ago its day was, and ends with the years", () => {
+    for (const { rule } of REPEATS) {
+      const next = nextDue(rule, "1000-01-01", TUESDAY)!;
+      expect(next > TUESDAY && next <= "2027-01-01").toBe(true);
+      expect(nextDue(rule, "9999-12-31", TUESDAY)).toBeNull();
+    }
   });
 
   test("that is done early comes after its day", () => {
@@ -97,6 +108,15 @@ test("a record can be moved to any place, again and again", () => {
   );
 });
 
+test("a label's name fits into the record that gives it", () => {
+  expect(labelName(" #At the Office ")).toBe("at-the-office");
+  for (const typed of ["x".repeat(300), "家".repeat(60), "👍".repeat(60)]) {
+    const name = labelName(typed);
+    const bytes = Buffer.byteLength(`${crypto.randomUUID()} ${labelId(name)}`);
+    expect(bytes <= 128 && typed.startsWith(name) && name.length > 20).toBe(true);
+  }
+});
+
 test("a new task's text says day, labels and importance", () => {
   expect(parse("Call  Ada tomorrow #Phone !", TUESDAY)).toEqual({
     title: "Call Ada",
@@ -108,6 +128,7 @@ test("a new task's text says day, labels and importance", () => {
   expect({ title, due }).toEqual({ title: "Watch Friday the 13th", due: null });
   expect(parse("Sunday", TUESDAY)).toMatchObject({ title: "Sunday", due: null });
   expect(parse("C# and # and !!", TUESDAY)).toMatchObject({ title: "C# and # and !!", labels: [] });
+  expect(parse("Fix #12 #2nd", TUESDAY)).toMatchObject({ title: "Fix #12", labels: ["2nd"] });
 });
 
 describe("a view", () => {

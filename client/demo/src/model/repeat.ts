@@ -1,5 +1,5 @@
 /** Repeat rules: the RRULEs of RFC 5545 that this app offers, and when a task comes again. */
-import { fromDate, plusDays, toDate, type Day } from "./days";
+import { between, fromDate, plusDays, toDate, type Day } from "./days";
 
 export const REPEATS = [
   { rule: "FREQ=DAILY", label: "Every day" },
@@ -17,50 +17,50 @@ export function sayRepeat(rule: string): string {
 
 /**
  * The first day after `due` that the rule names and that is after `today`: what was missed does not
- * come again. `null` for a rule this app does not know.
+ * come again. As RFC 5545 has it, a month without the day is left out, so that the 31st stays the
+ * 31st. `null` for a rule this app does not know, and where no day of four figures is left.
  */
 export function nextDue(rule: string, due: Day | null, today: Day): Day | null {
   const start = due ?? today;
-  for (let n = 1; ; n++) {
-    const day = nth(rule, start, n);
-    if (day === null || (day > start && day > today)) return day;
-  }
+  const next = following(rule, start, start > today ? start : today);
+  return next === null || next.startsWith("+") ? null : next;
 }
 
-function nth(rule: string, start: Day, n: number): Day | null {
+function following(rule: string, start: Day, after: Day): Day | null {
   switch (rule) {
     case "FREQ=DAILY":
-      return plusDays(start, n);
+      return plusDays(after, 1);
     case "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR":
-      return plusWorkingDays(start, n);
+      return workingDay(after);
     case "FREQ=WEEKLY":
-      return plusDays(start, 7 * n);
+      return inDays(7, start, after);
     case "FREQ=WEEKLY;INTERVAL=2":
-      return plusDays(start, 14 * n);
+      return inDays(14, start, after);
     case "FREQ=MONTHLY":
-      return plusMonths(start, n);
+      return inMonths(1, start, after);
     case "FREQ=YEARLY":
-      return plusMonths(start, 12 * n);
+      return inMonths(12, start, after);
     default:
       return null;
   }
 }
 
-function plusWorkingDays(day: Day, count: number): Day {
-  for (let left = count; left > 0;) {
-    day = plusDays(day, 1);
-    if (![0, 6].includes(toDate(day).getUTCDay())) left--;
-  }
-  return day;
+function workingDay(after: Day): Day {
+  const weekday = toDate(after).getUTCDay();
+  return plusDays(after, weekday === 5 ? 3 : weekday === 6 ? 2 : 1);
 }
 
-/** The same day of another month, or its last where that has no such day. */
-function plusMonths(day: Day, months: number): Day {
-  const date = toDate(day);
-  const dayOfMonth = date.getUTCDate();
-  date.setUTCDate(1);
-  date.setUTCMonth(date.getUTCMonth() + months);
-  const last = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
-  date.setUTCDate(Math.min(dayOfMonth, last));
-  return fromDate(date);
+function inDays(step: number, start: Day, after: Day): Day {
+  return plusDays(start, step * (Math.floor(between(start, after) / step) + 1));
+}
+
+function inMonths(step: number, start: Day, after: Day): Day {
+  const [first, last] = [toDate(start), toDate(after)];
+  const years = last.getUTCFullYear() - first.getUTCFullYear();
+  const months = 12 * years + last.getUTCMonth() - first.getUTCMonth();
+  for (let n = Math.floor(months / step); ; n++) {
+    const day = toDate(start);
+    day.setUTCMonth(day.getUTCMonth() + step * n);
+    if (day.getUTCDate() === first.getUTCDate() && day > last) return fromDate(day);
+  }
 }

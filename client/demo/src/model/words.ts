@@ -1,5 +1,6 @@
 /** What a new task's text says beside its title: `Call Ada tomorrow #phone !`. */
 import { dayNamed, type Day } from "./days";
+import { labelName } from "./labels";
 
 export interface Said {
   title: string;
@@ -15,7 +16,8 @@ export function parse(text: string, today: Day): Said {
   let isImportant = false;
   const words = text.split(/\s+/).filter((word) => {
     if (word === "!") isImportant = true;
-    else if (/^#[^#]+$/.test(word)) labels.add(word.slice(1).toLowerCase());
+    // A number is one of something, such as an issue, and no label.
+    else if (/^#(?!\d+$)[^#]+$/.test(word)) labels.add(labelName(word));
     else return word !== "";
     return false;
   });

@@ -5,6 +5,7 @@
 import type { Edit } from "@syncline/sdk";
 import type { Task } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
+import { labelName } from "../model/labels";
 import { last, placeAt } from "../model/order";
 import { nextDue } from "../model/repeat";
 import type { Said } from "../model/words";
@@ -61,7 +62,7 @@ export async function label(todo: Todo, task: string, id: string, isGiven: boole
 
 /** Makes a label, if there is none of that name, and gives it to a task. */
 export async function newLabel(todo: Todo, task: string, text: string): Promise<void> {
-  const name = text.trim().replace(/^#/, "").replace(/\s+/g, "-").toLowerCase();
+  const name = labelName(text);
   if (name === "") return;
   const [known] = await todo.labels.query({ filter: { name }, limit: 1 });
   const id = known?.id ?? labelId(name);
