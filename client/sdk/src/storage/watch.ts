@@ -10,7 +10,9 @@ const LOOK_EVERY_MS = 50;
  * 50 ms, since whoever writes waits for what is being read. Returns what ends it.
  */
 export function watch(db: Database, tables: string[], look: () => Promise<void>): () => void {
-  const places = tables.map((table) => `idb://${db.name}/${table}/`);
+  // The name it has there: surroundings may give it another than it was asked for by.
+  const { name } = db.backendDB() ?? db;
+  const places = tables.map((table) => `idb://${name}/${table}/`);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isDue = true;
   let isOver = false;
