@@ -1,5 +1,5 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
-import type { Auth } from "@syncline/sdk";
+import type { Auth, LocalStore } from "@syncline/sdk";
 
 /** Where the account's name outlives the page. */
 const KEY = "syncline-todo-account";
@@ -23,6 +23,20 @@ export async function token(user: string): Promise<string> {
   const said = (await answer.json().catch(() => ({}))) as { token?: string; message?: string };
   if (!answer.ok || !said.token) throw new Error(said.message ?? `no token: ${answer.status}`);
   return said.token;
+}
+
+/**
+ * A guest who signs in in another tab is no guest here either: what is written in this one goes along.
+ * Returns what ends it.
+ */
+export function follow(store: LocalStore): () => void {
+  const heard = ({ key, newValue }: StorageEvent) => {
+    if (key !== KEY || newValue === null || store.status.account !== null) return;
+    // If that fails this tab stays a guest's, and says so.
+    store.signIn(authOf(newValue)).catch(() => {});
+  };
+  addEventListener("storage", heard);
+  return () => removeEventListener("storage", heard);
 }
 
 export const authOf = (account: string): Auth => ({ account, token: () => token(account) });

@@ -219,6 +219,47 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await close();
   });
 
+  test("a guest who signs in in one tab has signed in in the others", async () => {
+    const { page, url, close } = await world.device();
+    const other = await page.context().newPage();
+    for (const tab of [page, other]) {
+      await tab.goto(url);
+      await rows(tab).first().waitFor();
+    }
+    await signIn(page, "two-tabs");
+    await syncs(other, "Synced");
+    await add(other, "Written in the other tab");
+    await page.locator("main").getByText("Written in the other tab", { exact: true }).waitFor();
+    await other.reload();
+    await other.locator("main").getByText("Written in the other tab", { exact: true }).waitFor();
+    await close();
+  });
+
+  test("long words stay inside the page", async () => {
+    const { page, url, close } = await world.device(PHONE);
+    await page.goto(url);
+    const [long, label] = ["W".repeat(300), "l".repeat(80)];
+    await add(page, `${long} #${"l".repeat(200)}`);
+    await page.locator("main").getByText(`#${label}`, { exact: true }).waitFor();
+    await isSound(page);
+    await button(page, "Lists").click();
+    const lists = page.getByRole("dialog");
+    await lists.getByLabel("New project").fill("P".repeat(100));
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "P".repeat(100) }).waitFor();
+    await add(page, "Inside");
+    await isSound(page);
+    await button(page, "Lists").click();
+    await page
+      .getByRole("dialog")
+      .getByRole("button", { name: /^All tasks/ })
+      .click();
+    await page.getByRole("button", { name: /^WWW/ }).click();
+    await page.getByRole("dialog", { name: "Edit task" }).waitFor();
+    await isSound(page);
+    await close();
+  });
+
   test.each(onBoth)(
     "the two-devices page shows how edits are merged, at %s px",
     async (width, as) => {
@@ -236,6 +277,8 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
       await laptop.getByLabel("Title of Buy milk").fill("Buy oat milk");
       await laptop.getByLabel("Title of Buy milk").press("Enter");
       await laptop.getByLabel("Done: Buy oat milk").waitFor();
+      for (const one of [phone, laptop])
+        await one.locator(".sync-status", { hasText: /Offline, \d changes? to send/ }).waitFor();
       await isSound(page);
       await shot(page, `two-devices-apart-${width}`);
       for (const one of [phone, laptop]) await one.getByRole("switch", { name: "Network" }).click();
