@@ -34,3 +34,34 @@ free_port() {
   done
   die "no free port"
 }
+
+# What follows is for scripts with functions `start`, which starts the server on $port and sets
+# $server; `end`, which ends it at once and empties $server; and `signal_all NAME`.
+
+# start_somewhere LOG: on a free port.
+start_somewhere() {
+  # Another program may take the port before the server does.
+  for _ in 1 2 3 4 5; do
+    port=$(free_port)
+    ! start || break
+    end
+  done
+  [ -n "$server" ] || {
+    tail -n 20 "$1" >&2
+    die "the server does not start"
+  }
+}
+
+# obey: commands from the standard input, a line each, until it ends. Each is answered by a line.
+obey() {
+  local command
+  while read -r command; do
+    case $command in
+      crash) end && echo ok ;;
+      start) start && echo ok || echo "it does not start" ;;
+      pause) signal_all STOP && echo ok || echo "it was not stopped" ;;
+      resume) signal_all CONT && echo ok || echo "it does not go on" ;;
+      *) echo "unknown: $command" ;;
+    esac
+  done
+}

@@ -69,6 +69,10 @@ end() {
   server=
 }
 
+signal_all() {
+  kill "-$1" "$server"
+}
+
 clean_up() {
   end
   rm -rf "$dir"
@@ -81,26 +85,9 @@ run() {
   trap 'exit 143' TERM INT HUP
   [ -z "${1:-}" ] || cat "$1" >"$dir/nats.conf"
   touch "$dir/nats.conf"
-  # Another program may take the port before the server does.
-  for _ in 1 2 3 4 5; do
-    port=$(free_port)
-    ! start || break
-    end
-  done
-  [ -n "$server" ] || {
-    tail -n 20 "$dir/log" >&2
-    die "the server does not start"
-  }
+  start_somewhere "$dir/log"
   echo "nats://127.0.0.1:$port"
-  while read -r command; do
-    case $command in
-      crash) end && echo ok ;;
-      start) start && echo ok || echo "it does not start" ;;
-      pause) kill -STOP "$server" && echo ok || echo "it was not stopped" ;;
-      resume) kill -CONT "$server" && echo ok || echo "it does not go on" ;;
-      *) echo "unknown: $command" ;;
-    esac
-  done
+  obey
 }
 
 case "${1:-}" in

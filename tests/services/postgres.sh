@@ -117,26 +117,9 @@ run() {
   trap 'exit 143' TERM INT HUP
   initialise
   [ ${#tls[@]} = 0 ] || use_tls "${tls[@]}"
-  # Another program may take the port before the server does.
-  for _ in 1 2 3 4 5; do
-    port=$(free_port)
-    ! start || break
-    end
-  done
-  [ -n "$server" ] || {
-    tail -n 20 "$dir.log" >&2
-    die "the server does not start"
-  }
+  start_somewhere "$dir.log"
   echo "postgres://syncline@127.0.0.1:$port/postgres"
-  while read -r command; do
-    case $command in
-      crash) end && echo ok ;;
-      start) start && echo ok || echo "it does not start" ;;
-      pause) signal_all STOP && echo ok || echo "not all were stopped" ;;
-      resume) signal_all CONT && echo ok || echo "not all go on" ;;
-      *) echo "unknown: $command" ;;
-    esac
-  done
+  obey
 }
 
 case "${1:-}" in
