@@ -1,9 +1,13 @@
 //! Commits: many spaces' in one transaction, each tested before any of it is written.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params,
+};
 use syncline_protocol::codec;
+use syncline_protocol::ids::WriterNo;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::stamp::WallMs;
+use syncline_protocol::verdict::Remembered;
 
 use super::space::{self, SpaceRow};
 use super::{dead_letters, error};
@@ -202,14 +206,24 @@ fn write_mark(
     }
     let mut statement = tx.prepare_cached(WRITE_VERDICT)?;
     for remembered in &mark.verdicts {
-        statement.execute(params![
-            sid,
-            mark.writer.0,
-            (remembered.m % VERDICT_SLOTS) as i64,
-            remembered.m as i64,
-            remembered.hash,
-            codec::encode_verdict(&remembered.verdict)
-        ])?;
+        write_verdict(&mut statement, (sid, mark.writer), remembered)?;
     }
+    Ok(())
+}
+
+/// Runs a statement that takes the columns `sid, writer, slot, m, hash, verdict`.
+pub(super) fn write_verdict(
+    statement: &mut Statement<'_>,
+    (sid, writer): (i64, WriterNo),
+    remembered: &Remembered,
+) -> Result<(), StoreError> {
+    statement.execute(params![
+        sid,
+        writer.0,
+        (remembered.m % VERDICT_SLOTS) as i64,
+        remembered.m as i64,
+        remembered.hash,
+        codec::encode_verdict(&remembered.verdict)
+    ])?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! Changes set aside for people.
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, Row, Statement, Transaction, params};
 use sha2::{Digest, Sha256};
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::{ClientId, ClientKey, SpaceKey, UserId};
+use syncline_protocol::stamp::WallMs;
 
 use super::space;
 use crate::types::{Commit, DEAD_LETTERS_MAX, DeadLetter, StoreError};
@@ -23,21 +24,31 @@ pub(super) fn write(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(
     }
     let mut statement = tx.prepare_cached(WRITE)?;
     for letter in &commit.dead_letters {
-        let hash: [u8; 32] = Sha256::digest(letter.change.as_bytes()).into();
-        statement.execute(params![
-            sid,
-            commit.now_ms as i64,
-            letter.client.user.as_str(),
-            letter.client.client.as_str(),
-            letter.table,
-            letter.id,
-            letter.code.as_str(),
-            hash,
-            letter.change
-        ])?;
+        write_one(&mut statement, (sid, commit.now_ms), letter)?;
     }
     tx.prepare_cached(FORGET)?
         .execute(params![sid, DEAD_LETTERS_MAX as i64])?;
+    Ok(())
+}
+
+/// Runs a statement that takes the columns `sid, at, usr, client, tbl, id, code, hash, change`.
+pub(super) fn write_one(
+    statement: &mut Statement<'_>,
+    (sid, at_ms): (i64, WallMs),
+    letter: &DeadLetter,
+) -> Result<(), StoreError> {
+    let hash: [u8; 32] = Sha256::digest(letter.change.as_bytes()).into();
+    statement.execute(params![
+        sid,
+        at_ms as i64,
+        letter.client.user.as_str(),
+        letter.client.client.as_str(),
+        letter.table,
+        letter.id,
+        letter.code.as_str(),
+        hash,
+        letter.change
+    ])?;
     Ok(())
 }
 

@@ -4,14 +4,12 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
-use sha2::{Digest, Sha256};
 use syncline_protocol::codec;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::SqliteStore;
-use super::commit::VERDICT_SLOTS;
-use super::space;
+use super::{commit, dead_letters, space};
 use crate::random;
 use crate::transfer::{
     Begun, ClientImage, Counts, Import, ImportError, ImportRun, Part, RecordImage, SpaceImage,
@@ -249,16 +247,8 @@ fn write_client(tx: &Transaction<'_>, sid: i64, client: &ClientImage) -> Result<
 }
 
 fn write_verdict(tx: &Transaction<'_>, sid: i64, image: &VerdictImage) -> Result<(), StoreError> {
-    let remembered = &image.remembered;
-    tx.prepare_cached(WRITE_VERDICT)?.execute(params![
-        sid,
-        image.writer.0,
-        (remembered.m % VERDICT_SLOTS) as i64,
-        remembered.m as i64,
-        remembered.hash,
-        codec::encode_verdict(&remembered.verdict)
-    ])?;
-    Ok(())
+    let mut statement = tx.prepare_cached(WRITE_VERDICT)?;
+    commit::write_verdict(&mut statement, (sid, image.writer), &image.remembered)
 }
 
 fn write_record(tx: &Transaction<'_>, sid: i64, image: &RecordImage) -> Result<(), StoreError> {
@@ -274,19 +264,8 @@ fn write_record(tx: &Transaction<'_>, sid: i64, image: &RecordImage) -> Result<(
 }
 
 fn write_letter(tx: &Transaction<'_>, sid: i64, letter: &DeadLetter) -> Result<(), StoreError> {
-    let hash: [u8; 32] = Sha256::digest(letter.change.as_bytes()).into();
-    tx.prepare_cached(WRITE_DEAD_LETTER)?.execute(params![
-        sid,
-        letter.at_ms as i64,
-        letter.client.user.as_str(),
-        letter.client.client.as_str(),
-        letter.table,
-        letter.id,
-        letter.code.as_str(),
-        hash,
-        letter.change
-    ])?;
-    Ok(())
+    let mut statement = tx.prepare_cached(WRITE_DEAD_LETTER)?;
+    dead_letters::write_one(&mut statement, (sid, letter.at_ms), letter)
 }
 
 fn end_space(
