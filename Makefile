@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-storage bench-compute bench-client
+.PHONY: run demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer and the demo app.
 run: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
@@ -55,6 +55,11 @@ bench-http:
 bench-sockets:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos
 	target/release/bench-sockets --hub target/release/hub
+
+# Three hubs on one Postgres and one NATS server: delays between them, writers that contend.
+bench-cluster:
+	cargo build --release --locked -p syncline-hub -p syncline-chaos
+	target/release/bench-cluster --hub target/release/hub
 
 # What the stores do a second, beside one insert a change: SQLite, and a Postgres of its own.
 bench-storage:

@@ -6,29 +6,27 @@ use syncline_protocol::ids::NodeId;
 use syncline_storage::group::GroupCommit;
 use syncline_storage::types::{Commit, CommitError};
 
-use crate::bus::{Bus, Told};
-use crate::event::CommitEvent;
+use crate::bus::Bus;
+use crate::event::SpaceHead;
 use crate::repeats::Repeats;
+use crate::telling::Telling;
 
 /// The one way a commit is made: durable in the store first, told to the other nodes after.
-/// Clones share it.
+/// What is told is [`Telling`]'s to say. Clones share it.
 #[derive(Clone)]
 pub struct ChangeLog {
-    node: NodeId,
+    telling: Telling,
     group: GroupCommit,
     bus: Arc<dyn Bus>,
-    /// What is to be said again. `None` if nobody else may hear.
-    repeats: Option<Repeats>,
 }
 
 impl ChangeLog {
     /// A log that writes through `group` and tells `bus` in the name of `node`.
     pub fn new(node: NodeId, group: GroupCommit, bus: Arc<dyn Bus>) -> ChangeLog {
         ChangeLog {
-            node,
+            telling: Telling::new(node),
             group,
             bus,
-            repeats: None,
         }
     }
 
@@ -36,28 +34,34 @@ impl ChangeLog {
     #[must_use]
     pub fn noting(self, repeats: Repeats) -> ChangeLog {
         ChangeLog {
-            repeats: Some(repeats),
+            telling: self.telling.noting(repeats),
             ..self
         }
     }
 
-    /// Commits. `Ok` means durable. Nobody is told of a commit that conflicted or whose
-    /// outcome is unknown; if that one did take effect, the next gap in seq shows it.
+    /// Commits. `Ok` means durable.
     pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let event = CommitEvent::of(&commit, &self.node);
-        self.group.commit(commit).await?;
-        if let Some(repeats) = self.repeats.as_ref().filter(|_| event.to > event.from) {
-            repeats.note(event.space_head());
+        let event = self.telling.of(&commit);
+        let outcome = self.group.commit(commit).await;
+        if let Some(told) = self.telling.committed(event, &outcome) {
+            self.bus.publish(told);
         }
-        self.bus.publish(Told::Commit(Arc::new(event)));
-        Ok(())
+        outcome
+    }
+
+    /// A space went elsewhere without a commit, as it does with a new epoch: tells where it is, at
+    /// once and again.
+    pub fn moved(&self, at: SpaceHead) {
+        if let Some(told) = self.telling.moved(at) {
+            self.bus.publish(told);
+        }
     }
 }
 
 impl std::fmt::Debug for ChangeLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChangeLog")
-            .field("node", &self.node)
+            .field("telling", &self.telling)
             .finish_non_exhaustive()
     }
 }

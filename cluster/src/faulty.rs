@@ -99,6 +99,10 @@ impl Bus for FaultyBus {
         self.inner.flush().await;
     }
 
+    async fn came_back(&self) {
+        self.inner.came_back().await;
+    }
+
     fn subscribe(&self, node: &NodeId) -> Box<dyn Subscription> {
         self.inner.subscribe(node)
     }

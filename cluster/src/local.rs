@@ -34,17 +34,18 @@ impl LocalBus {
 #[async_trait]
 impl Bus for LocalBus {
     fn publish(&self, told: Told) {
-        let from = match &told {
-            Told::Commit(event) => &event.node,
-            Told::Heads(heads) => &heads.node,
-        };
         self.hearers().retain(|hearer| {
             // One that does not listen any more is forgotten.
-            hearer.node == *from || hearer.queue.send(told.clone()).is_ok()
+            hearer.node == *told.node() || hearer.queue.send(told.clone()).is_ok()
         });
     }
 
     async fn flush(&self) {}
+
+    /// It never goes away.
+    async fn came_back(&self) {
+        std::future::pending::<()>().await;
+    }
 
     fn subscribe(&self, node: &NodeId) -> Box<dyn Subscription> {
         let (queue, events) = broadcast::channel(BACKLOG_EVENTS_MAX);
@@ -62,6 +63,8 @@ impl Subscription for LocalSubscription {
         match self.0.recv().await {
             Ok(Told::Commit(event)) => Some(Heard::Commit(event)),
             Ok(Told::Heads(told)) => Some(Heard::Heads(told.heads.clone(), HeadsWhy::Again)),
+            Ok(Told::Heartbeat(said)) => Some(Heard::Heartbeat(said)),
+            Ok(Told::Ephemeral(told)) => Some(Heard::Ephemeral(told)),
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Heard::Missed(MissedWhy::Slow)),
             Err(broadcast::error::RecvError::Closed) => None,
         }

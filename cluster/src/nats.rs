@@ -6,9 +6,11 @@
 //! as [`Heard::Missed`], and everything else is found by seq: nothing here has to arrive.
 //!
 //! It does not use JetStream, requests or queue groups, so a hub needs to publish and to hear
-//! `sync.v1.>` and nothing else.
+//! `sync.v1.>`, or what its prefix is in place of `sync`, and nothing else.
 
 mod connection;
+#[cfg(test)]
+mod fake;
 mod listener;
 mod options;
 mod publisher;
@@ -25,6 +27,8 @@ use self::connection::Connection;
 use self::listener::{Losses, NatsSubscription};
 pub use self::options::{Login, NatsError, NatsOptions};
 use self::publisher::Publisher;
+pub use self::subject::Prefix;
+use self::subject::Subjects;
 use crate::bus::{Bus, Kind, Subscription, Told};
 
 /// What happens to the bus, for counting.
@@ -45,15 +49,22 @@ pub enum Report {
 /// Told of every report.
 pub type Reporter = Arc<dyn Fn(Report) + Send + Sync>;
 
+/// What all parts of a bus know. Clones share it.
+#[derive(Clone)]
+struct Process {
+    /// This process's number: it does not hear itself.
+    own: u64,
+    subjects: Subjects,
+    report: Reporter,
+}
+
 /// The bus of one node.
 pub struct NatsBus {
     publisher: Publisher,
     /// Those that hear.
     connections: Vec<Connection>,
     losses: watch::Sender<Losses>,
-    /// Of this process: it does not hear itself.
-    own: u64,
-    report: Reporter,
+    process: Process,
 }
 
 impl std::fmt::Debug for NatsBus {
@@ -76,12 +87,16 @@ impl NatsBus {
             connections.push(Connection::open(options, &losses, &report).await?);
         }
         let publishing = Connection::open(options, &losses, &report).await?;
+        let process = Process {
+            own,
+            subjects: Subjects::of(&options.prefix),
+            report,
+        };
         Ok(NatsBus {
-            publisher: Publisher::start(publishing, own, report.clone()),
+            publisher: Publisher::start(publishing, process.clone()),
             connections,
             losses,
-            own,
-            report,
+            process,
         })
     }
 
@@ -102,13 +117,14 @@ impl Bus for NatsBus {
         self.publisher.flush().await;
     }
 
+    async fn came_back(&self) {
+        self.publisher.connection().connected.notified().await;
+    }
+
     /// The bus is of one node: what other processes than this one publish, whatever their name.
     fn subscribe(&self, _: &NodeId) -> Box<dyn Subscription> {
-        let listening = NatsSubscription::start(
-            &self.connections,
-            self.losses.subscribe(),
-            (self.own, self.report.clone()),
-        );
+        let losses = self.losses.subscribe();
+        let listening = NatsSubscription::start(&self.connections, losses, &self.process);
         Box::new(listening)
     }
 }

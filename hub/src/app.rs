@@ -151,6 +151,7 @@ impl App {
         app.listen(&config)?;
         app.keep_keys_fresh(&config.auth);
         app.collect_what_is_old(&config);
+        app.share_sockets_out(&config);
         app.context.lifecycle.advance(Stage::Ready);
         info!(node = %config.node, public = %app.public_addr, admin = %app.admin_addr, "ready");
         Ok(app)
@@ -206,7 +207,7 @@ impl App {
         if timeout_at(ends - CLOSING, finished).await.is_err() {
             warn!("the drain time is over: what is still open is cut off");
         }
-        self.core.cut_off();
+        self.core.cut_off(self.drain);
         // A task of its own, since closing the store may hold up the thread it happens on.
         let closing = tokio::spawn(async move {
             self.tasks.shutdown().await;
@@ -248,9 +249,10 @@ impl App {
         let sync = guarded(sync, files)
             .layer(from_fn(compat::in_sentences))
             .layer(self.core.cors());
+        let admin_routes = routes::admin(context).merge(self.core.admin_routes(&config.node));
         let servers = [
             (public, self.tls.clone(), sync),
-            (admin, None, guarded(routes::admin(context), None)),
+            (admin, None, guarded(admin_routes, None)),
         ];
         for (listener, tls, router) in servers {
             self.tasks.spawn(serve(Server {
@@ -293,12 +295,27 @@ impl App {
     fn collect_what_is_old(&mut self, config: &Config) {
         let walk = Walk::new(&config.retention, &config.compat);
         let context = self.context.clone();
-        let store = self.core.gateway.store.clone();
+        let (store, sessions) = (
+            self.core.gateway.store.clone(),
+            self.core.gateway.sessions.clone(),
+        );
         self.tasks.spawn(async move {
             let (clock, metrics) = (context.clock.clone(), context.metrics.clone());
             tokio::select! {
                 () = context.lifecycle.draining() => {}
-                () = retention::run(walk, store, clock, metrics) => {}
+                () = retention::run(walk, store, clock, (sessions, metrics)) => {}
+            }
+        });
+    }
+
+    /// Gives sockets to other nodes until this one drains.
+    fn share_sockets_out(&mut self, config: &Config) {
+        let sharing = self.core.share_sockets_out(&config.cluster);
+        let lifecycle = self.context.lifecycle.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = lifecycle.draining() => {}
+                () = sharing => {}
             }
         });
     }

@@ -1,17 +1,23 @@
 //! This node among the others: the bus that tells them what it commits, what it hears of them
-//! ([`hearing`]), and the look at the store that finds what no message told ([`audit`]).
+//! ([`hearing`]), the look at the store that finds what no message told ([`audit`]), who is
+//! [`behind`], which of them are there ([`nodes`]), and what is told and never stored ([`ephemera`]).
 //!
 //! A node without its bus serves as ever, and its devices learn a little later what came to other
 //! nodes: so the bus has no part in `/ready`.
 
-mod audit;
+pub mod audit;
+pub mod behind;
+pub(crate) mod ephemera;
 mod hearing;
+pub(crate) mod nodes;
+mod rebalance;
+mod shedding;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncline_cluster::bus::{Bus, Told};
-use syncline_cluster::event::Heads;
+use syncline_cluster::bus::Bus;
+use syncline_cluster::heartbeat::{Instance, Standing};
 use syncline_cluster::local::LocalBus;
 use syncline_cluster::nats::{NatsBus, Report};
 use syncline_cluster::repeats::Repeats;
@@ -20,11 +26,17 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use self::ephemera::Ephemera;
+use self::hearing::Hearer;
+use self::nodes::{Nodes, Own};
 use crate::config::{Config, Problem, Problems, StoreUrl};
+use crate::http::Context;
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
-use crate::telemetry::pulled::show_bus;
+use crate::telemetry::pulled::{show_bus, show_nodes};
+
+pub(crate) use self::rebalance::rebalance;
 
 /// What a node that goes down may wait for its last words to leave.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -37,6 +49,10 @@ pub(crate) struct Cluster {
     nats: Option<Arc<NatsBus>>,
     /// `None` on a node that is alone on its store: nobody hears it, and nobody else commits.
     pub(crate) repeats: Option<Repeats>,
+    /// Who is there.
+    pub(crate) nodes: Nodes,
+    /// `None` where there are no repeats.
+    pub(crate) ephemera: Option<Ephemera>,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -54,8 +70,9 @@ impl Cluster {
     pub(crate) async fn reach(
         config: &Config,
         given: Option<Arc<dyn Bus>>,
-        metrics: &Arc<Metrics>,
+        context: &Context,
     ) -> Result<Cluster, Problems> {
+        let metrics = &context.metrics;
         let nats = match given {
             Some(_) => None,
             None => nats(config, metrics).await?.map(Arc::new),
@@ -71,11 +88,25 @@ impl Cluster {
         let bus = given
             .or_else(|| nats.clone().map(|nats| nats as Arc<dyn Bus>))
             .unwrap_or_else(|| Arc::new(LocalBus::default()));
+        let own = Own {
+            node: config.node.clone(),
+            instance: Instance::random(),
+            started_at_ms: context.clock.now_ms(),
+        };
+        let nodes = Nodes::new(own, metrics.clone(), context.lifecycle.clone());
+        let counted = nodes.clone();
+        show_nodes(metrics, move || counted.counts()).expect("a new registry");
+        let ephemera = (!is_alone).then(|| {
+            let ways = (bus.clone(), nodes.clone());
+            Ephemera::new(config.node.clone(), ways, metrics.clone())
+        });
         Ok(Cluster {
             node: config.node.clone(),
             bus,
             nats,
             repeats: (!is_alone).then(Repeats::default),
+            nodes,
+            ephemera,
         })
     }
 
@@ -85,7 +116,20 @@ impl Cluster {
         let mut tasks = JoinSet::new();
         let (wanted, looks) = mpsc::channel(1);
         let subscription = self.bus.subscribe(&self.node);
-        tasks.spawn(hearing::hear(subscription, sessions.clone(), wanted));
+        let hearer = Hearer {
+            sessions: sessions.clone(),
+            nodes: self.nodes.clone(),
+            ephemera: self.ephemera.clone(),
+            wanted,
+            newer_at: None,
+        };
+        tasks.spawn(hearer.hear(subscription));
+        if let Some(ephemera) = &self.ephemera {
+            tasks.spawn(ephemera.clone().tell_due());
+            tasks.spawn(ephemera.clone().go_round(sessions.clone()));
+        }
+        tasks.spawn(self.nodes.clone().beat(self.bus.clone()));
+        tasks.spawn(self.nodes.clone().forget_silent());
         if let Some(repeats) = &self.repeats {
             let nats = self.nats.clone();
             let is_away = move || nats.as_ref().is_some_and(|nats| !nats.is_connected());
@@ -95,17 +139,18 @@ impl Cluster {
         tasks
     }
 
-    /// Says a last time where the spaces are, since nobody will say it again, and waits until that
-    /// has left.
+    /// Says a last time where the spaces are, since nobody will say it again, then goodbye, and
+    /// waits until that has left.
     pub(crate) async fn last_words(&self) {
-        let heads = self.repeats.as_ref().map(Repeats::round);
-        if let Some(heads) = heads.filter(|heads| !heads.is_empty()) {
-            let node = self.node.clone();
-            self.bus
-                .publish(Told::Heads(Arc::new(Heads { node, heads })));
-        }
+        let words = async {
+            if let Some(repeats) = &self.repeats {
+                repeats.say(&self.node, &*self.bus).await;
+            }
+            self.nodes.say(&*self.bus, Standing::Gone);
+            self.bus.flush().await;
+        };
         // Without NATS they are in vain.
-        let _ = timeout(LAST_WORDS, self.bus.flush()).await;
+        let _ = timeout(LAST_WORDS, words).await;
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use syncline_protocol::ids::{AppId, NodeId};
 
 pub mod auth;
+pub mod cluster;
 pub mod compat;
 mod file;
 pub mod gateway;
@@ -34,6 +35,7 @@ mod variables;
 pub mod web;
 
 pub use auth::AuthConfig;
+pub use cluster::ClusterConfig;
 pub use compat::CompatConfig;
 pub use gateway::GatewayConfig;
 pub use hidden::Hidden;
@@ -73,6 +75,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// The bus between nodes.
     pub nats: NatsConfig,
+    /// How sockets are shared out among nodes.
+    pub cluster: ClusterConfig,
     /// Who may come in.
     pub auth: AuthConfig,
     /// What Prometheus may read.
@@ -106,6 +110,7 @@ impl Default for Config {
             apps: Vec::new(),
             store: StoreConfig::default(),
             nats: NatsConfig::default(),
+            cluster: ClusterConfig::default(),
             auth: AuthConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
@@ -144,6 +149,7 @@ impl Config {
         }
         self.check_store(&mut problems);
         self.nats.check(&mut problems);
+        self.cluster.check(&mut problems);
         self.auth.check(self.listen, &mut problems);
         self.session.check(&mut problems);
         self.gateway.check(&mut problems);

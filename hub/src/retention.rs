@@ -7,6 +7,7 @@ mod task;
 use std::collections::VecDeque;
 
 use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::types::{Collect, Collected, Keys, StoreError};
 
@@ -19,11 +20,25 @@ const SPACES: usize = 64;
 
 const DAY_MS: u64 = 86_400_000;
 
+/// What a walk goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long a deleted record is known, in milliseconds; numbers of clients twice as long.
+    pub kept_ms: u64,
+    /// Whether keys of records stay.
+    pub keys: Keys,
+    /// Records, and clients, collected at once.
+    pub batch: usize,
+    /// From one round to the next, on average.
+    pub interval_ms: u64,
+    /// Between two transactions.
+    pub pause_ms: u64,
+}
+
 /// A walk.
 #[derive(Debug)]
 pub struct Walk {
-    config: RetentionConfig,
-    keys: Keys,
+    rules: Rules,
     /// Spaces listed and not done.
     left: VecDeque<SpaceKey>,
     /// The last one listed in this round.
@@ -39,6 +54,8 @@ pub enum Event {
     Listed(Result<Vec<SpaceKey>, StoreError>),
     /// To [`Effect::Collect`].
     Collected(Result<Collected, StoreError>),
+    /// To [`Effect::Forget`]: whether it went.
+    Forgotten(Result<bool, StoreError>),
 }
 
 /// What it wants done; what comes of it is the next event.
@@ -48,6 +65,8 @@ pub enum Effect {
     List(Option<SpaceKey>, usize),
     /// Collecting in a space.
     Collect(SpaceKey, Collect),
+    /// Forgetting a space that was opened before a time and never written, if it is not open here.
+    Forget(SpaceKey, WallMs),
     /// Nothing for so many milliseconds.
     Pause(u64),
 }
@@ -64,12 +83,22 @@ pub struct Moment {
 impl Walk {
     /// Before its first round.
     pub fn new(config: &RetentionConfig, compat: &CompatConfig) -> Walk {
-        Walk {
-            config: config.clone(),
+        Walk::by(Rules {
+            kept_ms: config.days * DAY_MS,
             keys: match compat.enabled {
                 true => Keys::Keep,
                 false => Keys::Remove,
             },
+            batch: usize::try_from(config.batch).unwrap_or(usize::MAX),
+            interval_ms: config.interval_ms,
+            pause_ms: config.pause_ms,
+        })
+    }
+
+    /// The same by such rules.
+    pub fn by(rules: Rules) -> Walk {
+        Walk {
+            rules,
             left: VecDeque::new(),
             listed: None,
         }
@@ -77,7 +106,7 @@ impl Walk {
 
     /// What is done first: nodes that start together part.
     pub fn first(&self, random: u64) -> Effect {
-        Effect::Pause(random % self.config.interval_ms)
+        Effect::Pause(random % self.rules.interval_ms)
     }
 
     /// Takes one event.
@@ -96,36 +125,54 @@ impl Walk {
                 tracing::warn!(%error, "spaces could not be listed for retention");
                 self.end_round(at)
             }
-            Event::Collected(Ok(collected)) => {
-                if !collected.more {
-                    self.left.pop_front();
+            Event::Collected(Ok(collected)) if collected.view.is_unwritten() => {
+                let before_ms = at.now_ms.saturating_sub(self.rules.kept_ms);
+                match self.left.front() {
+                    Some(space) if collected.view.epoch_at_ms < before_ms => {
+                        Effect::Forget(space.clone(), before_ms)
+                    }
+                    _ => self.done(false, at),
                 }
-                let wrote = collected.more || collected.tombstones > 0 || collected.marks > 0;
-                if wrote || self.left.is_empty() {
-                    return Effect::Pause(self.config.pause_ms);
-                }
-                self.go_on(at)
             }
-            Event::Collected(Err(error)) => {
+            Event::Forgotten(Ok(has_gone)) => self.done(has_gone, at),
+            Event::Collected(Ok(collected)) => {
+                if collected.more {
+                    return Effect::Pause(self.rules.pause_ms);
+                }
+                self.done(collected.tombstones > 0 || collected.marks > 0, at)
+            }
+            Event::Collected(Err(error)) | Event::Forgotten(Err(error)) => {
                 // It comes again in the next round.
                 let space = self.left.pop_front();
                 let space = space.map(|space| space.to_string());
                 tracing::warn!(space, %error, "retention of a space failed");
-                Effect::Pause(self.config.pause_ms)
+                Effect::Pause(self.rules.pause_ms)
             }
         }
+    }
+
+    /// Goes on behind the first space that is left, after a pause if something was written.
+    fn done(&mut self, wrote: bool, at: Moment) -> Effect {
+        self.left.pop_front();
+        if wrote || self.left.is_empty() {
+            return Effect::Pause(self.rules.pause_ms);
+        }
+        self.go_on(at)
     }
 
     fn go_on(&self, at: Moment) -> Effect {
         let Some(space) = self.left.front() else {
             return Effect::List(self.listed.clone(), SPACES);
         };
-        let kept_ms = self.config.days * DAY_MS;
+        let kept_ms = match mutant(Mutant::CollectEarly) {
+            false => self.rules.kept_ms,
+            true => 0,
+        };
         let collect = Collect {
             dead_before_ms: at.now_ms.saturating_sub(kept_ms),
             marks_before_ms: at.now_ms.saturating_sub(2 * kept_ms),
-            keys: self.keys,
-            limit: usize::try_from(self.config.batch).unwrap_or(usize::MAX),
+            keys: self.rules.keys,
+            limit: self.rules.batch,
         };
         Effect::Collect(space.clone(), collect)
     }
@@ -134,7 +181,7 @@ impl Walk {
     fn end_round(&mut self, at: Moment) -> Effect {
         self.left.clear();
         self.listed = None;
-        let interval_ms = self.config.interval_ms;
+        let interval_ms = self.rules.interval_ms;
         Effect::Pause(interval_ms / 2 + at.random % (interval_ms + 1))
     }
 }

@@ -3,15 +3,17 @@
 //! [`state`] is the heart: a state machine without IO that owns the space's view, its
 //! connections, the numbering of its clients and the commit in flight. It is moved by
 //! [`event::Event`]s and answers with [`event::Effect`]s. [`actor`] is the thin shell that
-//! carries effects out, [`entry`] the way to it whether it runs or sleeps, [`registry`] finds
-//! the entry of a space, [`dormant`] is what a sleeping session leaves, [`cache`] is the
+//! carries effects out, [`entry`] the way to it whether it runs or sleeps ([`turns`]), [`registry`] finds
+//! the entry of a space, [`absent`] what no entry is made for, [`dormant`] is what a sleeping session leaves, [`cache`] is the
 //! node-wide cache of records.
 //!
 //! The state's parts, in the order of a change: [`attach`] (a client says hello), [`push`]
 //! (numbers are checked), [`commit`] (records are merged and committed), [`fanout`] (devices
 //! are told), [`reader`] (a device behind catches up), [`refresh`] (the session itself was
-//! behind), [`ephemeral`] (presence and broadcasts), [`watch`] (compatibility clients).
+//! behind), [`ephemeral`] (presence and broadcasts; [`elsewhere`]: those of other nodes), [`watch`] (compatibility clients;
+//! [`synced`]: what became of their changesets).
 
+mod absent;
 pub mod actor;
 mod attach;
 mod backing_off;
@@ -19,7 +21,9 @@ pub mod cache;
 mod client;
 mod commit;
 mod conn;
+mod contention;
 pub mod dormant;
+mod elsewhere;
 pub mod entry;
 mod ephemeral;
 pub mod event;
@@ -31,6 +35,8 @@ mod refresh;
 
 pub mod registry;
 pub mod state;
+pub mod synced;
+pub mod turns;
 mod watch;
 
 pub(crate) use reader::entry_text;

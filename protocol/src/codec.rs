@@ -67,6 +67,16 @@ pub fn decode_versioned_as<'a, T: Deserialize<'a>>(
     }
 }
 
+/// What a value of any version begins with, where all of them begin alike: the version, that, and
+/// how many bytes are left.
+pub fn decode_begin<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+) -> Result<(u8, T, usize), DecodeError> {
+    let version = *bytes.first().ok_or(DecodeError::Empty)?;
+    let (value, left) = decode_first(version, bytes)?;
+    Ok((version, value, left))
+}
+
 /// What a value begins with, and how many bytes are left.
 fn decode_first<'a, T: Deserialize<'a>>(
     known: u8,

@@ -57,7 +57,8 @@ pub const NAME_BYTES_MAX: usize = 128;
 /// Bytes of an HTTP request body. One more is answered 413 `body_too_large`.
 pub const HTTP_BODY_BYTES_MAX: usize = 10 << 20;
 
-/// Sockets of one user on one node. One more is refused with `too_many_sockets` and 4029.
+/// Sockets of one user on one node. One more is refused with `too_many_sockets` and 4029, unless
+/// it replaces the older one of its client.
 pub const SOCKETS_PER_USER_MAX: usize = 100;
 
 /// Bytes queued for one socket before its changes are no longer queued but read again later

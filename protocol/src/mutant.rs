@@ -23,6 +23,8 @@ pub enum Mutant {
     ReplyCursorPlusOne,
     /// A changeset is not told what became of the records it named.
     DropEcho,
+    /// A device is told nothing of what it wrote itself.
+    TellNoOwn,
     /// A claim that was clamped and comes again is taken for a new one.
     ForgetClamp,
     /// A change without a time that comes again is taken for a new one.
@@ -39,6 +41,22 @@ pub enum Mutant {
     TakeErased,
     /// A changeset of before an erasure is stored.
     StoreErased,
+    /// What another node committed is applied and not noted in the cache, which is merged onto.
+    MergeOntoStale,
+    /// A session that was behind takes the new head, and believes the marks it knew before.
+    StaleMark,
+    /// A commit of another node is applied although others before it were not heard.
+    ApplyAcrossGap,
+    /// The cursor of a device passes a page that was cut.
+    CursorPastCut,
+    /// What is dead is collected before its time.
+    CollectEarly,
+    /// A session falls asleep although it was told more than it has heard.
+    LostWakeUp,
+    /// A cursor of another history is taken for one of this.
+    IgnoreEpoch,
+    /// Nobody looks at the store for what no message told.
+    AuditOff,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

@@ -52,7 +52,7 @@ pub enum Operation {
     Holdings,
     /// [`Store::erase`].
     Erase,
-    /// [`Store::collect`].
+    /// [`Store::collect`], [`Store::forget_unwritten`].
     Collect,
 }
 
@@ -93,6 +93,7 @@ struct Plan {
     scripts: HashMap<Operation, VecDeque<Option<Fault>>>,
     rates: FaultRates,
     random: Prng,
+    calls: u64,
     injected: u64,
 }
 
@@ -111,6 +112,7 @@ impl<S: Store> FaultyStore<S> {
                 scripts: HashMap::new(),
                 rates,
                 random: Prng::new(seed),
+                calls: 0,
                 injected: 0,
             }),
         }
@@ -131,6 +133,11 @@ impl<S: Store> FaultyStore<S> {
     /// How many faults there were, held calls included.
     pub fn injected(&self) -> u64 {
         self.plan().injected
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.plan().calls
     }
 
     /// The store behind the faults.
@@ -174,6 +181,7 @@ impl<S: Store> FaultyStore<S> {
 
 impl Plan {
     fn next(&mut self, operation: Operation) -> Option<Fault> {
+        self.calls += 1;
         let scripted = self
             .scripts
             .get_mut(&operation)
@@ -326,6 +334,15 @@ impl<S: Store> Store for FaultyStore<S> {
 
     async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
         let call = self.inner.collect(space, collect);
+        self.with_fault(Operation::Collect, call).await
+    }
+
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        let call = self.inner.forget_unwritten(space, before_ms);
         self.with_fault(Operation::Collect, call).await
     }
 

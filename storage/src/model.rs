@@ -322,6 +322,15 @@ impl ModelStore {
         })
     }
 
+    /// See [`crate::Store::forget_unwritten`].
+    pub fn forget_unwritten(&mut self, space: &SpaceKey, before_ms: WallMs) -> bool {
+        let goes = |space: &Space| {
+            let is_empty = space.view.is_unwritten() && space.dead_letters.is_empty();
+            is_empty && space.view.epoch_at_ms < before_ms
+        };
+        self.spaces.get(space).is_some_and(goes) && self.spaces.remove(space).is_some()
+    }
+
     /// See [`crate::Store::spaces_named`].
     pub fn spaces_named(&self, name: &SpaceId) -> Vec<SpaceKey> {
         let spaces = self.spaces.keys().filter(|space| space.space == *name);

@@ -58,7 +58,7 @@ use marks::{Marks, Verdicts};
 use pool::Pool;
 use records::Records;
 use snapshot::Snapshot;
-use space::{ChangeEpoch, Create, Find, FindMany, List, Named};
+use space::{ChangeEpoch, Create, Find, FindMany, ForgetUnwritten, List, Named};
 
 /// Spaces whose number is remembered; of another one it is read before its commit.
 const SIDS_MAX: u64 = 100_000;
@@ -320,6 +320,16 @@ impl Store for PostgresStore {
 
     async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
         self.call(Collecting { space, collect }).await
+    }
+
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        let forgotten = self.call(ForgetUnwritten { space, before_ms }).await?;
+        self.sids.invalidate(space);
+        Ok(forgotten)
     }
 
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {

@@ -264,6 +264,17 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        let space = space.clone();
+        self.writer
+            .run(move |conn| space::forget_unwritten(conn, &space, before_ms))
+            .await
+    }
+
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
         let name = name.clone();
         self.readers

@@ -124,6 +124,15 @@ pub trait Store: Send + Sync + 'static {
     /// Where there is nothing to collect nothing is written.
     async fn collect(&self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError>;
 
+    /// Removes a space that was opened before a time and never written: as if it had never been
+    /// opened. False if it was written, erased or given another epoch, or is not there. Whoever
+    /// has it open finds that out, opens it again, and gets another epoch.
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError>;
+
     /// The spaces of this name in all apps, ordered by app.
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError>;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::error::Code;
 use syncline_protocol::given::Given;
 use syncline_protocol::ids::{
@@ -53,6 +54,15 @@ impl SpaceView {
         writers: WriterNo(0),
     };
 
+    /// Where the space is, for the cursors of clients without numbers.
+    pub fn place(&self) -> Place {
+        Place {
+            epoch_at_ms: self.epoch_at_ms,
+            head: self.head,
+            gc_seq: self.gc_seq,
+        }
+    }
+
     /// Why a cursor of `epoch`, which is not this one's, is of no use; `None` for one that cannot
     /// be read. Of before an erasure: what the device has must go, and must not be offered back.
     pub fn reset_from(&self, epoch: Option<Epoch>) -> ResetWhy {
@@ -69,6 +79,13 @@ impl SpaceView {
     pub fn was_erased_since(&self, epoch: Epoch) -> bool {
         let later = lineage(self.epoch).wrapping_sub(lineage(epoch)) & LINEAGE_MASK;
         self.erased.ever() && (1..=LINEAGE_MASK / 2).contains(&later)
+    }
+
+    /// Whether it was opened and nothing more, as far as a view tells: no record, no client, no erasure,
+    /// its first epoch.
+    pub fn is_unwritten(&self) -> bool {
+        let is_empty = (self.head, self.writers) == (Seq(0), WriterNo(0));
+        is_empty && self.lost_at_ms == 0 && !self.erased.ever()
     }
 
     /// Whether the epoch may change because commits were lost: once in an interval.

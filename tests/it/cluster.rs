@@ -3,27 +3,48 @@
 #[path = "../services/nats.rs"]
 mod server;
 
+mod contending;
+mod draining;
+mod ephemeral;
 mod failing;
+mod history;
 mod login;
+mod losing;
 mod moving;
+mod nodes;
+mod prefixes;
 mod processes;
+mod proxy;
+mod roaming;
+mod shedding;
 mod telling;
 mod versions;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::{Value, json};
+use syncline_cluster::bus::Bus;
+use syncline_cluster::nats::{Login, NatsBus, NatsOptions, Prefix};
+use syncline_hub::auth::ServiceKey;
 use syncline_hub::config::StoreUrl;
 use syncline_protocol::ids::NodeId;
 use syncline_tests::device::Device;
 use syncline_tests::node::{Setup, TestNode};
-use syncline_tests::until;
+use syncline_tests::{HUNG, until};
 
 use crate::postgres::server::{Database, script};
+
+/// The operator's key, on every node.
+const KEY: &str = "a-service-key-of-thirty-two-bytes";
 
 /// A node of this name on a database.
 fn on(database: &Database, name: &str) -> Setup {
     let mut setup = Setup::default();
     setup.config.node = NodeId::parse(name).unwrap();
     setup.config.store.url = Some(StoreUrl::Postgres(database.url()));
+    setup.config.auth.service_key = Some(ServiceKey::new(KEY).unwrap());
     setup
 }
 
@@ -32,6 +53,28 @@ fn on_bus(database: &Database, name: &str, url: &str) -> Setup {
     let mut setup = on(database, name);
     setup.config.nats.url = Some(url.to_owned());
     setup
+}
+
+/// The same with a bus that the node does not know to be NATS. So it looks at the store every 30 to
+/// 60 s and not more often, whether the bus is there or not.
+async fn on_own_bus(database: &Database, name: &str, url: &str) -> Setup {
+    let mut setup = on(database, name);
+    setup.parts.bus = Some(nats(&setup.config.node, url).await);
+    setup
+}
+
+/// The bus of a node at `url`.
+async fn nats(node: &NodeId, url: &str) -> Arc<dyn Bus> {
+    let options = NatsOptions {
+        servers: NatsOptions::parse_servers(url).unwrap(),
+        login: Login::Nobody,
+        ca: None,
+        certificate: None,
+        prefix: Prefix::default(),
+        connections: 2,
+        node: node.clone(),
+    };
+    Arc::new(NatsBus::start(&options, Arc::new(|_| {})).await.unwrap())
 }
 
 /// Two nodes with the bus at `url`.
@@ -56,6 +99,29 @@ async fn is_connected(node: &TestNode) {
         metric(node, "syncline_bus_connected") == 1
     })
     .await;
+}
+
+/// The nodes that are there, as the one with this admin listener lists them.
+async fn listed(admin: SocketAddr) -> Vec<Value> {
+    let asked = reqwest::Client::new().get(format!("http://{admin}/api/v1/admin/cluster"));
+    let answer = asked.header("X-Service-Key", KEY).send().await.unwrap();
+    let answer: Value = answer.json().await.unwrap();
+    answer["nodes"].as_array().expect("nodes").clone()
+}
+
+/// Waits until a node lists these names.
+async fn lists(admin: SocketAddr, names: &[&str]) -> Vec<Value> {
+    let looking = async {
+        loop {
+            let listed = listed(admin).await;
+            if listed.iter().map(|node| &node["node"]).eq(names) {
+                return listed;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let found = tokio::time::timeout(HUNG, looking).await;
+    found.unwrap_or_else(|_| panic!("it never lists {names:?}"))
 }
 
 fn insert(id: &str, data: &Value) -> Value {

@@ -1,8 +1,12 @@
 //! The first user's protocol, driven as that user's client drives it.
 
 mod converging;
+mod empty_pulls;
+mod erased;
 mod reading;
 mod reading_beside_writers;
 mod shapes;
 mod sockets;
+mod tabs;
+mod two_devices;
 mod unread;

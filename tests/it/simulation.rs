@@ -56,6 +56,22 @@ fn lives_native(seed: u64) {
     assert_eq!(ending.broken, None, "seed {seed}");
 }
 
+/// The same, of a world as the campaign has them, some with a real cluster.
+fn lives_now(seed: u64) {
+    let ending = world::live(seed, false);
+    assert_eq!(ending.broken, None, "seed {seed}");
+}
+
+#[test]
+fn a_writer_number_that_the_store_has_lost_is_given_to_nobody_twice() {
+    lives_now(12_437);
+}
+
+#[test]
+fn an_insert_that_is_never_sent_may_stay_where_replies_crossed() {
+    lives_now(19_793);
+}
+
 #[test]
 fn an_insert_without_a_time_wins_no_tie_against_another_device() {
     lives(25);

@@ -12,9 +12,10 @@ use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::{HUNG, until};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{HandshakeKind, ProtocolVersion};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -66,6 +67,27 @@ fn http(pair: &SelfSigned) -> Client {
 
 fn url(node: &TestNode, path: &str) -> String {
     format!("https://{}{path}", node.app.public_addr())
+}
+
+#[tokio::test]
+async fn the_newest_tls_and_http_are_spoken_and_a_device_that_comes_back_resumes() {
+    let node = node(&Files::new(&ONE), 15_000).await;
+    let connector = ONE.connector_offering(&[b"h2", b"http/1.1"]);
+    for handshake in [HandshakeKind::Full, HandshakeKind::Resumed] {
+        let stream = TcpStream::connect(node.app.public_addr()).await.unwrap();
+        let name = "localhost".try_into().unwrap();
+        let mut stream = connector.connect(name, stream).await.unwrap();
+        // The ticket to come back with comes behind the handshake.
+        let request = b"GET /ready HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(answer.starts_with(b"HTTP/1.1 200"));
+        let (_, tls) = stream.get_ref();
+        assert_eq!(tls.alpn_protocol(), Some(&b"http/1.1"[..]));
+        assert_eq!(tls.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+        assert_eq!(tls.handshake_kind(), Some(handshake));
+    }
 }
 
 async fn connect(node: &TestNode) -> TlsStream<TcpStream> {
@@ -146,6 +168,73 @@ async fn http_and_sockets_are_served_over_tls() {
     })
     .await;
     node.app.shutdown().await;
+}
+
+/// A device whose kernel takes little that it does not read.
+async fn slow_reader(node: &TestNode, user: &str) -> WebSocketStream<TlsStream<TcpStream>> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4_096).unwrap();
+    let stream = socket.connect(node.app.public_addr()).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    let stream = ONE.connector().connect(name, stream).await.unwrap();
+    let request = format!("wss://localhost:{}/v1/ws", node.app.public_addr().port());
+    let (mut socket, _) = tokio_tungstenite::client_async(request, stream)
+        .await
+        .unwrap();
+    let hello = json!({"t": "hello", "v": 1, "app": "todo", "client": "reader",
+        "token": node.token(user), "cursor": null});
+    send(&mut socket, hello).await;
+    message_of(&mut socket, "delta").await; // the end of its snapshot
+    socket
+}
+
+/// A node whose sockets may take nothing for so long. No ping comes to the help of what is held
+/// back.
+async fn node_without_pings(stalled_ms: u64) -> TestNode {
+    let files = Files::new(&ONE);
+    let mut setup = Setup::default();
+    setup.config.tls.cert = Some(files.cert());
+    setup.config.tls.key = Some(files.key());
+    let gateway = &mut setup.config.gateway;
+    (gateway.ping_ms, gateway.stalled_ms) = (600_000, stalled_ms);
+    TestNode::start_with(setup).await
+}
+
+/// Another device of a user writes so many bytes.
+async fn write(node: &TestNode, user: &str, length: usize) {
+    let data = json!({"x": "y".repeat(length)});
+    let change = json!({"table": "t", "id": "k", "op": "insert", "data": data});
+    let body = json!({"client": "writer", "muts": [{"m": 1, "changes": [change]}]});
+    let pushed = http(&ONE).post(url(node, "/v1/todo/push"));
+    let pushed = pushed.bearer_auth(node.token(user)).body(body.to_string());
+    assert_eq!(pushed.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn what_tls_has_taken_and_the_kernel_has_not_is_sent_when_there_is_room() {
+    let node = node_without_pings(600_000).await;
+    let mut readers = Vec::new();
+    // Of one of these lengths the kernel takes a part, and TLS holds all the rest.
+    for length in (2..10).map(|n| n * (24 << 10)) {
+        let user = format!("u{length}");
+        let reader = slow_reader(&node, &user).await;
+        write(&node, &user, length).await;
+        readers.push((reader, length));
+    }
+    for (mut reader, length) in readers {
+        let delta = message_of(&mut reader, "delta").await;
+        let text = delta["changes"][0]["data"]["x"].as_str().unwrap();
+        assert_eq!(text.len(), length);
+    }
+}
+
+#[tokio::test]
+async fn what_tls_alone_holds_is_nothing_that_was_taken() {
+    let node = node_without_pings(500).await;
+    let _reader = slow_reader(&node, "ada").await;
+    // The kernel takes some 80 KiB of it, TLS the rest.
+    write(&node, "ada", 120 << 10).await;
+    until("it is closed", || node.app.metrics().sockets.get() == 0).await;
 }
 
 #[tokio::test]

@@ -21,14 +21,20 @@ pub struct SelfSigned {
 impl SelfSigned {
     /// A client's side that trusts only this certificate.
     pub fn connector(&self) -> TlsConnector {
+        self.connector_offering(&[])
+    }
+
+    /// The same, which offers these protocols.
+    pub fn connector_offering(&self, protocols: &[&[u8]]) -> TlsConnector {
         let cert = CertificateDer::from_pem_slice(self.cert.as_bytes()).expect("it is PEM");
         let mut roots = RootCertStore::empty();
         roots.add(cert).expect("it is a certificate");
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has suites for them")
             .with_root_certificates(roots)
             .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
         Arc::new(config).into()
     }
 }

@@ -19,6 +19,15 @@ const SENT_MAX: usize = 4;
 
 type Key = (String, String);
 
+/// What a tab asked and has not taken yet. The device's other tab goes on meanwhile.
+#[derive(Debug)]
+pub struct InTab {
+    reply: Value,
+    tables: Vec<&'static str>,
+    /// Of the queue it sent what stood before this place, counted from the device's first change.
+    sent: usize,
+}
+
 /// A device of a user.
 #[derive(Debug)]
 pub struct CompatDevice {
@@ -30,6 +39,8 @@ pub struct CompatDevice {
     cursors: BTreeMap<&'static str, String>,
     /// Changes not yet answered.
     pub pending: Vec<Value>,
+    /// Changes that were answered.
+    cleared: usize,
     /// The bodies of its last changesets, the newest first.
     sent: VecDeque<String>,
     /// The last reply.
@@ -50,6 +61,7 @@ impl CompatDevice {
                 .map(|table| (*table, EMPTY.to_owned()))
                 .collect(),
             pending: Vec::new(),
+            cleared: 0,
             sent: VecDeque::new(),
             reply: Value::Null,
         }
@@ -125,11 +137,11 @@ impl CompatDevice {
     /// Two tabs send the queue they share at once, the second after another edit. Their requests
     /// arrive in any order; the second's reply is heard last.
     pub async fn push_in_two_tabs(&mut self, edit: impl FnOnce(&mut CompatDevice)) {
-        let first = self.push_request();
+        let first = self.remembered_push();
         edit(self);
-        let second = self.push_request();
+        let second = self.remembered_push();
         let (first, second) = tokio::join!(first.send(), second.send());
-        self.pending.clear();
+        self.clear(self.pending.len());
         for response in [first, second] {
             let response = response.expect("an answer");
             assert_eq!(response.status(), 200);
@@ -138,15 +150,42 @@ impl CompatDevice {
         }
     }
 
+    /// A tab sends the queue that all tabs share, or asks for a table, and holds what it is answered.
+    pub async fn ask_in_tab(&self, table: Option<&'static str>) -> InTab {
+        let request = match table {
+            Some(table) => self.pull_request(table),
+            None => self.push_request(),
+        };
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        let reply = response.text().await.expect("a body");
+        InTab {
+            reply: serde_json::from_str(&reply).expect("JSON"),
+            tables: table.map_or(TABLES.to_vec(), |table| vec![table]),
+            sent: table.map_or(self.cleared + self.pending.len(), |_| 0),
+        }
+    }
+
+    /// The tab takes it, however late.
+    pub fn take_in_tab(&mut self, held: &InTab) {
+        self.clear(held.sent.saturating_sub(self.cleared));
+        self.take(&held.reply, &held.tables);
+    }
+
+    fn clear(&mut self, count: usize) {
+        self.pending.drain(..count);
+        self.cleared += count;
+    }
+
     /// Sends the queue. On 2xx it is cleared, the reply applied, its cursor set everywhere.
     pub async fn push(&mut self) -> StatusCode {
-        let request = self.push_request();
+        let request = self.remembered_push();
         let sent = self.pending.len();
         let response = request.send().await.expect("an answer");
         let status = response.status();
         if status.is_success() {
             let reply = response.text().await.expect("a body");
-            self.pending.drain(..sent);
+            self.clear(sent);
             self.take(&serde_json::from_str(&reply).expect("JSON"), &TABLES);
         }
         status
@@ -154,7 +193,7 @@ impl CompatDevice {
 
     /// Sends the queue and never hears the answer.
     pub async fn push_in_vain(&mut self) {
-        let request = self.push_request();
+        let request = self.remembered_push();
         let answer = request.send().await.expect("an answer");
         drop(answer);
     }
@@ -171,7 +210,18 @@ impl CompatDevice {
         true
     }
 
-    fn push_request(&mut self) -> RequestBuilder {
+    fn push_request(&self) -> RequestBuilder {
+        self.authorized(self.http.post(&self.url)).body(self.body())
+    }
+
+    /// What it sends is remembered.
+    fn remembered_push(&mut self) -> RequestBuilder {
+        self.sent.push_front(self.body());
+        self.sent.truncate(SENT_MAX);
+        self.push_request()
+    }
+
+    fn body(&self) -> String {
         // The text minimum of the cursors and the device's own clock, which is slow.
         let own_clock = "2020-01-01T00:00:00.000Z";
         let since = self
@@ -180,23 +230,20 @@ impl CompatDevice {
             .map(String::as_str)
             .chain([own_clock])
             .min();
-        let body = json!({"clientId": self.name, "appId": "todo", "since": since,
-            "changes": self.pending})
-        .to_string();
-        self.sent.push_front(body.clone());
-        self.sent.truncate(SENT_MAX);
-        self.authorized(self.http.post(&self.url)).body(body)
+        json!({"clientId": self.name, "appId": "todo", "since": since, "changes": self.pending})
+            .to_string()
+    }
+
+    fn pull_request(&self, table: &str) -> RequestBuilder {
+        let since = &self.cursors[table];
+        let url = format!("{}/pull?collection={table}&since={since}", self.url);
+        self.authorized(self.http.get(url))
     }
 
     /// Asks for one table.
     pub async fn pull(&mut self, table: &'static str) -> StatusCode {
-        let since = self.cursors[table].clone();
-        let url = format!("{}/pull?collection={table}&since={since}", self.url);
-        let response = self
-            .authorized(self.http.get(url))
-            .send()
-            .await
-            .expect("an answer");
+        let asked = self.pull_request(table).send().await;
+        let response = asked.expect("an answer");
         let status = response.status();
         if status.is_success() {
             let reply = response.text().await.expect("a body");

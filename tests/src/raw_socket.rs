@@ -1,5 +1,7 @@
 //! One WebSocket as bytes: what no honest implementation would send can be sent.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,24 +26,31 @@ pub struct RawSocket {
 
 /// The request that asks for the native protocol.
 pub fn handshake(node: &TestNode) -> Vec<u8> {
+    handshake_at(node.app.public_addr())
+}
+
+fn handshake_at(address: SocketAddr) -> Vec<u8> {
     format!(
-        "GET /v1/ws HTTP/1.1\r\nhost: {}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        node.app.public_addr()
+        "GET /v1/ws HTTP/1.1\r\nhost: {address}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     .into_bytes()
 }
 
-/// A masked frame: first byte and payload of less than 64 KiB.
+/// A masked frame: first byte and payload.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [0x1b, 0xad, 0xf0, 0x0d];
     let mut frame = vec![first];
-    match u8::try_from(payload.len()) {
-        Ok(len @ ..126) => frame.push(0x80 | len),
-        _ => {
-            let len = u16::try_from(payload.len()).expect("less than 64 KiB");
+    let len = payload.len();
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(len @ ..126), _) => frame.push(0x80 | len),
+        (_, Ok(len)) => {
             frame.push(0x80 | 126);
             frame.extend(len.to_be_bytes());
+        }
+        _ => {
+            frame.push(0x80 | 127);
+            frame.extend((len as u64).to_be_bytes());
         }
     }
     frame.extend(mask);
@@ -68,15 +77,25 @@ impl RawSocket {
         RawSocket::over(stream.expect("it listens"), node, more).await
     }
 
+    /// The same at an address.
+    pub async fn open_at(address: SocketAddr, more: &[u8]) -> RawSocket {
+        let stream = TcpStream::connect(address).await.expect("it listens");
+        RawSocket::ask(stream, &[&handshake_at(address), more].concat()).await
+    }
+
     /// The same over a stream that was opened in some other way.
     pub async fn over(stream: TcpStream, node: &TestNode, more: &[u8]) -> RawSocket {
+        RawSocket::ask(stream, &[&handshake(node), more].concat()).await
+    }
+
+    async fn ask(stream: TcpStream, request: &[u8]) -> RawSocket {
         stream.set_nodelay(true).expect("a stream");
         let mut socket = RawSocket {
             stream,
             unread: Vec::new(),
             broken: false,
         };
-        socket.send(&[&handshake(node), more].concat()).await;
+        socket.send(request).await;
         let end = loop {
             match socket
                 .unread

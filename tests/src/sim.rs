@@ -3,8 +3,8 @@
 //! every step.
 //!
 //! In reading order: [`plan`] (how a world is built), [`world`] (what can happen, picked by the
-//! seed), [`node`] (the real `SessionState` and a shell around it), [`store`], [`cache`],
-//! [`network`], [`calls`] and [`exchange`] (what lies between, with its faults), [`device`] (who
+//! seed), [`node`] (the real `SessionState` and a shell around it), [`timers`] (what it does by the clock), [`store`], [`cache`],
+//! [`bus`], [`network`], [`calls`] and [`exchange`] (what lies between, with its faults), [`device`] (who
 //! syncs, by which protocol),
 //! [`checker`] (the invariants, their names, the history), [`reference`] (what a space must
 //! hold, computed a second way), [`campaign`] (many seeds on all cores). [`rng`], [`clock`],
@@ -12,6 +12,7 @@
 //!
 //! A seed is a whole history: `SIM_SEED=n SIM_TRACE=1 make sim` tells it line by line.
 
+pub mod bus;
 pub mod cache;
 pub mod calls;
 pub mod campaign;
@@ -26,5 +27,6 @@ pub mod plan;
 pub mod reference;
 pub mod rng;
 pub mod store;
+pub mod timers;
 pub mod trace;
 pub mod world;

@@ -36,15 +36,20 @@ impl Socket {
 
     /// The same at an address.
     pub async fn connect_at(address: SocketAddr) -> Socket {
+        Socket::try_connect_at(address).await.expect("a socket")
+    }
+
+    /// The same; `None` if nobody takes it there.
+    pub async fn try_connect_at(address: SocketAddr) -> Option<Socket> {
         let url = format!("ws://{address}/v1/ws");
         let mut request = url.into_client_request().expect("a request");
         let protocol = "syncline.v1".parse().expect("a header");
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
-        let (stream, response) = connect_async(request).await.expect("a socket");
+        let (stream, response) = connect_async(request).await.ok()?;
         assert_eq!(response.headers()["sec-websocket-protocol"], "syncline.v1");
-        Socket { stream }
+        Some(Socket { stream })
     }
 
     /// Connects to another route, without a subprotocol.

@@ -54,11 +54,28 @@ export const list = <T>(of: Field<T>) => field<T[]>({ is: "list", of });
 export const object = <const F extends Fields>(of: F) => field<Values<F>>({ is: "object", of });
 export const maybe = <T>({ shape }: Field<T>): Field<T | null> => ({ shape, isOptional: true });
 
-const PATTERNS = {
-  day: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/,
-  clock: /^([01]\d|2[0-3]):[0-5]\d$/,
-  moment: /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$/,
-};
+const CLOCK = /^([01]\d|2[0-3]):[0-5]\d$/;
+/** The day, and hour and minute. No leap second: a browser's `Date` knows none. */
+const MOMENT = /^(.{10})T(\d{2}:\d{2}):[0-5]\d(\.\d{1,9})?Z$/;
+
+/** A day that the calendar has. */
+function isDay(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const [year, month, day] = text.split("-").map(Number) as [number, number, number];
+  const date = new Date(0);
+  // `Date.UTC` takes the years before 100 for others.
+  date.setUTCFullYear(year, month - 1, day);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+}
+
+const isClock = (text: string) => CLOCK.test(text);
+
+function isMoment(text: string): boolean {
+  const [, day, clock] = MOMENT.exec(text) ?? [];
+  return day !== undefined && clock !== undefined && isDay(day) && isClock(clock);
+}
+
+const TEXTS = { day: isDay, clock: isClock, moment: isMoment };
 
 /** Where a value is not what its field takes, as `name: why`; `null` if it is. */
 export function faultIn(name: string, { shape, isOptional }: Field, value: unknown): string | null {
@@ -100,7 +117,7 @@ function takes(shape: Exclude<Shape, { is: "list" | "object" }>, value: unknown)
     case "choice":
       return shape.of.includes(value as string);
     default:
-      return typeof value === "string" && PATTERNS[shape.is].test(value);
+      return typeof value === "string" && TEXTS[shape.is](value);
   }
 }
 

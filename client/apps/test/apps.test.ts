@@ -1,19 +1,31 @@
 /**
  * Every collection of every app between two devices and a real hub: what one inserts, edits and
- * deletes the other shows, and what both do at once ends the same at all three. `APPS_SEED` repeats
- * a run.
+ * deletes the other shows, and of what both do at once the later stays, field by field, at both, at
+ * the hub and at a device that comes afterwards. `APPS_SEED` repeats a run.
  */
+import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apps, type Fields, type Table } from "../src/index";
 import { Hub } from "../../sdk/test/hub";
 import { Device, meet, part, type Fieldset } from "./device";
-import { recordOf } from "./values";
+import { recordOf, valueOf } from "./values";
 
 const SEED = Number(process.env["APPS_SEED"] ?? Date.now() % 1_000_000);
 
 /** Records of each collection, each of which meets one fate. */
-const FATES = ["edited", "contested", "deleted", "deleted and edited", "left alone"] as const;
+const FATES = [
+  "edited",
+  "won by one",
+  "won by the other",
+  "merged",
+  "deleted",
+  "deleted and edited",
+  "left alone",
+] as const;
+
+/** Between two edits of a contested record, by the devices' clocks. */
+const APART_MS = 20;
 
 let hub: Hub;
 let draws = SEED;
@@ -25,23 +37,26 @@ afterAll(() => hub.stop());
 const draw = (fields: Fields): Fieldset =>
   fc.sample(recordOf(fields), { seed: draws++, numRuns: 1 })[0]!;
 
-/** The fields by turns: those of both devices, those of one, those of the other. */
-function shares(fields: Fields): { one: Fieldset; other: Fieldset; both: string[] } {
-  const [first, second] = [draw(fields), draw(fields)];
+/** What the two say of a record: each of every field, and never the same. */
+function rivals(fields: Fields): { one: Fieldset; other: Fieldset } {
+  const one = draw(fields);
+  const others = Object.entries(fields).map(([name, field]) => {
+    const differs = valueOf(field).filter((drawn) => !isDeepStrictEqual(drawn, one[name]));
+    return [name, fc.sample(differs, { seed: draws++, numRuns: 1 })[0]];
+  });
+  return { one, other: Object.fromEntries(others) };
+}
+
+/** The same with the fields by turns: those of both, of one, of the other. */
+function shares(fields: Fields): { one: Fieldset; other: Fieldset } {
+  const { one, other } = rivals(fields);
   const names = Object.keys(fields);
   const pick = (values: Fieldset, without: number) =>
     Object.fromEntries(
       names.filter((_, at) => at % 3 !== without).map((name) => [name, values[name]]),
     );
-  return {
-    one: pick(first, 2),
-    other: pick(second, 1),
-    both: names.filter((_, at) => at % 3 === 0),
-  };
+  return { one: pick(one, 2), other: pick(other, 1) };
 }
-
-const without = (values: Fieldset, names: string[]) =>
-  Object.fromEntries(Object.entries(values).filter(([name]) => !names.includes(name)));
 
 describe.each(apps)("$id", (app) => {
   test(`inserts, edits, conflicts and deletes converge (APPS_SEED=${SEED})`, async () => {
@@ -61,32 +76,39 @@ describe.each(apps)("$id", (app) => {
     for (const device of both) expect(await device.shows()).toEqual(expected);
 
     part(both);
-    const contested: Record<string, { names: string[]; said: Fieldset[] }> = {};
+    let clock = Date.now();
+    const later = () => (clock += APART_MS);
     for (const [table, { fields }] of tables) {
+      for (const device of both) device.at = later();
       const edit = draw(fields);
       await one.of(table).update("edited", edit);
       expected[`${table}/edited`] = edit;
-      const share = shares(fields);
-      await one.of(table).update("contested", share.one);
-      await other.of(table).update("contested", share.other);
-      const key = `${table}/contested`;
-      contested[key] = { names: share.both, said: [share.one, share.other] };
-      expected[key] = without({ ...expected[key], ...share.one, ...share.other }, share.both);
+      // The later edit is made first here and second there: what counts is when each says it was.
+      for (const [fate, said, winner, loser] of [
+        ["won by one", rivals(fields), one, other],
+        ["won by the other", rivals(fields), other, one],
+        ["merged", shares(fields), one, other],
+      ] as const) {
+        loser.at = later();
+        winner.at = later();
+        await one.of(table).update(fate, said.one);
+        await other.of(table).update(fate, said.other);
+        const [last, first] = winner === one ? [said.one, said.other] : [said.other, said.one];
+        const key = `${table}/${fate}`;
+        expected[key] = { ...expected[key], ...first, ...last };
+      }
       await other.of(table).delete("deleted");
       await one.of(table).delete("deleted and edited");
       await other.of(table).update("deleted and edited", draw(fields));
       for (const gone of ["deleted", "deleted and edited"]) delete expected[`${table}/${gone}`];
     }
+    for (const device of both) device.at = null;
     await meet(both);
-    const held = (await hub.holds("ada", app.id)) as Record<string, Fieldset>;
-    for (const device of both) expect(await device.shows()).toEqual(held);
-    for (const [key, { names, said }] of Object.entries(contested)) {
-      for (const name of names)
-        expect(said.map((values) => values[name])).toContainEqual(held[key]![name]);
-      held[key] = without(held[key]!, names);
-    }
-    expect(held).toEqual(expected);
-    for (const { store } of both) {
+    const third = new Device(hub, app, "ada");
+    await meet([third]);
+    expect(await hub.holds("ada", app.id)).toEqual(expected);
+    for (const device of [...both, third]) expect(await device.shows()).toEqual(expected);
+    for (const { store } of [...both, third]) {
       expect(await store.rejected.list()).toEqual([]);
       await store.close();
     }

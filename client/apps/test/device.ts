@@ -10,6 +10,8 @@ export type AnyRecord = { id: string } & Fieldset;
 
 export class Device {
   readonly store: LocalStore;
+  /** What its clock shows, in milliseconds since 1970; `null` is the time there is. */
+  at: number | null = null;
   readonly collections: Record<string, LocalCollection<AnyRecord>>;
 
   constructor(hub: Hub, app: App, user: string) {
@@ -20,7 +22,7 @@ export class Device {
       serverUrl: hub.url,
       collections: Object.values(collections),
       auth: { account: user, token: () => hub.token(user) },
-      surroundings: new Disk().surroundings(),
+      surroundings: { ...new Disk().surroundings(), now: () => this.at ?? Date.now() },
     });
   }
 
@@ -37,7 +39,7 @@ export class Device {
   }
 }
 
-/** Everything that either wrote is at the hub and shown by both. */
+/** Everything that each wrote is at the hub and shown by all. */
 export async function meet(devices: Device[]): Promise<void> {
   for (const { store } of devices) store.startSync();
   // What the last one sent reaches the first after its own turn.

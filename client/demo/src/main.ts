@@ -5,7 +5,8 @@ import { openTodo } from "./todo/open";
 import Root from "./ui/Root.svelte";
 
 const todo = openTodo({ account: remembered(), serverUrl: location.origin });
-mount(Root, { target: document.getElementById("app")!, props: { todo } });
-
-if (import.meta.env.PROD && "serviceWorker" in navigator)
-  void navigator.serviceWorker.register("./service-worker.js").catch(() => {});
+const worker =
+  import.meta.env.PROD && "serviceWorker" in navigator
+    ? navigator.serviceWorker.register("./service-worker.js").catch(() => null)
+    : null;
+mount(Root, { target: document.getElementById("app")!, props: { todo, worker } });

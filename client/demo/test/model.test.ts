@@ -1,14 +1,13 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Task } from "@syncline/apps/todo";
 import { between, dayNamed, dayOf, plusDays, sayDay } from "../src/model/days";
+import { lossOf, sayLoss } from "../src/model/faults";
 import { commandOf, KEYS, sayKey } from "../src/model/keys";
 import { labelName } from "../src/model/labels";
-import { inOrder, last, placeAt } from "../src/model/order";
 import { nextDue, REPEATS, sayRepeat } from "../src/model/repeat";
 import { select, type View } from "../src/model/views";
 import { parse } from "../src/model/words";
-import { labelId } from "../src/todo/edits";
+import { labelNamed } from "../src/todo/lists";
 
 const TUESDAY = "2026-11-24";
 
@@ -87,32 +86,11 @@ describe("a repeated task", () => {
   });
 });
 
-test("a record can be moved to any place, again and again", () => {
-  const moves = fc.array(fc.tuple(fc.nat(4), fc.nat(4)), { maxLength: 40 });
-  fc.assert(
-    fc.property(moves, (moves) => {
-      let list = ["a", "b", "c", "d", "e"].map((id, order) => ({ id, order }));
-      for (const [from, to] of moves) {
-        const { id } = list[from]!;
-        const wanted = list.filter((one) => one.id !== id).map((one) => one.id);
-        wanted.splice(to, 0, id);
-        const order = placeAt(list, id, to);
-        expect(order === null).toBe(from === to);
-        if (order !== null) list = list.map((one) => (one.id === id ? { id, order } : one));
-        list = inOrder(list);
-        expect(list.map((one) => one.id)).toEqual(wanted);
-      }
-      expect(last(list)).toBeGreaterThan(Math.max(...list.map(({ order }) => order)));
-    }),
-    { numRuns: 100 },
-  );
-});
-
 test("a label's name fits into the record that gives it", () => {
   expect(labelName(" #At the Office ")).toBe("at-the-office");
   for (const typed of ["x".repeat(300), "家".repeat(60), "👍".repeat(60)]) {
     const name = labelName(typed);
-    const bytes = Buffer.byteLength(`${crypto.randomUUID()} ${labelId(name)}`);
+    const bytes = Buffer.byteLength(`${crypto.randomUUID()} ${labelNamed([], name).id}`);
     expect(bytes <= 128 && typed.startsWith(name) && name.length > 20).toBe(true);
   }
 });
@@ -179,4 +157,27 @@ test("every key has one command, and none with Control", () => {
   expect(commandOf({ ...pressed, key: "ArrowUp", altKey: true })).toBe("up");
   expect(commandOf({ ...pressed, key: "n", ctrlKey: true })).toBeNull();
   expect(sayKey("Alt+ArrowUp")).toBe("Alt ↑");
+});
+
+describe("a loss", () => {
+  test("is told with what comes back, by what has happened and where else it is", () => {
+    const told = (["evicted", "unreadable"] as const).flatMap((loss) =>
+      (["account", "guest"] as const).map((whose) => sayLoss(loss, whose).text),
+    );
+    const ends = [
+      /What had been sent is at the hub and comes back; what had not is gone\.$/,
+      /It was on this device alone, and is gone\.$/,
+      /What had been sent is at the hub and comes back; what had not is still here, and comes back if/,
+      /It is still here, and comes back if the browser can read it/,
+    ];
+    told.forEach((text, at) => expect(text).toMatch(ends[at]!));
+    expect(told.filter((text) => text.includes("deleted what"))).toEqual(told.slice(0, 2));
+  });
+
+  test("is told apart by the message of the error", () => {
+    const rest = "; unsent edits are not here";
+    expect(lossOf({ message: `the browser has evicted the database${rest}` })).toBe("evicted");
+    const unread = `the browser cannot read the database, and another was begun${rest}`;
+    expect(lossOf({ message: unread })).toBe("unreadable");
+  });
 });

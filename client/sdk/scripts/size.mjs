@@ -11,6 +11,9 @@ const LATER = {
   "sync/engine.ts": "syncing, where there is an account",
   "sync/http.ts": "polling, where there is no WebSocket",
   "guest.ts": "a guest's sign-in",
+  "follow.ts": "what becomes of a write that moved",
+  "storage/salvage.ts": "a database that could not be read",
+  "place.ts": "going on where another tab has gone",
   "inspect.ts": "a look inside, for a debug panel",
 };
 

@@ -1,11 +1,11 @@
 /** A collection: the records of one table, with their type. */
-import { liveQuery } from "dexie";
-import { SynclineError } from "./core/errors";
-import { toJson, type Json, type JsonObject } from "./core/json";
-import { unlessCutOff } from "./storage/open";
-import type { Edit } from "./storage/outbox";
-import { count, get, query, type Asked, type Condition, type Shown } from "./storage/queries";
-import type { Session } from "./session";
+import { uuid } from "./core/uuid.js";
+import { SynclineError } from "./core/errors.js";
+import { checkName, toData, type Json, type JsonObject } from "./core/json.js";
+import { liveOf } from "./live.js";
+import type { Edit } from "./storage/outbox.js";
+import { count, get, query, type Asked, type Shown } from "./storage/queries.js";
+import type { Session } from "./session.js";
 
 /** A record has an id and fields of JSON. */
 export interface Identified {
@@ -37,9 +37,24 @@ export interface CollectionOptions<T extends Identified> {
   };
 }
 
-/** What a query asks for; see `Condition`. */
+/** What a field of this type must be: a value, one of several, or within bounds. */
+export type Condition<V = Json> =
+  | V
+  | { in: readonly V[] }
+  | (V extends number ? Bounds<number> : never)
+  | (V extends string ? Bounds<string> : never);
+
+interface Bounds<V> {
+  gt?: V;
+  gte?: V;
+  lt?: V;
+  lte?: V;
+}
+
+/** What a query asks for. */
 export interface Query<T extends Identified> {
-  filter?: { [F in keyof T]?: Condition } | ((record: T) => boolean);
+  /** Fields that must all hold, or a function. */
+  filter?: { [F in keyof T]?: Condition<T[F]> } | ((record: T) => boolean);
   /** A field, or some; `-` in front sorts downwards. Without it, by id. */
   sort?: SortKey<T> | SortKey<T>[];
   limit?: number;
@@ -71,19 +86,35 @@ export interface Home {
   /** Calls back now and whenever there is another session. Returns what ends it. */
   eachSession(call: (session: Session) => void): () => void;
   write(edits: Edit[]): Promise<Write>;
+  /** Throws `collection_unknown` for a table that the store was not given. */
+  known(table: string): void;
+  /** Throws for a record that may not be so. */
+  check(table: string, id: string, data: JsonObject): void;
+  isClosed(): boolean;
 }
+
+/** Names that are a path of keys by themselves. */
+const INDEXABLE = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 export class LocalCollection<T extends Identified> {
   readonly name: string;
   readonly options: CollectionOptions<T>;
+  /** Those of its `indexes` that a browser can index by; other fields are looked for among all. */
+  readonly indexes: string[];
   #home: Home | undefined;
 
   constructor(options: CollectionOptions<T>) {
-    this.name = options.name;
+    this.name = checkName(options.name, "a collection's name");
     this.options = options;
+    this.indexes = (options.indexes ?? []).filter((field) => INDEXABLE.test(field));
   }
 
-  /** The store it was given to calls this. */
+  /** The store it is given to calls these. Errors: `collection_taken`. */
+  checkFree(): void {
+    if (this.#home && !this.#home.isClosed())
+      throw new SynclineError("collection_taken", `${this.name} is another store's`);
+  }
+
   attach(home: Home): void {
     this.#home = home;
   }
@@ -106,23 +137,28 @@ export class LocalCollection<T extends Identified> {
   /** The same as parts of one write, for `store.write`. */
   readonly edits = {
     insert: (record: New<T>): Edit => {
-      const { id = crypto.randomUUID(), ...data } = record;
-      return { table: this.name, id, op: "insert", data: toJson(data, this.name) as JsonObject };
+      const { id = uuid(), ...data } = record;
+      return { table: this.name, id: checkName(id), op: "insert", data: toData(data, this.name) };
     },
     update: (id: string, fields: Patch<T>): Edit => {
-      const values: Record<string, Json> = {};
-      for (const [name, value] of Object.entries(fields)) {
-        if (name !== "id") values[name] = toJson(value, `${this.name}.${name}`);
-      }
-      return { table: this.name, id, op: "update", fields: values };
+      for (const [name, value] of Object.entries(fields))
+        if (value === undefined)
+          throw new SynclineError("value_invalid", `${this.name}.${name} is undefined; set null`);
+      const { id: own = id, ...values } = toData({ ...fields }, this.name);
+      if (own !== id) throw new SynclineError("value_invalid", "an id stays what it is");
+      return { table: this.name, id: checkName(id), op: "update", fields: values };
     },
-    delete: (id: string): Edit => ({ table: this.name, id, op: "delete" }),
+    delete: (id: string): Edit => ({ table: this.name, id: checkName(id), op: "delete" }),
   };
 
   /** Throws `schema_invalid` for a record the schema refuses. */
   check(id: string, data: JsonObject): void {
     try {
-      this.options.schema?.parse({ ...data, id });
+      const parsed = this.options.schema?.parse({ ...data, id }) as Partial<Promise<unknown>>;
+      if (typeof parsed?.then === "function") {
+        parsed.then(undefined, () => {});
+        throw new TypeError("a schema must answer at once");
+      }
     } catch (error) {
       throw new SynclineError("schema_invalid", `${this.name} ${id}: ${String(error)}`, {
         cause: error,
@@ -144,7 +180,7 @@ export class LocalCollection<T extends Identified> {
 
   async #read<R>(ask: (session: Session) => Promise<R>): Promise<R> {
     const session = await this.#need().session();
-    return unlessCutOff(session.db, () => ask(session));
+    return session.work(() => ask(session));
   }
 
   /** A query that goes on answering, whoever changes the records, also in other tabs. */
@@ -161,28 +197,16 @@ export class LocalCollection<T extends Identified> {
   }
 
   async #query({ db }: Session, asked: Query<T>): Promise<T[]> {
-    const found = await query(db, this.name, asked as Asked, this.options.indexes ?? []);
+    const found = await query(db, this.name, asked as Asked, this.indexes);
     return found as (Shown & T)[];
   }
 
   #count({ db }: Session, { filter }: Pick<Query<T>, "filter">): Promise<number> {
-    return count(db, this.name, filter as Asked["filter"], this.options.indexes ?? []);
+    return count(db, this.name, filter as Asked["filter"], this.indexes);
   }
 
   #live<R>(ask: (session: Session) => Promise<R>): Live<R> {
-    return {
-      subscribe: (next, error = () => {}) => {
-        let running: { unsubscribe(): void } | undefined;
-        const end = this.#need().eachSession((session) => {
-          running?.unsubscribe();
-          running = liveQuery(() => ask(session)).subscribe({ next, error });
-        });
-        return () => {
-          end();
-          running?.unsubscribe();
-        };
-      },
-    };
+    return liveOf(() => this.#need(), ask);
   }
 
   #need(): Home {
@@ -192,7 +216,7 @@ export class LocalCollection<T extends Identified> {
   }
 }
 
-/** Names a collection. Give it to `createLocalStore`. */
+/** Names a collection. Give it to `createLocalStore`. Errors: `value_invalid`. */
 export function createLocalCollection<T extends Identified>(
   options: CollectionOptions<T>,
 ): LocalCollection<T> {

@@ -1,21 +1,21 @@
 /** An end of waiting. */
-import { SynclineError } from "./core/errors";
 
-/** How long unsent writes may take. */
+/** How long something may take. */
 export class Deadline {
-  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #late: Promise<never>;
 
-  constructor(ms: number) {
-    const error = new SynclineError("unsynced", "unsent writes could not be sent in time");
+  /** `error` makes what it fails with. */
+  constructor(ms: number, error: () => Error) {
     let fail: (error: unknown) => void;
     this.#late = new Promise<never>((_, reject) => (fail = reject));
     this.#late.catch(() => {});
-    this.#timer = setTimeout(() => fail(error), ms);
+    // A timer of more than 2^31 ms ends at once.
+    if (ms < 2 ** 31) this.#timer = setTimeout(() => fail(error()), ms);
   }
 
-  async before(work: Promise<void>): Promise<void> {
-    await Promise.race([work, this.#late]);
+  before<T>(work: Promise<T>): Promise<T> {
+    return Promise.race([work, this.#late]);
   }
 
   clear(): void {

@@ -1,8 +1,8 @@
 /** Presence, broadcasts and notices: told to who is connected, and kept by nobody. */
-import type { Home, Live } from "./collection";
-import { SynclineError } from "./core/errors";
-import { toJson, type Json } from "./core/json";
-import type { Ephemeral as Told } from "./core/wire";
+import type { Home, Live } from "./collection.js";
+import { SynclineError } from "./core/errors.js";
+import { toJson, type Json } from "./core/json.js";
+import type { Ephemeral as Told } from "./core/wire.js";
 
 /** UTF-8 bytes of a presence or a broadcast's data as JSON, and of a room's name. */
 const BYTES_MAX = 4_096;

@@ -4,9 +4,10 @@
  * In reading order: `store` and `collection` are what an app uses, `session` is an open account,
  * `sync` talks to the hub, `storage` is the database, `core` holds the rules and does no IO.
  */
-export { createLocalCollection, LocalCollection } from "./collection";
+export { createLocalCollection, LocalCollection } from "./collection.js";
 export type {
   CollectionOptions,
+  Condition,
   Identified,
   Live,
   New,
@@ -14,20 +15,19 @@ export type {
   Query,
   SortKey,
   Write,
-} from "./collection";
-export { Ephemeral } from "./ephemeral";
-export type { Broadcast, Notice, Present } from "./ephemeral";
-export { RejectedError, SynclineError } from "./core/errors";
-export type { DeviceErrorCode, ErrorCode } from "./core/errors";
-export type { Json, JsonObject } from "./core/json";
-export type { Change } from "./core/wire";
-export type { GuestChoice } from "./guest";
-export type { Inspection } from "./inspect";
-export type { Rejected, RejectedWrites } from "./rejected";
-export { createLocalStore, LocalStore } from "./store";
-export type { Status, SyncStatus } from "./status";
-export type { StoreOptions, UnsyncedChoice } from "./store";
-export type { Edit } from "./storage/outbox";
-export type { Condition } from "./storage/queries";
-export type { Surroundings } from "./surroundings";
-export type { Auth } from "./sync/tokens";
+} from "./collection.js";
+export { Ephemeral } from "./ephemeral.js";
+export type { Broadcast, Notice, Present } from "./ephemeral.js";
+export { RejectedError, SynclineError } from "./core/errors.js";
+export type { DeviceErrorCode, ErrorCode } from "./core/errors.js";
+export type { Json, JsonObject } from "./core/json.js";
+export type { Change } from "./core/wire.js";
+export type { GuestChoice } from "./guest.js";
+export type { Inspection } from "./inspect.js";
+export type { Rejected, RejectedWrites } from "./rejected.js";
+export { createLocalStore, LocalStore } from "./store.js";
+export type { PastError, Status, SyncStatus } from "./status.js";
+export type { StoreOptions, UnsyncedChoice } from "./store.js";
+export type { Edit } from "./storage/outbox.js";
+export type { Surroundings } from "./surroundings.js";
+export type { Auth } from "./sync/tokens.js";

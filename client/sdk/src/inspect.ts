@@ -1,7 +1,7 @@
 /** A look inside: what this device holds and waits for, for people who want to know. */
-import type { Session } from "./session";
-import { OLDEST } from "./core/hlc";
-import { undecided } from "./storage/outbox";
+import type { Session } from "./session.js";
+import { OLDEST } from "./core/hlc.js";
+import { undecided } from "./storage/outbox.js";
 
 export interface Inspection {
   /** What this device is to the hub. */

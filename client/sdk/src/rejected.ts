@@ -1,13 +1,18 @@
 /** Writes that the hub refused for good. They wait here until somebody decides, and block nothing. */
-import { liveQuery } from "dexie";
-import { SynclineError } from "./core/errors";
-import { stamp } from "./core/clock";
-import { format } from "./core/hlc";
-import type { Change } from "./core/wire";
-import type { Home, Live } from "./collection";
-import type { Database, RejectedRow } from "./storage/database";
-import { take } from "./storage/outbox";
-import { restamped } from "./storage/stamps";
+import { SynclineError } from "./core/errors.js";
+import { stamp } from "./core/clock.js";
+import { format } from "./core/hlc.js";
+import { checkName, toData, toJson } from "./core/json.js";
+import { fits, weigh } from "./core/weight.js";
+import { lay } from "./core/overlay.js";
+import type { Change } from "./core/wire.js";
+import { liveOf } from "./live.js";
+import type { Home, Live } from "./collection.js";
+import { recordKey, type Database, type OwnRow, type RejectedRow } from "./storage/database.js";
+import { take } from "./storage/outbox.js";
+import { shownNow } from "./storage/shown.js";
+import { restamped } from "./storage/stamps.js";
+import { settle } from "./storage/verdicts.js";
 
 export interface Rejected {
   /** Names it in the methods here. */
@@ -21,6 +26,8 @@ export interface Rejected {
   at: number;
 }
 
+type Fields = Extract<Change, { op: "update" }>["fields"];
+
 export class RejectedWrites {
   readonly #home: Home;
   readonly #now: () => number;
@@ -32,23 +39,15 @@ export class RejectedWrites {
 
   /** All of them, the oldest first. */
   async list(): Promise<Rejected[]> {
-    return listOf((await this.#home.session()).db);
+    const session = await this.#home.session();
+    return session.work(() => listOf(session.db));
   }
 
   live(): Live<Rejected[]> {
-    return {
-      subscribe: (next, error = () => {}) => {
-        let running: { unsubscribe(): void } | undefined;
-        const end = this.#home.eachSession(({ db }) => {
-          running?.unsubscribe();
-          running = liveQuery(() => listOf(db)).subscribe({ next, error });
-        });
-        return () => {
-          end();
-          running?.unsubscribe();
-        };
-      },
-    };
+    return liveOf(
+      () => this.#home,
+      ({ db }) => listOf(db),
+    );
   }
 
   /** Makes it again, now. */
@@ -56,33 +55,93 @@ export class RejectedWrites {
     return this.edit(id, (changes) => changes);
   }
 
-  /** Makes it again as `change` alters it. */
+  /**
+   * Makes it again as `change` alters it. Errors: `value_invalid` for what is no change of a record, or
+   * for none at all, `collection_unknown`, and those of every write.
+   */
   async edit(id: number, change: (changes: Change[]) => Change[]): Promise<void> {
     const session = await this.#home.session();
     const { db } = session;
-    const row = await db.rejected.get(id);
+    const row = await session.work(() => db.rejected.get(id));
     if (!row) throw missing(id);
-    const altered = change(structuredClone(row.c));
-    await db.everything(async () => {
-      if (!(await db.rejected.get(id))) throw missing(id);
-      const clock = stamp(await db.read("clock"), this.#now());
-      await db.keep("clock", clock);
-      await db.rejected.delete(id);
-      await take(db, [altered.map((one) => restamped(one, format(clock.hlc)))]);
-    });
+    const altered = checkedAll(change(structuredClone(row.c)));
+    // What was refused may be of a collection that another version of the app has.
+    for (const { table } of altered)
+      if (!row.c.some((one) => one.table === table)) this.#home.known(table);
+    const work = () =>
+      db.everything(async () => {
+        if (!(await db.rejected.get(id))) throw missing(id);
+        const clock = stamp(await db.read("clock"), this.#now());
+        await db.keep("clock", clock);
+        await db.rejected.delete(id);
+        const made = altered.map((one) => restamped(one, format(clock.hlc)));
+        const { shown, limits } = await db.read("here");
+        if (!fits(weigh(made), limits))
+          throw new SynclineError("mutation_too_large", "more than the hub takes at once");
+        const records = await shownNow(db, shown, made);
+        for (const one of made) {
+          const record = records.get(recordKey(one.table, one.id)) as OwnRow;
+          record.d = lay(record.d, one);
+          if (record.d) this.#home.check(one.table, one.id, record.d);
+        }
+        const [to] = await take(db, [made]);
+        await settle(db, [{ n: id, status: "moved", to }]);
+      });
+    await session.work(work);
     session.wrote();
   }
 
   /** Gives it up. */
   async discard(id: number): Promise<void> {
-    const { db } = await this.#home.session();
-    await db.rejected.delete(id);
+    const session = await this.#home.session();
+    const { db } = session;
+    const work = () =>
+      db.everything(async () => {
+        if (!(await db.rejected.get(id))) return;
+        await db.rejected.delete(id);
+        await settle(db, [{ n: id, status: "discarded" }]);
+      });
+    await session.work(work);
   }
 
   /** All of them as JSON text, to be kept elsewhere. */
   async export(): Promise<string> {
     return JSON.stringify(await this.list());
   }
+}
+
+/** Changes that hold only what may be stored. */
+function checkedAll(changes: Change[]): Change[] {
+  if (!Array.isArray(changes) || changes.length === 0)
+    throw new SynclineError("value_invalid", "a write has changes; give it up by discard");
+  return changes.map(checked);
+}
+
+function checked(given: Change): Change {
+  const change = Object(given) as Change;
+  const { table, id } = change;
+  checkName(id);
+  if (change.op === "delete") return change;
+  if (change.op === "insert" && isObject(change.data))
+    return { ...change, data: toData({ ...change.data }, table) };
+  if (change.op === "update" && isObject(change.fields))
+    return { ...change, fields: checkedFields(change.fields, table) };
+  throw new SynclineError("value_invalid", `what was made of ${table} ${id} is no change`);
+}
+
+function checkedFields(fields: Fields, table: string): Fields {
+  const checked = Object.entries(fields).map(([name, write]): [string, Fields[string]] => {
+    if (!isObject(write) || write.value === undefined)
+      throw new SynclineError("value_invalid", `${table}.${name} has no value`);
+    return [name, { ...write, value: toJson(write.value, `${table}.${name}`) }];
+  });
+  // Their names are held to what those of an insert are.
+  toData(Object.fromEntries(checked), table);
+  return Object.fromEntries(checked);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 async function listOf(db: Database): Promise<Rejected[]> {

@@ -1,22 +1,35 @@
 /**
- * An open account, or the guest: its database, the tabs that share it, and in the tab that leads
- * the engine that syncs it. A store has one at a time.
+ * An open account, or the guest: its database, what waits in it, and its part in syncing. A store
+ * has one at a time.
  */
-import { liveQuery } from "dexie";
-import { backoff } from "./core/backoff";
-import { RejectedError, SynclineError } from "./core/errors";
-import type { JsonObject } from "./core/json";
-import type { OwnEphemeral } from "./core/wire";
-import { databaseName, type Database } from "./storage/database";
-import { begin, endStay, openDatabase, toSyncline, unlessCutOff } from "./storage/open";
-import { undecided, write, type Edit } from "./storage/outbox";
-import { plant, type Seed } from "./storage/seeds";
-import { watch } from "./storage/watch";
-import { loaded, type Surroundings } from "./surroundings";
-import { EphemeralState } from "./sync/ephemeral";
-import { RESTING, type Activity } from "./sync/activity";
-import type { Engine, EngineOptions } from "./sync/engine";
-import { Tabs, type TabMessage } from "./sync/leader";
+import { Awaited, discarded } from "./awaited.js";
+import { closed, RejectedError, SynclineError } from "./core/errors.js";
+import type { JsonObject } from "./core/json.js";
+import type { OwnEphemeral } from "./core/wire.js";
+import { Loss } from "./loss.js";
+import { Pending } from "./pending.js";
+import { databaseName, type Database, type Lost } from "./storage/database.js";
+import { formersOf } from "./storage/former.js";
+import {
+  begin,
+  endStay,
+  isOfDatabase,
+  openDatabase,
+  toSyncline,
+  unlessCutOff,
+} from "./storage/open.js";
+import { undecided, write, type Edit } from "./storage/outbox.js";
+import { hear, lastPlace, markedPlace } from "./storage/places.js";
+import { plant, type Seed } from "./storage/seeds.js";
+import type * as Salvaging from "./storage/salvage.js";
+import { remained, type Made, type Remains, type Verdict } from "./storage/verdicts.js";
+import { watch } from "./storage/watch.js";
+import { loaded, part, pauseToReopen, type Surroundings } from "./surroundings.js";
+import { RESTING, type Activity } from "./sync/activity.js";
+import type { EngineOptions } from "./sync/engine.js";
+import type { EphemeralState } from "./sync/ephemeral.js";
+import { Syncing } from "./syncing.js";
+import { Until } from "./until.js";
 
 export interface SessionOptions {
   appId: string;
@@ -27,6 +40,10 @@ export interface SessionOptions {
   /** What a space begins with that nobody has written to. */
   seeds: Seed[];
   around: Surroundings;
+  /** Whether what is written may be sent now. */
+  mayPush(): boolean;
+  /** The store was closed. */
+  ended: AbortSignal;
 }
 
 /** What a session calls. */
@@ -35,12 +52,20 @@ export interface SessionEvents {
   changed(): void;
   /** Another tab has signed the account out and deleted what this device held. */
   signedOut(): void;
+  /** Another tab could not open this database and has begun one in the next place. */
+  isBehind(): void;
   /** The browser closed the database under the session, which has stopped. `open`: it is open again. */
   reopening(session: Session, open: Promise<void>): void;
 }
 
-/** The waits between tries to open a database again grow no more after so many: to 4 s at most. */
-const REOPEN_BACKOFF_MAX = 3;
+/** The session that has what one's database held, and what that tells of the rest. */
+interface Successor {
+  session: Session;
+  remains: Remains;
+}
+
+/** What became of a mutation that the hub has taken. */
+type Judged = "applied" | "superseded";
 
 /** Looks at a record as an edit would leave it, and throws if it may not be so. */
 export type Check = (edit: Edit, after: JsonObject | null) => void;
@@ -48,55 +73,123 @@ export type Check = (edit: Edit, after: JsonObject | null) => void;
 export class Session {
   readonly db: Database;
   readonly options: SessionOptions;
-  readonly ephemeral = new EphemeralState();
   readonly #events: SessionEvents;
-  #activity: Activity = RESTING;
-  #pending = 0;
-  #lost: boolean;
-  #engine: Engine | null = null;
-  #tabs: Tabs | null = null;
-  #closed = false;
+  readonly #syncing: Syncing;
+  readonly #pending = new Pending();
+  readonly #verdicts: Awaited;
+  readonly #until: Until;
+  readonly #loss = new Loss();
+  readonly #ended = new AbortController();
   /** The browser closed the database, and it is not open again. */
   isReopening = false;
+  /** Settled when it is open again, or the session is closed. */
+  #reopened: Promise<void> = Promise.resolve();
+  /** It is to sync, also once it is open again. */
+  #isStarted = false;
   /** This tab is ending the account's stay. */
   #leaving = false;
   /** Whether to plant seeds has been decided. */
   #planted = false;
   #unwatch: () => void;
-  readonly #waiting = new Set<() => void>();
+  readonly #unhear: () => void;
+  #successor: Successor | undefined;
 
   static async open(options: SessionOptions, events: SessionEvents): Promise<Session> {
     const name = databaseName(options.appId, options.engine?.auth.account ?? null);
-    const { db, lost } = await openDatabase(name, options.indexes, options.around);
-    const session = new Session(db, options, lost, events);
-    if (!options.engine) await plant(db, options.seeds);
-    return session;
+    const db = await openDatabase(name, options.indexes, options.around);
+    try {
+      if (!options.engine) await plant(db, options.seeds);
+      const [lost, formers] = await Promise.all([db.read("lost"), formersOf(db)]);
+      const session = new Session(db, options, events);
+      session.#loss.looked(session.#loss.turn, lost);
+      if (formers.length > 0) void session.#salvageSoon().catch(() => {});
+      return session;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
-  private constructor(db: Database, options: SessionOptions, lost: boolean, events: SessionEvents) {
+  private constructor(db: Database, options: SessionOptions, events: SessionEvents) {
+    const { appId, engine, around } = options;
     this.db = db;
     this.options = options;
-    this.#lost = lost;
     this.#events = events;
+    this.#syncing = new Syncing(db, engine && { ...engine, app: appId }, around, {
+      told: (activity) => void this.#plantIfEmpty(activity).catch(() => (this.#planted = false)),
+      changed: () => this.#changed(),
+      mayPush: () => options.mayPush(),
+    });
+    this.#until = new Until(db);
+    this.#verdicts = new Awaited(db, {
+      work: (work) => this.#tried(work),
+      begins: () => this.#pending.begins(),
+      looked: (turn, looked) => {
+        if (this.#pending.looked(turn, looked)) this.#changed();
+      },
+      isPassing: () => this.isReopening && !this.isClosed,
+    });
     db.on("close", () => this.#reopen());
     this.#unwatch = this.#watch();
+    this.#unhear = hear(db.asked, around, () => void this.#lookForNext());
+  }
+
+  /**
+   * Makes again what can be read again of databases whose place this one took. Errors: `unreachable`.
+   */
+  async salvage(): Promise<void> {
+    if ((await formersOf(this.db)).length > 0)
+      await this.#salvage(await part(salvaging, this.#ended.signal));
+  }
+
+  async #salvageSoon(): Promise<void> {
+    await this.#salvage(await loaded(salvaging, this.options.around, this.#ended.signal));
+  }
+
+  async #salvage({ salvage }: typeof Salvaging): Promise<void> {
+    if (!this.isClosed && (await salvage(this.db, this.options.around))) this.wrote();
+  }
+
+  /** Whether another tab could not open this database, and has begun one in the next place. */
+  async isBehind(): Promise<boolean> {
+    return (await lastPlace(this.db.asked, this.options.around)) > this.db.place;
+  }
+
+  async #lookForNext(): Promise<void> {
+    if (!this.isClosed && (await this.isBehind())) this.#events.isBehind();
   }
 
   #watch(): () => void {
+    return watch(this.db, ["outbox", "sent", "settled", "rejected", "local"], () => this.#look());
+  }
+
+  /** Counts what waits. True if it has to be looked at again: something was written meanwhile. */
+  async #look(): Promise<boolean> {
     const { db } = this;
-    return watch(db, ["outbox", "sent", "local"], async () => {
-      const [pending, { stay }] = await db.transaction(
-        "r",
-        db.outbox,
-        db.sent,
-        db.local,
-        async () => Promise.all([undecided(db), db.read("here")]),
-      );
-      this.#pending = pending;
-      this.#changed();
-      // An evicted one has none until it is open again.
-      if (stay !== "" && stay !== db.stay && !this.#leaving) this.#events.signedOut();
-    });
+    const turn = this.#pending.begins();
+    const told = this.#loss.turn;
+    const { outbox, sent, local } = db;
+    const [pending, { stay }, lost, [last = -Infinity]] = await db.transaction(
+      "r",
+      [outbox, sent, local],
+      async () =>
+        Promise.all([
+          undecided(db),
+          db.read("here"),
+          db.read("lost"),
+          outbox.orderBy("n").reverse().limit(1).primaryKeys(),
+        ]),
+    );
+    // What waits may have been counted by a later look, which does not see the rest.
+    const isLast = this.#pending.looked(turn, { pending, last });
+    this.#loss.looked(told, lost);
+    this.#changed();
+    // A tab in a former place goes on to the last one, and learns there of a sign-out.
+    if (markedPlace(db.asked, this.options.around) > db.place) this.#events.isBehind();
+    // An evicted one has none until it is open again.
+    else if (stay !== "" && stay !== db.stay && !this.#leaving && !this.isReopening)
+      this.#events.signedOut();
+    return isLast && this.#pending.isBehind;
   }
 
   get account(): string | null {
@@ -104,102 +197,78 @@ export class Session {
   }
 
   get activity(): Activity {
-    if (!this.#lost || this.#activity.error) return this.#activity;
-    const message = "the browser has evicted or damaged the database; unsent edits are gone";
-    return { ...this.#activity, error: { code: "storage_lost", message } };
+    const { activity } = this.#syncing;
+    return { ...activity, error: activity.error ?? this.#loss.error };
+  }
+
+  get ephemeral(): EphemeralState {
+    return this.#syncing.ephemeral;
+  }
+
+  /** What was lost with another database is this account's loss. */
+  async tellLost(lost: Lost): Promise<void> {
+    await this.#loss.is(lost, (kept) => this.work(() => this.db.keep("lost", kept)));
+  }
+
+  /** That the database was lost has been seen. Resolves when every tab knows, also later ones. */
+  async acknowledge(): Promise<void> {
+    const kept = this.tellLost("");
+    this.#changed();
+    await kept;
   }
 
   get isClosed(): boolean {
-    return this.#closed;
+    return this.#ended.signal.aborted;
   }
 
   get pending(): number {
-    return this.#pending;
+    return this.#pending.count;
   }
 
   /** Begins to sync, in whichever tab leads. */
   start(): void {
-    const { engine, appId, around } = this.options;
-    if (!engine || this.#tabs) return;
-    const { db } = this;
-    const tabs: Tabs = (this.#tabs = new Tabs(db.name, around, {
-      lead: () => void this.#lead(tabs, { ...engine, app: appId }),
-      yield: () => this.#engine?.stop(),
-      heard: (message) => this.#heard(message),
-    }));
-    this.#tabs.start();
-    this.#tabs.say({ t: "hurry" });
-    void around.storage?.persist?.().catch(() => false);
-  }
-
-  /** Talks to the hub. The part of the SDK that does is loaded by who needs it. */
-  async #lead(tabs: Tabs, options: EngineOptions): Promise<void> {
-    const part = await loaded(() => import("./sync/engine"), this.options.around);
-    // It may have been stopped meanwhile, and even started again.
-    if (this.#tabs !== tabs) return;
-    this.#engine ??= this.#newEngine(part.Engine, options);
-    if (!tabs.leads) return;
-    this.#engine.start();
-    this.#sayPresent();
-  }
-
-  #newEngine(Made: typeof Engine, options: EngineOptions): Engine {
-    return new Made(this.db, options, this.options.around, {
-      activity: (activity) => {
-        this.#tabs?.say({ t: "activity", activity });
-        void this.#plantIfEmpty(activity);
-        this.#now(activity);
-      },
-      ephemeral: (told) => {
-        if (told) {
-          this.ephemeral.take(told);
-          this.#tabs?.say({ t: "told", told });
-        } else {
-          this.ephemeral.exchange();
-          this.#sayPresent();
-        }
-      },
-      presence: () => this.ephemeral.own,
-    });
+    this.#isStarted = true;
+    if (!this.isClosed && !this.isReopening) this.#syncing.start(this.#ended.signal);
   }
 
   stop(): void {
-    this.#engine?.stop();
-    this.#tabs?.stop();
-    this.#engine = null;
-    this.#tabs = null;
-    this.#now(RESTING);
+    this.#isStarted = false;
+    this.#syncing.stop();
   }
 
   /** Has something passed on by the tab that leads. */
   tell(message: OwnEphemeral): void {
-    if (message.t === "presence") this.ephemeral.own = message.state;
-    this.#tabs?.say({ t: "own", message });
-    if (this.#tabs?.leads) this.#engine?.pass(message);
-  }
-
-  #sayPresent(): void {
-    const { own, others } = this.ephemeral;
-    this.#tabs?.say({ t: "present", own, others: [...others] });
+    this.#syncing.tell(message);
   }
 
   /** Stops and closes the database. */
   close(): void {
-    this.#closed = true;
+    if (this.isClosed) return;
+    this.#ended.abort();
     this.stop();
     this.#unwatch();
+    this.#unhear();
     this.db.close();
+    this.#verdicts.end(closed());
     this.#changed();
+  }
+
+  /** Closes it; what becomes of its mutations is told by the session that has them now. */
+  closeFor(session: Session, remains: Remains): void {
+    this.#successor = { session, remains };
+    this.close();
   }
 
   /**
    * Deletes what this device holds of the account, and closes. With `onlyIfSent` nothing may be
-   * left that the hub has not taken. True if it is done.
+   * left that the hub has not taken. True if it is done. Errors: `unreachable`, those of databases.
    */
   async leave(how: { onlyIfSent: boolean }): Promise<boolean> {
+    const { db, options } = this;
     this.#leaving = true;
     try {
-      if (!(await endStay(this.db, this.options.around, how))) return false;
+      if (await this.#endFormers(how)) return false;
+      if (!(await this.#tried(() => endStay(db, options.around, how)))) return false;
     } catch (error) {
       // Another tab was faster.
       if ((error as Partial<SynclineError>).code !== "signed_out") throw toSyncline(error);
@@ -210,41 +279,103 @@ export class Session {
     return true;
   }
 
-  /** Writes a mutation, durably and at once. Returns its `n`. */
-  async write(edits: Edit[], check?: Check): Promise<number> {
+  /**
+   * What a tab has written in a place before this one goes along. True if there was something to be
+   * sent. Errors: `unsynced` where nobody has acknowledged that one cannot be read.
+   */
+  async #endFormers({ onlyIfSent }: { onlyIfSent: boolean }): Promise<boolean> {
+    const { db, options } = this;
+    if ((await formersOf(db)).length === 0) return false;
+    const salvaged = await part(salvaging, this.#ended.signal).catch((error: unknown) => {
+      if (onlyIfSent) throw error;
+    });
+    // What is given up can be given up without it.
+    if (!salvaged) return false;
+    const ended = salvaged.endFormers(db, options.around).catch((error: unknown) => {
+      if (onlyIfSent) throw error;
+      return { isAny: false, isWhole: false };
+    });
+    const { isAny, isWhole } = await ended;
+    if (isAny && onlyIfSent) this.wrote();
+    if (onlyIfSent && !isWhole && (await db.read("lost")) === "unreadable")
+      throw new SynclineError("unsynced", "unsent writes are in a database that cannot be read");
+    return isAny && onlyIfSent;
+  }
+
+  /**
+   * Does something with the database, again if the browser closed it meanwhile. Errors: `stopped`,
+   * and those of the database as ones that an app can act on.
+   */
+  async work<T>(work: () => Promise<T>): Promise<T> {
+    return this.#tried(work).catch((error: unknown) => {
+      throw this.toSyncline(error);
+    });
+  }
+
+  /** Again if the browser closed the database meanwhile, once that is open in its new stay. */
+  #tried<T>(work: () => Promise<T>): Promise<T> {
+    return unlessCutOff(this.db, () =>
+      this.isReopening ? this.#reopened.then(() => work()) : work(),
+    );
+  }
+
+  /** An error of its database as one that an app can act on. What the app itself threw stays that. */
+  toSyncline(error: unknown): unknown {
+    if (this.isClosed && !(error instanceof SynclineError)) return closed(error);
+    return isOfDatabase(error) ? toSyncline(error) : error;
+  }
+
+  /** Writes a mutation, durably and at once. */
+  async write(edits: Edit[], check?: Check): Promise<Made> {
     const { db, options } = this;
     const now = options.around.now();
-    const once = () => write(db, edits, now, check);
-    const n = await unlessCutOff(db, once).catch((error: unknown) => {
-      if (this.#closed && !(error instanceof SynclineError))
-        throw new SynclineError("stopped", "the store was closed", { cause: error });
-      throw toSyncline(error);
-    });
+    const made = await this.work(() => write(db, edits, now, check));
+    if (this.#pending.wrote(made.n)) this.#events.changed();
     this.wrote();
-    return n;
+    return made;
   }
 
   /** The outbox has something new. */
   wrote(): void {
-    if (this.#tabs?.leads) this.#engine?.wrote();
-    else this.#tabs?.say({ t: "wrote" });
+    this.#syncing.wrote();
   }
 
   /** Resolves when the hub has judged the mutation. Errors: `RejectedError`, `stopped`. */
-  async verdict(n: number): Promise<"applied" | "superseded"> {
-    const look = async () => {
-      const settled = await this.db.settled.get(n);
-      if (settled) return settled.status;
-      const rejected = await this.db.rejected.get(n);
-      if (rejected) throw new RejectedError(rejected.code, rejected.message, n);
-      return (await this.db.outbox.get(n)) ? null : "discarded";
-    };
-    const { outbox, settled, rejected } = this.db;
-    const status = await this.#until(() =>
-      this.db.transaction("r", outbox, settled, rejected, look),
-    );
-    if (status === "discarded") throw new SynclineError("stopped", "the write was discarded");
-    return status;
+  async verdict(made: Made): Promise<Judged> {
+    const found = await this.#verdictOf(made);
+    return "session" in found ? this.#verdictIn(found, made) : this.#judged(found, made);
+  }
+
+  /** The session that has to tell, once there is one. */
+  async #verdictOf(made: Made): Promise<Verdict | Successor> {
+    if (this.#successor) return this.#successor;
+    if (this.isClosed) throw closed();
+    return this.#verdicts.of(made).catch((error: unknown) => {
+      if (this.#successor) return this.#successor;
+      throw this.toSyncline(error);
+    });
+  }
+
+  async #judged(found: Verdict, made: Made): Promise<Judged> {
+    if (found.status === "rejected") throw new RejectedError(found.code, found.message, found.n);
+    if (found.status === "moved") return this.verdict({ n: found.to as number, stay: made.stay });
+    if (found.status === "discarded") throw discarded();
+    if (found.status === "forgotten")
+      throw new SynclineError("stopped", "what became of the write is not known any more");
+    if (found.status !== "away") return found.status;
+    return (await this.#following()).followInto(found.went, found.n, this.options);
+  }
+
+  async #verdictIn({ session, remains }: Successor, made: Made): Promise<Judged> {
+    const { movedAs } = await this.#following();
+    const there = await session.work(() => movedAs(session.db, remains.client.id, made.n));
+    if (there !== undefined) return session.verdict({ n: there, stay: session.db.stay });
+    return this.#judged(remained(made.n, remains), made);
+  }
+
+  #following() {
+    const { around, ended } = this.options;
+    return loaded(() => import("./follow.js"), around, ended);
   }
 
   /**
@@ -252,92 +383,68 @@ export class Session {
    * is shown. Errors: `stopped`.
    */
   async caughtUp(): Promise<void> {
-    this.#hurry();
-    await this.#until(async () => {
+    this.#syncing.hurry();
+    await this.#holds(async () => {
+      const turn = this.#pending.begins();
       const waiting = await this.db.outbox.count();
-      return waiting === 0 && this.#activity.online && this.#activity.complete ? true : null;
+      if (waiting > 0 || !this.#syncing.isFilled) return null;
+      if (this.#pending.looked(turn, { pending: 0, last: -Infinity })) this.#events.changed();
+      return true;
     });
   }
 
-  /** Waits for `look` to return something, looking again whenever anything changes. */
-  async #until<T>(look: () => Promise<T | null>): Promise<T> {
-    const { outbox, settled } = this.db;
-    const counts = () => Promise.all([outbox.count(), settled.count()]);
-    const changes = liveQuery(counts).subscribe({
-      next: () => this.#changed(),
-      error: () => {},
+  /** Resolves when everything the hub has told is shown. Errors: `stopped`. */
+  async filled(): Promise<void> {
+    await this.#holds(async () => this.#syncing.isFilled || null);
+  }
+
+  /** Waits for `look` to return something. Errors: `stopped`, and what `look` fails with. */
+  #holds<T>(look: () => Promise<T | null>): Promise<T> {
+    return this.#until.holds(async () => {
+      if (this.isClosed) throw closed();
+      const found = await this.#tried(look).catch((error: unknown) => {
+        // It is looked at again when the database is open.
+        if (this.isReopening || this.isClosed) return null;
+        throw toSyncline(error);
+      });
+      if (found === null && this.isClosed) throw closed();
+      return found;
     });
-    try {
-      for (;;) {
-        const changed = new Promise<void>((resolve) => this.#waiting.add(resolve));
-        if (this.#closed) throw new SynclineError("stopped", "the store was closed");
-        const found = await look();
-        if (found !== null) return found;
-        await changed;
-      }
-    } finally {
-      changes.unsubscribe();
-    }
-  }
-
-  #hurry(): void {
-    if (this.#tabs?.leads) this.#engine?.hurry();
-    else this.#tabs?.say({ t: "hurry" });
-  }
-
-  #heard(message: TabMessage): void {
-    if (message.t === "activity" && !this.#tabs?.leads) this.#now(message.activity as Activity);
-    if (message.t === "wrote") this.#engine?.wrote();
-    if (message.t === "told") this.ephemeral.take(message.told);
-    if (message.t === "own") {
-      if (message.message.t === "presence") this.ephemeral.own = message.message.state;
-      if (this.#tabs?.leads) this.#engine?.pass(message.message);
-    }
-    if (message.t === "present" && !this.#tabs?.leads) {
-      // A leader that came later than what this tab shows does not know it.
-      const { own } = this.ephemeral;
-      if (message.own !== null) this.ephemeral.own = message.own;
-      else if (own !== null) this.tell({ t: "presence", state: own });
-      this.ephemeral.exchange(message.others);
-    }
-    if (message.t === "hurry" && this.#tabs?.leads) {
-      this.#engine?.hurry();
-      this.#tabs.say({ t: "activity", activity: this.#activity });
-      this.#sayPresent();
-    }
-  }
-
-  #now(activity: Activity): void {
-    this.#activity = activity;
-    this.#changed();
   }
 
   #changed(): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const resolve of waiting) resolve();
+    this.#until.changed();
     this.#events.changed();
   }
 
   /** The browser closed the database: it was evicted, or the user cleared it. */
   #reopen(): void {
-    if (this.#closed || this.isReopening) return;
+    if (this.isClosed || this.isReopening) return;
     this.isReopening = true;
-    this.stop();
-    this.#events.reopening(this, this.#openAgain());
+    this.#syncing.stop();
+    this.#reopened = this.#openAgain();
+    this.#events.reopening(this, this.#reopened);
   }
 
   async #openAgain(): Promise<void> {
-    const { random } = this.options.around;
-    for (let tries = 1; !this.#closed && !(await this.#isOpenAgain()); tries++) {
-      const wait = backoff(Math.min(tries, REOPEN_BACKOFF_MAX), random());
-      await new Promise((resolve) => setTimeout(resolve, wait));
+    const { signal } = this.#ended;
+    if (await this.isBehind()) {
+      // Another one has taken its place, and this one was deleted.
+      this.#events.isBehind();
+      return new Promise((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener("abort", () => resolve());
+      });
     }
+    for (let tries = 1; !signal.aborted && !(await this.#isOpenAgain()); tries++)
+      await pauseToReopen(tries, this.options.around, signal);
     this.isReopening = false;
-    if (this.#closed) return;
+    if (signal.aborted) return;
     // What watches a database does not see that another one has taken its place.
     this.#unwatch();
     this.#unwatch = this.#watch();
+    this.#verdicts.restart();
+    if (this.#isStarted) this.start();
   }
 
   /** False with an error to be shown, such as that of a browser that is still deleting. */
@@ -347,12 +454,16 @@ export class Session {
       // It may be closed at this moment, and not yet open to be opened.
       await Promise.resolve();
       await db.open();
-      this.#lost = (await begin(db, options.around)) || this.#lost;
-      this.#now(RESTING);
+      await begin(db, options.around);
+      if (!options.engine) await plant(db, options.seeds);
+      this.#loss.looked(this.#loss.turn, await db.read("lost"));
+      // A new one counts from the start.
+      this.#pending.restart();
+      this.#syncing.shows(RESTING);
       return true;
     } catch (error) {
       const { code, message } = toSyncline(error) as SynclineError;
-      this.#now({ ...RESTING, error: { code, message } });
+      this.#syncing.shows({ ...RESTING, error: { code, message } });
       return false;
     }
   }
@@ -364,3 +475,5 @@ export class Session {
     if (cursor?.seq === 0 && (await plant(this.db, this.options.seeds))) this.wrote();
   }
 }
+
+const salvaging = () => import("./storage/salvage.js");

@@ -1,12 +1,13 @@
 /** What a store tells of its syncing. */
-import type { Activity } from "./sync/activity";
+import type { Activity } from "./sync/activity.js";
 
 /**
  * - `synced`: everything written is at the hub, everything the hub told is shown.
  * - `pending`: writes wait to be sent.
  * - `syncing`: they are on their way, or news are coming in.
  * - `offline`: no connection; also a guest, and a store that was stopped.
- * - `error`: see `error` of the status.
+ * - `error`: see `error` of the status. That something was lost with a database is told until it is
+ *   acknowledged, whatever else there is to tell: the rest goes on all the while.
  */
 export type SyncStatus = "synced" | "pending" | "syncing" | "offline" | "error";
 
@@ -20,6 +21,14 @@ export interface Status {
   error: Activity["error"];
   /** While a new device is filled: records that came, and about how many there are. */
   bootstrap: Activity["bootstrap"];
+}
+
+/** Why a store did not sync, and when that began. */
+export interface PastError {
+  code: string;
+  message: string;
+  /** Milliseconds since 1970, by this device. */
+  at: number;
 }
 
 export function statusOf(

@@ -1,18 +1,20 @@
 /** The store: the collections of an app on this device, for one account or a guest. */
-import type { Home, Identified, LocalCollection, Write } from "./collection";
-import { SynclineError } from "./core/errors";
-import { toJson, type JsonObject } from "./core/json";
-import { Deadline } from "./deadline";
-import { Ephemeral } from "./ephemeral";
-import type { GuestChoice } from "./guest";
-import type { Inspection } from "./inspect";
-import { RejectedWrites } from "./rejected";
-import { Session } from "./session";
-import { statusOf, type Status, type SyncStatus } from "./status";
-import type { Edit } from "./storage/outbox";
-import { surroundings, type Surroundings } from "./surroundings";
-import type { Activity } from "./sync/activity";
-import type { Auth } from "./sync/tokens";
+import { Accounts, type UnsyncedChoice } from "./accounts.js";
+import type { Home, Identified, LocalCollection, Write } from "./collection.js";
+import { SynclineError } from "./core/errors.js";
+import { callAll } from "./core/listeners.js";
+import { checkName, toData } from "./core/json.js";
+import { Current } from "./current.js";
+import { Ephemeral } from "./ephemeral.js";
+import type { GuestChoice } from "./guest.js";
+import type { Inspection } from "./inspect.js";
+import { RejectedWrites } from "./rejected.js";
+import { Session } from "./session.js";
+import { statusOf, type PastError, type Status, type SyncStatus } from "./status.js";
+import type { Edit } from "./storage/outbox.js";
+import { part, surroundings, type Surroundings } from "./surroundings.js";
+import type { Activity } from "./sync/activity.js";
+import type { Auth } from "./sync/tokens.js";
 
 export interface StoreOptions {
   /** The app, as the hub knows it. */
@@ -34,8 +36,15 @@ export interface StoreOptions {
   surroundings?: Partial<Surroundings>;
 }
 
-/** What to do about unsent writes when signing out. */
-export type UnsyncedChoice = "push" | "keep" | "discard";
+/** Errors of the status that are remembered. */
+const ERRORS_MAX = 10;
+
+export type { UnsyncedChoice };
+
+interface SignOut {
+  unsynced: UnsyncedChoice;
+  within?: number;
+}
 
 export class LocalStore {
   /** Writes the hub refused for good. */
@@ -44,42 +53,51 @@ export class LocalStore {
   readonly ephemeral: Ephemeral;
   readonly #options: StoreOptions;
   readonly #around: Surroundings;
-  readonly #byName: Map<string, LocalCollection<Identified>>;
+  readonly #byName = new Map<string, LocalCollection<Identified>>();
   readonly #listeners = new Set<(status: Status) => void>();
-  readonly #sessionCalls = new Set<(session: Session) => void>();
-  #session: Session | undefined;
-  /** The session to come, while one is opened or exchanged: writes wait for it. */
-  #opening: Promise<Session>;
-  #syncs: boolean;
-  #openError: Activity["error"] = null;
+  readonly #current: Current;
+  readonly #accounts: Accounts;
   #last = "";
+  /** The error of the status when it was last told, and those there were. */
+  #lastError = "null";
+  #errors: readonly PastError[] = [];
 
   constructor(options: StoreOptions) {
     this.#options = options;
     this.#around = surroundings(options.surroundings);
-    this.#byName = new Map(options.collections.map((one) => [one.name, one]));
-    this.#syncs = options.autoSync ?? true;
+    for (const collection of options.collections) {
+      const { name } = collection;
+      if (this.#byName.has(name))
+        throw new SynclineError("collection_duplicate", `two collections are called ${name}`);
+      this.#byName.set(name, collection);
+    }
+    const current = new Current(options.autoSync ?? true, this.#around, () => this.#tell());
+    this.#current = current;
+    this.#accounts = new Accounts(current, (auth) => this.#open(auth));
     const home: Home = {
-      session: () => this.#opening,
-      eachSession: (call) => this.#eachSession(call),
+      session: () => current.opening,
+      eachSession: (call) => current.each(call),
       write: (edits) => this.write(edits),
+      known: (table) => void this.#collection(table),
+      check: (table, id, data) => this.#byName.get(table)?.check(id, data),
+      isClosed: () => current.ended.aborted,
     };
+    // None of them is taken if one cannot be.
+    for (const collection of options.collections) collection.checkFree();
     for (const collection of options.collections) collection.attach(home);
     this.ephemeral = new Ephemeral(home);
     this.rejected = new RejectedWrites(home, () => this.#around.now());
-    this.#opening = this.#exchange(() => this.#open(options.auth ?? null));
-    // Told by the status, and to whoever waits for it.
-    this.#opening.catch(() => {});
+    void current.begin(() => this.#open(options.auth ?? null)).catch(() => {});
   }
 
   /** Resolves when the database is open. Errors: `quota`, `storage`. */
   async ready(): Promise<void> {
-    await this.#opening;
+    await this.#current.opening;
   }
 
   /** The account, or `null` for a guest. */
   get account(): string | null {
-    return this.#session?.account ?? null;
+    return this.#current.session?.account ?? null;
   }
 
   get syncStatus(): SyncStatus {
@@ -88,39 +106,55 @@ export class LocalStore {
 
   /** Writes the hub has not judged. */
   get pendingChanges(): number {
-    return this.#session?.pending ?? 0;
+    return this.#current.session?.pending ?? 0;
   }
 
   get status(): Status {
-    const { activity, pending } = this.#session ?? { activity: undefined, pending: 0 };
-    const error = this.#openError ?? activity?.error ?? null;
+    const { activity, pending } = this.#current.session ?? { activity: undefined, pending: 0 };
+    const error = this.#current.error ?? activity?.error ?? null;
     const bootstrap = activity?.bootstrap ?? null;
     const { account } = this;
     return { status: statusOf(activity, pending, error), account, pending, error, bootstrap };
   }
 
+  /** The last errors of the status, the newest first; one that lasts is there once. */
+  get errors(): readonly PastError[] {
+    return this.#errors;
+  }
+
   /** Calls back now and whenever the status changes. Returns what ends it. */
   onStatus(call: (status: Status) => void): () => void {
     this.#listeners.add(call);
-    call(this.status);
+    callAll([call], this.status);
     return () => this.#listeners.delete(call);
+  }
+
+  /**
+   * Takes the error `storage_lost` as seen: it is told no more, here at once, and when this resolves
+   * in no tab and after no reload.
+   */
+  async acknowledge(): Promise<void> {
+    await this.#current.session?.acknowledge();
   }
 
   /** Looks inside, for a debug panel; the part of the SDK that does is loaded then. */
   async inspect(): Promise<Inspection> {
-    const [{ inspect }, session] = await Promise.all([import("./inspect"), this.#opening]);
+    const [{ inspect }, session] = await Promise.all([
+      part(() => import("./inspect.js"), this.#current.ended),
+      this.#current.opening,
+    ]);
     return inspect(session, this.#around.now());
   }
 
   startSync(): void {
-    this.#syncs = true;
-    this.#session?.start();
+    this.#current.syncs = true;
+    this.#current.session?.start();
   }
 
   /** Everything goes on working without the hub. */
   stopSync(): void {
-    this.#syncs = false;
-    this.#session?.stop();
+    this.#current.syncs = false;
+    this.#current.session?.stop();
   }
 
   /**
@@ -128,7 +162,7 @@ export class LocalStore {
    * It waits for as long as there is no connection. Errors: `stopped`.
    */
   async caughtUp(): Promise<void> {
-    return (await this.#opening).caughtUp();
+    return (await this.#current.opening).caughtUp();
   }
 
   /**
@@ -140,27 +174,32 @@ export class LocalStore {
    * `mutation_too_large`, `quota`.
    */
   async write(edits: Edit[]): Promise<Write> {
-    const session = await this.#opening;
+    if (edits.length === 0) throw new SynclineError("value_invalid", "a write has edits");
+    const session = await this.#current.opening;
     for (const { table } of edits) this.#collection(table);
-    const n = await session.write(edits, (edit, after) => {
+    const made = await session.write(edits, (edit, after) => {
       if (after) this.#collection(edit.table).check(edit.id, after);
     });
-    return { id: edits[0]?.id ?? "", synced: () => session.verdict(n) };
+    return { id: edits[0]?.id ?? "", synced: () => session.verdict(made) };
   }
 
-  /** Turns a guest into an account. Errors: `signed_in`, `stopped`, and those of opening. */
-  async signIn(auth: Auth, guest: GuestChoice = "merge"): Promise<void> {
-    const before = await this.#opening;
-    if (before.account !== null)
-      throw new SynclineError("signed_in", "sign out before signing in as somebody else");
-    this.#opening = this.#exchange(async () => {
-      const account = await this.#open(auth);
-      if (guest === "keep-local") account.start();
-      const { moveIn } = await import("./guest");
-      await moveIn(before, account, guest);
-      return account;
-    }, before);
-    await this.#opening;
+  /**
+   * Turns a guest into an account. `keep-local` waits for the hub, up to `within` milliseconds; until
+   * then the guest goes on. Errors: `signed_in`, `unreachable`, `stopped`, and those of opening.
+   */
+  async signIn(
+    auth: Auth,
+    guest: GuestChoice = "merge",
+    { within = 30_000 }: { within?: number } = {},
+  ): Promise<void> {
+    if (!["merge", "keep-server", "keep-local"].includes(guest))
+      throw new SynclineError(
+        "value_invalid",
+        "a guest's choice is merge, keep-server or keep-local",
+      );
+    if (this.#options.serverUrl === undefined)
+      throw new SynclineError("unreachable", "a store without serverUrl has no accounts");
+    return this.#accounts.signIn(auth, guest, within);
   }
 
   /**
@@ -169,54 +208,16 @@ export class LocalStore {
    * decision; then, as with `discard`, what this device held is deleted, and the account's other
    * tabs become the guest's too. `keep` leaves it for the account's next sign-in, and them alone.
    */
-  async signOut({
-    unsynced,
-    within = 30_000,
-  }: {
-    unsynced: UnsyncedChoice;
-    within?: number;
-  }): Promise<void> {
-    const before = await this.#opening;
-    if (before.account === null) return;
-    if (unsynced === "keep") before.close();
-    else if (unsynced === "discard") await before.leave({ onlyIfSent: false });
-    else await this.#leaveSent(before, within);
-    await this.#becomeGuest(before);
+  signOut({ unsynced, within = 30_000 }: SignOut): Promise<void> {
+    return this.#accounts.signOut(unsynced, within);
   }
 
-  /** Sends what is unsent and leaves when there is nothing more, whoever writes meanwhile. */
-  async #leaveSent(session: Session, within: number): Promise<void> {
-    const late = new Deadline(within);
-    try {
-      while (!(await session.leave({ onlyIfSent: true }))) {
-        session.start();
-        await late.before(session.caughtUp());
-        if ((await session.db.rejected.count()) > 0)
-          throw new SynclineError("unsynced", "refused writes wait for a decision");
-      }
-    } catch (error) {
-      if (!this.#syncs) session.stop();
-      throw error;
-    } finally {
-      late.clear();
-    }
-  }
-
-  async #becomeGuest(before: Session): Promise<void> {
-    if (this.#session !== before) return;
-    this.#opening = this.#exchange(() => {
-      if (!before.isClosed) before.close();
-      return this.#open(null);
-    }, before);
-    await this.#opening;
-  }
-
-  /** Ends everything; what was written stays. */
+  /** Ends everything; what was written stays. Whatever is asked for afterwards fails with `stopped`. */
   async close(): Promise<void> {
-    const session = this.#session?.isReopening ? this.#session : await this.#opening;
-    session.close();
+    const ended = this.#current.close();
+    await this.#accounts.close();
+    await ended;
     this.#listeners.clear();
-    this.#sessionCalls.clear();
   }
 
   #collection(name: string): LocalCollection<Identified> {
@@ -226,33 +227,9 @@ export class LocalStore {
     return collection;
   }
 
-  /** Opens another session and has everybody use it; if that fails, `before` stays. */
-  async #exchange(open: () => Promise<Session>, before?: Session): Promise<Session> {
-    try {
-      const session = await open();
-      this.#openError = null;
-      this.#session = session;
-      if (this.#syncs) session.start();
-      for (const call of this.#sessionCalls) call(session);
-      this.#tell();
-      return session;
-    } catch (error) {
-      if (before) this.#opening = this.#back(before);
-      const { code = "storage", message = String(error) } = error as Partial<SynclineError>;
-      this.#openError = before ? null : { code, message };
-      this.#tell();
-      throw error;
-    }
-  }
-
-  /** To the session before an exchange that failed, opened again if it was closed by then. */
-  async #back(before: Session): Promise<Session> {
-    if (!before.isClosed) return before;
-    return this.#exchange(() => this.#open(before.options.engine?.auth ?? null));
-  }
-
   #open(auth: Auth | null): Promise<Session> {
     const { appId, serverUrl, collections, tables, transport = "auto" } = this.#options;
+    const [current, accounts] = [this.#current, this.#accounts];
     const least = (values: (number | undefined)[], otherwise: number) =>
       Math.min(...values.map((value) => value ?? otherwise), otherwise);
     const sync = collections.map((one) => one.options.sync ?? {});
@@ -271,7 +248,7 @@ export class LocalStore {
           30_000,
         ),
       };
-    const indexes = collections.flatMap((one) => one.options.indexes ?? []) as string[];
+    const indexes = collections.flatMap((one) => one.indexes);
     const opening = Session.open(
       {
         appId,
@@ -279,33 +256,19 @@ export class LocalStore {
         indexes: [...new Set(indexes)].sort(),
         seeds: collections.flatMap(seedsOf),
         around: this.#around,
+        mayPush: () => current.syncs || accounts.sendsLast,
+        ended: current.ended,
       },
       {
         changed: () => this.#tell(),
-        reopening: (session, open) => this.#reopening(session, open),
-        // If that fails the status says why.
-        signedOut: () => void opening.then((session) => this.#becomeGuest(session)).catch(() => {}),
+        reopening: (session, open) => current.reopening(session, open),
+        // If one of these fails the status says why.
+        signedOut: () =>
+          void opening.then((session) => accounts.signedOut(session)).catch(() => {}),
+        isBehind: () => void opening.then((session) => accounts.goOn(session)).catch(() => {}),
       },
     );
     return opening;
-  }
-
-  /** Whatever is asked for meanwhile waits. */
-  #reopening(session: Session, open: Promise<void>): void {
-    if (this.#session !== session) return;
-    this.#opening = Promise.all([this.#opening, open]).then(([current]) => {
-      if (current !== session || session.isClosed) return current;
-      for (const call of this.#sessionCalls) call(session);
-      if (this.#syncs) session.start();
-      return session;
-    });
-    this.#opening.catch(() => {});
-  }
-
-  #eachSession(call: (session: Session) => void): () => void {
-    this.#sessionCalls.add(call);
-    if (this.#session) call(this.#session);
-    return () => this.#sessionCalls.delete(call);
   }
 
   /** Tells who listens, if there is news. */
@@ -314,15 +277,27 @@ export class LocalStore {
     const text = JSON.stringify(status);
     if (text === this.#last) return;
     this.#last = text;
-    for (const call of this.#listeners) call(status);
+    this.#remember(status.error);
+    for (const call of [...this.#listeners]) {
+      // One of them changed the status: the others have been told what it is now.
+      if (this.#last !== text) return;
+      if (this.#listeners.has(call)) callAll([call], status);
+    }
+  }
+
+  #remember(error: Activity["error"]): void {
+    const text = JSON.stringify(error);
+    if (error && text !== this.#lastError)
+      this.#errors = [{ ...error, at: this.#around.now() }, ...this.#errors].slice(0, ERRORS_MAX);
+    this.#lastError = text;
   }
 }
 
 function seedsOf(collection: LocalCollection<Identified>) {
   return (collection.options.seed ?? []).map(({ id, ...data }) => ({
     table: collection.name,
-    id,
-    data: toJson(data, `a seed of ${collection.name}`) as JsonObject,
+    id: checkName(id),
+    data: toData(data, `a seed of ${collection.name}`),
   }));
 }
 

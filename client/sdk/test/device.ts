@@ -51,11 +51,16 @@ export class Disk {
     };
   }
 
+  /** Closes all databases under whoever has them open, as a browser does whose files are gone for a while. */
+  cutOff(): void {
+    for (const connection of this.#connections) forceCloseDatabase(connection as never);
+    this.#connections.clear();
+  }
+
   /** Deletes all databases under whoever has them open, as a browser does that is short of room. */
   async evict(): Promise<void> {
     const found = await this.indexedDB.databases();
-    for (const connection of this.#connections) forceCloseDatabase(connection as never);
-    this.#connections.clear();
+    this.cutOff();
     const deleted = found.map(
       ({ name }) =>
         new Promise((resolve) => {
@@ -103,6 +108,42 @@ export class Disk {
       // Coming back at once: nobody else is met by it.
       random: () => 0.02,
     };
+  }
+}
+
+/** A browser that cannot open the first databases there were of a name, or of one, until it is told to. */
+export function unreadable(disk: Disk, one?: string) {
+  let isWell = false;
+  const open = (name: string, version?: number) => {
+    if (isWell || /^\d:/.test(name) || name !== (one ?? name))
+      return disk.indexedDB.open(name, version);
+    const asked = new EventTarget() as IDBOpenDBRequest;
+    const failed = new Event("error", { cancelable: true });
+    Object.assign(asked, { error: new DOMException("server lost", "DataError") });
+    Object.defineProperty(failed, "target", { value: asked });
+    setImmediate(() => asked.onerror?.(failed));
+    return asked;
+  };
+  const indexedDB = new Proxy(disk.indexedDB, {
+    get(target, key) {
+      if (key === "open") return open;
+      const member = Reflect.get(target, key) as unknown;
+      return typeof member === "function" ? (member.bind(target) as unknown) : member;
+    },
+  });
+  return { around: { engine: { indexedDB, IDBKeyRange } }, recovers: () => void (isWell = true) };
+}
+
+/** Does something while the browser has no room. */
+export async function withoutRoom(work: () => Promise<void>): Promise<void> {
+  const { add, put } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.add = IDBObjectStore.prototype.put = () => {
+    throw new DOMException("no room", "QuotaExceededError");
+  };
+  try {
+    await work();
+  } finally {
+    Object.assign(IDBObjectStore.prototype, { add, put });
   }
 }
 

@@ -3,12 +3,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** The program; `make client` builds it. */
 const PROGRAM =
-  process.env["HUB"] ?? new URL("../../../target/debug/hub-under-test", import.meta.url).pathname;
+  process.env["HUB"] ??
+  // Vite makes an address of its own of a URL beside a module, where it builds for a page.
+  join(dirname(fileURLToPath(import.meta.url)), "../../../target/debug/hub-under-test");
 
 /** Ports that are tried; somebody else may listen on one. */
 const PORTS_MAX = 5;

@@ -1,6 +1,6 @@
 //! What other nodes tell, on its way in.
 
-use async_nats::Subscriber;
+use async_nats::{Message, Subscriber};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use super::{Report, Reporter, subject, wire};
-use crate::bus::{Heard, MissedWhy, Subscription};
+use super::{Process, Report, subject, wire};
+use crate::bus::{Heard, Kind, MissedWhy, Subscription};
 
 /// Events that wait for the hearer. While they are as many, messages wait in the connections; and
 /// where those are full, they are lost.
@@ -36,7 +36,7 @@ impl NatsSubscription {
     pub(super) fn start(
         connections: &[Connection],
         losses: watch::Receiver<Losses>,
-        (own, report): (u64, Reporter),
+        process: &Process,
     ) -> NatsSubscription {
         let (events, heard) = mpsc::channel(EVENTS_MAX);
         let mut listeners = JoinSet::new();
@@ -46,8 +46,7 @@ impl NatsSubscription {
                 connection: connection.clone(),
                 shards: shards.collect(),
                 events: events.clone(),
-                own,
-                report: report.clone(),
+                process: process.clone(),
             };
             listeners.spawn(listener.run());
         }
@@ -95,8 +94,7 @@ struct Listener {
     connection: Connection,
     shards: Vec<u64>,
     events: mpsc::Sender<Heard>,
-    own: u64,
-    report: Reporter,
+    process: Process,
 }
 
 impl Listener {
@@ -109,9 +107,8 @@ impl Listener {
                 () = self.connection.connected.notified() => self.is_back().await,
                 message = messages.next() => {
                     let Some(message) = message else { return };
-                    let decoded = wire::decode(&message.subject, &message.payload, self.own);
-                    let Some((kind, heard)) = decoded else { continue };
-                    (self.report)(Report::Heard(kind));
+                    let Some((kind, heard)) = self.decode(&message) else { continue };
+                    (self.process.report)(Report::Heard(kind));
                     if self.events.send(heard).await.is_err() {
                         return;
                     }
@@ -120,11 +117,16 @@ impl Listener {
         }
     }
 
+    fn decode(&self, message: &Message) -> Option<(Kind, Heard)> {
+        let told_in = self.process.subjects.parse(&message.subject)?;
+        wire::decode(told_in, &message.payload, self.process.own)
+    }
+
     /// `None` if the client is gone. It subscribes again by itself when it connects again.
     async fn subscribe(&self) -> Option<SelectAll<Subscriber>> {
-        let mut all = Vec::new();
+        let (subjects, mut all) = (&self.process.subjects, Vec::new());
         for shard in &self.shards {
-            let subscribed = self.connection.client.subscribe(subject::all_of(*shard));
+            let subscribed = self.connection.client.subscribe(subjects.all_of(*shard));
             all.push(subscribed.await.ok()?);
         }
         Some(select_all(all))

@@ -10,6 +10,8 @@ use async_nats::{ConnectOptions, ServerAddr};
 use nkeys::{KeyPair, KeyPairType};
 use syncline_protocol::ids::NodeId;
 
+use super::subject::Prefix;
+
 /// From one ping to the next. Two without an answer end the connection.
 const PING: Duration = Duration::from_secs(10);
 
@@ -36,6 +38,8 @@ pub struct NatsOptions {
     pub ca: Option<PathBuf>,
     /// The PEM files of this node's certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// What its subjects begin with.
+    pub prefix: Prefix,
     /// Connections that hear. One more publishes.
     pub connections: usize,
     /// This node, as the servers' monitoring shows it.
@@ -113,6 +117,10 @@ impl NatsOptions {
             .client_capacity(COMMANDS_MAX)
             .subscription_capacity(MESSAGES_MAX)
             .reconnect_delay_callback(|attempt| retry_after(attempt, random()));
+        let options = match self.insists_on_tls() {
+            true => options.require_tls(true),
+            false => options,
+        };
         let options = match &self.ca {
             Some(ca) => options.add_root_certificates(ca.clone()),
             None => options,
@@ -121,6 +129,14 @@ impl NatsOptions {
             Some((cert, key)) => options.add_client_certificate(cert.clone(), key.clone()),
             None => options,
         })
+    }
+
+    /// Whether nothing may be said without TLS, whatever a server greets with: it may be anybody. Who
+    /// trusts or shows certificates wants that, and servers of which one learns on the way are as
+    /// those that are named.
+    fn insists_on_tls(&self) -> bool {
+        let has_files = self.ca.is_some() || self.certificate.is_some();
+        has_files || self.servers.iter().all(ServerAddr::tls_required)
     }
 
     /// Whether all of it can be used. Nothing is connected.

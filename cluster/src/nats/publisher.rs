@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::connection::Connection;
-use super::{Report, Reporter, subject, wire};
+use super::{Process, Report, wire};
 use crate::bus::{Kind, Told};
 use crate::event::CommitEvent;
 
@@ -19,6 +19,9 @@ const QUEUE_BYTES: usize = 16 << 20;
 /// want it.
 const CONTENT_BYTES_MAX: usize = 64 << 10;
 
+/// What is ephemeral takes no more of them than leave this many to commits.
+const COMMITS_BYTES: usize = QUEUE_BYTES / 2;
+
 /// What a message takes in the queue beside its content.
 const MESSAGE_BYTES: usize = 256;
 
@@ -27,8 +30,7 @@ pub(super) struct Publisher {
     connection: Connection,
     queue: mpsc::UnboundedSender<Item>,
     room: Arc<Semaphore>,
-    own: u64,
-    report: Reporter,
+    process: Process,
 }
 
 enum Item {
@@ -46,12 +48,11 @@ enum Outgoing {
 
 impl Publisher {
     /// Begins to publish on a connection.
-    pub(super) fn start(connection: Connection, own: u64, report: Reporter) -> Publisher {
+    pub(super) fn start(connection: Connection, process: Process) -> Publisher {
         let (queue, items) = mpsc::unbounded_channel();
         let sending = Sending {
             connection: connection.clone(),
-            own,
-            report: report.clone(),
+            process: process.clone(),
         };
         // It ends with the queue.
         tokio::spawn(sending.run(items));
@@ -59,8 +60,7 @@ impl Publisher {
             connection,
             queue,
             room: Arc::new(Semaphore::new(QUEUE_BYTES)),
-            own,
-            report,
+            process,
         }
     }
 
@@ -74,12 +74,15 @@ impl Publisher {
         let kind = told.kind();
         let (outgoing, bytes) = self.outgoing(told);
         let bytes = u32::try_from(bytes + MESSAGE_BYTES).unwrap_or(u32::MAX);
+        if kind == Kind::Ephemeral && self.room.available_permits() < COMMITS_BYTES {
+            return (self.process.report)(Report::Dropped(kind));
+        }
         let queued = match self.room.clone().try_acquire_many_owned(bytes) {
             Ok(room) => self.queue.send(Item::Tell(outgoing, room)).is_ok(),
             Err(_) => false,
         };
         if !queued {
-            (self.report)(Report::Dropped(kind));
+            (self.process.report)(Report::Dropped(kind));
         }
     }
 
@@ -98,6 +101,11 @@ impl Publisher {
                 let bytes = MESSAGE_BYTES * heads.heads.len();
                 (Outgoing::Told(told), bytes)
             }
+            Told::Heartbeat(_) => (Outgoing::Told(told), MESSAGE_BYTES),
+            Told::Ephemeral(ephemeral) => {
+                let bytes = ephemeral.what.size_bytes();
+                (Outgoing::Told(told), bytes)
+            }
             Told::Commit(event) => match wire::estimate(event) {
                 bytes if bytes > CONTENT_BYTES_MAX => (self.bare(event), 0),
                 bytes => (Outgoing::Told(told), bytes),
@@ -107,16 +115,15 @@ impl Publisher {
 
     /// Without what it holds, so that this does not wait in memory.
     fn bare(&self, event: &CommitEvent) -> Outgoing {
-        let bytes = wire::encode_commit(event, self.own, 0);
-        Outgoing::Bare(subject::commit(&event.space), bytes)
+        let bytes = wire::encode_commit(event, self.process.own, 0);
+        Outgoing::Bare(self.process.subjects.commit(&event.space), bytes)
     }
 }
 
 /// Takes from the queue, encodes, and hands to the connection.
 struct Sending {
     connection: Connection,
-    own: u64,
-    report: Reporter,
+    process: Process,
 }
 
 impl Sending {
@@ -141,16 +148,30 @@ impl Sending {
             Outgoing::Bare(subject, bytes) => self.send(Kind::Commit, subject, bytes).await,
             Outgoing::Told(Told::Commit(event)) => {
                 let bytes_max = CONTENT_BYTES_MAX.min(self.connection.client.max_payload());
-                let bytes = wire::encode_commit(&event, self.own, bytes_max);
-                self.send(Kind::Commit, subject::commit(&event.space), bytes)
-                    .await;
+                let bytes = wire::encode_commit(&event, self.process.own, bytes_max);
+                self.send(
+                    Kind::Commit,
+                    self.process.subjects.commit(&event.space),
+                    bytes,
+                )
+                .await;
             }
             Outgoing::Told(Told::Heads(told)) => {
                 for (shard, heads) in wire::by_shard(&told) {
-                    let bytes = wire::encode_heads(&heads, self.own);
-                    let subject = subject::heads(shard, &told.node);
+                    let bytes = wire::encode_heads(&heads, self.process.own);
+                    let subject = self.process.subjects.heads(shard, &told.node);
                     self.send(Kind::Heads, subject, bytes).await;
                 }
+            }
+            Outgoing::Told(Told::Ephemeral(told)) => {
+                let bytes = wire::encode_ephemeral(&told, self.process.own);
+                let subject = self.process.subjects.ephemeral(&told.space);
+                self.send(Kind::Ephemeral, subject, bytes).await;
+            }
+            Outgoing::Told(Told::Heartbeat(said)) => {
+                let bytes = wire::encode_heartbeat(&said, self.process.own);
+                self.send(Kind::Node, self.process.subjects.node(&said.node), bytes)
+                    .await;
             }
         }
     }
@@ -158,9 +179,12 @@ impl Sending {
     /// Waits while the connection is away and what it holds back is full.
     async fn send(&self, kind: Kind, subject: String, bytes: Vec<u8>) {
         let sent = self.connection.client.publish(subject, bytes.into()).await;
-        (self.report)(match sent {
+        (self.process.report)(match sent {
             Ok(()) => Report::Published(kind),
             Err(_) => Report::Dropped(kind),
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,13 @@
 //! What is told as bytes, and back.
 //!
-//! The structs stand apart from the inner types. The first byte is the version: what a hub of
-//! another version cannot read it knows to be newer, and reads the store instead. So hubs of two
-//! versions may run beside each other, as in a rolling restart. Whose event it is, is known by a
+//! The structs stand apart from the inner types. The first byte is the version, of each kind its own:
+//! what of a space a hub cannot read it knows to be newer, and reads the store instead, and how nodes
+//! are all can read. So hubs of two versions may run beside each other, as in a rolling restart.
+//! Whose event it is, is known by a
 //! random number of the process, since a name may be given twice by mistake.
+
+mod ephemeral;
+mod nodes;
 
 use std::sync::Arc;
 
@@ -19,15 +23,22 @@ use syncline_protocol::ids::{
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::Hlc;
 
+pub(super) use self::ephemeral::encode_ephemeral;
+pub(super) use self::nodes::encode_heartbeat;
 use super::subject::{self, Place};
-use crate::bus::{HeadsWhy, Heard, Kind, UnreadWhy};
+use crate::bus::{HeadsWhy, Heard, Kind, MissedWhy, UnreadWhy};
 use crate::event::{CommitEvent, Heads, MarkMoved, SpaceHead};
 
-/// The version this hub writes. Older ones must stay readable.
-const VERSION: u8 = 1;
+/// The versions this hub writes. Older ones must stay readable.
+const COMMIT_VERSION: u8 = 1;
+const HEADS_VERSION: u8 = 1;
 
 /// Heads in one message; with the longest names it takes 60 KB.
 const HEADS_MAX: usize = 200;
+
+/// A claim that a client was given a stamp for takes at most so many: its hash, and a run of stamps
+/// of its own.
+const CLAIM_BYTES: usize = 18;
 
 #[derive(Serialize, Deserialize)]
 struct CommitV1<'a> {
@@ -83,7 +94,7 @@ pub(super) fn encode_commit(event: &CommitEvent, origin: u64, bytes_max: usize) 
             to: event.to.0,
             content,
         };
-        encode_versioned_as(VERSION, &told)
+        encode_versioned_as(COMMIT_VERSION, &told)
     };
     if estimate(event) > bytes_max {
         return bare(None);
@@ -125,7 +136,17 @@ pub(super) fn estimate(event: &CommitEvent) -> usize {
         key.table.as_str().len() + key.id.as_str().len() + record.size_bytes() + 32
     };
     let records: usize = event.records.iter().map(record).sum();
-    records + 64 * event.marks.len() + 64
+    let marks: usize = event.marks.iter().map(mark_bytes).sum();
+    records + marks + 64
+}
+
+fn mark_bytes(mark: &MarkMoved) -> usize {
+    let ClientKey { user, client } = &mark.client;
+    let given = mark.given.as_ref().map_or(0, |given| {
+        let claims = given.claims().count() + given.latest().claims().count();
+        CLAIM_BYTES * claims + 32
+    });
+    user.as_str().len() + client.as_str().len() + given + 64
 }
 
 /// Heads, told by the process `origin`.
@@ -135,12 +156,12 @@ pub(super) fn encode_heads(heads: &[SpaceHead], origin: u64) -> Vec<u8> {
         (app.as_str(), space.as_str(), at.epoch.0, at.head.0)
     });
     let heads = heads.collect();
-    encode_versioned_as(VERSION, &HeadsV1 { origin, heads })
+    encode_versioned_as(HEADS_VERSION, &HeadsV1 { origin, heads })
 }
 
-/// Reads a message of any process but `own`. `None` if it is its own, or is nothing to be heard.
-pub(super) fn decode(subject: &str, bytes: &[u8], own: u64) -> Option<(Kind, Heard)> {
-    match subject::parse(subject)? {
+/// Reads what any process but `own` told. `None` if it is its own, or is nothing to be heard.
+pub(super) fn decode(told_in: Place, bytes: &[u8], own: u64) -> Option<(Kind, Heard)> {
+    match told_in {
         Place::Commit(space) => {
             let heard = match decode_commit(&space, bytes, own) {
                 Ok(heard) => heard?,
@@ -149,13 +170,32 @@ pub(super) fn decode(subject: &str, bytes: &[u8], own: u64) -> Option<(Kind, Hea
             };
             Some((Kind::Commit, heard))
         }
-        // Of heads that cannot be read nobody knows which spaces they are of. Each was told before.
+        // Of heads that cannot be read nobody knows which spaces they are of.
         Place::Heads => {
-            let told: HeadsV1<'_> = decode_versioned_as(VERSION, bytes).ok()?;
-            let heads = told.heads.iter().map(head_of).collect();
-            (told.origin != own).then_some((Kind::Heads, Heard::Heads(heads, HeadsWhy::Again)))
+            let heard = match decode_heads(bytes, own) {
+                Ok(heads) => Heard::Heads(heads?, HeadsWhy::Again),
+                Err(DecodeError::Version(_)) => Heard::Missed(MissedWhy::Newer),
+                // They are said again, and were told before.
+                Err(_) => return None,
+            };
+            Some((Kind::Heads, heard))
+        }
+        Place::Ephemeral(space) => {
+            let told = ephemeral::decode_ephemeral(space, bytes, own)?;
+            Some((Kind::Ephemeral, Heard::Ephemeral(Arc::new(told))))
+        }
+        // It will say more in a moment.
+        Place::Node => {
+            let said = nodes::decode_heartbeat(bytes, own)?;
+            Some((Kind::Node, Heard::Heartbeat(Arc::new(said))))
         }
     }
+}
+
+fn decode_heads(bytes: &[u8], own: u64) -> Result<Option<Vec<SpaceHead>>, DecodeError> {
+    let told: HeadsV1<'_> = decode_versioned_as(HEADS_VERSION, bytes)?;
+    let is_others = told.origin != own;
+    Ok(is_others.then(|| told.heads.iter().map(head_of).collect()))
 }
 
 fn head_of((app, space, epoch, head): &(&str, &str, u64, u64)) -> SpaceHead {
@@ -170,7 +210,7 @@ fn head_of((app, space, epoch, head): &(&str, &str, u64, u64)) -> SpaceHead {
 }
 
 fn decode_commit(space: &SpaceKey, bytes: &[u8], own: u64) -> Result<Option<Heard>, DecodeError> {
-    let told: CommitV1<'_> = decode_versioned_as(VERSION, bytes)?;
+    let told: CommitV1<'_> = decode_versioned_as(COMMIT_VERSION, bytes)?;
     if told.origin == own {
         return Ok(None);
     }

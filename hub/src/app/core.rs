@@ -1,5 +1,6 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -9,11 +10,14 @@ use axum::http::{HeaderName, Method, header};
 use axum::routing::get;
 use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::Bus;
+use syncline_protocol::ids::NodeId;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::types::PageLimit;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::StartError;
@@ -22,17 +26,17 @@ use super::store_lock::StoreLock;
 use super::store_watch::{SeenBy, watch};
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
-use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::cluster::{Cluster, rebalance};
+use crate::config::{ClusterConfig, Config};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::{Gateway, api, compat, upgrade, user_data};
 use crate::http::guard::counted;
-use crate::http::routes::compute;
+use crate::http::routes::{cluster, compute};
 use crate::http::{Context, ReplyRoom};
 use crate::memory;
-use crate::session::actor::Shared;
+use crate::session::actor::{PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
@@ -109,7 +113,7 @@ impl Core {
                 (store, opened.lock, seen_by)
             }
         };
-        let cluster = Cluster::reach(config, parts.bus, &context.metrics).await?;
+        let cluster = Cluster::reach(config, parts.bus, context).await?;
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
         let watching = watch(seen_by, group.clone(), context.lifecycle.clone());
         let log = ChangeLog::new(config.node.clone(), group.clone(), cluster.bus.clone());
@@ -142,9 +146,11 @@ impl Core {
             metrics: context.metrics.clone(),
             limits,
             page: READER_PAGE,
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             pending_bytes_max: count(config.session.pending_bytes),
             idle: Duration::from_millis(config.session.idle_ms),
             wheel: wheel.clone(),
+            ephemera: cluster.ephemera.clone(),
         };
         let metrics = &context.metrics;
         let shown = show_cache(metrics, &shared.cache)
@@ -203,6 +209,12 @@ impl Core {
             .merge(compute::routes(self.gateway.clone()))
     }
 
+    /// The routes of the admin listener that ask for what is in here.
+    pub(super) fn admin_routes(&self, node: &NodeId) -> Router {
+        let nodes = self.cluster.nodes.clone();
+        cluster::routes(self.gateway.clone(), nodes, node.as_str())
+    }
+
     /// Web pages of the listed origins may call.
     pub(super) fn cors(&self) -> CorsLayer {
         let origins = &self.gateway.access.origins;
@@ -215,17 +227,38 @@ impl Core {
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, client_id])
     }
 
-    /// Finishes what was taken, then closes the sockets, which are to come back over the time
-    /// of a drain. Returns when the last one is closed.
-    pub(super) async fn drain(&self, within: Duration) {
-        self.gateway.sessions.drain().await;
-        self.gateway.sockets.drain(within);
-        tokio::join!(self.gateway.sockets.empty(), self.cluster.last_words());
+    /// Gives sockets to other nodes while this one has many more.
+    pub(super) fn share_sockets_out(
+        &self,
+        config: &ClusterConfig,
+    ) -> impl Future<Output = ()> + use<> {
+        rebalance(
+            config.clone(),
+            self.cluster.nodes.clone(),
+            self.gateway.clone(),
+        )
     }
 
-    /// Closes the sockets that are still open, whatever is not finished.
-    pub(super) fn cut_off(&self) {
-        self.gateway.sockets.drain(Duration::ZERO);
+    /// Finishes what was taken, then closes the sockets, which are to come back over the time
+    /// of a drain. A session that the store holds up keeps them no longer than a quarter of it.
+    /// Returns when the last one is closed and all is finished.
+    pub(super) async fn drain(&self, within: Duration) {
+        let mut finishing = pin!(self.gateway.sessions.drain());
+        let is_finished = timeout(within / 4, &mut finishing).await.is_ok();
+        self.gateway.sockets.drain(within);
+        let rest = async {
+            if !is_finished {
+                finishing.await;
+            }
+            self.cluster.last_words().await;
+        };
+        tokio::join!(rest, self.gateway.sockets.empty());
+    }
+
+    /// Closes the sockets that are still open, whatever is not finished. They too come back over
+    /// the time of a drain.
+    pub(super) fn cut_off(&self, within: Duration) {
+        self.gateway.sockets.drain(within);
     }
 
     /// Stops sessions and committers; the store closes with the last of its users.
@@ -247,6 +280,7 @@ fn socket_caps(config: &Config) -> SocketCaps {
     SocketCaps {
         all,
         before_hello: count(config.gateway.strangers_max()),
+        before_hello_per_address: count(config.gateway.strangers_per_address_max()),
         per_user: count(config.gateway.sockets_per_user_max),
         per_address: Some(count(config.gateway.sockets_per_address_max)).filter(|most| *most > 0),
     }

@@ -13,8 +13,9 @@ pub struct GatewayConfig {
     /// closed at once. 1 to 1,000,000, default 20,000.
     pub connections_max: u64,
     /// The percentage of `connections_max` that one address may have, an IPv6 /64 counting as
-    /// one, at least one. One more is closed at once. Where all come from a proxy's address, 100
-    /// lets it have all. 1 to 100, default 25.
+    /// one, at least one, and of the places of sockets that wait for their `hello`. One more is
+    /// closed at once. Where all come from a proxy's address, 100 lets it have all. 1 to 100,
+    /// default 25.
     pub connections_address_percent: u64,
     /// Milliseconds a connection may take for its TLS handshake, for a request's head, or stay
     /// idle between two.
@@ -37,7 +38,8 @@ pub struct GatewayConfig {
     /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
     /// 30,000.
     pub body_timeout_ms: u64,
-    /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000.
+    /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000. Sockets
+    /// of the compatibility protocol have ten seconds, as their clients expect.
     pub hello_timeout_ms: u64,
     /// Milliseconds between the hub's pings; a socket silent for two of them is closed. 100 to
     /// 600,000, default 30,000.
@@ -47,6 +49,10 @@ pub struct GatewayConfig {
     /// Bytes of one message before the socket has said who it is. One more closes the socket. 1
     /// KiB to 1 MiB, default 64 KiB.
     pub stranger_bytes_max: u64,
+    /// Bytes of the messages that have begun to arrive on all sockets of the node and are not
+    /// whole; those before their `hello` may take a quarter. A socket that needs more than 4 KiB
+    /// when there is none is closed. 1 MiB to 64 GiB, default 256 MiB.
+    pub unfinished_bytes_max: u64,
     /// Bytes queued for one socket before it is read again from the store instead. 4 KiB to
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
@@ -56,7 +62,8 @@ pub struct GatewayConfig {
     /// this long after the time it takes at 4 KiB/s (16 KiB/s if it is more than a user's share of
     /// `replies_bytes_max`). 100 to 600,000, default 30,000.
     pub stalled_ms: u64,
-    /// Sockets of one user. One more is refused. 1 to 100,000, default 100.
+    /// Sockets of one user. One more is refused, unless it replaces the older one of its client. 1
+    /// to 100,000, default 100.
     pub sockets_per_user_max: u64,
     /// Sockets from one address, an IPv6 /64 counting as one; 0 does not count them. One more is
     /// refused. Behind a proxy all come from its address. 0 to 10,000,000, default 0.
@@ -82,6 +89,7 @@ impl Default for GatewayConfig {
             ping_ms: 30_000,
             message_bytes_max: limits::MESSAGE_BYTES_MAX as u64,
             stranger_bytes_max: limits::FRAME_BYTES_BEFORE_AUTH_MAX as u64,
+            unfinished_bytes_max: 256 << 20,
             outbox_bytes_max: limits::OUTBOX_BYTES_MAX as u64,
             stalled_ms: 30_000,
             sockets_per_user_max: limits::SOCKETS_PER_USER_MAX as u64,
@@ -102,6 +110,11 @@ impl GatewayConfig {
     pub fn body_share(&self) -> usize {
         let share = (self.bodies_bytes_max / 8).max(self.body_bytes_max);
         usize::try_from(share).unwrap_or(usize::MAX)
+    }
+
+    /// Of those, from one address.
+    pub fn strangers_per_address_max(&self) -> u64 {
+        (self.strangers_max() * self.connections_address_percent / 100).max(1)
     }
 
     /// Connections one address may have open at once on a listener.
@@ -161,6 +174,11 @@ impl GatewayConfig {
                 "gateway.stranger_bytes_max",
                 self.stranger_bytes_max,
                 1 << 10..=1 << 20,
+            ),
+            (
+                "gateway.unfinished_bytes_max",
+                self.unfinished_bytes_max,
+                1 << 20..=64 << 30,
             ),
             (
                 "gateway.outbox_bytes_max",

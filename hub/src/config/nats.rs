@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use syncline_cluster::nats::{Login, NatsError, NatsOptions};
+use syncline_cluster::nats::{Login, NatsError, NatsOptions, Prefix};
 use syncline_protocol::ids::NodeId;
 
 use super::hidden::Hidden;
@@ -12,12 +12,13 @@ use super::{Problem, Problems, parse};
 /// The bus between nodes. Without it a node is alone.
 ///
 /// A node shows who it is in one way at most: `credentials`, `nkey`, `token`, or `user` with
-/// `password`. On NATS it must be allowed to publish and to subscribe to `sync.v1.>`, and needs
-/// nothing else.
+/// `password`. On NATS it must be allowed to publish and to subscribe to `sync.v1.>`, with its
+/// `prefix` in place of `sync`, and needs nothing else.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatsConfig {
-    /// `nats://HOST:PORT`, or `tls://HOST:PORT` to insist on TLS; several with commas between.
+    /// `nats://HOST:PORT`, or `tls://HOST:PORT` to insist on TLS, as `ca` and `cert` do too; several
+    /// with commas between.
     /// Default: none, and the bus is in the process.
     #[serde(deserialize_with = "url")]
     pub url: Option<String>,
@@ -37,6 +38,11 @@ pub struct NatsConfig {
     pub cert: Option<PathBuf>,
     /// The PEM file of its private key.
     pub key: Option<PathBuf>,
+    /// What the subjects begin with: 1 to 32 letters, digits, `-` and `_`, default `sync`. Nodes of
+    /// one hub have the same, and two hubs on one NATS not, or their nodes, presence and broadcasts
+    /// mix.
+    #[serde(deserialize_with = "prefix")]
+    pub prefix: String,
     /// Connections that hear, each a share of the spaces; one more publishes. 1 to 16, default 2.
     pub connections: u64,
 }
@@ -53,6 +59,7 @@ impl Default for NatsConfig {
             ca: None,
             cert: None,
             key: None,
+            prefix: Prefix::DEFAULT.to_owned(),
             connections: 2,
         }
     }
@@ -88,6 +95,7 @@ impl NatsConfig {
             login,
             ca: self.ca.clone(),
             certificate,
+            prefix: Prefix::parse(&self.prefix).map_err(|why| problem("nats.prefix", why))?,
             connections: usize::try_from(self.connections).unwrap_or(usize::MAX),
             node: node.clone(),
         };
@@ -164,6 +172,10 @@ fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     let url = parse::secret(from)?;
     NatsOptions::parse_servers(&url).map_err(serde::de::Error::custom)?;
     Ok(Some(url))
+}
+
+fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    parse::text(from, |text| Prefix::parse(text).map(|_| text.to_owned()))
 }
 
 fn problem(key: &'static str, message: impl Into<String>) -> Problem {

@@ -8,11 +8,12 @@ use super::Problems;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SessionConfig {
-    /// Milliseconds without sockets and work after which a session stops. 1 to 3,600,000, default
+    /// Milliseconds without work after which a session stops and leaves what its sockets need to go
+    /// on. One without a socket stops after two seconds, if this is more. 1 to 3,600,000, default
     /// 30,000.
     pub idle_ms: u64,
-    /// Bytes of records the node keeps in memory for all sessions. The least used go first; 0
-    /// keeps none. Up to 1 TiB, default 64 MiB.
+    /// Bytes of records the node keeps in memory for all sessions; one space has at most a quarter.
+    /// Those of the least used spaces go first; 0 keeps none. Up to 1 TiB, default 64 MiB.
     pub cache_bytes: u64,
     /// Bytes of pushes that wait in one session behind the commit in flight. A push past it
     /// waits, its socket unread, and is answered `slow` after five seconds. 1 MiB (a message) to

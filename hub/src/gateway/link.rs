@@ -4,6 +4,8 @@
 //! It holds no buffer at rest: what arrives is read into the thread's scratch buffer, and only
 //! an unfinished frame is kept; what is to be written exists only while it is written.
 
+mod unfinished;
+
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -63,6 +65,8 @@ pub struct SocketLimits {
     pub message_bytes_max: usize,
     /// Bytes of one message before the socket has said who it is.
     pub stranger_bytes_max: usize,
+    /// Bytes of the unfinished messages of all sockets.
+    pub unfinished_bytes_max: usize,
     /// Bytes queued before the socket is read to from the store instead.
     pub outbox_bytes_max: usize,
 }
@@ -76,6 +80,7 @@ impl From<&GatewayConfig> for SocketLimits {
             stalled_max: Duration::from_millis(config.stalled_ms),
             message_bytes_max: bytes(config.message_bytes_max),
             stranger_bytes_max: bytes(config.stranger_bytes_max),
+            unfinished_bytes_max: bytes(config.unfinished_bytes_max),
             outbox_bytes_max: bytes(config.outbox_bytes_max),
         }
     }
@@ -155,6 +160,7 @@ impl From<std::io::Error> for Ending {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        self.forget_unfinished();
         let (conn, user) = (self.outbox.conn, self.user.as_ref());
         self.outbox.abandon();
         self.gateway.sockets.leave(conn, user);
@@ -176,13 +182,11 @@ impl Link {
             return Err(stream);
         }
         let now = gateway.wheel.now();
-        let mut reader = Reader::new();
-        reader.keep(early);
-        Ok(Link {
+        let mut link = Link {
             gateway,
             outbox,
             user: None,
-            reader,
+            reader: Reader::new(),
             stream,
             sender: Sender::default(),
             opened_at: now,
@@ -194,7 +198,10 @@ impl Link {
             pinged: false,
             listens: true,
             waiting: false,
-        })
+        };
+        link.reader.keep(early);
+        link.count_unfinished(0);
+        Ok(link)
     }
 
     /// Its number on this node.
@@ -205,11 +212,23 @@ impl Link {
     /// The client is known: larger messages are taken.
     pub(super) fn authenticate(&mut self, user: &UserId) -> Result<(), TooMany> {
         let sockets = &self.gateway.sockets;
-        sockets.authenticate(self.user.as_ref(), user)?;
+        sockets.authenticate(self.outbox.conn, self.user.as_ref(), user)?;
+        self.set_user(user);
+        Ok(())
+    }
+
+    /// The same of a client whose older socket here is about to go.
+    pub(super) fn authenticate_replacing(&mut self, user: &UserId) -> Result<(), TooMany> {
+        let sockets = &self.gateway.sockets;
+        sockets.authenticate_replacing(self.outbox.conn, user)?;
+        self.set_user(user);
+        Ok(())
+    }
+
+    fn set_user(&mut self, user: &UserId) {
         if self.user.replace(user.clone()).is_none() {
             self.opened_at = Tick::default();
         }
-        Ok(())
     }
 
     /// How long a client that is known must wait until another of its tokens is verified, which
@@ -387,6 +406,7 @@ impl Link {
         let Ending::Close(code, reason) = ending else {
             return;
         };
+        self.forget_unfinished();
         let mut last = Vec::new();
         self.sender.give_up(&mut last);
         for frame in self.outbox.take(usize::MAX) {

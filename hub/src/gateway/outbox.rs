@@ -134,7 +134,7 @@ impl Outbox {
         None
     }
 
-    /// Queues a frame; for the socket's own task, which is awake.
+    /// Queues a frame that is no presence; for the socket's own task, which is awake.
     pub fn put(&self, frame: Frame, kind: FrameKind) -> Option<Refused> {
         let mut queue = self.lock();
         if queue.end.is_some() {
@@ -147,7 +147,7 @@ impl Outbox {
                 queue.tell_drained = true;
                 return Some(Refused { from });
             }
-            FrameKind::Ephemeral | FrameKind::Presence { .. } if !fits => return None,
+            FrameKind::Ephemeral if !fits => return None,
             FrameKind::Answer if queue.bytes > ANSWERS_MAX * self.bytes_max => {
                 let end = End::Close(close::SLOW, "answers are not read");
                 queue.end = Some(Box::new(end));

@@ -14,6 +14,7 @@ use super::entering::Entering;
 use super::frame::Frame;
 use super::link::{Ending, Link};
 use super::outbox::{Outbox, Speech};
+use super::sockets::TooMany;
 use super::task::{Protocol, Wait};
 use crate::auth::{Identity, KeyNo};
 use crate::session::actor::Message;
@@ -64,6 +65,8 @@ pub(super) enum Done {
     Slow(&'static str, u64),
     /// The hello's token was verified.
     Known(Box<Known>),
+    /// Its user has no room for another socket, but the client has one here that it replaces.
+    Replacing(Box<Known>),
     /// The session took the client.
     Attached(Arc<Entry>, TokenEnd),
     /// A fresh token.
@@ -132,11 +135,15 @@ impl Protocol for Native {
             Done::Told => {}
             Done::Slow(scope, retry_ms) => link.answer(&hub::slow(scope, retry_ms)),
             Done::Known(known) => {
-                if link.authenticate(&known.attach.client.user).is_err() {
-                    let message = "too many sockets of this user";
-                    let refusal = Refusal::new(Code::TooManySockets, message);
-                    return Err(refuse(link, &refusal, close::LIMITS, "too many sockets"));
-                }
+                return Ok(Some(match link.authenticate(&known.attach.client.user) {
+                    Ok(()) => attach(link, *known),
+                    Err(TooMany) => look_for_older(link, known),
+                }));
+            }
+            Done::Replacing(known) => {
+                let user = &known.attach.client.user;
+                let counted = link.authenticate_replacing(user);
+                counted.map_err(|TooMany| no_room(&link.outbox))?;
                 return Ok(Some(attach(link, *known)));
             }
             Done::Attached(entry, end) => {
@@ -315,6 +322,26 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
     })
 }
 
+/// Asks the session whether the client has an older socket here. An attach replaces that, so it
+/// needs no room: a device is not kept out by what is left of its own connection.
+fn look_for_older(link: &Link, known: Box<Known>) -> Wait<Done> {
+    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    Box::pin(async move {
+        // Where the space is not open, nobody has a socket in it.
+        let entry = gateway.sessions.find(&known.space);
+        let (answer, answered) = oneshot::channel();
+        let client = known.attach.client.clone();
+        let is_told = entry.is_some_and(|entry| {
+            let message = Message::HasSocket { client, answer };
+            gateway.sessions.tell(&entry, message).is_ok()
+        });
+        match is_told && answered.await == Ok(true) {
+            true => Ok(Done::Replacing(known)),
+            false => Err(no_room(&outbox)),
+        }
+    })
+}
+
 /// Has the session take a client. Its socket takes nothing more from it before.
 fn attach(link: &Link, known: Known) -> Wait<Done> {
     let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
@@ -364,6 +391,11 @@ fn authenticate(link: &mut Link, token: String) -> Wait<Done> {
 
 fn refuse(link: &Link, refusal: &Refusal, code: u16, reason: &'static str) -> Ending {
     refuse_at(&link.outbox, refusal, code, reason)
+}
+
+fn no_room(outbox: &Outbox) -> Ending {
+    let refusal = Refusal::new(Code::TooManySockets, "too many sockets of this user");
+    refuse_at(outbox, &refusal, close::LIMITS, "too many sockets")
 }
 
 /// Says why, and ends the socket.

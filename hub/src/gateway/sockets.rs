@@ -37,6 +37,8 @@ pub struct SocketCaps {
     pub all: usize,
     /// Before their hello.
     pub before_hello: usize,
+    /// Of those, from one address (IPv6: one /64).
+    pub before_hello_per_address: usize,
     /// Of one user on this node.
     pub per_user: usize,
     /// From one address (IPv6: one /64) on this node; `None` does not count them.
@@ -50,9 +52,15 @@ struct Open {
     /// Kept only if addresses are counted.
     addresses: HashMap<IpAddr, u32>,
     address_of: HashMap<ConnId, IpAddr>,
-    /// Sockets before their hello.
-    strangers: usize,
+    strangers: Strangers,
     draining: Option<Draining>,
+}
+
+/// Sockets before their hello.
+#[derive(Debug, Default)]
+struct Strangers {
+    from: HashMap<ConnId, IpAddr>,
+    addresses: HashMap<IpAddr, u32>,
 }
 
 /// The node goes down.
@@ -66,6 +74,9 @@ struct Draining {
 
 /// Sockets that come while the node drains are told to come back at one of so many moments.
 const LATE_MOMENTS: u64 = 16;
+
+/// Sockets that are shed at once come back within so long.
+const SHED_WITHIN_MS: u64 = 1_000;
 
 /// There are as many sockets as there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,19 +97,22 @@ impl Sockets {
 
     /// Counts a socket in, until it leaves. While the node drains, it is closed at once.
     pub fn enter(&self, outbox: &Arc<Outbox>, from: IpAddr) -> Result<(), TooMany> {
-        let mut open = self.lock();
-        if open.outboxes.len() >= self.caps.all || open.strangers >= self.caps.before_hello {
+        let (mut open, network) = (self.lock(), network(from));
+        let strangers = &open.strangers;
+        if open.outboxes.len() >= self.caps.all
+            || strangers.from.len() >= self.caps.before_hello
+            || count(&strangers.addresses, &network) >= self.caps.before_hello_per_address
+        {
             return Err(TooMany);
         }
         if let Some(most) = self.caps.per_address {
-            let network = network(from);
             if count(&open.addresses, &network) >= most {
                 return Err(TooMany);
             }
             *open.addresses.entry(network).or_default() += 1;
             open.address_of.insert(outbox.conn, network);
         }
-        open.strangers += 1;
+        open.strangers.add(outbox.conn, network);
         open.outboxes.insert(outbox.conn, outbox.clone());
         if let Some(draining) = &mut open.draining {
             let moment = draining.late % LATE_MOMENTS;
@@ -110,13 +124,33 @@ impl Sockets {
     }
 
     /// Counts a socket as a user's, and no longer as another's or a stranger's.
-    pub fn authenticate(&self, before: Option<&UserId>, user: &UserId) -> Result<(), TooMany> {
+    pub fn authenticate(
+        &self,
+        conn: ConnId,
+        before: Option<&UserId>,
+        user: &UserId,
+    ) -> Result<(), TooMany> {
+        self.admit((conn, before), user, self.caps.per_user)
+    }
+
+    /// Counts a stranger as a user's although the user may have as many sockets as it may: it
+    /// replaces one of them, which takes some seconds to go. Of those twice the cap is the end.
+    pub fn authenticate_replacing(&self, conn: ConnId, user: &UserId) -> Result<(), TooMany> {
+        self.admit((conn, None), user, self.caps.per_user.saturating_mul(2))
+    }
+
+    fn admit(
+        &self,
+        (conn, before): (ConnId, Option<&UserId>),
+        user: &UserId,
+        most: usize,
+    ) -> Result<(), TooMany> {
         let mut open = self.lock();
-        if count(&open.users, user) >= self.caps.per_user {
+        if count(&open.users, user) >= most {
             return Err(TooMany);
         }
         *open.users.entry(user.clone()).or_default() += 1;
-        open.forget(before);
+        open.forget(conn, before);
         self.show(&open);
         Ok(())
     }
@@ -127,7 +161,7 @@ impl Sockets {
         if open.outboxes.remove(&conn).is_none() {
             return;
         }
-        open.forget(user);
+        open.forget(conn, user);
         if let Some(address) = open.address_of.remove(&conn) {
             one_less(&mut open.addresses, &address);
         }
@@ -163,6 +197,20 @@ impl Sockets {
         }
     }
 
+    /// Tells so many sockets to come back and closes them, one after another within a second.
+    /// Returns how many.
+    pub fn shed(&self, count: u64) -> u64 {
+        let open = self.lock();
+        let staying = open.outboxes.values();
+        let staying = staying.filter(|outbox| outbox.ended().is_none());
+        let mut told = 0;
+        for outbox in staying.take(usize::try_from(count).unwrap_or(usize::MAX)) {
+            outbox.drain(SHED_WITHIN_MS * told / count);
+            told += 1;
+        }
+        told
+    }
+
     /// Returns when no socket is open.
     pub async fn empty(&self) {
         loop {
@@ -195,9 +243,9 @@ const ROOM_KEPT: usize = 1_024;
 
 impl Open {
     /// One socket less of a user, or of the strangers.
-    fn forget(&mut self, user: Option<&UserId>) {
+    fn forget(&mut self, conn: ConnId, user: Option<&UserId>) {
         match user {
-            None => self.strangers -= 1,
+            None => self.strangers.remove(conn),
             Some(user) => one_less(&mut self.users, user),
         }
     }
@@ -207,6 +255,28 @@ impl Open {
         self.outboxes
             .shrink_to(ROOM_KEPT.max(2 * self.outboxes.len()));
         self.users.shrink_to(ROOM_KEPT.max(2 * self.users.len()));
+        self.addresses
+            .shrink_to(ROOM_KEPT.max(2 * self.addresses.len()));
+        self.address_of
+            .shrink_to(ROOM_KEPT.max(2 * self.address_of.len()));
+    }
+}
+
+impl Strangers {
+    fn add(&mut self, conn: ConnId, from: IpAddr) {
+        self.from.insert(conn, from);
+        *self.addresses.entry(from).or_default() += 1;
+    }
+
+    fn remove(&mut self, conn: ConnId) {
+        if let Some(from) = self.from.remove(&conn) {
+            one_less(&mut self.addresses, &from);
+        }
+        if self.from.len() * 4 < self.from.capacity() {
+            self.from.shrink_to(ROOM_KEPT.max(2 * self.from.len()));
+            self.addresses
+                .shrink_to(ROOM_KEPT.max(2 * self.addresses.len()));
+        }
     }
 }
 
@@ -224,154 +294,4 @@ fn one_less<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: &K) {
 }
 
 #[cfg(test)]
-mod tests {
-    use syncline_protocol::error::close;
-    use syncline_protocol::wire::hub;
-
-    use super::super::outbox::{End, Speech};
-    use super::*;
-
-    fn sockets(per_address: Option<usize>) -> Sockets {
-        let caps = SocketCaps {
-            all: 5,
-            before_hello: 3,
-            per_user: 2,
-            per_address,
-        };
-        Sockets::new(caps, Arc::new(Metrics::new()))
-    }
-
-    fn here() -> IpAddr {
-        "127.0.0.1".parse().unwrap()
-    }
-
-    fn outbox(conn: u64) -> Arc<Outbox> {
-        Arc::new(Outbox::new(ConnId(conn), 1_000))
-    }
-
-    #[test]
-    fn strangers_and_all_sockets_are_taken_up_to_their_limits() {
-        let sockets = sockets(None);
-        for conn in 0..3 {
-            sockets.enter(&outbox(conn), here()).unwrap();
-        }
-        assert_eq!(sockets.enter(&outbox(9), here()), Err(TooMany));
-        for user in 0..3 {
-            let user = UserId::trusted(&user.to_string());
-            sockets.authenticate(None, &user).unwrap();
-        }
-        for conn in 3..5 {
-            sockets.enter(&outbox(conn), here()).unwrap();
-        }
-        assert_eq!(sockets.enter(&outbox(9), here()), Err(TooMany));
-        sockets.leave(ConnId(4), None);
-        sockets.enter(&outbox(9), here()).unwrap();
-    }
-
-    #[test]
-    fn a_user_has_sockets_up_to_the_limit_and_not_one_past_it() {
-        let sockets = sockets(None);
-        let (ada, bob) = (UserId::trusted("ada"), UserId::trusted("bob"));
-        for conn in 0..3 {
-            sockets.enter(&outbox(conn), here()).unwrap();
-        }
-        sockets.authenticate(None, &ada).unwrap();
-        sockets.authenticate(None, &ada).unwrap();
-        assert_eq!(sockets.authenticate(None, &ada), Err(TooMany));
-        sockets.authenticate(None, &bob).unwrap();
-        assert_eq!(sockets.authenticate(Some(&bob), &ada), Err(TooMany));
-        sockets.leave(ConnId(0), Some(&ada));
-        sockets.authenticate(Some(&bob), &ada).unwrap();
-        assert_eq!((sockets.count(), sockets.user_count()), (2, 1));
-    }
-
-    #[test]
-    fn an_address_has_sockets_up_to_the_limit_and_an_ipv6_network_is_one() {
-        let sockets = sockets(Some(2));
-        let address = |text: &str| text.parse().unwrap();
-        sockets.enter(&outbox(1), address("2001:db8::1")).unwrap();
-        sockets.enter(&outbox(2), address("2001:db8::2")).unwrap();
-        let third = sockets.enter(&outbox(3), address("2001:db8::3"));
-        assert_eq!(third, Err(TooMany));
-        sockets
-            .enter(&outbox(4), address("2001:db8:0:1::1"))
-            .unwrap();
-        sockets.leave(ConnId(1), None);
-        sockets.enter(&outbox(3), address("2001:db8::3")).unwrap();
-    }
-
-    #[test]
-    fn a_socket_that_left_leaves_once() {
-        let sockets = sockets(Some(2));
-        sockets.enter(&outbox(1), here()).unwrap();
-        sockets.leave(ConnId(1), None);
-        sockets.leave(ConnId(1), None);
-        assert_eq!(sockets.count(), 0);
-    }
-
-    #[test]
-    fn a_drain_spreads_the_return_evenly() {
-        let sockets = sockets(None);
-        let open = [1, 2, 3].map(outbox);
-        for outbox in &open {
-            sockets.enter(outbox, here()).unwrap();
-        }
-        sockets.drain(Duration::from_secs(3));
-        let told = open.map(|outbox| {
-            let told = outbox.take(usize::MAX);
-            String::from_utf8(told[0].message().to_vec()).unwrap()
-        });
-        for after_ms in [0, 1_000, 2_000] {
-            assert!(told.contains(&hub::reconnect(after_ms)), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn draining_closes_open_and_later_sockets() {
-        let sockets = sockets(None);
-        let (open, late) = (outbox(1), outbox(2));
-        sockets.enter(&open, here()).unwrap();
-        sockets.drain(Duration::from_secs(1));
-        sockets.enter(&late, here()).unwrap();
-        for outbox in [open, late] {
-            let told = outbox.take(usize::MAX);
-            assert_eq!(told[0].message(), hub::reconnect(0).as_bytes());
-            let reason = "this node is going down";
-            assert_eq!(outbox.ended(), Some(End::Close(close::DRAINING, reason)));
-        }
-    }
-
-    #[test]
-    fn those_who_come_while_it_drains_do_not_all_come_back_at_once() {
-        let sockets = Sockets::new(
-            SocketCaps {
-                all: 100,
-                before_hello: 100,
-                ..sockets(None).caps
-            },
-            Arc::new(Metrics::new()),
-        );
-        sockets.drain(Duration::from_secs(8));
-        let told = (0..32).map(|conn| {
-            let late = outbox(conn);
-            sockets.enter(&late, here()).unwrap();
-            String::from_utf8(late.take(1)[0].message().to_vec()).unwrap()
-        });
-        let told: std::collections::BTreeSet<String> = told.collect();
-        assert_eq!(told.len(), 16);
-    }
-
-    #[test]
-    fn the_first_users_clients_are_closed_without_a_word_they_do_not_know() {
-        let sockets = sockets(None);
-        let outboxes =
-            [1, 2].map(|conn| Arc::new(Outbox::new(ConnId(conn), 1_000).speaking(Speech::Compat)));
-        sockets.enter(&outboxes[0], here()).unwrap();
-        sockets.drain(Duration::from_secs(1));
-        sockets.enter(&outboxes[1], here()).unwrap();
-        for outbox in outboxes {
-            assert_eq!(outbox.take(usize::MAX).len(), 0);
-            assert!(outbox.ended().is_some());
-        }
-    }
-}
+mod tests;

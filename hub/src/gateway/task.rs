@@ -240,8 +240,15 @@ impl<P: Protocol> Open<P> {
     }
 
     /// Takes messages from `input` until it is used up, one must be waited for, or the turn is
-    /// over. The rest is kept.
-    fn take_all(&mut self, mut input: &mut [u8], turn: &mut Turn) -> Result<(), Ending> {
+    /// over. The rest is kept, if there is room.
+    fn take_all(&mut self, input: &mut [u8], turn: &mut Turn) -> Result<(), Ending> {
+        let before = self.link.reader.held_bytes();
+        let taken = self.take_messages(input, turn);
+        let room = self.link.check_unfinished(before);
+        taken.and(room)
+    }
+
+    fn take_messages(&mut self, mut input: &mut [u8], turn: &mut Turn) -> Result<(), Ending> {
         while self.wait.is_none() && turn.messages > 0 && self.link.may_take() {
             let limits = self.link.ws_limits();
             let Some(incoming) = self.link.reader.next(&limits, &mut input)? else {

@@ -1,6 +1,8 @@
 //! Sockets of a whole hub as bytes on real streams: whose turn it is, what their clocks count and
 //! what they leave. Where time matters it is virtual.
 
+mod bounds;
+mod forgotten;
 mod hub;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use fastwebsockets::WebSocketError;
@@ -85,8 +85,25 @@ where
         response.headers_mut().insert(header::UPGRADE, websocket);
         return response;
     }
+    if request.method() != Method::GET {
+        let refusal = Refusal::new(Code::BadMessage, "a WebSocket begins with GET");
+        let mut response = HttpError::from(refusal).into_response();
+        *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        let get = HeaderValue::from_static("GET");
+        response.headers_mut().insert(header::ALLOW, get);
+        return response;
+    }
     if let Err(refusal) = check_handshake(request.version(), request.headers()) {
         return HttpError::from(refusal).into_response();
+    }
+    if request.headers().get(header::SEC_WEBSOCKET_VERSION) != Some(&SPOKEN) {
+        // RFC 6455, 4.4: the client is told what it may come back with.
+        let refusal = Refusal::new(Code::BadMessage, "only version 13 of WebSocket is spoken");
+        let mut response = HttpError::from(refusal).into_response();
+        *response.status_mut() = StatusCode::UPGRADE_REQUIRED;
+        let headers = response.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_VERSION, SPOKEN);
+        return response;
     }
     match upgrade(&mut request) {
         Ok((response, upgraded)) => {
@@ -101,6 +118,9 @@ where
         Err(error) => HttpError::new(Code::BadMessage, error.to_string()).into_response(),
     }
 }
+
+/// The one version there is (RFC 6455).
+const SPOKEN: HeaderValue = HeaderValue::from_static("13");
 
 /// Bytes of a key as text: 16 in base64, padded.
 const KEY_BYTES: usize = 24;

@@ -23,8 +23,6 @@ use super::access::UserName;
 use crate::http::HttpError;
 use crate::http::error::json;
 use crate::http::guard::counted;
-use crate::session::actor::Message;
-use crate::session::event::Event;
 use crate::telemetry::labels::Route;
 
 /// The routes.
@@ -95,10 +93,7 @@ async fn erase(
     for space in spaces {
         let erased = gateway.store.erase(&space, gateway.clock.now_ms()).await;
         // Also if it failed: it may have taken effect all the same.
-        if let Some(entry) = gateway.sessions.find(&space) {
-            // One that ended meanwhile reads the space when it starts again.
-            drop(gateway.sessions.tell(&entry, Message::Event(Event::Missed)));
-        }
+        gateway.sessions.history_changed(&space).await;
         answer.add(
             &space,
             &erased.map_err(|error| gateway.store_failed(&error))?,

@@ -10,6 +10,7 @@ use super::guard::counted;
 use crate::config::MetricsConfig;
 use crate::telemetry::labels::Route;
 
+pub(crate) mod cluster;
 pub mod compute;
 mod dev;
 mod health;

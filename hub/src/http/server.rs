@@ -17,6 +17,8 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use prometheus::IntGauge;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -37,6 +39,11 @@ const BACKLOG: u32 = 4_096;
 
 /// Bytes of a request's head, about. A longer one is answered 431.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes the kernel takes of us for a connection beyond those that are under way to its peer,
+/// about. It asks for more when half of them are gone.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 64 << 10;
 
 /// How long to wait when the machine has no file descriptor or memory for one more.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -200,6 +207,10 @@ impl Connection {
     async fn run(self, stream: TcpStream) {
         // Small messages go out at once; without it they only go later.
         let _ = stream.set_nodelay(true);
+        // Without it a peer that reads nothing costs megabytes of the kernel, and one that reads
+        // slowly looks for long as if it read nothing.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
         let Some(stream) = self.open(stream).await else {
             return;
         };

@@ -7,6 +7,7 @@ use syncline_storage::Store;
 
 use super::{Effect, Event, Moment, Walk};
 use crate::clock::Clock;
+use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
 
 /// Walks for ever. To be dropped at any moment: what is under way takes effect whole or not at
@@ -15,7 +16,7 @@ pub async fn run(
     mut walk: Walk,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
+    (sessions, metrics): (Sessions, Arc<Metrics>),
 ) {
     let mut effect = walk.first(random());
     loop {
@@ -42,6 +43,11 @@ pub async fn run(
                 }
                 Event::Collected(collected)
             }
+            Effect::Forget(space, before_ms) => Event::Forgotten(match sessions.find(&space) {
+                // Whoever has it open would have to begin anew.
+                Some(_) => Ok(false),
+                None => store.forget_unwritten(&space, before_ms).await,
+            }),
         };
         let moment = Moment {
             now_ms: clock.now_ms(),

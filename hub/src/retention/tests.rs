@@ -1,6 +1,6 @@
 //! The walk through the spaces.
 
-use syncline_protocol::ids::{AppId, SpaceId};
+use syncline_protocol::ids::{AppId, Seq, SpaceId, WriterNo};
 use syncline_storage::types::SpaceView;
 
 use super::*;
@@ -28,8 +28,12 @@ fn walk() -> Walk {
 }
 
 fn collected(tombstones: usize, more: bool) -> Event {
+    let head = Seq(1);
     Event::Collected(Ok(Collected {
-        view: SpaceView::NEVER_OPENED,
+        view: SpaceView {
+            head,
+            ..SpaceView::NEVER_OPENED
+        },
         tombstones,
         marks: 0,
         more,
@@ -142,4 +146,54 @@ fn nodes_that_start_together_part() {
     let walk = walk();
     assert_eq!(walk.first(7_200_005), Effect::Pause(5));
     assert_eq!(walk.first(1_234), Effect::Pause(1_234));
+}
+
+/// A space that was opened at a time and is as `change` says since.
+fn opened(at_ms: u64, change: impl FnOnce(&mut SpaceView)) -> Event {
+    let mut view = SpaceView {
+        epoch_at_ms: at_ms,
+        ..SpaceView::NEVER_OPENED
+    };
+    change(&mut view);
+    Event::Collected(Ok(Collected {
+        view,
+        tombstones: 0,
+        marks: 0,
+        more: false,
+    }))
+}
+
+#[test]
+fn what_was_opened_days_ago_and_never_written_is_forgotten_and_nothing_else() {
+    let before_ms = NOW_MS - 30 * 86_400_000;
+    let (mut walk, _) = listed(&["ada", "bob", "eve", "zoe"]);
+    let forget = Effect::Forget(space("ada"), before_ms);
+    assert_eq!(walk.step(opened(before_ms - 1, |_| {}), AT), forget);
+    assert_eq!(
+        walk.step(Event::Forgotten(Ok(true)), AT),
+        Effect::Pause(50),
+        "it has written"
+    );
+    assert_eq!(named(&walk.step(Event::Go, AT)), "bob");
+    // Bob's is too young, a client of Eve's is known.
+    assert_eq!(named(&walk.step(opened(before_ms, |_| {}), AT)), "eve");
+    let known = |view: &mut SpaceView| view.writers = WriterNo(1);
+    assert_eq!(named(&walk.step(opened(1, known), AT)), "zoe");
+    let forget = Effect::Forget(space("zoe"), before_ms);
+    assert_eq!(walk.step(opened(1, |_| {}), AT), forget);
+    assert_eq!(
+        walk.step(Event::Forgotten(Ok(false)), AT),
+        Effect::Pause(50)
+    );
+    assert_eq!(
+        walk.step(Event::Go, AT),
+        Effect::List(Some(space("zoe")), SPACES)
+    );
+}
+
+#[test]
+fn a_space_that_is_open_here_is_passed_over() {
+    let (mut walk, _) = listed(&["ada", "bob"]);
+    walk.step(opened(1, |_| {}), AT);
+    assert_eq!(named(&walk.step(Event::Forgotten(Ok(false)), AT)), "bob");
 }

@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use syncline_cluster::ChangeLog;
-use syncline_protocol::ids::{NodeId, SpaceKey};
+use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::Store;
 use syncline_storage::types::PageLimit;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::asking::SocketRead;
 use super::cache::{Activations, NodeCache};
@@ -29,10 +29,14 @@ use super::event::{
 use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
 use crate::clock::Clock;
+use crate::cluster::ephemera::Ephemera;
 use crate::gateway::outbox::Outbox;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
 use crate::wheel::{Tick, Wheel};
+
+/// How long nothing must happen in a session without a socket, if `session.idle_ms` is more.
+const IDLE_WITHOUT_SOCKETS: Duration = Duration::from_secs(2);
 
 /// What all sessions of a node share.
 #[derive(Clone)]
@@ -53,14 +57,19 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Limits of each session.
     pub limits: SessionLimits,
-    /// How much one read for a device may hold.
+    /// How much one read of changes may hold.
     pub page: PageLimit,
+    /// Such reads at once, of all sessions: however many fall behind together, the store is asked
+    /// by so many and the node holds so many pages.
+    pub pages: Arc<Semaphore>,
     /// Bytes of pushes a session may have undecided.
     pub pending_bytes_max: usize,
     /// A session to which nothing happens falls asleep after so long.
     pub idle: Duration,
     /// Deadlines.
     pub wheel: Arc<Wheel>,
+    /// Presence and broadcasts of and to other nodes; `None` if there can be none.
+    pub ephemera: Option<Ephemera>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -70,6 +79,9 @@ impl std::fmt::Debug for Shared {
             .finish_non_exhaustive()
     }
 }
+
+/// Reads of changes and snapshots at once, see [`Shared::pages`].
+pub const PAGES_AT_ONCE: usize = 64;
 
 /// What a session actor is told.
 #[derive(Debug)]
@@ -84,6 +96,13 @@ pub enum Message {
         /// nothing more from it. A session that stops at this moment drops it, and the socket
         /// asks the registry again.
         taken: oneshot::Sender<()>,
+    },
+    /// Whether a client has a socket here, welcomed or not, which its next one replaces.
+    HasSocket {
+        /// Which client.
+        client: ClientKey,
+        /// Where the answer goes.
+        answer: oneshot::Sender<bool>,
     },
     /// An HTTP push.
     Call {
@@ -181,6 +200,10 @@ impl Drop for Live {
     fn drop(&mut self) {
         self.shared.metrics.sessions.dec();
         if !self.asleep {
+            if let Some(ephemera) = &self.shared.ephemera {
+                let conns = self.outboxes.keys();
+                conns.for_each(|conn| ephemera.gone(&self.space, *conn));
+            }
             self.place.leave();
             self.outboxes
                 .values()
@@ -288,6 +311,10 @@ impl Actor for Session {
                 live.welcoming.insert(attach.conn, taken);
                 live.step(Event::Attach(attach), &myself);
             }
+            Message::HasSocket { client, answer } => {
+                // A socket that does not wait any more asks nothing.
+                let _ = answer.send(live.state.has_socket(&client));
+            }
             Message::Call {
                 call,
                 sender,
@@ -363,15 +390,24 @@ impl Live {
     /// Looks again when the session will have been idle long enough.
     fn watch_idle(&mut self) {
         let wheel = &self.shared.wheel;
-        let at = wheel.after(self.busy_at, self.shared.idle);
+        let at = wheel.after(self.busy_at, self.idle());
         wheel.wake_at(self.shown.clone(), at);
+    }
+
+    /// How long nothing must happen before it ends. One without a socket leaves nothing behind,
+    /// so whoever opens many spaces, one after the other, must not keep them all.
+    fn idle(&self) -> Duration {
+        match self.outboxes.is_empty() {
+            true => self.shared.idle.min(IDLE_WITHOUT_SOCKETS),
+            false => self.shared.idle,
+        }
     }
 
     /// Falls asleep if nothing happened for long enough.
     fn idle_due(&mut self, myself: &ActorRef<Message>) {
         let wheel = &self.shared.wheel;
         let now = wheel.now();
-        let idle = now >= wheel.after(self.busy_at, self.shared.idle);
+        let idle = now >= wheel.after(self.busy_at, self.idle());
         if self.shown.take_used() {
             self.busy_at = now;
         } else if idle && self.asked == 0 && self.state.is_quiet() && self.fall_asleep() {
@@ -430,13 +466,24 @@ impl Live {
                 let _ = self.calls.remove(&call)?.send(reply);
             }
             Effect::Note(note) => self.count(note),
+            Effect::Show(conn, client, state) => {
+                if let Some(ephemera) = &self.shared.ephemera {
+                    ephemera.show(&self.space, conn, (client, state));
+                }
+            }
+            Effect::Tell(what) => {
+                if let Some(ephemera) = &self.shared.ephemera {
+                    ephemera.tell(&self.space, what);
+                }
+            }
             Effect::DrainDone => {
                 for done in self.drained.drain(..) {
                     let _ = done.send(());
                 }
             }
-            Effect::RetryAfter { ms } => {
-                myself.send_after(Duration::from_millis(ms), || Message::Own(Event::RetryDue));
+            Effect::RetryAfter { ms, no } => {
+                let due = move || Message::Own(Event::RetryDue(no));
+                myself.send_after(Duration::from_millis(ms), due);
             }
             store => self.ask_store(store, myself.clone()),
         }
@@ -450,6 +497,7 @@ impl Live {
             Note::Reset(why) => metrics.resets.inc(why),
             Note::EpochLost => metrics.epoch_changes.inc(),
             Note::Conflict => metrics.commit_conflicts.inc(),
+            Note::Committed(attempts) => metrics.commit_attempts.observe(attempts),
             Note::Gap => metrics.node_catch_ups.inc(CatchUpCause::Gap),
             Note::CatchUp => metrics.catch_ups.inc(),
             Note::Resync => metrics.resyncs.inc(),

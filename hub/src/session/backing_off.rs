@@ -1,6 +1,8 @@
 //! What a session does while the store fails: it tries again, after longer and longer waits, and
-//! does not keep those waiting who can come again.
+//! does not keep those waiting who can come again. And while other nodes commit first: it merges
+//! again, when [`super::contention`] says.
 
+use syncline_cluster::ephemeral::Spoken;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::stamp::WallMs;
@@ -26,7 +28,25 @@ impl SessionState {
         let longest = (BACK_OFF_FIRST_MS << self.failures.min(16)).min(BACK_OFF_MAX_MS);
         let ms = longest / 2 + jitter(cx.now_ms, &self.node) % (longest / 2 + 1);
         self.work = Work::BackingOff;
-        cx.effect(Effect::RetryAfter { ms });
+        self.wait(ms, cx);
+    }
+
+    /// Another node committed first: what it committed is read and merged onto.
+    pub(super) fn give_way(&mut self, cx: &mut Context<'_>) {
+        self.stale = true;
+        self.others_were_first(cx);
+        let jitter = jitter(cx.now_ms, &self.node);
+        if let Some(ms) = self.contention.conflicted(cx.now_ms, jitter) {
+            self.work = Work::BackingOff;
+            self.wait(ms, cx);
+        }
+    }
+
+    /// Another node committed while something is pending here. Who loses again and again says so.
+    pub(super) fn others_were_first(&mut self, cx: &mut Context<'_>) {
+        if self.contention.lost() {
+            cx.effect(Effect::Tell(Spoken::Late));
+        }
     }
 
     /// [`SessionState::back_off`] because of the store, not of another node. `what` is what it
@@ -48,7 +68,18 @@ impl SessionState {
         }
     }
 
-    pub(super) fn retry(&mut self) {
+    /// Is told when so much time is over. Whatever was waited for before is not waited for any more.
+    pub(super) fn wait(&mut self, ms: u64, cx: &mut Context<'_>) {
+        self.waits += 1;
+        cx.effect(Effect::RetryAfter { ms, no: self.waits });
+    }
+
+    /// A wait is over.
+    pub(super) fn retry(&mut self, no: u64) {
+        if no != self.waits {
+            return;
+        }
+        self.contention.due();
         if matches!(self.work, Work::BackingOff) {
             self.work = Work::Idle;
             self.stale = true;

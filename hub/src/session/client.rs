@@ -22,6 +22,9 @@ pub(super) struct Client {
     pub(super) undecided: usize,
     /// Its claims to which the hub gave a stamp, if its writes carry no numbers.
     pub(super) given: Option<Arc<Given>>,
+    /// Its mark was read for another reason since a refresh asked for it: what the refresh is told
+    /// may be older.
+    pub(super) learnt: bool,
     /// Its socket here.
     pub(super) conn: Option<ConnId>,
 }
@@ -32,6 +35,7 @@ impl Client {
     /// that was collected, which the next commit finds out.
     pub(super) fn learn(&mut self, mark: Option<Mark>) {
         if let Some(mark) = mark {
+            self.learnt = true;
             self.writer = Some(mark.writer);
             self.decided = self.decided.max(mark.last);
             self.taken = self.taken.max(self.decided.unwrap_or(0));
@@ -39,12 +43,13 @@ impl Client {
         }
     }
 
-    /// Takes what the store remembers now, also where that is less: numbers that are collected
-    /// begin again, and a restore that nobody was told of may have left the head where it is. A
-    /// commit that stands on what is gone would conflict for ever.
+    /// Takes what the store remembers now, also where that is less, or nothing: numbers that are
+    /// collected begin again, and a restore that nobody was told of may have left the head where it
+    /// is. A commit that stands on what is gone would conflict for ever. Where more was learnt since
+    /// the store was asked, that stays; if it is gone too, the next commit finds it out.
     pub(super) fn learn_anew(&mut self, mark: Option<Mark>) {
-        self.given = mark.as_ref().and_then(|mark| mark.given.clone());
-        if mark.is_some() {
+        if !self.learnt {
+            (self.writer, self.given) = (None, None);
             (self.decided, self.taken) = (None, 0);
         }
         self.learn(mark);

@@ -7,19 +7,22 @@ mod letters;
 mod working;
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 use syncline_protocol::mutant::{Mutant, mutant};
+use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
 
 use self::decide::{Decided, Deciding, Outcome};
 use super::cache::{Known, known_bytes};
-use super::event::{CallReply, Effect, Note, Synced, Waiter};
+use super::event::{CallReply, Effect, Note, Waiter};
 use super::fanout::Answers;
 use super::state::{Asked, Context, Earlier, Pending, SessionState, Work};
+use super::synced::Synced;
 use crate::telemetry::labels::VerdictStatus;
 
 /// A batch whose records are being read.
@@ -169,10 +172,13 @@ impl SessionState {
             self.stale |= behind;
             return;
         }
+        let records = read.records.into_iter().map(|record| record.map(Arc::new));
         let mut keys = keys.into_iter();
-        for (record, key) in read.records.into_iter().zip(&mut keys) {
-            let known = record.map(std::sync::Arc::new);
-            cx.cache.put(self.activation, key.clone(), known.clone());
+        let read = records.zip(&mut keys).map(|(record, key)| (key, record));
+        let known: Vec<(RecordKey, Known)> = read.collect();
+        let mut put = known.iter().map(|(key, known)| (key, known.clone()));
+        cx.cache.put(self.activation, &mut put);
+        for (key, known) in known {
             loading.add(key, known);
         }
         let is_mutation = |first: &Pending| matches!(first.asked, Asked::Mutation(_));
@@ -209,6 +215,7 @@ impl SessionState {
             return self.take_in(decided, cx);
         };
         self.work = Work::Committing(Box::new(decided));
+        self.contention.handed(cx.now_ms);
         cx.effect(Effect::Commit(Box::new(commit)));
     }
 
@@ -231,15 +238,12 @@ impl SessionState {
         match outcome {
             Ok(()) => {
                 self.failures = 0;
+                cx.note(Note::Committed(self.contention.committed(cx.now_ms)));
                 self.take_in(*decided, cx);
             }
             Err(CommitError::Conflict) => {
                 cx.note(Note::Conflict);
-                self.stale = true;
-                self.failures += 1;
-                if self.failures > 1 {
-                    self.back_off(cx);
-                }
+                self.give_way(cx);
             }
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
@@ -248,15 +252,32 @@ impl SessionState {
         }
     }
 
+    /// Notes in the cache what the records are at the session's head.
+    pub(super) fn remember(&self, records: &[(RecordKey, Arc<Record>)], cx: &mut Context<'_>) {
+        if records.is_empty() {
+            return;
+        }
+        let mut known = records
+            .iter()
+            .map(|(key, record)| (key, Some(record.clone())));
+        cx.cache.put(self.activation, &mut known);
+    }
+
+    /// Clients of which the first so many that are pending hold several changesets.
+    fn of_several(&self, count: usize) -> HashSet<ClientKey> {
+        let mut once = HashSet::new();
+        let pending = self.pending.iter().take(count);
+        let syncs = pending.filter(|pending| matches!(pending.asked, Asked::Sync(_)));
+        let again = syncs.filter(|pending| !once.insert(&pending.client));
+        again.map(|pending| pending.client.clone()).collect()
+    }
+
     /// A commit is durable: only now do the view, the cache, the clients and the devices learn
     /// of it.
     fn take_in(&mut self, decided: Decided, cx: &mut Context<'_>) {
         let from = self.view.head;
         self.view = decided.view;
-        for (key, record) in &decided.records {
-            cx.cache
-                .put(self.activation, key.clone(), Some(record.clone()));
-        }
+        self.remember(&decided.records, cx);
         (0..decided.ties).for_each(|_| cx.note(Note::Tie));
         if decided.letters_left_out > 0 {
             cx.note(Note::LettersLeftOut(decided.letters_left_out));
@@ -265,6 +286,7 @@ impl SessionState {
         let mut authors: Vec<ClientKey> = Vec::new();
         let mut rest = None;
         let echo_bytes_max = self.limits.echo_bytes_max;
+        let of_several = self.of_several(decided.outcomes.len());
         for outcome in decided.outcomes {
             let Some(mut pending) = self.pending.pop_front() else {
                 break;
@@ -280,7 +302,11 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Synced { synced, kept } => {
+                Outcome::Synced { mut synced, kept } => {
+                    if of_several.contains(&author) {
+                        // What the commit holds of its client is not all of this changeset.
+                        synced.commits = None;
+                    }
                     client.writer = synced.writer.or(client.writer);
                     client.learn_given(kept.given);
                     let synced = match pending.earlier.take() {

@@ -8,7 +8,7 @@ use syncline_protocol::json::Json;
 use syncline_protocol::wire::cursor::{Selection, SnapshotSum};
 use syncline_storage::types::After;
 
-use super::event::{ConnId, ReadId};
+use super::event::{ReadId, Shower};
 use crate::gateway::frame::Frame;
 
 /// A socket of a client that was welcomed.
@@ -44,7 +44,7 @@ pub(super) struct Conn {
 }
 
 /// Frames that could not be told, by whose presence they show.
-pub(super) type Missed = BTreeMap<ConnId, Frame>;
+pub(super) type Missed = BTreeMap<Shower, Frame>;
 
 /// Presences a socket may miss. One more closes it: whoever connects is shown who is there.
 pub(super) const MISSED_MAX: usize = 256;

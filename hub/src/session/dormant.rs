@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use syncline_cluster::ephemeral::Spoken;
+use syncline_cluster::heartbeat::Instance;
 use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, NodeId, Seq, SpaceKey, TableName, WriterNo};
 use syncline_protocol::json::Json;
@@ -15,6 +17,7 @@ use syncline_storage::types::SpaceView;
 
 use super::cache::{Activation, Activations};
 use super::conn::{Conn, Phase};
+use super::elsewhere::Elsewhere;
 use super::event::ConnId;
 use super::few::Few;
 use super::state::{SessionLimits, SessionState, Work};
@@ -43,12 +46,17 @@ impl DormantSocket {
         }
     }
 
-    fn shows_presence(&self) -> bool {
-        let rare = match self {
-            DormantSocket::Attached(attached) => attached.rare.as_ref(),
+    /// Others must be told of its end, or it holds what is theirs.
+    fn concerns_others(&self) -> bool {
+        let is_concerning = |rare: &Rare| rare.presence.is_some() || !rare.elsewhere.is_empty();
+        self.rare().is_some_and(is_concerning)
+    }
+
+    fn rare(&self) -> Option<&Rare> {
+        match self {
+            DormantSocket::Attached(attached) => attached.rare.as_deref(),
             DormantSocket::Watching(_) => None,
-        };
-        rare.is_some_and(|rare| rare.presence.is_some())
+        }
     }
 }
 
@@ -70,6 +78,8 @@ struct Rare {
     presence: Option<Json>,
     given: Option<Arc<Given>>,
     erased: bool,
+    /// With the first of them: what sockets of other nodes show.
+    elsewhere: Elsewhere,
 }
 
 /// What becomes of a sleeping session when a socket leaves it.
@@ -90,13 +100,29 @@ impl Dormant {
         let mut attached = self.sockets.iter().filter(attached);
         let others = attached.any(|socket| socket.conn() != conn);
         let mut sockets = self.sockets.iter();
-        if others && sockets.any(|socket| socket.conn() == conn && socket.shows_presence()) {
+        if others && sockets.any(|socket| socket.conn() == conn && socket.concerns_others()) {
             return Left::Concerned;
         }
         self.sockets.retain(|socket| socket.conn() != conn);
         match self.is_empty() {
             true => Left::Empty,
             false => Left::Asleep,
+        }
+    }
+
+    /// Whether something ephemeral of another node is news to anybody here.
+    pub fn is_concerned(&self, instance: Instance, what: &Spoken) -> bool {
+        let mut attached = self.sockets.iter().filter_map(|socket| match socket {
+            DormantSocket::Attached(attached) => Some(attached),
+            DormantSocket::Watching(_) => None,
+        });
+        match (attached.next(), what) {
+            (None, _) | (_, Spoken::Late) => false,
+            (Some(first), Spoken::RollCall(call)) => match &first.rare {
+                Some(rare) => !rare.elsewhere.agrees_with(instance, call),
+                None => !call.shown.is_empty(),
+            },
+            (Some(_), _) => true,
         }
     }
 
@@ -126,15 +152,19 @@ impl SessionState {
     /// Falls asleep. Only a quiet session may.
     pub fn sleep(&mut self) -> Dormant {
         debug_assert!(self.is_quiet());
+        let mut elsewhere = std::mem::take(&mut self.elsewhere);
         let conns = std::mem::take(&mut self.conns).into_iter();
         let conns = conns.map(|(id, conn)| {
             let client = self.clients.get(&conn.client);
             let given = client.and_then(|client| client.given.clone());
-            let is_rare = conn.presence.is_some() || given.is_some() || conn.erased;
+            let elsewhere = std::mem::take(&mut elsewhere);
+            let has_more = given.is_some() || conn.erased || !elsewhere.is_empty();
+            let is_rare = conn.presence.is_some() || has_more;
             let rare = is_rare.then_some(Rare {
                 presence: conn.presence,
                 given,
                 erased: conn.erased,
+                elsewhere,
             });
             DormantSocket::Attached(DormantConn {
                 conn: id,
@@ -177,7 +207,11 @@ impl SessionState {
                 presence,
                 given,
                 erased,
+                elsewhere,
             } = rare;
+            if !elsewhere.is_empty() {
+                state.elsewhere = elsewhere;
+            }
             let client = state.client(&dormant.client);
             client.writer = dormant.writer;
             client.decided = dormant.decided;

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ractor::ActorRef;
-use syncline_protocol::ids::{Epoch, Seq, SpaceKey};
+use syncline_cluster::ephemeral::Spoken;
+use syncline_cluster::heartbeat::Instance;
+use syncline_protocol::ids::SpaceKey;
 use syncline_storage::types::SpaceView;
 use tokio::sync::watch;
 
@@ -17,6 +19,8 @@ use super::actor::Message;
 use super::dormant::{Dormant, Left};
 use super::event::{ConnId, Event};
 use super::few::Few;
+pub(super) use super::turns::Slept;
+use super::turns::{Turn, Turns};
 use crate::gateway::intake::Intake;
 use crate::gateway::outbox::Outbox;
 use crate::wheel::{Alarm, Sleeper};
@@ -29,15 +33,7 @@ pub struct Entry {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
-enum State {
-    /// Nothing runs; sockets may be attached.
-    Asleep(Asleep),
-    /// The actor runs, or is being started.
-    Awake(Box<Awake>),
-    /// Taken out of the registry: whoever still holds it looks again.
-    Gone,
-}
+type State = Turns<Asleep, Way, Message>;
 
 /// A sleeping session and the ways to its sockets.
 #[derive(Debug)]
@@ -46,20 +42,23 @@ pub(super) struct Asleep {
     pub(super) outboxes: Few<Arc<Outbox>>,
 }
 
-/// How a running session is reached.
+/// How a session that is awake is reached.
 #[derive(Debug)]
-struct Awake {
+struct Way {
     intake: Intake,
     shown: Arc<Shown>,
-    mailbox: Mailbox,
+    /// Set once it runs.
+    actor: Option<ActorRef<Message>>,
 }
 
-#[derive(Debug)]
-enum Mailbox {
-    /// The actor is not there yet; what comes waits.
-    Starting(Vec<Message>),
-    /// So many messages were given to it.
-    Running(ActorRef<Message>, u64),
+impl Way {
+    fn new(intake: Intake, shown: Arc<Shown>) -> Way {
+        Way {
+            intake,
+            shown,
+            actor: None,
+        }
+    }
 }
 
 /// What others see of a running session without asking it.
@@ -122,14 +121,10 @@ impl Entry {
     /// The entry of a space that is not open here, and what its session starts with.
     pub(super) fn starting(space: SpaceKey, intake: Intake) -> (Entry, Start) {
         let shown = Arc::new(Shown::default());
-        let awake = Awake {
-            intake,
-            shown: shown.clone(),
-            mailbox: Mailbox::Starting(Vec::new()),
-        };
+        let way = Way::new(intake, shown.clone());
         let entry = Entry {
             space,
-            state: Mutex::new(State::Awake(Box::new(awake))),
+            state: Mutex::new(Turns::starting(way)),
         };
         let start = Start {
             asleep: None,
@@ -142,23 +137,15 @@ impl Entry {
     pub(super) fn tell(&self, message: Message, intake: impl FnOnce() -> Intake) -> Told {
         let mut state = self.lock();
         let start = wake(&mut state, intake);
-        let State::Awake(awake) = &mut *state else {
-            return Told::Gone(Box::new(message));
-        };
-        match &mut awake.mailbox {
-            Mailbox::Starting(waiting) => waiting.push(message),
-            Mailbox::Running(actor, told) => match actor.cast(message) {
-                Ok(()) => *told += 1,
-                Err(ractor::MessagingErr::SendErr(message)) => {
+        match state.tell(message) {
+            Turn::Waits => {}
+            Turn::Give(message) => {
+                if let Err(message) = give(&state, message) {
                     *state = State::Gone;
-                    return Told::Gone(Box::new(message));
+                    return message.map_or(Told::Done, Told::Gone);
                 }
-                Err(_) => {
-                    // Only a message of another type fails otherwise.
-                    *state = State::Gone;
-                    return Told::Done;
-                }
-            },
+            }
+            Turn::Gone(message) => return Told::Gone(Box::new(message)),
         }
         start.map_or(Told::Done, |start| Told::Start(Box::new(start)))
     }
@@ -171,7 +158,7 @@ impl Entry {
         let mut state = self.lock();
         let start = wake(&mut state, intake);
         match &*state {
-            State::Awake(awake) => Some((awake.intake.clone(), start.map(Box::new))),
+            State::Awake(awake) => Some((awake.way.intake.clone(), start.map(Box::new))),
             _ => None,
         }
     }
@@ -179,43 +166,21 @@ impl Entry {
     /// The actor was started: it gets what waited.
     pub(super) fn started(&self, actor: ActorRef<Message>) {
         let mut state = self.lock();
-        let State::Awake(awake) = &mut *state else {
-            return;
-        };
-        // It is set once, here.
-        let _ = awake.shown.actor.set(actor.clone());
-        if let Mailbox::Starting(waiting) = &mut awake.mailbox {
-            let waiting = std::mem::take(waiting);
-            let told = waiting.len() as u64;
-            for message in waiting {
-                // One that ended already has left its entry.
-                let _ = actor.cast(message);
-            }
-            awake.mailbox = Mailbox::Running(actor, told);
+        for message in state.started() {
+            // One that ended already has left its entry.
+            let _ = actor.cast(message);
+        }
+        if let State::Awake(awake) = &mut *state {
+            // It is set once, here.
+            let _ = awake.way.shown.actor.set(actor.clone());
+            awake.way.actor = Some(actor);
         }
     }
 
     /// The session sleeps, if it has heard all it was told: `heard` messages. Else it is told
     /// so and must go on.
     pub(super) fn sleep(&self, heard: u64, asleep: impl FnOnce() -> Option<Asleep>) -> Slept {
-        let mut state = self.lock();
-        match &*state {
-            State::Awake(awake) => match awake.mailbox {
-                Mailbox::Running(_, told) if told == heard => {}
-                _ => return Slept::No,
-            },
-            _ => return Slept::No,
-        }
-        match asleep() {
-            Some(asleep) => {
-                *state = State::Asleep(asleep);
-                Slept::Asleep
-            }
-            None => {
-                *state = State::Gone;
-                Slept::Gone
-            }
-        }
+        self.lock().sleep(heard, asleep)
     }
 
     /// A socket leaves. What must be told to the session for that, if anything.
@@ -240,24 +205,14 @@ impl Entry {
 
     /// The session ended by itself.
     pub(super) fn end(&self) -> Vec<Message> {
-        let ended = std::mem::replace(&mut *self.lock(), State::Gone);
-        match ended {
-            State::Awake(awake) => match awake.mailbox {
-                Mailbox::Starting(waiting) => waiting,
-                Mailbox::Running(..) => Vec::new(),
-            },
-            State::Asleep(_) | State::Gone => Vec::new(),
-        }
+        self.lock().end()
     }
 
     /// The actor, if it runs.
     pub(super) fn actor(&self) -> Option<ActorRef<Message>> {
         match &*self.lock() {
-            State::Awake(awake) => match &awake.mailbox {
-                Mailbox::Running(actor, _) => Some(actor.clone()),
-                Mailbox::Starting(_) => None,
-            },
-            _ => None,
+            State::Awake(awake) => awake.way.actor.clone(),
+            State::Asleep(_) | State::Gone => None,
         }
     }
 
@@ -269,24 +224,21 @@ impl Entry {
         }
     }
 
-    /// Whether its session does not have what brought the space there. One that starts may have
-    /// read the store before.
-    pub(crate) fn is_behind(&self, epoch: Epoch, head: Seq) -> bool {
-        let is_behind = |known: SpaceView| known.epoch != epoch || known.head < head;
-        self.known().is_none_or(is_behind) && !self.is_gone()
+    /// Whether its session should be told something ephemeral of another node. One that sleeps is
+    /// not woken for what it knows.
+    pub(crate) fn is_concerned(&self, instance: Instance, what: &Spoken) -> bool {
+        match &*self.lock() {
+            State::Asleep(asleep) => asleep.dormant.is_concerned(instance, what),
+            State::Awake(_) => true,
+            State::Gone => false,
+        }
     }
 
-    /// Whether its session believes the space to be there.
-    pub(crate) fn is_at(&self, epoch: Epoch, head: Seq) -> bool {
-        let is_at = |known: SpaceView| (known.epoch, known.head) == (epoch, head);
-        self.known().is_some_and(is_at)
-    }
-
-    /// What its session knows now.
-    fn known(&self) -> Option<SpaceView> {
+    /// What its session knows now; `None` while it has not read the store.
+    pub(crate) fn known(&self) -> Option<SpaceView> {
         match &*self.lock() {
             State::Asleep(asleep) => Some(asleep.dormant.view),
-            State::Awake(awake) => *awake.shown.view.borrow(),
+            State::Awake(awake) => *awake.way.shown.view.borrow(),
             State::Gone => None,
         }
     }
@@ -303,11 +255,11 @@ impl Entry {
             State::Asleep(asleep) => return Some(asleep.dormant.view),
             State::Gone => return None,
             State::Awake(awake) => {
-                let view = *awake.shown.view.borrow();
+                let view = *awake.way.shown.view.borrow();
                 if view.is_some() {
                     return view;
                 }
-                awake.shown.view.subscribe()
+                awake.way.shown.view.subscribe()
             }
         };
         let view = shown.wait_for(Option::is_some).await.ok()?;
@@ -317,7 +269,7 @@ impl Entry {
     /// Waits until a running session's view changes, or so long.
     pub(super) async fn changed(&self, at_most: Duration) {
         let mut shown = match &*self.lock() {
-            State::Awake(awake) => awake.shown.view.subscribe(),
+            State::Awake(awake) => awake.way.shown.view.subscribe(),
             _ => return,
         };
         // The time over and the session gone mean the same: look again.
@@ -327,7 +279,7 @@ impl Entry {
     /// Keeps a running session from stopping for another while.
     pub fn touch(&self) {
         if let State::Awake(awake) = &*self.lock() {
-            let used = &awake.shown.used;
+            let used = &awake.way.shown.used;
             used.store(true, std::sync::atomic::Ordering::Relaxed);
         }
     }
@@ -336,17 +288,6 @@ impl Entry {
         // The state is whole whatever panicked while it was locked.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How an attempt to sleep ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slept {
-    /// There is more to hear.
-    No,
-    /// It sleeps; the actor is not needed any more.
-    Asleep,
-    /// Nobody is attached; the entry is gone too.
-    Gone,
 }
 
 /// What a leaving socket asks of the registry.
@@ -360,20 +301,30 @@ pub(super) enum Leaving {
     Emptied,
 }
 
+/// Gives a message to the actor. If that ended, the message comes back.
+fn give(state: &State, message: Message) -> Result<(), Option<Box<Message>>> {
+    let actor = match state {
+        State::Awake(awake) => awake.way.actor.as_ref(),
+        State::Asleep(_) | State::Gone => None,
+    };
+    let Some(actor) = actor else {
+        return Err(Some(Box::new(message)));
+    };
+    match actor.cast(message) {
+        Ok(()) => Ok(()),
+        Err(ractor::MessagingErr::SendErr(message)) => Err(Some(Box::new(message))),
+        // Only a message of another type fails otherwise.
+        Err(_) => Err(None),
+    }
+}
+
 /// Turns a sleeping session's entry into one that starts.
 fn wake(state: &mut State, intake: impl FnOnce() -> Intake) -> Option<Start> {
     if !matches!(state, State::Asleep(_)) {
         return None;
     }
     let shown = Arc::new(Shown::default());
-    let awake = Awake {
-        intake: intake(),
-        shown: shown.clone(),
-        mailbox: Mailbox::Starting(Vec::new()),
-    };
-    let State::Asleep(asleep) = std::mem::replace(state, State::Awake(Box::new(awake))) else {
-        return None;
-    };
+    let asleep = state.wake(|| Way::new(intake(), shown.clone()))?;
     shown.show(asleep.dormant.view);
     Some(Start {
         asleep: Some(asleep),

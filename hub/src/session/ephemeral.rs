@@ -1,13 +1,16 @@
 //! Presence and broadcasts: told to the space's other sockets, never stored, gone with the
 //! socket. A broadcast that finds no room is lost. A presence is a state, so its last word is
-//! told when there is room again. A socket whose token has ended is told neither.
+//! told when there is room again. A socket whose token has ended is told neither. Other nodes are
+//! told the same.
 
+use syncline_cluster::ephemeral::{Broadcast, Spoken};
 use syncline_protocol::error::close;
+use syncline_protocol::ids::ClientKey;
 use syncline_protocol::json::Json;
 use syncline_protocol::wire::hub;
 
 use super::conn::{MISSED_MAX, Phase};
-use super::event::{ConnId, Effect, FrameKind};
+use super::event::{ConnId, Effect, FrameKind, Shower};
 use super::state::{Context, SessionState};
 use crate::gateway::frame::Frame;
 
@@ -19,19 +22,33 @@ impl SessionState {
         if own.presence == state {
             return;
         }
-        own.presence = state;
-        let text = hub::presence(own.client.client.as_str(), own.presence.as_ref());
+        own.presence.clone_from(&state);
+        let client = own.client.clone();
+        cx.effect(Effect::Show(conn, client.clone(), state));
+        // One that came back on another node is shown as it is there.
+        let state = self.shown_by(&client);
+        self.show_all(Shower::Here(conn), (&client, state), cx);
+    }
+
+    /// Shows what a client shows to all others.
+    pub(super) fn show_all(
+        &mut self,
+        of: Shower,
+        (client, state): (&ClientKey, Option<Json>),
+        cx: &mut Context<'_>,
+    ) {
+        let text = hub::presence(client.client.as_str(), state.as_ref());
         let frame = Frame::text(&text);
         let mut behind = Vec::new();
-        for (other, state) in self.conns.iter().filter(|(other, _)| **other != conn) {
+        for (other, state) in self.conns.iter().filter(|(_, conn)| conn.client != *client) {
             if state.misses_presence() {
                 behind.push(*other);
             } else {
-                show(*other, (conn, frame.clone()), cx);
+                show(*other, (of, frame.clone()), cx);
             }
         }
         for other in behind {
-            self.presence_missed(other, (conn, frame.clone()), cx);
+            self.presence_missed(other, (of, frame.clone()), cx);
         }
     }
 
@@ -39,7 +56,7 @@ impl SessionState {
     pub(super) fn presence_missed(
         &mut self,
         conn: ConnId,
-        (of, frame): (ConnId, Frame),
+        (of, frame): (Shower, Frame),
         cx: &mut Context<'_>,
     ) {
         let Some(state) = self.conns.get_mut(&conn) else {
@@ -86,17 +103,29 @@ impl SessionState {
     }
 
     /// Shows a newcomer who is there.
-    pub(super) fn show_presences(&self, to: ConnId, cx: &mut Context<'_>) {
-        for (conn, state) in &self.conns {
-            if let (true, Some(presence)) = (*conn != to, &state.presence) {
-                let text = hub::presence(state.client.client.as_str(), Some(presence));
-                show(to, (*conn, Frame::text(&text)), cx);
+    pub(super) fn show_presences(&self, to: ConnId, newcomer: &ClientKey, cx: &mut Context<'_>) {
+        let here = self.conns.iter().filter(|(conn, _)| **conn != to);
+        let here = here.map(|(conn, state)| {
+            let shown = state.presence.as_ref();
+            (Shower::Here(*conn), &state.client, shown)
+        });
+        let there = self.presences_elsewhere(newcomer);
+        let there = there.map(|(of, shown)| (of, &shown.client, shown.state.as_ref()));
+        for (of, client, shown) in there.chain(here) {
+            if shown.is_some() {
+                let text = hub::presence(client.client.as_str(), shown);
+                show(to, (of, Frame::text(&text)), cx);
             }
         }
     }
 
     pub(super) fn broadcast(&self, conn: ConnId, room: &str, data: &Json, cx: &mut Context<'_>) {
         if let Some(own) = self.conns.get(&conn) {
+            cx.effect(Effect::Tell(Spoken::Broadcast(Broadcast {
+                client: own.client.clone(),
+                room: room.to_owned(),
+                data: data.clone(),
+            })));
             let text = hub::broadcast(room, own.client.client.as_str(), data);
             let frame = Frame::text(&text);
             let others = self.conns.iter().filter(|(other, _)| **other != conn);
@@ -112,7 +141,7 @@ impl SessionState {
 }
 
 /// Shows a socket the presence of another.
-fn show(conn: ConnId, (of, frame): (ConnId, Frame), cx: &mut Context<'_>) {
+fn show(conn: ConnId, (of, frame): (Shower, Frame), cx: &mut Context<'_>) {
     let kind = FrameKind::Presence { of };
     cx.effect(Effect::Send { conn, frame, kind });
 }

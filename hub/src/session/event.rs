@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
+use syncline_cluster::ephemeral::Spoken;
 use syncline_cluster::event::CommitEvent;
+use syncline_cluster::heartbeat::Instance;
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
-use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{ClientKey, Epoch, FieldName, RecordKey, Seq, TableName, WriterNo};
+use syncline_protocol::error::Refusal;
+use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::mutation::Mutation;
-use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::types::{
@@ -19,12 +20,22 @@ use syncline_storage::types::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::synced::Synced;
 use crate::gateway::frame::Frame;
 use crate::telemetry::labels::VerdictStatus;
 
 /// A socket on this node, numbered by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
+
+/// A socket that shows presence, on this node or another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shower {
+    /// On this one.
+    Here(ConnId),
+    /// On another, by its process and number.
+    There(Instance, u64),
+}
 
 /// An HTTP push that waits for its verdicts, numbered by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +93,7 @@ pub enum Event {
         /// Who was not told.
         conn: ConnId,
         /// Whose.
-        of: ConnId,
+        of: Shower,
         /// What it was.
         frame: Frame,
     },
@@ -94,6 +105,10 @@ pub enum Event {
     Store(StoreAnswer),
     /// Another node committed.
     Heard(Arc<CommitEvent>),
+    /// Another node's devices show or say something.
+    Elsewhere(Instance, Spoken),
+    /// A session of another node has something to commit, and others are always first.
+    Late(NodeId),
     /// Another node says where the space is.
     HeadHeard {
         /// Its epoch.
@@ -103,8 +118,8 @@ pub enum Event {
     },
     /// Events of other nodes may have been lost.
     Missed,
-    /// The time of [`Effect::RetryAfter`] is over.
-    RetryDue,
+    /// The time of the [`Effect::RetryAfter`] with this number is over.
+    RetryDue(u64),
     /// The node goes down: take nothing more, finish what was taken.
     Drain,
 }
@@ -334,9 +349,15 @@ pub enum Effect {
     RetryAfter {
         /// Milliseconds.
         ms: u64,
+        /// The wait: one that was begun before another is over without it.
+        no: u64,
     },
     /// All that was taken is decided; follows [`Event::Drain`].
     DrainDone,
+    /// Tell the other nodes what a socket shows here; `None` if it shows nothing any more.
+    Show(ConnId, ClientKey, Option<Json>),
+    /// Tell them something else that nobody stores.
+    Tell(Spoken),
     /// Something worth counting.
     Note(Note),
 }
@@ -361,7 +382,7 @@ pub enum FrameKind {
     /// drained, since nothing else would correct what the device shows.
     Presence {
         /// Whose.
-        of: ConnId,
+        of: Shower,
     },
 }
 
@@ -387,89 +408,6 @@ pub enum CallReply {
     Refused(Refusal),
 }
 
-/// What became of a changeset.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Synced {
-    /// The history all this is of.
-    pub epoch: Epoch,
-    /// The client's number; `None` if it never wrote.
-    pub writer: Option<WriterNo>,
-    /// Changes that were set aside, or hidden because their record is unknown.
-    pub conflicts: Vec<SyncConflict>,
-    /// Where the device must be told what is there, because another device's write won, or
-    /// was beaten.
-    pub echoes: Vec<Echo>,
-    /// The records it named are too many bytes to be kept for the answer: nothing is told of them,
-    /// and the device must look at all it has again.
-    pub is_untold: bool,
-}
-
-/// A change that did not take effect as it was meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SyncConflict {
-    /// The table as it came.
-    pub table: String,
-    /// The id as it came.
-    pub id: String,
-    /// Why.
-    pub code: Code,
-}
-
-impl Synced {
-    /// What became of a changeset whose later part came to `later`. Of another history than the
-    /// first part it is worth nothing: the first part's says so.
-    pub(super) fn and(self, later: Synced) -> Synced {
-        let Synced {
-            epoch,
-            writer,
-            mut conflicts,
-            mut echoes,
-            is_untold,
-        } = self;
-        conflicts.extend(later.conflicts);
-        echoes.extend(later.echoes);
-        Synced {
-            epoch,
-            writer: later.writer.or(writer),
-            conflicts,
-            echoes,
-            is_untold: is_untold || later.is_untold,
-        }
-    }
-
-    /// Keeps what is to be told of the records it named if they are no more than so many bytes.
-    pub(super) fn within(mut self, bytes_max: usize) -> Synced {
-        let bytes = self.echoes.iter().map(|echo| echo.record.size_bytes());
-        self.is_untold |= bytes.sum::<usize>() > bytes_max;
-        if self.is_untold {
-            self.echoes = Vec::new();
-        }
-        self
-    }
-}
-
-/// What a device that named a record must be told of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Echo {
-    /// The record.
-    pub key: RecordKey,
-    /// Its state after the changeset.
-    pub record: Arc<Record>,
-    /// These fields.
-    pub fields: Vec<FieldName>,
-    /// Whether all of it must be told.
-    pub whole: Whole,
-}
-
-/// Whether a device must be told all of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whole {
-    /// The fields are enough.
-    No,
-    /// It has fields that the record has not: the record replaces what it has.
-    Replace,
-}
-
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -481,6 +419,8 @@ pub enum Note {
     EpochLost,
     /// A commit conflicted.
     Conflict,
+    /// The store took a commit, when it was asked for the so-manieth time.
+    Committed(u32),
     /// What another node committed does not continue the view: something was not heard.
     Gap,
     /// A device caught up from the store.

@@ -107,17 +107,20 @@ impl SessionState {
         if state.seen < page.view.gc_seq {
             return self.reset_conn(conn, ResetWhy::Gc, cx);
         }
+        let to = match mutant(Mutant::CursorPastCut) {
+            false => page.to,
+            true => page.view.head,
+        };
         let complete = page.is_complete();
         let texts = page_texts(state, &page);
         let last = if complete { Last::Complete } else { Last::More };
-        let frames = delta_frames(
-            (state.sent, page.to),
-            texts.iter().map(String::as_str),
-            last,
-        );
-        state.sent = page.to;
-        state.seen = page.to;
-        state.inside = page.inside.map(Box::new);
+        let frames = delta_frames((state.sent, to), texts.iter().map(String::as_str), last);
+        state.sent = to;
+        state.seen = to;
+        state.inside = page
+            .inside
+            .filter(|_| !mutant(Mutant::CursorPastCut))
+            .map(Box::new);
         state.partial = !complete;
         state.phase = Phase::CatchUp(Step::Writing);
         send_all(conn, (frames, FrameKind::Bulk), cx);

@@ -106,11 +106,9 @@ impl SessionState {
             .map(|inside| inside.tables)
             .unwrap_or_default();
         for (key, record) in page.records {
-            let record = Arc::new(record);
-            cx.cache
-                .put(self.activation, key.clone(), Some(record.clone()));
-            told.push((key, record));
+            told.push((key, Arc::new(record)));
         }
+        self.remember(&told, cx);
         let entries: Vec<ShownEntry<'_>> = told
             .iter()
             .filter_map(|(key, record)| {
@@ -222,6 +220,9 @@ impl SessionState {
             return self.refreshed(cx);
         }
         let clients: Vec<ClientKey> = clients.into_iter().cloned().collect();
+        for key in &clients {
+            self.client(key).learnt = false;
+        }
         self.work = Work::Refreshing;
         cx.effect(Effect::ReadMarks(
             MarksFor::Refresh(clients.clone()),
@@ -244,7 +245,11 @@ impl SessionState {
                 return self.store_failed("marks could not be read", &error, cx);
             }
         };
-        for (key, mark) in clients.iter().zip(read.marks) {
+        let marks = read
+            .marks
+            .into_iter()
+            .filter(|_| !mutant(Mutant::StaleMark));
+        for (key, mark) in clients.iter().zip(marks) {
             let client = self.client(key);
             client.learn_anew(mark);
         }
@@ -300,7 +305,20 @@ impl SessionState {
 
     /// Another node committed: applied if it continues the view, else the store is read.
     pub(super) fn heard(&mut self, event: &CommitEvent, cx: &mut Context<'_>) {
-        let continues = event.epoch == self.view.epoch && event.from == self.view.head;
+        let is_news = event.epoch != self.view.epoch
+            || event.to > self.view.head
+            || event.from == self.view.head;
+        if is_news {
+            self.contention.heard(&event.node, cx.now_ms);
+            if !self.pending.is_empty() {
+                self.others_were_first(cx);
+            }
+        }
+        let follows = match mutant(Mutant::ApplyAcrossGap) {
+            false => event.from == self.view.head,
+            true => event.from >= self.view.head,
+        };
+        let continues = event.epoch == self.view.epoch && follows;
         // What is in flight stands on this head and will conflict; the refresh then applies it.
         if !continues || !matches!(self.work, Work::Idle) {
             let was_stale = self.stale;
@@ -322,10 +340,10 @@ impl SessionState {
             client.taken = client.taken.max(mark.last.unwrap_or(0));
             client.learn_given(mark.given.clone());
         }
-        for (key, record) in &event.records {
-            cx.cache
-                .put(self.activation, key.clone(), Some(record.clone()));
+        if !mutant(Mutant::MergeOntoStale) {
+            self.remember(&event.records, cx);
         }
+        let from = self.view.head;
         let (head, clock) = (event.to, event.clock);
         self.view = SpaceView {
             head,
@@ -334,9 +352,9 @@ impl SessionState {
             writers: event.writers,
             ..self.view
         };
-        if event.to > event.from {
+        if head > from {
             let authors: Vec<ClientKey> = event.marks.iter().map(|m| m.client.clone()).collect();
-            self.fan_out(event.from, &event.records, &authors, cx);
+            self.fan_out(from, &event.records, &authors, cx);
         }
         self.trim_clients();
     }

@@ -8,10 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
+use syncline_cluster::ephemeral::{Ephemeral, RollCall, Spoken};
+use syncline_cluster::event::SpaceHead;
+use syncline_cluster::heartbeat::Instance;
 use syncline_protocol::ids::{AppId, SpaceKey};
 use syncline_storage::Store;
+use syncline_storage::types::SpaceView;
 use tokio::sync::oneshot;
 
+use super::absent::Absent;
 use super::actor::{Args, Message, Session, Shared};
 use super::entry::{Entry, Leaving, Start, Told};
 use super::event::{ConnId, Event};
@@ -33,6 +38,7 @@ struct Inner {
     supervisor: ActorRef<()>,
     shards: Shards,
     apps: AppNames,
+    absent: Absent,
     draining: AtomicBool,
 }
 
@@ -137,6 +143,7 @@ impl Sessions {
                 supervisor,
                 shards: Shards::new(),
                 apps: AppNames::default(),
+                absent: Absent::default(),
                 draining: AtomicBool::new(false),
             }),
         })
@@ -156,6 +163,7 @@ impl Sessions {
             };
             let (entry, start) = Entry::starting(space, self.intake());
             let entry = Arc::new(entry);
+            self.inner.absent.heard(&entry.space);
             set.replace(Kept(entry.clone()));
             (entry, Some(start))
         });
@@ -203,6 +211,9 @@ impl Sessions {
             // A session that ended knows nothing of it anyway.
             Leaving::Tell(event) => drop(self.tell(entry, Message::Event(event))),
             Leaving::Emptied => {
+                if let Some(ephemera) = &self.inner.shared.ephemera {
+                    ephemera.gone(&entry.space, conn);
+                }
                 self.inner.shared.metrics.sessions_asleep.dec();
                 self.forget(entry);
             }
@@ -224,9 +235,59 @@ impl Sessions {
         }
     }
 
+    /// A space has another history, by an act that no session made: tells this node's session and
+    /// the other nodes.
+    pub(crate) async fn history_changed(&self, space: &SpaceKey) {
+        if let Some(entry) = self.find(space) {
+            // One that ended meanwhile reads the space when it starts again.
+            drop(self.tell(&entry, Message::Event(Event::Missed)));
+        }
+        if let Ok(Some(SpaceView { epoch, head, .. })) = self.store().space(space).await {
+            let space = space.clone();
+            let shared = &self.inner.shared;
+            shared.log.moved(SpaceHead { space, epoch, head });
+        }
+    }
+
+    /// Tells a session something ephemeral of another node. One that has no room is not told: a
+    /// roll call will. False if the space is not open here.
+    pub(crate) fn tell_ephemeral(&self, told: &Ephemeral) -> bool {
+        let Some(entry) = self.find(&told.space) else {
+            return false;
+        };
+        if entry.is_concerned(told.instance, &told.what) {
+            let bytes = told.what.size_bytes();
+            let permit = self.room(&entry).and_then(|room| room.permit_now(bytes));
+            if let Some(permit) = permit {
+                let event = match &told.what {
+                    Spoken::Late => Event::Late(told.node.clone()),
+                    what => Event::Elsewhere(told.instance, what.clone()),
+                };
+                // One that ended has forgotten all of it.
+                drop(self.tell(&entry, Message::Ephemeral { event, permit }));
+            }
+        }
+        true
+    }
+
+    /// Has a session forget what sockets of another node show.
+    pub(crate) fn forget_elsewhere(&self, space: &SpaceKey, instance: Instance, nobody: RollCall) {
+        let nobody = Spoken::RollCall(nobody);
+        let entry = self.find(space);
+        if let Some(entry) = entry.filter(|entry| entry.is_concerned(instance, &nobody)) {
+            let event = Event::Elsewhere(instance, nobody);
+            // One that ended has forgotten them.
+            drop(self.tell(&entry, Message::Event(event)));
+        }
+    }
+
     /// Every space that is open here now.
     pub(crate) fn open(&self) -> Vec<Arc<Entry>> {
         self.inner.shards.all()
+    }
+
+    pub(super) fn absent(&self) -> &Absent {
+        &self.inner.absent
     }
 
     /// What sessions read.

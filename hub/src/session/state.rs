@@ -25,12 +25,14 @@ use super::client::Client;
 use super::commit::Loading;
 use super::commit::decide::Decided;
 use super::conn::Conn;
+use super::contention::{Contention, Turn};
+use super::elsewhere::Elsewhere;
 use super::event::{
-    CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Synced,
-    Waiter,
+    CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
 };
 use super::push::Repeats;
 use super::refresh::Inside;
+use super::synced::Synced;
 use crate::gateway::frame::Frame;
 
 /// Limits of a session, from the hub's config.
@@ -123,6 +125,8 @@ pub struct SessionState {
     pub(super) activations: Activations,
     pub(super) conns: BTreeMap<ConnId, Conn>,
     pub(super) attaching: BTreeMap<ConnId, Attaching>,
+    /// What sockets of other nodes show.
+    pub(super) elsewhere: Elsewhere,
     /// Compatibility sockets, told which tables change.
     pub(super) watchers: BTreeSet<ConnId>,
     pub(super) clients: BTreeMap<ClientKey, Client>,
@@ -140,8 +144,11 @@ pub struct SessionState {
     pub(super) stale: bool,
     /// Where it goes on inside the commit after its head, if the last page it read ended there.
     pub(super) inside: Option<Inside>,
-    /// Conflicts and failures in a row.
+    /// Failures of the store in a row.
     pub(super) failures: u32,
+    pub(super) contention: Contention,
+    /// The last wait that was begun.
+    pub(super) waits: u64,
     drain: Drain,
 }
 
@@ -297,6 +304,7 @@ impl SessionState {
             activations,
             conns: BTreeMap::new(),
             attaching: BTreeMap::new(),
+            elsewhere: Elsewhere::default(),
             watchers: BTreeSet::new(),
             clients: BTreeMap::new(),
             pending: VecDeque::new(),
@@ -308,6 +316,8 @@ impl SessionState {
             stale: false,
             inside: None,
             failures: 0,
+            contention: Contention::default(),
+            waits: 0,
             drain: Drain::No,
         }
     }
@@ -330,6 +340,12 @@ impl SessionState {
     /// A socket that said hello and is not welcomed yet.
     pub fn is_attaching(&self, conn: ConnId) -> bool {
         self.attaching.contains_key(&conn)
+    }
+
+    /// Whether a client has a socket that its next one replaces.
+    pub fn has_socket(&self, client: &ClientKey) -> bool {
+        let client = self.clients.get(client);
+        client.is_some_and(|client| client.conn.is_some())
     }
 
     /// Sockets that were welcomed.
@@ -378,9 +394,11 @@ impl SessionState {
             Event::TokenRenewed(conn) => self.token_renewed(conn, cx),
             Event::Store(answer) => self.store_answered(answer, cx),
             Event::Heard(event) => self.heard(&event, cx),
+            Event::Elsewhere(instance, what) => self.heard_elsewhere(instance, what, cx),
+            Event::Late(node) => self.contention.heard_late(&node, cx.now_ms),
             Event::HeadHeard { epoch, head } => self.head_heard(epoch, head),
             Event::Missed => self.stale = true,
-            Event::RetryDue => self.retry(),
+            Event::RetryDue(no) => self.retry(no),
             Event::Drain => self.drain = Drain::Answering,
         }
         self.advance(cx);
@@ -406,7 +424,11 @@ impl SessionState {
             if self.stale {
                 self.refresh(cx);
             } else if !self.pending.is_empty() {
-                self.plan(cx);
+                match self.contention.next(cx.now_ms) {
+                    Turn::Now => self.plan(cx),
+                    Turn::After(ms) => return self.wait(ms, cx),
+                    Turn::Waiting => return,
+                }
             } else {
                 if self.drain == Drain::Answering && self.has_answered_all() {
                     self.drain = Drain::Done;

@@ -20,6 +20,11 @@ impl SessionState {
     }
 
     pub(super) fn take_sync(&mut self, sync: Sync, cx: &mut Context<'_>) {
+        if sync.since.is_past(&self.view.place()) {
+            // Another node told the device what is not known here. A changeset without effect makes
+            // no commit that would find that out, and is answered with what won.
+            self.stale = true;
+        }
         self.take(Pending {
             client: sync.client,
             asked: Asked::Sync(sync.changes),

@@ -52,6 +52,25 @@ impl Instrument for Seconds {
     }
 }
 
+/// How many tries something took.
+#[derive(Clone, Debug)]
+pub struct Attempts(Histogram);
+
+impl Attempts {
+    /// Counts one that took so many.
+    pub fn observe(&self, attempts: u32) {
+        self.0.observe(f64::from(attempts));
+    }
+}
+
+impl Instrument for Attempts {
+    fn create(registry: &Registry, name: &str, help: &str) -> Result<Self, Error> {
+        let buckets = vec![1.0, 2.0, 3.0, 5.0, 10.0, 20.0];
+        let opts = HistogramOpts::new(name, help).buckets(buckets);
+        Ok(Attempts(register(registry, Histogram::with_opts(opts)?)?))
+    }
+}
+
 /// A counter for each value of a label.
 pub struct Counters<L> {
     each: Vec<IntCounter>,

@@ -146,6 +146,8 @@ label! {
         CompatWs = "compat_ws",
         /// `/api/v1/admin/user-data/{user}`
         UserData = "user_data",
+        /// `/api/v1/admin/cluster`
+        Cluster = "cluster",
         /// `/api/v1/compute/…`
         Compute = "compute",
         /// No route of ours.
@@ -183,11 +185,13 @@ impl From<u16> for StatusClass {
 
 impl Label for Kind {
     const NAME: &'static str = "kind";
-    const ALL: &'static [Self] = &[Kind::Commit, Kind::Heads];
+    const ALL: &'static [Self] = &[Kind::Commit, Kind::Heads, Kind::Node, Kind::Ephemeral];
     fn as_str(self) -> &'static str {
         match self {
             Kind::Commit => "commit",
             Kind::Heads => "heads",
+            Kind::Node => "node",
+            Kind::Ephemeral => "ephemeral",
         }
     }
 }

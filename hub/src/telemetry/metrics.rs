@@ -7,7 +7,7 @@ use syncline_cluster::bus::Kind;
 use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::StoreError;
 
-use super::instrument::{Counters, Instrument, PairCounters, Seconds};
+use super::instrument::{Attempts, Counters, Instrument, PairCounters, Seconds};
 use super::labels::{AuthFailure, CatchUpCause, Route, StatusClass, VerdictStatus};
 use crate::session::event::FrameKind;
 
@@ -39,11 +39,13 @@ macro_rules! metrics {
 
 metrics! {
     sockets: IntGauge = "syncline_sockets", "Open WebSocket connections.";
+    sockets_shed: IntCounter = "syncline_sockets_shed_total", "Sockets told to come back elsewhere because this node has more than others.";
     sessions: IntGauge = "syncline_sessions", "Sessions whose actor runs on this node.";
     sessions_asleep: IntGauge = "syncline_sessions_asleep", "Sessions that sleep: sockets are attached and nothing happens.";
     session_sleeps: IntCounter = "syncline_session_sleeps_total", "Times a session fell asleep with sockets attached.";
     commits: IntCounter = "syncline_commits_total", "Commits that the store took.";
     commit_conflicts: IntCounter = "syncline_commit_conflicts_total", "Commits refused because the space had moved, and tried again.";
+    commit_attempts: Attempts = "syncline_commit_attempts", "Times the store was asked for a commit that it took: more than one where nodes write to one space at once.";
     commit_seconds: Seconds = "syncline_commit_seconds", "Seconds from handing a commit to the store to its answer.";
     verdicts: Counters<VerdictStatus> = "syncline_verdicts_total", "Mutations answered, by what they were answered.";
     deltas: IntCounter = "syncline_deltas_total", "Delta messages handed to sockets, live ones and those of catch-ups.";
@@ -75,6 +77,7 @@ metrics! {
     pushes_paced: IntCounter = "syncline_pushes_paced_total", "Pushes told to come later, and socket messages that waited, because their user pushed more than limits.user_changes_per_s or limits.user_bytes_per_s allow.";
     replies_too_large: IntCounter = "syncline_replies_too_large_total", "Pulls refused because their table is more than one reply may hold: half of gateway.replies_bytes_max. Those devices stay behind until it is raised.";
     replies_given_up: IntCounter = "syncline_replies_given_up_total", "Replies that were taken too slowly while there was no room for others: their connections were closed.";
+    unfinished_bytes: IntGauge = "syncline_unfinished_bytes", "Bytes of messages that have begun to arrive on sockets; at most gateway.unfinished_bytes_max, and a little for each socket.";
     http_connections: IntGauge = "syncline_http_connections", "Open HTTP connections, upgraded ones not counted.";
     compat_connections: IntGauge = "mana_sync_connections_total", "Open WebSocket connections, under the name the first user's dashboards know.";
     compat_users: IntGauge = "mana_sync_users_connected", "Users with an open WebSocket, under the name the first user's dashboards know.";

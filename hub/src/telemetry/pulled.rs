@@ -21,6 +21,14 @@ const BUS_CONNECTED: (&str, &str) = (
     "syncline_bus_connected",
     "1 while all connections to NATS are there. Not shown without NATS.",
 );
+const NODES: (&str, &str) = (
+    "syncline_nodes",
+    "Nodes that this one knows to be there, itself included.",
+);
+const NODES_SHARING_NAME: (&str, &str) = (
+    "syncline_nodes_sharing_name",
+    "Nodes with the name of another one that is there: a mistake in their config.",
+);
 const GROUP_SIZE: (&str, &str) = (
     "syncline_commit_group_size",
     "Commits in one transaction of the store.",
@@ -44,6 +52,17 @@ pub fn show_bus(
     is_there: impl Fn() -> bool + Send + Sync + 'static,
 ) -> Result<(), Error> {
     metrics.show(gauge(BUS_CONNECTED, move || u64::from(is_there()))?)
+}
+
+/// Shows how many nodes are there, and how many of them have another's name. Errors: it is shown
+/// already.
+pub fn show_nodes(
+    metrics: &Metrics,
+    counts: impl Fn() -> (usize, usize) + Clone + Send + Sync + 'static,
+) -> Result<(), Error> {
+    let all = counts.clone();
+    metrics.show(gauge(NODES, move || all().0 as u64)?)?;
+    metrics.show(gauge(NODES_SHARING_NAME, move || counts().1 as u64)?)
 }
 
 /// Shows how commits are grouped. Errors: it is shown already.

@@ -16,13 +16,18 @@ use crate::stamp::WallMs;
 /// What a device without data sends.
 pub const EMPTY: &str = "1970-01-01T00:00:00.000Z";
 
-/// What a device with data of another server is told to stay at: no cursor of the hub, and below
-/// any real clock.
+/// What a device with data of another server is told to stay at where there is nothing to pull: no
+/// cursor of the hub, and below any real clock, but above all cursors of the hub, as its own is.
 pub const FOREIGN: &str = "2010-01-01T00:00:00.000Z";
 
 /// What a device is told to start again from that has not been told what became of its changeset:
 /// it may show what is gone. No cursor of the hub, and below all of them.
 pub const STALE: &str = "1970-01-01T00:00:00.001Z";
+
+/// What a device with data of another server is told to start from whose tables are more than one
+/// reply holds. No cursor of the hub, and below all of them: so its least cursor tells whether there
+/// is a table that it has not pulled since, which its own, above all of them, would not.
+pub const STALE_FOREIGN: &str = "1970-01-01T00:00:00.002Z";
 
 /// Nanoseconds from 1970 to the first cursor: 1971-01-01T00:00:00Z.
 const FIRST_NS: i128 = 31_536_000_000_000_000;
@@ -52,6 +57,8 @@ pub enum Since {
     Foreign,
     /// It has data, of which it must be told everything once more.
     Stale,
+    /// It has data of another server, and all its tables were told to start from here.
+    StaleForeign,
 }
 
 /// Of which tables a cursor speaks. A device sends the least of its tables' cursors with a
@@ -102,6 +109,9 @@ impl Since {
         if text == STALE {
             return Ok(Since::Stale);
         }
+        if text == STALE_FOREIGN {
+            return Ok(Since::StaleForeign);
+        }
         let time = OffsetDateTime::parse(text, &Rfc3339)
             .map_err(|_| Refusal::new(Code::CursorInvalid, "since is no ISO time"))?;
         let ns = u64::try_from(time.unix_timestamp_nanos() - FIRST_NS);
@@ -129,7 +139,20 @@ impl Since {
                 Reach::OneOfStale => Since::Stale,
                 Reach::All => self,
             },
-            Since::Empty | Since::Foreign | Since::Stale => self,
+            Since::Empty | Since::Foreign | Since::Stale | Since::StaleForeign => self,
+        }
+    }
+
+    /// What it says of all tables as the least of a device's cursors. Where it is of a table that was
+    /// pulled by a device that had to start again, all the others have been pulled since: what they
+    /// were told to stay at sorts below it.
+    pub fn as_least(self) -> Since {
+        match self {
+            Since::At {
+                reach: Reach::OneOfStale,
+                ..
+            } => self,
+            other => other.of_all_tables(),
         }
     }
 
@@ -139,6 +162,7 @@ impl Since {
             Since::Empty => EMPTY.to_owned(),
             Since::Foreign => FOREIGN.to_owned(),
             Since::Stale => STALE.to_owned(),
+            Since::StaleForeign => STALE_FOREIGN.to_owned(),
             Since::At { minute, seq, reach } => text(minute, seq, reach),
         }
     }
@@ -149,7 +173,7 @@ impl Since {
             Since::At { reach, .. } => reach,
             Since::Empty => Reach::OneOfEmpty,
             Since::Foreign => Reach::OneOfForeign,
-            Since::Stale => Reach::OneOfStale,
+            Since::Stale | Since::StaleForeign => Reach::OneOfStale,
         }
     }
 
@@ -164,9 +188,27 @@ impl Since {
         }
     }
 
+    /// Whether a client with this cursor has heard of what comes after this place, in its history
+    /// or a later one: the cursor sorts above all of this place.
+    pub fn is_past(self, place: &Place) -> bool {
+        let here = (place.minute(), place.head);
+        matches!(self, Since::At { minute, seq, .. } if (minute, seq) > here)
+    }
+
     /// Whether it is of an epoch given before the minute of this time.
     pub fn is_before(self, at_ms: WallMs) -> bool {
         matches!(self, Since::At { minute, .. } if minute < minute_of(at_ms))
+    }
+
+    /// Whether a client with this cursor had to start again, or may have had to since it pulled
+    /// beside data of another server: it may have heard of any history.
+    pub fn starts_again(self) -> bool {
+        let pulled = |reach| matches!(reach, Reach::OneOfForeign | Reach::OneOfStale);
+        match self {
+            Since::At { reach, .. } => pulled(reach),
+            Since::Stale | Since::StaleForeign => true,
+            Since::Empty | Since::Foreign => false,
+        }
     }
 
     /// What a client with this cursor has to be told.
@@ -179,7 +221,7 @@ impl Since {
             {
                 Tell::After(seq)
             }
-            Since::At { .. } | Since::Foreign => Tell::Anew,
+            Since::At { .. } | Since::Foreign | Since::StaleForeign => Tell::Anew,
         }
     }
 }
@@ -274,7 +316,12 @@ mod tests {
             Reach::All,
         ];
         let all = reaches.map(|reach| Since::parse(&here.cursor(reach)).unwrap());
-        let others = [Since::Empty, Since::Foreign, Since::Stale];
+        let others = [
+            Since::Empty,
+            Since::Foreign,
+            Since::Stale,
+            Since::StaleForeign,
+        ];
         for since in all.into_iter().chain(others) {
             assert_eq!(Since::parse(&since.text()), Ok(since));
             assert!(*since.text() < *"2011", "{since:?} sorts above a clock");
@@ -303,6 +350,18 @@ mod tests {
     }
 
     #[test]
+    fn the_least_cursor_of_a_device_that_started_again_says_of_all() {
+        let here = place(NOW_MS, 9);
+        let least = |text: &str| Since::parse(text).unwrap().as_least().tell(here);
+        let pulled = here.cursor(Reach::OneOfStale);
+        assert_eq!(least(&pulled), Tell::After(Seq(9)));
+        assert_eq!(least(pulled.as_str().min(STALE)), Tell::Afresh);
+        assert_eq!(least(pulled.as_str().min(STALE_FOREIGN)), Tell::Anew);
+        assert_eq!(least(&here.cursor(Reach::OneOfEmpty)), Tell::Everything);
+        assert_eq!(least(&here.cursor(Reach::OneOfForeign)), Tell::Anew);
+    }
+
+    #[test]
     fn a_later_epoch_sorts_later() {
         let old = place(NOW_MS, (1 << 34) - 1).cursor(Reach::All);
         let new = place(NOW_MS + 60_000, 0).cursor(Reach::All);
@@ -318,6 +377,7 @@ mod tests {
         let tell = |text: &str| Since::parse(text).unwrap().tell(here);
         assert_eq!(tell(EMPTY), Tell::Everything);
         assert_eq!(tell(STALE), Tell::Afresh);
+        assert_eq!(tell(STALE_FOREIGN), Tell::Anew);
         assert_eq!(tell("1970-01-01T00:00:00Z"), Tell::Anew);
         assert_eq!(tell("2026-03-01T10:00:00.000Z"), Tell::Anew);
         assert_eq!(
@@ -332,6 +392,35 @@ mod tests {
         ] {
             assert_eq!(tell(&place(NOW_MS, seq).cursor(Reach::All)), expected);
         }
+    }
+
+    #[test]
+    fn a_client_has_heard_up_to_its_cursor_if_that_is_of_this_history() {
+        let here = place(NOW_MS, 9);
+        let heard = |at_ms, seq| {
+            let cursor = place(at_ms, seq).cursor(Reach::All);
+            Since::parse(&cursor).unwrap().heard(&here)
+        };
+        assert_eq!(heard(NOW_MS, 9), Some(Seq(9)));
+        assert_eq!(heard(NOW_MS, 10), None, "the store lost commits");
+        assert_eq!(heard(NOW_MS + 60_000, 3), None);
+        assert_eq!(Since::Stale.heard(&here), None);
+    }
+
+    #[test]
+    fn a_cursor_is_past_a_place_if_it_sorts_above_all_of_it() {
+        let here = place(NOW_MS, 9);
+        for (at_ms, seq, expected) in [
+            (NOW_MS, 9, false),
+            (NOW_MS, 10, true),
+            (NOW_MS + 60_000, 0, true),
+            (NOW_MS - 60_000, 10, false),
+        ] {
+            let cursor = place(at_ms, seq).cursor(Reach::OneOfForeign);
+            assert_eq!(Since::parse(&cursor).unwrap().is_past(&here), expected);
+            assert_eq!(cursor > here.cursor(Reach::All), expected);
+        }
+        assert!(!Since::Foreign.is_past(&here));
     }
 
     #[test]

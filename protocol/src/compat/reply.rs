@@ -1,22 +1,42 @@
 //! What a reply tells of a record.
 //!
 //! The client overwrites by what it is told, so a reply tells exactly what changed since its
-//! cursor and nothing older; it tells the winner wherever the client's own write lost.
+//! cursor and nothing older; it tells the winner wherever the client's own write lost. It tells a
+//! client its own changes too, but those it answers: an older reply may have overwritten what it
+//! shows, and only its cursor, which went back with that, tells the hub so.
+
+use std::ops::RangeInclusive;
 
 use crate::delta::{push_joined, write_data};
 use crate::ids::{FieldName, RecordKey, Seq, WriterNo};
 use crate::json;
+use crate::mutant::{Mutant, mutant};
 use crate::out::Out;
 use crate::record::{Field, Record};
 use crate::stamp::{Stamp, wall_text};
 
 /// Who asks, and what it has.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Asker {
     /// Its number in the space; `None` if it never wrote.
     pub writer: Option<WriterNo>,
     /// It has everything up to here.
     pub after: Seq,
+    /// The commits of the changeset that is answered, whose own changes it shows.
+    pub answered: Option<RangeInclusive<Seq>>,
+}
+
+impl Asker {
+    fn wrote(&self, stamp: Option<Stamp>) -> bool {
+        stamp.map(|stamp| stamp.writer) == self.writer
+    }
+
+    /// Whether what got this stamp in this commit is of the changeset that is answered.
+    fn just_wrote(&self, (stamp, seq): (Option<Stamp>, Seq)) -> bool {
+        let answered = self.answered.as_ref();
+        let is_answered = answered.is_some_and(|commits| commits.contains(&seq));
+        self.wrote(stamp) && (is_answered || mutant(Mutant::TellNoOwn))
+    }
 }
 
 /// What is told of a record.
@@ -32,45 +52,53 @@ pub enum Told {
     Delete,
 }
 
-/// What changed of a record since the asker's cursor; `None` if nothing, or nothing but by the
-/// asker itself.
-pub fn since(record: &Record, asker: Asker) -> Option<Told> {
-    let own = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.writer) == asker.writer;
+/// What changed of a record since the asker's cursor; `None` if nothing, or nothing but what it
+/// has just sent.
+pub fn since(record: &Record, asker: &Asker) -> Option<Told> {
+    let is_new = |seq: Seq| seq > asker.after;
     if !record.is_live() {
         // Of another server a device may show a record that was never inserted here.
-        let unborn = record.inserted.is_none() && record.seq > asker.after;
-        let died = record.deleted.is_some() && (unborn || record.deleted_seq > asker.after);
-        return (died && !own(record.deleted)).then_some(Told::Delete);
+        let unborn = record.inserted.is_none();
+        let died = if unborn {
+            record.seq
+        } else {
+            record.deleted_seq
+        };
+        let told = record.deleted.is_some() && is_new(died);
+        return (told && !asker.just_wrote((record.deleted, died))).then_some(Told::Delete);
     }
-    let became = record.inserted_seq > asker.after;
-    let changed = || record.fields.iter().filter(|field| field.seq > asker.after);
+    let became = is_new(record.inserted_seq);
     // A record that was dead, or lost fields to a delete, may have fewer fields than the device
     // shows: only an insert takes them away.
-    let other_life = became && record.deleted.is_some() && !own(record.deleted);
-    if other_life || (became && !own(record.inserted)) {
+    let died = (record.deleted, record.deleted_seq);
+    let other_life = became && record.deleted.is_some() && !asker.just_wrote(died);
+    if other_life || (became && !asker.wrote(record.inserted)) {
         return Some(Told::Insert);
     }
-    if changed().all(|field| own(Some(field.stamp))) {
+    // Fields may have come before the insert, when they showed nowhere.
+    let begins = became && !asker.just_wrote((record.inserted, record.inserted_seq));
+    let fields = record.fields.iter();
+    let changed = fields.filter(|field| begins || is_new(field.seq));
+    let just_wrote = |field: &Field| asker.just_wrote((Some(field.stamp), field.seq));
+    if changed.clone().all(just_wrote) {
         return None;
     }
     Some(Told::Update(
-        changed().map(|field| field.name.clone()).collect(),
+        changed.map(|field| field.name.clone()).collect(),
     ))
 }
 
-/// What is told of a record to a device without data.
-pub fn everything(record: &Record) -> Option<Told> {
-    record.is_live().then_some(Told::Insert)
-}
-
-/// What is told of a record to a device that may show what is gone, and fields that are: the living
-/// replace what it has.
+/// What is told of a record to a device without data, or one that may show what is gone, and fields
+/// that are: the living replace what it has.
 pub fn afresh(record: &Record) -> Option<Told> {
-    everything(record).or_else(|| gone(record))
+    record
+        .is_live()
+        .then_some(Told::Insert)
+        .or_else(|| gone(record))
 }
 
-/// What is told of a dead record to a device that has nothing of some tables, and may have it.
-pub fn gone(record: &Record) -> Option<Told> {
+/// What is told of a dead record to a device that may have it.
+fn gone(record: &Record) -> Option<Told> {
     (record.deleted.is_some() && !record.is_live()).then_some(Told::Delete)
 }
 
@@ -195,13 +223,17 @@ mod tests {
     }
 
     fn told(record: &Record, after: u64) -> Option<Told> {
-        since(
-            record,
-            Asker {
-                writer: Some(WriterNo(OWN)),
-                after: Seq(after),
-            },
-        )
+        told_in_answer(record, after, None)
+    }
+
+    /// The same, in the answer to a changeset that was merged in this commit.
+    fn told_in_answer(record: &Record, after: u64, commit: Option<u64>) -> Option<Told> {
+        let asker = Asker {
+            writer: Some(WriterNo(OWN)),
+            after: Seq(after),
+            answered: commit.map(|seq| Seq(seq)..=Seq(seq)),
+        };
+        since(record, &asker)
     }
 
     fn text(record: &Record, told: &Told) -> String {
@@ -225,10 +257,10 @@ mod tests {
     }
 
     #[test]
-    fn own_changes_are_left_out_only_alone() {
+    fn what_was_just_sent_is_left_out_only_alone() {
         let mut record = Record::default();
         insert(&mut record, at(0, OWN), 1);
-        assert_eq!(told(&record, 0), None);
+        assert_eq!(told_in_answer(&record, 0, Some(1)), None);
         update(&mut record, "b", at(5, OTHER), 2);
         assert_eq!(
             told(&record, 1),
@@ -236,8 +268,28 @@ mod tests {
         );
         update(&mut record, "a", at(6, OWN), 3);
         let both = vec![FieldName::trusted("a"), FieldName::trusted("b")];
-        assert_eq!(told(&record, 0), Some(Told::Update(both)));
-        assert_eq!(told(&record, 2), None);
+        assert_eq!(
+            told_in_answer(&record, 1, Some(3)),
+            Some(Told::Update(both))
+        );
+        assert_eq!(told_in_answer(&record, 2, Some(3)), None);
+    }
+
+    #[test]
+    fn a_device_whose_cursor_is_older_than_its_own_changes_is_told_them() {
+        let name = |name| Some(Told::Update(vec![FieldName::trusted(name)]));
+        let mut record = Record::default();
+        insert(&mut record, at(0, OWN), 1);
+        assert_eq!(told(&record, 0), name("a"));
+        update(&mut record, "b", at(6, OWN), 2);
+        assert_eq!(told(&record, 1), name("b"));
+        // Also in the answer to a later changeset, whose cursor passes it.
+        assert_eq!(told_in_answer(&record, 1, Some(3)), name("b"));
+        apply(&mut record, Op::Delete { at: at(9, OWN) }, 3);
+        assert_eq!(told(&record, 2), Some(Told::Delete));
+        insert(&mut record, at(20, OWN), 4);
+        assert_eq!(told(&record, 2), Some(Told::Insert));
+        assert_eq!(told_in_answer(&record, 3, Some(4)), Some(Told::Insert));
     }
 
     #[test]
@@ -253,13 +305,22 @@ mod tests {
     }
 
     #[test]
-    fn a_delete_carries_its_time_and_own_deletes_are_left_out() {
+    fn a_record_that_begins_is_told_with_what_was_hidden_before() {
+        let mut record = Record::default();
+        update(&mut record, "b", at(1, OWN), 1);
+        insert(&mut record, at(2, OWN), 2);
+        let both = vec![FieldName::trusted("a"), FieldName::trusted("b")];
+        assert_eq!(told(&record, 1), Some(Told::Update(both)));
+    }
+
+    #[test]
+    fn a_delete_carries_its_time_and_one_just_sent_is_left_out() {
         let mut record = Record::default();
         insert(&mut record, at(0, OTHER), 1);
         let mut own = record.clone();
         apply(&mut record, Op::Delete { at: at(9, OTHER) }, 2);
         apply(&mut own, Op::Delete { at: at(9, OWN) }, 2);
-        assert_eq!(told(&own, 1), None);
+        assert_eq!(told_in_answer(&own, 1, Some(2)), None);
         assert_eq!(
             text(&record, &told(&record, 1).unwrap()),
             r#"{"table":"tasks","id":"k1","op":"delete","deletedAt":"2026-11-24T10:00:00.009Z"}"#
@@ -273,10 +334,9 @@ mod tests {
         assert_eq!(told(&record, 6), Some(Told::Delete));
         assert_eq!(told(&record, 7), None);
         assert_eq!(anew(&record), Some(Told::Delete));
-        assert_eq!(everything(&record), None);
         let mut own = Record::default();
         apply(&mut own, Op::Delete { at: at(9, OWN) }, 7);
-        assert_eq!(told(&own, 6), None);
+        assert_eq!(told_in_answer(&own, 6, Some(7)), None);
     }
 
     #[test]
@@ -301,8 +361,6 @@ mod tests {
         insert(&mut live, at(0, OWN), 1);
         let mut dead = live.clone();
         apply(&mut dead, Op::Delete { at: at(9, OWN) }, 2);
-        assert_eq!(everything(&live), Some(Told::Insert));
-        assert_eq!(everything(&dead), None);
         assert_eq!(anew(&live), Some(Told::Revived));
         assert_eq!(anew(&dead), Some(Told::Delete));
         assert_eq!(afresh(&live), Some(Told::Insert));

@@ -4,15 +4,16 @@
 //! request. A well-formed change that can never be stored is kept apart with its reason: the
 //! client would send a refused request for ever.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+mod counters;
+mod head;
 
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::counters::Counters;
+use self::head::RawHead;
 use super::text::BrowserText;
 use crate::change::{Change, Claim, ClaimedChange, Op};
 use crate::error::{Code, Refusal};
@@ -22,10 +23,6 @@ use crate::limits::Limits;
 use crate::mutation::{Members, field_name};
 use crate::object;
 use crate::stamp::Hlc;
-
-/// Changes of one record in one millisecond of one request: as many as a stamp has counters. What
-/// follows is kept apart.
-const COUNTERS: u32 = u16::MAX as u32 + 1;
 
 /// A changeset.
 #[derive(Clone, Debug)]
@@ -62,57 +59,7 @@ struct RawRequest<'a> {
     changes: Option<Vec<&'a RawValue>>,
 }
 
-/// What a change is about. It is read whatever else the change holds, so that the change can be
-/// named when it is set aside.
-#[derive(Default)]
-struct RawHead<'a> {
-    table: Option<BrowserText>,
-    id: Option<BrowserText>,
-    op: Option<Cow<'a, str>>,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for RawHead<'a> {
-    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
-        source.deserialize_map(HeadReader)
-    }
-}
-
-struct HeadReader;
-
-impl<'de> Visitor<'de> for HeadReader {
-    type Value = RawHead<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a change")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<RawHead<'de>, A::Error> {
-        let mut head = RawHead::default();
-        let twice = |name| Err(A::Error::duplicate_field(name));
-        // A name may hold half a character, as a value may.
-        while let Some(name) = members.next_key::<BrowserText>()? {
-            match name.shown.as_str() {
-                "table" if head.table.is_some() => return twice("table"),
-                "table" => head.table = members.next_value()?,
-                "id" if head.id.is_some() => return twice("id"),
-                "id" => head.id = members.next_value()?,
-                "op" if head.op.is_some() => return twice("op"),
-                "op" => {
-                    let op: Option<Text<'de>> = members.next_value()?;
-                    head.op = op.map(|Text(op)| op);
-                }
-                _ => drop(members.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(head)
-    }
-}
-
-/// A text, borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// What it says of that.
+/// What a change says of what it is about.
 #[derive(Deserialize)]
 struct RawBody<'a> {
     #[serde(borrow)]
@@ -236,50 +183,11 @@ fn claim(text: Option<&RawValue>) -> Result<Claim, Refusal> {
     text.map(|text| Hlc::parse(&text)).transpose()
 }
 
-/// Requests have no counters: of equal times, the later change of a record is the greater. Stamps
-/// are compared inside a record only, so each counts by itself; it does by a hash of its name and
-/// the time, since two that share a count lose nothing by it.
-#[derive(Default)]
-struct Counters {
-    earlier: HashMap<u64, u32>,
-    hasher: RandomState,
-}
-
-impl Counters {
-    /// Errors: `too_many_changes` for what no counter is left for. It would not be known to be
-    /// later than the one before it.
-    fn count(&mut self, key: &RecordKey, op: &mut Op<Claim>) -> Result<(), Refusal> {
-        let mut claims: Vec<&mut Hlc> = match op {
-            Op::Insert { at, .. } | Op::Delete { at } => at.iter_mut().collect(),
-            Op::Update { fields } => fields
-                .iter_mut()
-                .filter_map(|(_, _, at)| at.as_mut())
-                .collect(),
-        };
-        let counted = |at: &Hlc| self.hasher.hash_one((key, at.wall_ms()));
-        let mut moments: Vec<u64> = claims.iter().map(|at| counted(at)).collect();
-        for (at, moment) in claims.iter_mut().zip(&moments) {
-            let earlier = self.earlier.get(moment).copied().unwrap_or(0);
-            let counter = u16::try_from(earlier).map_err(|_| {
-                let message = format!("more than {COUNTERS} changes of {key} in one millisecond");
-                Refusal::new(Code::TooManyChanges, message)
-            })?;
-            **at = Hlc::new(at.wall_ms(), counter);
-        }
-        moments.sort_unstable();
-        moments.dedup();
-        for moment in moments {
-            *self.earlier.entry(moment).or_default() += 1;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(changes: &str) -> Result<SyncRequest, Refusal> {
+    pub(super) fn parse(changes: &str) -> Result<SyncRequest, Refusal> {
         let text = format!(
             r#"{{"clientId":"d1","appId":"todo","since":"1970-01-01T00:00:00.000Z","changes":[{changes}]}}"#
         );
@@ -446,68 +354,6 @@ mod tests {
         );
         assert_eq!(at("{}"), None);
         assert_eq!(at(r#"{"updatedAt":null}"#), None);
-    }
-
-    #[test]
-    fn the_later_of_two_changes_of_one_time_is_the_greater() {
-        let change = |value: &str, at: &str| {
-            format!(
-                r#"{{"table":"t","id":"a","op":"update","fields":{{"x":{{"value":{value},"updatedAt":"{at}"}}}}}}"#
-            )
-        };
-        let (one, two) = ("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00.001Z");
-        let changes = [
-            change("1", one),
-            change("2", one),
-            change("3", two),
-            change("4", one),
-        ];
-        let counters: Vec<u16> = parse(&changes.join(","))
-            .unwrap()
-            .changes
-            .into_iter()
-            .map(|change| match change.asked.unwrap().op {
-                Op::Update { fields } => fields[0].2.unwrap().counter(),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert_eq!(counters, [0, 1, 0, 2]);
-    }
-
-    /// The counter of a delete, or why it was kept apart.
-    fn counter(change: &SyncChange) -> Result<u16, Code> {
-        match change.asked.as_ref().map(|asked| &asked.op) {
-            Ok(Op::Delete { at: Some(at) }) => Ok(at.counter()),
-            Ok(other) => panic!("{other:?}"),
-            Err(refusal) => Err(refusal.code),
-        }
-    }
-
-    fn deletes(ids: impl Iterator<Item = String>) -> Vec<SyncChange> {
-        let at = "2026-01-01T00:00:00Z";
-        let delete =
-            |id| format!(r#"{{"table":"t","id":"{id}","op":"delete","deletedAt":"{at}"}}"#);
-        parse(&ids.map(delete).collect::<Vec<_>>().join(","))
-            .unwrap()
-            .changes
-    }
-
-    #[test]
-    fn a_record_has_as_many_changes_of_one_time_as_there_are_counters() {
-        let same = |_| "a".to_owned();
-        let changes = deletes((0..=COUNTERS).map(same));
-        let [.., last, one_more] = &changes[..] else {
-            panic!("{} changes", changes.len());
-        };
-        assert_eq!(counter(&changes[0]), Ok(0));
-        assert_eq!(counter(last), Ok(u16::MAX));
-        assert_eq!(counter(one_more), Err(Code::TooManyChanges));
-    }
-
-    #[test]
-    fn the_changes_of_many_records_need_no_counters() {
-        let changes = deletes((0..=COUNTERS).map(|id| id.to_string()));
-        assert!(changes.iter().all(|change| counter(change) == Ok(0)));
     }
 
     #[test]

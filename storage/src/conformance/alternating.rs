@@ -136,6 +136,14 @@ impl<S: Store> Store for Alternating<S> {
         self.next().collect(space, collect).await
     }
 
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        self.next().forget_unwritten(space, before_ms).await
+    }
+
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
         self.next().spaces_named(name).await
     }

@@ -179,6 +179,14 @@ impl<S: Store> Store for Patient<S> {
         again!(self.0.collect(space, collect))
     }
 
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        again!(self.0.forget_unwritten(space, before_ms))
+    }
+
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
         again!(self.0.spaces_named(name))
     }

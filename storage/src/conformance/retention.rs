@@ -1,5 +1,6 @@
 //! Collecting: what has grown too old goes, and everybody who might have needed it can tell.
 
+use syncline_protocol::error::Code;
 use syncline_protocol::given::{Carried, Claimed, Given, Part};
 use syncline_protocol::ids::{Seq, SpaceKey};
 use syncline_protocol::json::Json;
@@ -10,7 +11,7 @@ use super::space::{
     NOW, Space, UNLIMITED, client, key, names, space_key, stamp, titled, tombstone,
 };
 use crate::Store;
-use crate::types::{Collect, Collected, Keys, SpaceView, USED_APART_MS};
+use crate::types::{Collect, Collected, DeadLetter, Keys, SpaceView, USED_APART_MS};
 
 /// Everything dead and unused since [`NOW`] is too old.
 const ALL: Collect = Collect {
@@ -91,6 +92,68 @@ pub async fn where_nothing_is_old_nothing_is_written(store: &dyn Store) {
     };
     assert_eq!(collected, nothing);
     assert_eq!(space.now().await, space.view);
+}
+
+/// Whether it is there no more. What the call says of itself would be lost with its answer.
+async fn is_forgotten(space: &Space<'_>, before_ms: u64) -> bool {
+    let forgotten = space.store.forget_unwritten(&space.key, before_ms).await;
+    forgotten.expect("the store answers");
+    let found = space.store.space(&space.key).await;
+    found.expect("the store answers").is_none()
+}
+
+/// As if nobody had ever opened it; others stay.
+pub async fn a_space_never_written_is_forgotten_once_it_is_old(store: &dyn Store) {
+    let space = Space::open(store).await;
+    let other = Space::open_named(store, "todo", "other").await;
+    assert!(!is_forgotten(&space, NOW).await, "it is as old as that");
+    assert_eq!(space.now().await, space.view);
+    assert!(is_forgotten(&space, NOW + 1).await);
+    assert_eq!(other.now().await, other.view);
+    let again = store.forget_unwritten(&space.key, NOW + 1).await;
+    assert_eq!(again, Ok(false), "it is not there");
+}
+
+/// A commit, a client's mark, an erasure, another epoch.
+pub async fn what_says_something_to_anybody_is_not_forgotten(store: &dyn Store) {
+    let mut written = Space::open_named(store, "todo", "written").await;
+    written.put(&[("tasks", "a")]).await;
+    let mut introduced = Space::open_named(store, "todo", "introduced").await;
+    introduced.introduce(&client("ada", "c1")).await;
+    let erased = Space::open_named(store, "todo", "erased").await;
+    store.erase(&erased.key, NOW).await.expect("it is erased");
+    let lost = Space::open_named(store, "todo", "lost").await;
+    let changed = store.new_epoch(&lost.key, lost.view.epoch, NOW).await;
+    changed.expect("it is changed");
+    // Nothing of it was taken, and it is kept for people to look at.
+    let mut set_aside = Space::open_named(store, "todo", "set-aside").await;
+    let mut commit = set_aside.draft(Vec::new());
+    commit.dead_letters = vec![DeadLetter {
+        at_ms: NOW,
+        client: client("ada", "c1"),
+        table: "tasks".to_owned(),
+        id: "a".to_owned(),
+        code: Code::ValueInvalid,
+        change: "{}".to_owned(),
+    }];
+    set_aside.accept(commit).await;
+    for space in [&written, &introduced, &erased, &lost, &set_aside] {
+        assert!(!is_forgotten(space, u64::MAX >> 1).await, "{}", space.key);
+    }
+}
+
+/// Who had it open conflicts; who opens it again gets another epoch and writes.
+pub async fn a_forgotten_space_begins_anew(store: &dyn Store) {
+    let before = Space::open(store).await;
+    assert!(is_forgotten(&before, NOW + 1).await);
+    let late = before.draft(vec![(key("tasks", "late"), titled("late", 0))]);
+    before.conflict(late.clone()).await;
+    let mut space = Space::open(store).await;
+    assert_ne!(space.view.epoch, before.view.epoch);
+    space.put(&[("tasks", "a")]).await;
+    before.conflict(late).await;
+    assert!(space.record(&key("tasks", "late")).await.is_none());
+    assert!(space.record(&key("tasks", "a")).await.is_some());
 }
 
 /// It is as if it had never been there.

@@ -110,6 +110,14 @@ impl Store for Shared {
         self.0.lock().unwrap().collect(space, collect)
     }
 
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        Ok(self.0.lock().unwrap().forget_unwritten(space, before_ms))
+    }
+
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
         Ok(self.0.lock().unwrap().spaces_named(name))
     }

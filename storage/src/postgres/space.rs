@@ -4,7 +4,8 @@ use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, WriterNo};
 use syncline_protocol::stamp::{Hlc, WallMs};
 use tokio_postgres::Row;
 
-use super::call::Call;
+use super::call::{Call, transaction};
+use super::commit::BEGIN;
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
 use super::records::bigint;
@@ -37,6 +38,16 @@ pub(super) const CREATE: &str = "INSERT INTO syncline.spaces
     SELECT $1::text, $2::text, $3::bigint, $4::bigint, 0, 0, 0, $5::bigint, 0, 0
     WHERE NOT EXISTS (SELECT 1 FROM syncline.imports WHERE ended_at IS NULL)
     ON CONFLICT (app, space) DO NOTHING";
+
+/// A space that says nothing to anybody: no record, no client, nothing set aside, no erasure, its first
+/// epoch. Asked seldom, so it does not stay prepared.
+const FORGET_UNWRITTEN: &str = "DELETE FROM syncline.spaces
+    WHERE app = $1 AND space = $2 AND epoch_at < $3 AND head = 0 AND writers = 0
+        AND lost_at = 0 AND erased_at = 0
+        AND NOT EXISTS (SELECT 1 FROM syncline.dead_letters d WHERE d.sid = spaces.sid)";
+
+/// A commit that is waited for is seen by the next statement only.
+const LOCK: &str = "SELECT FROM syncline.spaces WHERE app = $1 AND space = $2 FOR UPDATE";
 
 pub(super) const CHANGE_EPOCH: &str = "UPDATE syncline.spaces
     SET epoch = $4, epoch_at = greatest($5, epoch_at + $6), lost_at = $5
@@ -246,5 +257,27 @@ impl Call for ChangeEpoch<'_> {
             )
             .await?;
         Ok(opened(find(connection, self.space).await?)?.view)
+    }
+}
+
+/// [`crate::Store::forget_unwritten`].
+pub(super) struct ForgetUnwritten<'a> {
+    pub(super) space: &'a SpaceKey,
+    pub(super) before_ms: WallMs,
+}
+
+impl Call for ForgetUnwritten<'_> {
+    type Answer = bool;
+
+    async fn run(&self, connection: &Connection) -> Result<bool, Failure> {
+        transaction(connection, BEGIN, async {
+            let (app, name) = (self.space.app.as_str(), self.space.space.as_str());
+            let before_ms = self.before_ms as i64;
+            let client = &connection.client;
+            client.execute(LOCK, &[&app, &name]).await?;
+            let asked = [&app as _, &name as _, &before_ms as _];
+            Ok(client.execute(FORGET_UNWRITTEN, &asked).await? > 0)
+        })
+        .await
     }
 }

@@ -23,6 +23,13 @@ const CREATE: &str =
     WHERE NOT EXISTS (SELECT 1 FROM imports WHERE ended_at IS NULL)
     ON CONFLICT(app, space) DO NOTHING";
 
+/// A space that says nothing to anybody: no record, no client, nothing set aside, no erasure, its first
+/// epoch.
+const FORGET_UNWRITTEN: &str = "DELETE FROM spaces
+    WHERE app = ?1 AND space = ?2 AND epoch_at < ?3 AND head = 0 AND writers = 0
+        AND lost_at = 0 AND erased_at = 0
+        AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.sid = spaces.sid)";
+
 const CHANGE_EPOCH: &str =
     "UPDATE spaces SET epoch = ?4, epoch_at = max(?5, epoch_at + ?6), lost_at = ?5
     WHERE app = ?1 AND space = ?2 AND epoch = ?3";
@@ -143,4 +150,17 @@ pub(super) fn change_epoch(
     let view = get(&tx, space)?.view;
     tx.commit()?;
     Ok(view)
+}
+
+/// See [`crate::Store::forget_unwritten`].
+pub(super) fn forget_unwritten(
+    conn: &Connection,
+    space: &SpaceKey,
+    before_ms: WallMs,
+) -> Result<bool, StoreError> {
+    let (app, space) = (space.app.as_str(), space.space.as_str());
+    let gone =
+        conn.prepare_cached(FORGET_UNWRITTEN)?
+            .execute(params![app, space, before_ms as i64])?;
+    Ok(gone > 0)
 }

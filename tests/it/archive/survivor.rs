@@ -30,6 +30,8 @@ pub(super) struct Survivor {
     outbox: BTreeMap<u64, Value>,
     last: u64,
     acked: Option<u64>,
+    /// Where its last applied mutation stands.
+    applied: Option<(Value, u64)>,
     /// What it showed before its history was replaced.
     before_reset: Option<BTreeMap<Key, Held>>,
     /// Why it was reset, each time.
@@ -51,6 +53,7 @@ impl Survivor {
             outbox: BTreeMap::new(),
             last: 0,
             acked: None,
+            applied: None,
             before_reset: None,
             resets: Vec::new(),
             verdicts: Vec::new(),
@@ -106,11 +109,19 @@ impl Survivor {
     pub(super) async fn sync(&mut self, node: &TestNode) {
         self.come(node).await;
         self.push().await;
-        while !self.outbox.is_empty() {
+        while !self.outbox.is_empty() || self.is_behind() {
             self.take().await;
         }
         self.catch_up().await;
         self.socket = None;
+    }
+
+    /// What it was told of does not hold yet what was applied of its own.
+    fn is_behind(&self) -> bool {
+        let (epoch, seq) = self.cursor.as_ref().unwrap();
+        self.applied
+            .as_ref()
+            .is_some_and(|(of, at)| of == epoch && at > seq)
     }
 
     /// Sends what it has and goes away before it is answered.
@@ -226,6 +237,10 @@ impl Survivor {
                     let m = result["m"].as_u64().unwrap();
                     self.outbox.remove(&m);
                     self.acked = self.acked.max(Some(m));
+                    if result["status"] == "applied" {
+                        let epoch = self.cursor.as_ref().unwrap().0.clone();
+                        self.applied = Some((epoch, result["seq"].as_u64().unwrap()));
+                    }
                     self.verdicts.push(result.clone());
                 }
             }

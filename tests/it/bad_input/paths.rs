@@ -214,8 +214,8 @@ fn upgrades(hub: &Hub) -> Vec<Request> {
                 "version 12",
                 &format!("{good}\r\nsec-websocket-version: 12"),
             )
-            .expect(refusal(400, "bad_message")),
-            upgrade("no version", good).expect(refusal(400, "bad_message")),
+            .expect(refusal(426, "bad_message")),
+            upgrade("no version", good).expect(refusal(426, "bad_message")),
             upgrade(
                 "another page",
                 &format!("{good}\r\nsec-websocket-version: 13\r\norigin: https://evil.example"),

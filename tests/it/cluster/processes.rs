@@ -1,37 +1,73 @@
 //! Real programs, as an operator starts them.
 
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use syncline_tests::device::Device;
 use syncline_tests::hub_process::HubProcess;
+use syncline_tests::issuer::Issuer;
 
 use super::server::Server;
-use super::{all_are_equal, all_write, insert};
+use super::{KEY, all_are_equal, all_write, insert};
 use crate::postgres::server::Server as Postgres;
 use crate::process::hub;
 
-/// A hub in a directory of its own, and a device of ada's on it.
-async fn hub_with_device(
-    (database, bus): (&str, &str),
-    (name, dir): (&str, &Path),
-) -> (HubProcess, Device) {
+/// Seconds a stop may take.
+pub(super) const DRAIN_S: u64 = 2;
+
+/// A hub in a directory of its own.
+pub(super) async fn start_hub(services: (&str, &str), named: (&str, &Path)) -> HubProcess {
+    start(command(services, named)).await
+}
+
+/// The same, which takes the tokens of an issuer too.
+pub(super) async fn start_hub_of(
+    issuer: &Issuer,
+    services: (&str, &str),
+    named: (&str, &Path),
+) -> HubProcess {
+    let mut command = command(services, named);
+    command.env("HUB__AUTH__JWKS_URL", &issuer.jwks_url);
+    start(command).await
+}
+
+fn command((database, bus): (&str, &str), (name, dir): (&str, &Path)) -> Command {
     let mut command = hub(dir, &["serve", "--dev"]);
     command
         .env("HUB__STORE__URL", database)
         .env("HUB__NATS__URL", bus)
         .env("HUB__NODE", name)
-        .env("HUB__DRAIN_S", "1");
-    let hub = tokio::task::spawn_blocking(move || HubProcess::start(command))
+        .env("HUB__AUTH__SERVICE_KEY", KEY)
+        .env("HUB__DRAIN_S", DRAIN_S.to_string());
+    command
+}
+
+async fn start(command: Command) -> HubProcess {
+    tokio::task::spawn_blocking(move || HubProcess::start(command))
         .await
-        .unwrap();
+        .unwrap()
+}
+
+/// Ends one by a signal; its exit code.
+pub(super) async fn end(hub: HubProcess, signal: &'static str) -> Option<i32> {
+    let ended = tokio::task::spawn_blocking(move || hub.end(signal));
+    ended.await.unwrap().0
+}
+
+/// The same, and a device of ada's on it.
+async fn hub_with_device(
+    services: (&str, &str),
+    (name, dir): (&str, &Path),
+) -> (HubProcess, Device) {
+    let hub = start_hub(services, (name, dir)).await;
     let mut device = Device::new("ada", name);
     let token = token(&hub).await;
     device.connect_at(hub.public, &token).await;
     (hub, device)
 }
 
-async fn token(hub: &HubProcess) -> String {
+pub(super) async fn token(hub: &HubProcess) -> String {
     let asked = reqwest::Client::new().post(format!("http://{}/dev/token", hub.public));
     let answer = asked
         .body(json!({"user": "ada"}).to_string())
@@ -57,10 +93,6 @@ async fn three_hubs_show_each_other_what_they_take_and_a_stopping_one_loses_noth
     all_are_equal(&mut devices).await;
     devices[0].edit(&insert("last", &json!({})));
     devices[0].push().await;
-    let stopping = hubs.remove(0);
-    let ended = tokio::task::spawn_blocking(move || stopping.end("TERM"))
-        .await
-        .unwrap();
-    assert_eq!(ended.0, Some(0));
+    assert_eq!(end(hubs.remove(0), "TERM").await, Some(0));
     all_are_equal(&mut devices).await;
 }

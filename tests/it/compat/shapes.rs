@@ -5,27 +5,10 @@ use serde_json::{Value, json};
 use syncline_tests::compat_device::CompatDevice;
 use syncline_tests::node::TestNode;
 
-const T: [&str; 4] = [
-    "2026-01-01T10:00:00.000Z",
-    "2026-01-01T10:00:01.000Z",
-    "2026-01-01T10:00:02.000Z",
-    "2026-01-01T10:00:03.000Z",
-];
-
-const K1: (&str, &str) = ("tasks", "k1");
+use super::two_devices::{K1, T, two_devices};
 
 fn changes(device: &CompatDevice) -> &Vec<Value> {
     device.reply["serverChanges"].as_array().unwrap()
-}
-
-async fn two_devices() -> (TestNode, CompatDevice, CompatDevice) {
-    let node = TestNode::start().await;
-    let mut phone = CompatDevice::new(&node, "ada", "phone");
-    let mut laptop = CompatDevice::new(&node, "ada", "laptop");
-    phone.insert(K1, &json!({"title": "a", "done": false}), T[0]);
-    phone.sync().await;
-    laptop.sync().await;
-    (node, phone, laptop)
 }
 
 #[tokio::test]
@@ -332,20 +315,25 @@ async fn pages_of_listed_origins_may_call_with_credentials() {
         let request = request.header("access-control-request-headers", asked);
         request.send().await.unwrap().headers().clone()
     };
-    let allowed = preflight("http://localhost:5173").await;
-    assert_eq!(
-        allowed["access-control-allow-origin"],
-        "http://localhost:5173"
-    );
-    assert_eq!(allowed["access-control-allow-credentials"], "true");
-    let headers = allowed["access-control-allow-headers"]
-        .to_str()
-        .unwrap()
-        .to_lowercase();
-    assert!(
-        headers.contains("x-client-id") && headers.contains("authorization"),
-        "{headers}"
-    );
+    for origin in ["http://localhost:5173", "http://localhost:5188"] {
+        let allowed = preflight(origin).await;
+        assert_eq!(allowed["access-control-allow-origin"], origin);
+        assert_eq!(allowed["access-control-allow-credentials"], "true");
+        for (name, expected) in [
+            ("access-control-allow-methods", &["get", "post", "options"]),
+            (
+                "access-control-allow-headers",
+                &["authorization", "content-type", "x-client-id"],
+            ),
+        ] {
+            let listed = allowed[name].to_str().unwrap().to_lowercase();
+            let listed: Vec<&str> = listed.split(',').map(str::trim).collect();
+            assert!(
+                expected.iter().all(|one| listed.contains(one)),
+                "{listed:?}"
+            );
+        }
+    }
     let refused = preflight("https://evil.example").await;
     assert!(!refused.contains_key("access-control-allow-origin"));
 }

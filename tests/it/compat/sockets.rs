@@ -83,6 +83,15 @@ async fn a_bad_token_is_answered_and_closed_with_1008() {
 }
 
 #[tokio::test]
+async fn a_socket_that_says_nothing_is_closed_by_a_timer() {
+    let node = TestNode::start().await;
+    let mut socket = Socket::connect_to(&node, "/ws/todo").await;
+    let late = json!({"type": "error", "tables": ["auth timeout"]});
+    assert_eq!(socket.message().await, late);
+    assert_eq!(socket.closed().await, Some(1008));
+}
+
+#[tokio::test]
 async fn a_second_auth_as_another_user_moves_the_socket() {
     let node = TestNode::start().await;
     let mut socket = authed(&node, "ada").await;

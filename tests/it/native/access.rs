@@ -220,8 +220,8 @@ async fn a_page_of_another_origin_may_not_connect() {
     setup.config.auth.origins = vec!["https://app.example".into()];
     let node = TestNode::start_with(setup).await;
     let address = node.app.public_addr();
-    let status = async |origin: String| {
-        let mut request = format!("ws://{address}/v1/ws")
+    let status_of = async |route: &str, origin: String| {
+        let mut request = format!("ws://{address}{route}")
             .into_client_request()
             .unwrap();
         request
@@ -235,10 +235,30 @@ async fn a_page_of_another_origin_may_not_connect() {
             Err(error) => panic!("{error}"),
         }
     };
-    assert_eq!(status("https://app.example".into()).await, 101);
-    assert_eq!(status(format!("http://{address}")).await, 101);
-    assert_eq!(status("https://evil.example".into()).await, 403);
-    assert_eq!(status("null".into()).await, 403);
+    for route in ["/v1/ws", "/ws/todo"] {
+        let status = async |origin: String| status_of(route, origin).await;
+        assert_eq!(status("https://app.example".into()).await, 101, "{route}");
+        assert_eq!(status(format!("http://{address}")).await, 101, "{route}");
+        for foreign in [
+            "https://evil.example",
+            "https://app.example.evil.example",
+            "https://app.example:444",
+            "https://sub.app.example",
+            "http://app.example",
+            "https://app.exampl",
+            "null",
+            "",
+        ] {
+            assert_eq!(status(foreign.into()).await, 403, "{route} {foreign}");
+        }
+        for foreign in [
+            format!("http://evil{address}"),
+            format!("http://{address}1"),
+            format!("http://evil@{address}"),
+        ] {
+            assert_eq!(status(foreign.clone()).await, 403, "{route} {foreign}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 use syncline_hub::config::GatewayConfig;
 use syncline_tests::node::{Setup, TestNode};
-use syncline_tests::raw_socket::{RawSocket, hello, text};
+use syncline_tests::raw_socket::{RawSocket, frame, hello, text};
 use syncline_tests::until;
 use tokio::net::TcpSocket;
 
@@ -69,6 +69,7 @@ async fn so_many_sockets_may_wait_for_their_hello() {
     let node = node(|gateway| {
         gateway.sockets_max = 10;
         gateway.strangers_percent = 20;
+        gateway.connections_address_percent = 100;
     })
     .await;
     let mut strangers = [
@@ -78,6 +79,82 @@ async fn so_many_sockets_may_wait_for_their_hello() {
     is_turned_away(&node).await;
     is_taken(&mut strangers[0], &node, "one").await;
     is_taken(&mut RawSocket::open(&node, b"").await, &node, "two").await;
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_every_place_before_the_hello() {
+    let node = node(|gateway| {
+        gateway.sockets_max = 10;
+        gateway.strangers_percent = 80;
+    })
+    .await;
+    let _silent = [
+        RawSocket::open(&node, b"").await,
+        RawSocket::open(&node, b"").await,
+    ];
+    is_turned_away(&node).await;
+    is_taken(&mut from("127.0.0.2", &node, b"").await, &node, "other").await;
+}
+
+/// A message of so many bytes that has begun and does not end.
+fn unfinished(bytes: usize) -> Vec<u8> {
+    let whole = frame(0x81, &vec![b'x'; bytes + 1]);
+    whole[..whole.len() - 1].to_vec()
+}
+
+#[tokio::test]
+async fn unfinished_messages_have_a_room_and_whole_ones_need_none() {
+    const KIB: usize = 1 << 10;
+    let node = node(|gateway| gateway.unfinished_bytes_max = 1 << 20).await;
+    let held = || node.app.metrics().unfinished_bytes.get();
+    let mut known = Vec::new();
+    for n in 0..4 {
+        let mut socket = RawSocket::open(&node, b"").await;
+        is_taken(&mut socket, &node, &format!("c{n}")).await;
+        known.push(socket);
+    }
+    // Those who are known may fill it.
+    known[0].send(&unfinished(500 * KIB)).await;
+    known[1].send(&unfinished(400 * KIB)).await;
+    until("both are held", || held() >= 900 * KIB as i64).await;
+    known[2].send(&unfinished(300 * KIB)).await;
+    assert_eq!(known[2].closed().await, 4029);
+    // A little, and what is whole, is taken all the same.
+    let (front, back) = {
+        let ping = text(&json!({"t": "ping", "x": "y".repeat(3 * KIB)}));
+        let (front, back) = ping.split_at(2 * KIB);
+        (front.to_vec(), back.to_vec())
+    };
+    known[3].send(&front).await;
+    known[3].send(&back).await;
+    known[3].message_of("pong").await;
+    // What is given back is there for others.
+    known.truncate(1);
+    until("it is given back", || held() < 600 * KIB as i64).await;
+    let mut again = RawSocket::open(&node, b"").await;
+    is_taken(&mut again, &node, "again").await;
+    again.send(&unfinished(300 * KIB)).await;
+    until("it is held", || held() >= 800 * KIB as i64).await;
+    drop((known, again));
+    until("nothing is held", || held() == 0).await;
+}
+
+#[tokio::test]
+async fn strangers_have_a_quarter_of_the_room_for_unfinished_messages() {
+    const KIB: usize = 1 << 10;
+    let node = node(|gateway| gateway.unfinished_bytes_max = 1 << 20).await;
+    let held = || node.app.metrics().unfinished_bytes.get();
+    let mut strangers = Vec::new();
+    for n in 1..=4 {
+        let mut stranger = RawSocket::open(&node, b"").await;
+        stranger.send(&unfinished(55 * KIB)).await;
+        until("it is held", || held() >= (n * 55 * KIB) as i64).await;
+        strangers.push(stranger);
+    }
+    let mut fifth = RawSocket::open(&node, b"").await;
+    fifth.send(&unfinished(55 * KIB)).await;
+    assert_eq!(fifth.closed().await, 4029);
+    is_taken(&mut RawSocket::open(&node, b"").await, &node, "known").await;
 }
 
 #[tokio::test]

@@ -90,6 +90,32 @@ async fn what_breaks_a_rule_closes_with_the_code_of_the_rule() {
     assert_eq!(head(&node).await, 0, "nothing behind a violation is read");
 }
 
+/// A message in so many frames.
+fn in_frames(message: &Value, count: usize) -> Vec<u8> {
+    let message = message.to_string();
+    let mut frames = frame(0x01, message.as_bytes());
+    for _ in 0..count - 2 {
+        frames.extend(frame(0x00, b""));
+    }
+    frames.extend(frame(0x80, b""));
+    frames
+}
+
+#[tokio::test]
+async fn a_message_has_frames_up_to_the_limit_and_not_one_past_it() {
+    let node = TestNode::start().await;
+    let hello = hello(&node, "ada");
+    let mut socket = RawSocket::open(&node, &in_frames(&hello, 16)).await;
+    socket.welcomed().await;
+    let ping = serde_json::from_str(PING).unwrap();
+    socket.send(&in_frames(&ping, 1_024)).await;
+    socket.message_of("pong").await;
+    socket.send(&in_frames(&ping, 1_025)).await;
+    assert_eq!(socket.closed().await, 1009);
+    let mut stranger = RawSocket::open(&node, &in_frames(&hello, 17)).await;
+    assert_eq!(stranger.closed().await, 1009);
+}
+
 #[tokio::test]
 async fn nothing_behind_a_close_frame_is_read() {
     let node = TestNode::start().await;

@@ -55,6 +55,21 @@ async fn push_elsewhere(node: &TestNode, m: u64, id: &str) {
 }
 
 #[tokio::test]
+async fn a_session_without_a_socket_ends_soon_however_patient_the_others_are() {
+    let mut setup = Setup::default();
+    setup.config.session.idle_ms = 3_600_000;
+    let node = TestNode::start_with(setup).await;
+    push_elsewhere(&node, 1, "k1").await;
+    assert_eq!(node.app.metrics().sessions.get(), 1);
+    until("it ended", || node.app.metrics().sessions.get() == 0).await;
+    assert_eq!(asleep(&node), 0);
+    let phone = settled(&node, "phone").await;
+    assert_eq!(node.app.metrics().sessions.get(), 1);
+    drop(phone);
+    until("it ended too", || node.app.metrics().sessions.get() == 0).await;
+}
+
+#[tokio::test]
 async fn pings_and_pongs_of_either_side_wake_nobody() {
     let node = node().await;
     let mut socket = RawSocket::hello(&node, "ada").await;

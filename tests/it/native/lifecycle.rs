@@ -117,6 +117,46 @@ async fn what_was_taken_is_committed_and_answered_before_a_node_stops() {
 }
 
 #[tokio::test]
+async fn a_session_that_the_store_holds_up_keeps_nobody_elses_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("held.db");
+    let sqlite = SqliteStore::open(&SqliteOptions::new(path)).unwrap();
+    let store = Arc::new(FaultyStore::scripted(sqlite));
+    let mut setup = Setup {
+        parts: Parts {
+            store: Some(store.clone()),
+            ..Parts::default()
+        },
+        ..Setup::default()
+    };
+    // Longer than the test would wait for a message.
+    setup.config.drain_s = 24;
+    let node = TestNode::start_with(setup).await;
+    let (mut held, _) = Socket::hello(&node, "ada", json!({})).await;
+    held.message_of("delta").await; // the end of its snapshot
+    let (mut other, _) = Socket::hello(&node, "bob", json!({})).await;
+    other.message_of("delta").await;
+    store.script(Operation::Commit, Some(Fault::Held));
+    let edit = json!([{"table": "t", "id": "k", "op": "insert", "data": {}}]);
+    held.send(&json!({"t": "push", "muts": [{"m": 1, "changes": edit}]}))
+        .await;
+    let is_held = async {
+        while store.injected() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(syncline_tests::HUNG, is_held)
+        .await
+        .expect("nothing is committed");
+    let stopping = tokio::spawn(node.app.shutdown());
+    assert!(other.message_of("reconnect").await["after_ms"].is_u64());
+    assert_eq!(other.closed().await, Some(4010));
+    assert!(!stopping.is_finished());
+    store.release();
+    stopping.await.unwrap();
+}
+
+#[tokio::test]
 async fn metrics_count_what_happened() {
     let node = TestNode::start().await;
     let mut phone = Device::new("ada", "phone");

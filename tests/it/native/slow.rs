@@ -1,13 +1,15 @@
 //! Sockets that read slowly or not at all: what they cost, and what others notice of it.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use syncline_tests::node::{Setup, TestNode};
-use syncline_tests::raw_socket::{RawSocket, frame, hello, text};
+use syncline_tests::raw_socket::{RawSocket, frame, handshake, hello, text};
 use syncline_tests::socket::Socket;
 use syncline_tests::until;
-use tokio::net::TcpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 const PONG: u8 = 0x8a;
 
@@ -132,6 +134,87 @@ async fn a_slow_reader_is_told_the_difference_from_the_store_and_misses_nothing(
     assert_eq!(reader.message_of("delta").await["to"], writer.seq);
 }
 
+/// A space of 8 MiB, and a device that asks for it and has read nothing of it, with the port its
+/// connection has.
+async fn asks_for_much(node: &TestNode) -> (TcpStream, u16) {
+    let value = "y".repeat(128 << 10);
+    let changes: Vec<Value> = (0..64)
+        .map(|n| json!({"table": "t", "id": n.to_string(), "op": "insert", "data": {"x": value}}))
+        .collect();
+    let push = json!({"client": "writer", "muts": [{"m": 1, "changes": changes}]});
+    let request = reqwest::Client::new()
+        .post(node.url("/v1/todo/push"))
+        .bearer_auth(node.token("ada"));
+    let answer = request.body(push.to_string()).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
+    let mut stream = socket.connect(node.app.public_addr()).await.unwrap();
+    let port = stream.local_addr().unwrap().port();
+    stream.write_all(&handshake(node)).await.unwrap();
+    // It is idle at first, for longer than it may take nothing.
+    tokio::time::sleep(STALLED * 3 / 2).await;
+    stream.write_all(&text(&hello(node, "ada"))).await.unwrap();
+    (stream, port)
+}
+
+const STALLED: Duration = Duration::from_millis(1_500);
+
+async fn impatient() -> TestNode {
+    node(|setup| {
+        let gateway = &mut setup.config.gateway;
+        gateway.stalled_ms = STALLED.as_millis() as u64;
+        setup.config.limits.user_bytes_per_s = 1 << 30;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_reader_that_is_slow_and_steady_is_not_taken_for_one_that_takes_nothing() {
+    let node = impatient().await;
+    let (mut stream, _) = asks_for_much(&node).await;
+    let (mut read, mut bytes) = (0, vec![0; 8 << 10]);
+    let mut pace = tokio::time::interval(Duration::from_millis(40));
+    // Longer than it takes to give a socket up and to say goodbye to it.
+    while read < 6 << 18 {
+        pace.tick().await;
+        let more = stream.read(&mut bytes).await.unwrap();
+        read += more;
+        // What the kernel holds would still be read of one that is closed.
+        let open = node.app.metrics().sockets.get();
+        assert_eq!(open, 1, "closed when {read} bytes were read");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_never_reads_costs_the_kernel_little() {
+    let node = impatient().await;
+    let (_stream, port) = asks_for_much(&node).await;
+    let most = Cell::new(0);
+    until("it is closed", || {
+        let unsent = unsent(node.app.public_addr().port(), port);
+        most.set(unsent.max(most.get()));
+        node.app.metrics().sockets.get() == 0
+    })
+    .await;
+    let most = most.get();
+    assert!((1..768 << 10).contains(&most), "{most} bytes");
+}
+
+/// Bytes the kernel holds of what was written from one port of this machine to another.
+fn unsent(from: u16, to: u16) -> u64 {
+    let ends = [format!(":{from:04X}"), format!(":{to:04X}")];
+    let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let queues = connections.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        let is_it = columns[1].ends_with(&ends[0]) && columns[2].ends_with(&ends[1]);
+        is_it.then(|| columns[4].split_once(':').unwrap().0)
+    });
+    queues
+        .map(|queue| u64::from_str_radix(queue, 16).unwrap())
+        .sum()
+}
+
 #[tokio::test]
 async fn a_reader_that_takes_nothing_for_too_long_is_closed_with_4008() {
     let node = node(|setup| {
@@ -164,7 +247,7 @@ async fn a_reader_that_takes_nothing_for_too_long_is_closed_with_4008() {
     let alive = async {
         loop {
             reader.send(&frame(PONG, b"")).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(40)).await;
         }
     };
     let gone = tokio::select! {

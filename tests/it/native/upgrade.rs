@@ -67,6 +67,27 @@ async fn the_hub_takes_its_subprotocol_of_those_offered_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_socket_begins_with_get_and_with_the_one_version_there_is() {
+    let node = TestNode::start().await;
+    let closing = "connection: close\r\n";
+    for path in ["/v1/ws", "/ws/todo"] {
+        let get = request(&node, path, closing);
+        for method in ["HEAD", "POST", "OPTIONS"] {
+            let other = get.replacen("GET", method, 1);
+            let answer = exchange(node.app.public_addr(), other.as_bytes()).await;
+            assert_ne!(answer.status, 101, "{method} {path}");
+        }
+        for version in ["12", "13, 8", "", "013"] {
+            let other = get.replace("version: 13", &format!("version: {version}"));
+            let answer = exchange(node.app.public_addr(), other.as_bytes()).await;
+            assert_eq!(answer.status, 426, "{version} {path}");
+            let spoken = answer.head.to_ascii_lowercase();
+            assert!(spoken.contains("sec-websocket-version: 13\r\n"), "{spoken}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_token_in_a_url_says_nothing() {
     let mut setup = Setup::default();
     setup.config.gateway.hello_timeout_ms = 200;

@@ -67,6 +67,11 @@ fn a_changeset_that_is_not_told_what_won_is_caught() {
 }
 
 #[test]
+fn a_device_that_is_told_nothing_of_its_own_is_caught() {
+    is_caught(Mutant::TellNoOwn);
+}
+
+#[test]
 fn a_clamp_forgotten_when_the_claim_comes_again_is_caught() {
     is_caught(Mutant::ForgetClamp);
 }
@@ -104,4 +109,44 @@ fn a_push_taken_of_a_device_that_has_not_heard_of_an_erasure_is_caught() {
 #[test]
 fn a_changeset_of_before_an_erasure_that_is_stored_is_caught() {
     is_caught(Mutant::StoreErased);
+}
+
+#[test]
+fn a_merge_onto_a_stale_cached_record_is_caught() {
+    is_caught(Mutant::MergeOntoStale);
+}
+
+#[test]
+fn a_stale_mark_with_a_fresh_head_is_caught() {
+    is_caught(Mutant::StaleMark);
+}
+
+#[test]
+fn a_commit_applied_across_a_gap_is_caught() {
+    is_caught(Mutant::ApplyAcrossGap);
+}
+
+#[test]
+fn a_cursor_past_a_cut_page_is_caught() {
+    is_caught(Mutant::CursorPastCut);
+}
+
+#[test]
+fn a_collection_before_its_time_is_caught() {
+    is_caught(Mutant::CollectEarly);
+}
+
+#[test]
+fn a_message_lost_as_its_session_falls_asleep_is_caught() {
+    is_caught(Mutant::LostWakeUp);
+}
+
+#[test]
+fn a_cursor_of_another_epoch_that_is_believed_is_caught() {
+    is_caught(Mutant::IgnoreEpoch);
+}
+
+#[test]
+fn nodes_that_never_look_at_the_store_are_caught() {
+    is_caught(Mutant::AuditOff);
 }

@@ -16,6 +16,8 @@ pub struct ForgetfulCache(Mutex<Entries>);
 #[derive(Debug)]
 struct Entries {
     known: HashMap<(Activation, RecordKey), Known>,
+    /// What was told or noted last of each record: whatever is merged onto passes here.
+    last: HashMap<RecordKey, Known>,
     rng: Rng,
     forgetful: u64,
     forgotten: u64,
@@ -26,6 +28,7 @@ impl ForgetfulCache {
     pub fn new(rng: Rng, forgetful: u64) -> ForgetfulCache {
         ForgetfulCache(Mutex::new(Entries {
             known: HashMap::new(),
+            last: HashMap::new(),
             rng,
             forgetful,
             forgotten: 0,
@@ -35,6 +38,11 @@ impl ForgetfulCache {
     /// Entries forgotten since the last look.
     pub fn take_forgotten(&self) -> u64 {
         std::mem::take(&mut self.entries().forgotten)
+    }
+
+    /// What the session read last of a record, here or in the store.
+    pub fn last(&self, key: &RecordKey) -> Option<Known> {
+        self.entries().last.get(key).cloned()
     }
 
     /// Forgets nothing more.
@@ -57,10 +65,15 @@ impl RecordCache for ForgetfulCache {
             entries.forgotten += 1;
             return None;
         }
+        entries.last.insert(key.clone(), found.clone());
         Some(found)
     }
 
-    fn put(&self, activation: Activation, key: RecordKey, known: Known) {
-        self.entries().known.insert((activation, key), known);
+    fn put(&self, activation: Activation, known: &mut dyn Iterator<Item = (&RecordKey, Known)>) {
+        let mut entries = self.entries();
+        for (key, known) in known {
+            entries.last.insert(key.clone(), known.clone());
+            entries.known.insert((activation, key.clone()), known);
+        }
     }
 }

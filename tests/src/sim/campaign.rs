@@ -1,13 +1,14 @@
 //! Many seeds on all cores.
 
 use std::ops::Range;
+use std::panic;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::count::{Counts, Kind};
 use super::trace::Violation;
-use super::world::live;
+use super::world::{Ending, live};
 
 /// Seeds of a whole campaign.
 pub const SEEDS: u64 = 16_000;
@@ -16,17 +17,27 @@ pub const SEEDS: u64 = 16_000;
 const FIRED_MIN: u64 = 1_000;
 
 /// What must have happened at all.
-const HAPPENED: [Kind; 4] = [Kind::Conflict, Kind::Retry, Kind::Reset, Kind::Clamp];
+const HAPPENED: [Kind; 8] = [
+    Kind::Conflict,
+    Kind::Retry,
+    Kind::Reset,
+    Kind::Clamp,
+    Kind::FoundByHead,
+    Kind::FoundByLook,
+    Kind::MovedAhead,
+    Kind::BasesCompared,
+];
 
 /// Of a thousand records compared, how many may be shown otherwise by an excuse. An excuse that
 /// is used more often may be swallowing what it is not for.
-const EXCUSED_MAX: [(Kind, u64); 6] = [
-    (Kind::ExcusedUnsent, 80),
+const EXCUSED_MAX: [(Kind, u64); 7] = [
+    (Kind::ExcusedUnsent, 100),
     (Kind::ExcusedOverwritten, 1),
-    (Kind::ExcusedOlder, 35),
-    (Kind::ExcusedGhost, 35),
+    (Kind::ExcusedOlder, 20),
+    (Kind::ExcusedGhost, 22),
     (Kind::ExcusedErased, 25),
     (Kind::ExcusedDropped, 10),
+    (Kind::ExcusedCrossed, 15),
 ];
 
 /// Steps each seed takes, at least.
@@ -65,7 +76,7 @@ fn work(next: &AtomicU64, end: u64, outcome: &Mutex<Outcome>) {
         if seed >= end {
             return;
         }
-        let ending = live(seed, false);
+        let ending = live_through(seed);
         let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
         outcome.counts += &ending.counts;
         outcome.seeds += 1;
@@ -80,6 +91,26 @@ fn work(next: &AtomicU64, end: u64, outcome: &Mutex<Outcome>) {
             assert!(ending.steps >= STEPS_MIN, "seed {seed} is too short");
         }
     }
+}
+
+/// Lives a seed through. A panic is one more thing that must not be.
+fn live_through(seed: u64) -> Ending {
+    panic::catch_unwind(|| live(seed, false)).unwrap_or_else(|cause| {
+        let texts = (cause.downcast_ref::<String>(), cause.downcast_ref::<&str>());
+        let seen = match texts {
+            (Some(text), _) => text.clone(),
+            (None, Some(text)) => (*text).to_owned(),
+            (None, None) => String::new(),
+        };
+        Ending {
+            counts: Counts::default(),
+            broken: Some(Violation {
+                invariant: "panic",
+                seen,
+            }),
+            steps: 0,
+        }
+    })
 }
 
 impl Outcome {

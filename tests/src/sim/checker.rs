@@ -3,6 +3,7 @@
 //!
 //! | invariant | says |
 //! |---|---|
+//! | `onto` | what a commit merged onto is what the store held at the expected head |
 //! | `base` | a commit is its mutations joined onto what the store held at the expected head |
 //! | `once` | no (client, number) takes effect twice |
 //! | `mark` | a commit remembers the verdict of each mutation in it |
@@ -17,46 +18,50 @@
 //! | `forward` | a cursor of the compatibility protocol only moves forward as text |
 //! | `copy` | after a reply such a device shows the space as of the reply's cursor |
 //! | `erased` | no mutation that was sent before its device heard of an erasure takes effect after it, and no changeset is said to be of before that is not |
+//! | `kept` | nothing is collected before its time |
+//! | `back` | no device is welcomed at less than its cursor of the same history |
+//! | `drain` | a node that goes down has finished its commits |
 //! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |
 //!
 //! A restore that nobody was told of makes one epoch have two histories. Until the epoch
 //! changes nothing can be promised about it, so it is not checked.
 
 mod changesets;
+mod claims;
 mod copies;
+pub mod crossed;
 mod erasures;
+mod excuses;
+mod moment;
+mod mutations;
 mod order;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
-use syncline_hub::session::event::Sender;
-use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
+use syncline_hub::session::cache::Known;
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq, SpaceKey, WriterNo};
-use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
-use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
-use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
-use syncline_protocol::verdict::{Mark, PayloadHash, Status, Verdict};
-use syncline_protocol::wire::hub::{Answer, write_results};
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::verdict::{Mark, Verdict};
 use syncline_storage::dead_letter::DEAD_LETTER_BYTES_MAX;
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, DeadLetter, SpaceView};
 
-use self::changesets::Claims;
-pub use self::copies::{Differing, Excuses};
+use self::claims::Claims;
+pub use self::copies::Differing;
 use self::erasures::Erasures;
-use self::order::{Clocked, Order};
+pub use self::excuses::{Excuses, Fields};
+use self::moment::Moment;
+pub use self::moment::Visible;
+use self::mutations::Registered;
+use self::order::Order;
 
-use super::reference::{Expected, Joined, Reference, data_text, losses_of};
+use super::reference::Reference;
 use super::trace::{Checked, ensure, violated};
-
-/// The live records with their data as text.
-pub type Visible = Rc<BTreeMap<RecordKey, Arc<str>>>;
 
 /// What a session judged in a commit.
 #[derive(Clone, Debug)]
@@ -100,6 +105,8 @@ pub struct Batch {
     pub judged: Vec<Judged>,
     /// The clock.
     pub clock: Hlc,
+    /// What it merges onto: of each record what the session took it for.
+    pub bases: Vec<(RecordKey, Known)>,
 }
 
 /// The keeper of the invariants.
@@ -126,19 +133,6 @@ pub struct Checker {
     erasures: Erasures,
 }
 
-/// The space after a commit.
-#[derive(Clone, Debug, Default)]
-struct Moment {
-    visible: Visible,
-    /// Records that ever lived.
-    known: Rc<BTreeSet<RecordKey>>,
-    /// Records that died, or of which a delete took a part.
-    buried: Rc<BTreeSet<RecordKey>>,
-    /// Everything was erased before. A device of the compatibility protocol is not told, so it goes
-    /// on showing what it had.
-    erased: bool,
-}
-
 /// What is so in the store now.
 #[derive(Clone, Debug, Default)]
 pub struct Present {
@@ -149,14 +143,8 @@ pub struct Present {
     claims: Claims,
     /// Records of which something was collected.
     collected: HashSet<RecordKey>,
-}
-
-#[derive(Debug)]
-struct Registered {
-    hash: PayloadHash,
-    asked: Option<Vec<ClaimedChange>>,
-    /// The first epoch its client knew, where devices say so.
-    epoch: Option<Epoch>,
+    /// Since when records are dead, by the clock of the node that committed it.
+    dead_ms: HashMap<RecordKey, WallMs>,
 }
 
 impl Checker {
@@ -175,17 +163,6 @@ impl Checker {
             order: Order::default(),
             erasures: Erasures::default(),
         }
-    }
-
-    /// A device gave a mutation its number.
-    pub fn numbered(&mut self, sender: &Sender, mutation: &Mutation) {
-        let registered = Registered {
-            hash: mutation.hash,
-            asked: mutation.asked.as_ref().ok().cloned(),
-            epoch: sender.epoch,
-        };
-        self.registry
-            .insert((sender.client.clone(), mutation.m), registered);
     }
 
     /// A commit took effect.
@@ -217,44 +194,6 @@ impl Checker {
         self.compare(commit, store)
     }
 
-    /// Whether a mutation took effect.
-    fn mutation(
-        &mut self,
-        commit: &Commit,
-        (judged, m): (&Judged, u64),
-        clock: &mut Hlc,
-    ) -> Checked<bool> {
-        let split = self.split.contains(&commit.expect_epoch);
-        let number = (judged.client.clone(), m);
-        let Some((writer, verdict, hash)) = remembered(commit, &number) else {
-            return violated("mark", format!("{judged:?} is not remembered"));
-        };
-        let Some(registered) = self.registry.get(&number) else {
-            return violated("mark", format!("{judged:?} was never made"));
-        };
-        ensure(registered.hash == hash, "mark", || {
-            format!("{judged:?} has another hash")
-        })?;
-        self.erasures
-            .check_heard(registered.epoch, commit.expect_epoch)?;
-        if !split {
-            let reference = &mut self.now.reference;
-            let expected = expect(reference, (registered, judged, writer), clock);
-            check_verdict(judged, &expected, verdict)?;
-            if !matches!(verdict.status, Status::Rejected(_)) {
-                let asked = registered.asked.iter().flatten();
-                let order = &mut self.order;
-                asked.for_each(|asked| order.edited(&judged.client, asked, Clocked::Logically));
-            }
-        }
-        ensure(self.now.decided.insert(number.clone()), "once", || {
-            format!("{judged:?} took effect before")
-        })?;
-        self.check_writer(writer, judged, split)?;
-        self.ever.entry(number).or_default().push(verdict.clone());
-        Ok(verdict.status == Status::Applied)
-    }
-
     fn check_writer(&mut self, writer: WriterNo, judged: &Judged, split: bool) -> Checked {
         let owners = &mut self.now.writers;
         let owner = owners
@@ -263,6 +202,19 @@ impl Checker {
         ensure(split || *owner == judged.client, "writer", || {
             format!("{writer:?} is of {owner:?} and of {judged:?}")
         })
+    }
+
+    /// Whether what a commit merged onto was what the store held, which was `held`.
+    pub fn merged_onto(&self, commit: &Commit, batch: &Batch, held: &[Option<Record>]) -> Checked {
+        if self.split.contains(&commit.expect_epoch) {
+            return Ok(());
+        }
+        for ((key, base), held) in batch.bases.iter().zip(held) {
+            ensure(base.as_deref() == held.as_ref(), "onto", || {
+                format!("{key} was {held:?}, merged onto was {base:?}")
+            })?;
+        }
+        Ok(())
     }
 
     fn compare(&mut self, commit: &Commit, store: &ModelStore) -> Checked {
@@ -277,19 +229,11 @@ impl Checker {
             "base",
             || format!("{live} records are live, the space says {}", commit.live),
         )?;
-        let visible = Rc::make_mut(&mut self.now.moment.visible);
+        self.now.moment.move_on(commit);
         for (key, record) in &commit.records {
-            if has_lived(record) && !self.now.moment.known.contains(key) {
-                Rc::make_mut(&mut self.now.moment.known).insert(key.clone());
-            }
-            let lost = record.inserted_seq == commit.head || !record.is_live();
-            if record.deleted.is_some() && lost && !self.now.moment.buried.contains(key) {
-                Rc::make_mut(&mut self.now.moment.buried).insert(key.clone());
-            }
-            if record.is_live() {
-                visible.insert(key.clone(), data_text(record));
-            } else {
-                visible.remove(key);
+            match record.is_live() {
+                true => drop(self.now.dead_ms.remove(key)),
+                false => drop(self.now.dead_ms.entry(key.clone()).or_insert(commit.now_ms)),
             }
         }
         let at = (commit.expect_epoch, commit.head);
@@ -298,7 +242,13 @@ impl Checker {
     }
 
     /// What was too old was collected: only what is dead may go, and numbers of clients.
-    pub fn collected(&mut self, view: &SpaceView, store: &ModelStore) -> Checked {
+    /// `before` is what was there, `dead_before_ms` when what went must have been dead.
+    pub fn collected(
+        &mut self,
+        view: &SpaceView,
+        (before, dead_before_ms): (&BTreeMap<RecordKey, Arc<Record>>, WallMs),
+        store: &ModelStore,
+    ) -> Checked {
         let clients: BTreeSet<ClientKey> =
             self.now.decided.iter().map(|(of, _)| of.clone()).collect();
         let clients: Vec<ClientKey> = clients.into_iter().collect();
@@ -317,6 +267,16 @@ impl Checker {
             return Ok(());
         }
         let stored = store.all(&self.space);
+        let went = before
+            .iter()
+            .filter(|(key, record)| stored.get(*key) != Some(*record));
+        for (key, _) in went {
+            let dead_ms = self.now.dead_ms.get(key).copied();
+            let in_time = dead_ms.is_none_or(|dead_ms| dead_ms < dead_before_ms);
+            ensure(in_time, "kept", || {
+                format!("{key}, dead since {dead_ms:?}, goes before {dead_before_ms}")
+            })?;
+        }
         self.now
             .collected
             .extend(self.now.reference.forget(&stored));
@@ -375,24 +335,13 @@ impl Checker {
         self.split.contains(&epoch)
     }
 
-    /// A device was told the answer to a mutation, as text.
-    pub fn told(&self, client: &ClientKey, m: u64, answer: &str) -> Checked {
-        let Some(verdicts) = self.ever.get(&(client.clone(), m)) else {
-            return violated("ack", format!("nothing was decided: {answer}"));
-        };
-        let is_same = |verdict: &Verdict| {
-            let mut text = String::new();
-            write_results(&mut text, &[(m, Answer::Verdict(verdict.clone()))]);
-            text[1..text.len() - 1] == *answer
-        };
-        let known = answer.contains(r#""status":"known""#);
-        // Where a history was split, the store itself mixed up who wrote what.
-        let mixed_up = !self.split.is_empty() && answer.contains(r#""code":"number_reused""#);
-        ensure(
-            known || mixed_up || verdicts.iter().any(is_same),
-            "ack",
-            || format!("told {answer}, decided {verdicts:?}"),
-        )
+    /// A device whose cursor is of this history is welcomed at a head.
+    pub fn welcomed(&self, (epoch, cursor): (Epoch, Seq), head: Option<u64>) -> Checked {
+        let is_split = self.split.contains(&epoch);
+        let is_there = head.is_some_and(|head| head >= cursor.0);
+        ensure(is_split || is_there, "back", || {
+            format!("at {cursor} of {epoch}, welcomed at {head:?}")
+        })
     }
 
     /// A device shows the space as of (epoch, seq); `wants` says which records it wants.
@@ -445,142 +394,4 @@ fn is_letter_of((letter, (text, code)): (&DeadLetter, &(String, Code))) -> bool 
             .change
             .contains(&format!("cut: {} bytes", text.len()));
     letter.code == *code && (letter.change == *text || begins)
-}
-
-/// Whether a record lived after a commit: one that was inserted and deleted in the same commit
-/// was there for nobody.
-fn has_lived(record: &Record) -> bool {
-    let died_at_once = !record.is_live() && record.inserted_seq == record.deleted_seq;
-    record.inserted_seq > Seq(0) && !died_at_once
-}
-
-impl Moment {
-    fn of(stored: &BTreeMap<RecordKey, Arc<Record>>) -> Moment {
-        let live = stored.iter().filter(|(_, record)| record.is_live());
-        let known = stored.iter().filter(|(_, record)| has_lived(record));
-        let buried = stored
-            .iter()
-            .filter(|(_, record)| record.deleted_seq > Seq(0));
-        Moment {
-            visible: Rc::new(
-                live.map(|(key, record)| (key.clone(), data_text(record)))
-                    .collect(),
-            ),
-            known: Rc::new(known.map(|(key, _)| key.clone()).collect()),
-            buried: Rc::new(buried.map(|(key, _)| key.clone()).collect()),
-            erased: false,
-        }
-    }
-}
-
-fn remembered<'c>(
-    commit: &'c Commit,
-    (client, m): &(ClientKey, u64),
-) -> Option<(WriterNo, &'c Verdict, PayloadHash)> {
-    let mark = commit.marks.iter().find(|mark| mark.client == *client)?;
-    let found = mark.verdicts.iter().find(|remembered| remembered.m == *m)?;
-    Some((mark.writer, &found.verdict, found.hash))
-}
-
-/// What a mutation must be answered; `None` for one that cannot be read.
-fn expect(
-    reference: &mut Reference,
-    (registered, judged, writer): (&Registered, &Judged, WriterNo),
-    clock: &mut Hlc,
-) -> Option<(Expected, bool)> {
-    let changes = registered.asked.as_ref()?;
-    let before = *clock;
-    let mut clamped = false;
-    let expected = reference.join(changes, |change, onto| {
-        stamped(
-            change,
-            onto,
-            (writer, judged.taken_at_ms),
-            (clock, &mut clamped),
-        )
-    });
-    if expected == Expected::Unknown {
-        *clock = before;
-    }
-    Some((expected, clamped))
-}
-
-/// A numbered change with its stamps: a claim too far ahead, or none, is a tick, or what comes just
-/// after the writer's own earlier edits there.
-fn stamped(
-    change: &ClaimedChange,
-    onto: &Joined,
-    (writer, taken_at_ms): (WriterNo, WallMs),
-    (clock, clamped): (&mut Hlc, &mut bool),
-) -> StampedChange {
-    let mut claims: Vec<Claim> = claims_of(&change.op);
-    claims.sort_unstable();
-    claims.dedup();
-    let (passed, mut stamps) = (*clock, BTreeMap::new());
-    for claim in claims {
-        let is_ahead = |at: Hlc| at.wall_ms() > taken_at_ms + STAMP_AHEAD_MS_MAX && at > passed;
-        let at = match claim {
-            Some(at) if !is_ahead(at) => at,
-            _ => {
-                *clamped |= claim.is_some();
-                *clock = clock.tick(taken_at_ms);
-                let own = onto.own(writer, &change.op, claim);
-                let own = own.into_iter().max();
-                let own = own.filter(|own| claim.is_none_or(|claim| *own <= claim));
-                (*clock).max(own.map_or(*clock, Hlc::next))
-            }
-        };
-        stamps.insert(claim, at);
-    }
-    with_stamps(change, |claim| Stamp {
-        at: stamps[&claim],
-        writer,
-    })
-}
-
-/// The claims of a change, in order.
-fn claims_of(op: &Op<Claim>) -> Vec<Claim> {
-    match op {
-        Op::Insert { at, .. } | Op::Delete { at } => vec![*at],
-        Op::Update { fields } => fields.iter().map(|(_, _, at)| *at).collect(),
-    }
-}
-
-fn with_stamps(change: &ClaimedChange, mut stamp: impl FnMut(Claim) -> Stamp) -> StampedChange {
-    let op = match &change.op {
-        Op::Insert { at, data } => Op::Insert {
-            at: stamp(*at),
-            data: data.clone(),
-        },
-        Op::Delete { at } => Op::Delete { at: stamp(*at) },
-        Op::Update { fields } => {
-            let fields = fields.iter();
-            let stamped = fields.map(|(name, value, at)| (name.clone(), value.clone(), stamp(*at)));
-            Op::Update {
-                fields: stamped.collect(),
-            }
-        }
-    };
-    Change {
-        key: change.key.clone(),
-        op,
-    }
-}
-
-fn check_verdict(
-    judged: &Judged,
-    expected: &Option<(Expected, bool)>,
-    verdict: &Verdict,
-) -> Checked {
-    let fits = match (expected, &verdict.status) {
-        (None, Status::Rejected(_)) | (Some((Expected::Unknown, _)), Status::Rejected(_)) => true,
-        (Some((Expected::Applied(losses), clamped)), Status::Applied)
-        | (Some((Expected::Superseded(losses), clamped)), Status::Superseded) => {
-            *losses == losses_of(verdict) && *clamped == verdict.clamped
-        }
-        _ => false,
-    };
-    ensure(fits, "verdict", || {
-        format!("{judged:?}: {verdict:?}, must be {expected:?}")
-    })
 }

@@ -42,6 +42,16 @@ pub trait Device: std::fmt::Debug {
     /// Its clock is off by so much from the beginning.
     fn set_clock(&mut self, skew_ms: i64);
 
+    /// Its user opens a second tab, if it can have one.
+    fn open_tab(&mut self) -> bool {
+        false
+    }
+
+    /// From now on it asks beside what it waits for, if it can.
+    fn hurry(&mut self) -> bool {
+        false
+    }
+
     /// Everything may be erased in its world.
     fn heed_erasures(&mut self) {}
 
@@ -86,13 +96,23 @@ pub trait Device: std::fmt::Debug {
     /// A long time has passed.
     fn look_again(&mut self) {}
 
-    /// The number of the request it waits for.
-    fn awaits(&self) -> Option<u64> {
-        None
+    /// The numbers of the requests it waits for.
+    fn awaits(&self) -> Vec<u64> {
+        Vec::new()
     }
 
-    /// How that request ended.
-    fn answered(&mut self, _reply: &Reply, _cx: &mut Cx<'_>) -> Checked {
+    /// How one of these requests ended.
+    fn answered(&mut self, _no: u64, _reply: &Reply, _cx: &mut Cx<'_>) -> Checked {
+        Ok(())
+    }
+
+    /// It has begun to take a reply and writes down what that tells.
+    fn wants_to_write(&self) -> bool {
+        false
+    }
+
+    /// Writes a line of it.
+    fn write(&mut self, _cx: &mut Cx<'_>) -> Checked {
         Ok(())
     }
 

@@ -114,6 +114,11 @@ impl Exchange {
         self.node == node && matches!(self.stage, Stage::Sent)
     }
 
+    /// It is between its device and a node.
+    pub fn is_on_its_way(&self) -> bool {
+        matches!(self.stage, Stage::Back(_))
+    }
+
     /// It waits for this reply of a session.
     pub fn waits_for(&self, call: CallId) -> bool {
         matches!(&self.stage, Stage::Merging { call: own, .. } if *own == call)

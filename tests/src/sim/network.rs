@@ -46,6 +46,8 @@ pub struct Socket {
     pub woken: bool,
     /// The session that took its hello.
     pub attached: Option<u64>,
+    /// Its session has its hello and has not let it in yet: the hub's end takes nothing from it.
+    pub waits: bool,
     /// The token its device showed has ended.
     pub token_ended: bool,
     /// The device has left it.
@@ -65,7 +67,7 @@ pub enum Down {
 
 impl Socket {
     /// A fresh one.
-    pub fn new(conn: ConnId, device: usize, node: usize, outbox_bytes_max: usize) -> Socket {
+    pub fn new(conn: ConnId, (device, node): (usize, usize), outbox: Outbox) -> Socket {
         Socket {
             conn,
             device,
@@ -73,9 +75,10 @@ impl Socket {
             up: VecDeque::new(),
             down: VecDeque::new(),
             mailbox: VecDeque::new(),
-            outbox: Arc::new(Outbox::new(conn, outbox_bytes_max)),
+            outbox: Arc::new(outbox),
             woken: false,
             attached: None,
+            waits: false,
             token_ended: false,
             left: false,
             ended: false,
@@ -154,6 +157,27 @@ impl Socket {
     pub fn begins(&self) -> bool {
         let first = self.mailbox.front();
         matches!(first, Some(Event::Attach(_) | Event::Watch(_)))
+    }
+
+    /// What it has for its session may be told now.
+    pub fn may_tell(&self) -> bool {
+        let first = self.mailbox.front();
+        first.is_some_and(|first| !self.waits || matches!(first, Event::Detach(_)))
+    }
+
+    /// The session ended before it took the hello: another one is asked.
+    pub fn tell_again(&mut self, hello: Event) {
+        if !self.ended {
+            self.mailbox.push_front(hello);
+        }
+        (self.attached, self.waits) = (None, false);
+    }
+
+    /// It is not let in any more.
+    pub fn turn_away(&mut self) {
+        if self.begins() {
+            self.mailbox.clear();
+        }
     }
 
     /// The hub's end writes what is queued, or ends.

@@ -1,30 +1,39 @@
 //! A node: the real session state of the space, with a shell around it that carries out effects
 //! as the actor does, except that everything that takes time waits until it is picked.
 
+mod batch;
+mod hearing;
+
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use syncline_cluster::bus::Told;
+use syncline_cluster::telling::Telling;
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::cache::Activations;
+use syncline_hub::session::dormant::Dormant;
 use syncline_hub::session::event::{
     CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer,
 };
-use syncline_hub::session::state::{Asked, Context, InFlight, SessionLimits, SessionState};
+use syncline_hub::session::state::{Context, SessionLimits, SessionState};
+use syncline_hub::session::turns::Turns;
 use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::SpaceView;
 
+use self::batch::batch;
 use super::cache::ForgetfulCache;
-use super::checker::{Batch, Judged, Part, What};
+use super::checker::Batch;
 use super::clock::skewed;
 use super::count::Kind;
 use super::plan::Plan;
+use super::rng::Rng;
 use super::trace::Aids;
 
 /// A node's clock may be off by so much.
-const SKEW_MS_MAX: u64 = 2_000;
+pub const SKEW_MS_MAX: u64 = 2_000;
 
 /// About what a record of a device takes in memory.
 const RECORD_BYTES: usize = 300;
@@ -32,6 +41,17 @@ const RECORD_BYTES: usize = 300;
 /// A node of a world.
 #[derive(Debug)]
 pub struct Node {
+    /// What it tells the others, and when.
+    pub telling: Telling,
+    /// Whose turn it is with what the session is told, in a world with a real cluster; the others
+    /// tell it at once.
+    pub turns: Turns<Dormant, (), Letter>,
+    /// Told to the running session and not heard yet.
+    pub mailbox: VecDeque<Letter>,
+    /// What the running session has heard.
+    heard: u64,
+    /// What the session that is being started goes on with.
+    waking: Option<Dormant>,
     /// Its name.
     pub name: NodeId,
     skew_ms: i64,
@@ -51,6 +71,26 @@ pub struct Node {
     pub retries: Vec<u64>,
     /// HTTP replies made.
     pub replies: Vec<(CallId, CallReply)>,
+}
+
+/// Something a session is told.
+#[derive(Debug)]
+pub struct Letter {
+    /// What.
+    pub event: Event,
+    /// The outbox of the socket it is of, if it is one that comes.
+    pub outbox: Option<Arc<Outbox>>,
+}
+
+impl Letter {
+    /// The socket that comes with it.
+    pub fn comes(&self) -> Option<ConnId> {
+        match &self.event {
+            Event::Attach(attach) => Some(attach.conn),
+            Event::Watch(conn) => Some(*conn),
+            _ => None,
+        }
+    }
 }
 
 /// The session on a node.
@@ -82,6 +122,8 @@ pub struct Operation {
     pub asked: u64,
     /// The process that asked is gone: it tells nobody.
     pub silent: bool,
+    /// The step before which it takes no effect.
+    pub held_until: u64,
 }
 
 /// An answer to a session.
@@ -93,13 +135,23 @@ pub struct Answer {
     pub answer: StoreAnswer,
     /// When it was asked, among all of the node.
     pub asked: u64,
+    /// What is told of it once it is there.
+    pub told: Option<Told>,
+    /// The step before which it does not arrive.
+    pub held_until: u64,
 }
 
 impl Node {
     /// A node without session.
     pub fn new(number: usize, plan: &Plan, aids: &mut Aids) -> Node {
+        let name = NodeId::trusted(&format!("n{}", number + 1));
         Node {
-            name: NodeId::trusted(&format!("n{}", number + 1)),
+            telling: Telling::new(name.clone()),
+            turns: Turns::Gone,
+            mailbox: VecDeque::new(),
+            heard: 0,
+            waking: None,
+            name,
             skew_ms: aids.rng.within(0, 2 * SKEW_MS_MAX) as i64 - SKEW_MS_MAX as i64,
             activations: Activations::default(),
             cache: ForgetfulCache::new(aids.rng.clone(), plan.forgetful),
@@ -116,6 +168,11 @@ impl Node {
     /// The node's clock.
     pub fn now_ms(&self, true_ms: u64) -> u64 {
         skewed(true_ms, self.skew_ms)
+    }
+
+    /// Its clock is set.
+    pub fn set_clock(&mut self, rng: &mut Rng) {
+        self.skew_ms = rng.within(0, 2 * SKEW_MS_MAX) as i64 - SKEW_MS_MAX as i64;
     }
 
     /// A session begins with the space as it was read.
@@ -141,14 +198,19 @@ impl Node {
             draining: false,
             drained: false,
         });
+        self.run();
     }
 
-    /// The session ends. The answers it waits for go nowhere; its store work goes on.
-    pub fn end_session(&mut self) -> Vec<Arc<Outbox>> {
+    /// The session ends. The answers it waits for go nowhere; its store work goes on. What it was
+    /// told and did not hear comes back.
+    pub fn end_session(&mut self) -> (Vec<Arc<Outbox>>, Vec<Letter>) {
+        let mut unheard: Vec<Letter> = self.mailbox.drain(..).collect();
+        unheard.extend(self.turns.end());
+        self.waking = None;
         let session = self.session.take();
         let outboxes = session.map(|session| session.outboxes.into_values().collect());
         self.retries.clear();
-        outboxes.unwrap_or_default()
+        (outboxes.unwrap_or_default(), unheard)
     }
 
     /// The whole process ends: also what it remembers is gone.
@@ -258,7 +320,9 @@ impl Node {
             Effect::Reply(call, reply) => self.replies.push((call, reply)),
             Effect::Note(note) => count(note, aids),
             Effect::DrainDone => session.drained = true,
-            Effect::RetryAfter { .. } => self.retries.push(self.incarnation),
+            // The worlds' nodes show each other nothing that is not stored.
+            Effect::Show(..) | Effect::Tell(_) => {}
+            Effect::RetryAfter { no, .. } => self.retries.push(no),
             store => self.ask(store, aids),
         }
         None
@@ -266,7 +330,7 @@ impl Node {
 
     fn ask(&mut self, effect: Effect, aids: &mut Aids) {
         let batch = match (&effect, &self.session) {
-            (Effect::Commit(_), Some(session)) => Some(batch(&session.state)),
+            (Effect::Commit(_), Some(session)) => Some(batch(&session.state, &self.cache)),
             (Effect::ReadVerdicts(..), _) => {
                 aids.counts.add(Kind::Repeat);
                 None
@@ -282,29 +346,8 @@ impl Node {
             batch,
             asked: aids.trace.step,
             silent: false,
+            held_until: 0,
         });
-    }
-}
-
-/// What the commit in flight judges.
-fn batch(state: &SessionState) -> Batch {
-    let judged = |entry: InFlight<'_>| Judged {
-        client: entry.client.clone(),
-        taken_at_ms: entry.taken_at_ms,
-        what: match entry.asked {
-            Asked::Mutation(mutation) => What::Mutation(mutation.m),
-            Asked::Sync(changes) => What::Changeset(Part {
-                changes: changes.clone(),
-                since: entry.since,
-                is_whole: entry.is_whole,
-                is_rest: entry.is_rest,
-                goes_on: entry.goes_on,
-            }),
-        },
-    };
-    Batch {
-        judged: state.in_flight().map(judged).collect(),
-        clock: state.view().clock,
     }
 }
 
@@ -323,6 +366,8 @@ fn count(note: Note, aids: &mut Aids) {
         }
         Note::EpochLost => Kind::EpochLost,
         Note::Conflict => Kind::Conflict,
+        Note::Committed(1) => return,
+        Note::Committed(_) => Kind::CommittedLater,
         Note::CatchUp => Kind::CatchUp,
         Note::Gap => Kind::BusGap,
         Note::Resync => Kind::Resync,

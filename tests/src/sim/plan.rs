@@ -1,6 +1,10 @@
 //! How a world is built and how badly it is treated: drawn once from its seed.
 
+mod wide;
+
 use syncline_storage::types::PageLimit;
+
+pub use self::wide::{LASTS, Wide};
 
 use super::rng::Rng;
 
@@ -84,6 +88,8 @@ pub struct Plan {
     /// How long what is dead is kept, in milliseconds, numbers of clients twice as long; `None` for
     /// ever. Named histories are older than that.
     pub retention_ms: Option<u64>,
+    /// What befalls its cluster; `None` in a world of the first kind, whose bus knows commits alone.
+    pub wide: Option<Wide>,
     /// The step at which a backup is made, and the one at which it is restored.
     pub restore: Option<Restore>,
 }
@@ -127,6 +133,7 @@ impl Plan {
             epoch_change_interval_ms: *rng.pick(&[0, 60_000, 3_600_000]),
             commit_mutations_max: *rng.pick(&[1, 3, 256]),
             retention_ms: None,
+            wide: None,
             restore: draw_restore(rng, chaos_steps),
         }
     }

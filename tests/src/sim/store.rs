@@ -150,7 +150,22 @@ impl Store {
     }
 }
 
-fn down() -> StoreError {
+/// An answer that does not come through. Nobody who waits for it knows what became of it.
+pub fn lost(answer: StoreAnswer) -> StoreAnswer {
+    match answer {
+        StoreAnswer::Committed(_) => StoreAnswer::Committed(Err(CommitError::Store(down()))),
+        StoreAnswer::Records(keys, _) => StoreAnswer::Records(keys, Err(down())),
+        StoreAnswer::Marks(why, _) => StoreAnswer::Marks(why, Err(down())),
+        StoreAnswer::Verdicts(repeats, _) => StoreAnswer::Verdicts(repeats, Err(down())),
+        StoreAnswer::View(_) => StoreAnswer::View(Err(down())),
+        StoreAnswer::Changes(read, _) => StoreAnswer::Changes(read, Err(down())),
+        StoreAnswer::Snapshot(read, _) => StoreAnswer::Snapshot(read, Err(down())),
+        StoreAnswer::NewEpoch(_) => StoreAnswer::NewEpoch(Err(down())),
+    }
+}
+
+/// The store does not answer.
+pub fn down() -> StoreError {
     StoreError::Unavailable("down".into())
 }
 

@@ -3,22 +3,28 @@
 //! and its effect.
 
 mod acts;
+mod bus;
+mod cluster;
 mod erasing;
 mod exchanges;
 mod faults;
 mod retention;
+mod seeds;
 mod steps;
+mod storing;
+mod telling;
+mod ticking;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use syncline_cluster::event::CommitEvent;
-use syncline_hub::gateway::outbox::Outbox;
-use syncline_hub::session::event::{ConnId, Event};
+use syncline_hub::session::event::Event;
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
 use syncline_storage::model::ModelStore;
 
+use self::cluster::Cluster;
+pub use self::seeds::{Ending, drawn, live, live_with};
 use self::steps::Step;
+use super::bus::Bus;
 use super::calls::Calls;
 use super::checker::{Checker, Present};
 use super::clock::DeviceClock;
@@ -29,10 +35,10 @@ use super::device::{Cx, Device};
 use super::exchange::Exchange;
 use super::network::Socket;
 use super::node::Node;
-use super::plan::{BEGIN_MS, Mix, Plan, RETENTION_MS, draw_skew_ms};
+use super::plan::{BEGIN_MS, Mix, Plan, draw_skew_ms};
 use super::rng::Rng;
 use super::store::Store;
-use super::trace::{Aids, Checked, Trace, Violation, violated};
+use super::trace::{Aids, Checked, Trace, violated};
 
 /// Steps after the last fault within which a world must come to rest.
 const CALM_STEPS_MAX: u64 = 20_000;
@@ -43,6 +49,11 @@ const LAST_EDITS: usize = 3;
 /// Of a thousand devices, how many have a clock that is about a minute fast, and how fast.
 const NEAR_MINUTE: u64 = 250;
 const NEAR_MINUTE_MS: (u64, u64) = (57_000, 80_000);
+
+/// Of a thousand devices, how many would have two tabs if they can, and how many would ask beside
+/// what they wait for: the first user's do, the others are held to more.
+const TWO_TABS: u64 = 300;
+const HURRIES: u64 = 700;
 
 /// A step takes up to so long; one in a hundred takes up to two minutes.
 const STEP_MS_MAX: u64 = 20;
@@ -63,8 +74,7 @@ pub struct World {
     devices: Vec<Box<dyn Device>>,
     sockets: BTreeMap<u64, Socket>,
     sockets_made: u64,
-    /// Told to a node and not heard yet, in the order told.
-    bus: Vec<(usize, Arc<CommitEvent>)>,
+    bus: Bus,
     calls: Calls,
     /// What devices of the compatibility protocol asked, under way.
     exchanges: Vec<Exchange>,
@@ -78,64 +88,8 @@ pub struct World {
     retention: Rng,
     /// Chance of erasures, where there are any.
     erasing: Option<Rng>,
-}
-
-/// How a seed ended.
-#[derive(Debug)]
-pub struct Ending {
-    /// What happened.
-    pub counts: Counts,
-    /// What was broken, if anything.
-    pub broken: Option<Violation>,
-    /// Steps taken.
-    pub steps: u64,
-}
-
-/// Lives a seed through.
-pub fn live(seed: u64, traced: bool) -> Ending {
-    let (mix, sleepy) = drawn(seed);
-    // In three of four blocks of those, so that each mix has it with and without sleep.
-    let collects = !(seed / 8).is_multiple_of(4);
-    run(seed, (mix, sleepy), Some(collects), traced)
-}
-
-/// The mix of a seed, and whether its sessions sleep: in every other block of mixes, so that each
-/// mix does both.
-pub fn drawn(seed: u64) -> (Mix, bool) {
-    (Mix::of(seed), seed / 4 % 2 == 1)
-}
-
-/// Lives a seed through with a mix of devices of its own and sessions that sleep or do not, as
-/// worlds were when named histories were: nothing is collected, no clock is near a minute fast.
-pub fn live_with(seed: u64, (mix, sleepy): (Mix, bool), traced: bool) -> Ending {
-    run(seed, (mix, sleepy), None, traced)
-}
-
-/// `collects` says whether something is collected; `None` is a world of the first kind.
-fn run(seed: u64, mix: (Mix, bool), collects: Option<bool>, traced: bool) -> Ending {
-    let mut world = World::new((seed, mix), traced);
-    if collects.is_some() {
-        let mut newer = Rng::new(seed.rotate_left(32));
-        world.draw_near_minutes(&mut newer);
-        world.newer = Some(newer);
-    }
-    if collects.is_some() && seed / 32 % 4 == 1 {
-        world.begin_erasing(seed);
-    }
-    if collects == Some(true) {
-        world.plan.retention_ms = Some(*world.retention.pick(&RETENTION_MS));
-    }
-    let broken = world.live().err();
-    if let Some(broken) = &broken {
-        world.aids.trace.say(&"checker", || {
-            format!("{}: {}", broken.invariant, broken.seen)
-        });
-    }
-    Ending {
-        counts: world.aids.counts,
-        broken,
-        steps: world.aids.trace.step,
-    }
+    /// What befalls a real cluster, where there is one.
+    cluster: Option<Cluster>,
 }
 
 impl World {
@@ -191,7 +145,7 @@ impl World {
             devices,
             sockets: BTreeMap::new(),
             sockets_made: 0,
-            bus: Vec::new(),
+            bus: Bus::default(),
             calls: Calls::default(),
             exchanges: Vec::new(),
             chaos: true,
@@ -199,6 +153,19 @@ impl World {
             newer: None,
             retention: Rng::new(!seed),
             erasing: None,
+            cluster: None,
+        }
+    }
+
+    /// Some users have the app open in two tabs.
+    fn draw_tabs(&mut self, rng: &mut Rng) {
+        for device in &mut self.devices {
+            if rng.chance(TWO_TABS) && device.open_tab() {
+                self.aids.counts.add(Kind::TwoTabs);
+            }
+            if rng.chance(HURRIES) && device.hurry() {
+                self.aids.counts.add(Kind::Hurries);
+            }
         }
     }
 
@@ -219,6 +186,7 @@ impl World {
             self.chaos_step()?;
         }
         self.calm_down();
+        self.lose_what_is_told()?;
         self.come_to_rest()
     }
 
@@ -235,6 +203,7 @@ impl World {
 
     fn chaos_step(&mut self) -> Checked {
         self.keep_and_restore();
+        self.break_cluster()?;
         self.collect_old()?;
         self.erase_all();
         self.end_a_token();
@@ -257,6 +226,7 @@ impl World {
         self.aids.trace.say(&"world", || "calms down".into());
         self.chaos = false;
         self.nodes.iter_mut().for_each(Node::heal);
+        self.heal_cluster();
         self.renew_tokens();
         if self.checker.is_split(self.store.view().epoch) {
             self.change_epoch();
@@ -266,8 +236,9 @@ impl World {
     /// Safety is checked at every step; this is about progress: within a bound everything is
     /// told to everybody, and all are equal.
     fn come_to_rest(&mut self) -> Checked {
-        let first = self.aids.trace.step;
-        let mut audits = 0;
+        let (first, calm_ms) = (self.aids.trace.step, self.now_ms);
+        // Worlds with a real cluster look at the store by themselves.
+        let mut audits = usize::from(self.cluster.is_some());
         while self.aids.trace.step < first + CALM_STEPS_MAX {
             self.time_passes();
             self.connect_all();
@@ -275,6 +246,9 @@ impl World {
             if !steps.is_empty() {
                 let step = *self.aids.rng.pick(&steps);
                 self.take(step)?;
+                continue;
+            }
+            if self.wait_for_timers(calm_ms) {
                 continue;
             }
             if audits == 0 {
@@ -298,6 +272,9 @@ impl World {
                 // is of its node, which may be ahead of the others, so devices ask that one.
                 audits += 1;
                 self.sticky = true;
+                if let Some(cluster) = &mut self.cluster {
+                    cluster.ticks = false;
+                }
                 self.somebody_edits();
                 continue;
             }
@@ -373,73 +350,7 @@ impl World {
         }
     }
 
-    /// Tells every running session.
-    fn tell_all(&mut self, event: impl Fn() -> Event) {
-        for node in 0..self.nodes.len() {
-            self.tell(node, event());
-        }
-    }
-
-    fn tell(&mut self, node: usize, event: Event) {
-        let name = self.nodes[node].name.clone();
-        self.aids.trace.say(&name, || describe(&event));
-        let outbox = match &event {
-            Event::Attach(attach) => self.outbox(attach.conn),
-            Event::Watch(conn) => self.outbox(*conn),
-            _ => None,
-        };
-        let now_ms = self.now_ms;
-        let sleepy = self.plan.sleepy;
-        self.nodes[node].step(event, outbox, (now_ms, sleepy, &mut self.aids));
-        self.collect(node);
-    }
-
-    fn outbox(&self, conn: ConnId) -> Option<Arc<Outbox>> {
-        let socket = self.sockets.get(&conn.0);
-        socket.map(|socket| socket.outbox.clone())
-    }
-
-    /// Takes up what a session left: sockets to write, replies to carry.
-    fn collect(&mut self, node: usize) {
-        let node = &mut self.nodes[node];
-        if let Some(session) = &mut node.session {
-            for conn in session.woken.drain(..) {
-                if let Some(socket) = self.sockets.get_mut(&conn.0) {
-                    socket.woken = true;
-                }
-            }
-        }
-        for (call, reply) in node.replies.drain(..) {
-            let mut exchanges = self.exchanges.iter_mut();
-            if let Some(exchange) = exchanges.find(|one| one.waits_for(call)) {
-                exchange.merged(reply, &mut self.aids);
-                continue;
-            }
-            if let Some(text) = self.calls.reply(call, reply) {
-                self.aids
-                    .trace
-                    .say(&node.name, || format!("replies {text}"));
-            }
-        }
-    }
-
     fn take(&mut self, step: Step) -> Checked {
         steps::take(self, step)
-    }
-}
-
-fn describe(event: &Event) -> String {
-    match event {
-        Event::Store(answer) => {
-            let text = format!("{answer:?}");
-            let short: String = text.chars().take(700).collect();
-            format!("is answered {short}")
-        }
-        Event::Push(push) => {
-            let ms: Vec<u64> = push.muts.iter().map(|mutation| mutation.m).collect();
-            format!("takes a push {ms:?} of {:?}", push.origin)
-        }
-        Event::Heard(event) => format!("hears {} -> {} of {}", event.from, event.to, event.epoch),
-        other => format!("takes {other:?}"),
     }
 }

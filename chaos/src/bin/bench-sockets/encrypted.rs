@@ -138,6 +138,8 @@ async fn enter(hub: &Hub, mut stream: Stream, token: &str) -> anyhow::Result<Str
     );
     push_frame(&mut first, 0x81, hello.as_bytes());
     stream.write_all(&first).await?;
+    // What TLS has taken may still wait for the socket.
+    stream.flush().await?;
     let mut held = Vec::new();
     let end = br#""t":"delta""#;
     while !held.windows(end.len()).any(|bytes| bytes == end) {

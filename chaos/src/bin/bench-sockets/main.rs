@@ -8,6 +8,7 @@ mod encrypted;
 mod fleet;
 mod goal;
 mod memory;
+mod pusher;
 mod pushes;
 mod rates;
 

@@ -146,6 +146,14 @@ impl Store for MemoryStore {
         self.of(space).collect(space, collect)
     }
 
+    async fn forget_unwritten(
+        &self,
+        space: &SpaceKey,
+        before_ms: WallMs,
+    ) -> Result<bool, StoreError> {
+        Ok(self.of(space).forget_unwritten(space, before_ms))
+    }
+
     async fn spaces_named(&self, name: &SpaceId) -> Result<Vec<SpaceKey>, StoreError> {
         let parts = self.0.iter().flat_map(|part| {
             let part = part.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,13 @@ export type Day = string;
 
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
+/** Whether a text is a day, of a year of four figures. */
+export function isDay(text: string): text is Day {
+  if (!/^[1-9]\d{3}-\d\d-\d\d$/.test(text)) return false;
+  const date = toDate(text);
+  return !Number.isNaN(date.getTime()) && fromDate(date) === text;
+}
+
 /** The day it is at `now` where this device is. */
 export function dayOf(now: Date): Day {
   const two = (part: number) => String(part).padStart(2, "0");

@@ -28,8 +28,15 @@ export interface Pressed {
   metaKey: boolean;
 }
 
-export function commandOf({ key, altKey, ctrlKey, metaKey }: Pressed): Command | null {
-  if (ctrlKey || metaKey) return null;
+/** A key that types something. Space is none: it only does what the button does that has the focus. */
+export const isLetter = (key: string) => key.length === 1 && key !== " ";
+
+/** `letters`: whether keys that type something are commands. */
+export function commandOf(
+  { key, altKey, ctrlKey, metaKey }: Pressed,
+  letters: "taken" | "left" = "taken",
+): Command | null {
+  if (ctrlKey || metaKey || (letters === "left" && isLetter(key))) return null;
   const pressed = altKey ? `Alt+${key}` : key;
   const found = KEYS.find(({ keys }) => (keys as readonly string[]).includes(pressed));
   return found?.command ?? null;

@@ -1,9 +1,12 @@
-/** Places in a list: numbers, so that moving one record changes no other. */
+/** Places in a list: numbers, so that moving one record most often changes no other. */
 
 interface Placed {
   id: string;
   order: number;
 }
+
+/** The least step between places that are given anew: others will come between them. */
+const STEP_MIN = 2 ** -20;
 
 /** In order; of two in one place, which two devices may give at once, the ids decide. */
 export function inOrder<T extends Placed>(records: readonly T[]): T[] {
@@ -16,16 +19,51 @@ export function last(records: readonly Placed[]): number {
 }
 
 /**
- * The place for `id` to stand at `index` of the list as it is without it. `null` if it stands there.
- * Between two in the same place there is none between them: it shares theirs.
+ * The places to be given for `id` to stand at `index` of `list` as it is without it; none if it
+ * stands there. That is its own alone if there is room between its neighbours. If there is none
+ * (two devices gave one place, or the numbers there are used up), the fewest around it get new ones.
+ * `list` is a part of `all`, all of which but `id` keeps its order.
  */
-export function placeAt(list: readonly Placed[], id: string, index: number): number | null {
-  const others = list.filter((one) => one.id !== id);
-  const at = Math.max(0, Math.min(index, others.length));
-  if (list.findIndex((one) => one.id === id) === at) return null;
-  const before = others[at - 1]?.order;
-  const after = others[at]?.order;
-  if (before === undefined) return (after ?? 1) - 1;
-  if (after === undefined) return before + 1;
-  return (before + after) / 2;
+export function placesFor(
+  all: readonly Placed[],
+  list: readonly Placed[],
+  id: string,
+  index: number,
+): Placed[] {
+  const shown = list.filter((one) => one.id !== id);
+  const at = Math.max(0, Math.min(index, shown.length));
+  if (list.findIndex((one) => one.id === id) === at) return [];
+  const others = inOrder(all.filter((one) => one.id !== id));
+  const before = shown[at - 1];
+  const place = before
+    ? others.findIndex((one) => one.id === before.id) + 1
+    : others.findIndex((one) => one.id === shown[0]?.id);
+  return placed(others, Math.max(0, place), id);
+}
+
+/** The smallest part of the list that, given anew, has `id` stand at `at` of the others. */
+function placed(others: readonly Placed[], at: number, id: string): Placed[] {
+  const behind = others.length - at;
+  for (let count = 0; ; count++) {
+    const middle = Math.min(at, Math.max(Math.ceil(count / 2), count - behind));
+    for (const ahead of new Set([middle, count, 0])) {
+      if (ahead > at || count - ahead > behind) continue;
+      const [from, to] = [at - ahead, at + count - ahead];
+      const orders = spread(others[from - 1]?.order, others[to]?.order, count + 1);
+      if (!orders) continue;
+      const part = [...others.slice(from, at), { id }, ...others.slice(at, to)];
+      return part.map((one, n) => ({ id: one.id, order: orders[n]! }));
+    }
+  }
+}
+
+/** `count` places between two, in even steps; `null` if there is no room for them. */
+function spread(low: number | undefined, high: number | undefined, count: number): number[] | null {
+  const isOpen = low === undefined || high === undefined;
+  const step = isOpen ? 1 : (high - low) / (count + 1);
+  const start = low ?? (high === undefined ? 0 : high - step * (count + 1));
+  const orders = Array.from({ length: count }, (_, n) => start + step * (n + 1));
+  if (count > 1 && step < STEP_MIN) return null;
+  const bounds = [low ?? -Infinity, ...orders, high ?? Infinity];
+  return bounds.every((order, n) => n === 0 || bounds[n - 1]! < order) ? orders : null;
 }

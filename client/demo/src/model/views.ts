@@ -1,7 +1,8 @@
 /** Which tasks a view shows. */
 import type { Task } from "@syncline/apps/todo";
+import { plusDays, type Day } from "./days";
 import { inOrder } from "./order";
-import type { Day } from "./days";
+import type { Said } from "./words";
 
 export type View =
   | { is: "all" | "today" | "upcoming" | "done" }
@@ -23,6 +24,38 @@ export interface Beside {
   today: Day;
   labelsOf(task: Task): { id: string; name: string }[];
   projectOf(task: Task): { name: string } | undefined;
+}
+
+/** A task to be made: what its text says, and what the view gives in which it is made. */
+export interface Wanted extends Said {
+  project: string | null;
+  /** The id of a label beside those the text names. */
+  label: string | null;
+}
+
+/** A task is shown in the view in which it is made, unless its text says a day that is not. */
+export function madeIn(view: View, said: Said, today: Day): Wanted {
+  const due = {
+    today,
+    upcoming: plusDays(today, 1),
+    all: null,
+    done: null,
+    project: null,
+    label: null,
+  };
+  return {
+    ...said,
+    due: said.due ?? due[view.is],
+    project: view.is === "project" ? view.id : null,
+    label: view.is === "label" ? view.id : null,
+  };
+}
+
+/** Where a new task is shown that the view does not show; `null` if it does. */
+export function wentTo(view: View, due: Day | null, today: Day): (typeof VIEWS)[number] | null {
+  if (view.is !== "today" && view.is !== "upcoming") return null;
+  const is = due === null ? "all" : due > today ? "upcoming" : "today";
+  return is === view.is ? null : VIEWS.find((one) => one.view.is === is)!;
 }
 
 /** The tasks of a view that hold every word of `search`. */

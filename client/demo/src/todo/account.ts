@@ -1,8 +1,14 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
 import type { Auth, LocalStore } from "@syncline/sdk";
+import type { Todo } from "./open";
 
 /** Where the account's name outlives the page. */
 const KEY = "syncline-todo-account";
+
+/** For a hub without a development issuer. */
+const NO_SIGN_IN =
+  "This hub has no demo sign-in. Todo goes on working on this device. To try it with others, start a " +
+  "hub that has one (make run, or hub serve --dev) and open the Todo it serves.";
 
 /** The account of the last visit; `null` for a guest. */
 export function remembered(): string | null {
@@ -20,6 +26,7 @@ export async function token(user: string): Promise<string> {
   const answer = await fetch("/dev/token", { method: "POST", body });
   // A proxy between that finds nobody: as good as no network.
   if (answer.status === 502 || answer.status === 503) throw new TypeError("the hub is away");
+  if (answer.status === 404) throw new Error(NO_SIGN_IN);
   const said = (await answer.json().catch(() => ({}))) as { token?: string; message?: string };
   if (!answer.ok || !said.token) throw new Error(said.message ?? `no token: ${answer.status}`);
   return said.token;
@@ -37,6 +44,34 @@ export function follow(store: LocalStore): () => void {
   };
   addEventListener("storage", heard);
   return () => removeEventListener("storage", heard);
+}
+
+/**
+ * Calls back when somebody has signed in or out, here or in another tab. A store that cannot be opened
+ * for now, which is tried again and again, is nobody's: its account is the one it had. Returns what
+ * ends it.
+ */
+export function onExchange(
+  { store, openedFor }: Todo,
+  call: (account: string | null) => void,
+): () => void {
+  let account = openedFor;
+  let isOver = false;
+  const look = () => {
+    if (isOver || store.account === account) return;
+    account = store.account;
+    call(account);
+  };
+  const end = store.onStatus(() => {
+    // A status may be told just before the store is the next one's.
+    void Promise.resolve()
+      .then(() => store.ready())
+      .then(look, () => {});
+  });
+  return () => {
+    isOver = true;
+    end();
+  };
 }
 
 export const authOf = (account: string): Auth => ({ account, token: () => token(account) });

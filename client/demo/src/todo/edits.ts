@@ -3,12 +3,12 @@
  * stored: what is shown may be a moment older.
  */
 import type { Edit } from "@syncline/sdk";
-import type { Task } from "@syncline/apps/todo";
+import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
-import { labelName } from "../model/labels";
-import { last, placeAt } from "../model/order";
+import { last, placesFor } from "../model/order";
 import { nextDue } from "../model/repeat";
-import type { Said } from "../model/words";
+import type { Wanted } from "../model/views";
+import { given as labelOf, labelNamed } from "./lists";
 import type { Todo } from "./open";
 
 /** What can be taken back: a sentence about it, and how. */
@@ -17,14 +17,31 @@ export interface Undoable {
   undo(): Promise<unknown>;
 }
 
-/** Adds a task and the labels it names that are not there. Returns its id. */
+export interface Added extends Undoable {
+  /** Whether the project or label was gone in whose view it was made: it has none. */
+  isAlone: boolean;
+}
+
+/** A task with what belongs to it. */
+export interface Whole {
+  task: Task;
+  labels: readonly TaskLabel[];
+  reminders: readonly Reminder[];
+}
+
+/** Adds a task and the labels it names that are not there. It is given nothing that is gone. */
 export async function add(
   todo: Todo,
-  { title, due, labels, isImportant }: Said,
-  project: string | null,
-): Promise<string> {
+  { title, due, labels, isImportant, project, label }: Wanted,
+): Promise<Added> {
   const id = crypto.randomUUID();
-  const [tasks, known] = await Promise.all([todo.tasks.query(), todo.labels.query()]);
+  const [tasks, known, home] = await Promise.all([
+    todo.tasks.query(),
+    todo.labels.query(),
+    project === null ? undefined : todo.projects.get(project),
+  ]);
+  const given = known.find((one) => one.id === label);
+  const made: string[] = [];
   const edits: Edit[] = [
     todo.tasks.edits.insert({
       id,
@@ -32,58 +49,53 @@ export async function add(
       due,
       done: false,
       priority: isImportant ? "high" : null,
-      project,
+      project: home?.id ?? null,
       order: last(tasks),
     }),
   ];
+  const wanted = new Set(given ? [given.id] : []);
   for (const name of labels) {
-    const there = known.find((one) => one.name === name);
-    const label = there?.id ?? labelId(name);
-    if (!there) edits.push(todo.labels.edits.insert({ id: label, name }));
-    edits.push(todo.taskLabels.edits.insert(given(id, label)));
+    const found = labelNamed(known, name);
+    if (found.isNew) {
+      edits.push(todo.labels.edits.insert({ id: found.id, name }));
+      made.push(found.id);
+    }
+    wanted.add(found.id);
   }
+  for (const label of wanted) edits.push(todo.taskLabels.edits.insert(labelOf(id, label)));
   await todo.store.write(edits);
-  return id;
+  const isAlone = (project !== null && !home) || (label !== null && !given);
+  return { text: `Added “${title}”`, undo: () => unmake(todo, id, made), isAlone };
 }
 
-/** A label is named by its name, so that two devices that make it at once make one. */
-export const labelId = (name: string) => `label-${name}`;
-
-/** The record of a task's label is named by both, for the same reason. */
-const given = (task: string, label: string) => ({ id: `${task} ${label}`, task, label });
-
-/** Gives a task a label, or takes it. */
-export async function label(todo: Todo, task: string, id: string, isGiven: boolean): Promise<void> {
-  const record = given(task, id);
-  const there = await todo.taskLabels.query({ filter: { task, label: id } });
-  if (isGiven && there.length === 0) await todo.taskLabels.insert(record);
-  if (!isGiven) await todo.store.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
-}
-
-/** Makes a label, if there is none of that name, and gives it to a task. */
-export async function newLabel(todo: Todo, task: string, text: string): Promise<void> {
-  const name = labelName(text);
-  if (name === "") return;
-  const [known] = await todo.labels.query({ filter: { name }, limit: 1 });
-  const id = known?.id ?? labelId(name);
-  if (!known) await todo.labels.insert({ id, name });
-  await label(todo, task, id, true);
+/** Deletes a task with what belongs to it, and of `labels` those that no other task has. */
+async function unmake(todo: Todo, id: string, labels: readonly string[]): Promise<void> {
+  const [whole, given] = await Promise.all([wholeOf(todo, id), todo.taskLabels.query()]);
+  const used = new Set(given.filter(({ task }) => task !== id).map(({ label }) => label));
+  const unused = labels.filter((label) => !used.has(label));
+  const edits = [
+    ...deleting(todo, whole),
+    ...unused.map((label) => todo.labels.edits.delete(label)),
+  ];
+  if (edits.length > 0) await todo.store.write(edits);
 }
 
 /** Done, or not after all. One that repeats is due again instead. */
 export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoable | null> {
   const task = await todo.tasks.get(id);
   if (!task) return null;
-  const before = { done: task.done, doneAt: task.doneAt ?? null, due: task.due ?? null };
-  const undo = () => todo.tasks.update(task.id, before);
-  if (task.done) {
+  // What is taken back is what was done, whatever was written to the rest since.
+  const { done, doneAt = null, due = null } = task;
+  const undo = () => todo.tasks.update(task.id, { done, doneAt });
+  if (done) {
     await todo.tasks.update(task.id, { done: false, doneAt: null });
-    return null;
+    return { text: `Not done: “${task.title}”`, undo };
   }
-  const next = task.repeat ? nextDue(task.repeat, task.due ?? null, today) : null;
+  const next = task.repeat ? nextDue(task.repeat, due, today) : null;
   if (next !== null) {
     await todo.tasks.update(task.id, { due: next });
-    return { text: `“${task.title}” comes again: ${sayDay(next, today)}`, undo };
+    const text = `“${task.title}” comes again: ${sayDay(next, today)}`;
+    return { text, undo: () => todo.tasks.update(task.id, { due }) };
   }
   await todo.tasks.update(task.id, { done: true, doneAt: new Date().toISOString() });
   return { text: `Done: “${task.title}”`, undo };
@@ -91,44 +103,55 @@ export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoab
 
 /** Deletes a task with its labels and reminders. */
 export async function remove(todo: Todo, id: string): Promise<Undoable | null> {
-  const { tasks, taskLabels, reminders, store } = todo;
-  const filter = { task: id };
-  const task = await tasks.get(id);
+  const { task, ...beside } = await wholeOf(todo, id);
   if (!task) return null;
-  const labels = await taskLabels.query({ filter });
-  const reminding = await reminders.query({ filter });
-  await store.write([
-    tasks.edits.delete(id),
-    ...labels.map(({ id }) => taskLabels.edits.delete(id)),
-    ...reminding.map(({ id }) => reminders.edits.delete(id)),
-  ]);
+  await todo.store.write(deleting(todo, { task, ...beside }));
+  return { text: `Deleted “${task.title}”`, undo: () => restore(todo, { task, ...beside }) };
+}
+
+/** As far as it is there. */
+type Found = Omit<Whole, "task"> & { task: Task | undefined };
+
+async function wholeOf({ tasks, taskLabels, reminders }: Todo, id: string): Promise<Found> {
+  const filter = { task: id };
   return {
-    text: `Deleted “${task.title}”`,
-    undo: () =>
-      store.write([
-        tasks.edits.insert(task),
-        ...labels.map((one) => taskLabels.edits.insert(one)),
-        ...reminding.map((one) => reminders.edits.insert(one)),
-      ]),
+    task: await tasks.get(id),
+    labels: await taskLabels.query({ filter }),
+    reminders: await reminders.query({ filter }),
   };
 }
 
-/** Moves a task to `index` of a list. */
+const deleting = (todo: Todo, { task, labels, reminders }: Found): Edit[] => [
+  ...(task ? [todo.tasks.edits.delete(task.id)] : []),
+  ...labels.map(({ id }) => todo.taskLabels.edits.delete(id)),
+  ...reminders.map(({ id }) => todo.reminders.edits.delete(id)),
+];
+
+/** Brings back what was deleted, here or on another device, but for labels that are gone by now. */
+export async function restore(todo: Todo, { task, labels, reminders }: Whole): Promise<void> {
+  const known = new Set((await todo.labels.query()).map(({ id }) => id));
+  const there = labels.filter(({ label }) => known.has(label));
+  await todo.store.write([
+    todo.tasks.edits.insert(task),
+    ...there.map((one) => todo.taskLabels.edits.insert(one)),
+    ...reminders.map((one) => todo.reminders.edits.insert(one)),
+  ]);
+}
+
+/** Moves a task to `index` of a list of some of `all`; what `all` has between keeps its order. */
 export async function move(
   todo: Todo,
+  all: readonly Task[],
   list: readonly Task[],
   id: string,
   index: number,
-): Promise<void> {
-  const isThere = list.some((one) => one.id === id);
-  const order = isThere ? placeAt(list, id, index) : null;
-  if (order !== null) await todo.tasks.update(id, { order });
-}
-
-export async function archive(todo: Todo, id: string, name: string): Promise<Undoable> {
-  await todo.projects.update(id, { isArchived: true });
-  return {
-    text: `Archived “${name}”`,
-    undo: () => todo.projects.update(id, { isArchived: false }),
-  };
+): Promise<Undoable | null> {
+  const task = list.find((one) => one.id === id);
+  const places = task ? placesFor(all, list, id, index) : [];
+  if (!task || places.length === 0) return null;
+  const write = (given: { id: string; order: number }[]) =>
+    todo.store.write(given.map(({ id, order }) => todo.tasks.edits.update(id, { order })));
+  const before = places.map(({ id }) => all.find((one) => one.id === id)!);
+  await write(places);
+  return { text: `Moved “${task.title}”`, undo: () => write(before) };
 }

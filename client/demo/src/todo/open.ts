@@ -5,7 +5,11 @@ import { todo } from "@syncline/apps/todo";
 import { authOf } from "./account";
 import { seeds } from "./seeds";
 
-export type Todo = Collections<typeof todo.tables> & { store: LocalStore };
+export type Todo = Collections<typeof todo.tables> & {
+  store: LocalStore;
+  /** Whose it was when it was opened; `null` for a guest's. */
+  openedFor: string | null;
+};
 
 /** Milliseconds from a write to its sending: what is typed goes together. */
 const PUSH_DEBOUNCE = 300;
@@ -31,5 +35,5 @@ export function openTodo({ account, serverUrl, begins = seeds, surroundings }: O
     auth: account === null ? null : authOf(account),
     surroundings,
   });
-  return { ...collections, store };
+  return { ...collections, store, openedFor: account };
 }

@@ -14,10 +14,10 @@ const task = (n: number, title: string, more: Partial<Task> = {}): Task => ({
 export const seeds = {
   tasks: [
     task(1, "Tick me off: tap the circle, or press Space"),
-    task(2, "Add a task: press n, and try “Call Ada tomorrow #phone”"),
-    task(3, "Open a task with e: notes, dates, reminders, repeats", {
+    task(2, "Add a task, such as “Call Ada tomorrow #phone” (key n)"),
+    task(3, "Open a task (key e): notes, dates, reminders, repeats", {
       notes:
-        "Every field is saved as you leave it.\n\nTwo devices may edit one task at once: both edits are kept.",
+        "What you type is saved as you type it.\n\nTwo devices may edit one task at once: both edits are kept.",
     }),
     task(4, "Drag the handle to put what matters first", { priority: "high" }),
     task(5, "Water the plants", { repeat: "FREQ=WEEKLY", project: PROJECT }),
@@ -27,6 +27,3 @@ export const seeds = {
   labels: [{ id: "seed-green", name: "green" }] satisfies Label[],
   taskLabels: [{ id: "seed-5-green", task: "seed-5", label: "seed-green" }] satisfies TaskLabel[],
 };
-
-/** Whether a guest has only what it began with, so that nothing of its own moves into an account. */
-export const isSeed = (id: string) => id.startsWith("seed-");

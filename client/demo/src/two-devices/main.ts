@@ -3,23 +3,24 @@ import { mount } from "svelte";
 import { openTodo } from "../todo/open";
 import { apart } from "./apart";
 import { begins } from "./begins";
+import { Network } from "./network.svelte";
 import TwoDevices from "./TwoDevices.svelte";
 
-/** A user of this tab's own, who stays over a reload. */
+/** A user of this tab's own, who stays over a reload. A duplicate of the tab has the same. */
 const KEY = "syncline-two-devices";
 const user = sessionStorage.getItem(KEY) ?? `pair-${crypto.randomUUID().slice(0, 8)}`;
 sessionStorage.setItem(KEY, user);
 
-const open = (device: string) =>
-  openTodo({
+const open = (name: string) => {
+  const device = name.toLowerCase();
+  const todo = openTodo({
     account: user,
     serverUrl: location.origin,
     begins,
     surroundings: apart(device),
   });
+  return { name, todo, network: new Network(todo.store, device, user) };
+};
 
-const devices = [
-  { name: "Phone", todo: open("phone") },
-  { name: "Laptop", todo: open("laptop") },
-];
+const devices = [open("Phone"), open("Laptop")];
 mount(TwoDevices, { target: document.getElementById("app")!, props: { user, devices } });

@@ -1,35 +1,98 @@
 /** What the page is at: view, search, what is open, what was done last. Only this tab's. */
-import { createContext } from "svelte";
+import { createContext, untrack } from "svelte";
+import { statusOf } from "@syncline/sdk/svelte";
 import type { Task } from "@syncline/apps/todo";
-import { select, type View } from "../model/views";
-import { move, remove, toggle, type Undoable } from "../todo/edits";
+import { lossOf, sayFault, type Loss } from "../model/faults";
+import type { Place } from "../model/places";
+import { isSame, madeIn, select, wentTo, type View } from "../model/views";
+import type { Said } from "../model/words";
+import { onExchange } from "../todo/account";
+import { add, move, remove, toggle, type Undoable } from "../todo/edits";
+import { beginEra, eraOf, type Era } from "../todo/era";
+import { addProject } from "../todo/lists";
 import type { Todo } from "../todo/open";
+import { takeLetters, takesLetters } from "../todo/settings";
 import { Data } from "./data.svelte";
+import { Updates } from "./updates.svelte";
 
-export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lists";
+export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lists" | "rename";
 
-/** How long a toast stays. Undo works by key for as long as there is nothing newer. */
+/** How long a toast stays, in milliseconds, unless somebody is at it. */
 const TOAST_MS = 8_000;
 
 export class App {
   readonly data: Data;
+  readonly updates = new Updates();
   view = $state.raw<View>({ is: "all" });
   search = $state("");
   sheet = $state<Sheet | null>(null);
   /** The id of the task that is edited. */
   editing = $state<string | null>(null);
-  toast = $state.raw<{ text: string; undo?: () => Promise<unknown> } | null>(null);
+  toast = $state.raw<{ text: string; undo: Undoable | null } | null>(null);
+  /** What was done last that can be taken back. It stays until the next such act. */
+  undoable = $state.raw<Undoable | null>(null);
+  /** For who does not see what changed. */
+  spoken = $state("");
+  /** What became of what was kept here, until somebody has seen it. */
+  loss = $state.raw<Loss | null>(null);
+  /** Whose data is shown. */
+  era: Era;
+  /** How often the page had to leave a place that is gone: nobody goes back there. */
+  corrections = $state(0);
   readonly shown = $derived.by(() => select(this.data.tasks, this.view, this.search, this.data));
+  #takesLetters = $state(takesLetters());
   #toastEnds: ReturnType<typeof setTimeout> | undefined;
   /** What people do, until the last of it is stored. */
-  #doing: Promise<void> = Promise.resolve();
+  #doing: Promise<unknown> = Promise.resolve();
+  /** The last view of a project or label that was there, and what that is called. */
+  #seen: { view: View; name: string } | null = null;
+  /** The last task that was edited and there. */
+  #edited: string | null = null;
 
   constructor(todo: Todo) {
     this.data = new Data(todo);
+    this.era = $state.raw(eraOf(todo.openedFor));
+    $effect(() =>
+      todo.store.onStatus(({ error }) => {
+        if (error?.code === "storage_lost") this.loss = lossOf(error);
+        // It may be found again. Another error only hides it.
+        else if (error === null) this.loss = null;
+      }),
+    );
+    $effect(() => onExchange(todo, (account) => untrack(() => this.becomes(account))));
+    const status = statusOf(todo.store);
+    $effect(() => {
+      const { view } = this;
+      const name = this.data.nameOf(view);
+      // What is not there yet may come when the device is filled.
+      void status.current.status;
+      untrack(() => this.#sees(view, name));
+    });
+    $effect(() => {
+      const { editing } = this;
+      const isThere = this.data.tasks.some(({ id }) => id === editing);
+      void status.current.status;
+      untrack(() => editing !== null && this.#edits(editing, isThere));
+    });
   }
 
   get todo(): Todo {
     return this.data.todo;
+  }
+
+  /** Whether single letters are commands. */
+  get takesLetters(): boolean {
+    return this.#takesLetters;
+  }
+
+  set takesLetters(takes: boolean) {
+    this.#takesLetters = takes;
+    takeLetters(takes);
+  }
+
+  /** Whether something modal is open. */
+  get isCovered(): boolean {
+    return this.sheet !== null || this.editing !== null;
   }
 
   go(view: View): void {
@@ -38,62 +101,148 @@ export class App {
     if (this.sheet === "lists") this.sheet = null;
   }
 
-  say(text: string, undo?: () => Promise<unknown>): void {
-    clearTimeout(this.#toastEnds);
-    this.toast = { text, undo };
-    this.#toastEnds = setTimeout(() => (this.toast = null), TOAST_MS);
+  /** Opens a task in the editor, whatever is open. */
+  open(task: string): void {
+    this.sheet = null;
+    this.editing = task;
   }
 
-  #did(done: Undoable | null): void {
-    if (done) this.say(done.text, done.undo);
+  /** Where a link or the browser's Back leads. */
+  arrive({ view, search, task }: Place, sheet: Sheet | null): void {
+    if (!isSame(this.view, view)) this.view = view;
+    this.search = search;
+    this.editing = task;
+    this.sheet = sheet !== null && this.#has(sheet) ? sheet : null;
+  }
+
+  /** Not where the browser's Forward leads to a sheet whose time is over. */
+  #has(sheet: Sheet): boolean {
+    const isGuest = this.todo.store.account === null;
+    if (sheet === "sign-in") return isGuest;
+    if (sheet === "account") return !isGuest;
+    return sheet !== "rename" || this.data.nameOf(this.view) !== undefined;
+  }
+
+  /** Somebody signed in or out: what was done before is another's. Told again, it is nothing new. */
+  becomes(account: string | null): void {
+    const before = this.era.account;
+    if (account === before) return;
+    this.era = beginEra(account);
+    this.undoable = null;
+    this.toast = null;
+    this.spoken = "";
+    this.sheet = null;
+    if ("id" in this.view) this.view = { is: "all" };
+    // What a guest is at goes along into the account.
+    if (before === null) return;
+    this.editing = null;
+    this.go({ is: "all" });
+  }
+
+  say(text: string, undo: Undoable | null = null): void {
+    this.toast = { text, undo };
+    this.holdToast("let go");
+  }
+
+  /** A toast does not go while somebody points at it, or is in it. */
+  holdToast(how: "held" | "let go"): void {
+    clearTimeout(this.#toastEnds);
+    if (how === "let go") this.#toastEnds = setTimeout(() => (this.toast = null), TOAST_MS);
   }
 
   /** Takes back what was done last, also what is still being done. */
-  undo(): Promise<void> {
+  undo(): Promise<boolean> {
     return this.attempt(async () => {
-      const { undo } = this.toast ?? {};
-      this.toast = null;
-      await undo?.();
+      const last = this.undoable;
+      if (!last) return this.say("There is nothing to take back.");
+      await last.undo();
+      this.undoable = null;
+      this.say(`Taken back: ${last.text}`);
     });
   }
 
   /**
-   * Runs what may fail and says so. One comes after the other: hands are faster than what they
-   * change is stored and shown, so each goes by what is stored when its turn comes.
+   * Runs what may fail. One comes after the other: hands are faster than what they change is stored
+   * and shown, so each goes by what is stored when its turn comes.
    */
-  attempt(work: () => Promise<unknown>): Promise<void> {
-    this.#doing = this.#doing.then(work).then(
-      () => {},
-      (error: unknown) => this.say(error instanceof Error ? error.message : String(error)),
-    );
-    return this.#doing;
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#doing.then(work);
+    this.#doing = done.catch(() => {});
+    return done;
   }
 
-  did(work: () => Promise<Undoable | null>): Promise<void> {
+  /** The same, and says what failed. True if nothing did. */
+  attempt(work: () => Promise<unknown>): Promise<boolean> {
+    return this.inTurn(work).then(
+      () => true,
+      (error: unknown) => {
+        this.say(sayFault(error));
+        return false;
+      },
+    );
+  }
+
+  /** What can be taken back, and is told. Errors: those of the work. */
+  doing(work: () => Promise<Undoable | null>): Promise<void> {
+    return this.inTurn(async () => this.#did(await work()));
+  }
+
+  /** The same, and says what failed. */
+  did(work: () => Promise<Undoable | null>): Promise<boolean> {
     return this.attempt(async () => this.#did(await work()));
   }
 
-  toggle({ id }: Task): Promise<void> {
+  toggle({ id }: Task): Promise<boolean> {
     this.#leave(id);
     return this.did(() => toggle(this.todo, id, this.data.today));
   }
 
-  remove({ id }: Task): Promise<void> {
+  remove({ id }: Task): Promise<boolean> {
     this.#leave(id);
     return this.did(() => remove(this.todo, id));
   }
 
+  /** Errors: those of the write. */
+  add(said: Said): Promise<void> {
+    const { view } = this;
+    const { today } = this.data;
+    const wanted = madeIn(view, said, today);
+    // These show no new task.
+    if (view.is === "done" || this.search) this.go({ is: "all" });
+    return this.inTurn(async () => {
+      const done = await add(this.todo, wanted);
+      this.#didQuietly(done);
+      if (done.isAlone) {
+        if (this.view === view) this.view = { is: "all" };
+        this.say(`${done.text}: it is in All tasks, where it was to go is gone.`, done);
+        return;
+      }
+      const other = wentTo(view, wanted.due, today);
+      if (other) this.say(`${done.text}: it is in ${other.name}.`, done);
+    });
+  }
+
+  /** Adds a project and goes there. Errors: those of the write. */
+  addProject(name: string): Promise<void> {
+    return this.inTurn(async () => {
+      const done = await addProject(this.todo, name, (id) => {
+        if (isSame(this.view, { is: "project", id })) this.go({ is: "all" });
+      });
+      this.#didQuietly(done);
+      this.go({ is: "project", id: done.id });
+    });
+  }
+
   /** Moves a task to `index` of the list. */
-  move({ id }: Task, index: number): Promise<void> {
-    return this.attempt(async () => move(this.todo, await this.#listed(), id, index));
+  move({ id }: Task, index: number): Promise<boolean> {
+    return this.attempt(() => this.#move(id, () => index));
   }
 
   /** Moves a task up (-1) or down (1). */
-  step({ id }: Task, by: -1 | 1): Promise<void> {
-    return this.attempt(async () => {
-      const list = await this.#listed();
-      await move(this.todo, list, id, list.findIndex((one) => one.id === id) + by);
-    });
+  step({ id }: Task, by: -1 | 1): Promise<boolean> {
+    return this.attempt(() =>
+      this.#move(id, (list) => list.findIndex((one) => one.id === id) + by),
+    );
   }
 
   /** Whether the order that is shown is the one that is moved. */
@@ -101,9 +250,71 @@ export class App {
     return this.search.trim() === "" && ["all", "project", "label"].includes(this.view.is);
   }
 
-  /** What is shown, as it is stored. */
-  async #listed(): Promise<Task[]> {
-    return select(await this.todo.tasks.query(), this.view, this.search, this.data);
+  #did(done: Undoable | null): void {
+    if (!done) return;
+    this.undoable = done;
+    this.say(done.text, done);
+  }
+
+  /** What is seen without being told. A toast about what was done before is no longer true. */
+  #didQuietly(done: Undoable): void {
+    this.undoable = done;
+    if (this.toast?.undo) this.toast = null;
+  }
+
+  async #move(id: string, to: (list: readonly Task[]) => number): Promise<void> {
+    const all = await this.todo.tasks.query();
+    const list = select(all, this.view, this.search, this.data);
+    const index = Math.max(0, Math.min(to(list), list.length - 1));
+    const done = await move(this.todo, all, list, id, index);
+    if (!done) return;
+    this.#didQuietly(done);
+    this.spoken = `${done.text}: ${index + 1} of ${list.length}`;
+  }
+
+  /** A view does not outlive its project or label, which another tab or device may delete. */
+  #sees(view: View, name: string | undefined): void {
+    if (name !== undefined) this.#seen = { view, name };
+    else if (this.#seen?.view === view)
+      this.#leaveGone(`${this.#seen.name} was deleted: here are all tasks.`);
+    else if ("id" in view) void this.#asksFor(view);
+  }
+
+  /** A link may lead to what is gone, or to what is not here yet. */
+  async #asksFor(view: View & { id: string }): Promise<void> {
+    const { projects, labels } = this.todo;
+    const isGone = await this.#isGone(view.is === "project" ? projects : labels, view.id);
+    if (isGone && this.view === view)
+      this.#leaveGone("That list is not there any more: here are all tasks.");
+  }
+
+  #leaveGone(why: string): void {
+    this.corrections++;
+    this.view = { is: "all" };
+    if (this.sheet === "rename") this.sheet = null;
+    this.say(why);
+  }
+
+  /** One that is deleted while it is edited stays open; one that a link leads to must be there. */
+  async #edits(id: string, isThere: boolean): Promise<void> {
+    if (isThere) this.#edited = id;
+    if (this.#edited === id || !(await this.#isGone(this.todo.tasks, id))) return;
+    if (this.editing !== id) return;
+    this.corrections++;
+    this.editing = null;
+    this.say("That task is not there any more.");
+  }
+
+  /** Not while an account's device is filled for the first time. */
+  async #isGone(collection: { get(id: string): Promise<unknown> }, id: string): Promise<boolean> {
+    const { store } = this.todo;
+    try {
+      if (await collection.get(id)) return false;
+      return store.account === null || (await store.inspect()).cursor !== null;
+    } catch {
+      // It cannot be told now.
+      return false;
+    }
   }
 
   /** The focus goes on in the list, when the task that has it is about to leave. */

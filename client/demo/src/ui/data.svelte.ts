@@ -1,8 +1,9 @@
 /** What the app shows, from live queries: it changes when any device changes it. */
 import { live } from "@syncline/sdk/svelte";
-import type { Label, Task } from "@syncline/apps/todo";
+import type { Label, Project, Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { dayOf } from "../model/days";
 import { inOrder } from "../model/order";
+import type { View } from "../model/views";
 import type { Todo } from "../todo/open";
 
 /** How often the day is looked at. */
@@ -19,13 +20,14 @@ export class Data {
   readonly #labelsOf = $derived.by(() => {
     const names = new Map(this.labels.map((label) => [label.id, label]));
     const found = new Map<string, Label[]>();
-    for (const { task, label } of this.#given.current ?? []) {
+    for (const { task, label } of this.taskLabels) {
       const known = names.get(label);
       if (known) found.set(task, [...(found.get(task) ?? []), known]);
     }
     return found;
   });
-  readonly #projectsById = $derived(new Map(this.projects.map((one) => [one.id, one])));
+  readonly #allProjects = $derived.by(() => inOrder(this.#projects.current ?? []));
+  readonly #projectsById = $derived(new Map(this.#allProjects.map((one) => [one.id, one])));
 
   constructor(todo: Todo) {
     this.todo = todo;
@@ -49,19 +51,40 @@ export class Data {
     return this.#tasks.current ?? [];
   }
 
-  get projects() {
-    return inOrder((this.#projects.current ?? []).filter(({ isArchived }) => !isArchived));
+  get projects(): Project[] {
+    return this.#allProjects.filter(({ isArchived }) => !isArchived);
   }
 
-  get labels() {
+  get archived(): Project[] {
+    return this.#allProjects.filter(({ isArchived }) => isArchived);
+  }
+
+  get labels(): Label[] {
     return this.#labels.current ?? [];
   }
 
-  get reminders() {
+  /** The records that give tasks their labels. */
+  get taskLabels(): TaskLabel[] {
+    return this.#given.current ?? [];
+  }
+
+  get reminders(): Reminder[] {
     return this.#reminders.current ?? [];
   }
 
+  /** What the project or label of a view is called; `undefined` if there is none, or not any more. */
+  readonly nameOf = (view: View): string | undefined => {
+    if (view.is === "project") {
+      const found = this.#projectsById.get(view.id);
+      return found && `“${found.name}”`;
+    }
+    const found = view.is === "label" && this.labels.find(({ id }) => id === view.id);
+    return found ? `#${found.name}` : undefined;
+  };
+
   readonly labelsOf = (task: Task) => this.#labelsOf.get(task.id) ?? [];
+  /** The records that give a task its labels. */
+  readonly givenTo = (id: string): TaskLabel[] => this.taskLabels.filter(({ task }) => task === id);
   readonly projectOf = (task: Task) => this.#projectsById.get(task.project ?? "");
   readonly remindersOf = (task: Task) => this.reminders.filter((one) => one.task === task.id);
 }

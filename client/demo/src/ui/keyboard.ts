@@ -6,7 +6,7 @@ import { focusTask, rowId, type App } from "./app.svelte";
 export function listen(app: App): () => void {
   const pressed = (event: KeyboardEvent) => {
     if (event.defaultPrevented || isBusy(event.target as HTMLElement)) return;
-    const command = commandOf(event);
+    const command = commandOf(event, app.takesLetters ? "taken" : "left");
     if (command && run(app, command, event.target as HTMLElement)) event.preventDefault();
   };
   document.addEventListener("keydown", pressed);

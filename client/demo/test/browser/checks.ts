@@ -7,7 +7,7 @@ import { expect } from "vitest";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** CSS pixels, each way, of what can be tapped. */
-const TARGET_PX = 44;
+export const TARGET_PX = 44;
 
 export async function isAccessible(page: Page): Promise<void> {
   await page.evaluate(AXE);
@@ -20,11 +20,13 @@ export async function isAccessible(page: Page): Promise<void> {
 }
 
 export async function fits(page: Page): Promise<void> {
-  const [wide, room] = await page.evaluate(() => [
-    document.documentElement.scrollWidth,
-    document.documentElement.clientWidth,
-  ]);
-  expect(wide).toBeLessThanOrEqual(room!);
+  // What sticks out of a dialog scrolls in it, and makes the page no wider.
+  const wide = await page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll("dialog[open]")]
+      .map(({ localName, scrollWidth, clientWidth }) => ({ localName, scrollWidth, clientWidth }))
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth),
+  );
+  expect(wide).toEqual([]);
   const small = await page.evaluate((least) => {
     const modal = document.querySelector("dialog[open]");
     const asked = "a[href], button, input, select, textarea, summary, [role=switch]";

@@ -33,15 +33,7 @@ export class World {
   ) {}
 
   static async start(): Promise<World> {
-    const folder = mkdtempSync(join(tmpdir(), "syncline-"));
-    await inProduction(() =>
-      build({
-        root: ROOT,
-        configFile: join(ROOT, "vite.config.ts"),
-        logLevel: "error",
-        build: { outDir: folder, emptyOutDir: true },
-      }),
-    );
+    const folder = await built();
     const hub = await Hub.start({ HUB__WEB__DIR: folder });
     const browser = await chromium.launch({
       executablePath: PROGRAM,
@@ -72,6 +64,22 @@ export class World {
     await this.hub.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Builds the app into a new folder. Another `mark` in the names of its parts makes another build. */
+export async function built(mark = ""): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "syncline-"));
+  const name = `assets/${mark}[name]-[hash].js`;
+  const output = { entryFileNames: name, chunkFileNames: name };
+  await inProduction(() =>
+    build({
+      root: ROOT,
+      configFile: join(ROOT, "vite.config.ts"),
+      logLevel: "error",
+      build: { outDir: folder, emptyOutDir: true, rolldownOptions: { output } },
+    }),
+  );
+  return folder;
 }
 
 /** Vitest says that this is a test, and what is built then is another app than users get. */

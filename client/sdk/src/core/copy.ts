@@ -6,7 +6,7 @@
  * broken snapshot goes on where it was, also after a crash. Even generations and odd ones are kept
  * apart, and a whole snapshot fills the other kind: whoever reads and writes does not wait for it.
  */
-import type { Cursor } from "./wire";
+import type { Cursor } from "./wire.js";
 
 /** A snapshot under way. */
 export interface Fill {

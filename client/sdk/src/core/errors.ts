@@ -16,6 +16,10 @@ export type DeviceErrorCode =
   | "json_too_deep"
   /** The collection was not given to the store. */
   | "collection_unknown"
+  /** Two collections of one store have the same name. */
+  | "collection_duplicate"
+  /** The collection was given to another store, which is not closed. */
+  | "collection_taken"
   /** More bytes or changes than the hub takes at once: split the write. */
   | "mutation_too_large"
   /** A presence or a broadcast of more bytes than the hub passes on. */
@@ -24,8 +28,10 @@ export type DeviceErrorCode =
   | "quota"
   /** The database failed; `cause` says how. */
   | "storage"
-  /** The browser evicted or damaged the database; unsent edits in it are gone. */
+  /** The browser evicted the database or cannot read it; unsent edits in it are not here. */
   | "storage_lost"
+  /** What answers at the hub's address does not speak as a hub does. */
+  | "protocol"
   /** The app gave no token. */
   | "token_missing"
   /** The app's token function threw something else than `fetch` without a network. */
@@ -34,6 +40,8 @@ export type DeviceErrorCode =
   | "account_mismatch"
   /** Signing out would have left unsent edits behind, and they could not be sent. */
   | "unsynced"
+  /** What must wait for the hub did so in vain. */
+  | "unreachable"
   /** Somebody is signed in: sign out before signing in as somebody else. */
   | "signed_in"
   /** Another tab signed the account out; nothing was written. */
@@ -56,6 +64,11 @@ export class SynclineError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** What is asked of a store that was closed, or waits for it when it is. */
+export function closed(cause?: unknown): SynclineError {
+  return new SynclineError("stopped", "the store was closed", { cause });
 }
 
 /** The hub judged a write and refused it for good. It waits in `store.rejected`. */

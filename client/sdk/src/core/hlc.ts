@@ -80,3 +80,8 @@ export function parse(text: string): Hlc | null {
   if (isLeap && !new Date(wall + 1).toISOString().endsWith("-01T00:00:00.000Z")) return null;
   return { wall, counter: parseInt(parts[11] ?? "0", 16) };
 }
+
+/** Stamps of the hub are all written in UTC with three digits, so they sort as text does. */
+export function isLater(a: string, b: string): boolean {
+  return a > b;
+}

@@ -1,8 +1,5 @@
-/**
- * JSON values: what may be stored, and the canonical text (RFC 8785) over which a snapshot is
- * summed.
- */
-import { SynclineError } from "./errors";
+/** JSON values: what may be stored. */
+import { SynclineError } from "./errors.js";
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type JsonObject = { [name: string]: Json };
@@ -50,33 +47,32 @@ export function toJson(value: unknown, place = "value", depth = 0): Json {
   return copy;
 }
 
+/**
+ * A record's fields, each of which may be as deep as a value that is set by itself, under names that
+ * the hub takes.
+ */
+export function toData(fields: object, place: string): JsonObject {
+  const data = toJson(fields, place, -1) as JsonObject;
+  for (const name of Object.keys(data)) checkName(name, `a field's name in ${place}`);
+  return data;
+}
+
+/** UTF-8 bytes of an id, and of a field's or a collection's name. */
+const NAME_BYTES_MAX = 128;
+
+const UTF8 = new TextEncoder();
+
+/** Returns a name that the hub takes too: 1 to 128 bytes without control characters. */
+export function checkName(name: string, what = "an id"): string {
+  const bytes = typeof name === "string" ? UTF8.encode(name).length : 0;
+  const isText = !LONE.test(name) && !/[\0-\x1f\x7f-\x9f]/.test(name);
+  if (bytes < 1 || bytes > NAME_BYTES_MAX || !isText || name === "__proto__")
+    throw new SynclineError("value_invalid", `${what} is empty, too long or no text`);
+  return name;
+}
+
 function checkText(text: string, place: string): string {
   if (text.includes("\0")) throw new SynclineError("nul_in_string", `${place} holds NUL`);
   if (LONE.test(text)) throw new SynclineError("value_invalid", `${place} holds half a character`);
   return text;
-}
-
-/** The canonical text of a value, by RFC 8785. */
-export function canonical(value: Json): string {
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  const members = Object.keys(value)
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${canonical(value[name] as Json)}`);
-  return `{${members.join(",")}}`;
-}
-
-const CRC = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc;
-});
-const UTF8 = new TextEncoder();
-
-/** What a record adds to a snapshot's sum: the CRC-32 (IEEE) of `table \0 id \0 canonical data`. */
-export function recordSum(table: string, id: string, data: JsonObject): number {
-  let crc = 0xffffffff;
-  for (const byte of UTF8.encode(`${table}\0${id}\0${canonical(data)}`))
-    crc = (CRC[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
-  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -2,41 +2,14 @@
  * A device's own mutations on their way: which get a number, which go into one push, and what a
  * verdict makes of them. Pure; the rows are kept by `storage/outbox`.
  */
-import type { Change, Limits, Result } from "./wire";
+import { AROUND_MUTATION, AROUND_PUSH, type Weight } from "./weight.js";
+import type { Limits, Result } from "./wire.js";
 
 /** Mutations with a number and without a verdict, at most; the hub remembers 256. */
 export const IN_FLIGHT_MAX = 200;
 
 /** Mutations of one push, at most. */
 const PUSH_MAX = 100;
-
-/** Bytes of a push besides its mutations, and of a mutation besides its changes. */
-const AROUND_PUSH = 256;
-const AROUND_MUTATION = 64;
-
-/** What holds until a hub has told its own limits. */
-export const DEFAULT_LIMITS: Limits = { message_bytes: 1 << 20, changes_per_push: 5_000 };
-
-/** What counts of a mutation that is to be sent. */
-export interface Weight {
-  /** UTF-8 bytes of its changes as JSON. */
-  bytes: number;
-  changes: number;
-}
-
-const UTF8 = new TextEncoder();
-
-export function weigh(changes: Change[]): Weight {
-  return { bytes: UTF8.encode(JSON.stringify(changes)).length, changes: changes.length };
-}
-
-/** Whether a hub with these limits takes a mutation at all, sent alone. */
-export function fits({ bytes, changes }: Weight, limits: Limits): boolean {
-  return (
-    changes <= limits.changes_per_push &&
-    bytes + AROUND_MUTATION + AROUND_PUSH <= limits.message_bytes
-  );
-}
 
 /** How many of `waiting`, in order, go into one push. At least one, if there is any. */
 export function pushLength(waiting: Weight[], limits: Limits): number {

@@ -3,8 +3,8 @@
  * over it. No stamp is compared. Held to the same cases as the hub's own devices by
  * `protocol/vectors/overlay.json`.
  */
-import type { JsonObject } from "./json";
-import type { Change } from "./wire";
+import type { JsonObject } from "./json.js";
+import type { Change } from "./wire.js";
 
 /** Lays one change over what is shown of its record, `null` being nothing. Neither is altered. */
 export function lay(shown: JsonObject | null, change: Change): JsonObject | null {

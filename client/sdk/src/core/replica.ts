@@ -3,11 +3,11 @@
  * takes the state and a message and says which rows to write; `storage/incoming` writes them in
  * the same transaction as the state.
  */
-import { ProtocolError } from "./errors";
-import { recordSum } from "./json";
-import { target, type Fill, type Replica } from "./copy";
-import { isLater } from "./wire";
-import type { Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire";
+import { ProtocolError } from "./errors.js";
+import { recordSum } from "./sum.js";
+import { target, type Fill, type Replica } from "./copy.js";
+import { isLater } from "./hlc.js";
+import type { Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire.js";
 
 /** What a step asks to be written. */
 export interface Step {

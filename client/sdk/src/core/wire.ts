@@ -2,8 +2,9 @@
  * The native protocol's messages, as JSON text. Parsing checks what this device relies on, so
  * that the rest of the code can trust it; members of a newer hub are ignored.
  */
-import { ProtocolError } from "./errors";
-import type { Json, JsonObject } from "./json";
+import { isLater } from "./hlc.js";
+import { ProtocolError } from "./errors.js";
+import type { Json, JsonObject } from "./json.js";
 
 export const VERSION = 1;
 export const SUBPROTOCOL = "syncline.v1";
@@ -226,9 +227,11 @@ export function readResults(raw: Raw): Result[] {
     const status = text(result, "status");
     if (!["applied", "superseded", "rejected", "known"].includes(status))
       throw new ProtocolError(`status ${status} is unknown`);
+    // What changes nothing and lost to nobody stands at the hub as it was written.
+    const isThere = status === "superseded" && !optional(result, "winners", list)?.length;
     return {
       m: count(result, "m"),
-      status: status as Result["status"],
+      status: isThere ? "applied" : (status as Result["status"]),
       seq: optional(result, "seq", count),
       code: optional(result, "code", text) ?? "",
       message: optional(result, "message", text) ?? "",
@@ -263,11 +266,6 @@ function readEntry(item: unknown): Entry {
     if (isLater(written, at)) at = written;
   }
   return { table, id, data: object(raw["data"], "data") as JsonObject, at };
-}
-
-/** Stamps of the hub are all written in UTC with three digits, so they sort as text does. */
-export function isLater(a: string, b: string): boolean {
-  return a > b;
 }
 
 export function object(value: unknown, what: string): Raw {

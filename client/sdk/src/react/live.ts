@@ -1,47 +1,57 @@
 /** A live query as a hook. */
-import { useMemo, useSyncExternalStore } from "react";
-import type { Live } from "../index";
+import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import type { Live } from "../index.js";
 
-/**
- * The result of a live query, `undefined` before the first one. `asked` is what `make` depends on;
- * another query begins when it changes. An error of the query is thrown, for error boundaries.
- *
- *     const open = useLive(() => tasks.live({ filter: { project } }), [project]);
- */
-export function useLive<R>(make: () => Live<R>, asked: readonly unknown[]): R | undefined {
-  // What `make` depends on is the caller's to say.
-  const reading = useMemo(() => new Reading(make()), asked);
-  return useSyncExternalStore(reading.subscribe, reading.current, none);
+/** What a live query has told. */
+export interface Reading<R> {
+  /** The last result; `undefined` before the first one. */
+  readonly current: R | undefined;
+  /** What is asked for now has not been answered: `current` is of what was asked before. */
+  readonly isStale: boolean;
+  /** Why what is asked for now has failed; `undefined` if it has not, or was answered since. */
+  readonly error: unknown;
 }
 
+/**
+ * The result of a live query. `asked` is what `make` depends on: another query begins when it
+ * changes, and the last result stays until there is its own.
+ *
+ *     const { current: open = [] } = useLive(() => tasks.live({ filter: { project } }), [project]);
+ */
+export function useLive<R>(make: () => Live<R>, asked: readonly unknown[]): Reading<R> {
+  const before = useRef<Running<R>>(undefined);
+  // What `make` depends on is the caller's to say.
+  const query = useMemo(() => new Running(make(), before.current?.read().current), asked);
+  useEffect(() => void (before.current = query), [query]);
+  return useSyncExternalStore(query.subscribe, query.read, none);
+}
+
+const NONE = { current: undefined, isStale: true, error: undefined };
+
 /** A server has no device's data. */
-const none = () => undefined;
+const none = () => NONE;
 
-/** The last result of a live query, kept while a component is shown and hidden again. */
-class Reading<R> {
+/** One query, and what it told last, kept while a component is shown and hidden again. */
+class Running<R> {
   readonly #live: Live<R>;
-  #last: R | undefined;
-  #fault: { error: unknown } | undefined;
+  #read: Reading<R>;
 
-  constructor(live: Live<R>) {
+  /** `current`: the last result of what was asked before. */
+  constructor(live: Live<R>, current: R | undefined) {
     this.#live = live;
+    this.#read = { ...NONE, current };
   }
 
-  readonly subscribe = (changed: () => void): (() => void) =>
-    this.#live.subscribe(
-      (result) => {
-        this.#last = result;
-        this.#fault = undefined;
-        changed();
-      },
-      (error) => {
-        this.#fault = { error };
-        changed();
-      },
+  readonly subscribe = (changed: () => void): (() => void) => {
+    const tell = (read: Reading<R>) => {
+      this.#read = read;
+      changed();
+    };
+    return this.#live.subscribe(
+      (current) => tell({ current, isStale: false, error: undefined }),
+      (error) => tell({ ...this.#read, error }),
     );
-
-  readonly current = (): R | undefined => {
-    if (this.#fault) throw this.#fault.error;
-    return this.#last;
   };
+
+  readonly read = (): Reading<R> => this.#read;
 }

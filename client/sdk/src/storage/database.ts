@@ -5,13 +5,14 @@
  * A browser lets transactions wait for each other that name the same table. So what callers write,
  * and what is written while mutations are sent or a snapshot comes, are tables apart.
  */
-import Dexie, { type Table } from "dexie";
-import { NEW_CLOCK, type ClockState } from "../core/clock";
-import type { JsonObject } from "../core/json";
-import { SynclineError } from "../core/errors";
-import { DEFAULT_LIMITS } from "../core/outbox";
-import { NEW_REPLICA, NONE_SHOWN, shownGen, type Replica, type Shown } from "../core/copy";
-import type { Change, Limits } from "../core/wire";
+import { uuid } from "../core/uuid.js";
+import { Dexie, type Table } from "dexie";
+import { NEW_CLOCK, type ClockState } from "../core/clock.js";
+import type { JsonObject } from "../core/json.js";
+import { SynclineError } from "../core/errors.js";
+import { DEFAULT_LIMITS } from "../core/weight.js";
+import { NEW_REPLICA, NONE_SHOWN, shownGen, type Replica, type Shown } from "../core/copy.js";
+import type { Change, Limits } from "../core/wire.js";
 
 /** Generation, table, id. */
 export type RowKey = [number, string, string];
@@ -33,6 +34,14 @@ export interface StagedRow {
   t: string;
   id: string;
   d: JsonObject | null;
+  at: string;
+}
+
+/** A record that the server told to be deleted; the last `GONE_MAX` are kept. */
+export interface GoneRow {
+  t: string;
+  id: string;
+  /** The stamp of its delete. */
   at: string;
 }
 
@@ -76,23 +85,34 @@ export interface RejectedRow {
   at: number;
 }
 
-/** The verdict of a mutation that has left; the last `SETTLED_MAX` are kept for who waits. */
+/** What became of a mutation, if it was not just applied; the last `SETTLED_MAX` are kept. */
 export interface SettledRow {
   n: number;
-  status: "applied" | "superseded" | "discarded";
+  status: "applied" | "superseded" | "discarded" | "moved";
+  /** The `n` of the mutation that took its place, of one that `moved`. */
+  to?: number;
 }
 
-/** What is kept once: the first two for callers, the rest for who talks to the hub. */
+/** What is kept once: the first three for callers, the rest for who talks to the hub. */
 export interface Kept {
   clock: ClockState;
   here: Here;
+  lost: Lost;
   replica: Replica;
   client: Client;
   /** The tab that talks to the hub; what another one still does is thrown away. */
   leader: string;
   /** What was moved in from a guest, or that seeds were planted: each happens once. */
   done: string[];
+  /** What became of what was moved in; the last `MOVED_MAX` runs of it. */
+  moved: Moved[];
 }
+
+/**
+ * That there was a database before this one, whose unsent writes are not here; empty if there was
+ * none, or once that was acknowledged.
+ */
+export type Lost = "" | "evicted" | "unreadable";
 
 /** What every read or write goes by. */
 export interface Here {
@@ -115,14 +135,55 @@ export interface Client {
   epoch?: string;
   /** Counts how often what was to be sent became another: its numbers, its order or its stamps. */
   turn: number;
+  /** Mutations up to this `n` that are not here any more were given up, as all was. */
+  ended?: number;
+  /** Of those, the ones that moved into an account; the last `WENT_MAX`. */
+  went?: Went[];
+  /** What became of mutations up to this `n` that are not here any more is remembered no longer. */
+  forgotten?: number;
 }
 
-export function newClient(): Client {
-  return { id: `c-${crypto.randomUUID()}`, last: 0, confirmed: 0, head: 0, turn: 0 };
+/** Where a guest's mutations went when the guest signed in. */
+export interface Went {
+  /** Those after the first and up to the second `n`. */
+  after: number;
+  upTo: number;
+  /** The guest's client id, which names it in the account's `moved`. */
+  id: string;
+  /** The account's database, and its stay then. */
+  name: string;
+  place: number;
+  stay: string;
+  /** The account was signed out since: who signs in to it again is another guest. */
+  isOver?: true;
 }
 
-/** Verdicts kept of mutations that have left. */
+/** Mutations of another database that were made again here, in their order. */
+export interface Moved {
+  /** The other one's client id. */
+  id: string;
+  /** The first and the last `n` there. */
+  first: number;
+  last: number;
+  /** The `n` the first one has here. */
+  to: number;
+  /** Each of them became the next one here; else all of them stand in that one. */
+  each: boolean;
+}
+
+export function newClient(ended?: number, went?: Went[]): Client {
+  const client = { id: `c-${uuid()}`, last: 0, confirmed: 0, head: 0, turn: 0 };
+  return { ...client, ...(ended !== undefined && { ended }), ...(went && { went }) };
+}
+
+/** Sign-ins of a guest that are remembered. */
+export const WENT_MAX = 20;
+
+/** What is remembered of mutations that were not just applied. */
 export const SETTLED_MAX = 1_000;
+
+/** Deletes kept, to be told to a hub that has lost them. */
+export const GONE_MAX = 2_000;
 
 /** IndexedDB, and what Dexie needs to build keys for it. */
 export interface IndexedDb {
@@ -134,6 +195,7 @@ export class Database extends Dexie {
   declare readonly rows0: Table<Row, RowKey>;
   declare readonly rows1: Table<Row, RowKey>;
   declare readonly staged: Table<StagedRow, number>;
+  declare readonly gone: Table<GoneRow, [string, string]>;
   declare readonly own: Table<OwnRow, [string, string]>;
   declare readonly outbox: Table<OutboxRow, number>;
   declare readonly sent: Table<SentRow, number>;
@@ -141,6 +203,9 @@ export class Database extends Dexie {
   declare readonly settled: Table<SettledRow, number>;
   declare readonly local: Table<{ k: keyof Kept; v: unknown }, string>;
   declare readonly meta: Table<{ k: keyof Kept; v: unknown }, string>;
+  /** The name it was asked for by, and which of the databases of that name it is: see `open`. */
+  readonly asked: string;
+  readonly place: number;
   /** The stay it was opened in. In another one nothing is done by it. */
   stay = "";
   /** How many callers of this tab wait for their turn, or have it. */
@@ -150,16 +215,20 @@ export class Database extends Dexie {
   #isClosedForGood = false;
 
   /** `fields` are those by which collections are searched. */
-  constructor(name: string, fields: readonly string[], engine?: IndexedDb) {
+  constructor(name: string, fields: readonly string[], engine?: IndexedDb, place = 1) {
     // The cache would show writes before they are there. What is relaxed survives the tab and the
     // browser; only what the system had not put on its disk goes with the power.
-    super(name, { ...engine, cache: "disabled", chromeTransactionDurability: "relaxed" });
+    const options = { cache: "disabled", chromeTransactionDurability: "relaxed" } as const;
+    super(placeName(name, place), { ...engine, ...options });
+    this.asked = name;
+    this.place = place;
     const indexes = fields.map((field) => `[g+t+d.${field}]`);
     const rows = ["[g+t+id]", ...indexes].join();
     this.version(1).stores({
       rows0: rows,
       rows1: rows,
       staged: "++n",
+      gone: "[t+id],at",
       own: "[t+id]",
       outbox: "++n,*k",
       sent: "n,m,seq",
@@ -196,7 +265,7 @@ export class Database extends Dexie {
   }
 
   #placeOf(key: keyof Kept) {
-    return key === "clock" || key === "here" ? this.local : this.meta;
+    return ["clock", "here", "lost"].includes(key) ? this.local : this.meta;
   }
 
   /**
@@ -272,15 +341,22 @@ export const NEW_HERE: Here = { stay: "", shown: NONE_SHOWN, limits: DEFAULT_LIM
 const DEFAULTS: Omit<Kept, "client"> & { client: null } = {
   clock: NEW_CLOCK,
   here: NEW_HERE,
+  lost: "",
   replica: NEW_REPLICA,
   client: null,
   leader: "",
   done: [],
+  moved: [],
 };
 
 /** A record's name as one key: neither part holds control characters. */
 export function recordKey(table: string, id: string): string {
   return `${table}\n${id}`;
+}
+
+/** What the database in another place than the first is called; no account's name makes it that. */
+export function placeName(name: string, place: number): string {
+  return place === 1 ? name : `${place}:${name}`;
 }
 
 /** The database's name. Accounts never share one, so nobody is shown another's data. */

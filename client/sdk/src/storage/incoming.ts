@@ -1,19 +1,19 @@
 /** What the hub told, into the database: one transaction for a message and the cursor it moves. */
-import Dexie, { type Table } from "dexie";
-import { canonical } from "../core/json";
-import { shownGen, target, type Fill, type Replica } from "../core/copy";
-import type { Step } from "../core/replica";
-import { isLater, type Change, type Cursor, type Entry } from "../core/wire";
-import { newClient, recordKey, type Database } from "./database";
-import type { Row, RowKey, StagedRow } from "./database";
-import type { Lead } from "./lead";
-import { take } from "./outbox";
-import { historyLost, leavePassed, renumber } from "./sending";
-import { reshow, reshowAll } from "./shown";
-import { seen } from "./stamps";
-
-/** Changes of one mutation that offers something back. */
-const OFFERED_MAX = 200;
+import { Dexie, type Table } from "dexie";
+import { canonical } from "../core/canonical.js";
+import { packed } from "../core/weight.js";
+import { shownGen, target, type Fill, type Replica } from "../core/copy.js";
+import type { Step } from "../core/replica.js";
+import { isLater } from "../core/hlc.js";
+import type { Change, Cursor, Entry } from "../core/wire.js";
+import { leaveAlone } from "./former.js";
+import { GONE_MAX, newClient, recordKey, type Database } from "./database.js";
+import type { Row, RowKey, StagedRow } from "./database.js";
+import type { Lead } from "./lead.js";
+import { lastMade, take } from "./outbox.js";
+import { historyLost, leavePassed, renumber } from "./sending.js";
+import { reshow, reshowAll } from "./shown.js";
+import { seen } from "./stamps.js";
 
 /** Records of a snapshot that are written at once, and in one transaction while no caller waits. */
 const PUT_AT_ONCE = 50;
@@ -121,10 +121,13 @@ function toRow({ table, id, data, at }: Entry): StagedRow {
 
 /** Everything goes. The hub has forgotten what this client sent, so its numbers are over as well. */
 async function erase(db: Database): Promise<void> {
-  const { rows0, rows1, staged, own, outbox, sent, rejected, settled } = db;
-  for (const table of [rows0, rows1, staged, own, outbox, sent, rejected, settled])
+  const { ended = -Infinity, forgotten } = await db.read("client");
+  const last = Math.max(ended, await lastMade(db));
+  const { rows0, rows1, staged, gone, own, outbox, sent, rejected, settled } = db;
+  for (const table of [rows0, rows1, staged, gone, own, outbox, sent, rejected, settled])
     await table.clear();
-  await db.keep("client", newClient());
+  await db.keep("client", { ...newClient(last), forgotten });
+  await leaveAlone(db);
 }
 
 /** Of a record that was told twice the last counts. */
@@ -143,6 +146,16 @@ async function putRows(db: Database, told: StagedRow[], genOf: (table: string) =
     if (there.length > 0) await rows.bulkPut(await withKnownStamps(rows, there));
     if (gone.length > 0) await rows.bulkDelete(gone);
   }
+  await bury(db, last.values());
+}
+
+/** Remembers what was deleted, of much the latest: a hub that loses it is told it again. */
+async function bury(db: Database, told: Iterable<StagedRow>): Promise<void> {
+  const gone = [...told].flatMap(({ t, id, d, at }) => (d || at === "" ? [] : { t, id, at }));
+  if (gone.length === 0) return;
+  await db.gone.bulkPut(gone);
+  const more = (await db.gone.count()) - GONE_MAX;
+  if (more > 0) await db.gone.bulkDelete(await db.gone.orderBy("at").limit(more).primaryKeys());
 }
 
 /** A record told without a stamp is at least as new as it was. */
@@ -175,20 +188,31 @@ async function touchedByOwn(db: Database, told: StagedRow[]) {
 
 /**
  * After another history was taken over: what was shown before and differs is written again with
- * the newest stamp known of it, so that it wins only where the hub has lost it. See `takeFirst`.
+ * the newest stamp known of it, and what was deleted is deleted again with the stamp of that, so that
+ * it wins only where the hub has lost it. See `takeFirst`.
  */
 async function offerBack(db: Database, before: Replica, now: Replica): Promise<boolean> {
   const offered: Change[] = [];
+  const shownBefore = new Set<string>();
   const held = [db.rows0, db.rows1].map((rows) => rows.where("[g+t+id]").below([now.base]));
   for (const row of (await Promise.all(held.map((rows) => rows.toArray()))).flat()) {
-    if (row.g !== shownGen(before, row.t) || row.at === "") continue;
+    if (row.g !== shownGen(before, row.t)) continue;
+    shownBefore.add(recordKey(row.t, row.id));
+    if (row.at === "") continue;
     const told = await db.rowsOf(now.base).get([now.base, row.t, row.id]);
     if (told && canonical(told.d) === canonical(row.d)) continue;
     offered.push({ table: row.t, id: row.id, op: "insert", insertedAt: row.at, data: row.d });
   }
-  const mutations: Change[][] = [];
-  while (offered.length > 0) mutations.push(offered.splice(0, OFFERED_MAX));
-  return takeFirst(db, mutations);
+  for (const { t, id, at } of await db.gone.toArray()) {
+    const told = await db.rowsOf(now.base).get([now.base, t, id]);
+    if (told && !isLater(told.at, at) && !shownBefore.has(recordKey(t, id)))
+      offered.push({ table: t, id, op: "delete", deletedAt: at });
+  }
+  const { limits } = await db.read("here");
+  return takeFirst(
+    db,
+    packed(offered, (change) => change, limits),
+  );
 }
 
 /**

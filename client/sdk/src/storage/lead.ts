@@ -2,15 +2,16 @@
  * The tab that talks to the hub. What it writes has an effect only while the database names it: a
  * tab that was frozen, replaced and wakes does nothing any more.
  */
+import { uuid } from "../core/uuid.js";
 import type { Table } from "dexie";
-import type { Database } from "./database";
+import type { Database } from "./database.js";
 
 /** Another tab leads now. */
 export class Fenced extends Error {}
 
 export class Lead {
   readonly #db: Database;
-  readonly #id = crypto.randomUUID();
+  readonly #id = uuid();
 
   constructor(db: Database) {
     this.#db = db;
@@ -37,7 +38,12 @@ export class Lead {
     return this.over(this.#db.tables, work);
   }
 
+  /** Whether the database still names it. */
+  async isHeld(): Promise<boolean> {
+    return (await this.#db.read("leader")) === this.#id;
+  }
+
   async #check(): Promise<void> {
-    if ((await this.#db.read("leader")) !== this.#id) throw new Fenced();
+    if (!(await this.isHeld())) throw new Fenced();
   }
 }

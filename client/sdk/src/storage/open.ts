@@ -1,15 +1,23 @@
 /**
- * Opening the database. One that the browser evicted or damaged is made anew and filled by the
- * hub; that unsent edits are gone with it is told, never hidden.
+ * Opening the database. One that the browser evicted is made anew and filled by the hub; one that
+ * it cannot read is left for `salvage`, and another is made. Either is told, never hidden.
  */
-import { backoff } from "../core/backoff";
-import { SynclineError } from "../core/errors";
-import type { Surroundings } from "../surroundings";
-import { Database, NEW_HERE, newClient } from "./database";
-import { undecided } from "./outbox";
+import { uuid } from "../core/uuid.js";
+import { Dexie } from "dexie";
+import { backoff } from "../core/backoff.js";
+import { SynclineError } from "../core/errors.js";
+import type { Surroundings } from "../surroundings.js";
+import { forgetFormers, formersOf, leaveAlone, noteLeft } from "./former.js";
+import { Database, NEW_HERE, newClient, type Lost } from "./database.js";
+import { undecided } from "./outbox.js";
+import { forget, KEPT_MAX, lastPlace, mark, tellAll, unmark, wasThere } from "./places.js";
 
-/** What browsers call a database whose files they cannot read. */
+/** What browsers call a database whose files they cannot read, for the moment or for good. */
 const DAMAGED = ["UnknownError", "DataError", "InvalidStateError", "NotFoundError"];
+
+/** How often such a one is opened, after waits that double: 6 s in all. */
+const DAMAGED_TRIES = 7;
+const DAMAGED_WAIT_MS = 100;
 
 /** What they call one that was closed while it was opened, because it is being evicted. */
 const CLOSED = ["AbortError", "DatabaseClosedError"];
@@ -21,52 +29,92 @@ const OPEN_TRIES = 5;
 const CUT_OFF_TRIES = 8;
 const CUT_OFF_WAIT_MS = 10;
 
-/** Opens it. `lost`: there was one before, and what it held is gone. Errors: `quota`, `storage`. */
+/**
+ * Opens it. One that stays damaged is left where it is, and another place is begun: `salvage` looks
+ * after it, and the tabs that have it open go there too. Errors: `quota`, `storage`.
+ */
 export async function openDatabase(
   name: string,
   fields: readonly string[],
   around: Surroundings,
-): Promise<{ db: Database; lost: boolean }> {
+): Promise<Database> {
+  const place = await lastPlace(name, around);
+  const evicted = wasThere(name, around) ? "evicted" : "";
+  try {
+    return (await openAt({ name, place, lost: evicted, triesMax: DAMAGED_TRIES }, fields, around))
+      .db;
+  } catch (error) {
+    if (!isDamaged(error)) throw toSyncline(error);
+  }
+  try {
+    const at = { name, place: place + 1, lost: "unreadable", triesMax: 1 } as const;
+    const { db, isNew } = await openAt(at, fields, around);
+    forget(name, around, place - KEPT_MAX);
+    if (isNew) tellAll(name, around);
+    return db;
+  } catch (error) {
+    throw toSyncline(error);
+  }
+}
+
+/** Which database to open, what a new one is told to have lost, and how often a damaged one is tried. */
+interface Asked {
+  name: string;
+  place: number;
+  lost: Lost;
+  triesMax: number;
+}
+
+async function openAt(
+  { name, place, lost, triesMax }: Asked,
+  fields: readonly string[],
+  around: Surroundings,
+): Promise<{ db: Database; isNew: boolean }> {
+  let isNew = false;
   for (let tries = 1; ; tries++) {
-    const db = new Database(name, fields, around.engine);
+    const db = new Database(name, fields, around.engine, place);
+    let wait = backoff(tries, around.random());
     try {
-      const lost = await openOnce(db, around);
-      if (db.isOpen() || tries === OPEN_TRIES) return { db, lost };
+      await db.open();
+      // Also if it was closed after it was begun and before it was returned.
+      if (await beginIfNew(db, lost)) isNew = true;
+      if (db.isOpen() || tries === OPEN_TRIES) {
+        mark(db, around);
+        return { db, isNew };
+      }
     } catch (error) {
-      if (tries === OPEN_TRIES || !CLOSED.includes(causeOf(error).name)) throw toSyncline(error);
+      const cause = causeOf(error).name;
+      wait = CLOSED.includes(cause) ? wait : DAMAGED_WAIT_MS * 2 ** (tries - 1);
+      const most = CLOSED.includes(cause) ? OPEN_TRIES : DAMAGED.includes(cause) ? triesMax : 0;
+      if (tries >= most) {
+        db.close();
+        throw error;
+      }
     }
     db.close();
-    await new Promise((resolve) => setTimeout(resolve, backoff(tries, around.random())));
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
-async function openOnce(db: Database, around: Surroundings): Promise<boolean> {
-  let damaged = false;
-  try {
-    await db.open();
-  } catch (error) {
-    if (!DAMAGED.includes(causeOf(error).name)) throw error;
-    damaged = true;
-    await db.delete({ disableAutoOpen: false });
-    await db.open();
-  }
-  return (await begin(db, around)) || damaged;
+/** Gives a database that is open again its client id and its stay, if it is a new one. */
+export async function begin(db: Database, around: Surroundings): Promise<void> {
+  await beginIfNew(db, wasThere(db.asked, around) ? "evicted" : "");
+  mark(db, around);
 }
 
-/** Gives a new database its client id and its stay. True if it should not have been new. */
-export async function begin(db: Database, around: Surroundings): Promise<boolean> {
+async function beginIfNew(db: Database, lost: Lost): Promise<boolean> {
   const { isNew, stay } = await db.transaction("rw", db.local, db.meta, async () => {
     const { stay } = await db.read("here");
-    return stay === "" ? { isNew: true, stay: await beginStay(db) } : { isNew: false, stay };
+    if (stay !== "") return { isNew: false, stay };
+    if (lost) await db.keep("lost", lost);
+    return { isNew: true, stay: await beginStay(db) };
   });
   db.stay = stay;
-  const wasThere = around.markers?.getItem(db.name) != null;
-  around.markers?.setItem(db.name, "1");
-  return isNew && wasThere;
+  return isNew;
 }
 
 async function beginStay(db: Database): Promise<string> {
-  const stay = crypto.randomUUID();
+  const stay = uuid();
   await db.keep("client", newClient());
   await db.keep("here", { ...NEW_HERE, stay });
   return stay;
@@ -84,18 +132,25 @@ export async function endStay(
   around: Surroundings,
   { onlyIfSent }: { onlyIfSent: boolean },
 ): Promise<boolean> {
-  const isDone = await db.everything(async () => {
+  const formers = await db.everything(async () => {
     const unsent = (await undecided(db)) + (await db.rejected.count());
-    if (onlyIfSent && unsent > 0) return false;
+    if (onlyIfSent && unsent > 0) return null;
+    const formers = await formersOf(db);
     const clock = await db.read("clock");
     for (const table of db.tables) await table.clear();
     await db.keep("clock", clock);
     await beginStay(db);
-    return true;
+    await leaveAlone(db);
+    await noteLeft(db);
+    return formers;
   });
+  if (!formers) return false;
   // That it is empty is no loss.
-  if (isDone) around.markers?.removeItem(db.name);
-  return isDone;
+  if (db.place === 1) unmark(db, around);
+  else tellAll(db.asked, around);
+  forget(db.asked, around, db.place - 1);
+  forgetFormers(formers, around);
+  return true;
 }
 
 /**
@@ -108,18 +163,34 @@ export async function unlessCutOff<T>(db: Database, work: () => Promise<T>): Pro
       return await work();
     } catch (error) {
       const isOver = tries === CUT_OFF_TRIES || db.isClosedForGood;
-      if (isOver || !CLOSED.includes(causeOf(error).name)) throw error;
+      if (isOver || !isCutOff(error)) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 2 ** tries * CUT_OFF_WAIT_MS));
     if (!db.isClosedForGood) await db.open().catch(() => {});
   }
 }
 
+/** Whether the browser cannot read the database's files. */
+export function isDamaged(error: unknown): boolean {
+  return DAMAGED.includes(causeOf(error).name);
+}
+
+/** Whether the browser closed the database under it. */
+export function isCutOff(error: unknown): boolean {
+  return CLOSED.includes(causeOf(error).name);
+}
+
+/** Whether the browser or Dexie threw it, and not the app in the midst of a query. */
+export function isOfDatabase(error: unknown): boolean {
+  return error instanceof DOMException || error instanceof Dexie.DexieError;
+}
+
 /** An error of the database as one that an app can act on. */
 export function toSyncline(error: unknown): unknown {
   if (error instanceof SynclineError) return error;
   const { name, message } = causeOf(error);
-  if (name === "QuotaExceededError")
+  // Of several rows at once Dexie tells the causes in its message.
+  if (`${name} ${message}`.includes("QuotaExceeded"))
     return new SynclineError("quota", "the browser gives no more room", { cause: error });
   if (name === "VersionError")
     return new SynclineError("storage", "the database is of a newer version", { cause: error });
@@ -128,6 +199,6 @@ export function toSyncline(error: unknown): unknown {
 
 /** Dexie wraps what the browser says. */
 function causeOf(error: unknown): { name: string; message: string } {
-  const { inner } = error as { inner?: unknown };
-  return (inner ?? error) as { name: string; message: string };
+  const { inner } = Object(error) as { inner?: unknown };
+  return (inner ?? Object(error)) as { name: string; message: string };
 }

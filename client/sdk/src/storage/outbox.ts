@@ -1,14 +1,15 @@
 /** Own mutations as they are made: each is written in one transaction with the records it shows. */
-import { stamp } from "../core/clock";
-import { SynclineError } from "../core/errors";
-import { format, parse } from "../core/hlc";
-import type { Json, JsonObject } from "../core/json";
-import { fits, weigh } from "../core/outbox";
-import { lay } from "../core/overlay";
-import type { Change } from "../core/wire";
-import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
-import { reshow, shownNow } from "./shown";
-import { stampsOf } from "./stamps";
+import { stamp } from "../core/clock.js";
+import { SynclineError } from "../core/errors.js";
+import { format, parse } from "../core/hlc.js";
+import type { Json, JsonObject } from "../core/json.js";
+import { fits, weigh } from "../core/weight.js";
+import { lay } from "../core/overlay.js";
+import type { Change } from "../core/wire.js";
+import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database.js";
+import { reshow, shownNow } from "./shown.js";
+import { stampsOf } from "./stamps.js";
+import type { Made } from "./verdicts.js";
 
 /** What a caller wants done to one record. It gets its stamp when it is written. */
 export type Edit = { table: string; id: string } & (
@@ -18,7 +19,7 @@ export type Edit = { table: string; id: string } & (
 );
 
 /**
- * Writes a mutation: the outbox's row and the records as they are shown with it. Returns its `n`.
+ * Writes a mutation: the outbox's row and the records as they are shown with it.
  * `check` is shown each record before and after and may throw. Errors: `record_missing`,
  * `record_exists`, `mutation_too_large`, `signed_out`.
  */
@@ -27,11 +28,11 @@ export function write(
   edits: Edit[],
   now: number,
   check: (edit: Edit, after: JsonObject | null) => void = () => {},
-): Promise<number> {
+): Promise<Made> {
   const collections = [...new Set(edits.map((edit) => edit.table))];
   // Few steps, each of what can be asked at once: a caller waits for them.
   return db.showing("rw", collections, [db.outbox], async (shown, here) => {
-    const [kept, { limits }, records] = await Promise.all([
+    const [kept, { limits, stay }, records] = await Promise.all([
       db.read("clock"),
       here,
       shownNow(db, shown, edits),
@@ -52,23 +53,31 @@ export function write(
       Promise.all([...records.values()].map((row) => db.own.put(row))),
       db.keep("clock", clock),
     ]);
-    return n;
+    return { n: n as number, stay };
   });
 }
 
 /**
  * Takes mutations that have their stamps already, without looking at what is there. `n` is the
- * place of the first among the others; without one they are the last. Over everything.
+ * place of the first among the others; without one they are the last. Returns the places of all. Over
+ * everything.
  */
-export async function take(db: Database, mutations: Change[][], n?: number): Promise<void> {
+export async function take(db: Database, mutations: Change[][], n?: number): Promise<number[]> {
   const rows = mutations.map((changes, at): OutboxRow => {
     let latest = 0;
     for (const text of changes.flatMap(stampsOf)) latest = Math.max(latest, parse(text)?.wall ?? 0);
     const row = outboxRow(changes, latest);
     return n === undefined ? row : { ...row, n: n + at };
   });
-  await db.outbox.bulkAdd(rows);
+  const ns = await db.outbox.bulkAdd(rows, { allKeys: true });
   await reshow(db, mutations.flat());
+  return ns;
+}
+
+/** The last mutation that waits or was refused. */
+export async function lastMade(db: Database): Promise<number> {
+  const last = await Promise.all([db.outbox.orderBy("n").last(), db.rejected.orderBy("n").last()]);
+  return Math.max(...last.map((row) => row?.n ?? -Infinity));
 }
 
 /** Mutations without a verdict. */
@@ -85,7 +94,8 @@ function outboxRow(changes: Change[], wall: number): OutboxRow {
   return { c: changes, k: [...keys], w: wall };
 }
 
-function toChange(edit: Edit, at: string): Change {
+/** The change that an edit makes at `at`. */
+export function toChange(edit: Edit, at: string): Change {
   const { table, id } = edit;
   if (edit.op === "insert") return { table, id, op: "insert", insertedAt: at, data: edit.data };
   if (edit.op === "delete") return { table, id, op: "delete", deletedAt: at };

@@ -1,7 +1,8 @@
 /** Reading: the server's rows with the own ones in their place. Works inside `liveQuery`. */
-import type { Json, JsonObject } from "../core/json";
-import { shownGen } from "../core/copy";
-import type { Database, Row } from "./database";
+import { canonical } from "../core/canonical.js";
+import type { Json, JsonObject } from "../core/json.js";
+import { shownGen } from "../core/copy.js";
+import type { Database, Row } from "./database.js";
 
 /** What a field must be: a value, or within bounds. */
 export type Condition =
@@ -102,18 +103,22 @@ function indexed(db: Database, g: number, t: string, asked: Asked, indexes: read
   for (const [field, wanted] of Object.entries(asked.filter)) {
     if (!indexes.includes(field)) continue;
     const rows = db.rowsOf(g).where(`[g+t+d.${field}]`);
-    if (typeof wanted === "string" || typeof wanted === "number")
-      return rows.equals([g, t, wanted]);
+    if (isKey(wanted)) return rows.equals([g, t, wanted]);
     const { low, high } = bounds(wanted);
-    if (low === undefined && high === undefined) continue;
+    if (!isKey(low ?? high) || !isKey(high ?? low)) continue;
     // The bounds themselves are looked at again, so they may be in.
     return rows.between([g, t, low ?? -Infinity], [g, t, high ?? []], true, true);
   }
   return null;
 }
 
+/** What an index can be asked for. */
+function isKey(value: unknown): value is number | string {
+  return typeof value === "string" || (typeof value === "number" && !Number.isNaN(value));
+}
+
 function bounds(wanted: Condition): { low?: number | string; high?: number | string } {
-  if (typeof wanted !== "object" || wanted === null || Array.isArray(wanted)) return {};
+  if (!areBounds(wanted)) return {};
   const { gt, gte, lt, lte } = wanted as Record<string, number | string | undefined>;
   return { low: gte ?? gt, high: lte ?? lt };
 }
@@ -132,14 +137,22 @@ function matcher(filter: Asked["filter"]): (record: Shown) => boolean {
   return (record) => tests.every(([field, wanted]) => holds(record[field], wanted));
 }
 
-/** Values are equal if their texts are; bounds hold between values of one type only. */
+/** Whether it is a range, and not an object that a field may be. */
+function areBounds(wanted: Condition): wanted is Exclude<Condition, Json> {
+  if (typeof wanted !== "object" || wanted === null || Array.isArray(wanted)) return false;
+  const names = Object.keys(wanted);
+  return names.length > 0 && names.every((name) => name in BOUNDS);
+}
+
+/** Values are equal if they are the same JSON; bounds hold between values of one type only. */
 function holds(value: Json | undefined, wanted: Condition): boolean {
   if (typeof wanted !== "object" || wanted === null) return value === wanted;
-  if (Array.isArray(wanted)) return JSON.stringify(value) === JSON.stringify(wanted);
   if ("in" in wanted && Array.isArray(wanted.in)) return wanted.in.some((one) => holds(value, one));
+  if (!areBounds(wanted))
+    return value !== undefined && canonical(value) === canonical(wanted as Json);
   return Object.entries(wanted).every(([name, bound]) => {
-    const test = BOUNDS[name];
-    if (!test) return JSON.stringify(value) === JSON.stringify(wanted);
+    const test = BOUNDS[name] as (typeof BOUNDS)[string];
+    if (bound === undefined) return true;
     const comparable = typeof value === typeof bound && ["string", "number"].includes(typeof bound);
     return comparable && test(value as number | string, bound as number | string);
   });

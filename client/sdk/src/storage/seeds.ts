@@ -1,18 +1,16 @@
 /** What a space begins with that nobody has written to. */
-import { format, OLDEST } from "../core/hlc";
-import type { JsonObject } from "../core/json";
-import type { Change } from "../core/wire";
-import type { Database } from "./database";
-import { take } from "./outbox";
+import { format, OLDEST } from "../core/hlc.js";
+import { packed } from "../core/weight.js";
+import type { JsonObject } from "../core/json.js";
+import type { Change } from "../core/wire.js";
+import type { Database } from "./database.js";
+import { take } from "./outbox.js";
 
 export interface Seed {
   table: string;
   id: string;
   data: JsonObject;
 }
-
-/** Seeds of one mutation. */
-const PLANTED_MAX = 200;
 
 /**
  * Plants the seeds, once; true if that was now. They carry the oldest stamp there is, so whatever
@@ -26,9 +24,11 @@ export async function plant(db: Database, seeds: Seed[]): Promise<boolean> {
     const done = await db.read("done");
     if (done.includes("seeds")) return false;
     await db.keep("done", [...done, "seeds"]);
-    const mutations: Change[][] = [];
-    while (changes.length > 0) mutations.push(changes.splice(0, PLANTED_MAX));
-    await take(db, mutations);
+    const { limits } = await db.read("here");
+    await take(
+      db,
+      packed(changes, (change) => change, limits),
+    );
     return true;
   });
 }

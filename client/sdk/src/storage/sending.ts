@@ -3,12 +3,14 @@
  * `core/outbox`. What happens to every mutation touches no table that callers write to, so that
  * they do not wait for it; `everything` is for what happens to few.
  */
-import { fits, IN_FLIGHT_MAX, outcome, pushLength, weigh } from "../core/outbox";
-import type { Change, Limits, Mutation, Result } from "../core/wire";
-import { newClient, SETTLED_MAX } from "./database";
-import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database";
-import type { Lead } from "./lead";
-import { reshow } from "./shown";
+import { fits, weigh } from "../core/weight.js";
+import { IN_FLIGHT_MAX, outcome, pushLength } from "../core/outbox.js";
+import type { Change, Limits, Mutation, Result } from "../core/wire.js";
+import { newClient } from "./database.js";
+import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database.js";
+import type { Lead } from "./lead.js";
+import { reshow } from "./shown.js";
+import { settle } from "./verdicts.js";
 
 /** A push. `more`: another one may follow. */
 export interface Push {
@@ -130,19 +132,14 @@ export async function decide(db: Database, results: Result[], now: number): Prom
       await reject(db, row.n, becomes.code, becomes.message, now);
     } else {
       decided.push({ ...row, seq: becomes.seq });
-      settled.push({ n: row.n, status: becomes.status });
+      if (becomes.status !== "applied") settled.push({ n: row.n, status: becomes.status });
     }
   }
-  await Promise.all([db.sent.bulkPut(decided), settle(db, settled), db.keep("client", client)]);
+  await Promise.all([db.sent.bulkPut(decided), db.keep("client", client)]);
+  // It keeps of the client what it forgets.
+  await settle(db, settled);
   const isPassed = ({ seq }: SentRow) => cursor !== null && complete && (seq ?? 0) <= cursor.seq;
   return { renumbers: false, passes: decided.some(isPassed) };
-}
-
-async function settle(db: Database, settled: SettledRow[]): Promise<void> {
-  const [count] = await Promise.all([db.settled.count(), db.settled.bulkPut(settled)]);
-  const more = count + settled.length - SETTLED_MAX;
-  if (more <= 0) return;
-  await db.settled.bulkDelete(await db.settled.orderBy("n").limit(more).primaryKeys());
 }
 
 /** What the copy at `seq` shows by itself leaves the outbox. Returns what it changed. Over everything. */
@@ -195,7 +192,8 @@ export async function historyLost(db: Database): Promise<void> {
 
 /** Takes another client id. Everything without effect is numbered from 1 under it. */
 export async function renumber(db: Database): Promise<Client> {
-  const client = newClient();
+  const { ended, forgotten } = await db.read("client");
+  const client = { ...newClient(ended), forgotten };
   await Promise.all([db.sent.clear(), db.keep("client", client)]);
   return client;
 }

@@ -2,10 +2,10 @@
  * What is shown of the records that own mutations touch (`own`): the server's state with those laid
  * over it. All functions run inside a transaction.
  */
-import { overlay } from "../core/overlay";
-import { shownGen, type Shown } from "../core/copy";
-import type { Change } from "../core/wire";
-import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database";
+import { overlay } from "../core/overlay.js";
+import { shownGen, type Shown } from "../core/copy.js";
+import type { Change } from "../core/wire.js";
+import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database.js";
 
 /** Of more records than these it is asked first how many mutations there are. */
 const LOOKED_UP_MAX = 50;

@@ -1,63 +1,10 @@
-/**
- * Stamps of own mutations, and the clock that gives them. All that takes a database runs inside a
- * transaction over `local`, `sent`, `meta` and, to correct the clock, `outbox`.
- */
-import { correct, observe, stamp } from "../core/clock";
-import { compare, format, parse, type Hlc } from "../core/hlc";
-import type { Change } from "../core/wire";
-import type { Database } from "./database";
+/** Stamps of own mutations. */
+import { observe } from "../core/clock.js";
+import { compare, isLater, parse, type Hlc } from "../core/hlc.js";
+import type { Change } from "../core/wire.js";
+import type { Database } from "./database.js";
 
-/** The hub's time as it told it, and when this device had asked and was answered. */
-export interface Told {
-  hub: string;
-  asked: number;
-  came: number;
-}
-
-/**
- * The hub told its time with an answer to what was asked at `asked`. True if that changes the clock:
- * then `correctClock` does it. See `core/clock`.
- */
-export async function isClockWrong(db: Database, told: Told): Promise<boolean> {
-  const [clock, { clock: now, restamp }] = await corrected(db, told);
-  return restamp || now.offset !== clock.offset;
-}
-
-/** Corrects the clock, and what was stamped by it and not sent. */
-export async function correctClock(db: Database, told: Told): Promise<void> {
-  let [, { clock, restamp }] = await corrected(db, told);
-  if (restamp) {
-    const sent = new Set(await db.sent.toCollection().primaryKeys());
-    for (const row of await db.outbox.orderBy("n").toArray()) {
-      if (sent.has(row.n as number)) continue;
-      clock = stamp(clock, told.came);
-      const at = format(clock.hlc);
-      await db.outbox.put({ ...row, c: row.c.map((one) => restamped(one, at)), w: clock.hlc.wall });
-    }
-    await turned(db);
-  }
-  await db.keep("clock", clock);
-}
-
-async function corrected(db: Database, { hub, asked, came }: Told) {
-  const [clock, sent] = await Promise.all([db.read("clock"), db.sent.toArray()]);
-  const undecided = sent.filter((row) => row.seq === undefined);
-  const latestSent = Math.max(0, ...undecided.map((row) => row.w));
-  const at = parse(hub);
-  const unchanged = { clock, restamp: false };
-  return [
-    clock,
-    at ? correct(clock, { hub: at.wall, asked, came }, latestSent) : unchanged,
-  ] as const;
-}
-
-/** What was to be sent is another now. */
-export async function turned(db: Database): Promise<void> {
-  const client = await db.read("client");
-  await db.keep("client", { ...client, turn: client.turn + 1 });
-}
-
-/** What other devices wrote was seen. */
+/** What other devices wrote was seen. Over `local`. */
 export async function seen(db: Database, latestAt: string): Promise<void> {
   const at: Hlc | null = latestAt ? parse(latestAt) : null;
   if (!at) return;
@@ -80,4 +27,9 @@ export function stampsOf(change: Change): string[] {
   if (change.op === "insert") return [change.insertedAt];
   if (change.op === "delete") return [change.deletedAt];
   return Object.values(change.fields).map((write) => write.updatedAt);
+}
+
+/** The latest stamp in these changes; empty if there is none. */
+export function latestStamp(changes: Change[]): string {
+  return changes.flatMap(stampsOf).reduce((latest, at) => (isLater(at, latest) ? at : latest), "");
 }

@@ -1,6 +1,6 @@
 /** The store of the components below. */
 import { createContext } from "svelte";
-import type { LocalStore } from "../index";
+import type { LocalStore } from "../index.js";
 
 const [get, set] = createContext<LocalStore>();
 

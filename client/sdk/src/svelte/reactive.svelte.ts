@@ -1,43 +1,65 @@
 /** What a store tells, as values that whoever reads them shows again when they change. */
 import { createSubscriber } from "svelte/reactivity";
-import type { Live, LocalStore, Status } from "../index";
+import type { Live, LocalStore, Status } from "../index.js";
 
 export interface Reactive<R> {
   readonly current: R;
 }
 
+/** What a live query has told. */
+export interface Reading<R> extends Reactive<R | undefined> {
+  /** The last result; `undefined` before the first one. */
+  readonly current: R | undefined;
+  /** What is asked for now has not been answered: `current` is of what was asked before. */
+  readonly isStale: boolean;
+  /** Why what is asked for now has failed; `undefined` if it has not, or was answered since. */
+  readonly error: unknown;
+}
+
 /**
- * The result of a live query, and `undefined` before the first one. What `make` reads may be
- * reactive: another query begins when it changes, and the last result stays until there is its own.
- * It runs while something shows it. An error of the query is thrown, for `<svelte:boundary>`.
+ * The result of a live query. What `make` reads may be reactive: another query begins when it
+ * changes, and the last result stays until there is its own. It runs while something shows it.
+ * Nothing is thrown: what shows the result would not show the next one.
  *
  *     const open = live(() => tasks.live({ filter: { project } }));
  *     {#each open.current ?? [] as task (task.id)} … {/each}
  */
-export function live<R>(make: () => Live<R>): Reactive<R | undefined> {
-  let last: R | undefined;
-  let fault: { error: unknown } | undefined;
-  const read = $derived.by(() => {
-    const asked = make();
-    return createSubscriber((changed) =>
-      asked.subscribe(
+export function live<R>(make: () => Live<R>): Reading<R> {
+  let last: { of: Live<R>; result: R } | undefined;
+  let fault: { of: Live<R>; error: unknown } | undefined;
+  const asked = $derived.by(() => {
+    const query = make();
+    const read = createSubscriber((changed) =>
+      query.subscribe(
         (result) => {
-          last = result;
+          last = { of: query, result };
           fault = undefined;
           changed();
         },
         (error) => {
-          fault = { error };
+          fault = { of: query, error };
           changed();
         },
       ),
     );
+    return { query, read };
   });
+  const now = () => {
+    asked.read();
+    return asked.query;
+  };
   return {
     get current() {
-      read();
-      if (fault) throw fault.error;
-      return last;
+      now();
+      return last?.result;
+    },
+    get isStale() {
+      const query = now();
+      return last?.of !== query;
+    },
+    get error() {
+      const query = now();
+      return fault?.of === query ? fault.error : undefined;
     },
   };
 }

@@ -1,5 +1,5 @@
 /** A status in a few words, for people. */
-import type { Status } from "../index";
+import type { Status } from "../index.js";
 
 /** `hint` says more, where there is more to say. */
 export function say({ status, account, pending, error, bootstrap }: Status): {
@@ -17,7 +17,11 @@ export function say({ status, account, pending, error, bootstrap }: Status): {
         ? { label: `Loading ${progress(bootstrap)}`, hint: "This device is being filled." }
         : { label: "Syncing", hint: "Changes are on their way." };
     case "error":
-      return { label: "Not syncing", hint: error?.message ?? "" };
+      return {
+        // Everything else goes on, and is told when this has been acknowledged.
+        label: error?.code === "storage_lost" ? "Data was lost" : "Not syncing",
+        hint: error?.message ?? "",
+      };
     case "offline":
       if (account === null)
         return { label: "Saved on this device", hint: "Sign in to have it on your others too." };

@@ -2,12 +2,12 @@
  * Keeps a link to the hub: which transport, and when to come back after one has ended. It knows
  * nothing of what is said on it.
  */
-import { backoff } from "../core/backoff";
-import type { HubMessage } from "../core/wire";
-import { loaded, type Surroundings } from "../surroundings";
-import type { Polling } from "./http";
-import type { Ended, Hello, Link } from "./link";
-import { WebSocketLink } from "./websocket";
+import { backoff } from "../core/backoff.js";
+import type { HubMessage } from "../core/wire.js";
+import { loaded, type Surroundings } from "../surroundings.js";
+import type { Polling } from "./http.js";
+import type { Ended, Hello, Link } from "./link.js";
+import { WebSocketLink } from "./websocket.js";
 
 /** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
 const SOCKET_TRIES = 3;
@@ -36,7 +36,7 @@ export class Connector {
   readonly #events: ConnectorEvents;
   #running = false;
   #link: Link | null = null;
-  #key: object | null = null;
+  #key: AbortController | null = null;
   #openedAt = 0;
   #isWelcome = false;
   #again: ReturnType<typeof setTimeout> | undefined;
@@ -94,6 +94,7 @@ export class Connector {
 
   /** Gives the link up. */
   drop(): void {
+    this.#key?.abort();
     this.#key = null;
     this.#isWelcome = false;
     this.#link?.close();
@@ -134,7 +135,7 @@ export class Connector {
 
   async #open(hello: Hello): Promise<void> {
     const { WebSocket: make, fetch: ask } = this.#around;
-    const key = {};
+    const key = new AbortController();
     this.#key = key;
     this.#openedAt = this.#around.now();
     const events = {
@@ -148,9 +149,11 @@ export class Connector {
     if (this.#usesSocket() && make) {
       this.#link = new WebSocketLink(make, this.#url, hello, events);
     } else {
-      const { HttpLink } = await loaded(() => import("./http"), this.#around);
-      if (this.#key !== key) return;
-      this.#link = new HttpLink(ask, this.#url, hello, events, this.#polling);
+      const part = await loaded(() => import("./http.js"), this.#around, key.signal).catch(
+        () => {},
+      );
+      if (!part || this.#key !== key) return;
+      this.#link = new part.HttpLink(ask, this.#url, hello, events, this.#polling);
       this.#socketAgain = setTimeout(() => this.#trySocket(), SOCKET_AGAIN_MS);
     }
   }

@@ -3,24 +3,32 @@
  * one transaction, and has no effect once its link is over.
  */
 import type { Table } from "dexie";
-import { backoff } from "../core/backoff";
-import { ProtocolError, type SynclineError } from "../core/errors";
-import type { Json } from "../core/json";
-import { hasForgotten } from "../core/outbox";
-import type { Replica } from "../core/copy";
-import { mayStandElsewhere, receive, restart, welcome, type Step } from "../core/replica";
-import type { Ephemeral, HubMessage, Refused, SnapshotPart, Verdicts, Welcome } from "../core/wire";
-import type { Database } from "../storage/database";
-import { carryOut, carryOutPart, sweep } from "../storage/incoming";
-import type { Lead } from "../storage/lead";
-import { decide, passed, renumber } from "../storage/sending";
-import { correctClock, isClockWrong } from "../storage/stamps";
-import type { Surroundings } from "../surroundings";
-import type { Activity } from "./activity";
-import type { Connector } from "./connector";
-import type { Pace } from "./ephemeral";
-import type { Pusher } from "./pusher";
-import { Unreachable, type Tokens } from "./tokens";
+import { backoff } from "../core/backoff.js";
+import { ProtocolError, type SynclineError } from "../core/errors.js";
+import type { Json } from "../core/json.js";
+import { hasForgotten } from "../core/outbox.js";
+import type { Replica } from "../core/copy.js";
+import { mayStandElsewhere, receive, restart, welcome, type Step } from "../core/replica.js";
+import type {
+  Ephemeral,
+  HubMessage,
+  Refused,
+  SnapshotPart,
+  Verdicts,
+  Welcome,
+} from "../core/wire.js";
+import type { Database } from "../storage/database.js";
+import { forgetFormers, formersOf } from "../storage/former.js";
+import { carryOut, carryOutPart, sweep } from "../storage/incoming.js";
+import type { Lead } from "../storage/lead.js";
+import { decide, passed, renumber } from "../storage/sending.js";
+import { correctClock, isClockWrong } from "../storage/clock.js";
+import type { Surroundings } from "../surroundings.js";
+import type { Activity } from "./activity.js";
+import type { Connector } from "./connector.js";
+import type { Pace } from "./ephemeral.js";
+import type { Pusher } from "./pusher.js";
+import { Unreachable, type Tokens } from "./tokens.js";
 
 /** Connections in a row that broke by a protocol error, before the copy is taken anew. */
 const BROKEN_MAX = 3;
@@ -31,6 +39,8 @@ export interface Heard {
   ephemeral(told: Ephemeral | null): void;
   /** What this device shows of itself; `null` is nothing. */
   presence(): Json;
+  /** Whether the outbox may be sent now. */
+  mayPush(): boolean;
 }
 
 /** What a conversation works with. */
@@ -130,7 +140,7 @@ export class Conversation {
       case "notice":
         return events.ephemeral(message);
       case "auth_due":
-        return this.#refresh();
+        return void this.#refresh();
       case "reconnect":
       case "pong":
       case "other":
@@ -165,6 +175,7 @@ export class Conversation {
       if (forgotten) await renumber(this.#parts.db);
       return this.#applied((replica) => receive(replica, message, epoch));
     });
+    forgetFormers(applied.erased, this.#parts.around);
     if (applied.isAnother || forgotten) return this.#again();
     if (applied.resends) this.#parts.pusher.flush();
     if (applied.drops) sweep(this.#parts.db, this.#parts.lead).catch(() => {});
@@ -179,14 +190,19 @@ export class Conversation {
     this.#events.tell(progress(step.replica));
   }
 
-  /** Carries a step out. `resends`: the outbox may hold something again. `drops`: see `sweep`. */
+  /**
+   * Carries a step out. `resends`: the outbox may hold something again. `drops`: see `sweep`. `erased`:
+   * databases that go, too.
+   */
   async #applied(take: (replica: Replica) => Step) {
-    const before = await this.#parts.db.read("replica");
+    const { db } = this.#parts;
+    const before = await db.read("replica");
     const step = take(before);
-    const isAnother = await carryOut(this.#parts.db, before, step);
+    const erased = step.erases ? await formersOf(db) : [];
+    const isAnother = await carryOut(db, before, step);
     const { replica } = step;
     const resends = step.losesHistory || (step.completes && before.offers);
-    return { isAnother, resends, replica, drops: replica.drop.length > 0 };
+    return { isAnother, resends, replica, drops: replica.drop.length > 0, erased };
   }
 
   async #welcome(hello: Welcome): Promise<void> {
@@ -273,14 +289,17 @@ export class Conversation {
     if (retry === "reauth") {
       tokens.drop();
       pusher.pause(backoff(++this.#refusals, 1));
-      return this.#refresh();
+      return void this.#refresh();
     }
     const isFinal = retry === "never" || retry === "upgrade";
     if (isFinal) this.#events.tell({ error: { code, message } });
     pusher.pause(backoff(++this.#refusals, around.random(), isFinal));
   }
 
-  /** A fresh token for the link there is. Without one, pushes are refused and nothing else. */
+  /**
+   * A fresh token for the link there is. Without one, pushes are refused and nothing else: what the hub
+   * tells does not wait for it.
+   */
   async #refresh(): Promise<void> {
     const { connector, tokens, pusher } = this.#parts;
     const { link } = connector;

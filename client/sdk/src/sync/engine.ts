@@ -3,22 +3,23 @@
  * What the hub says is its `Conversation`'s, the connection its `Connector`'s, when to send its
  * `Pusher`'s. What is known is in the database.
  */
-import { ProtocolError, SynclineError } from "../core/errors";
-import { position } from "../core/copy";
-import { restart, want } from "../core/replica";
-import type { OwnEphemeral } from "../core/wire";
-import type { Database } from "../storage/database";
-import { carryOut, sweep } from "../storage/incoming";
-import { Fenced, Lead } from "../storage/lead";
-import { nextPush } from "../storage/sending";
-import type { Surroundings } from "../surroundings";
-import { RESTING, type Activity } from "./activity";
-import { Connector, type Transport } from "./connector";
-import { Conversation, type Heard } from "./conversation";
-import { Pace } from "./ephemeral";
-import type { Ended, Hello } from "./link";
-import { Pusher } from "./pusher";
-import { Tokens, Unreachable, type Auth } from "./tokens";
+import { ProtocolError, type SynclineError } from "../core/errors.js";
+import { position } from "../core/copy.js";
+import { restart, want } from "../core/replica.js";
+import type { OwnEphemeral } from "../core/wire.js";
+import type { Database } from "../storage/database.js";
+import { carryOut, sweep } from "../storage/incoming.js";
+import { Fenced, Lead } from "../storage/lead.js";
+import { toSyncline } from "../storage/open.js";
+import { nextPush } from "../storage/sending.js";
+import type { Surroundings } from "../surroundings.js";
+import { RESTING, type Activity } from "./activity.js";
+import { Connector, type Transport } from "./connector.js";
+import { Conversation, type Heard } from "./conversation.js";
+import { Pace } from "./ephemeral.js";
+import type { Ended, Hello } from "./link.js";
+import { Pusher } from "./pusher.js";
+import { Tokens, Unreachable, type Auth } from "./tokens.js";
 
 export interface EngineOptions {
   app: string;
@@ -50,6 +51,7 @@ export class Engine {
   #running = false;
   /** The database knows that this tab leads. */
   #leads = false;
+  #isFenced = false;
 
   constructor(db: Database, options: EngineOptions, around: Surroundings, events: EngineEvents) {
     this.#db = db;
@@ -76,7 +78,8 @@ export class Engine {
       },
     ));
     const pusher = (this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
-      next: (after) => nextPush(db, lead, after, around.now()),
+      next: async (after) =>
+        events.mayPush() ? nextPush(db, lead, after, around.now()) : { muts: [], more: false },
       send: (muts) => connector.link?.push(muts),
       pushing: (pushing) => tell({ pushing }),
       failed,
@@ -93,6 +96,7 @@ export class Engine {
   start(): void {
     this.#running = true;
     this.#leads = false;
+    this.#isFenced = false;
     this.#connector.start();
   }
 
@@ -102,8 +106,14 @@ export class Engine {
     this.#tell(RESTING);
   }
 
-  get activity(): Activity {
-    return this.#activity;
+  /** Whether no other tab has taken the lead since. */
+  async leads(): Promise<boolean> {
+    return !this.#leads || this.#lead.isHeld();
+  }
+
+  /** It has stopped since another tab leads. */
+  get isFenced(): boolean {
+    return this.#isFenced;
   }
 
   /** Something was written. */
@@ -173,22 +183,21 @@ export class Engine {
 
   #ended(why: Ended): void {
     if (why.is === "auth") this.#tokens.drop();
-    if (why.is !== "lost") this.#tell({ error: { code: why.code, message: why.message } });
+    const { code, message = "" } = why;
+    if (code !== undefined) this.#tell({ error: { code, message } });
   }
 
   /** Something failed on this side. */
   #failed(error: unknown): void {
     if (!this.#running) return;
     const isOver = (error as Partial<SynclineError>).code === "signed_out";
-    if (error instanceof Fenced || isOver) return this.stop();
+    this.#isFenced = error instanceof Fenced;
+    if (this.#isFenced || isOver) return this.stop();
     this.#connector.drop();
     if (error instanceof Unreachable) return this.#connector.comeBack();
-    if (error instanceof SynclineError) {
-      this.#tell({ error: { code: error.code, message: error.message } });
-    } else if (!(error instanceof ProtocolError)) {
-      const { name = "", message = "" } = error as Partial<Error>;
-      const isFull = `${name} ${message}`.includes("QuotaExceeded");
-      this.#tell({ error: { code: isFull ? "quota" : "storage", message: `${name}: ${message}` } });
+    if (!(error instanceof ProtocolError)) {
+      const { code, message } = toSyncline(error) as SynclineError;
+      this.#tell({ error: { code, message } });
     }
     this.#connector.comeBack({ refused: !(error instanceof ProtocolError) });
   }

@@ -2,8 +2,9 @@
  * What devices of a space tell each other and nobody stores: who is there, and messages of the
  * moment. It knows what this device shows of itself and what others show while it is connected.
  */
-import type { Json } from "../core/json";
-import type { Ephemeral } from "../core/wire";
+import type { Json } from "../core/json.js";
+import { callAll } from "../core/listeners.js";
+import type { Ephemeral } from "../core/wire.js";
 
 /** Two words of a presence are at least so far apart; of those in between the last one counts. */
 const SHOW_EVERY_MS = 100;
@@ -26,13 +27,13 @@ export class EphemeralState {
       if (told.state === null) this.others.delete(told.client);
       else this.others.set(told.client, told.state);
     }
-    for (const call of this.#calls) call(told);
+    callAll(this.#calls, told);
   }
 
   /** What others show, as another tab knows it; without a connection nobody is there. */
   exchange(others: Iterable<[string, Json]> = []): void {
     this.others = new Map(others);
-    for (const call of this.#calls) call();
+    callAll(this.#calls);
   }
 }
 

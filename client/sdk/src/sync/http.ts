@@ -2,10 +2,26 @@
  * The native protocol over HTTP, for networks that let no WebSocket through: it asks, and tells
  * what it was answered in the words of the socket.
  */
-import type { Position } from "../core/copy";
-import { object, readDelta, readPart, readRefused, readResults, readWhy, text } from "../core/wire";
-import type { Mutation, Refused, Result } from "../core/wire";
-import { endedBy, type Ended, type Hello, type Link, type LinkEvents } from "./link";
+import type { Position } from "../core/copy.js";
+import { ProtocolError } from "../core/errors.js";
+import {
+  object,
+  readDelta,
+  readPart,
+  readRefused,
+  readResults,
+  readWhy,
+  text,
+} from "../core/wire.js";
+import type { Mutation, Refused, Result } from "../core/wire.js";
+import {
+  endedBy,
+  endedByFault,
+  type Ended,
+  type Hello,
+  type Link,
+  type LinkEvents,
+} from "./link.js";
 
 type Raw = Record<string, unknown>;
 
@@ -31,6 +47,9 @@ class Over extends Error {
     super(why.is);
   }
 }
+
+/** How a link may end. What fetch throws without a network, and when it is given up, are the middle two. */
+const EXPECTED = [Over, TypeError, DOMException, ProtocolError];
 
 export class HttpLink implements Link {
   readonly #fetch: typeof fetch;
@@ -151,8 +170,8 @@ export class HttpLink implements Link {
       } catch (error) {
         if (this.#abort.signal.aborted) return;
         this.close();
-        this.#events.ended(error instanceof Over ? error.why : { is: "lost" });
-        if (!(error instanceof Over || error instanceof TypeError)) throw error;
+        this.#events.ended(error instanceof Over ? error.why : endedByFault(error));
+        if (!EXPECTED.some((kind) => error instanceof kind)) throw error;
       }
     });
   }

@@ -5,9 +5,9 @@
  * Being asked is what shows life, not a timer's beat: timers of hidden tabs are slowed down, and
  * a healthy leader would seem dead.
  */
-import type { Json } from "../core/json";
-import type { Ephemeral, OwnEphemeral } from "../core/wire";
-import type { Surroundings } from "../surroundings";
+import type { Json } from "../core/json.js";
+import type { Ephemeral, OwnEphemeral } from "../core/wire.js";
+import type { Surroundings } from "../surroundings.js";
 
 /** How often a visible tab asks, and how long it waits for an answer. Together under 5 s. */
 const ASK_EVERY_MS = 1_500;
@@ -16,6 +16,8 @@ const ANSWER_WITHIN_MS = 2_500;
 export type TabMessage =
   | { t: "ask" }
   | { t: "here" }
+  /** Where there are no locks, who takes the lead says so. */
+  | { t: "mine" }
   | { t: "wrote" }
   | { t: "hurry" }
   | { t: "activity"; activity: unknown }
@@ -50,7 +52,7 @@ export class Tabs {
     this.#name = name;
     this.#around = around;
     this.#events = events;
-    if (around.BroadcastChannel && around.locks) {
+    if (around.BroadcastChannel) {
       this.#channel = new around.BroadcastChannel(name);
       this.#channel.onmessage = (event: MessageEvent) => this.#hear(event.data as TabMessage);
     }
@@ -62,8 +64,9 @@ export class Tabs {
 
   /** Waits for the lead, and watches the tab that has it. */
   start(): void {
-    if (!this.#around.locks) return this.#lead();
-    void this.#request({ signal: this.#stopped.signal });
+    if (this.#around.locks) void this.#request({ signal: this.#stopped.signal });
+    else this.#take();
+    if (!this.#channel) return;
     this.#asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
   }
 
@@ -99,8 +102,14 @@ export class Tabs {
     return held;
   }
 
+  /** Without locks the last one that takes the lead has it. */
+  #take(): void {
+    this.say({ t: "mine" });
+    this.#lead();
+  }
+
   #lead(): void {
-    clearTimeout(this.#unanswered);
+    this.#answered();
     this.#leads = true;
     this.#events.lead();
   }
@@ -110,7 +119,9 @@ export class Tabs {
     this.say({ t: "ask" });
     this.#unanswered = setTimeout(() => {
       this.#unanswered = undefined;
-      if (!this.#leads) void this.#request({ steal: true });
+      if (this.#leads) return;
+      if (this.#around.locks) void this.#request({ steal: true });
+      else this.#take();
     }, ANSWER_WITHIN_MS);
   }
 
@@ -119,11 +130,32 @@ export class Tabs {
       if (this.#leads) this.say({ t: "here" });
       return;
     }
-    if (message.t === "here") {
-      clearTimeout(this.#unanswered);
-      this.#unanswered = undefined;
-      return;
-    }
+    if (message.t === "here") return this.#answered();
+    if (message.t === "mine") return this.#yield();
     this.#events.heard(message);
   }
+
+  #yield(): void {
+    this.#answered();
+    if (!this.#leads) return;
+    this.#leads = false;
+    this.#events.yield();
+  }
+
+  #answered(): void {
+    clearTimeout(this.#unanswered);
+    this.#unanswered = undefined;
+  }
+}
+
+/** A word of a tab that takes no part. */
+export function sayOnce(
+  name: string,
+  { BroadcastChannel }: Surroundings,
+  message: TabMessage,
+): void {
+  if (!BroadcastChannel) return;
+  const channel = new BroadcastChannel(name);
+  channel.postMessage(message);
+  channel.close();
 }

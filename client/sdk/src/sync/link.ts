@@ -2,13 +2,14 @@
  * A connection to the hub, whatever carries it. It speaks in the messages of `core/wire`, so what
  * is above does not know whether it is a socket or polling.
  */
-import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire";
-import type { Position } from "../core/copy";
+import { ProtocolError } from "../core/errors.js";
+import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire.js";
+import type { Position } from "../core/copy.js";
 
 /** Why a link ended, by what to do about it. */
 export type Ended =
   /** The network, or the hub went: come back with full jitter, or after so many milliseconds. */
-  | { is: "lost"; after?: number }
+  | { is: "lost"; after?: number; code?: string; message?: string }
   /** A fresh token is needed. */
   | { is: "auth"; code: string; message: string }
   /** The hub will say the same again: app unknown, forbidden, too old. */
@@ -54,6 +55,12 @@ export interface Network {
 
 /** Close codes of the hub that mean something to do. */
 export const CLOSE = { auth: 4001, forbidden: 4003, limits: 4029 };
+
+/** What ended a link on this side: told, if what answered speaks no protocol of a hub. */
+export function endedByFault(error: unknown): Ended {
+  if (!(error instanceof ProtocolError)) return { is: "lost" };
+  return { is: "lost", code: "protocol", message: error.message };
+}
 
 /** A refusal by its retry class. */
 export function endedBy(code: string, message: string, retry: string): Ended {

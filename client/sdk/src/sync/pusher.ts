@@ -3,7 +3,7 @@
  * while the hub asked for a pause. It knows what was sent on the link there is; what is in the
  * outbox is known to the database.
  */
-import type { Mutation, Result } from "../core/wire";
+import type { Mutation, Result } from "../core/wire.js";
 
 /** What a pusher does its work with. */
 export interface PusherEvents {

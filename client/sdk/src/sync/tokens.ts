@@ -1,5 +1,6 @@
 /** The account's token: asked from the app, kept while it serves, dropped when the hub refuses it. */
-import { SynclineError } from "../core/errors";
+import { SynclineError } from "../core/errors.js";
+import { Deadline } from "../deadline.js";
 
 /** How the app gives a token. */
 export interface Auth {
@@ -11,6 +12,9 @@ export interface Auth {
    */
   token(asked: { refused: boolean }): string | null | Promise<string | null>;
 }
+
+/** The app's function must have answered by then. */
+const ANSWER_WITHIN_MS = 30_000;
 
 /** Whoever gives tokens cannot be reached: the device is offline, and that is no error to show. */
 export class Unreachable extends Error {}
@@ -45,14 +49,18 @@ export class Tokens {
   }
 
   async #ask(): Promise<string | null> {
+    const late = new Deadline(ANSWER_WITHIN_MS, () => new Error("it did not answer"));
     try {
-      return await this.#auth.token({ refused: this.#refused });
+      const asked = async () => this.#auth.token({ refused: this.#refused });
+      return await late.before(asked());
     } catch (error) {
       // What `fetch` throws without a network.
       if (error instanceof TypeError) throw new Unreachable();
       throw new SynclineError("token_failed", `the app's token: ${String(error)}`, {
         cause: error,
       });
+    } finally {
+      late.clear();
     }
   }
 

@@ -1,4 +1,5 @@
 /** The native protocol over a WebSocket. */
+import { ProtocolError } from "../core/errors.js";
 import {
   parseMessage,
   SUBPROTOCOL,
@@ -6,8 +7,16 @@ import {
   type Mutation,
   type OwnEphemeral,
   type Refused,
-} from "../core/wire";
-import { CLOSE, endedBy, type Ended, type Hello, type Link, type LinkEvents } from "./link";
+} from "../core/wire.js";
+import {
+  CLOSE,
+  endedBy,
+  endedByFault,
+  type Ended,
+  type Hello,
+  type Link,
+  type LinkEvents,
+} from "./link.js";
 
 /** A socket that said nothing for so long is asked, and given up if it says nothing to that. */
 const ASK_AFTER_MS = 25_000;
@@ -81,14 +90,14 @@ export class WebSocketLink implements Link {
       if (message.t === "reconnect") this.#after = message.after_ms;
       await this.#events.message(message);
     } catch (error) {
-      this.#end({ is: "lost" });
-      throw error;
+      this.#end(endedByFault(error));
+      if (!(error instanceof ProtocolError)) throw error;
     }
   }
 
   /** What came before the close is taken first: it may say why. */
   #closed(code: number, reason: string): void {
-    this.#queue = this.#queue.catch(() => {}).then(() => this.#end(this.#why(code, reason)));
+    this.#queue = this.#queue.then(() => this.#end(this.#why(code, reason)));
   }
 
   #why(code: number, reason: string): Ended {

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { flushSync, mount, unmount } from "svelte";
 import { afterEach, expect, test } from "vitest";
-import { Disk } from "../device";
+import { Disk, reaches } from "../device";
 import { say } from "../../src/svelte/index";
 import { shows, textOf, textsOf } from "./page";
 import { choosing } from "./shown.svelte";
@@ -15,7 +15,7 @@ afterEach(async () => {
 
 function open(done = false) {
   const { store, tasks } = new Disk().open({ serverUrl: "http://127.0.0.1:1" });
-  const shown = choosing(done);
+  const shown = choosing({ done });
   const app = mount(Tasks, { target: document.body, props: { store, tasks, shown } });
   end = async () => {
     await unmount(app);
@@ -95,7 +95,7 @@ test("nothing is asked for any more when nothing shows it", async () => {
       };
     },
   });
-  const props = { store, tasks, shown: choosing(false) };
+  const props = { store, tasks, shown: choosing({ done: false }) };
   const app = mount(Tasks, { target: document.body, props });
   flushSync();
   expect(running).toBe(1);
@@ -105,21 +105,75 @@ test("nothing is asked for any more when nothing shows it", async () => {
   await store.close();
 });
 
-test("every status has words", () => {
-  const base = { account: "ada", pending: 0, error: null, bootstrap: null };
-  const label = (some: object) => say({ ...base, ...some } as Parameters<typeof say>[0]).label;
-  expect(label({ status: "synced" })).toBe("Synced");
-  expect(label({ status: "pending", pending: 1 })).toBe("1 change to send");
-  expect(label({ status: "syncing" })).toBe("Syncing");
-  expect(label({ status: "syncing", bootstrap: { done: 5, total: 10 } })).toBe("Loading 50 %");
-  expect(label({ status: "syncing", bootstrap: { done: 5, total: null } })).toBe(
-    "Loading 5 records",
+test("errors are kept while nothing shows them, the newest first, and one that lasts once", async () => {
+  const serverUrl = "http://127.0.0.1:1";
+  const { store, tasks } = new Disk().open({ serverUrl, around: { random: () => 0 } });
+  const tells = (text: string) =>
+    new Promise<void>((resolve) => {
+      store.onStatus(({ error }) => error?.message.includes(text) && resolve());
+    });
+  expect(store.errors).toEqual([]);
+  let asked = 0;
+  // Each twice, and at last one that lasts.
+  const token = () =>
+    asked < 32
+      ? Promise.reject(new Error(`no session ${Math.floor(asked++ / 2)}`))
+      : new Promise<string>(() => {});
+  const [third, sixteenth] = [tells("session 3"), tells("session 15")];
+  await store.signIn({ account: "ada", token });
+  await third;
+  expect(store.errors.map(({ message }) => message.slice(-1))).toEqual(["3", "2", "1", "0"]);
+  expect(store.errors[0]).toMatchObject({ code: "token_failed", at: expect.any(Number) });
+  await sixteenth;
+  await tasks.insert({ title: "Bread" });
+  await reaches(store, ({ pending }) => pending === 1);
+  expect(store.errors.map(({ message }) => message.split(" ").at(-1))).toEqual(
+    Array.from({ length: 10 }, (_, at) => String(15 - at)),
   );
-  expect(label({ status: "offline", pending: 2 })).toBe("Offline, 2 changes to send");
-  expect(label({ status: "offline", account: null, pending: 2 })).toBe("Saved on this device");
-  const error = { code: "forbidden", message: "not yours" };
-  expect(say({ ...base, status: "error", error })).toEqual({
-    label: "Not syncing",
-    hint: "not yours",
-  });
+  await store.close();
+});
+
+test.each([
+  [{ status: "synced" }, "Synced", "Everything is saved here and on your other devices."],
+  [
+    { status: "pending", pending: 1 },
+    "1 change to send",
+    "Saved on this device, and sent in a moment.",
+  ],
+  [{ status: "syncing" }, "Syncing", "Changes are on their way."],
+  [
+    { status: "syncing", bootstrap: { done: 5, total: 10 } },
+    "Loading 50 %",
+    "This device is being filled.",
+  ],
+  [
+    { status: "syncing", bootstrap: { done: 11, total: 10 } },
+    "Loading 99 %",
+    "This device is being filled.",
+  ],
+  [
+    { status: "syncing", bootstrap: { done: 5, total: null } },
+    "Loading 5 records",
+    "This device is being filled.",
+  ],
+  [{ status: "offline" }, "Offline", "Everything works. Changes are sent when there is a network."],
+  [
+    { status: "offline", pending: 2 },
+    "Offline, 2 changes to send",
+    "Everything works. Changes are sent when there is a network.",
+  ],
+  [
+    { status: "offline", account: null, pending: 2 },
+    "Saved on this device",
+    "Sign in to have it on your others too.",
+  ],
+  [
+    { status: "error", error: { code: "forbidden", message: "not yours" } },
+    "Not syncing",
+    "not yours",
+  ],
+  [{ status: "error" }, "Not syncing", ""],
+] as const)("the status %j has words", (some, label, hint) => {
+  const base = { account: "ada", pending: 0, error: null, bootstrap: null };
+  expect(say({ ...base, ...some })).toEqual({ label, hint });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { correct, NEW_CLOCK, observe, stamp } from "../../src/core/clock";
+import { NEW_CLOCK, observe, stamp } from "../../src/core/clock";
+import { correct } from "../../src/core/correct";
 import { AHEAD_MS_MAX, compare, format, parse, tick, WALL_MIN } from "../../src/core/hlc";
 
 const NOW = 1_795_514_400_000;

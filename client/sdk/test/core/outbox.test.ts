@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { backoff } from "../../src/core/backoff";
-import { fits, hasForgotten, outcome, pushLength, weigh } from "../../src/core/outbox";
+import { fits, weigh } from "../../src/core/weight";
+import { hasForgotten, outcome, pushLength } from "../../src/core/outbox";
 import type { Result } from "../../src/core/wire";
 
 const result = (more: Partial<Result>): Result => ({

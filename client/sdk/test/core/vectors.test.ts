@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { SynclineError } from "../../src/core/errors";
 import { compare, format, parse } from "../../src/core/hlc";
-import { canonical, recordSum, toJson, type JsonObject } from "../../src/core/json";
+import { toJson, type JsonObject } from "../../src/core/json";
+import { canonical } from "../../src/core/canonical";
+import { recordSum } from "../../src/core/sum";
 import { overlay } from "../../src/core/overlay";
 import type { Change } from "../../src/core/wire";
 import { vectors } from "../vectors";
@@ -69,6 +71,19 @@ describe("canonical JSON", () => {
 
   test("a record's sum is the hub's", () => {
     expect(recordSum("t", "k1", { done: true }).toString(16)).toBe("82c28250");
+    // Longer than those before it, and shorter again.
+    expect(recordSum("t", "k1", { note: "€".repeat(5_000) }).toString(16)).toBe("5f73805c");
+    expect(recordSum("t", "k1", { done: true }).toString(16)).toBe("82c28250");
+  });
+
+  test.each([
+    [{ b: { z: 1, a: 2 }, c: 3 }, '{"b":{"a":2,"z":1},"c":3}'],
+    [[{ a: 1 }, { b: 1, a: 2 }], '[{"a":1},{"a":2,"b":1}]'],
+    // Engines have whole numbers first, the smallest of them at first.
+    [{ a: { "9": 1, "10": 2 } }, '{"a":{"10":2,"9":1}}'],
+    [{ "": 1, "\u20ac": 2, "\ud83d\ude00": 3, "\uffee": 4 }, '{"":1,"€":2,"😀":3,"\uffee":4}'],
+  ] as const)("members of %j are put in order, however deep", (value, text) => {
+    expect(canonical(value as never)).toBe(text);
   });
 });
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { WebSocket as NodeSocket } from "ws";
 import { Disk, reaches, type Task } from "../device";
 import { Hub } from "../hub";
 import type { LocalCollection } from "../../src/index";
@@ -71,6 +72,31 @@ test("merge keeps what the guest and the account did, and brings no seed back", 
   await goesOver;
   await guest.store.close();
 });
+
+// The first is what a hub takes, the other what it would clamp.
+test.each([30_000, 3_600_000])(
+  "what is edited after a sign-in is newer than what the guest did, by a clock %i ms ahead",
+  async (ahead) => {
+    const user = `ahead-${ahead}`;
+    await lived(user);
+    const now = () => Date.now() + ahead;
+    const guest = new Disk().open({ ...given(), pushDebounce: 500, around: { now } });
+    await guest.tasks.insert({ id: "k", title: "by the guest" });
+    await guest.tasks.update("k", { title: "by the guest again" });
+    await guest.store.signIn(account(user));
+    // The hub has told its time.
+    await reaches(guest.store, ({ status }) => status !== "offline");
+    const write = await guest.tasks.update("k", { title: "by the account" });
+    expect(await write.synced()).toBe("applied");
+    await guest.store.caughtUp();
+    expect(await hub.holds(user)).toEqual({
+      "tasks/k": { title: "by the account" },
+      "tasks/server": { title: "from the account" },
+      "tasks/welcome": { title: "Tried" },
+    });
+    await guest.store.close();
+  },
+);
 
 test("a guest whose sign-in breaks off when it has moved in does not move in again", async () => {
   const disk = new Disk();
@@ -160,6 +186,126 @@ test("keep-local makes the account what the guest was", async () => {
     local.map(({ id }) => `tasks/${id}`).sort(),
   );
   await guest.store.close();
+});
+
+test("keep-local of another tab of the guest, or once more, takes nothing away", async () => {
+  const user = account("twice");
+  const disk = new Disk();
+  const tabs = [disk, disk].map((one) => one.open({ serverUrl: hub.url, around: disk.tabs }));
+  const [first, second] = tabs as [Opened, Opened];
+  await first.tasks.insert({ id: "mine", title: "a guest's" });
+  await first.store.signIn(user, "keep-local");
+  // It is still the guest's, who is an empty one now.
+  await second.store.signIn(user, "keep-local");
+  await second.store.caughtUp();
+  expect(Object.keys(await hub.holds("twice"))).toEqual(["tasks/mine"]);
+  // Signed out, it is another guest who may replace it.
+  await first.store.signOut({ unsynced: "keep" });
+  await first.tasks.insert({ id: "other", title: "of the next guest" });
+  await first.store.signIn(user, "keep-local");
+  await first.store.caughtUp();
+  expect(Object.keys(await hub.holds("twice"))).toEqual(["tasks/other"]);
+  for (const { store } of tabs) await store.close();
+});
+
+type Opened = ReturnType<Disk["open"]>;
+
+test("keep-local leaves a record of both what the guest held of it, and no more", async () => {
+  const other = new Disk().open({ ...given(), auth: account("fields") });
+  await other.store.caughtUp();
+  await other.tasks.insert({ id: "k", title: "theirs", done: true, n: 1 });
+  await other.tasks.update("welcome", { title: "Tried" });
+  await other.store.caughtUp();
+  const guest = new Disk().open(given());
+  await guest.tasks.insert({ id: "k", title: "the guest's", done: false });
+  await guest.store.signIn(account("fields"), "keep-local");
+  for (const { store } of [guest, other]) await store.caughtUp();
+  await other.store.caughtUp();
+  const held = await hub.holds("fields");
+  expect(held).toEqual({
+    "tasks/k": { title: "the guest's", done: false },
+    "tasks/welcome": { title: "Try me" },
+    "tasks/second": { title: "Delete me" },
+  });
+  expect(await guest.tasks.count()).toBe(3);
+  for (const { store } of [guest, other]) await store.close();
+});
+
+test("what a guest wrote says after keep-local that it was applied, however long that may take", async () => {
+  const { store, tasks } = new Disk().open(given());
+  const write = await tasks.insert({ id: "k", title: "the guest's", done: false });
+  const synced = write.synced();
+  // No timer holds so many milliseconds.
+  await store.signIn(account("followed"), "keep-local", { within: Infinity });
+  expect(await synced).toBe("applied");
+  expect(await write.synced()).toBe("applied");
+  await store.close();
+});
+
+test.each([false, true])(
+  "what keep-local makes of an account is not sent before syncing begins, when it was stopped: %s",
+  async (wasStopped) => {
+    const user = `unsent-${wasStopped}`;
+    await lived(user);
+    const held = await hub.holds(user);
+    const disk = new Disk();
+    let pushes = 0;
+    class Counted extends NodeSocket {
+      override send(...told: unknown[]) {
+        if (String(told[0]).includes('"t":"push"')) pushes++;
+        super.send(...(told as [string]));
+      }
+    }
+    const around = { WebSocket: Counted as unknown as typeof WebSocket };
+    // The account has something unsent of its own here.
+    const before = disk.open({ ...given(), auth: account(user), autoSync: false });
+    await before.tasks.insert({ id: "unsent", title: "unsent" });
+    await before.store.close();
+    const guest = disk.open({ ...given(), autoSync: wasStopped, around });
+    await guest.tasks.insert({ id: "guest", title: "from the guest" });
+    const local = await guest.tasks.query();
+    if (wasStopped) guest.store.stopSync();
+    await guest.store.signIn(account(user), "keep-local");
+    expect(await guest.tasks.query()).toEqual(local);
+    expect([pushes, guest.store.syncStatus]).toEqual([0, "offline"]);
+    expect(await hub.holds(user)).toEqual(held);
+    guest.store.startSync();
+    await guest.store.caughtUp();
+    expect(pushes).toBeGreaterThan(0);
+    expect(Object.keys(await hub.holds(user)).sort()).toEqual(
+      local.map(({ id }) => `tasks/${id}`).sort(),
+    );
+    await guest.store.close();
+  },
+);
+
+test("keep-local without a hub leaves the guest as it was, who works on all the while", async () => {
+  const unreached = { serverUrl: "http://127.0.0.1:1", seed };
+  const auth = { account: "nobody", token: () => "x.y.z" };
+  const disk = new Disk();
+  const guest = disk.open(unreached);
+  await guest.tasks.insert({ id: "before", title: "by the guest" });
+  const signIn = guest.store.signIn(auth, "keep-local", { within: 300 });
+  void signIn.catch(() => {});
+  await guest.tasks.insert({ id: "while", title: "by the guest" });
+  expect(await guest.tasks.get("before")).toBeDefined();
+  await guest.store.signOut({ unsynced: "discard" });
+  await expect(signIn).rejects.toMatchObject({ code: "unreachable" });
+  expect(guest.store.account).toBeNull();
+  expect(await guest.tasks.count()).toBe(4);
+  // Closing ends it as well.
+  const ended = guest.store.signIn(auth, "keep-local");
+  void ended.catch(() => {});
+  await guest.tasks.count();
+  await guest.store.close();
+  await expect(ended).rejects.toMatchObject({ code: "stopped" });
+
+  const refused = disk.open({ ...given() });
+  const none = refused.store.signIn({ ...auth, token: () => null }, "keep-local", {
+    within: 2_000,
+  });
+  await expect(none).rejects.toMatchObject({ code: "token_missing" });
+  await refused.store.close();
 });
 
 test("signing out with unsent writes sends, keeps or discards them, as it is told", async () => {

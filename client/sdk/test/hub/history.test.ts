@@ -57,6 +57,10 @@ test.each(["websocket", "http"] as const)(
     await phone.tasks.delete("deleted");
     await phone.store.caughtUp();
     await laptop.tasks.insert({ id: "too", title: "after it as well" });
+    await phone.tasks.insert({ id: "revived", title: "once" });
+    await phone.tasks.delete("revived");
+    await phone.tasks.insert({ id: "revived", title: "again" });
+    await phone.store.caughtUp();
     await laptop.store.caughtUp();
     await restore();
     await phone.tasks.update("old", { done: true });
@@ -67,8 +71,10 @@ test.each(["websocket", "http"] as const)(
       "tasks/old": { title: "in the backup", done: true },
       "tasks/changed": { title: "after" },
       "tasks/new": { title: "after the backup" },
+      "tasks/revived": { title: "again" },
       "tasks/too": { title: "after it as well" },
     });
+    expect(Object.keys(held)).not.toContain("tasks/deleted");
     expect(await phone.store.rejected.list()).toEqual([]);
     await phone.store.caughtUp();
     expect(await phone.tasks.count()).toBe(Object.keys(held).length);

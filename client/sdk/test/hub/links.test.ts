@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
-import { WebSocket as NodeSocket } from "ws";
-import { Disk } from "../device";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { WebSocketServer, WebSocket as NodeSocket } from "ws";
+import { Disk, reaches } from "../device";
 import { Hub } from "../hub";
 
 test("what a connection told has no effect once it is over", async () => {
@@ -42,3 +45,35 @@ test("what a connection told has no effect once it is over", async () => {
   await store.close();
   await hub.stop();
 });
+
+test.each(["not json", "[]", '{"t":"welcome"}', '{"t":"delta"}'])(
+  "a server that says %s is told as none, and the rest goes on",
+  async (garbage) => {
+    const server = new WebSocketServer({ port: 0, handleProtocols: () => "syncline.v1" });
+    server.on("connection", (socket) => socket.on("message", () => socket.send(garbage)));
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    await isTold(`http://127.0.0.1:${port}`, "websocket");
+    await new Promise((resolve) => server.close(resolve));
+  },
+);
+
+test("a server that answers requests with something else is told as none", async () => {
+  const server = createServer((_, answer) => answer.end('{"other":true}'));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await isTold(`http://127.0.0.1:${port}`, "http");
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** What nobody catches fails the run. */
+async function isTold(serverUrl: string, transport: "websocket" | "http"): Promise<void> {
+  const auth = { account: "ada", token: () => "x.y.z" };
+  const { store, tasks } = new Disk().open({ serverUrl, transport, auth });
+  await tasks.insert({ title: "unsent" });
+  const { error } = await reaches(store, ({ status }) => status === "error");
+  expect(error?.code).toBe("protocol");
+  expect(await tasks.count()).toBe(1);
+  await store.close();
+}

@@ -103,3 +103,28 @@ test("an app that cannot reach whoever gives tokens is offline; one that fails s
   expect(await write.synced()).toBe("applied");
   await store.close();
 });
+
+test("what the hub tells does not wait for a token that is long in coming", async () => {
+  const auth = { account: "slow", token: () => hub.token("slow") };
+  let asked = () => {};
+  const isAsked = new Promise<void>((resolve) => (asked = resolve));
+  let comes = (_: string) => {};
+  let first = true;
+  const token = () => {
+    // It is due at once.
+    if (first) return ((first = false), hub.token("slow", 20));
+    asked();
+    return new Promise<string>((resolve) => (comes = resolve));
+  };
+  const slow = new Disk().open({ serverUrl: hub.url, auth: { account: "slow", token } });
+  await slow.store.caughtUp();
+  await isAsked;
+  const other = new Disk().open({ serverUrl: hub.url, auth });
+  const shown = new Promise<void>((resolve) => {
+    slow.tasks.liveGet("k").subscribe((found) => found && resolve());
+  });
+  await other.tasks.insert({ id: "k", title: "news" });
+  await shown;
+  comes(await hub.token("slow"));
+  for (const { store } of [slow, other]) await store.close();
+});

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { Database, NEW_HERE, newClient } from "../../src/storage/database";
 import { Lead } from "../../src/storage/lead";
 import { undecided, write } from "../../src/storage/outbox";
-import { decide, nextPush } from "../../src/storage/sending";
+import { decide, leavePassed, nextPush } from "../../src/storage/sending";
+import { look } from "../../src/storage/verdicts";
 
 const NOW = 1_770_000_000_000;
 
@@ -44,5 +45,31 @@ test("a mutation that has its number and became too large uses it up and is reje
   const rejected = await db.rejected.orderBy("n").toArray();
   expect(rejected.map(({ c, code }) => [c[0]?.id, code])).toEqual([["b", "mutation_too_large"]]);
   expect(await undecided(db)).toBe(0);
+  db.close();
+});
+
+test("of however many mutations, one that left without a word was applied", async () => {
+  const db = new Database("many", [], { indexedDB: new IDBFactory(), IDBKeyRange });
+  await db.keep("client", newClient());
+  const ns = Array.from({ length: 1_500 }, (_, at) => at + 1);
+  await db.outbox.bulkAdd(ns.map((n) => ({ n, c: [], k: [], w: 0 })));
+  await db.sent.bulkAdd(ns.map((n) => ({ n, m: n, w: 0 })));
+  const superseded = 700;
+  const results = ns.map((m) => {
+    const status = m === superseded ? ("superseded" as const) : ("applied" as const);
+    return { m, status, seq: m, code: "", message: "" };
+  });
+  await db.everything(async () => decide(db, results, NOW));
+  await db.everything(async () => leavePassed(db, 1_400));
+  const { verdicts, pending } = await look(db, [1, superseded, 1_450, 1_500]);
+  expect(pending).toBe(0);
+  expect([...verdicts.values()].map(({ status }) => status)).toEqual([
+    "applied",
+    "superseded",
+    "applied",
+    "applied",
+  ]);
+  await db.outbox.add({ n: 1_501, c: [], k: [], w: 0 });
+  expect(await look(db, [1_501])).toMatchObject({ verdicts: new Map(), pending: 1, last: 1_501 });
   db.close();
 });

@@ -40,6 +40,37 @@ test.each([
   await store.close();
 });
 
+test("an object is found by what it is, however it is written", async () => {
+  const { store, tasks } = await filled();
+  const n = (value: unknown) => ({ filter: { n: value as never } });
+  await tasks.update("a", n({ b: 1, a: [2] }).filter);
+  expect(ids(await tasks.query(n({ a: [2], b: 1 })))).toBe("a");
+  expect(ids(await tasks.query(n({})))).toBe("");
+  expect(ids(await tasks.query(n({ in: [{ a: [2], b: 1 }, 1] })))).toBe("ab");
+  await tasks.update("a", n({}).filter);
+  expect(ids(await tasks.query(n({})))).toBe("a");
+  // One that is like bounds and more is none.
+  expect(ids(await tasks.query(n({ gt: 0, unit: "m" })))).toBe("");
+  for (const none of [NaN, { gt: NaN }, { lte: NaN }, { gte: 5, lt: NaN }])
+    expect(ids(await tasks.query(n(none)))).toBe("");
+  expect(ids(await tasks.query(n({ gte: undefined, lte: 1 })))).toBe("b");
+  await store.close();
+});
+
+test.each(["due-date", "1st", "a b", "*n", "a.b", "a+b", "[x]", "über", "$n"])(
+  "a field named %j may be given as an index",
+  async (field) => {
+    type Named = Identified & Record<string, unknown>;
+    const named = createLocalCollection<Named>({ name: "named", indexes: [field] });
+    const surroundings = new Disk().surroundings();
+    const store = createLocalStore({ appId: "x", collections: [named], surroundings });
+    await named.insert({ id: "k", [field]: "x" });
+    await named.insert({ id: "l", [field]: "y" });
+    expect(await named.query({ filter: { [field]: "x" } })).toMatchObject([{ id: "k" }]);
+    await store.close();
+  },
+);
+
 test("what was written is read at once", async () => {
   const { store, tasks } = new Disk().open();
   const { id } = await tasks.insert({ title: "one", n: 1 });
@@ -51,6 +82,33 @@ test("what was written is read at once", async () => {
   expect(await tasks.count()).toBe(0);
   await tasks.insert({ id, title: "again" });
   expect(await tasks.get(id)).toEqual({ id, title: "again" });
+  await store.close();
+});
+
+test("a live query that fails at first answers when what it failed in has changed", async () => {
+  const { store, tasks } = await filled();
+  const told: string[] = [];
+  const tells = (wanted: string) =>
+    new Promise<void>((resolve) => {
+      const end = tasks
+        .live({
+          filter: ({ id, title }) => {
+            if (title === "bread") throw new Error(`no room for ${id}`);
+            return title > "b";
+          },
+        })
+        .subscribe(
+          (found) => hear(ids(found)),
+          (error) => hear((error as Error).message),
+        );
+      const hear = (text: string) => {
+        told.push(text);
+        if (told.length === 1) void tasks.update("b", { title: "butter" });
+        if (text === wanted) queueMicrotask(() => (end(), resolve()));
+      };
+    });
+  await tells("bd");
+  expect(told).toEqual(["no room for b", "bd"]);
   await store.close();
 });
 
@@ -107,6 +165,11 @@ test("what cannot be is refused, and nothing of it is written", async () => {
   const date = new Date(0) as unknown as string;
   await expect(tasks.insert({ title: date })).rejects.toEqual(code("value_invalid"));
   await expect(tasks.insert({ title: "\0" })).rejects.toEqual(code("nul_in_string"));
+  for (const id of ["", "a\nb", "\ud800", "é".repeat(65), 5 as unknown as string]) {
+    await expect(tasks.insert({ id, title: "?" })).rejects.toEqual(code("value_invalid"));
+    await expect(tasks.delete(id)).rejects.toEqual(code("value_invalid"));
+  }
+  await tasks.delete("é".repeat(64));
   expect(ids(await tasks.query())).toBe("abcd");
   expect(await tasks.get("a")).toMatchObject({ title: "Apples", n: 3 });
   await store.close();
@@ -128,4 +191,26 @@ test("a schema decides what a record may become", async () => {
   await expect(counters.update(id, { n: -1 })).rejects.toMatchObject({ code: "schema_invalid" });
   expect(await counters.query()).toEqual([{ id, n: 1 }]);
   await store.close();
+});
+
+test("a schema that answers later refuses everything, rather than nothing", async () => {
+  const schema = { parse: async () => Promise.reject(new Error("too late")) };
+  const slow = createLocalCollection<Identified & { n: number }>({ name: "slow", schema });
+  const surroundings = new Disk().surroundings();
+  const store = createLocalStore({ appId: "x", collections: [slow], surroundings });
+  await expect(slow.insert({ n: 1 })).rejects.toMatchObject({ code: "schema_invalid" });
+  await store.close();
+});
+
+test("a collection is one store's until that is closed", async () => {
+  const one = createLocalCollection<Identified>({ name: "one" });
+  const make = () =>
+    createLocalStore({ appId: "x", collections: [one], surroundings: new Disk().surroundings() });
+  const store = make();
+  expect(make).toThrow(expect.objectContaining({ code: "collection_taken" }));
+  await one.insert({});
+  await store.close();
+  const next = make();
+  expect(await one.count()).toBe(0);
+  await next.close();
 });

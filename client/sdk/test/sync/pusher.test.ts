@@ -82,6 +82,31 @@ test("a pause sends nothing, and then everything without a verdict again", async
   expect(pushes).toEqual([[1], [1, 2]]);
 });
 
+test("what was asked for before a refusal is not sent as if it followed", async () => {
+  const pushes: number[][] = [];
+  let answer: (push: { muts: Mutation[]; more: boolean }) => void = () => {};
+  const made = new Pusher(0, () => 1_000, {
+    next: (after) => {
+      if (after > 0) return new Promise((resolve) => (answer = resolve));
+      return Promise.resolve({ muts: [{ m: 1, changes: [] }], more: false });
+    },
+    send: (muts) => pushes.push(muts.map(({ m }) => m)),
+    pushing: () => {},
+    failed: () => {},
+  });
+  made.open();
+  await vi.advanceTimersByTimeAsync(0);
+  made.flush();
+  await vi.advanceTimersByTimeAsync(0);
+  // It is refused while the next ones are read, and all of it asked for again.
+  made.pause(10);
+  made.resume();
+  answer({ muts: [{ m: 2, changes: [] }], more: false });
+  await vi.advanceTimersByTimeAsync(0);
+  expect(pushes).toEqual([[1], [1]]);
+  made.close();
+});
+
 test("a link that ends takes what it sent along", async () => {
   const { made, pushes, write, judged } = pusher();
   made.open();

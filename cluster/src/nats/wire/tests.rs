@@ -1,5 +1,6 @@
 //! What one node tells is what another hears.
 
+use syncline_protocol::given::{Carried, ChangeHash, Given, Part};
 use syncline_protocol::ids::FieldName;
 use syncline_protocol::json::Json;
 use syncline_protocol::record::Field;
@@ -67,7 +68,7 @@ fn event(value: &str) -> CommitEvent {
 }
 
 fn hear(bytes: &[u8]) -> Option<Heard> {
-    let (kind, heard) = decode(&subject::commit(&space()), bytes, OTHER)?;
+    let (kind, heard) = decode(Place::Commit(space()), bytes, OTHER)?;
     assert_eq!(kind, Kind::Commit);
     Some(heard)
 }
@@ -86,8 +87,7 @@ fn a_process_does_not_hear_itself_whatever_its_name() {
     let bytes = encode_commit(&event("a"), OTHER, ROOM);
     assert!(hear(&bytes).is_none());
     let heads = encode_heads(&[event("a").space_head()], OTHER);
-    let subject = subject::heads(0, &NodeId::trusted("n1"));
-    assert!(decode(&subject, &heads, OTHER).is_none());
+    assert!(decode(Place::Heads, &heads, OTHER).is_none());
 }
 
 /// At the limit whole, above it by number only.
@@ -103,6 +103,32 @@ fn what_is_too_large_is_told_by_number() {
         panic!("it is not heard")
     };
     assert_eq!(heads, [told.space_head()]);
+}
+
+/// What waits is bounded by it, so it may not be less than what is sent.
+#[test]
+fn what_a_client_was_given_is_counted() {
+    let with_claims = |claims: u32| {
+        let claimed = |n: u32| (ChangeHash::of(&n.to_string()).claimed(None, 0), n);
+        // Far apart, so that no two are written as one run.
+        let stamped = (0..claims).map(claimed);
+        let fresh = stamped.map(|(claim, n)| (claim, Hlc::new(u64::from(n) << 20, 0)));
+        let carried = Carried {
+            fresh: fresh.collect(),
+            ..Carried::default()
+        };
+        let given = Given::default().and(carried, Part::whole(Seq(1)));
+        let mut told = event("a");
+        told.marks[1].given = Some(Arc::new(given));
+        told.marks[1].client.user = UserId::trusted(&"u".repeat(128));
+        told
+    };
+    for claims in [0, 1, 100, 2_000] {
+        let told = with_claims(claims);
+        let bytes = encode_commit(&told, ONE, usize::MAX).len();
+        assert!(bytes <= estimate(&told), "{claims}: {bytes}");
+        assert!(estimate(&told) <= 2 * bytes + 256, "{claims}: {bytes}");
+    }
 }
 
 #[test]
@@ -123,9 +149,8 @@ fn heads_are_heard_in_pieces_of_their_shard() {
     for (shard, piece) in by_shard(&told) {
         let bytes = encode_heads(&piece, ONE);
         assert!(bytes.len() <= ROOM);
-        let subject = subject::heads(shard, &told.node);
         let Some((Kind::Heads, Heard::Heads(heard, HeadsWhy::Again))) =
-            decode(&subject, &bytes, OTHER)
+            decode(Place::Heads, &bytes, OTHER)
         else {
             panic!("they are not heard")
         };
@@ -138,17 +163,18 @@ fn heads_are_heard_in_pieces_of_their_shard() {
 
 /// A hub of the next version beside one of this.
 #[test]
-fn a_newer_version_is_heard_as_something_unread() {
+fn what_a_newer_version_tells_is_heard_as_something_unread() {
     let mut bytes = encode_commit(&event("a"), ONE, ROOM);
-    bytes[0] = VERSION + 1;
+    bytes[0] = COMMIT_VERSION + 1;
     let Some(Heard::Unread(of, UnreadWhy::Newer)) = hear(&bytes) else {
         panic!("it is not heard")
     };
     assert_eq!(of, space());
     let mut bytes = encode_heads(&[event("a").space_head()], ONE);
-    bytes[0] = VERSION + 1;
-    let subject = subject::heads(0, &NodeId::trusted("n1"));
-    assert!(decode(&subject, &bytes, OTHER).is_none());
+    bytes[0] = HEADS_VERSION + 1;
+    let heard = decode(Place::Heads, &bytes, OTHER);
+    let missed = Some((Kind::Heads, Heard::Missed(MissedWhy::Newer)));
+    assert_eq!(format!("{heard:?}"), format!("{missed:?}"));
 }
 
 /// What a hub of the first version wrote stays readable for ever.
@@ -167,6 +193,20 @@ fn bytes_of_the_first_version_are_read() {
             head
         }]
     );
+}
+
+#[test]
+fn heads_of_the_first_version_are_read() {
+    let bytes = [
+        1, 1, 1, 4, b't', b'o', b'd', b'o', 3, b'a', b'd', b'a', 9, 8,
+    ];
+    let heard = decode(Place::Heads, &bytes, OTHER);
+    let Some((Kind::Heads, Heard::Heads(heads, HeadsWhy::Again))) = heard else {
+        panic!("they are not heard")
+    };
+    let (space, epoch, head) = (space(), Epoch(9), Seq(8));
+    assert_eq!(heads, [SpaceHead { space, epoch, head }]);
+    assert!(decode(Place::Heads, &bytes[..13], OTHER).is_none());
 }
 
 #[test]
@@ -191,18 +231,4 @@ fn damaged_bytes_are_heard_as_something_unread() {
         hear(&[]),
         Some(Heard::Unread(_, UnreadWhy::Damaged))
     ));
-}
-
-#[test]
-fn other_subjects_are_nothing_to_hear() {
-    let bytes = encode_commit(&event("a"), ONE, ROOM);
-    for subject in [
-        "",
-        "sync.v1",
-        "sync.v1.new.1.x",
-        "sync.v1.chg.1.todo",
-        "sync.v2.chg.1.todo.ada",
-    ] {
-        assert!(decode(subject, &bytes, OTHER).is_none(), "{subject}");
-    }
 }

@@ -24,6 +24,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("gateway.ping_ms", 100, 600_000),
     ("gateway.message_bytes_max", 1 << 10, 64 << 20),
     ("gateway.stranger_bytes_max", 1 << 10, 1 << 20),
+    ("gateway.unfinished_bytes_max", 1 << 20, 64 << 30),
     ("gateway.outbox_bytes_max", 4 << 10, 64 << 20),
     ("gateway.stalled_ms", 100, 600_000),
     ("gateway.sockets_per_user_max", 1, 100_000),

@@ -10,11 +10,12 @@ const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
 #[test]
 fn one_way_to_show_who_it_is_is_taken() {
     assert_eq!(load("", &[]).unwrap().nats.url, None);
-    let ways: [&[(&str, &str)]; 5] = [
+    let ways: [&[(&str, &str)]; 6] = [
         &[],
         &[("HUB__NATS__NKEY", SEED)],
         &[("HUB__NATS__TOKEN", "t")],
         &[("HUB__NATS__USER", "u"), ("HUB__NATS__PASSWORD", "p")],
+        &[("HUB__NATS__PREFIX", "todo-prod_2")],
         &[("HUB__NATS__CONNECTIONS", "16")],
     ];
     for way in ways {
@@ -27,7 +28,7 @@ fn one_way_to_show_who_it_is_is_taken() {
 
 #[test]
 fn what_cannot_be_used_is_told_by_its_key() {
-    let cases: [(&[(&str, &str)], &str); 14] = [
+    let cases: [(&[(&str, &str)], &str); 16] = [
         (
             &[("HUB__NATS__URL", "http://h")],
             "HUB__NATS__URL: must be nats://",
@@ -65,6 +66,14 @@ fn what_cannot_be_used_is_told_by_its_key() {
             "only one can be used",
         ),
         (
+            &[URL, ("HUB__NATS__PREFIX", "todo.prod")],
+            "HUB__NATS__PREFIX: must be 1 to 32 letters",
+        ),
+        (
+            &[URL, ("HUB__NATS__PREFIX", "*")],
+            "HUB__NATS__PREFIX: must be 1 to 32 letters",
+        ),
+        (
             &[URL, ("HUB__NATS__CONNECTIONS", "0")],
             "nats.connections is 0",
         ),
@@ -77,6 +86,14 @@ fn what_cannot_be_used_is_told_by_its_key() {
         let said = refused("", env);
         assert!(said.contains(what), "{env:?}: {said}");
     }
+}
+
+#[test]
+fn the_prefix_is_that_of_always_unless_another_is_set() {
+    assert_eq!(load("", &[]).unwrap().nats.prefix, "sync");
+    let config = load("nats.prefix = \"todo\"", &[URL]).unwrap();
+    assert_eq!(config.nats.prefix, "todo");
+    assert!(config.settings().contains("nats.prefix = \"todo\""));
 }
 
 #[test]

@@ -18,9 +18,7 @@ use crate::gateway::Gateway;
 use crate::gateway::access::{AppName, Caller};
 use crate::http::HttpError;
 use crate::http::query::Asking;
-use crate::session::actor::Message;
 use crate::session::entry_text;
-use crate::session::event::Event;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ChangesQuery {
@@ -144,15 +142,10 @@ async fn cursor_fault(
         return Ok(Some(ResetWhy::Cursor));
     }
     tracing::error!(%space, "the store has lost commits; epoch changed");
-    gateway
-        .store
-        .new_epoch(space, view.epoch, now_ms)
-        .await
-        .map_err(|error| gateway.store_failed(&error))?;
+    let made = gateway.store.new_epoch(space, view.epoch, now_ms).await;
+    // Also if the answer was lost: it may be there.
+    gateway.sessions.history_changed(space).await;
+    made.map_err(|error| gateway.store_failed(&error))?;
     gateway.metrics.epoch_changes.inc();
-    if let Some(entry) = gateway.sessions.find(space) {
-        // One that ended meanwhile reads the epoch when it starts again.
-        drop(gateway.sessions.tell(&entry, Message::Event(Event::Missed)));
-    }
     Ok(Some(ResetWhy::Epoch))
 }

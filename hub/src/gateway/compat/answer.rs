@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use syncline_protocol::compat::cursor::{Reach, Since, Tell};
+use syncline_protocol::compat::cursor::{Place, Reach, Since, Tell};
+use syncline_protocol::error::Code;
 use syncline_protocol::ids::{RecordKey, Seq};
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::Record;
 use syncline_storage::types::{ChangesPage, MarksRead, PageLimit, SpaceView};
 
 use super::reply::{self, Reply};
-use crate::session::event::{Echo, Synced, Whole};
+use crate::session::synced::{Echo, Synced, Whole};
 
 /// There is no "more" in this protocol: a reply holds all there is.
 pub const ALL: PageLimit = PageLimit {
@@ -35,6 +36,8 @@ pub struct Question {
 pub struct Answering {
     question: Question,
     from: Seq,
+    /// The cursor it asked with.
+    asked: Since,
 }
 
 /// What follows a page.
@@ -54,11 +57,17 @@ pub enum Next {
 impl Answering {
     /// Begins a reply, by a view of the space.
     pub fn new(mut question: Question, view: &SpaceView) -> Answering {
+        let asked = question.since;
         if question.table.is_none() {
-            question.since = question.since.of_all_tables();
+            question.since = of_changeset(&question);
         }
+        question.since = since_erasure(question.since, view);
         let from = first_needed(question.since, view);
-        Answering { question, from }
+        Answering {
+            question,
+            from,
+            asked,
+        }
     }
 
     /// Whether nothing must be read: it is answered [unread](Answering::unread).
@@ -75,23 +84,31 @@ impl Answering {
     /// if it is of another history, more must be read. A reply of more than `bytes_max` is not
     /// made: of a changeset less is told then.
     pub fn page(self, page: ChangesPage, bytes_max: usize) -> Next {
-        let Answering { mut question, from } = self;
+        let asked = self.asked;
+        let mut question = self.question;
+        question.since = since_erasure(question.since, &page.view);
         let needed = first_needed(question.since, &page.view);
-        if needed < from {
-            let from = needed;
-            return Next::Read(Answering { question, from });
+        let again = |question, from| Answering {
+            question,
+            from,
+            asked,
+        };
+        if needed < self.from {
+            return Next::Read(again(question, needed));
         }
         let view = page.view;
         if question.synced.epoch != view.epoch {
             return Next::Elsewhere;
         }
         if question.synced.is_untold {
-            return Answering { question, from }.unread(&view, bytes_max);
+            return again(question, needed).unread(&view, bytes_max);
         }
-        let mut place = reply::place(&view);
+        let mut place = view.place();
         let tell = question.since.tell(place);
         renew(&mut question.synced.echoes, &page);
-        let asker = (question.synced.writer, question.table.as_deref());
+        let synced = &mut question.synced;
+        let asker = (synced.writer, synced.commits.take());
+        let asker = (asker, question.table.as_deref());
         let mut changes = reply::changes(page, tell, asker);
         if !mutant(Mutant::DropEcho) {
             reply::add_echoes(&mut changes, question.synced.echoes.clone());
@@ -100,7 +117,7 @@ impl Answering {
             place.head = place.head.next();
         }
         let reach = match &question.table {
-            Some(_) => question.since.pull_reach(),
+            Some(_) => pull_reach(asked, question.since, &place),
             None => Reach::All,
         };
         let conflicts = std::mem::take(&mut question.synced.conflicts);
@@ -109,7 +126,7 @@ impl Answering {
             return Next::Reply(reply);
         }
         question.synced.conflicts = reply.into_conflicts();
-        Answering { question, from }.unread(&view, bytes_max)
+        again(question, needed).unread(&view, bytes_max)
     }
 
     /// Ends it without what changed, of which there is too much for one reply: what became
@@ -134,6 +151,8 @@ impl Answering {
             // Of a table that was pulled before it may show what is gone by now: a pull of an empty
             // device is not told that.
             Since::Empty => Since::Stale,
+            // Its own cursor would hide, behind each table it pulls, those it has not pulled.
+            Since::Foreign => Since::StaleForeign,
             other => other,
         };
         let mut changes = reply::Changes::new();
@@ -147,15 +166,26 @@ impl Answering {
     }
 }
 
-/// Echoes are of the moment of the commit. What moved until the page was read, also by a late
-/// copy of the device's own request, is told whole as it is now.
+/// What the cursor of a changeset says of all tables. Where something of it was not stored, as it
+/// may be of before an erasure, nothing but all that is there takes it from the device.
+fn of_changeset(question: &Question) -> Since {
+    let mut conflicts = question.synced.conflicts.iter();
+    match conflicts.any(|conflict| conflict.code == Code::Erased) {
+        true => question.since.of_all_tables(),
+        false => question.since.as_least(),
+    }
+}
+
+/// Echoes are of the moment of the changeset. What moved until the page was read, by a late copy of
+/// the device's own request or by a later changeset in the same commit, is told whole as it is now.
 fn renew(echoes: &mut [Echo], page: &ChangesPage) {
     if echoes.is_empty() {
         return;
     }
     let now: HashMap<&RecordKey, &Record> = page.records.iter().map(|(k, r)| (k, r)).collect();
     for echo in echoes {
-        if let Some(now) = now.get(&echo.key).filter(|now| now.seq > echo.record.seq) {
+        let moved = |now: &&&Record| now.seq >= echo.record.seq && ***now != *echo.record;
+        if let Some(now) = now.get(&echo.key).filter(moved) {
             echo.record = Arc::new((*now).clone());
             echo.whole = Whole::Replace;
         }
@@ -164,11 +194,34 @@ fn renew(echoes: &mut [Echo], page: &ChangesPage) {
 
 /// Whether a cursor goes on in a view: what changed since it is all that must be read.
 pub fn goes_on(since: Since, view: &SpaceView) -> bool {
-    matches!(since.tell(reply::place(view)), Tell::After(_))
+    matches!(since.tell(view.place()), Tell::After(_))
+}
+
+/// A device of before an erasure starts again: what is there replaces what it shows. Until it
+/// is answered a changeset its cursors go on to say that it had to, since it may still hold changes
+/// that it made before.
+fn since_erasure(since: Since, view: &SpaceView) -> Since {
+    let erased_at_ms = view.erased.minute_ms();
+    match erased_at_ms.is_some_and(|at_ms| since.is_before(at_ms)) {
+        true => Since::Stale,
+        false => since,
+    }
+}
+
+/// Of which tables the cursor of a pull speaks. Beside data of another server, tables that the device
+/// has not pulled hold cursors above any of the hub's: what is pulled must say so, also when the
+/// device starts again. Of an empty table nobody knows what is beside it. And beside the cursor of a
+/// history that the store has lost are others of that.
+fn pull_reach(asked: Since, told: Since, place: &Place) -> Reach {
+    match (asked.pull_reach(), told) {
+        (Reach::OneOfForeign, _) | (Reach::OneOfEmpty, Since::Stale) => Reach::OneOfForeign,
+        _ if told.is_past(place) => Reach::OneOfForeign,
+        _ => told.pull_reach(),
+    }
 }
 
 fn first_needed(since: Since, view: &SpaceView) -> Seq {
-    match since.tell(reply::place(view)) {
+    match since.tell(view.place()) {
         Tell::After(seq) => seq,
         Tell::Everything | Tell::Anew | Tell::Afresh => Seq(0),
     }
@@ -182,6 +235,7 @@ pub fn asker(read: MarksRead) -> Synced {
         writer: mark.map(|mark| mark.writer),
         conflicts: Vec::new(),
         echoes: Vec::new(),
+        commits: None,
         is_untold: false,
     }
 }
@@ -189,7 +243,7 @@ pub fn asker(read: MarksRead) -> Synced {
 /// The reply of a device that has everything a node knows of, from the node's view alone. The
 /// view may be behind the store: then the reply says nothing and its cursor passes nothing.
 pub fn from_memory(since: Since, view: &SpaceView) -> Option<String> {
-    let place = reply::place(view);
+    let place = view.place();
     let until = || place.cursor(since.pull_reach());
     let has_all = since.tell(place) == Tell::After(place.head);
     has_all.then(|| Reply::nothing(until()).into_text())

@@ -28,7 +28,8 @@ use crate::http::reply_room::{ReplyHeld, too_large};
 use crate::http::{HttpError, RawBody};
 use crate::session::actor::Message;
 use crate::session::entry::Entry;
-use crate::session::event::{CallReply, Event, Sync, Synced};
+use crate::session::event::{CallReply, Event, Sync};
+use crate::session::synced::Synced;
 use crate::telemetry::labels::Route;
 
 /// How long a changeset may wait. After that it must be sent again, which is harmless.
@@ -294,19 +295,23 @@ async fn pull(
     let since = Since::parse(&cursor).map_err(|refusal| bad(&refusal.message))?;
     let question = (&caller.space, &client, &collection, &cursor);
     let mut entry = known(&gateway, &caller.space).await?;
-    if entry.is_none() && gateway.storm.is_too_often(question) {
-        tokio::time::sleep(super::storm::HELD).await;
-        entry = known(&gateway, &caller.space).await?;
+    // A browser has its six connections for all apps of a host.
+    let user = &client.user;
+    if entry.is_none() {
+        let over = tokio::time::sleep(super::storm::HELD);
+        if gateway.storm.held(question, user, over).await {
+            entry = known(&gateway, &caller.space).await?;
+        }
     }
     let Some(entry) = entry else {
         return Ok(json(StatusCode::OK, answer::from_nothing(since)));
     };
     entry.touch();
     if let Some(text) = from_memory(&entry, since).await? {
-        if !gateway.storm.is_too_often(question) {
+        let over = gateway.sessions.changed(&entry, super::storm::HELD);
+        if !gateway.storm.held(question, user, over).await {
             return Ok(json(StatusCode::OK, text));
         }
-        gateway.sessions.changed(&entry, super::storm::HELD).await;
         if let Some(text) = from_memory(&entry, since).await? {
             return Ok(json(StatusCode::OK, text));
         }
@@ -327,12 +332,8 @@ async fn pull(
 
 /// The entry of a space that is there: a pull makes none.
 async fn known(gateway: &Gateway, space: &SpaceKey) -> Result<Option<Arc<Entry>>, HttpError> {
-    if let Some(entry) = gateway.sessions.find(space) {
-        return Ok(Some(entry));
-    }
-    let view = gateway.store.space(space).await;
-    let view = view.map_err(|error| gateway.store_failed(&error))?;
-    Ok(view.map(|_| gateway.sessions.get(space)))
+    let entry = gateway.sessions.known(space).await;
+    entry.map_err(|error| gateway.store_failed(&error))
 }
 
 /// The reply of a device that has everything this node knows of.

@@ -1,9 +1,11 @@
 //! A fault of the first user's client makes an idle tab pull without pause. A device that asks
 //! again and again with the same cursor is answered a little later, or at once when something
-//! changes; nobody else notices.
+//! changes; nobody else notices. But that client asks whether or not it was answered, and a browser
+//! has six connections to a host: were all held, what the device has to send would wait behind all
+//! that it asked. So only few of a user are held at once, and the others answered as ever.
 
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Equal questions within a second that are answered at once.
@@ -11,6 +13,9 @@ const AT_ONCE_MAX: u64 = 5;
 
 /// How long a further one is held, at most.
 pub const HELD: Duration = Duration::from_secs(1);
+
+/// Questions of one user that are held at once.
+const HELD_AT_ONCE_MAX: u8 = 2;
 
 /// Questions remembered: one a place, each 8 bytes. Of two in one place the later is remembered,
 /// so a storm may be answered at once for a while where many others ask.
@@ -23,6 +28,18 @@ pub struct Storm {
     /// A question's fingerprint (32 bits), when it was first asked (24 bits of ms), how often
     /// since (8 bits).
     places: Box<[AtomicU64]>,
+    /// How many are held, of the users of each place.
+    held: Box<[AtomicU8]>,
+}
+
+/// A question that is held.
+#[derive(Debug)]
+struct Holding<'a>(&'a AtomicU8);
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Default for Storm {
@@ -31,6 +48,7 @@ impl Default for Storm {
             hasher: RandomState::new(),
             began: Instant::now(),
             places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+            held: (0..PLACES).map(|_| AtomicU8::new(0)).collect(),
         }
     }
 }
@@ -42,10 +60,37 @@ impl std::fmt::Debug for Storm {
 }
 
 impl Storm {
+    /// Counts a question of a user, and holds it until `over` if it was asked too often and few
+    /// enough of theirs are held; true if it was held.
+    pub async fn held(
+        &self,
+        question: impl Hash,
+        user: impl Hash,
+        over: impl Future<Output = ()>,
+    ) -> bool {
+        if !self.is_too_often(question) {
+            return false;
+        }
+        let Some(_held) = self.hold(user) else {
+            return false;
+        };
+        over.await;
+        true
+    }
+
     /// Counts a question; true if it was asked too often within the last second.
-    pub fn is_too_often(&self, question: impl Hash) -> bool {
+    fn is_too_often(&self, question: impl Hash) -> bool {
         let now_ms = self.began.elapsed().as_millis() as u64;
         self.asked(self.hasher.hash_one(question), now_ms)
+    }
+
+    /// Holds a question of a user as long as this is kept; `None` if enough of theirs are held.
+    fn hold(&self, user: impl Hash) -> Option<Holding<'_>> {
+        let held = &self.held[self.hasher.hash_one(user) as usize % PLACES];
+        let one_more = |now| (now < HELD_AT_ONCE_MAX).then_some(now + 1);
+        let relaxed = Ordering::Relaxed;
+        held.fetch_update(relaxed, relaxed, one_more).ok()?;
+        Some(Holding(held))
     }
 
     fn asked(&self, hash: u64, now_ms: u64) -> bool {
@@ -70,6 +115,10 @@ impl Storm {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
+    use futures_util::poll;
+
     use super::*;
 
     #[test]
@@ -92,6 +141,34 @@ mod tests {
         let storm = Storm::default();
         let held = (0..1_000).filter(|_| storm.asked(7 << 32, 1)).count();
         assert_eq!(held as u64, 1_000 - AT_ONCE_MAX);
+    }
+
+    #[test]
+    fn of_one_user_two_are_held_at_once_and_no_more() {
+        let storm = Storm::default();
+        let first = storm.hold("ada");
+        let second = storm.hold("ada");
+        assert!(first.is_some() && second.is_some());
+        assert!(storm.hold("ada").is_none());
+        drop(first);
+        assert!(storm.hold("ada").is_some());
+    }
+
+    #[tokio::test]
+    async fn a_third_question_is_answered_while_two_are_held() {
+        let storm = Storm::default();
+        let held = || Box::pin(storm.held("tasks", "ada", std::future::pending()));
+        for _ in 0..AT_ONCE_MAX {
+            assert_eq!(poll!(held()), Poll::Ready(false));
+        }
+        let (mut first, mut second) = (held(), held());
+        assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
+        assert_eq!(poll!(held()), Poll::Ready(false));
+        // Its client has gone.
+        drop(first);
+        assert!(poll!(held()).is_pending());
+        let over = storm.held("tasks", "ada", std::future::ready(()));
+        assert!(over.await);
     }
 
     #[test]

@@ -68,38 +68,54 @@ impl Hub {
 
     /// A connection that nobody polls yet, and its peer.
     pub(super) async fn link(&self) -> (Link, Peer) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap());
-        let (stream, accepted) = tokio::join!(stream, listener.accept());
-        let (accepted, from) = accepted.unwrap();
-        let stream = stream.unwrap();
-        // The kernel would hold small frames back, in a time that is never virtual.
-        accepted.set_nodelay(true).unwrap();
-        stream.set_nodelay(true).unwrap();
-        let from: IpAddr = from.ip();
-        let opened = (Stream::Plain(accepted), &[][..]);
+        let (accepted, from, peer) = streams().await;
+        let opened = (accepted, &[][..]);
         let link = Link::open(self.gateway().clone(), opened, (from, Speech::Native));
-        let peer = Peer {
-            stream,
-            unread: Vec::new(),
-        };
         (link.unwrap(), peer)
     }
 
     /// A device that has said hello.
     pub(super) async fn hello(&self, user: &str, client: &str) -> Peer {
+        let (link, peer) = self.link().await;
+        self.speak(link, peer, (user, client)).await
+    }
+
+    /// The same over a connection that is there.
+    pub(super) async fn speak(
+        &self,
+        link: Link,
+        mut peer: Peer,
+        (user, client): (&str, &str),
+    ) -> Peer {
+        tokio::spawn(Task::new(link, Native::new()));
+        peer.send(&self.said("todo", (user, client))).await;
+        peer
+    }
+
+    /// A device of another app that has said hello.
+    pub(super) async fn hello_in(&self, app: &str, (user, client): (&str, &str)) -> Peer {
         let (link, mut peer) = self.link().await;
         tokio::spawn(Task::new(link, Native::new()));
-        let token = self.token(user);
-        let hello = json!({"t": "hello", "v": 1, "app": "todo", "client": client,
-            "token": token, "cursor": null});
-        peer.send(&text(&hello)).await;
+        peer.send(&self.said(app, (user, client))).await;
         peer
+    }
+
+    fn said(&self, app: &str, (user, client): (&str, &str)) -> Vec<u8> {
+        let token = self.token(user);
+        text(
+            &json!({"t": "hello", "v": 1, "app": app, "client": client, "token": token,
+            "cursor": null}),
+        )
     }
 
     /// A device that is live.
     pub(super) async fn attach(&self, user: &str) -> Peer {
-        let mut peer = self.hello(user, "c").await;
+        self.attach_as(user, "c").await
+    }
+
+    /// The same of a client.
+    pub(super) async fn attach_as(&self, user: &str, client: &str) -> Peer {
+        let mut peer = self.hello(user, client).await;
         peer.message_of("delta").await; // the end of its snapshot
         peer
     }
@@ -125,10 +141,30 @@ impl Hub {
     }
 }
 
+/// A connection: the hub's end, where it comes from, and the other end.
+pub(super) async fn streams() -> (Stream, IpAddr, Peer) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap());
+    let (stream, accepted) = tokio::join!(stream, listener.accept());
+    let (accepted, from) = accepted.unwrap();
+    let stream = stream.unwrap();
+    // The kernel would hold small frames back, in a time that is never virtual.
+    accepted.set_nodelay(true).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let peer = Peer {
+        stream,
+        unread: Vec::new(),
+        unsent: Vec::new(),
+    };
+    (Stream::Plain(accepted), from.ip(), peer)
+}
+
 /// The other end of a connection.
 pub(super) struct Peer {
     stream: TcpStream,
     unread: Vec<u8>,
+    /// What the kernel did not take of a message.
+    unsent: Vec<u8>,
 }
 
 /// What the hub said.
@@ -164,9 +200,39 @@ impl Peer {
         written / message.len()
     }
 
+    /// Has the kernel hold as much of this, again and again, as it takes.
+    pub(super) async fn fill_all(&mut self, message: &[u8]) {
+        // It takes more a moment later, of what it has moved on by then.
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+            loop {
+                if self.unsent.is_empty() {
+                    self.unsent.extend_from_slice(message);
+                }
+                match self.stream.try_write(&self.unsent) {
+                    Ok(written) => drop(self.unsent.drain(..written)),
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+
+    /// Passes over so many messages.
+    pub(super) async fn passes_over(&mut self, count: usize) {
+        for _ in 0..count {
+            self.got().await;
+        }
+    }
+
     /// Cuts the connection without a word.
     pub(super) fn reset(self) {
         self.stream.set_zero_linger().unwrap();
+    }
+
+    /// Whether it ends without a word.
+    pub(super) async fn is_cut_off(&mut self) -> bool {
+        let read = timeout(HUNG, self.stream.read_buf(&mut self.unread)).await;
+        read.expect("nothing comes").is_ok_and(|read| read == 0)
     }
 
     /// The next message's type, or the end. Pings are passed over.

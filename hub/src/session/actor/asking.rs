@@ -11,9 +11,10 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use ractor::ActorRef;
+use syncline_cluster::event::SpaceHead;
 use syncline_protocol::ids::SpaceKey;
-use syncline_storage::types::{Commit, CommitError};
-use tokio::sync::oneshot;
+use syncline_storage::types::{After, ChangesPage, Commit, CommitError, SpaceView, StoreError};
+use tokio::sync::{SemaphorePermit, oneshot};
 use tokio::time::Instant;
 
 use super::{Live, Message, Shared};
@@ -34,9 +35,18 @@ impl Live {
         self.asked += 1;
         let unwanted = self.read_for_socket(&effect);
         let (shared, space) = (self.shared.clone(), self.space.clone());
+        let is_unwritten = self.state.view().is_unwritten();
         tokio::spawn(async move {
+            let answering = async {
+                let answer = answer(&shared, &space, effect).await;
+                let failed = |answer: &StoreAnswer| answer.failure().is_some();
+                if is_unwritten && answer.as_ref().is_some_and(failed) {
+                    open_again(&shared, &space).await;
+                }
+                answer
+            };
             // What it was about to use is dropped with it.
-            let answering = AssertUnwindSafe(answer(&shared, &space, effect)).catch_unwind();
+            let answering = AssertUnwindSafe(answering).catch_unwind();
             let answer = match unwanted {
                 None => answering.await,
                 Some(unwanted) => tokio::select! {
@@ -90,6 +100,16 @@ impl Live {
     }
 }
 
+/// A space that was never written may have been forgotten, by a node where it was not open. It is
+/// opened once more, so that the next try finds it; the session sees another epoch and begins anew.
+async fn open_again(shared: &Shared, space: &SpaceKey) {
+    if let Ok(None) = shared.store.space(space).await {
+        let opened = shared.store.open_space(space, shared.clock.now_ms());
+        // If it cannot be opened, the next try fails too and comes here.
+        drop(opened.await);
+    }
+}
+
 async fn make_commit(shared: &Shared, commit: Commit) -> Result<(), CommitError> {
     let handed_in = Instant::now();
     let outcome = shared.log.commit(commit).await;
@@ -98,6 +118,21 @@ async fn make_commit(shared: &Shared, commit: Commit) -> Result<(), CommitError>
         shared.metrics.commits.inc();
     }
     outcome
+}
+
+/// A page's turn among those of all sessions.
+async fn turn(shared: &Shared) -> SemaphorePermit<'_> {
+    let turn = shared.pages.acquire().await;
+    turn.expect("nobody closes it")
+}
+
+async fn changes(
+    shared: &Shared,
+    space: &SpaceKey,
+    after: After,
+) -> Result<ChangesPage, StoreError> {
+    let _turn = turn(shared).await;
+    shared.store.changes(space, after, shared.page).await
 }
 
 /// Does what an effect asks of the store; `None` for effects that ask nothing of it.
@@ -117,23 +152,27 @@ async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<Sto
             let read = store.verdicts(space, writer, &ms).await;
             StoreAnswer::Verdicts(repeats, read)
         }
-        Effect::ReadView { after } => {
-            StoreAnswer::View(store.changes(space, after, shared.page).await)
-        }
+        Effect::ReadView { after } => StoreAnswer::View(changes(shared, space, after).await),
         Effect::ReadChanges { read, after } => {
-            StoreAnswer::Changes(read, store.changes(space, after, shared.page).await)
+            StoreAnswer::Changes(read, changes(shared, space, after).await)
         }
         Effect::ReadSnapshot {
             read,
             tables,
             after,
         } => {
+            let _turn = turn(shared).await;
             let page = store.snapshot(space, tables.as_deref(), after.as_ref(), shared.page);
             StoreAnswer::Snapshot(read, page.await)
         }
         Effect::NewEpoch { expected } => {
             let now_ms = shared.clock.now_ms();
-            StoreAnswer::NewEpoch(store.new_epoch(space, expected, now_ms).await)
+            let view = store.new_epoch(space, expected, now_ms).await;
+            if let Ok(SpaceView { epoch, head, .. }) = view {
+                let space = space.clone();
+                shared.log.moved(SpaceHead { space, epoch, head });
+            }
+            StoreAnswer::NewEpoch(view)
         }
         _ => return None,
     })

@@ -15,7 +15,7 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
-use syncline_storage::types::{Commit, MarkMove, SpaceView};
+use syncline_storage::types::{Commit, EPOCH_APART_MS, MarkMove, SpaceView};
 
 use super::Base;
 use super::claims::Kept;
@@ -23,8 +23,8 @@ use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
-use crate::session::event::Synced;
 use crate::session::state::{Asked, Pending};
+use crate::session::synced::Synced;
 
 /// A batch on its way through.
 pub(super) struct Deciding {
@@ -191,13 +191,19 @@ impl Deciding {
         self.view.erased.minute_ms()
     }
 
+    /// From when on what is made is surely made after the last erasure: its very time, as long as
+    /// its epoch lasts.
+    pub(super) fn since_erasure_ms(&self) -> Option<WallMs> {
+        let minute_ms = self.erased_at_ms()?;
+        let passed_ms = minute_ms + EPOCH_APART_MS;
+        let given_ms = self.view.epoch_at_ms;
+        let lasts = (minute_ms..passed_ms).contains(&given_ms);
+        Some(if lasts { given_ms } else { passed_ms })
+    }
+
     /// Where the space is.
     pub(super) fn place(&self) -> Place {
-        Place {
-            epoch_at_ms: self.view.epoch_at_ms,
-            head: self.view.head,
-            gc_seq: self.view.gc_seq,
-        }
+        self.view.place()
     }
 
     /// Which numbers were given so far.

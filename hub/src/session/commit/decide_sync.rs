@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_protocol::change::{Change, Claim, ClaimedChange, Op, StampedChange};
+use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{FieldName, RecordKey, Seq, WriterNo};
@@ -22,8 +23,8 @@ use super::claims::{Claims, Kept, Said};
 use super::decide::{Deciding, Outcome};
 use super::working::Workings;
 use crate::session::client::Client;
-use crate::session::event::{Echo, SyncConflict, Synced, Whole};
 use crate::session::state::Pending;
+use crate::session::synced::{Echo, SyncConflict, Synced, Whole};
 
 /// A record a changeset named.
 #[derive(Default)]
@@ -75,7 +76,13 @@ impl Deciding {
             conflicts: Vec::new(),
             changed: false,
         };
+        let begins_ms = self.begins_ms(pending);
         for change in changes {
+            if begins_ms.is_some_and(|ms| !is_made_since(ms, change, pending.taken_at_ms)) {
+                // Not even set aside.
+                set.conflict(change, Code::Erased);
+                continue;
+            }
             if let Err(refusal) = self.sync_change(change, &mut set) {
                 let from = (&pending.client, pending.taken_at_ms);
                 self.letters.add(change, refusal.code, from);
@@ -109,6 +116,7 @@ impl Deciding {
             writer: known.then_some(writer),
             echoes: set.echoes(self),
             conflicts: set.conflicts,
+            commits: set.changed.then_some(self.seq..=self.seq),
             is_untold: false,
         };
         Outcome::Synced { synced, kept }
@@ -120,6 +128,15 @@ impl Deciding {
         let erased_at_ms = self.erased_at_ms().filter(|_| !mutant(Mutant::StoreErased));
         let place = pending.since.zip(erased_at_ms);
         place.is_some_and(|(since, at_ms)| since.is_before(at_ms))
+    }
+
+    /// From when on what a changeset says must be made, if something was erased and its device had
+    /// to start again: pulls have told it, but its queue may be older, and nothing else says what of
+    /// it is.
+    fn begins_ms(&self, pending: &Pending) -> Option<WallMs> {
+        let starts_again = pending.since.is_some_and(Since::starts_again);
+        let begins_ms = self.since_erasure_ms().filter(|_| starts_again);
+        begins_ms.filter(|_| !mutant(Mutant::StoreErased))
     }
 
     /// Nothing of it is stored, not even aside: each change is named, or it would come again.
@@ -134,6 +151,7 @@ impl Deciding {
             writer: client.writer,
             conflicts: changes.iter().map(conflict).collect(),
             echoes: Vec::new(),
+            commits: None,
             is_untold: false,
         };
         let kept = Kept::default();
@@ -168,6 +186,17 @@ impl Deciding {
         }
         set.name(claimed, was_here);
         Ok(())
+    }
+}
+
+/// Whether a change says that it was made since then. A time that is not believed says nothing.
+fn is_made_since(ms: WallMs, change: &SyncChange, taken_at_ms: WallMs) -> bool {
+    let made = ms..=taken_at_ms + STAMP_AHEAD_MS_MAX;
+    let is_since = |claim: &Claim| claim.is_some_and(|at| made.contains(&at.wall_ms()));
+    match change.asked.as_ref().map(|asked| &asked.op) {
+        Ok(Op::Insert { at, .. } | Op::Delete { at }) => is_since(at),
+        Ok(Op::Update { fields }) => fields.iter().all(|(_, _, at)| is_since(at)),
+        Err(_) => false,
     }
 }
 

@@ -1,8 +1,12 @@
 //! What one commit merges onto: never more than can be held at once.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Value, json};
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::error::Code;
+use syncline_protocol::ids::{Epoch, Seq, WriterNo};
 use syncline_protocol::limits::Limits;
 use syncline_storage::model::ModelStore;
 
@@ -10,6 +14,7 @@ use super::desk::{Desk, client, insert, space, stamp, update};
 use crate::session::cache::known_bytes;
 use crate::session::event::{CallId, CallReply, ConnId, Event, Sync};
 use crate::session::state::SessionLimits;
+use crate::session::synced::{SyncConflict, Synced};
 
 /// A space with three long records, k1 to k3, and what one takes in memory.
 fn long_records() -> (ModelStore, usize) {
@@ -153,4 +158,59 @@ fn a_changeset_larger_than_a_batch_is_merged_in_parts_and_answered_once() {
         .collect();
     assert_eq!((ids, synced.conflicts.len()), (vec!["k1", "k2", "k3"], 1));
     assert!(synced.writer.is_some());
+    assert_eq!(synced.commits, Some(Seq(4)..=Seq(6)));
+}
+
+/// What became of a part that was merged in these commits.
+fn merged(commits: Option<RangeInclusive<u64>>) -> Synced {
+    Synced {
+        epoch: Epoch(1),
+        writer: None,
+        conflicts: Vec::new(),
+        echoes: Vec::new(),
+        commits: commits.map(|seqs| Seq(*seqs.start())..=Seq(*seqs.end())),
+        is_untold: false,
+    }
+}
+
+/// Between two that do not follow one another may be other changes of the same client.
+#[test]
+fn the_commits_of_a_changeset_are_known_while_each_part_follows_the_last() {
+    for (first, later, both) in [
+        (Some(4..=5), Some(6..=6), Some(4..=6)),
+        (Some(4..=5), Some(7..=7), None),
+        (Some(4..=5), None, Some(4..=5)),
+        (None, Some(6..=7), Some(6..=7)),
+        (None, None, None),
+    ] {
+        let synced = merged(first.clone()).and(merged(later.clone()));
+        assert_eq!(synced, merged(both), "{first:?} {later:?}");
+    }
+}
+
+#[test]
+fn what_became_of_a_changeset_is_of_its_first_history_and_of_all_its_parts() {
+    let conflict = |id: &str| SyncConflict {
+        table: "tasks".into(),
+        id: id.into(),
+        code: Code::NulInString,
+    };
+    let first = Synced {
+        writer: Some(WriterNo(1)),
+        conflicts: vec![conflict("k1")],
+        ..merged(None)
+    };
+    let later = Synced {
+        epoch: Epoch(2),
+        conflicts: vec![conflict("k2")],
+        is_untold: true,
+        ..merged(None)
+    };
+    let both = first.clone().and(later.clone());
+    assert_eq!((both.epoch, both.writer), (Epoch(1), Some(WriterNo(1))));
+    assert_eq!(both.conflicts, [conflict("k1"), conflict("k2")]);
+    assert!(both.is_untold);
+    let turned = later.and(first);
+    assert_eq!((turned.epoch, turned.writer), (Epoch(2), Some(WriterNo(1))));
+    assert!(turned.is_untold);
 }

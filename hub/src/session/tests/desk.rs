@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use syncline_protocol::compat::cursor::{Place, Reach, Since};
+use syncline_cluster::ephemeral::Spoken;
+use syncline_protocol::compat::cursor::{Reach, Since};
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{
     AppId, ClientId, ClientKey, Epoch, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
 };
+use syncline_protocol::json::Json;
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
@@ -16,11 +18,13 @@ use syncline_storage::model::ModelStore;
 use syncline_storage::types::{CommitError, PageLimit, StoreError};
 
 use crate::session::cache::{Activation, Activations, Known, RecordCache};
+use crate::session::dormant::Dormant;
 use crate::session::event::{
     Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
-    Sync, Synced,
+    Sync,
 };
 use crate::session::state::{Context, SessionLimits, SessionState};
+use crate::session::synced::Synced;
 
 /// 2026-11-24T10:00:00Z.
 pub(super) const NOW_MS: u64 = 1_795_514_400_000;
@@ -40,8 +44,9 @@ impl RecordCache for MapCache {
             .cloned()
     }
 
-    fn put(&self, activation: Activation, key: RecordKey, known: Known) {
-        self.0.lock().unwrap().insert((activation, key), known);
+    fn put(&self, activation: Activation, known: &mut dyn Iterator<Item = (&RecordKey, Known)>) {
+        let entries = known.map(|(key, known)| ((activation, key.clone()), known));
+        self.0.lock().unwrap().extend(entries);
     }
 }
 
@@ -73,8 +78,12 @@ pub(super) struct Desk {
     pub(super) record_reads: usize,
     /// Milliseconds of every wait before a retry.
     pub(super) waits: Vec<u64>,
-    retry_due: bool,
+    /// The last wait.
+    pub(super) retry_due: Option<u64>,
     undrained: Vec<ConnId>,
+    /// What other nodes were to be told: who shows what, and the rest.
+    pub(super) shown: Vec<(ConnId, Option<Json>)>,
+    pub(super) spoken: Vec<Spoken>,
 }
 
 pub(super) fn space() -> SpaceKey {
@@ -119,14 +128,21 @@ impl Desk {
             commits: 0,
             record_reads: 0,
             waits: Vec::new(),
-            retry_due: false,
+            retry_due: None,
             undrained: Vec::new(),
+            shown: Vec::new(),
+            spoken: Vec::new(),
         }
     }
 
     /// The session sleeps and wakes.
     pub(super) fn sleep(&mut self) {
         let dormant = self.state.sleep();
+        self.wake(dormant);
+    }
+
+    /// The session wakes.
+    pub(super) fn wake(&mut self, dormant: Dormant) {
         let own = (SessionLimits::default(), Activations::default());
         self.state = SessionState::wake(space(), NodeId::trusted("n1"), dormant, own);
     }
@@ -169,12 +185,14 @@ impl Desk {
             Effect::Reply(call, reply) => {
                 self.replies.insert(call, reply);
             }
-            Effect::RetryAfter { ms } => {
+            Effect::RetryAfter { ms, no } => {
                 self.waits.push(ms);
-                self.retry_due = true;
+                self.retry_due = Some(no);
             }
             Effect::DrainDone => self.drained += 1,
             Effect::Note(note) => self.notes.push(note),
+            Effect::Show(conn, _, state) => self.shown.push((conn, state)),
+            Effect::Tell(spoken) => self.spoken.push(spoken),
             store => self.asked.push_back(store),
         }
         None
@@ -189,8 +207,8 @@ impl Desk {
 
     /// Ends the wait before a retry.
     pub(super) fn retry(&mut self) {
-        assert!(std::mem::take(&mut self.retry_due), "nothing waits");
-        self.step(Event::RetryDue);
+        let no = self.retry_due.take().expect("something waits");
+        self.step(Event::RetryDue(no));
     }
 
     /// Serves, drains and retries until nothing is left to do.
@@ -200,8 +218,8 @@ impl Desk {
                 self.serve_one(None);
             } else if let Some(conn) = self.undrained.pop() {
                 self.step(Event::Drained(conn));
-            } else if std::mem::take(&mut self.retry_due) {
-                self.step(Event::RetryDue);
+            } else if let Some(no) = self.retry_due.take() {
+                self.step(Event::RetryDue(no));
             } else {
                 return;
             }
@@ -336,12 +354,7 @@ impl Desk {
     /// The cursor of a device without numbers that has heard of all there is.
     pub(super) fn since(&self) -> Since {
         let view = self.store.space(&space()).unwrap();
-        let place = Place {
-            epoch_at_ms: view.epoch_at_ms,
-            head: view.head,
-            gc_seq: view.gc_seq,
-        };
-        Since::parse(&place.cursor(Reach::All)).unwrap()
+        Since::parse(&view.place().cursor(Reach::All)).unwrap()
     }
 
     pub(super) fn start_sync(&mut self, name: &str, changes: &[Value]) {
@@ -349,10 +362,20 @@ impl Desk {
     }
 
     pub(super) fn start_sync_since(&mut self, name: &str, changes: &[Value], since: Since) {
+        self.start_sync_as(SYNC_CALL, name, changes, since);
+    }
+
+    pub(super) fn start_sync_as(
+        &mut self,
+        call: CallId,
+        name: &str,
+        changes: &[Value],
+        since: Since,
+    ) {
         let body = json!({"since": "1970-01-01T00:00:00.000Z", "changes": changes});
         let request = SyncRequest::parse(&body.to_string(), &Limits::DEFAULT).unwrap();
         self.step(Event::Sync(Sync {
-            call: SYNC_CALL,
+            call,
             client: client(name),
             changes: request.changes,
             since,

@@ -1,11 +1,15 @@
 //! Everything of a space was erased: its devices must drop what they have, and what they had sent.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use syncline_protocol::compat::cursor::{EMPTY, Place, Reach, Since};
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::Epoch;
 use syncline_protocol::wire::Cursor;
 
-use super::desk::{Desk, Hello, NOW_MS, client, hello, insert, insertion, mutation, space};
+use super::desk::{Desk, Hello, NOW_MS, client, hello, insert, insertion, mutation, space, stamp};
+use super::foreign::FOREIGN;
+use super::replying::{begin, cursor, end, pulled, told};
+use crate::gateway::compat::answer::{Answering, Question, asker};
 use crate::session::event::{CallId, CallReply, ConnId, Event, Origin, Push, Sender};
 
 /// A session with a phone that made one record, and its cursor.
@@ -173,4 +177,210 @@ fn a_changeset_of_before_an_erasure_is_named_and_not_stored() {
     assert_eq!(desk.stored("k2"), None);
     assert_eq!(desk.sync_at_head("old", &changes).conflicts, []);
     assert_eq!(desk.stored("k2"), Some(json!({"a": 0})));
+}
+
+const MINUTE_MS: u64 = 60_000;
+
+/// Some minutes and milliseconds after the beginning.
+const ERASED_MS: u64 = 10 * MINUTE_MS + 7;
+
+/// A space that was erased then, twenty minutes after the beginning.
+fn erased_long_ago() -> Desk {
+    let (mut desk, _, _) = one_record();
+    desk.store.erase(&space(), NOW_MS + ERASED_MS).unwrap();
+    desk.now_ms = NOW_MS + 20 * MINUTE_MS;
+    desk.step(Event::Missed);
+    desk.settle();
+    desk
+}
+
+/// What a changeset with this cursor is told of its one change, which was made so long after the
+/// beginning.
+fn named(desk: &mut Desk, since: Since, at_ms: u64) -> Option<Code> {
+    let data = json!({"a": at_ms, "updatedAt": stamp(at_ms)});
+    let change = json!({"table": "tasks", "id": at_ms.to_string(), "op": "insert", "data": data});
+    desk.start_sync_since("tablet", &[change], since);
+    desk.settle();
+    let conflicts = desk.synced().conflicts;
+    let named = conflicts.first().map(|conflict| conflict.code);
+    assert_eq!(desk.stored(&at_ms.to_string()).is_none(), named.is_some());
+    named
+}
+
+/// The cursor of a device that pulled all its tables after it had to start again.
+fn pulled_again(desk: &Desk) -> Since {
+    pulled_with(desk, Reach::OneOfStale)
+}
+
+fn pulled_with(desk: &Desk, reach: Reach) -> Since {
+    let view = desk.store.space(&space()).unwrap();
+    let place = Place {
+        epoch_at_ms: view.epoch_at_ms,
+        head: view.head,
+        gc_seq: view.gc_seq,
+    };
+    Since::parse(&place.cursor(reach)).unwrap()
+}
+
+#[test]
+fn a_device_that_had_to_start_again_brings_only_what_it_made_since() {
+    let mut desk = erased_long_ago();
+    let now_ms = desk.now_ms - NOW_MS;
+    for since in [Since::Stale, pulled_again(&desk)] {
+        for (at_ms, expected) in [
+            (ERASED_MS - 1, Some(Code::Erased)),
+            (ERASED_MS, None),
+            (now_ms + MINUTE_MS, None),
+            // What is not believed says nothing.
+            (now_ms + MINUTE_MS + 1, Some(Code::Erased)),
+        ] {
+            assert_eq!(
+                named(&mut desk, since, at_ms),
+                expected,
+                "{since:?} {at_ms}"
+            );
+        }
+    }
+}
+
+/// It may have been told of the erasure by a pull, which its cursor does not say.
+#[test]
+fn a_device_of_another_server_that_pulled_brings_only_what_it_made_since() {
+    let mut desk = erased_long_ago();
+    let since = pulled_with(&desk, Reach::OneOfForeign);
+    let code = named(&mut desk, since, ERASED_MS - 1);
+    assert_eq!(code, Some(Code::Erased));
+    assert_eq!(named(&mut desk, since, ERASED_MS), None);
+}
+
+#[test]
+fn a_change_of_which_one_time_is_of_before_is_not_stored() {
+    let mut desk = erased_long_ago();
+    let field = |at_ms| json!({"value": 1, "updatedAt": stamp(at_ms)});
+    for (times, expected) in [
+        ([ERASED_MS, ERASED_MS], vec![Code::RecordUnknown]),
+        ([ERASED_MS - 1, ERASED_MS], vec![Code::Erased]),
+        ([ERASED_MS, ERASED_MS - 1], vec![Code::Erased]),
+    ] {
+        let fields = json!({"a": field(times[0]), "b": field(times[1])});
+        let change = json!({"table": "tasks", "id": "k9", "op": "update", "fields": fields});
+        desk.start_sync_since("tablet", &[change], Since::Stale);
+        desk.settle();
+        let conflicts = desk.synced().conflicts;
+        let codes: Vec<Code> = conflicts.iter().map(|conflict| conflict.code).collect();
+        assert_eq!(codes, expected, "{times:?}");
+    }
+}
+
+/// Tables that it has not pulled hold cursors above any of the hub's, so the least is the pulled
+/// one's. The table it pulled may be one that it has nothing in.
+#[test]
+fn a_table_of_another_server_hides_behind_none_pulled_over_an_erasure() {
+    for cursor_before in [FOREIGN, EMPTY] {
+        let (mut desk, _, _) = one_record();
+        let before = cursor(&pulled(&desk, cursor_before, Some("tasks")));
+        desk.store.erase(&space(), NOW_MS + ERASED_MS).unwrap();
+        desk.now_ms = NOW_MS + 20 * MINUTE_MS;
+        desk.step(Event::Missed);
+        desk.settle();
+        let note = json!({"a": 1, "updatedAt": stamp(ERASED_MS)});
+        let note = json!({"table": "notes", "id": "n1", "op": "insert", "data": note});
+        desk.sync("laptop", &[note]);
+        let after = cursor(&pulled(&desk, &before, Some("tasks")));
+        let reply = answered(&mut desk, &after, &[]);
+        assert_eq!(told(&reply), [("n1", "update")], "{cursor_before}");
+    }
+}
+
+/// Between the view and the page.
+#[test]
+fn who_pulls_while_everything_is_erased_starts_again() {
+    let (mut desk, _, _) = one_record();
+    let since = cursor(&pulled(&desk, EMPTY, Some("tasks")));
+    let before = desk.store.space(&space()).unwrap();
+    desk.store.erase(&space(), NOW_MS + ERASED_MS).unwrap();
+    desk.step(Event::Missed);
+    desk.settle();
+    let data = json!({"a": 1, "updatedAt": stamp(ERASED_MS)});
+    let there = json!({"table": "tasks", "id": "k2", "op": "insert", "data": data});
+    desk.sync("laptop", &[there]);
+    let marks = desk.store.marks(&space(), &[client("phone")]).unwrap();
+    let question = Question {
+        since: Since::parse(&since).unwrap(),
+        synced: asker(marks),
+        table: Some("tasks".to_owned()),
+    };
+    let reply = end(&desk, Answering::new(question, &before));
+    assert_eq!(told(&reply), [("k2", "insert")]);
+    assert_eq!(
+        Since::parse(&cursor(&reply)).unwrap().pull_reach(),
+        Reach::OneOfForeign
+    );
+}
+
+/// Nothing else takes it from the device, which shows it in place of what is there.
+#[test]
+fn who_had_to_start_again_is_told_all_where_something_of_its_changeset_is_not_stored() {
+    let mut desk = erased_long_ago();
+    let data = json!({"a": 1, "updatedAt": stamp(ERASED_MS)});
+    let there = json!({"table": "tasks", "id": "k2", "op": "insert", "data": data});
+    desk.sync("laptop", &[there]);
+    let since = pulled_again(&desk).text();
+    assert_eq!(told(&answered(&mut desk, &since, &[])), []);
+    let fields = json!({"a": {"value": 2, "updatedAt": stamp(1)}});
+    let old = json!({"table": "tasks", "id": "k2", "op": "update", "fields": fields});
+    let reply = answered(&mut desk, &since, &[old]);
+    assert_eq!(reply["conflicts"][0]["code"], "erased");
+    assert_eq!(told(&reply), [("k2", "insert")]);
+}
+
+/// What the phone's changeset with this cursor is replied.
+fn answered(desk: &mut Desk, since: &str, changes: &[Value]) -> Value {
+    desk.start_sync_since("phone", changes, Since::parse(since).unwrap());
+    desk.settle();
+    let synced = desk.synced();
+    end(desk, begin(desk, since, (synced, None)))
+}
+
+#[test]
+fn once_another_epoch_was_given_an_erasure_is_known_to_the_minute() {
+    let mut desk = erased_long_ago();
+    let before = epoch(&desk);
+    let later_ms = NOW_MS + 15 * MINUTE_MS;
+    desk.store.new_epoch(&space(), before, later_ms).unwrap();
+    desk.step(Event::Missed);
+    desk.settle();
+    for (at_ms, expected) in [
+        (11 * MINUTE_MS - 1, Some(Code::Erased)),
+        (11 * MINUTE_MS, None),
+    ] {
+        assert_eq!(named(&mut desk, Since::Stale, at_ms), expected, "{at_ms}");
+    }
+}
+
+#[test]
+fn a_device_that_was_answered_since_brings_anything() {
+    let mut desk = erased_long_ago();
+    let since = desk.since();
+    assert_eq!(named(&mut desk, since, 1), None);
+    assert_eq!(named(&mut desk, Since::Empty, 2), None);
+}
+
+#[test]
+fn without_an_erasure_who_had_to_start_again_brings_anything() {
+    let (mut desk, _, _) = one_record();
+    assert_eq!(named(&mut desk, Since::Stale, 1), None);
+}
+
+/// A dead letter would keep it.
+#[test]
+fn what_may_be_of_before_is_not_even_set_aside() {
+    let mut desk = erased_long_ago();
+    let data = json!({"a": "\u{0}"});
+    let change = json!({"table": "tasks", "id": "k9", "op": "insert", "data": data});
+    desk.start_sync_since("tablet", &[change], Since::Stale);
+    desk.settle();
+    assert_eq!(desk.synced().conflicts[0].code, Code::Erased);
+    let letters = desk.store.dead_letters(&space(), 9).unwrap();
+    assert!(letters.is_empty());
 }

@@ -6,7 +6,7 @@ use syncline_protocol::json::Json;
 use super::desk::{Desk, insert};
 use crate::gateway::frame::Frame;
 use crate::session::conn::MISSED_MAX;
-use crate::session::event::{ConnId, Event};
+use crate::session::event::{ConnId, Event, Shower};
 
 fn devices(names: &[&str]) -> (Desk, Vec<ConnId>) {
     let mut desk = Desk::new();
@@ -29,6 +29,7 @@ fn show(desk: &mut Desk, conn: ConnId, state: &str) {
 fn miss(desk: &mut Desk, conn: ConnId, of: ConnId) {
     let told = desk.take(conn);
     let frame = Frame::text(&told.last().expect("it was told something").to_string());
+    let of = Shower::Here(of);
     desk.step(Event::PresenceMissed { conn, of, frame });
 }
 
@@ -99,7 +100,7 @@ fn a_socket_that_missed_too_many_is_closed_as_slow() {
     let laptop = conns[0];
     let missed = |desk: &mut Desk, of: u64| {
         let frame = Frame::text("{}");
-        let of = ConnId(of);
+        let of = Shower::Here(ConnId(of));
         desk.step(Event::PresenceMissed {
             conn: laptop,
             of,

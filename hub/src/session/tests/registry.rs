@@ -11,16 +11,16 @@ use syncline_cluster::ChangeLog;
 use syncline_cluster::local::LocalBus;
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, NodeId, SpaceId, SpaceKey, UserId};
 use syncline_storage::Store;
-use syncline_storage::faulty::Prng;
+use syncline_storage::faulty::{Fault, FaultyStore, Operation, Prng};
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::PageLimit;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::desk::{insert, mutation};
 use crate::clock::SystemClock;
 use crate::gateway::outbox::Outbox;
-use crate::session::actor::{Message, Shared};
+use crate::session::actor::{Message, PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
 use crate::session::entry::Entry;
 use crate::session::event::{Attach, ConnId, Event, Origin, Push};
@@ -33,8 +33,8 @@ use crate::wheel::Wheel;
 const IDLE_TICKS: usize = 5;
 const TICK: Duration = Duration::from_millis(100);
 
-struct World {
-    sessions: Sessions,
+pub(super) struct World {
+    pub(super) sessions: Sessions,
     wheel: Arc<Wheel>,
     metrics: Arc<Metrics>,
     _committers: Committers,
@@ -45,7 +45,12 @@ impl World {
     async fn start() -> World {
         let dir = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(dir.path().join("hub.db"));
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&options).unwrap());
+        let store = SqliteStore::open(&options).unwrap();
+        World::on(Arc::new(store), dir).await
+    }
+
+    /// On a store in a directory.
+    pub(super) async fn on(store: Arc<dyn Store>, dir: tempfile::TempDir) -> World {
         let node = NodeId::trusted("n1");
         let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
         let metrics = Arc::new(Metrics::new());
@@ -63,9 +68,11 @@ impl World {
                 records: 100,
                 bytes: 1 << 20,
             },
+            pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             pending_bytes_max: 1 << 20,
             idle: TICK * 2,
             wheel: wheel.clone(),
+            ephemera: None,
         };
         World {
             sessions: Sessions::start(Arc::new(shared)).await.unwrap(),
@@ -115,7 +122,7 @@ struct Device {
     m: u64,
 }
 
-fn space_of(user: &str) -> SpaceKey {
+pub(super) fn space_of(user: &str) -> SpaceKey {
     SpaceKey {
         app: AppId::trusted("todo"),
         space: SpaceId::trusted(user),
@@ -279,5 +286,37 @@ async fn every_write_is_decided_once_whenever_sessions_sleep_and_sockets_leave()
             );
         }
         assert_eq!(world.metrics.sessions_asleep.get(), 0, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn of_many_sessions_that_fall_behind_together_so_many_read_the_store_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new(dir.path().join("hub.db"));
+    let store = SqliteStore::open(&options).unwrap();
+    let store = Arc::new(FaultyStore::scripted(store));
+    let world = World::on(store.clone(), dir).await;
+    let mut devices = Vec::new();
+    for conn in 0..PAGES_AT_ONCE as u64 + 3 {
+        devices.push(Device::attach(&world, &format!("user{conn}"), conn).await);
+    }
+    for device in &devices {
+        store.script(Operation::Changes, Some(Fault::Held));
+        let missed = Message::Event(Event::Missed);
+        world.sessions.tell(&device.entry, missed).unwrap();
+    }
+    for released in 0..=3 {
+        let reading = PAGES_AT_ONCE as u64 + released;
+        while store.injected() < reading {
+            tokio::task::yield_now().await;
+        }
+        world.pass(1).await;
+        assert_eq!(store.injected(), reading);
+        store.release();
+    }
+    // None of them waits for ever.
+    devices.iter().for_each(|_| store.release());
+    for device in &mut devices {
+        device.write(&world).await;
     }
 }

@@ -1,6 +1,8 @@
 //! What a device of the compatibility protocol is told: the session's part, the echoes, and the
 //! reply that is made of them and of the store.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use syncline_protocol::compat::cursor::{EMPTY, STALE, Since};
 use syncline_protocol::ids::Seq;
@@ -8,20 +10,18 @@ use syncline_storage::model::ModelStore;
 
 use super::desk::{Desk, client, space, stamp};
 use crate::gateway::compat::answer::{ALL, Answering, Next, Question, asker};
-use crate::session::event::{Synced, Whole};
+use crate::session::event::{CallId, CallReply};
 use crate::session::state::SessionLimits;
+use crate::session::synced::{Synced, Whole};
 
-/// A cursor of another server.
-const FOREIGN: &str = "2026-03-01T10:00:00.000Z";
+pub(super) const SECOND: u64 = 1_000;
 
-const SECOND: u64 = 1_000;
-
-fn titled(id: &str, title: &str, at_ms: u64) -> Value {
+pub(super) fn titled(id: &str, title: &str, at_ms: u64) -> Value {
     let fields = json!({"title": {"value": title, "updatedAt": stamp(at_ms)}});
     json!({"table": "tasks", "id": id, "op": "update", "fields": fields})
 }
 
-fn inserted(table: &str, id: &str, at_ms: u64) -> Value {
+pub(super) fn inserted(table: &str, id: &str, at_ms: u64) -> Value {
     let data = json!({"title": "a", "updatedAt": stamp(at_ms)});
     json!({"table": table, "id": id, "op": "insert", "data": data})
 }
@@ -31,7 +31,11 @@ fn deleted(id: &str, at_ms: u64) -> Value {
 }
 
 /// Begins a reply by the store as it is.
-fn begin(desk: &Desk, since: &str, (synced, table): (Synced, Option<&str>)) -> Answering {
+pub(super) fn begin(
+    desk: &Desk,
+    since: &str,
+    (synced, table): (Synced, Option<&str>),
+) -> Answering {
     let question = Question {
         since: Since::parse(since).unwrap(),
         synced,
@@ -41,7 +45,7 @@ fn begin(desk: &Desk, since: &str, (synced, table): (Synced, Option<&str>)) -> A
 }
 
 /// Ends it by the store as it is then.
-fn end(desk: &Desk, answering: Answering) -> Value {
+pub(super) fn end(desk: &Desk, answering: Answering) -> Value {
     let reply = end_within(desk, answering, usize::MAX);
     reply.expect("it is no more than any reply may hold")
 }
@@ -65,17 +69,17 @@ fn end_within(desk: &Desk, mut answering: Answering, bytes_max: usize) -> Option
 }
 
 /// What the phone is replied that asks for a table, or for all without sending anything.
-fn pulled(desk: &Desk, since: &str, table: Option<&str>) -> Value {
+pub(super) fn pulled(desk: &Desk, since: &str, table: Option<&str>) -> Value {
     let marks = desk.store.marks(&space(), &[client("phone")]).unwrap();
     end(desk, begin(desk, since, (asker(marks), table)))
 }
 
-fn cursor(reply: &Value) -> String {
+pub(super) fn cursor(reply: &Value) -> String {
     reply["syncedUntil"].as_str().unwrap().to_owned()
 }
 
 /// Ids and ops.
-fn told(reply: &Value) -> Vec<(&str, &str)> {
+pub(super) fn told(reply: &Value) -> Vec<(&str, &str)> {
     let changes = reply["serverChanges"].as_array().unwrap().iter();
     changes
         .map(|change| {
@@ -166,6 +170,66 @@ fn an_echo_is_of_the_moment_of_the_reply() {
     assert_eq!(reply["serverChanges"][0]["data"]["title"], "late");
 }
 
+/// A later changeset of the device was merged in the same commit.
+#[test]
+fn an_echo_is_of_the_whole_commit() {
+    let mut desk = Desk::new();
+    desk.sync("phone", &[inserted("tasks", "k1", 0)]);
+    let since = cursor(&pulled(&desk, EMPTY, None));
+    let mut synced = desk.sync("phone", &[titled("k1", "later", SECOND)]);
+    let between = Arc::make_mut(&mut synced.echoes[0].record);
+    between.deleted = between.inserted.take();
+    let reply = end(&desk, begin(&desk, &since, (synced, None)));
+    assert_eq!(told(&reply), [("k1", "insert")]);
+    assert_eq!(reply["serverChanges"][0]["data"]["title"], "later");
+}
+
+/// Two changesets of the device in one commit: an older reply may come between their replies and take
+/// away what the second wrote.
+#[test]
+fn a_changeset_is_told_of_another_of_its_device_in_the_same_commit() {
+    let mut desk = Desk::new();
+    desk.sync(
+        "phone",
+        &[inserted("tasks", "k1", 0), inserted("tasks", "k2", 0)],
+    );
+    desk.sync("laptop", &[inserted("tasks", "k3", 0)]);
+    let since = cursor(&pulled(&desk, EMPTY, None));
+    let at = Since::parse(&since).unwrap();
+    // The laptop's is on its way to the store, so the phone's two wait and go together.
+    desk.start_sync("laptop", &[titled("k3", "three", SECOND)]);
+    desk.start_sync_as(CallId(1), "phone", &[titled("k1", "one", SECOND)], at);
+    desk.start_sync_as(CallId(2), "phone", &[titled("k2", "two", SECOND)], at);
+    desk.settle();
+    let records = desk.store.all(&space());
+    let seqs: Vec<Seq> = records.values().map(|record| record.seq).collect();
+    assert!(seqs[0] == seqs[1] && seqs[1] > seqs[2], "{seqs:?}");
+    for call in [CallId(1), CallId(2)] {
+        let Some(CallReply::Synced(synced)) = desk.replies.remove(&call) else {
+            panic!("it was not answered")
+        };
+        let reply = end(&desk, begin(&desk, &since, (synced, None)));
+        assert_eq!(
+            told(&reply),
+            [("k1", "update"), ("k2", "update"), ("k3", "update")]
+        );
+    }
+}
+
+/// The device heard of it on another node, which this one has not.
+#[test]
+fn a_changeset_without_effect_is_answered_by_what_its_device_has_heard_of() {
+    let mut desk = Desk::new();
+    desk.sync("phone", &[inserted("tasks", "k1", 0)]);
+    desk.sync("phone", &[titled("k1", "mine", SECOND)]);
+    let mut other = Desk::on(desk.store.clone(), Default::default());
+    other.sync("laptop", &[titled("k1", "theirs", 2 * SECOND)]);
+    desk.store = other.store;
+    let synced = desk.sync_at_head("phone", &[titled("k1", "mine", SECOND)]);
+    let title = synced.echoes[0].record.field("title").unwrap();
+    assert_eq!(title.value.as_str(), "\"theirs\"");
+}
+
 /// Between the view and the page, what the cursor may have missed was collected.
 #[test]
 fn a_page_from_too_late_a_seq_is_read_again() {
@@ -181,7 +245,8 @@ fn a_page_from_too_late_a_seq_is_read_again() {
     assert_eq!(told(&reply), [("k1", "update"), ("k2", "update")]);
 }
 
-/// The least of its cursors is the empty one, but it may have pulled other tables.
+/// The least of its cursors is the empty one, but it may have pulled other tables. Of one table it may
+/// have asked twice.
 #[test]
 fn an_empty_cursor_beside_others_skips_no_delete() {
     let mut desk = Desk::new();
@@ -192,25 +257,12 @@ fn an_empty_cursor_beside_others_skips_no_delete() {
     let synced = desk.sync("phone", &[inserted("notes", "n1", 0)]);
     let reply = end(&desk, begin(&desk, EMPTY, (synced, None)));
     assert_eq!(told(&reply), [("n1", "insert"), ("k1", "delete")]);
-    assert_eq!(told(&pulled(&desk, EMPTY, Some("tasks"))), []);
-}
-
-#[test]
-fn a_cursor_of_another_server_hides_behind_no_pulled_table() {
-    let mut desk = Desk::new();
-    desk.sync(
-        "laptop",
-        &[inserted("notes", "n1", 0), inserted("tasks", "k1", 0)],
-    );
-    let since = cursor(&pulled(&desk, FOREIGN, Some("tasks")));
-    assert_eq!(told(&pulled(&desk, &since, Some("tasks"))), []);
-    let synced = desk.sync("phone", &[titled("k1", "b", SECOND)]);
-    let reply = end(&desk, begin(&desk, &since, (synced, None)));
-    assert_eq!(told(&reply), [("n1", "update"), ("k1", "update")]);
+    let reply = pulled(&desk, EMPTY, Some("tasks"));
+    assert_eq!(told(&reply), [("k1", "delete")]);
 }
 
 /// What a changeset of the phone is replied where a reply may have a byte less than `reply`.
-fn less_than(desk: &Desk, reply: &Value, (since, synced): (&str, Synced)) -> Value {
+pub(super) fn less_than(desk: &Desk, reply: &Value, (since, synced): (&str, Synced)) -> Value {
     let bytes_max = reply.to_string().len() - 1;
     let reply = end_within(desk, begin(desk, since, (synced, None)), bytes_max);
     reply.expect("a changeset is answered whatever it takes")
@@ -258,16 +310,32 @@ fn who_is_not_told_what_became_of_its_changeset_is_told_all_when_it_pulls() {
     let tasks = pulled(&desk, &cursor(&alone), Some("tasks"));
     assert_eq!(told(&tasks), [("k1", "insert"), ("k2", "delete")]);
     assert_eq!(tasks["serverChanges"][0]["data"]["title"], "a");
-    // What was told of one table says nothing of the others.
+    // What was told of one table says nothing of the others, which stay: the least is sent.
     desk.sync("laptop", &[inserted("notes", "n1", 0)]);
     let synced = desk.sync("phone", &[inserted("notes", "n2", 0)]);
-    let all = end(&desk, begin(&desk, &cursor(&tasks), (synced, None)));
+    let least = cursor(&tasks).min(cursor(&alone));
+    let all = end(&desk, begin(&desk, &least, (synced, None)));
     let ops = told(&all);
     assert!(
         ops.contains(&("n1", "insert")) && ops.contains(&("k2", "delete")),
         "{ops:?}"
     );
     assert_eq!(told(&pulled(&desk, &cursor(&all), Some("tasks"))), []);
+}
+
+/// Its least cursor is that of a table it pulled: none stays where all were told to start.
+#[test]
+fn who_had_to_start_again_and_has_pulled_its_tables_is_told_only_what_follows() {
+    let mut desk = Desk::new();
+    desk.sync("laptop", &[inserted("tasks", "k1", 0)]);
+    let pulled = cursor(&pulled(&desk, STALE, Some("tasks")));
+    let between = [inserted("notes", "n1", SECOND)];
+    desk.sync("laptop", &between);
+    let synced = desk.sync("phone", &[inserted("notes", "n2", SECOND)]);
+    let reply = end(&desk, begin(&desk, &pulled, (synced, None)));
+    assert_eq!(told(&reply), [("n1", "insert")]);
+    let until = Since::parse(&cursor(&reply)).unwrap();
+    assert_eq!(until, desk.since());
 }
 
 /// The least of its cursors is the empty one, but it may have pulled other tables.

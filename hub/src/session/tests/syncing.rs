@@ -4,29 +4,30 @@
 use serde_json::{Value, json};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::record::Field;
+use syncline_storage::model::ModelStore;
 use syncline_storage::types::{DEAD_LETTERS_MAX, DeadLetter};
 
-use super::desk::{Desk, MapCache, NOW_MS, stamp};
+use super::desk::{Desk, NOW_MS, stamp};
 use crate::session::event::{Effect, Note};
 use crate::session::state::SessionLimits;
 
-const SECOND: u64 = 1_000;
+pub(super) const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 const DAY: u64 = 24 * HOUR;
 
 /// An update of `title`, at so many milliseconds after the beginning.
-fn titled(id: &str, title: &str, at_ms: u64) -> Value {
+pub(super) fn titled(id: &str, title: &str, at_ms: u64) -> Value {
     let fields = json!({"title": {"value": title, "updatedAt": stamp(at_ms)}});
     json!({"table": "tasks", "id": id, "op": "update", "fields": fields})
 }
 
 /// The same without a time.
-fn titled_now(id: &str, title: &str) -> Value {
+pub(super) fn titled_now(id: &str, title: &str) -> Value {
     let fields = json!({"title": {"value": title}});
     json!({"table": "tasks", "id": id, "op": "update", "fields": fields})
 }
 
-fn inserted(id: &str, title: &str, at_ms: u64) -> Value {
+pub(super) fn inserted(id: &str, title: &str, at_ms: u64) -> Value {
     let data = json!({"title": title, "updatedAt": stamp(at_ms)});
     json!({"table": "tasks", "id": id, "op": "insert", "data": data})
 }
@@ -47,12 +48,12 @@ fn desk() -> Desk {
 }
 
 impl Desk {
-    fn title(&self, id: &str) -> Option<String> {
+    pub(super) fn title(&self, id: &str) -> Option<String> {
         let data = self.stored(id)?;
         Some(data["title"].as_str().expect("a title").to_owned())
     }
 
-    fn after(&mut self, ms: u64) {
+    pub(super) fn after(&mut self, ms: u64) {
         self.now_ms = NOW_MS + ms;
     }
 }
@@ -242,7 +243,7 @@ fn fields_without_a_time_are_written_at_one_time() {
 }
 
 /// More than is remembered of claims that came in older requests.
-fn many(count: usize) -> Vec<Value> {
+pub(super) fn many(count: usize) -> Vec<Value> {
     (0..count)
         .map(|i| titled_now(&format!("k{}", i % 100), &i.to_string()))
         .collect()
@@ -251,7 +252,7 @@ fn many(count: usize) -> Vec<Value> {
 #[test]
 fn twenty_thousand_changes_without_a_time_win_nothing_when_they_come_again() {
     let limits = SessionLimits::default();
-    let mut desk = Desk::on(syncline_storage::model::ModelStore::new(1), limits);
+    let mut desk = Desk::on(ModelStore::new(1), limits);
     let inserts: Vec<_> = (0..100)
         .map(|i| inserted(&format!("k{i}"), "a", 0))
         .collect();
@@ -362,45 +363,6 @@ fn what_a_change_says_again_beside_something_new_is_new() {
     }
 }
 
-/// A queue that is answered late grows with every request; it is merged in parts, and what is new
-/// is in the last part or in the first.
-#[test]
-fn a_queue_that_grows_with_every_request_wins_nothing_again() {
-    let limits = SessionLimits {
-        commit_bytes_max: 4 << 10,
-        ..SessionLimits::default()
-    };
-    for new in ["k0", "k99"] {
-        let mut desk = Desk::on(syncline_storage::model::ModelStore::new(1), limits.clone());
-        let inserts: Vec<_> = (0..100)
-            .map(|i| inserted(&format!("k{i}"), "a", 0))
-            .collect();
-        desk.sync("laptop", &inserts);
-        let mut queue = many(3_000);
-        desk.sync("phone", &queue);
-        desk.after(SECOND);
-        desk.sync(
-            "laptop",
-            &[
-                titled("k7", "laptop", SECOND),
-                titled("k70", "laptop", SECOND),
-            ],
-        );
-        for i in 0..8 {
-            desk.after((2 + i) * SECOND);
-            queue.push(titled_now(new, &format!("later {i}")));
-            desk.cache = MapCache::default();
-            let reads = desk.record_reads;
-            desk.sync("phone", &queue);
-            assert!(desk.record_reads > reads + 100, "it was merged at once");
-            assert_eq!(desk.title(new), Some(format!("later {i}")));
-        }
-        for id in ["k7", "k70"] {
-            assert_eq!(desk.title(id).as_deref(), Some("laptop"), "{new}");
-        }
-    }
-}
-
 /// Changes that can never be stored.
 fn poison(count: usize, length: usize) -> Vec<Value> {
     let change = |i| {
@@ -438,7 +400,7 @@ fn a_commit_carries_the_last_dead_letters_and_the_reply_names_all() {
     desk.notes.clear();
     letters(&mut desk, &poison(DEAD_LETTERS_MAX, 1));
     desk.settle();
-    assert_eq!(desk.notes, []);
+    assert_eq!(desk.notes, [Note::Committed(1)]);
 }
 
 #[test]

@@ -2,33 +2,13 @@
 //! told that a record never was, so what only they have is excused; what the space has is not.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use serde_json::value::RawValue;
 use syncline_protocol::compat::cursor::{Place, Reach, Since};
 use syncline_protocol::ids::{RecordKey, Seq};
 use syncline_storage::types::SpaceView;
 
-use super::{Checker, Moment};
+use super::{Checker, Excuses, Moment};
 use crate::sim::count::{Counts, Kind};
 use crate::sim::trace::{Checked, ensure, violated};
-
-/// What a device may show besides. All but the first are let go as soon as a record is shown as
-/// it must be: see [`Excuses::keep`].
-#[derive(Debug, Default)]
-pub struct Excuses {
-    /// Records it has changes of that are not answered.
-    pub unsent: BTreeSet<RecordKey>,
-    /// Records it had when it was told everything anew, and that the space never had, or has in
-    /// their first life with fewer fields: nothing tells such a device so.
-    pub haunted: BTreeSet<RecordKey>,
-    /// Records it shows whose insert it never sent. One that is told as revived keeps its fields.
-    pub dropped: BTreeSet<RecordKey>,
-    /// Records that a reply of a lost history wrote over before their changes were sent, or of
-    /// which a late copy of a request may come to the history after it: the hub cannot know what
-    /// it told there.
-    pub overwritten: BTreeSet<RecordKey>,
-}
 
 /// Records of a table that a device does not show as they are in the space.
 pub type Differing = BTreeSet<RecordKey>;
@@ -140,59 +120,4 @@ fn compare(
         }
     }
     Ok(differing)
-}
-
-impl Excuses {
-    /// Why a record may be shown otherwise than it is in the space, if it may.
-    fn of(
-        &self,
-        key: &RecordKey,
-        (own, must): (Option<&String>, Option<&Arc<str>>),
-        moment: &Moment,
-    ) -> Option<Kind> {
-        if self.unsent.contains(key) {
-            return Some(Kind::ExcusedUnsent);
-        }
-        let haunted = self.haunted.contains(key);
-        let dropped = self.dropped.contains(key);
-        match (own, must) {
-            (Some(own), Some(must))
-                if (dropped || haunted && !moment.buried.contains(key)) && holds(own, must) =>
-            {
-                Some(Kind::ExcusedOlder)
-            }
-            (Some(_), None) if dropped => Some(Kind::ExcusedDropped),
-            (Some(_), None) if haunted && !moment.known.contains(key) => match moment.erased {
-                true => Some(Kind::ExcusedErased),
-                false => Some(Kind::ExcusedGhost),
-            },
-            _ => self
-                .overwritten
-                .contains(key)
-                .then_some(Kind::ExcusedOverwritten),
-        }
-    }
-
-    /// A table was compared. What was as it must be is held to that from now on, unless a copy of
-    /// a request that names it was still under way.
-    pub fn keep(&mut self, table: &str, differing: &Differing, under_way: &BTreeSet<RecordKey>) {
-        let unsent = &self.unsent;
-        let stays = |key: &RecordKey| {
-            key.table.as_str() != table || differing.contains(key) || unsent.contains(key)
-        };
-        self.haunted.retain(&stays);
-        self.dropped.retain(&stays);
-        self.overwritten
-            .retain(|key| stays(key) || under_way.contains(key));
-    }
-}
-
-/// Whether a record shows every field of another.
-fn holds(own: &str, text: &str) -> bool {
-    let fields = |text| serde_json::from_str::<BTreeMap<&str, &RawValue>>(text).unwrap_or_default();
-    let own = fields(own);
-    let told = |name: &str| own.get(name).map(|value| value.get());
-    fields(text)
-        .iter()
-        .all(|(name, value)| told(name) == Some(value.get()))
 }

@@ -1,27 +1,34 @@
 //! A device of the compatibility protocol, as the first user's client is made: one queue that is
 //! sent whole and cleared on any 2xx, a cursor for each table compared as text, blind overwrites
-//! by what it is told. It knows nothing of verdicts, epochs or counters.
+//! by what it is told. It knows nothing of verdicts, epochs or counters. Where it has two tabs,
+//! these share all of that but ask for themselves, and a tab asks beside what it waits for.
 
 mod copy;
 mod draw;
+mod tab;
+mod taking;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_hub::session::event::Sender;
-use syncline_protocol::compat::cursor::{EMPTY, Reach, Since};
-use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::compat::cursor::EMPTY;
 use syncline_protocol::ids::{ClientId, ClientKey, RecordKey, UserId};
-use syncline_protocol::limits::Limits;
 
-use self::copy::{Body, Copy};
+use self::copy::Copy;
+use self::tab::{Of, Tab, Waiting};
+use self::taking::Taking;
 use super::edits::TABLES;
 use super::{Cx, Device};
+use crate::sim::checker::crossed::Place;
 use crate::sim::checker::{Checker, Excuses};
 use crate::sim::clock::DeviceClock;
 use crate::sim::count::Kind;
 use crate::sim::exchange::{Ask, Reply, Wish};
 use crate::sim::network::AUTH;
-use crate::sim::trace::{Checked, ensure, violated};
+use crate::sim::trace::{Checked, violated};
+
+/// Requests a tab has under way at once: a browser has so many connections to a host.
+const AT_ONCE_MAX: usize = 6;
 
 /// The cursor of a device that synced with another server.
 const FOREIGN: &str = "2026-03-01T10:00:00.000Z";
@@ -35,15 +42,14 @@ pub struct Compat {
     copy: Copy,
     /// Changes not answered yet.
     pending: Vec<Edit>,
-    /// Tables to pull.
-    stale: BTreeSet<&'static str>,
-    /// It sends what is pending also without a socket, or nothing if nothing is.
-    sends_now: bool,
-    waiting: Option<Waiting>,
+    edited: u64,
+    tabs: Vec<Tab>,
+    /// Its tabs ask beside what they wait for.
+    hurries: bool,
     asked: u64,
     connected: bool,
-    /// Where the space was when a changeset was answered alone.
-    ahead: String,
+    /// The latest place that something of a table was told of, also if its cursor is older.
+    ahead: BTreeMap<&'static str, Place>,
     /// What it may show that the space has not.
     excuses: Excuses,
 }
@@ -51,30 +57,19 @@ pub struct Compat {
 /// A change of its user.
 #[derive(Clone, Debug)]
 struct Edit {
+    /// Its number in the device's queue.
+    no: u64,
     key: RecordKey,
     text: String,
     /// The code it must be set aside with, if it can never be stored.
     poison: Option<&'static str>,
 }
 
-/// A request without reply yet.
-#[derive(Debug)]
-struct Waiting {
-    no: u64,
-    since: String,
-    of: Of,
-    /// Records that copies of earlier requests may still change, from when it was made on.
-    under_way: BTreeSet<RecordKey>,
-}
-
-#[derive(Debug)]
-enum Of {
-    /// The first so many of what is pending.
-    Push {
-        count: usize,
-        body: String,
-    },
-    Pull(&'static str),
+impl Edit {
+    /// Its table and id.
+    fn names(&self) -> (&str, &str) {
+        (self.key.table.as_str(), self.key.id.as_str())
+    }
 }
 
 impl Compat {
@@ -87,8 +82,11 @@ impl Compat {
             cx.aids.counts.add(Kind::ForeignCursor);
             copy.hold_old_data(&mut cx.aids.rng);
         }
+        let rows = copy.rows.iter();
         let excuses = Excuses {
-            haunted: copy.rows.keys().cloned().collect(),
+            haunted: rows
+                .map(|(key, row)| (key.clone(), row.0.clone()))
+                .collect(),
             ..Excuses::default()
         };
         Compat {
@@ -100,30 +98,47 @@ impl Compat {
             clock,
             copy,
             pending: Vec::new(),
-            stale: BTreeSet::new(),
-            sends_now: false,
-            waiting: None,
+            edited: 0,
+            tabs: vec![Tab::default()],
+            hurries: false,
             asked: 0,
             connected: false,
-            ahead: String::new(),
+            ahead: BTreeMap::new(),
             excuses,
         }
     }
 
-    fn wish(&mut self, cx: &mut Cx<'_>) -> Option<(String, Of, Wish)> {
-        let pushes = self.sends_now || (self.connected && !self.pending.is_empty());
-        let table = self.stale.first().copied();
+    /// Whether a tab would send what is pending: another may have sent all of it already.
+    fn pushes(&self, tab: &Tab) -> bool {
+        let sent = |edit| self.tabs.iter().any(|tab| tab.has_sent(edit));
+        tab.sends_now || (self.connected && !self.pending.iter().all(sent))
+    }
+
+    fn wants_to_ask(&self, tab: &Tab) -> bool {
+        let most = if self.hurries { AT_ONCE_MAX } else { 1 };
+        tab.under_way() < most && (!tab.stale.is_empty() || self.pushes(tab))
+    }
+
+    /// Several replies may be written down at once.
+    fn interleaves(&self) -> bool {
+        self.hurries || self.tabs.len() > 1
+    }
+
+    fn wish(&mut self, tab: usize, cx: &mut Cx<'_>) -> Option<(String, Of, Wish)> {
+        let pushes = self.pushes(&self.tabs[tab]);
+        let own = &mut self.tabs[tab];
+        let table = own.stale.first().copied();
         if pushes && (table.is_none() || cx.aids.rng.chance(500)) {
-            self.sends_now = false;
+            own.sends_now = false;
             let own_clock = syncline_protocol::stamp::wall_text(self.clock.wall_ms(cx.now_ms));
             let since = self.copy.least_cursor(&own_clock);
             let body = self.body(&since);
-            let count = self.pending.len();
+            let edits = self.pending.clone();
             let wish = Wish::Sync(body.clone());
-            return Some((since, Of::Push { count, body }, wish));
+            return Some((since, Of::Push { edits, body }, wish));
         }
         let table = table?;
-        self.stale.remove(table);
+        own.stale.remove(table);
         let since = self.copy.cursor(table).to_owned();
         let wish = Wish::Pull {
             table,
@@ -141,181 +156,19 @@ impl Compat {
         )
     }
 
-    fn take(&mut self, waiting: &Waiting, text: &str, cx: &mut Cx<'_>) -> Checked {
-        let body: Body<'_> = match serde_json::from_str(text) {
-            Ok(body) => body,
-            Err(error) => return violated("readable", format!("{error}: {text}")),
-        };
-        let tables = match &waiting.of {
-            Of::Push { .. } => &TABLES[..],
-            Of::Pull(table) => std::slice::from_ref(table),
-        };
-        for table in tables {
-            let before = self.copy.cursor(table);
-            cx.checker.cursor_moves(before, body.synced_until)?;
-        }
-        let anew = self.is_told_anew(&waiting.since, body.synced_until, cx);
-        // A changeset with the cursor of one pulled table is answered as if it had none.
-        let is_push = matches!(waiting.of, Of::Push { .. });
-        let since = Since::parse(&waiting.since);
-        let foreign = matches!(
-            since,
-            Ok(Since::At {
-                reach: Reach::OneOfForeign,
-                ..
-            })
-        );
-        if anew || (is_push && foreign) {
-            let rows = self.copy.rows.keys();
-            let of_these = rows.filter(|key| tables.contains(&key.table.as_str()));
-            self.excuses.haunted.extend(of_these.cloned());
-        }
-        let own_cursor = matches!(since, Ok(Since::At { .. }));
-        if own_cursor && anew || cx.checker.is_lost(body.synced_until) {
-            let unsent = self.pending.iter().map(|edit| &edit.key);
-            let overwritten = unsent.chain(&waiting.under_way).cloned();
-            self.excuses.overwritten.extend(overwritten);
-        }
-        self.copy.take(&body, tables);
-        self.settle_sent(waiting, &body, cx)?;
-        self.excuses.unsent = self.unsent();
-        for table in tables {
-            if self.is_ahead(table) {
-                continue;
-            }
-            cx.aids.counts.add(Kind::Copied);
-            let differing = cx.checker.copied(
-                (&self.name, table, self.copy.cursor(table)),
-                (&self.copy.shown(), &self.excuses),
-                &mut cx.aids.counts,
-            )?;
-            if let Some(differing) = differing {
-                self.excuses.keep(table, &differing, &waiting.under_way);
-            }
-        }
-        Ok(())
-    }
-
-    /// A reply that tells of nothing but its changeset, and leaves the cursor where it was: what
-    /// the device shows is of no moment until it has pulled.
-    fn take_alone(
-        &mut self,
-        waiting: &Waiting,
-        (text, head): (&str, &str),
-        cx: &mut Cx<'_>,
-    ) -> Checked {
-        let body: Body<'_> = match serde_json::from_str(text) {
-            Ok(body) => body,
-            Err(error) => return violated("readable", format!("{error}: {text}")),
-        };
-        let since = Since::parse(&waiting.since).expect("it was read before");
-        let until = match since.of_all_tables() {
-            Since::Empty => Since::Stale,
-            until => until,
-        };
-        let stays = body.synced_until == until.text();
-        ensure(stays, "forward", || {
-            format!("alone, {} becomes {}", waiting.since, body.synced_until)
-        })?;
-        if cx.checker.is_lost(body.synced_until) {
-            let unsent = self.pending.iter().map(|edit| &edit.key);
-            let overwritten = unsent.chain(&waiting.under_way).cloned();
-            self.excuses.overwritten.extend(overwritten);
-        }
-        head.clone_into(&mut self.ahead);
-        self.copy.take(&body, &TABLES);
-        self.stale.extend(TABLES);
-        self.settle_sent(waiting, &body, cx)?;
-        self.excuses.unsent = self.unsent();
-        Ok(())
-    }
-
-    /// Whether it shows some of a table that is newer than the table's cursor: a changeset was
-    /// answered alone, and what was pulled since is older.
-    fn is_ahead(&self, table: &str) -> bool {
-        let of = |text: &str| match Since::parse(text) {
-            Ok(Since::At { minute, seq, .. }) => Some((minute, seq)),
-            _ => None,
-        };
-        let (own, ahead) = (of(self.copy.cursor(table)), of(&self.ahead));
-        own.zip(ahead)
-            .is_some_and(|(own, ahead)| own.0 == ahead.0 && own.1 < ahead.1)
-    }
-
-    /// What was sent is answered.
-    fn settle_sent(&mut self, waiting: &Waiting, body: &Body<'_>, cx: &mut Cx<'_>) -> Checked {
-        let Of::Push { count, body: sent } = &waiting.of else {
-            cx.aids.counts.add(Kind::PullDone);
-            return Ok(());
-        };
-        let answered: Vec<Edit> = self.pending.drain(..*count).collect();
-        if body
-            .conflicts
-            .iter()
-            .any(|conflict| conflict.code == "erased")
-        {
-            cx.aids.counts.add(Kind::ErasedLate);
-            let since = Since::parse(&waiting.since).ok();
-            let is_of_before = cx.checker.is_of_before_erasure(since);
-            return ensure(
-                is_of_before && body.conflicts.len() == *count,
-                "erased",
-                || format!("{waiting:?} was answered so"),
-            );
-        }
-        check_set_aside(&answered, body, cx)?;
-        let request = SyncRequest::parse(sent, &Limits::DEFAULT).expect("it was read before");
-        let told = (&self.client, body.synced_until);
-        cx.checker.acknowledged(told, &request.changes)?;
-        cx.aids.counts.add(Kind::SyncDone);
-        Ok(())
-    }
-
-    /// Whether the hub took its cursor for one of no known age.
-    fn is_told_anew(&self, since: &str, until: &str, cx: &mut Cx<'_>) -> bool {
-        let minute = |text: &str| match Since::parse(text) {
-            Ok(Since::At { minute, .. }) => Some(minute),
-            _ => None,
-        };
-        if since == EMPTY {
-            cx.aids.counts.add(Kind::ToldEverything);
-            return !self.copy.is_empty();
-        }
-        // Also of one history: a store that lost commits has a head before the cursor.
-        let anew = minute(since) != minute(until) || since > until;
-        if anew {
-            cx.aids.counts.add(Kind::ToldAnew);
-        }
-        anew
-    }
-
     fn unsent(&self) -> BTreeSet<RecordKey> {
         self.pending.iter().map(|edit| edit.key.clone()).collect()
     }
-}
 
-fn check_set_aside(sent: &[Edit], body: &Body<'_>, cx: &mut Cx<'_>) -> Checked {
-    for conflict in &body.conflicts {
-        cx.aids.counts.add(match conflict.code {
-            "record_unknown" => Kind::UpdateUnknown,
-            _ => Kind::SetAside,
-        });
+    /// A reply beside which there can be no other is taken at once, else line by line.
+    fn take(&mut self, tab: usize, mut taking: Taking, cx: &mut Cx<'_>) -> Checked {
+        if self.interleaves() {
+            self.tabs[tab].takings.push(taking);
+            return Ok(());
+        }
+        while self.write_line(&mut taking, cx) {}
+        self.end_taking(&taking, cx)
     }
-    // What is too large is that only if it wins: the checker of commits knows.
-    let must = |edit: &&Edit| edit.poison.is_some_and(|code| code != "record_too_large");
-    for edit in sent.iter().filter(must) {
-        let (table, id) = (edit.key.table.as_str(), edit.key.id.as_str());
-        let named = body.conflicts.iter().any(|conflict| {
-            (conflict.table, conflict.id, Some(conflict.code)) == (table, id, edit.poison)
-        });
-        ensure(named, "set_aside", || format!("{edit:?} is not named"))?;
-    }
-    let poison = sent.iter().filter(|edit| edit.poison.is_some()).count();
-    let aside = body.conflicts.iter();
-    let aside = aside.filter(|conflict| conflict.code != "record_unknown");
-    ensure(aside.count() <= poison, "set_aside", || {
-        format!("more is set aside than {poison}")
-    })
 }
 
 impl Device for Compat {
@@ -327,7 +180,7 @@ impl Device for Compat {
         if !self.connected {
             cx.aids.counts.add(Kind::EditOffline);
         }
-        if self.waiting.is_some() {
+        if self.tabs.iter().any(|tab| !tab.is_idle()) {
             cx.aids.counts.add(Kind::EditMeanwhile);
         }
         self.draw_edit(cx);
@@ -335,6 +188,16 @@ impl Device for Compat {
 
     fn set_clock(&mut self, skew_ms: i64) {
         self.clock.set(skew_ms);
+    }
+
+    fn open_tab(&mut self) -> bool {
+        self.tabs.push(Tab::default());
+        true
+    }
+
+    fn hurry(&mut self) -> bool {
+        self.hurries = true;
+        true
     }
 
     fn connect(&mut self, cx: &mut Cx<'_>) {
@@ -351,17 +214,20 @@ impl Device for Compat {
             Ok(message) => message,
             Err(error) => return violated("readable", format!("{error}: {text}")),
         };
-        match message["type"].as_str() {
+        let stale: Vec<_> = match message["type"].as_str() {
             // A client that has just connected pulls everything.
-            Some("auth-ok") => self.stale.extend(TABLES),
+            Some("auth-ok") => TABLES.to_vec(),
             Some("sync-available") => {
                 let named = message["tables"].as_array().into_iter().flatten();
                 let named: Vec<_> = named.filter_map(|table| table.as_str()).collect();
                 let of_these = TABLES.into_iter().filter(|table| named.contains(table));
-                self.stale.extend(of_these);
+                of_these.collect()
             }
             _ => return violated("readable", format!("a message {text}")),
-        }
+        };
+        self.tabs
+            .iter_mut()
+            .for_each(|tab| tab.stale.extend(&stale));
         Ok(())
     }
 
@@ -369,8 +235,11 @@ impl Device for Compat {
 
     /// It pulls now and then, and sends what it has, without being told.
     fn call(&mut self, cx: &mut Cx<'_>) -> Option<(Sender, String)> {
-        self.stale.extend(TABLES);
-        self.sends_now = cx.aids.rng.chance(500);
+        let sends_now = cx.aids.rng.chance(500);
+        for tab in &mut self.tabs {
+            tab.stale.extend(TABLES);
+            tab.sends_now = sends_now;
+        }
         None
     }
 
@@ -385,15 +254,25 @@ impl Device for Compat {
     }
 
     fn wants_to_ask(&self) -> bool {
-        let pushes = self.sends_now || (self.connected && !self.pending.is_empty());
-        self.waiting.is_none() && (pushes || !self.stale.is_empty())
+        self.tabs.iter().any(|tab| self.wants_to_ask(tab))
     }
 
     fn ask(&mut self, under_way: BTreeSet<RecordKey>, cx: &mut Cx<'_>) -> Option<Ask> {
-        let (since, of, wish) = self.wish(cx)?;
+        let tabs = self.tabs.iter().enumerate();
+        let tabs = tabs.filter(|(_, tab)| self.wants_to_ask(tab));
+        let tabs: Vec<usize> = tabs.map(|(tab, _)| tab).collect();
+        let tab = match tabs[..] {
+            [] => return None,
+            [tab] => tab,
+            _ => *cx.aids.rng.pick(&tabs),
+        };
+        let (since, of, wish) = self.wish(tab, cx)?;
+        if self.tabs.iter().any(|tab| !tab.is_idle()) {
+            cx.aids.counts.add(Kind::AskedBeside);
+        }
         self.asked += 1;
         let no = self.asked;
-        self.waiting = Some(Waiting {
+        self.tabs[tab].waiting.push(Waiting {
             no,
             since,
             of,
@@ -407,32 +286,57 @@ impl Device for Compat {
     }
 
     fn look_again(&mut self) {
-        self.stale.extend(TABLES);
-        self.sends_now = true;
-    }
-
-    fn awaits(&self) -> Option<u64> {
-        self.waiting.as_ref().map(|waiting| waiting.no)
-    }
-
-    fn answered(&mut self, reply: &Reply, cx: &mut Cx<'_>) -> Checked {
-        let Some(waiting) = self.waiting.take() else {
-            return Ok(());
-        };
-        match reply {
-            Reply::Done(text) => self.take(&waiting, text, cx),
-            Reply::Unread(text, head) => self.take_alone(&waiting, (text, head), cx),
-            Reply::Failed => {
-                if let Of::Pull(table) = waiting.of {
-                    self.stale.insert(table);
-                }
-                Ok(())
-            }
+        for tab in &mut self.tabs {
+            tab.stale.extend(TABLES);
+            tab.sends_now = true;
         }
     }
 
+    fn awaits(&self) -> Vec<u64> {
+        let waiting = self.tabs.iter().flat_map(|tab| &tab.waiting);
+        waiting.map(|waiting| waiting.no).collect()
+    }
+
+    fn answered(&mut self, no: u64, reply: &Reply, cx: &mut Cx<'_>) -> Checked {
+        let mut tabs = self.tabs.iter_mut().enumerate();
+        let found = tabs.find_map(|(at, tab)| Some((at, tab.answered(no)?)));
+        let Some((tab, waiting)) = found else {
+            return Ok(());
+        };
+        let read = match reply {
+            Reply::Done(text) => (text.as_str(), None),
+            Reply::Unread(text, head) => (text.as_str(), Some(head.as_str())),
+            Reply::Failed => {
+                if let Of::Pull(table) = waiting.of {
+                    self.tabs[tab].stale.insert(table);
+                }
+                return Ok(());
+            }
+        };
+        let taking = self.begin_taking(waiting, read, cx)?;
+        self.take(tab, taking, cx)
+    }
+
+    fn wants_to_write(&self) -> bool {
+        self.tabs.iter().any(|tab| !tab.takings.is_empty())
+    }
+
+    fn write(&mut self, cx: &mut Cx<'_>) -> Checked {
+        let tabs = self.tabs.iter().enumerate();
+        let places = tabs.flat_map(|(tab, one)| (0..one.takings.len()).map(move |at| (tab, at)));
+        let places: Vec<(usize, usize)> = places.collect();
+        let (tab, at) = *cx.aids.rng.pick(&places);
+        let mut taking = self.tabs[tab].takings.remove(at);
+        if self.write_line(&mut taking, cx) {
+            self.tabs[tab].takings.insert(at, taking);
+            return Ok(());
+        }
+        self.end_taking(&taking, cx)
+    }
+
     fn is_settled(&self, checker: &Checker) -> Result<(), String> {
-        if !self.pending.is_empty() || self.waiting.is_some() || !self.stale.is_empty() {
+        let is_done = |tab: &Tab| tab.is_idle() && tab.stale.is_empty();
+        if !self.pending.is_empty() || !self.tabs.iter().all(is_done) {
             return Err(format!("{} has something left: {self:?}", self.name));
         }
         checker

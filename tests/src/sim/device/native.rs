@@ -1,5 +1,7 @@
 //! A device that speaks the native protocol, as the design wants an SDK to.
 
+mod history;
+
 use std::fmt::Write as _;
 
 use serde_json::value::RawValue;
@@ -142,10 +144,11 @@ impl Native {
         if self.is_heedful {
             self.first_epoch = self.first_epoch.or(epoch);
         }
-        let same = self
-            .replica
-            .cursor
-            .is_some_and(|(own, _)| Some(own) == epoch);
+        let of_this = self.replica.cursor.filter(|(own, _)| Some(*own) == epoch);
+        if let Some(cursor) = of_this {
+            cx.checker.welcomed(cursor, welcome.head)?;
+        }
+        let same = of_this.is_some();
         if self.resumes_at().is_some() {
             cx.aids.counts.add(Kind::SnapshotResumed);
         } else if self.replica.cursor.is_none() {
@@ -159,56 +162,6 @@ impl Native {
             return self.complete(cx);
         }
         Ok(())
-    }
-
-    /// Whether what it holds may be of another history than this one.
-    fn stands_elsewhere(&self, epoch: Option<Epoch>) -> bool {
-        let known = self.replica.cursor.map(|(own, _)| own).or(self.first_epoch);
-        known != epoch || (self.replica.cursor.is_none() && self.resumes_at().is_some())
-    }
-
-    fn be_another(&mut self) {
-        self.generation += 1;
-        self.client = client(&self.client.user, &self.name, self.generation);
-        (self.first_epoch, self.is_forgotten) = (None, false);
-    }
-
-    /// The hub has lost what it confirmed: the numbers begin again under another name.
-    fn take_new_id(&mut self, cx: &mut Cx<'_>) {
-        cx.aids.counts.add(Kind::NewClientId);
-        self.be_another();
-        self.outbox.renumber();
-        self.before_reset.get_or_insert(self.replica.shown.clone());
-        self.replica.begin_snapshot(None);
-        self.backfill.clear();
-        *cx.leaves = true;
-    }
-
-    /// Everything was erased: all it has goes, sent or not.
-    fn be_erased(&mut self, cx: &mut Cx<'_>) {
-        cx.aids.counts.add(Kind::ToldErased);
-        self.be_another();
-        self.outbox = Outbox::default();
-        self.replica = Replica::default();
-        self.before_reset = None;
-        self.backfill.clear();
-        *cx.leaves = true;
-    }
-
-    fn reset(&mut self, reset: &Message<'_>, cx: &mut Cx<'_>) {
-        if self.is_heedful && reset.why == Some("erased") {
-            return self.be_erased(cx);
-        }
-        if self.is_forgotten {
-            return self.take_new_id(cx);
-        }
-        if reset.why == Some("epoch") {
-            self.before_reset.get_or_insert(self.replica.shown.clone());
-            self.outbox.history_lost();
-        }
-        self.epoch = reset.epoch.and_then(Epoch::parse).or(self.epoch);
-        self.backfill.clear();
-        self.replica.begin_snapshot(None);
     }
 
     fn delta(&mut self, delta: &Message<'_>, cx: &mut Cx<'_>) -> Checked {
@@ -235,22 +188,6 @@ impl Native {
         cx.checker.shown(at, |key| self.wants(key), shown)?;
         self.offer_back(cx);
         Ok(())
-    }
-
-    /// After another history was taken over: what was shown before and differs is written
-    /// again, with the newest stamp the device knows of it, so that it wins only where the
-    /// store has lost it.
-    fn offer_back(&mut self, cx: &mut Cx<'_>) {
-        for (key, held) in self.before_reset.take().into_iter().flatten() {
-            let now = self.replica.shown.get(&key);
-            if now.is_some_and(|now| now.data == held.data) || held.at.is_empty() {
-                continue;
-            }
-            let at = syncline_protocol::stamp::Hlc::parse(&held.at).ok();
-            let change = edits::insert(key.table.as_str(), key.id.as_str(), &held.data, at);
-            cx.aids.counts.add(Kind::OfferedBack);
-            self.outbox.add(format!("[{change}]"));
-        }
     }
 
     fn results(&mut self, results: &[&RawValue], cx: &mut Cx<'_>) -> Checked {
@@ -376,6 +313,11 @@ impl Device for Native {
             "error" => self.refused(message.code.unwrap_or_default(), message.acked, cx),
             "slow" => self.refused("slow", None, cx),
             "presence" => Ok(()),
+            // The hub closes behind it.
+            "reconnect" => {
+                cx.aids.counts.add(Kind::ToldToMove);
+                Ok(())
+            }
             other => violated("readable", format!("a message {other}")),
         }
     }

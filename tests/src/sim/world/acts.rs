@@ -1,5 +1,6 @@
 //! What devices and their users do of free will.
 
+use syncline_hub::gateway::outbox::{Outbox, Speech};
 use syncline_hub::session::event::ConnId;
 
 use super::World;
@@ -19,8 +20,14 @@ impl World {
                 self.aids.counts.add(Kind::Left);
                 self.leave(id);
             }
-            (71..=80, _) if self.devices[device].awaits().is_some() => self.give_up(device),
-            (71..=80, _) => self.call(device),
+            (71..=80, _) => match self.devices[device].awaits()[..] {
+                [] => self.call(device),
+                [no] => self.give_up(device, no),
+                ref several => {
+                    let no = *self.aids.rng.pick(several);
+                    self.give_up(device, no);
+                }
+            },
             (81..=84, None) => self.with_device(device, |device, cx| device.grow(cx)),
             (_, None) => self.connect(device),
             (_, Some(_)) => {}
@@ -37,17 +44,55 @@ impl World {
     }
 
     fn connect(&mut self, device: usize) {
+        let Some(node) = self.draw_node(device) else {
+            return;
+        };
         self.sockets_made += 1;
         let id = self.sockets_made;
-        let node = self.aids.rng.below(self.nodes.len());
         let name = self.devices[device].name();
         let to = &self.nodes[node].name;
         self.aids
             .trace
             .say(&name, || format!("opens socket {id} to {to}"));
-        let socket = Socket::new(ConnId(id), device, node, self.plan.outbox_bytes_max);
+        let speech = match self.plan.compat[device] {
+            true => Speech::Compat,
+            false => Speech::Native,
+        };
+        let outbox = Outbox::new(ConnId(id), self.plan.outbox_bytes_max).speaking(speech);
+        let socket = Socket::new(ConnId(id), (device, node), outbox);
         self.sockets.insert(id, socket);
         self.with_device(device, |device, cx| device.connect(cx));
+    }
+
+    /// The node a device comes to: any that takes it.
+    fn draw_node(&mut self, device: usize) -> Option<usize> {
+        if self.cluster.is_none() {
+            return Some(self.aids.rng.below(self.nodes.len()));
+        }
+        let step = self.aids.trace.step;
+        if self
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| step < cluster.away[device])
+        {
+            return None;
+        }
+        let all = 0..self.nodes.len();
+        let open: Vec<usize> = all.filter(|node| self.takes(*node)).collect();
+        // Those that hear nothing are behind more often than others.
+        let deaf = open.iter().copied().filter(|node| self.is_busless(*node));
+        let deaf: Vec<usize> = deaf.collect();
+        let cluster = self.cluster.as_mut()?;
+        let open = match cluster.rng.chance(500) && !deaf.is_empty() {
+            true => deaf,
+            false => open,
+        };
+        let node = *open.get(cluster.rng.below(open.len()))?;
+        let before = cluster.homes[device].replace(node);
+        if before.is_some_and(|before| before != node) {
+            self.aids.counts.add(Kind::Moved);
+        }
+        Some(node)
     }
 
     /// The wire of a socket breaks.

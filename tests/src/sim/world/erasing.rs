@@ -1,6 +1,8 @@
 //! Everything of the user is erased, at any moment, and the operator gives new epochs.
 
+use syncline_cluster::event::SpaceHead;
 use syncline_hub::session::event::Event;
+use syncline_storage::types::SpaceView;
 
 use super::World;
 use crate::sim::count::Kind;
@@ -43,9 +45,18 @@ impl World {
         self.checker.erased(before, &self.store.model);
         // What backups hold is the operator's to erase.
         self.backup = None;
-        // As the route does: the session of its own node is told to look.
+        // As the route does: the session of its own node is told to look, and the others where the
+        // space is.
         if self.nodes[node].session.is_some() {
             self.tell(node, Event::Missed);
+        }
+        let SpaceView { epoch, head, .. } = self.store.view();
+        let space = self.space.clone();
+        let told = self.nodes[node]
+            .telling
+            .moved(SpaceHead { space, epoch, head });
+        if let Some(told) = told {
+            self.publish(node, &told);
         }
     }
 }

@@ -34,10 +34,14 @@ impl World {
                 .map(|(at, _)| Step::Exchange(at)),
         );
         for (number, device) in self.devices.iter().enumerate() {
-            match device.awaits() {
-                None if device.wants_to_ask() => steps.push(Step::Ask(number)),
-                Some(no) if !self.is_under_way(number, no) => steps.push(Step::GiveUp(number)),
-                _ => {}
+            if device.wants_to_ask() {
+                steps.push(Step::Ask(number));
+            }
+            let awaited = device.awaits().into_iter();
+            let lost = awaited.filter(|no| !self.is_under_way(number, *no));
+            steps.extend(lost.map(|no| Step::GiveUp(number, no)));
+            if device.wants_to_write() {
+                steps.push(Step::WriteDown(number));
             }
         }
     }
@@ -105,16 +109,13 @@ impl World {
     }
 
     /// A device stops waiting. What it asked may still be under way.
-    pub(super) fn give_up(&mut self, device: usize) {
-        let Some(no) = self.devices[device].awaits() else {
-            return;
-        };
+    pub(super) fn give_up(&mut self, device: usize, no: u64) {
         if self.is_under_way(device, no) {
             self.aids.counts.add(Kind::AskOutlived);
         }
         let name = self.devices[device].name();
         self.aids.trace.say(&name, || format!("gives up {no}"));
-        self.with_device(device, |device, cx| device.answered(&Reply::Failed, cx))
+        self.with_device(device, |device, cx| device.answered(no, &Reply::Failed, cx))
             .expect("nothing is wrong with a failure");
     }
 
@@ -125,7 +126,8 @@ impl World {
         let place = std::mem::replace(&mut exchange.stage, Stage::Sent);
         let reads = matches!(place, Stage::Marks | Stage::View(_) | Stage::Changes(_));
         let rate = self.plan.store_faults;
-        if reads && self.chaos && self.aids.rng.chance(rate) {
+        let is_away = reads && self.is_away(exchange.node);
+        if is_away || reads && self.chaos && self.aids.rng.chance(rate) {
             self.aids.counts.add(Kind::ReplyReadFails);
             exchange.stage = Stage::Back(Reply::Failed);
             self.exchanges.push(exchange);
@@ -255,7 +257,8 @@ impl World {
             self.aids.counts.add(Kind::ReplyLost);
             return Ok(());
         }
-        if self.devices[exchange.device].awaits() != Some(exchange.ask.no) {
+        let no = exchange.ask.no;
+        if !self.devices[exchange.device].awaits().contains(&no) {
             self.aids.counts.add(Kind::ReplyLate);
             return Ok(());
         }
@@ -263,7 +266,7 @@ impl World {
             cx.aids
                 .trace
                 .say(&device.name(), || format!("is replied {reply:?}"));
-            device.answered(reply, cx)
+            device.answered(no, reply, cx)
         })
     }
 

@@ -22,7 +22,7 @@ impl World {
             5 => {
                 if self.nodes[node].session.is_some() {
                     self.aids.counts.add(Kind::Drain);
-                    self.tell(node, Event::Drain);
+                    self.tell_awake(node, Event::Drain);
                 }
             }
             6..=7 => {
@@ -100,8 +100,15 @@ impl World {
         self.aids.trace.say(&name, || "ends its session".into());
         let incarnation = self.nodes[node].incarnation;
         self.abandon_merges((node, incarnation));
-        for outbox in self.nodes[node].end_session() {
-            outbox.session_gone();
+        let (outboxes, unheard) = self.nodes[node].end_session();
+        outboxes.iter().for_each(|outbox| outbox.session_gone());
+        for letter in unheard {
+            let socket = letter
+                .comes()
+                .and_then(|conn| self.sockets.get_mut(&conn.0));
+            if let Some(socket) = socket {
+                socket.tell_again(letter.event);
+            }
         }
         for socket in self.sockets.values_mut() {
             if socket.node == node && socket.attached == Some(incarnation) {
@@ -112,7 +119,7 @@ impl World {
 
     /// The process is gone with its sockets and memory. Of what it asked of the store a part
     /// got there.
-    fn crash_node(&mut self, node: usize) {
+    pub(super) fn crash_node(&mut self, node: usize) {
         self.aids.counts.add(Kind::NodeCrash);
         self.end_session(node);
         let of_node: Vec<u64> = self
@@ -133,9 +140,15 @@ impl World {
             operation.silent = true;
             rng.chance(500)
         });
-        self.bus.retain(|(to, _)| *to != node);
+        for answer in &mut self.nodes[node].answers {
+            answer.told = None;
+        }
+        self.bus.forget(node);
         self.abandon_exchanges(node);
         self.nodes[node].forget_everything(&self.plan, &self.aids);
+        if self.cluster.is_some() {
+            self.restart(node);
+        }
     }
 
     /// A backup is made, or put in the place of everything.

@@ -1,19 +1,15 @@
 //! What can happen next by itself, and how it happens.
 
-use std::sync::Arc;
-
-use syncline_cluster::event::CommitEvent;
 use syncline_hub::gateway::frame::Frame;
-use syncline_hub::session::event::{Effect, Event, FrameKind, Origin, Push, Sender, StoreAnswer};
+use syncline_hub::session::event::{Event, FrameKind, Origin, Push, Sender};
+use syncline_hub::session::turns::Turns;
 use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::ClientMessage;
 
 use super::World;
-use crate::sim::checker::Batch;
+use super::ticking::Act;
 use crate::sim::count::Kind;
 use crate::sim::network::{AUTH_OK, Down};
-use crate::sim::node::{Answer, Operation};
-use crate::sim::store::{Fate, describe};
 use crate::sim::trace::Checked;
 
 /// Something that can happen. Numbers are places in the world's lists.
@@ -54,7 +50,11 @@ pub(super) enum Step {
     /// What a device asked goes a step further.
     Exchange(usize),
     /// A device waits no longer for what is lost.
-    GiveUp(usize),
+    GiveUp(usize, u64),
+    /// A device goes on taking a reply.
+    WriteDown(usize),
+    /// Something of a real cluster.
+    Act { node: usize, act: Act },
 }
 
 impl World {
@@ -79,7 +79,7 @@ impl World {
             let can = [
                 (!socket.up.is_empty() && !socket.ended, Step::Read(*id)),
                 (
-                    !socket.mailbox.is_empty() && (has_session || !begins),
+                    socket.may_tell() && (has_session || !begins),
                     Step::Mail(*id),
                 ),
                 (socket.woken && !socket.ended, Step::Write(*id)),
@@ -91,7 +91,7 @@ impl World {
             ];
             steps.extend(can.iter().filter(|(can, _)| *can).map(|(_, step)| *step));
         }
-        steps.extend((0..self.bus.len()).map(Step::Hear));
+        steps.extend((0..self.bus.messages.len()).map(Step::Hear));
         let requests = self.calls.requests.iter().enumerate();
         steps.extend(
             requests
@@ -106,7 +106,42 @@ impl World {
                 .map(|(number, _)| Step::Push(number)),
         );
         self.add_exchange_steps(&mut steps);
+        self.add_acts(&mut steps);
+        if self.cluster.is_some() {
+            steps.retain(|step| self.can_happen(*step));
+        }
         steps
+    }
+
+    /// Whether nothing of a real cluster is in the way of a step.
+    fn can_happen(&self, step: Step) -> bool {
+        let now = self.aids.trace.step;
+        match step {
+            // Stores and devices go on whatever nodes do.
+            Step::Operate { node, at } => self.nodes[node].operations[at].held_until <= now,
+            Step::Answer { node, at } => {
+                self.runs(node) && self.nodes[node].answers[at].held_until <= now
+            }
+            Step::Open { node } => self.runs(node) && self.takes(node) && !self.is_storeless(node),
+            Step::Begin { node } => self.runs(node) && self.takes(node),
+            // A node that is drained tells its sockets first.
+            Step::Stop { node } => self.runs(node) && self.takes(node),
+            Step::Retry { node, .. } => self.runs(node),
+            Step::Read(id) | Step::Mail(id) | Step::Write(id) | Step::End(id) => self
+                .sockets
+                .get(&id)
+                .is_some_and(|socket| self.runs(socket.node)),
+            Step::Hear(at) => {
+                let message = &self.bus.messages[at];
+                self.runs(message.to) && message.held_until <= now
+            }
+            Step::Request(at) => self.runs(self.calls.requests[at].node),
+            Step::Exchange(at) => {
+                let exchange = &self.exchanges[at];
+                exchange.is_on_its_way() || self.runs(exchange.node)
+            }
+            _ => true,
+        }
     }
 
     /// Somebody waits for a session of this node.
@@ -118,104 +153,6 @@ impl World {
             || self.exchanges.iter().any(|one| one.wants_session(node))
     }
 
-    fn operate(&mut self, node: usize, at: usize) -> Checked {
-        let operation = self.nodes[node].operations.swap_remove(at);
-        let Operation {
-            incarnation,
-            effect,
-            batch,
-            asked,
-            silent,
-        } = operation;
-        let fate = self.draw_fate(&effect);
-        let name = self.nodes[node].name.clone();
-        self.aids.trace.say(&"store", || {
-            format!("{fate:?}: {name}'s {}", describe(&effect))
-        });
-        let before = self.store.view().epoch;
-        let now_ms = self.nodes[node].now_ms(self.now_ms);
-        let done = self.store.carry_out(effect, fate, now_ms);
-        if self.store.view().epoch != before {
-            self.checker.epoch_changed(before, &self.store.model);
-        }
-        if let Some(commit) = done.committed {
-            let batch = batch.unwrap_or(Batch {
-                judged: Vec::new(),
-                clock: commit.clock,
-            });
-            self.aids.counts.add(if commit.head > commit.expect_head {
-                Kind::Commit
-            } else {
-                Kind::MarkOnly
-            });
-            self.checker.committed(&commit, &batch, &self.store.model)?;
-            if fate == Fate::Done && !silent {
-                self.publish(node, &Arc::new(CommitEvent::of(&commit, &name)));
-            }
-        }
-        if let StoreAnswer::View(Ok(page)) | StoreAnswer::Changes(_, Ok(page)) = &done.answer
-            && page.inside.is_some()
-        {
-            self.aids.counts.add(Kind::PageInside);
-        }
-        self.nodes[node].answers.push(Answer {
-            incarnation,
-            answer: done.answer,
-            asked,
-        });
-        Ok(())
-    }
-
-    fn draw_fate(&mut self, effect: &Effect) -> Fate {
-        let rate = self.plan.store_faults;
-        if !self.chaos || !self.aids.rng.chance(rate) {
-            return Fate::Done;
-        }
-        let writes = matches!(effect, Effect::Commit(_) | Effect::NewEpoch { .. });
-        let (fate, kind) = match writes {
-            true if self.aids.rng.chance(600) => (Fate::AnswerLost, Kind::CommitAnswerLost),
-            true => (Fate::Fails, Kind::CommitFails),
-            false => (Fate::Fails, Kind::ReadFails),
-        };
-        self.aids.counts.add(kind);
-        fate
-    }
-
-    fn publish(&mut self, from: usize, event: &Arc<CommitEvent>) {
-        for node in (0..self.nodes.len()).filter(|node| *node != from) {
-            let rate = self.plan.bus_faults;
-            let times = match self.chaos && self.aids.rng.chance(rate) {
-                false => 1,
-                true if self.aids.rng.chance(500) => {
-                    self.aids.counts.add(Kind::BusLost);
-                    0
-                }
-                true => {
-                    self.aids.counts.add(Kind::BusTwice);
-                    2
-                }
-            };
-            (0..times).for_each(|_| self.bus.push((node, event.clone())));
-        }
-    }
-
-    fn answer(&mut self, node: usize, at: usize) {
-        let Answer {
-            incarnation,
-            answer,
-            asked,
-        } = self.nodes[node].answers.remove(at);
-        let own = &self.nodes[node];
-        if own.session.is_none() || own.incarnation != incarnation {
-            self.aids.counts.add(Kind::AnswerDropped);
-            return;
-        }
-        if own.answers.iter().any(|other| other.asked < asked) {
-            self.aids.counts.add(Kind::AnswersReordered);
-        }
-        self.tell(node, Event::Store(answer));
-    }
-
     fn mail(&mut self, id: u64) {
         let Some(socket) = self.sockets.get_mut(&id) else {
             return;
@@ -225,12 +162,20 @@ impl World {
             return;
         };
         let incarnation = self.nodes[node].incarnation;
+        if let (Event::Detach(conn), true) = (&event, self.cluster.is_some())
+            && socket.attached == Some(incarnation)
+            && !self.nodes[node].leave(*conn)
+        {
+            self.sockets.retain(|_, socket| !socket.is_over());
+            return;
+        }
         let watches = matches!(event, Event::Watch(_));
         if watches || matches!(event, Event::Attach(_)) {
             socket.attached = Some(incarnation);
+            socket.waits = self.cluster.is_some();
         }
         let of_this = socket.attached == Some(incarnation) && self.nodes[node].session.is_some();
-        if of_this && watches {
+        if of_this && watches && self.cluster.is_none() {
             let frame = Frame::text(AUTH_OK);
             socket.outbox.push(frame, FrameKind::Answer);
             socket.woken = true;
@@ -261,16 +206,6 @@ impl World {
                     device.receive(&text, cx)
                 })
             }
-        }
-    }
-
-    fn hear(&mut self, at: usize) {
-        let (node, event) = self.bus.remove(at);
-        if self.bus[..at].iter().any(|(other, _)| *other == node) {
-            self.aids.counts.add(Kind::BusReordered);
-        }
-        if self.nodes[node].session.is_some() {
-            self.tell(node, Event::Heard(event));
         }
     }
 
@@ -326,15 +261,19 @@ pub(super) fn take(world: &mut World, step: Step) -> Checked {
         Step::Operate { node, at } => return world.operate(node, at),
         Step::Answer { node, at } => world.answer(node, at),
         Step::Retry { node, at } => {
-            world.nodes[node].retries.swap_remove(at);
+            let no = world.nodes[node].retries.swap_remove(at);
             world.aids.counts.add(Kind::Retry);
-            world.tell(node, Event::RetryDue);
+            world.tell(node, Event::RetryDue(no));
         }
-        Step::Open { node } => world.nodes[node].opened = Some(world.store.view()),
+        Step::Open { node } => {
+            world.nodes[node].turns = Turns::starting(());
+            world.nodes[node].opened = Some(world.store.view());
+        }
         Step::Begin { node } => {
             world.nodes[node].begin(&world.space, &world.plan);
             let name = world.nodes[node].name.clone();
             world.aids.trace.say(&name, || "begins a session".into());
+            world.drain_late(node);
         }
         Step::Stop { node } => world.end_session(node),
         Step::Read(id) => world.read(id),
@@ -356,7 +295,9 @@ pub(super) fn take(world: &mut World, step: Step) -> Checked {
         Step::Push(device) => world.with_device(device, |device, cx| device.push(cx)),
         Step::Ask(device) => world.ask(device),
         Step::Exchange(at) => return world.go_on(at),
-        Step::GiveUp(device) => world.give_up(device),
+        Step::GiveUp(device, no) => world.give_up(device, no),
+        Step::Act { node, act } => return world.act_on(node, act),
+        Step::WriteDown(device) => return world.with_device(device, |device, cx| device.write(cx)),
     }
     Ok(())
 }

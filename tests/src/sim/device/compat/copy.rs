@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use syncline_protocol::ids::{RecordId, RecordKey, TableName};
 
 use super::super::edits::TABLES;
+use crate::sim::checker::crossed::Write;
 use crate::sim::rng::Rng;
 
 /// A reply, from the very text the hub sent.
@@ -41,6 +42,71 @@ struct Entry<'a> {
 struct Written<'a> {
     #[serde(borrow)]
     value: &'a RawValue,
+}
+
+/// What a reply says of a record.
+#[derive(Debug)]
+pub(super) enum Told {
+    Insert(Row),
+    Update(Row, Option<Row>),
+    Delete(Row),
+}
+
+impl Told {
+    /// What it writes, onto a row that is there or where none is.
+    pub(super) fn write<'a>(&'a self, onto: Option<&'a Row>) -> Option<Write<'a>> {
+        let (row, is_whole) = match self {
+            Told::Insert(data) => (data, true),
+            Told::Update(fields, _) | Told::Delete(fields) if onto.is_some() => (fields, false),
+            Told::Update(_, Some(data)) => (data, true),
+            Told::Update(_, None) | Told::Delete(_) => return None,
+        };
+        Some(Write {
+            fields: &row.0,
+            is_whole,
+            onto: onto.map(|row| &row.0),
+        })
+    }
+}
+
+impl<'a> Body<'a> {
+    /// What it tells, in order.
+    pub(super) fn told(&self) -> impl Iterator<Item = (RecordKey, Told)> {
+        let told = |entry: &Entry<'_>| Some((key(entry.table, entry.id), entry.told()?));
+        self.changes.iter().filter_map(told)
+    }
+
+    /// The records of which something is named `erased`, by table and id.
+    pub(super) fn erased(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let conflicts = self.conflicts.iter();
+        let erased = conflicts.filter(|conflict| conflict.code == "erased");
+        erased.map(|conflict| (conflict.table, conflict.id))
+    }
+}
+
+impl Entry<'_> {
+    fn told(&self) -> Option<Told> {
+        let text = |value: &RawValue| value.get().to_owned();
+        let data = self.data.as_ref().map(|data| {
+            let fields = data.iter();
+            Row(fields
+                .map(|(name, value)| ((*name).to_owned(), text(value)))
+                .collect())
+        });
+        match self.op {
+            "insert" => Some(Told::Insert(data.unwrap_or_default())),
+            "update" => {
+                let fields = self.fields.iter().flatten();
+                let fields = fields.map(|(name, field)| ((*name).to_owned(), text(field.value)));
+                Some(Told::Update(Row(fields.collect()), data))
+            }
+            "delete" => {
+                let deleted = ("deletedAt".to_owned(), r#""then""#.to_owned());
+                Some(Told::Delete(Row([deleted].into())))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A local record: its fields as text, the time of its deletion among them.
@@ -113,41 +179,18 @@ impl Copy {
         least.unwrap_or(own_clock).to_owned()
     }
 
-    /// Takes a reply, whose cursor counts for these tables.
-    pub(super) fn take(&mut self, body: &Body<'_>, tables: &[&'static str]) {
-        for entry in &body.changes {
-            self.apply(entry);
-        }
-        for table in tables {
-            self.cursors.insert(table, body.synced_until.to_owned());
-        }
+    /// A table is synced up to here.
+    pub(super) fn set_cursor(&mut self, table: &'static str, cursor: String) {
+        self.cursors.insert(table, cursor);
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
-        let key = key(entry.table, entry.id);
-        let data = entry.data.as_ref().map(|data| {
-            let fields = data.iter();
-            Row(fields
-                .map(|(name, value)| ((*name).to_owned(), value.get().to_owned()))
-                .collect())
-        });
-        match (entry.op, self.rows.get_mut(&key)) {
-            ("insert", _) => drop(self.rows.insert(key, data.unwrap_or_default())),
-            ("update", Some(row)) => {
-                for (name, written) in entry.fields.iter().flatten() {
-                    row.0
-                        .insert((*name).to_owned(), written.value.get().to_owned());
-                }
-            }
-            ("update", None) => {
-                if let Some(data) = data {
-                    self.rows.insert(key, data);
-                }
-            }
-            ("delete", Some(row)) => {
-                row.0.insert("deletedAt".into(), r#""then""#.into());
-            }
-            _ => {}
+    /// Takes what a reply says of a record.
+    pub(super) fn apply(&mut self, key: RecordKey, told: Told) {
+        match (told, self.rows.get_mut(&key)) {
+            (Told::Insert(data), _) => drop(self.rows.insert(key, data)),
+            (Told::Update(fields, _) | Told::Delete(fields), Some(row)) => row.0.extend(fields.0),
+            (Told::Update(_, Some(data)), None) => drop(self.rows.insert(key, data)),
+            (Told::Update(_, None) | Told::Delete(_), None) => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::compat::request::SyncRequest;
+use syncline_protocol::ids::RecordKey;
 use syncline_protocol::limits::{Limits, STAMP_AHEAD_MS_MAX};
 use syncline_protocol::stamp::wall_text;
 
@@ -103,8 +104,12 @@ impl Compat {
             .collect();
         let data = members.join(",");
         let key = key(table, id);
+        let is_dropped = cx.aids.rng.chance(40);
+        if is_dropped {
+            self.excuses.crossed.insert_dropped(&key, &row.0);
+        }
         self.copy.rows.insert(key.clone(), row);
-        if cx.aids.rng.chance(40) {
+        if is_dropped {
             cx.aids.counts.add(Kind::InsertDropped);
             cx.aids
                 .trace
@@ -113,14 +118,7 @@ impl Compat {
             return;
         }
         let text = format!(r#"{{"table":"{table}","id":"{id}","op":"insert","data":{{{data}}}}}"#);
-        self.queue(
-            Edit {
-                key,
-                text,
-                poison: None,
-            },
-            cx,
-        );
+        self.queue(key, (text, None), cx);
     }
 
     fn update(&mut self, (table, id): (&str, &str), at: Option<&str>, cx: &mut Cx<'_>) {
@@ -143,14 +141,7 @@ impl Compat {
         }
         let text =
             format!(r#"{{"table":"{table}","id":"{id}","op":"update","fields":{{{fields}}}}}"#);
-        self.queue(
-            Edit {
-                key,
-                text,
-                poison: None,
-            },
-            cx,
-        );
+        self.queue(key, (text, None), cx);
     }
 
     fn delete(&mut self, (table, id): (&str, &str), at: Option<String>, cx: &mut Cx<'_>) {
@@ -160,14 +151,7 @@ impl Compat {
             row.0.insert("deletedAt".into(), r#""then""#.into());
         }
         let text = format!(r#"{{"table":"{table}","id":"{id}","op":"delete"{at}}}"#);
-        self.queue(
-            Edit {
-                key,
-                text,
-                poison: None,
-            },
-            cx,
-        );
+        self.queue(key, (text, None), cx);
     }
 
     /// An edit that can never be stored: of a field that only such edits name, or of a record.
@@ -208,11 +192,22 @@ impl Compat {
         };
         let row = self.copy.rows.entry(key.clone()).or_default();
         row.0.insert(POISONED_FIELD.into(), "0".into());
-        let poison = Some(code);
-        self.queue(Edit { key, text, poison }, cx);
+        self.queue(key, (text, Some(code)), cx);
     }
 
-    fn queue(&mut self, edit: Edit, cx: &mut Cx<'_>) {
+    fn queue(
+        &mut self,
+        key: RecordKey,
+        (text, poison): (String, Option<&'static str>),
+        cx: &mut Cx<'_>,
+    ) {
+        self.edited += 1;
+        let edit = Edit {
+            no: self.edited,
+            key,
+            text,
+            poison,
+        };
         cx.aids.trace.say(&self.name, || {
             let text: String = edit.text.chars().take(300).collect();
             format!("edits {text}")

@@ -1,0 +1,60 @@
+//! Measures three hub processes on one Postgres and one NATS server: `make bench-cluster`.
+//!
+//! Everything shares this machine: the hubs, both servers and the loader, which is one thread.
+
+#[path = "../bench-sockets/client.rs"]
+#[allow(dead_code, reason = "the other bench uses more of it")]
+mod client;
+mod contention;
+mod delays;
+mod hubs;
+mod load;
+#[path = "../../../../tests/services/nats.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod nats;
+#[path = "../../../../tests/services/postgres.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod postgres;
+#[path = "../bench-sockets/pusher.rs"]
+mod pusher;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use self::hubs::Hubs;
+// Where `nats` looks for it.
+use self::postgres::script;
+
+/// Measures hubs that serve the same users.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The program.
+    #[arg(long, default_value = "target/release/hub")]
+    hub: PathBuf,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Only measurements whose name holds this.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, run(&args))
+}
+
+async fn run(args: &Args) -> anyhow::Result<()> {
+    let hubs = Hubs::start(&args.hub).await?;
+    if "delays".contains(&args.only) {
+        delays::measure(&hubs, args.seconds).await?;
+    }
+    if "contention".contains(&args.only) {
+        contention::measure(&hubs, args.seconds).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+/** What people do to projects and labels. */
+import type { Label, TaskLabel } from "@syncline/apps/todo";
+import { labelName } from "../model/labels";
+import { last } from "../model/order";
+import type { Undoable } from "./edits";
+import type { Todo } from "./open";
+
+/** The record of a task's label is named by both, so that two devices that give it make one. */
+export const given = (task: string, label: string): TaskLabel => ({
+  id: `${task} ${label}`,
+  task,
+  label,
+});
+
+/**
+ * The label of a name, or the id of one to be made. It is named by its name, so that two devices
+ * that make it at once make one; where a label has that id and another name by now, by a number too.
+ */
+export function labelNamed(known: readonly Label[], name: string): { id: string; isNew: boolean } {
+  const there = known.find((one) => one.name === name);
+  if (there) return { id: there.id, isNew: false };
+  const taken = new Set(known.map(({ id }) => id));
+  let id = `label-${name}`;
+  for (let n = 2; taken.has(id); n++) id = `label-${name} ${n}`;
+  return { id, isNew: true };
+}
+
+/** Gives a task a label, or takes it. Errors: `Error` with words for people. */
+export async function label(todo: Todo, task: string, id: string, isGiven: boolean): Promise<void> {
+  const there = await todo.taskLabels.query({ filter: { task, label: id } });
+  if (isGiven && !(await todo.labels.get(id))) throw new Error("That label was deleted.");
+  if (isGiven && there.length === 0) await todo.taskLabels.insert(given(task, id));
+  if (!isGiven) await todo.store.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
+}
+
+/** Gives a task the label of a name, which is made if there is none. */
+export async function newLabel(todo: Todo, task: string, text: string): Promise<void> {
+  const name = labelName(text);
+  if (name === "") return;
+  const { id, isNew } = labelNamed(await todo.labels.query(), name);
+  if (isNew)
+    await todo.store.write([
+      todo.labels.edits.insert({ id, name }),
+      todo.taskLabels.edits.insert(given(task, id)),
+    ]);
+  else await label(todo, task, id, true);
+}
+
+/** Its name is that of no other label. Errors: `Error` with words for people. */
+export async function renameLabel(todo: Todo, id: string, text: string): Promise<Undoable | null> {
+  const name = labelName(text);
+  const known = await todo.labels.query();
+  const before = known.find((one) => one.id === id)?.name;
+  if (before === undefined || name === "" || name === before) return null;
+  if (known.some((one) => one.name === name)) throw new Error(`There is a label #${name} already.`);
+  await todo.labels.update(id, { name });
+  return {
+    text: `Renamed #${before} to #${name}`,
+    undo: () => todo.labels.update(id, { name: before }),
+  };
+}
+
+/** Takes the label from every task and deletes it. */
+export async function removeLabel(todo: Todo, id: string): Promise<Undoable | null> {
+  const { labels, taskLabels, store } = todo;
+  const label = await labels.get(id);
+  if (!label) return null;
+  const from = await taskLabels.query({ filter: { label: id } });
+  await store.write([
+    labels.edits.delete(id),
+    ...from.map((one) => taskLabels.edits.delete(one.id)),
+  ]);
+  return {
+    text: `Deleted #${label.name}`,
+    undo: () =>
+      store.write([labels.edits.insert(label), ...from.map((one) => taskLabels.edits.insert(one))]),
+  };
+}
+
+export interface AddedProject extends Undoable {
+  id: string;
+}
+
+/** `leave` is called before it is taken back, if it can be. */
+export async function addProject(
+  todo: Todo,
+  name: string,
+  leave: (id: string) => void,
+): Promise<AddedProject> {
+  const order = last(await todo.projects.query());
+  const { id } = await todo.projects.insert({ name, order, isArchived: false });
+  return { id, text: `Added “${name}”`, undo: () => unmake(todo, id, leave) };
+}
+
+/** Errors: `Error` with words for people, if tasks are in it. */
+async function unmake(todo: Todo, id: string, leave: (id: string) => void): Promise<void> {
+  const project = await todo.projects.get(id);
+  if (!project) return;
+  if ((await todo.tasks.count({ filter: { project: id } })) > 0)
+    throw new Error(`“${project.name}” holds a task by now, and stays.`);
+  leave(id);
+  await todo.projects.delete(id);
+}
+
+export async function renameProject(
+  todo: Todo,
+  id: string,
+  text: string,
+): Promise<Undoable | null> {
+  const name = text.trim();
+  const before = (await todo.projects.get(id))?.name;
+  if (before === undefined || name === "" || name === before) return null;
+  await todo.projects.update(id, { name });
+  return {
+    text: `Renamed “${before}” to “${name}”`,
+    undo: () => todo.projects.update(id, { name: before }),
+  };
+}
+
+/** Its tasks stay, and it can be got back. */
+export async function archive(todo: Todo, id: string): Promise<Undoable | null> {
+  const project = await todo.projects.get(id);
+  if (!project) return null;
+  await todo.projects.update(id, { isArchived: true });
+  return { text: `Archived “${project.name}”`, undo: () => unarchive(todo, id) };
+}
+
+export async function unarchive(todo: Todo, id: string): Promise<Undoable | null> {
+  const project = await todo.projects.get(id);
+  if (!project) return null;
+  await todo.projects.update(id, { isArchived: false });
+  return { text: `“${project.name}” is back`, undo: () => archive(todo, id) };
+}

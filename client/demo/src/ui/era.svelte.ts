@@ -1,0 +1,14 @@
+/** What is done when an account is left. */
+import { untrack } from "svelte";
+import type { Era } from "../todo/era";
+
+/** Calls back when somebody signs out, here or in another tab; made with a component, for as long as it is there. */
+export function onLeave(era: () => Era, call: () => void): void {
+  let before = untrack(era);
+  $effect(() => {
+    const now = era();
+    // A guest's goes along into the account.
+    if (now !== before && before.account !== null) untrack(call);
+    before = now;
+  });
+}

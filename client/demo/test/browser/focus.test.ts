@@ -1,0 +1,99 @@
+/** By keyboard alone: what is pressed may go with what it does, and the focus goes on beside it. */
+import { afterAll, beforeAll, describe, test } from "vitest";
+import type { Page } from "playwright-core";
+import { edit, goTo, tabTo } from "./keyboard";
+import { field, rows, says, signIn, syncs } from "./steps";
+import { hasChromium, World } from "./world";
+
+/** Waits until what is called `name` has the focus. */
+const focuses = (page: Page, name: string | RegExp) =>
+  page
+    .getByRole("button", { name, exact: true })
+    .or(page.getByRole("heading", { name, exact: true }))
+    .or(page.getByRole("textbox", { name, exact: true }))
+    .and(page.locator(":focus"))
+    .waitFor();
+
+describe.skipIf(!hasChromium)("the focus in Chromium", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.start();
+  });
+  afterAll(() => world?.stop());
+
+  test("goes on after what was undone, archived, moved or removed", async () => {
+    const { page, url, close } = await world.device();
+    await page.goto(url);
+    await rows(page).first().waitFor();
+    await goTo(page, "Water the plants");
+    await page.keyboard.press("Space");
+    await says(page, "“Water the plants” comes again");
+    await tabTo(page, "Undo");
+    await page.keyboard.press("Enter");
+    await says(page, "Taken back");
+    await focuses(page, "All tasks");
+
+    await edit(page, "Water the plants", async () => {
+      for (const day of ["11102031", "11112031"]) {
+        await tabTo(page, "Remind at");
+        await page.keyboard.type(`${day}0930AM`);
+        await tabTo(page, "Remind");
+        await page.keyboard.press("Enter");
+      }
+      const removals = page.locator("[aria-label^='Remove reminder']");
+      await removals.nth(1).waitFor();
+      for (let tabs = 0; tabs < 60; tabs++) {
+        await page.keyboard.press("Shift+Tab");
+        if ((await removals.and(page.locator(":focus")).count()) > 0) break;
+      }
+      await page.keyboard.press("Shift+Tab");
+      await page.keyboard.press("Enter");
+      await removals.nth(1).waitFor({ state: "detached" });
+      await focuses(page, /^Remove reminder/);
+      await page.keyboard.press("Enter");
+      await focuses(page, "Remind");
+      for (let steps = 0; steps < 4; steps++) {
+        await tabTo(page, "Move up");
+        await page.keyboard.press("Enter");
+        await page
+          .locator("main li")
+          .nth(3 - steps)
+          .getByText("Water the plants")
+          .waitFor({ state: "attached" });
+      }
+      await focuses(page, "Move down");
+    });
+    await focuses(page, /^Water the plants/);
+    await close();
+  });
+
+  test("goes from one refused change to the next, and then to the sheet", async () => {
+    const { page, url, close } = await world.device();
+    await page.goto(url);
+    await signIn(page, "decides");
+    await syncs(page, "Synced");
+    for (const task of [/^Tick me off/, /^Add a task/]) {
+      await page.getByRole("button", { name: task }).click();
+      // More than a record may have.
+      await field(page, "Notes").fill("long ".repeat(60_000));
+      await page.keyboard.press("Escape");
+    }
+    await says(page, "2 changes were refused.");
+    await tabTo(page, "Look at it");
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Refused changes" });
+    await dialog.getByText(/^Set notes of “Add a task/).waitFor();
+    await tabTo(page, /^Discard: Set notes of “Tick me off/);
+    await page.keyboard.press("Enter");
+    await dialog.getByText(/^Set notes of “Tick me off/).waitFor({ state: "detached" });
+    await focuses(page, /^Discard: Set notes of “Add a task/);
+    await page.keyboard.press("Enter");
+    await says(page, "There are none.");
+    await focuses(page, "Close");
+    await page.keyboard.press("Enter");
+    await dialog.waitFor({ state: "detached" });
+    // What opened it has gone with what it told of.
+    await focuses(page, "All tasks");
+    await close();
+  });
+});

@@ -1,0 +1,247 @@
+/** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
+import { beforeEach, expect, test, vi } from "vitest";
+import {
+  add,
+  alerts,
+  appears,
+  check,
+  choose,
+  click,
+  close,
+  dialog,
+  edit,
+  enter,
+  failNext,
+  field,
+  open,
+  row,
+  shows,
+  stored,
+  textOf,
+  titles,
+  toast,
+  type,
+} from "./page";
+
+beforeEach(() => localStorage.clear());
+
+/** A page with one task, open in the editor. */
+async function opened() {
+  const page = await open();
+  await add("Buy milk");
+  const [task] = await page.todo.tasks.query();
+  await edit("Buy milk");
+  return { ...page, id: task!.id };
+}
+
+test("what is typed is stored without leaving the field", async () => {
+  const { todo, id } = await opened();
+  await type("Notes", "Two litres");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  await type("Title", "Buy oat milk");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.title).toBe("Buy oat milk"));
+  // Nothing is no title.
+  await enter("Title", " ");
+  expect((await todo.tasks.get(id))?.title).toBe("Buy oat milk");
+  expect(field("Title").value).toBe("Buy oat milk");
+});
+
+test("what is typed just before the editor is closed is stored", async () => {
+  const { todo, id } = await opened();
+  await type("Notes", "Two litres");
+  await close();
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  expect(toast()).toBe("");
+});
+
+test("every field is stored when it is left", async () => {
+  const { todo, id } = await opened();
+  await todo.projects.insert({ id: "garden", name: "Garden", order: 1, isArchived: false });
+  await enter("Due", "2031-11-11");
+  await choose("Repeat", "Every week");
+  await choose("Priority", "High");
+  await appears(() => {
+    if (!field("Project").textContent?.includes("Garden")) throw new Error("not yet");
+  });
+  await choose("Project", "Garden");
+  await stored(todo.tasks.liveGet(id), (task) =>
+    expect(task).toMatchObject({
+      due: "2031-11-11",
+      repeat: "FREQ=WEEKLY",
+      priority: "high",
+      project: "garden",
+    }),
+  );
+  await enter("Due", "");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.due).toBeNull());
+});
+
+test("what cannot be stored stays in the field, and is stored with what is typed next", async () => {
+  const { todo, id } = await opened();
+  failNext(todo);
+  await enter("Notes", "Two litres");
+  await shows(() => expect(toast()).toContain("no more room"));
+  // Whatever another device writes meanwhile.
+  await todo.tasks.update(id, { notes: "From elsewhere", priority: "high" });
+  await shows(() => expect(field("Priority").value).toBe("high"));
+  expect(field("Notes").value).toBe("Two litres");
+  await enter("Notes", "Two litres, blue box");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres, blue box"));
+});
+
+test("a press beside the editor closes it, but no selection that ends there", async () => {
+  await opened();
+  const sheet = dialog("Edit task") as HTMLDialogElement;
+  field("Notes").dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+  sheet.click();
+  dialog("Edit task");
+  sheet.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+  sheet.click();
+  await shows(() => expect(document.querySelector("dialog")).toBeNull());
+});
+
+test("a toast of before does not cover the editor, one that is said in it does", async () => {
+  const { todo } = await open();
+  await add("Buy milk", "Call Ada");
+  await check("Done: Call Ada");
+  await shows(() => expect(toast()).toContain("Done: “Call Ada”"));
+  await edit("Buy milk");
+  expect(toast()).toBe("");
+  failNext(todo);
+  await enter("Notes", "Two litres");
+  await shows(() => expect(toast()).toContain("no more room"));
+});
+
+test.each([
+  ["Title", "title", "Buy oat milk"],
+  ["Notes", "notes", "Two litres"],
+] as const)(
+  "what is typed as %s when the page ends is there when it starts again",
+  async (label, name, text) => {
+    const { todo, disk, end, id } = await opened();
+    // A page that ends does not wait for what is on its way.
+    vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
+    await type(label, text);
+    window.dispatchEvent(new Event("pagehide"));
+    await end();
+    const again = await open({ disk });
+    await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(text));
+    await vi.waitUntil(() => Object.keys(localStorage).length === 0, { timeout: 60_000 });
+  },
+);
+
+test("what is typed is kept when the page is hidden, as one that is ended on a phone was before", async () => {
+  const { todo, disk, end, id } = await opened();
+  vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
+  await type("Notes", "Two litres");
+  const hidden = vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  document.dispatchEvent(new Event("visibilitychange"));
+  hidden.mockRestore();
+  await end();
+  const again = await open({ disk });
+  await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+});
+
+test("what a guest typed is not stored in an account, and waits for the guest", async () => {
+  const { todo, disk, end, id } = await opened();
+  vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
+  await type("Notes", "Two litres");
+  window.dispatchEvent(new Event("pagehide"));
+  await end();
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
+  const account = await open({ disk, account: "ada" });
+  await account.todo.tasks.insert({ id, title: "Another's", done: false, order: 1 });
+  await add("Later");
+  expect((await account.todo.tasks.get(id))?.notes).toBeUndefined();
+  await account.end();
+  vi.unstubAllGlobals();
+  const again = await open({ disk });
+  await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+});
+
+test("a draft that is stored while the page is there is none any more", async () => {
+  const { todo, id } = await opened();
+  await type("Notes", "Two litres");
+  window.dispatchEvent(new Event("pagehide"));
+  expect(Object.keys(localStorage)).toHaveLength(1);
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  await vi.waitUntil(() => Object.keys(localStorage).length === 0, { timeout: 60_000 });
+});
+
+test("what was typed when a page ended is not written over what was written since", async () => {
+  const { todo, disk, end, id } = await opened();
+  const write = vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
+  await type("Notes", "Two litres");
+  window.dispatchEvent(new Event("pagehide"));
+  write.mockRestore();
+  await todo.tasks.update(id, { notes: "From elsewhere" });
+  await end();
+  const again = await open({ disk });
+  await add("Later");
+  expect((await again.todo.tasks.get(id))?.notes).toBe("From elsewhere");
+});
+
+test("a label is given and taken by its box", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) =>
+    expect(all).toEqual([{ id: `${id} label-phone`, task: id, label: "label-phone" }]),
+  );
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toEqual([]));
+});
+
+test("a label that could not be given is not shown as given", async () => {
+  const { todo } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await appears(() => field("#phone"));
+  failNext(todo);
+  await check("#phone");
+  await shows(() => expect(toast()).toContain("no more room"));
+  await shows(() => expect(field("#phone").checked).toBe(false));
+  expect(await todo.taskLabels.query()).toEqual([]);
+});
+
+test("a task that is deleted elsewhere stays open with what is typed, and can be kept", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await todo.reminders.insert({ id: "r", task: id, at: "2031-01-01T00:00:00Z", isSeen: false });
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await close();
+  await shows(() => expect(textOf(row("Buy milk"))).toContain("#phone"));
+  await edit("Buy milk");
+  const before = await todo.taskLabels.query();
+  await type("Notes", "Two li");
+  await todo.store.write([
+    todo.tasks.edits.delete(id),
+    ...before.map((one) => todo.taskLabels.edits.delete(one.id)),
+    todo.reminders.edits.delete("r"),
+  ]);
+  await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
+  dialog("Edit task");
+  expect(titles()).toEqual([]);
+  await enter("Notes", "Two litres");
+  await choose("Priority", "High");
+  await click("Keep the task");
+  await stored(todo.tasks.liveGet(id), (task) =>
+    expect(task).toMatchObject({ title: "Buy milk", notes: "Two litres", priority: "high" }),
+  );
+  await stored(todo.taskLabels.live(), (all) => expect(all).toEqual(before));
+  await stored(todo.reminders.live(), (all) => expect(all.map((one) => one.id)).toEqual(["r"]));
+  await shows(() => expect(alerts()).toEqual([]));
+});
+
+test("a task that is deleted elsewhere and let go does not come up again when it is back", async () => {
+  const { todo, id } = await opened();
+  const task = (await todo.tasks.get(id))!;
+  await todo.tasks.delete(id);
+  await click("Let it go");
+  await shows(() => expect(document.querySelector("dialog")).toBeNull());
+  await todo.tasks.insert(task);
+  await shows(() => expect(titles()).toEqual(["Buy milk"]));
+  expect(document.querySelector("dialog")).toBeNull();
+  expect((await todo.tasks.query()).length).toBe(1);
+});

@@ -1,0 +1,182 @@
+/** What time does to an open page: the next day comes, and reminders are due. */
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { add, alerts, click, edit, enter, field, open, row, shows, textOf, titles } from "./page";
+
+/** Half a minute before midnight. */
+const EVENING = new Date(2031, 10, 10, 23, 59, 30);
+const MINUTE_MS = 60_000;
+
+beforeEach(() => {
+  localStorage.clear();
+  sessionStorage.clear();
+  vi.useFakeTimers({
+    toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"],
+    shouldAdvanceTime: true,
+    now: EVENING,
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+const pass = (minutes: number) => vi.advanceTimersByTime(minutes * MINUTE_MS);
+
+test("a page that is open over midnight goes on to the next day", async () => {
+  await open();
+  await add("Call Ada tomorrow");
+  await click(/^Today/);
+  await shows(() => expect(titles()).toEqual([]));
+  pass(1);
+  await shows(() => expect(titles()).toEqual(["Call Ada"]));
+  expect(textOf(row("Call Ada"))).toContain("Today");
+  await click(/^Upcoming/);
+  await shows(() => expect(titles()).toEqual([]));
+});
+
+/** A page with a task that reminds in ten minutes, over midnight. */
+async function reminding() {
+  const page = await open();
+  await add("Buy milk");
+  await edit("Buy milk");
+  await enter("Remind at", "2031-11-11T00:09");
+  await click("Remind");
+  await shows(() => expect(row("Buy milk").textContent).toContain("Reminder"));
+  return page;
+}
+
+test("who sets a reminder for no moment is told what it needs", async () => {
+  const { todo } = await open();
+  await add("Buy milk");
+  await edit("Buy milk");
+  await click("Remind");
+  await shows(() => expect(alerts()).toEqual(["A reminder needs a day and a time."]));
+  expect(document.activeElement).toBe(field("Remind at"));
+  expect(await todo.reminders.query()).toEqual([]);
+  await enter("Remind at", "2031-11-11T00:09");
+  await shows(() => expect(alerts()).toEqual([]));
+  await click("Remind");
+  await shows(() => expect(row("Buy milk").textContent).toContain("Reminder"));
+});
+
+test("a reminder is for a moment that can be stored, or says what it needs", async () => {
+  const { todo } = await open();
+  await add("Buy milk");
+  await edit("Buy milk");
+  await enter("Remind at", "0203-11-11T00:09");
+  await click("Remind");
+  await shows(() => expect(alerts()).toEqual(["A reminder needs a year of four figures."]));
+  expect(await todo.reminders.query()).toEqual([]);
+});
+
+test("a reminder that is far ahead waits no longer than a browser's timer can", async () => {
+  const asked = vi.spyOn(globalThis, "setTimeout");
+  const { todo } = await open();
+  await add("Buy milk");
+  const [task] = await todo.tasks.query();
+  await todo.reminders.insert({ task: task!.id, at: "2032-11-11T00:09:00.000Z", isSeen: false });
+  await shows(() => expect(row("Buy milk").textContent).toContain("Reminder"));
+  // More is taken for nothing: the page would look again and again at once.
+  expect(Math.max(...asked.mock.calls.map(([, wait = 0]) => wait))).toBeLessThan(2 ** 31);
+});
+
+test("a device that slept over a reminder shows it within a minute of waking up", async () => {
+  await reminding();
+  await click("Close");
+  // Timers stood still meanwhile.
+  vi.setSystemTime(EVENING.getTime() + 11 * MINUTE_MS);
+  await shows(() => expect(alerts()).toEqual([]));
+  pass(1);
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
+});
+
+test("a reminder comes when it is due, and not before, until it was seen", async () => {
+  await reminding();
+  await click("Close");
+  pass(8);
+  await shows(() => expect(alerts()).toEqual([]));
+  pass(2);
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
+  await click("Seen: Buy milk");
+  await shows(() => expect(alerts()).toEqual([]));
+  expect(row("Buy milk").textContent).not.toContain("Reminder");
+});
+
+test("a reminder that is removed does not come, nor that of a task that is done", async () => {
+  const { todo } = await reminding();
+  await click(/^Remove reminder of/);
+  await shows(() => expect(row("Buy milk").textContent).not.toContain("Reminder"));
+  expect(await todo.reminders.query()).toEqual([]);
+  await enter("Remind at", "2031-11-11T00:09");
+  await click("Remind");
+  await click("Close");
+  await todo.tasks.update((await todo.tasks.query())[0]!.id, { done: true });
+  await shows(() => expect(titles()).toEqual([]));
+  pass(20);
+  await add("Later");
+  expect(alerts()).toEqual([]);
+});
+
+/** The browser's notifications, as far as they are used. */
+function notifications(permission: NotificationPermission) {
+  const shown: { body?: string; tag?: string }[] = [];
+  const requestPermission = vi.fn(async () => permission);
+  vi.stubGlobal("Notification", { permission, requestPermission });
+  const worker = {
+    showNotification: (_: string, about: object) => void shown.push(about),
+    getNotifications: async () =>
+      shown.map((one) => ({ close: () => shown.splice(shown.indexOf(one), 1) })),
+  };
+  const serviceWorker = { ready: Promise.resolve(worker) };
+  Object.defineProperty(navigator, "serviceWorker", { value: serviceWorker, configurable: true });
+  return { shown, requestPermission };
+}
+
+test("who sets a reminder is asked for leave to notify, once it is wanted", async () => {
+  const { requestPermission } = notifications("default");
+  await open();
+  await add("Buy milk");
+  await edit("Buy milk");
+  expect(requestPermission).not.toHaveBeenCalled();
+  await enter("Remind at", "2031-11-11T00:09");
+  await click("Remind");
+  await shows(() => expect(row("Buy milk").textContent).toContain("Reminder"));
+  expect(requestPermission).toHaveBeenCalledOnce();
+});
+
+test("a page that nobody sees notifies, once", async () => {
+  const { shown } = notifications("granted");
+  await reminding();
+  await click("Close");
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  pass(10);
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
+  pass(10);
+  await add("Later");
+  expect(shown.map(({ body }) => body)).toEqual(["Buy milk"]);
+});
+
+test("what was told beside the page is taken back when the account is left", async () => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
+  const { shown } = notifications("granted");
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  const { todo } = await open({ account: "ada" });
+  await add("Buy milk");
+  const [task] = await todo.tasks.query();
+  await todo.reminders.insert({ task: task!.id, at: "2031-01-01T00:00:00.000Z", isSeen: false });
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
+  await vi.waitUntil(() => shown.length === 1);
+  await todo.store.signOut({ unsynced: "discard" });
+  await vi.waitUntil(() => shown.length === 0);
+});
+
+test("a page that is seen does not notify: it shows the reminder itself", async () => {
+  const { shown } = notifications("granted");
+  await reminding();
+  await click("Close");
+  pass(10);
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
+  await add("Later");
+  expect(shown).toEqual([]);
+});
