@@ -266,9 +266,13 @@ pub trait Import: Send + Sync {
     /// Begins, or goes on with what an earlier run of the same archive left.
     async fn begin_import(&self, archive: [u8; 32], now_ms: WallMs) -> Result<Begun, ImportError>;
 
-    /// Begins a space; what an earlier run wrote of half of it is removed. `false` if it is there
-    /// whole, and then nothing of it may follow.
-    async fn begin_space(&self, run: ImportRun, space: &SpaceKey) -> Result<bool, ImportError>;
+    /// Begins a space; what an earlier run wrote of half of it is removed. Returns the space if it
+    /// is there whole, and then nothing of it may follow.
+    async fn begin_space(
+        &self,
+        run: ImportRun,
+        space: &SpaceKey,
+    ) -> Result<Option<SpaceView>, ImportError>;
 
     /// Writes a part of the space that was begun.
     async fn import_part(&self, run: ImportRun, part: Part) -> Result<(), ImportError>;

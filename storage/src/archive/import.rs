@@ -92,8 +92,8 @@ impl Importing<'_> {
     async fn take(&mut self, entry: Entry, bytes: usize) -> Result<(), ImportError> {
         match entry {
             Entry::Space(image) => {
-                let is_missing = self.into.begin_space(self.run, &image.key).await?;
-                self.space = is_missing.then_some(image);
+                let found = self.into.begin_space(self.run, &image.key).await?;
+                self.space = found.is_none().then_some(image);
                 Ok(())
             }
             Entry::SpaceEnd(counts) => self.end_space(counts).await,

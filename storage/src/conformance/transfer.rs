@@ -2,6 +2,7 @@
 //!
 //! These behaviours get two empty stores, of one engine or of two.
 
+pub(crate) mod interrupted;
 mod stores;
 
 use std::pin::Pin;
@@ -10,8 +11,9 @@ use syncline_protocol::ids::{Seq, WriterNo};
 use syncline_protocol::wire::hub::ResetWhy;
 use tokio::sync::mpsc;
 
+use self::interrupted::Interrupted;
 use self::stores::{
-    Interrupted, SPACES, archive_of, bring, bring_paged, everything, fill, gave, letter, numbered,
+    SPACES, archive_of, bring, bring_paged, everything, fill, gave, letter, numbered,
 };
 use super::space::{NOW, Space, key, space_key, titled};
 use crate::archive::{ArchiveWriter, ExportError, ImportFailure, Imported, PAGE, export};
@@ -312,13 +314,13 @@ pub async fn an_earlier_run_is_locked_out(from: &dyn Transfer, to: &dyn Transfer
     let mut space = ada(from).await;
     space.put(&[("tasks", "a")]).await;
     let first = to.begin_import([7; 32], NOW).await.expect("it begins").run;
-    assert_eq!(to.begin_space(first, &space.key).await, Ok(true));
+    assert_eq!(to.begin_space(first, &space.key).await, Ok(None));
     let second = to.begin_import([7; 32], NOW).await.expect("it goes on").run;
     let part = || Part::DeadLetters(vec![letter("x")]);
     let late = to.import_part(first, part()).await;
     assert_eq!(late, Err(ImportError::TakenOver));
     assert_eq!(to.end_import(first, NOW).await, Err(ImportError::TakenOver));
-    assert_eq!(to.begin_space(second, &space.key).await, Ok(true));
+    assert_eq!(to.begin_space(second, &space.key).await, Ok(None));
     assert_eq!(to.import_part(second, part()).await, Ok(()));
 }
 
@@ -326,7 +328,7 @@ pub async fn an_earlier_run_is_locked_out(from: &dyn Transfer, to: &dyn Transfer
 pub async fn a_space_that_lacks_something_is_not_taken(_: &dyn Transfer, to: &dyn Transfer) {
     let run = to.begin_import([7; 32], NOW).await.expect("it begins").run;
     let key = space_key("todo", "ada");
-    assert_eq!(to.begin_space(run, &key).await, Ok(true));
+    assert_eq!(to.begin_space(run, &key).await, Ok(None));
     let part = Part::DeadLetters(vec![letter("x")]);
     assert_eq!(to.import_part(run, part).await, Ok(()));
     let expected = Counts {
@@ -348,7 +350,7 @@ pub async fn the_calls_of_an_import_follow_each_other(_: &dyn Transfer, to: &dyn
     let part = Part::DeadLetters(vec![letter("x")]);
     assert!(to.import_part(run, part).await.is_err());
     let key = space_key("todo", "ada");
-    assert_eq!(to.begin_space(run, &key).await, Ok(true));
+    assert_eq!(to.begin_space(run, &key).await, Ok(None));
     assert!(to.end_import(run, NOW).await.is_err());
     assert_eq!(to.is_half_imported().await, Ok(true));
 }

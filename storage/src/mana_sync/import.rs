@@ -11,8 +11,8 @@ use syncline_protocol::stamp::WallMs;
 use super::log::{Entry, Log, LogError, Of};
 use super::space::Space;
 use super::summary::{Aside, Summary};
-use crate::transfer::{ImportError, ImportRun, Part, Transfer};
-use crate::types::PageLimit;
+use crate::transfer::{Import, ImportError, ImportRun, Part};
+use crate::types::{PageLimit, SpaceView};
 
 /// How a log is brought in.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub enum LogImportError {
 /// well no hub starts on the store.
 pub async fn import(
     log: &Log,
-    into: &dyn Transfer,
+    into: &dyn Import,
     (job, progress): (LogJob, &mut (dyn FnMut(&Summary) + Send)),
 ) -> Result<Summary, LogImportError> {
     let begun = into.begin_import(log.identity(), job.now_ms).await?;
@@ -84,7 +84,7 @@ pub async fn import(
 }
 
 struct Importing<'a> {
-    into: &'a dyn Transfer,
+    into: &'a dyn Import,
     run: ImportRun,
     job: LogJob,
     summary: Summary,
@@ -97,8 +97,8 @@ struct Importing<'a> {
 /// A space under way.
 struct Open {
     space: Space,
-    /// It is not there yet.
-    is_missing: bool,
+    /// What an earlier run brought in.
+    found: Option<SpaceView>,
 }
 
 impl Importing<'_> {
@@ -124,7 +124,7 @@ impl Importing<'_> {
             space: SpaceId::personal(&user),
         };
         self.space = Some(Open {
-            is_missing: self.into.begin_space(self.run, &key).await?,
+            found: self.into.begin_space(self.run, &key).await?,
             space: Space::new(key, self.job.page, self.job.now_ms),
         });
         Ok(())
@@ -156,7 +156,7 @@ impl Importing<'_> {
 
     async fn write(&self, parts: impl IntoIterator<Item = Part>) -> Result<(), LogImportError> {
         for part in parts {
-            if self.space.as_ref().is_some_and(|open| open.is_missing) {
+            if self.space.as_ref().is_some_and(|open| open.found.is_none()) {
                 self.into.import_part(self.run, part).await?;
             }
         }
@@ -167,30 +167,22 @@ impl Importing<'_> {
         &mut self,
         progress: &mut (dyn FnMut(&Summary) + Send),
     ) -> Result<(), LogImportError> {
-        let Some(Open { space, is_missing }) = self.space.take() else {
+        let Some(Open { space, found }) = self.space.take() else {
             return Ok(());
         };
         let (parts, counts, image) = space.end(&mut self.summary);
-        if is_missing {
+        if let Some(found) = found {
+            // The clock may stand for a row of the future, which is taken for one of now.
+            let compared = |view: SpaceView| (view.head, view.live, view.writers);
+            if compared(found) != compared(image.view) {
+                return Err(LogImportError::Changed(image.key));
+            }
+        } else {
             for part in parts {
                 self.into.import_part(self.run, part).await?;
             }
             let expected = (counts, self.job.now_ms);
             self.into.end_space(self.run, image, expected).await?;
-        } else {
-            let found = self
-                .into
-                .space(&image.key)
-                .await
-                .map_err(ImportError::from)?;
-            // The clock may stand for a row of the future, which is taken for one of now.
-            let same = |view: crate::types::SpaceView| {
-                (view.head, view.live, view.writers)
-                    == (image.view.head, image.view.live, image.view.writers)
-            };
-            if !found.is_some_and(same) {
-                return Err(LogImportError::Changed(image.key));
-            }
         }
         progress(&self.summary);
         Ok(())

@@ -76,7 +76,11 @@ impl Import for PostgresStore {
         self.call_patiently(BeginImport { run, now_ms }).await?
     }
 
-    async fn begin_space(&self, run: ImportRun, space: &SpaceKey) -> Result<bool, ImportError> {
+    async fn begin_space(
+        &self,
+        run: ImportRun,
+        space: &SpaceKey,
+    ) -> Result<Option<SpaceView>, ImportError> {
         self.call_patiently(BeginSpace { run, space }).await?
     }
 
@@ -194,9 +198,9 @@ struct BeginSpace<'a> {
 }
 
 impl Call for BeginSpace<'_> {
-    type Answer = Step<bool>;
+    type Answer = Step<Option<SpaceView>>;
 
-    async fn run(&self, connection: &Connection) -> Result<Step<bool>, Failure> {
+    async fn run(&self, connection: &Connection) -> Result<Step<Option<SpaceView>>, Failure> {
         let client = &connection.client;
         let archive = &self.run.archive[..];
         let beginning = async {
@@ -210,14 +214,14 @@ impl Call for BeginSpace<'_> {
                 }
                 client.execute(END_SPACE, &[&archive]).await?;
             }
-            if find(connection, self.space).await?.is_some() {
-                return Ok(Ok(false));
+            if let Some(row) = find(connection, self.space).await? {
+                return Ok(Ok(Some(row.view)));
             }
             let (app, name) = (self.space.app.as_str(), self.space.space.as_str());
             client
                 .execute(BEGIN_SPACE, &[&archive, &app, &name])
                 .await?;
-            Ok(Ok(true))
+            Ok(Ok(None))
         };
         transaction(connection, BEGIN, beginning).await
     }

@@ -80,7 +80,11 @@ impl Import for SqliteStore {
         self.writing(move |tx| begin(tx, run, now_ms)).await
     }
 
-    async fn begin_space(&self, run: ImportRun, space: &SpaceKey) -> Result<bool, ImportError> {
+    async fn begin_space(
+        &self,
+        run: ImportRun,
+        space: &SpaceKey,
+    ) -> Result<Option<SpaceView>, ImportError> {
         let space = space.clone();
         self.writing(move |tx| begin_space(tx, run, &space)).await
     }
@@ -201,7 +205,7 @@ fn begin_space(
     tx: &Transaction<'_>,
     run: ImportRun,
     space: &SpaceKey,
-) -> Result<bool, ImportError> {
+) -> Result<Option<SpaceView>, ImportError> {
     if let Some(sid) = half(tx, run)? {
         for text in REMOVE {
             tx.prepare_cached(text)
@@ -210,8 +214,8 @@ fn begin_space(
         }
         tx.execute(END_SPACE, [run.archive]).map_err(sql)?;
     }
-    if space::find(tx, space)?.is_some() {
-        return Ok(false);
+    if let Some(row) = space::find(tx, space)? {
+        return Ok(Some(row.view));
     }
     // Nobody else may make a space now, so the number stays free.
     let next: i64 = tx.query_row(NEXT_SID, [], |row| row.get(0)).map_err(sql)?;
@@ -220,7 +224,7 @@ fn begin_space(
     tx.prepare_cached(BEGIN_SPACE)
         .and_then(|mut begin| begin.execute(begun))
         .map_err(sql)?;
-    Ok(true)
+    Ok(None)
 }
 
 fn write(tx: &Transaction<'_>, sid: i64, part: &Part) -> Result<(), StoreError> {

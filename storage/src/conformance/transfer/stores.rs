@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::given::{self, Carried, Claimed, Given};
 use syncline_protocol::ids::{ClientKey, Epoch, FieldName, Seq, SpaceKey};
@@ -20,12 +19,8 @@ use crate::archive::{
     ArchiveReader, ArchiveWriter, ImportFailure, ImportJob, Imported, PAGE, export, import, verify,
 };
 use crate::store::Store;
-use crate::transfer::{
-    Begun, Counts, Import, ImportError, ImportRun, Part, Sent, SpaceImage, Transfer,
-};
-use crate::types::{
-    Collect, Collected, DeadLetter, Keys, PageLimit, SpaceView, StoreError, USED_APART_MS,
-};
+use crate::transfer::{Import, Part, Sent, SpaceImage, Transfer};
+use crate::types::{Collect, Collected, DeadLetter, Keys, PageLimit, SpaceView, USED_APART_MS};
 
 /// Spaces of [`fill`].
 pub(super) const SPACES: u64 = 4;
@@ -275,61 +270,4 @@ pub(super) async fn bring_paged(
         now_ms: LATER,
     };
     import(ArchiveReader::begin(archive)?, into, (job, |_| {})).await
-}
-
-/// An import that ends after so many calls, as a killed one does: what was done is done.
-pub(super) struct Interrupted<'a> {
-    store: &'a dyn Transfer,
-    calls_left: std::sync::atomic::AtomicU64,
-}
-
-impl<'a> Interrupted<'a> {
-    pub(super) fn after(store: &'a dyn Transfer, calls: u64) -> Interrupted<'a> {
-        Interrupted {
-            store,
-            calls_left: calls.into(),
-        }
-    }
-
-    fn call(&self) -> Result<(), StoreError> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let left = self
-            .calls_left
-            .fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1));
-        let killed = |_| StoreError::Unavailable("it was killed".to_owned());
-        left.map(drop).map_err(killed)
-    }
-}
-
-#[async_trait]
-impl Import for Interrupted<'_> {
-    async fn begin_import(&self, archive: [u8; 32], now_ms: WallMs) -> Result<Begun, ImportError> {
-        self.call()?;
-        self.store.begin_import(archive, now_ms).await
-    }
-
-    async fn begin_space(&self, run: ImportRun, space: &SpaceKey) -> Result<bool, ImportError> {
-        self.call()?;
-        self.store.begin_space(run, space).await
-    }
-
-    async fn import_part(&self, run: ImportRun, part: Part) -> Result<(), ImportError> {
-        self.call()?;
-        self.store.import_part(run, part).await
-    }
-
-    async fn end_space(
-        &self,
-        run: ImportRun,
-        space: SpaceImage,
-        counted: (Counts, WallMs),
-    ) -> Result<SpaceView, ImportError> {
-        self.call()?;
-        self.store.end_space(run, space, counted).await
-    }
-
-    async fn end_import(&self, run: ImportRun, now_ms: WallMs) -> Result<(), ImportError> {
-        self.call()?;
-        self.store.end_import(run, now_ms).await
-    }
 }
