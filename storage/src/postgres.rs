@@ -122,27 +122,38 @@ impl PostgresStore {
 
     /// Calls, on another connection if the first one had ended.
     async fn call<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
-        match self.try_call(&call).await {
+        let limit = Some(self.answer_timeout);
+        match self.try_call(&call, limit).await {
             Err(failure) if failure.is_lost_connection() || failure.is_lost_race() => {
-                Ok(self.try_call(&call).await?)
+                Ok(self.try_call(&call, limit).await?)
             }
             answer => Ok(answer?),
         }
     }
 
-    /// Calls what may not be done twice: again only if the server said that it did nothing. If the
-    /// connection ends, the answer is `Unavailable`, and what was asked may have been done.
-    async fn call_once<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
-        match self.try_call(&call).await {
-            Err(failure) if failure.is_lost_race() => Ok(self.try_call(&call).await?),
+    /// Calls what takes as long as it takes and may not be done twice: again only if the server
+    /// said that it did nothing. If the connection ends, the answer is `Unavailable`, and what was
+    /// asked may have been done.
+    async fn call_patiently<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
+        match self.try_call(&call, None).await {
+            Err(failure) if failure.is_lost_race() => Ok(self.try_call(&call, None).await?),
             answer => Ok(answer?),
         }
     }
 
-    async fn try_call<C: Call>(&self, call: &C) -> Result<C::Answer, Failure> {
+    async fn try_call<C: Call>(
+        &self,
+        call: &C,
+        limit: Option<Duration>,
+    ) -> Result<C::Answer, Failure> {
         let lent = self.calling.lend().await?;
-        let answer = tokio::time::timeout(self.answer_timeout, call.run(&lent.connection));
-        let answer = answer.await.unwrap_or(Err(Failure::Late));
+        let answering = call.run(&lent.connection);
+        let answer = match limit {
+            Some(limit) => tokio::time::timeout(limit, answering)
+                .await
+                .unwrap_or(Err(Failure::Late)),
+            None => answering.await,
+        };
         match &answer {
             Err(failure) if !failure.leaves_connection_usable() => self.after(failure),
             _ => lent.give_back(),
@@ -337,7 +348,7 @@ impl Store for PostgresStore {
     }
 
     async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
-        self.call(Holding(space)).await
+        self.call_patiently(Holding(space)).await
     }
 
     async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
@@ -347,7 +358,7 @@ impl Store for PostgresStore {
             now_ms,
         };
         // A second one would find nothing to name in its receipt, and spend a lineage.
-        self.call_once(erase).await
+        self.call_patiently(erase).await
     }
 
     fn committers(&self) -> usize {

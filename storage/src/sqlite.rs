@@ -59,7 +59,7 @@ pub struct SqliteStore {
     // Dropped in this order: the checkpointer's connection is the last one and leaves no WAL.
     writer: Workers,
     readers: Workers,
-    _checkpointer: Checkpointer,
+    checkpointer: Checkpointer,
 }
 
 impl SqliteStore {
@@ -83,7 +83,7 @@ impl SqliteStore {
                 },
             )?,
             readers: Workers::start("sqlite-read", readers, READS_WAITING_MAX, |_| {})?,
-            _checkpointer: checkpointer,
+            checkpointer,
         })
     }
 }
@@ -292,8 +292,9 @@ impl Store for SqliteStore {
     async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {
         let space = space.clone();
         let random = random()?;
+        let cutter = self.checkpointer.cutter();
         self.writer
-            .run(move |conn| erase::erase(conn, &space, (random, now_ms)))
+            .run(move |conn| erase::erase(conn, &space, (random, now_ms), &cutter))
             .await
     }
 

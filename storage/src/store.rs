@@ -142,7 +142,8 @@ pub trait Store: Send + Sync + 'static {
     /// Removes everything of a space, whole or not at all, and returns what it held. The space's
     /// row stays, without content: its head and clock go on, its epoch is a new one, and
     /// [`SpaceView::reset_from`] tells cursors of before from those of later epochs. An engine
-    /// that keeps what it deletes overwrites it before it answers.
+    /// that keeps what it deletes overwrites it before it answers, or as soon as nobody reads what
+    /// was there before.
     async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError>;
 
     /// How many committers can usefully run at once.

@@ -12,6 +12,14 @@ use super::space::{SpaceRow, opened};
 /// Everything until the end is of one snapshot.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
+/// What takes as long as it takes.
+pub(super) const BEGIN_PATIENT: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0";
+
+/// The same of one snapshot.
+pub(super) const BEGIN_PATIENT_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL statement_timeout = 0";
+
 pub(super) const END: &str = "COMMIT";
 
 const ROLLBACK: &str = "ROLLBACK";
@@ -22,7 +30,7 @@ pub(super) trait Call: Sync {
     type Answer: Send;
 
     /// Asks. It may run twice, on two connections, the first time to an end that nobody knows,
-    /// unless it is called by `call_once`.
+    /// unless it is called by `call_patiently`.
     fn run(
         &self,
         connection: &Connection,

@@ -4,9 +4,8 @@
 use syncline_protocol::ids::{SpaceKey, TableName};
 use syncline_protocol::stamp::WallMs;
 
-use super::call::{Call, transaction};
+use super::call::{BEGIN_PATIENT, BEGIN_PATIENT_READ, Call, transaction};
 use super::collect::lock;
-use super::commit::BEGIN;
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
 use super::space::{SpaceRow, find, opened};
@@ -30,9 +29,6 @@ const REMOVE: [&str; 4] = [
 const EMPTY: &str = "UPDATE syncline.spaces SET epoch = $2, epoch_at = greatest($3, epoch_at + $4),
     erased_at = greatest($3, epoch_at + $4), gc_seq = head, swept = head, live = 0 WHERE sid = $1";
 
-/// One snapshot for all that is counted.
-const BEGIN_COUNTING: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
 /// [`crate::Store::holdings`].
 pub(super) struct Holding<'a>(pub(super) &'a SpaceKey);
 
@@ -44,7 +40,7 @@ impl Call for Holding<'_> {
             let row = opened(find(connection, self.0).await?)?;
             counted(connection, row).await
         };
-        transaction(connection, BEGIN_COUNTING, counting).await
+        transaction(connection, BEGIN_PATIENT_READ, counting).await
     }
 }
 
@@ -81,7 +77,7 @@ impl Call for Erase<'_> {
     type Answer = Holdings;
 
     async fn run(&self, connection: &Connection) -> Result<Holdings, Failure> {
-        transaction(connection, BEGIN, self.in_transaction(connection)).await
+        transaction(connection, BEGIN_PATIENT, self.in_transaction(connection)).await
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_postgres::Row;
 
 use super::PostgresStore;
-use super::call::END;
+use super::call::{BEGIN_PATIENT_READ, END};
 use super::connection::Connection;
 use super::dead_letters::letter;
 use super::error::{Failure, damaged, unreadable};
@@ -30,10 +30,6 @@ use crate::transfer::{
     VerdictImage,
 };
 use crate::types::{DeadLetter, PageLimit, StoreError};
-
-/// A statement lasts as long as its rows are taken.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-    SET LOCAL statement_timeout = 0";
 
 const ERASED_AT: &str = "SELECT erased_at FROM syncline.spaces WHERE sid = $1";
 
@@ -90,7 +86,8 @@ async fn send(
     (page, to): (PageLimit, &Sender<Sent>),
 ) -> Result<bool, Failure> {
     let client = &connection.client;
-    client.batch_execute(BEGIN).await?;
+    // A statement lasts as long as its rows are taken.
+    client.batch_execute(BEGIN_PATIENT_READ).await?;
     if let Some(row) = find(connection, key).await? {
         let erased_at: i64 = client
             .query_one(ERASED_AT, &[&row.sid])

@@ -8,7 +8,7 @@ use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::PostgresStore;
-use super::call::{Call, transaction};
+use super::call::{BEGIN_PATIENT, Call, transaction};
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
 use super::import_rows::write;
@@ -18,9 +18,6 @@ use crate::transfer::{
     Begun, Counts, Import, ImportError, ImportRun, Part, SpaceImage, epoch_at_after, hex,
 };
 use crate::types::{SpaceView, StoreError, epoch_after};
-
-/// Removing half a large space takes its time.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0";
 
 /// No hub makes a space between the look whether there is one and the import that forbids it.
 const LOCK_SPACES: &str = "LOCK TABLE syncline.spaces IN SHARE ROW EXCLUSIVE MODE";
@@ -109,20 +106,6 @@ impl Import for PostgresStore {
     }
 }
 
-impl PostgresStore {
-    /// Calls what takes as long as it takes, once: if the connection ends, nobody knows whether it
-    /// was done, and another run of the import finds out.
-    async fn call_patiently<C: Call>(&self, call: C) -> Result<C::Answer, StoreError> {
-        let lent = self.calling.lend().await?;
-        let answer = call.run(&lent.connection).await;
-        match &answer {
-            Err(failure) if !failure.leaves_connection_usable() => self.after(failure),
-            _ => lent.give_back(),
-        }
-        Ok(answer?)
-    }
-}
-
 /// What a step answers: a refusal is an answer too.
 type Step<T> = Result<T, ImportError>;
 
@@ -160,7 +143,7 @@ impl Call for BeginImport {
                 spaces_before: spaces,
             }))
         };
-        transaction(connection, BEGIN, beginning).await
+        transaction(connection, BEGIN_PATIENT, beginning).await
     }
 }
 
@@ -223,7 +206,7 @@ impl Call for BeginSpace<'_> {
                 .await?;
             Ok(Ok(None))
         };
-        transaction(connection, BEGIN, beginning).await
+        transaction(connection, BEGIN_PATIENT, beginning).await
     }
 }
 
@@ -242,7 +225,7 @@ impl Call for WritePart {
                 Err(refused) => Ok(Err(refused)),
             }
         };
-        transaction(connection, BEGIN, writing).await
+        transaction(connection, BEGIN_PATIENT, writing).await
     }
 }
 
@@ -258,7 +241,7 @@ impl Call for EndSpace {
     type Answer = Step<SpaceView>;
 
     async fn run(&self, connection: &Connection) -> Result<Step<SpaceView>, Failure> {
-        transaction(connection, BEGIN, self.in_transaction(connection)).await
+        transaction(connection, BEGIN_PATIENT, self.in_transaction(connection)).await
     }
 }
 

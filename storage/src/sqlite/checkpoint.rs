@@ -6,8 +6,11 @@
 //! itself, between two transactions, copies the little that is left (RESTART); the next
 //! transaction then begins at the front of the file. RESTART waits for readers of older
 //! snapshots, which are pages and short; where one is not, it gives up and tries again later.
+//!
+//! What was erased is in the WAL until that is cut to nothing. A reader that is in the way then is
+//! waited for by the thread, not by the writer.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,10 +19,15 @@ use tracing::warn;
 
 use super::connection::BUSY_TIMEOUT;
 use super::options::SqliteOptions;
-use crate::types::StoreError;
 
 /// How long the writer waits for readers when it lets the WAL start over.
 const RESTART_WAIT: Duration = Duration::from_millis(200);
+
+/// How long the thread waits for readers when it cuts the WAL: meanwhile nobody can write.
+const CUT_WAIT: Duration = Duration::from_millis(50);
+
+/// Between two tries to cut it.
+const CUTS_APART: Duration = Duration::from_secs(1);
 
 /// What the checkpoint thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,32 +37,76 @@ enum Phase {
     Closing,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct State {
+    phase: Phase,
+    /// The WAL may hold what was erased.
+    cut_due: bool,
+}
+
 #[derive(Debug)]
 struct Shared {
-    phase: Mutex<Phase>,
+    state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set(&self, phase: Phase) {
-        let mut current = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if *current != Phase::Closing {
-            *current = phase;
+        let mut state = self.state();
+        if state.phase != Phase::Closing {
+            state.phase = phase;
         }
         self.changed.notify_all();
     }
 
     fn is_idle(&self) -> bool {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) == Phase::Idle
+        self.state().phase == Phase::Idle
     }
 
-    /// Waits while the phase is `phase` and returns the next one.
-    fn wait_while(&self, phase: Phase) -> Phase {
-        let current = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        *self
-            .changed
-            .wait_while(current, |current| *current == phase)
-            .unwrap_or_else(PoisonError::into_inner)
+    fn set_cut_due(&self) {
+        self.state().cut_due = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits while the thread copies.
+    fn wait_until_copied(&self) {
+        let copies = |state: &mut State| state.phase == Phase::Asked;
+        let waited = self.changed.wait_while(self.state(), copies);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Waits for work. After a cut in vain only a while, and only for other work.
+    fn next(&self, cut_in_vain: bool) -> State {
+        let rests = |state: &mut State| state.phase == Phase::Idle;
+        let state = if cut_in_vain {
+            let waited = self
+                .changed
+                .wait_timeout_while(self.state(), CUTS_APART, rests);
+            waited.unwrap_or_else(PoisonError::into_inner).0
+        } else {
+            let waited = self.changed.wait_while(self.state(), |state| {
+                state.phase == Phase::Idle && !state.cut_due
+            });
+            waited.unwrap_or_else(PoisonError::into_inner)
+        };
+        *state
+    }
+}
+
+/// Cuts the WAL of a store when readers let it.
+#[derive(Clone, Debug)]
+pub(super) struct Cutter(Arc<Shared>);
+
+impl Cutter {
+    /// On the writer: what it removed before is in the WAL until that is cut, now or by the thread.
+    pub(super) fn cut(&self, conn: &Connection) {
+        if !is_cut(conn, RESTART_WAIT) {
+            self.0.set_cut_due();
+        }
     }
 }
 
@@ -72,7 +124,11 @@ impl Checkpointer {
         options: &SqliteOptions,
     ) -> std::io::Result<(Checkpointer, Policy)> {
         let shared = Arc::new(Shared {
-            phase: Mutex::new(Phase::Idle),
+            // An earlier process may have ended before it cut the WAL.
+            state: Mutex::new(State {
+                phase: Phase::Idle,
+                cut_due: true,
+            }),
             changed: Condvar::new(),
         });
         let policy = Policy {
@@ -91,6 +147,10 @@ impl Checkpointer {
         };
         Ok((checkpointer, policy))
     }
+
+    pub(super) fn cutter(&self) -> Cutter {
+        Cutter(self.shared.clone())
+    }
 }
 
 impl Drop for Checkpointer {
@@ -104,11 +164,26 @@ impl Drop for Checkpointer {
 }
 
 fn run(conn: &Connection, shared: &Shared) {
-    while shared.wait_while(Phase::Idle) == Phase::Asked {
-        if let Err(error) = Wal::after(conn, "PASSIVE") {
-            warn!(%error, "checkpoint failed");
+    let mut cut_in_vain = false;
+    loop {
+        let state = shared.next(cut_in_vain);
+        if state.phase == Phase::Closing {
+            return;
         }
-        shared.set(Phase::Idle);
+        if state.phase == Phase::Asked {
+            if let Err(error) = Wal::after(conn, "PASSIVE") {
+                warn!(%error, "checkpoint failed");
+            }
+            shared.set(Phase::Idle);
+        }
+        if state.cut_due {
+            // What is erased from now on may come too late for this cut.
+            shared.state().cut_due = false;
+            cut_in_vain = !is_cut(conn, CUT_WAIT);
+            if cut_in_vain {
+                shared.set_cut_due();
+            }
+        }
     }
 }
 
@@ -143,14 +218,22 @@ impl Wal {
     }
 }
 
-/// Copies all of the WAL and cuts it to nothing, so that what it held is nowhere. Waits for readers
-/// of older snapshots as long as a statement waits.
-pub(super) fn cut(conn: &Connection) -> Result<(), StoreError> {
-    if Wal::after(conn, "TRUNCATE")?.busy {
-        let busy = "others read what was there before; ask again";
-        return Err(StoreError::Unavailable(busy.to_owned()));
+/// Copies all of the WAL and cuts it to nothing, so that what it held is nowhere, unless readers of
+/// older snapshots are there for so long.
+fn is_cut(conn: &Connection, wait: Duration) -> bool {
+    let cut = || {
+        conn.busy_timeout(wait)?;
+        let wal = Wal::after(conn, "TRUNCATE");
+        conn.busy_timeout(BUSY_TIMEOUT)?;
+        wal
+    };
+    match cut() {
+        Ok(wal) => !wal.busy,
+        Err(error) => {
+            warn!(%error, "the WAL could not be cut");
+            false
+        }
     }
-    Ok(())
 }
 
 /// When to do what. Owned by the writer, asked after each of its transactions.
@@ -183,7 +266,7 @@ impl Policy {
             return Ok(());
         }
         if wal.pages >= self.restart_pages.saturating_mul(2).max(self.retry_at) {
-            self.shared.wait_while(Phase::Asked);
+            self.shared.wait_until_copied();
             return self.restart(conn);
         }
         let idle = self.shared.is_idle();

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use syncline_protocol::ids::{SpaceKey, TableName};
 use syncline_protocol::stamp::WallMs;
 
-use super::checkpoint;
+use super::checkpoint::Cutter;
 use super::space::{self, SpaceRow};
 use crate::types::{EPOCH_APART_MS, Holdings, StoreError, epoch_after_erasure};
 
@@ -56,12 +56,12 @@ fn counted(conn: &Connection, row: SpaceRow) -> Result<Holdings, StoreError> {
     })
 }
 
-/// See [`crate::Store::erase`]. An error after it took effect says that a reader kept the WAL from
-/// being cut: to be asked again.
+/// See [`crate::Store::erase`].
 pub(super) fn erase(
     conn: &mut Connection,
     space: &SpaceKey,
     (random, now_ms): (u64, WallMs),
+    cutter: &Cutter,
 ) -> Result<Holdings, StoreError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let row = space::get(&tx, space)?;
@@ -81,6 +81,6 @@ pub(super) fn erase(
     )?;
     holdings.view = space::get(&tx, space)?.view;
     tx.commit()?;
-    checkpoint::cut(conn)?;
+    cutter.cut(conn);
     Ok(holdings)
 }

@@ -2,6 +2,7 @@
 
 mod beside;
 mod costs;
+mod erasing;
 mod failures;
 mod migrations;
 mod wal;

@@ -11,6 +11,7 @@ use super::old_server::{
 };
 use crate::conformance::transfer::interrupted::Interrupted;
 use crate::postgres::tests::runtime;
+use crate::store::Store;
 use crate::transfer::{Export, ImportError, Transfer};
 
 #[test]

@@ -291,6 +291,27 @@ fn the_server_ends_a_statement_that_takes_too_long() {
     });
 }
 
+/// As one of a large space is.
+#[test]
+fn an_erasure_takes_as_long_as_it_takes() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        let mut options = options(&database);
+        options.statement_timeout = Duration::from_millis(50);
+        options.answer_timeout = Duration::from_millis(100);
+        let store = PostgresStore::open(&options).await.unwrap();
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "a")]).await;
+        let slow = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
+            CREATE TRIGGER slowly AFTER DELETE ON syncline.record_states
+                FOR EACH STATEMENT EXECUTE FUNCTION slowly()";
+        database.raw().await.batch_execute(slow).await.unwrap();
+        assert_eq!(store.erase(&space.key, NOW).await.unwrap().records, 1);
+        assert_eq!(store.holdings(&space.key).await.unwrap().records, 0);
+    });
+}
+
 #[test]
 fn a_server_that_acknowledges_too_early_is_told_not_to() {
     runtime().block_on(async {
