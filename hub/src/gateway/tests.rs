@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_protocol::error::close;
 use syncline_protocol::ids::{AppId, Seq, SpaceId, SpaceKey, UserId};
 use syncline_storage::Store;
@@ -339,6 +339,46 @@ async fn damaged_data_is_counted_wherever_it_is_met() {
     hub.store.script(Operation::Snapshot, Some(Fault::Refused));
     hub.attach("bob").await;
     assert_eq!(counted(), 5);
+}
+
+#[tokio::test]
+async fn an_erasure_that_fails_in_one_app_says_what_it_did() {
+    let hub = Hub::start(|config| {
+        config.auth.service_key = Some(ServiceKey::new("hush").unwrap());
+    })
+    .await;
+    for app in ["calendar", "todo"] {
+        let key = SpaceKey {
+            app: AppId::trusted(app),
+            space: SpaceId::trusted("ada"),
+        };
+        hub.store.open_space(&key, 1).await.unwrap();
+    }
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([]);
+    let http = http.build().unwrap();
+    let url = format!(
+        "http://{}/api/v1/admin/user-data/ada",
+        hub.app.public_addr()
+    );
+    let erase = async || {
+        let asked = http.delete(&url).header("x-service-key", "hush");
+        let answer = asked.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (
+            status,
+            serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap(),
+        )
+    };
+    // The first is erased, the second not.
+    hub.store.script(Operation::Erase, None);
+    hub.store.script(Operation::Erase, Some(Fault::Refused));
+    let (status, told) = erase().await;
+    assert_eq!((status, &told["code"]), (503, &json!("unavailable")));
+    assert_eq!(told["pending"], json!(["todo"]));
+    assert_eq!(told["apps"]["calendar"]["records"], 0);
+    assert_eq!(told["apps"]["todo"], Value::Null);
+    let (status, told) = erase().await;
+    assert_eq!((status, &told["pending"]), (200, &Value::Null));
 }
 
 #[tokio::test]

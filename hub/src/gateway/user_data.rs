@@ -3,7 +3,8 @@
 //!
 //! The answer is `{"userId","counts":{table:n},"apps":{app:{"records","clients","deadLetters"}}}`:
 //! live records by table over all apps, and everything by app. Of an erasure it is the receipt:
-//! what there was. Nobody of that name is an empty answer.
+//! what there was. Nobody of that name is an empty answer. If the store failed at some of it, the
+//! receipt comes with the refusal, and `"pending":[app]` names what is to be asked for again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +12,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{SpaceId, SpaceKey, UserId};
+use syncline_protocol::wire::hub::http_error;
 use syncline_storage::types::Holdings;
 
 use super::Gateway;
@@ -40,6 +43,9 @@ struct Answer {
     user_id: String,
     counts: BTreeMap<String, u64>,
     apps: BTreeMap<String, OfApp>,
+    /// Apps whose erasure failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pending: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -64,9 +70,20 @@ impl Answer {
     }
 
     fn into_response(self) -> Result<Response, HttpError> {
-        let text = serde_json::to_string(&self)
-            .map_err(|_| HttpError::from(Refusal::new(Code::Unavailable, "no answer")))?;
+        let text = serde_json::to_string(&self).map_err(|_| no_answer())?;
         Ok(json(StatusCode::OK, text))
+    }
+
+    /// The refusal, and with it what was done.
+    fn into_refusal(self, error: HttpError) -> Result<Response, HttpError> {
+        let refusal = serde_json::from_str(&http_error(&error.0));
+        let mut both: Map<String, Value> = refusal.map_err(|_| no_answer())?;
+        if let Ok(Value::Object(done)) = serde_json::to_value(&self) {
+            both.extend(done);
+        }
+        let mut response = error.into_response();
+        *response.body_mut() = Value::Object(both).to_string().into();
+        Ok(response)
     }
 }
 
@@ -83,25 +100,49 @@ async fn count(
     answer.into_response()
 }
 
-/// Space by space: one that fails leaves the others erased, and the whole can be asked again.
+/// Goes on if the caller leaves: what is erased is told to devices, whoever asked for it.
 async fn erase(
     State(gateway): State<Arc<Gateway>>,
     UserName(user): UserName,
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
-    let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
+    let (receipt, spaces) = spaces(&gateway, &user, &headers).await?;
+    let erasing = tokio::spawn(erase_all(gateway, receipt, spaces));
+    erasing.await.unwrap_or_else(|_| Err(no_answer()))
+}
+
+/// Space by space: one that fails leaves the others erased, and is named as pending.
+async fn erase_all(
+    gateway: Arc<Gateway>,
+    mut receipt: Answer,
+    spaces: Vec<SpaceKey>,
+) -> Result<Response, HttpError> {
+    let mut failed = None;
     for space in spaces {
         let erased = gateway.store.erase(&space, gateway.clock.now_ms()).await;
         // Also if it failed: it may have taken effect all the same.
         gateway.sessions.history_changed(&space).await;
-        answer.add(
-            &space,
-            &erased.map_err(|error| gateway.store_failed(&error))?,
-        );
-        gateway.metrics.erasures.inc();
-        tracing::info!(app = %space.app, "the data of a user was erased");
+        match erased {
+            Ok(held) => {
+                gateway.metrics.erasures.inc();
+                let (app, records) = (&space.app, held.records);
+                tracing::info!(%app, records, "the data of a user was erased");
+                receipt.add(&space, &held);
+            }
+            Err(error) => {
+                receipt.pending.push(space.app.as_str().to_owned());
+                failed = Some(gateway.store_failed(&error));
+            }
+        }
     }
-    answer.into_response()
+    match failed {
+        None => receipt.into_response(),
+        Some(error) => receipt.into_refusal(error),
+    }
+}
+
+fn no_answer() -> HttpError {
+    HttpError::new(Code::Unavailable, "no answer")
 }
 
 /// An answer without counts, and the user's spaces.
