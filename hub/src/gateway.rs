@@ -22,6 +22,7 @@ pub mod stream;
 mod task;
 #[cfg(test)]
 mod tests;
+pub mod unfinished;
 pub mod upgrade;
 pub mod user_data;
 pub mod ws;
@@ -40,6 +41,7 @@ use self::compat::storm::Storm;
 use self::link::SocketLimits;
 use self::pace::{Load, Paces, TooFast};
 use self::sockets::Sockets;
+use self::unfinished::Unfinished;
 use crate::clock::Clock;
 use crate::http::{HttpError, ReplyRoom};
 use crate::session::event::{CallId, ConnId};
@@ -67,6 +69,8 @@ pub struct Gateway {
     pub epoch_change_interval_ms: u64,
     /// Who asks the same too often.
     pub storm: Storm,
+    /// Messages that have begun to arrive.
+    pub unfinished: Unfinished,
     /// Limits of sockets.
     pub limits: SocketLimits,
     /// Deadlines of sockets and sessions.
@@ -77,6 +81,8 @@ pub struct Gateway {
     pub replies: ReplyRoom,
     /// How fast each user may push.
     pub paces: Paces,
+    /// How fast each user's sockets may tell each other something.
+    pub telling: Paces,
 }
 
 impl std::fmt::Debug for Gateway {

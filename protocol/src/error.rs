@@ -190,6 +190,12 @@ impl Refusal {
 
 /// What the close codes of a socket mean. 1002, 1003, 1007 and 1009 are RFC 6455's.
 pub mod close {
+    /// RFC 6455: this kind of message is not taken.
+    pub const UNSUPPORTED: u16 = 1003;
+    /// Its registry: the service restarts.
+    pub const SERVICE_RESTART: u16 = 1012;
+    /// Its registry: the hub cannot now.
+    pub const TRY_AGAIN_LATER: u16 = 1013;
     /// The token is missing, bad or expired.
     pub const AUTH: u16 = 4001;
     /// The user may not use this space, app or origin.

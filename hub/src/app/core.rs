@@ -30,7 +30,10 @@ use crate::cluster::{Cluster, rebalance};
 use crate::config::{ClusterConfig, Config};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
+use crate::gateway::link::SocketLimits;
+use crate::gateway::pace::Paces;
 use crate::gateway::sockets::{SocketCaps, Sockets};
+use crate::gateway::unfinished::Unfinished;
 use crate::gateway::{Gateway, api, compat, upgrade, user_data};
 use crate::http::guard::counted;
 use crate::http::routes::{cluster, compute};
@@ -162,6 +165,7 @@ impl Core {
             .await
             .map_err(StartError::Sessions)?;
         let listening = cluster.listen(&sessions);
+        let limits = SocketLimits::from(&config.gateway);
         let gateway = Gateway {
             access: Access {
                 verifier,
@@ -176,12 +180,14 @@ impl Core {
             metrics: context.metrics.clone(),
             numbers: AtomicU64::new(0),
             epoch_change_interval_ms,
-            limits: (&config.gateway).into(),
+            unfinished: Unfinished::new(&limits, context.metrics.unfinished_bytes.clone()),
+            limits,
             wheel: wheel.clone(),
             data,
             storm: Storm::default(),
             replies,
-            paces: (&config.limits).into(),
+            paces: Paces::of_pushes(&config.limits),
+            telling: Paces::of_telling(&config.limits),
         };
         Ok(Core {
             gateway: Arc::new(gateway),

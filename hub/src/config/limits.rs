@@ -35,6 +35,10 @@ pub struct LimitsConfig {
     pub user_changes_per_s: u64,
     /// Bytes a second of those pushes, likewise. 1 KiB to 64 GiB, default 2 MiB.
     pub user_bytes_per_s: u64,
+    /// Presences and broadcasts a second that one user's sockets here are told by each other. They
+    /// may be ten seconds ahead of it. What comes when they are further ahead is dropped, and its
+    /// sender told `slow`. 1 to 1,000,000,000, default 2,000.
+    pub user_told_per_s: u64,
 }
 
 impl Default for LimitsConfig {
@@ -49,6 +53,7 @@ impl Default for LimitsConfig {
             name_bytes_max: limits.name_bytes_max as u64,
             user_changes_per_s: 2_000,
             user_bytes_per_s: 2 << 20,
+            user_told_per_s: 2_000,
         }
     }
 }
@@ -98,6 +103,11 @@ impl LimitsConfig {
                 "limits.user_bytes_per_s",
                 self.user_bytes_per_s,
                 1 << 10..=64 << 30,
+            ),
+            (
+                "limits.user_told_per_s",
+                self.user_told_per_s,
+                1..=1_000_000_000,
             ),
         ];
         for (key, value, allowed) in ranges {

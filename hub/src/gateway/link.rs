@@ -4,8 +4,6 @@
 //! It holds no buffer at rest: what arrives is read into the thread's scratch buffer, and only
 //! an unfinished frame is kept; what is to be written exists only while it is written.
 
-mod unfinished;
-
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -48,15 +46,19 @@ const CHEAP_BYTES: usize = 4 << 10;
 /// What a client that is known may do with tokens once in so long: have one verified.
 const TOKEN_EVERY: Duration = Duration::from_secs(2);
 
-/// RFC 6455's registry: the service restarts.
-const SERVICE_RESTART: u16 = 1012;
+/// How long the hub may take over something that it must do before it takes more of the peer. Its
+/// store gives up sooner.
+const HUB_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Bytes of an unfinished message that a socket may hold whatever others hold.
+const UNFINISHED_FREE_BYTES: usize = 4 << 10;
 
 /// Limits of sockets, from the hub's config.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
     /// How long a socket may take to say who it is.
     pub hello_within: Duration,
-    /// A socket that was silent so long is pinged; one silent for twice as long is given up.
+    /// A socket that was silent so long is pinged, and given up if it is silent as long again.
     pub ping_after: Duration,
     /// A socket that takes nothing of what is written for so long is given up, and so is one
     /// that takes longer to finish a message.
@@ -123,13 +125,15 @@ pub(super) struct Link {
     sender: Sender,
     /// When it was opened; once its client is known, when it last had a token verified.
     opened_at: Tick,
-    heard_at: Tick,
+    /// When the peer was last heard, or pinged since; while the hub takes nothing, since when.
+    silent_since: Tick,
     /// When the peer last took something of what was to be written.
     took_at: Tick,
     /// When the message that is still arriving began.
     began_at: Tick,
     cheap_at: Tick,
     cheap: u8,
+    /// It was pinged since it was last heard.
     pinged: bool,
     /// The hub takes what comes. While it does not, the peer's silence says nothing.
     listens: bool,
@@ -190,7 +194,7 @@ impl Link {
             stream,
             sender: Sender::default(),
             opened_at: now,
-            heard_at: now,
+            silent_since: now,
             took_at: now,
             began_at: now,
             cheap_at: now,
@@ -200,7 +204,7 @@ impl Link {
             waiting: false,
         };
         link.reader.keep(early);
-        link.count_unfinished(0);
+        link.count_unfinished(0, link.reader.held_bytes());
         Ok(link)
     }
 
@@ -226,9 +230,12 @@ impl Link {
     }
 
     fn set_user(&mut self, user: &UserId) {
+        let held = self.reader.held_bytes();
+        self.count_unfinished(held, 0);
         if self.user.replace(user.clone()).is_none() {
             self.opened_at = Tick::default();
         }
+        self.count_unfinished(0, held);
     }
 
     /// How long a client that is known must wait until another of its tokens is verified, which
@@ -301,13 +308,16 @@ impl Link {
     pub(super) fn listen(&mut self) {
         if !self.listens {
             let now = self.gateway.wheel.now();
-            (self.listens, self.heard_at, self.began_at) = (true, now, now);
+            (self.listens, self.pinged) = (true, false);
+            (self.silent_since, self.began_at) = (now, now);
         }
     }
 
     /// The hub takes nothing for now.
     pub(super) fn stop_listening(&mut self) {
-        self.listens = false;
+        if self.listens {
+            (self.listens, self.silent_since) = (false, self.gateway.wheel.now());
+        }
     }
 
     /// Writes what is queued until the stream takes no more. True if that was all.
@@ -315,6 +325,9 @@ impl Link {
         let sent = self.sender.send(&self.outbox, &mut self.stream, cx)?;
         if sent.some || !self.waiting {
             self.took_at = self.gateway.wheel.now();
+        }
+        if sent.some && self.waiting {
+            self.is_alive();
         }
         self.waiting = !sent.all;
         Ok(sent.all)
@@ -335,13 +348,19 @@ impl Link {
             Poll::Ready(Ok(())) if length == 0 => Poll::Ready(Err(Ending::Gone)),
             Poll::Ready(Ok(())) => {
                 let now = self.gateway.wheel.now();
-                self.heard_at = now;
-                self.pinged = false;
+                self.is_alive();
                 if self.reader.is_at_rest() {
                     self.began_at = now;
                 }
                 Poll::Ready(Ok(&mut scratch[..length]))
             }
+        }
+    }
+
+    /// It was heard, or took some of what waited for it.
+    fn is_alive(&mut self) {
+        if self.listens {
+            (self.silent_since, self.pinged) = (self.gateway.wheel.now(), false);
         }
     }
 
@@ -353,12 +372,52 @@ impl Link {
         }
     }
 
+    /// Counts what the reader holds, of which `before` was counted. An end: it holds more than
+    /// before, more than a little, and more than there is room for.
+    pub(super) fn check_unfinished(&self, before: usize) -> Result<(), Ending> {
+        let held = self.reader.held_bytes();
+        if held == before {
+            return Ok(());
+        }
+        let fits = self.count_unfinished(before, held);
+        if held > before && held > UNFINISHED_FREE_BYTES && !fits {
+            let reason = "no room for more unfinished messages";
+            return Err(Ending::Close(close::LIMITS, reason));
+        }
+        Ok(())
+    }
+
+    fn count_unfinished(&self, before: usize, now: usize) -> bool {
+        before == now
+            || self
+                .gateway
+                .unfinished
+                .count(self.user.as_ref(), before, now)
+    }
+
+    /// Gives back what it counted, and takes no more of the message.
+    fn forget_unfinished(&mut self) {
+        let before = self.reader.held_bytes();
+        self.reader = Reader::new();
+        self.count_unfinished(before, 0);
+    }
+
+    /// How long the hub has not got on with what it took; when that is too long, an end.
+    pub(super) fn check_wait(&self) -> Result<Duration, Ending> {
+        let wheel = &self.gateway.wheel;
+        let left = wheel.until(wheel.after(self.silent_since, HUB_WAIT_MAX));
+        left.ok_or(Ending::Close(
+            close::TRY_AGAIN_LATER,
+            "the hub does not get on",
+        ))
+    }
+
     /// Whether the other side of the outbox has ended it.
     pub(super) fn check_end(&self) -> Result<(), Ending> {
         match self.outbox.ended() {
             None => Ok(()),
             Some(End::Close(code, reason)) => Err(Ending::Close(code, reason)),
-            Some(End::SessionGone) => Err(Ending::Close(SERVICE_RESTART, "session ended")),
+            Some(End::SessionGone) => Err(Ending::Close(close::SERVICE_RESTART, "session ended")),
             Some(End::Over) => Err(Ending::Gone),
         }
     }
@@ -379,15 +438,15 @@ impl Link {
             if unfinished && over(self.began_at, limits.stalled_max) {
                 return Err(Ending::Close(close::SLOW, "a message takes too long"));
             }
-            if over(self.heard_at, 2 * limits.ping_after) {
-                return Err(Ending::Gone);
-            }
-            if !self.pinged && over(self.heard_at, limits.ping_after) {
-                self.pinged = true;
+            if over(self.silent_since, limits.ping_after) {
+                if self.pinged {
+                    return Err(Ending::Gone);
+                }
+                // After a stop of the whole process, too, it has the time of a ping to answer.
                 self.put_ephemeral(Frame::encode(push_ping));
+                (self.silent_since, self.pinged) = (wheel.now(), true);
             }
-            let silent = if self.pinged { 2 } else { 1 } * limits.ping_after;
-            next = next.min(wheel.after(self.heard_at, silent));
+            next = next.min(wheel.after(self.silent_since, limits.ping_after));
             if unfinished {
                 next = next.min(wheel.after(self.began_at, limits.stalled_max));
             }

@@ -6,6 +6,8 @@
 //! goes at once; one further ahead waits. A push that is let in is so whole, however large, and
 //! what comes behind it pays for that. Servers with the service key have no pace: they are the
 //! operator's.
+//!
+//! What a user has told to its other sockets has a pace of its own.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -57,13 +59,17 @@ impl TooFast {
     }
 }
 
-impl From<&LimitsConfig> for Paces {
-    fn from(config: &LimitsConfig) -> Self {
+impl Paces {
+    /// Of pushes.
+    pub fn of_pushes(config: &LimitsConfig) -> Paces {
         Paces::new(config.user_changes_per_s, config.user_bytes_per_s)
     }
-}
 
-impl Paces {
+    /// Of what is told to other sockets and not stored: each that is told counts as a change.
+    pub fn of_telling(config: &LimitsConfig) -> Paces {
+        Paces::new(config.user_told_per_s, u64::MAX)
+    }
+
     /// Of so many changes and bytes a second.
     pub fn new(changes_per_s: u64, bytes_per_s: u64) -> Paces {
         Paces {

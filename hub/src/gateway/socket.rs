@@ -9,11 +9,13 @@ use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{ClientKey, SpaceKey};
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::entering::Entering;
 use super::frame::Frame;
 use super::link::{Ending, Link};
 use super::outbox::{Outbox, Speech};
+use super::pace::{Load, TooFast};
 use super::sockets::TooMany;
 use super::task::{Protocol, Wait};
 use crate::auth::{Identity, KeyNo};
@@ -31,9 +33,6 @@ const LOOK_AGAIN_MS: u64 = 60_000;
 
 /// How often a session that ends at the very moment is looked for again.
 const ATTACH_TRIES: usize = 5;
-
-/// RFC 6455's registry: the server cannot serve now.
-const TRY_AGAIN_LATER: u16 = 1013;
 
 /// What a client told to slow down should wait, where nothing better is known.
 const SLOW_RETRY_MS: u64 = 1_000;
@@ -273,8 +272,22 @@ impl Attached {
             link.answer(&hub::slow("user", SLOW_RETRY_MS));
             return None;
         }
+        if let Err(too_fast) = told(link, bytes) {
+            link.answer(&hub::slow("user", too_fast.wait_ms()));
+            return None;
+        }
         self.tell_with_permit(link, bytes, |permit| Message::Ephemeral { event, permit })
     }
+}
+
+/// Lets something ephemeral in: it costs what it is told.
+fn told(link: &Link, bytes: usize) -> Result<(), TooFast> {
+    let Some(user) = &link.user else {
+        return Ok(());
+    };
+    let changes = link.gateway.sockets.count_of(user);
+    let load = Load { changes, bytes };
+    link.gateway.telling.take(user, load, Instant::now())
 }
 
 /// Verifies a hello's token and has the session take the client.
@@ -285,9 +298,12 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
         let identity = gateway.access.identify_once(&hello.token, now_ms).await;
         let identity = identity.map_err(|refusal| match refusal.code {
             // The token may be good: a new one would help nobody.
-            Code::IssuerUnavailable => {
-                refuse_at(&outbox, &refusal, TRY_AGAIN_LATER, "issuer unavailable")
-            }
+            Code::IssuerUnavailable => refuse_at(
+                &outbox,
+                &refusal,
+                close::TRY_AGAIN_LATER,
+                "issuer unavailable",
+            ),
             _ => refuse_at(&outbox, &refusal, close::AUTH, "token refused"),
         })?;
         let space = gateway
@@ -363,7 +379,7 @@ fn attach(link: &Link, known: Known) -> Wait<Done> {
         Err(refuse_at(
             &outbox,
             &refusal,
-            TRY_AGAIN_LATER,
+            close::TRY_AGAIN_LATER,
             "store unavailable",
         ))
     })

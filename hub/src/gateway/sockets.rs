@@ -232,6 +232,11 @@ impl Sockets {
         self.lock().users.len()
     }
 
+    /// Sockets that a user has here now.
+    pub fn count_of(&self, user: &UserId) -> usize {
+        self.lock().users.get(user).map_or(0, |count| *count as usize)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Open> {
         // The maps are whole whatever panicked while they were locked.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)

@@ -27,9 +27,6 @@ const READ_BYTES: usize = 64 << 10;
 const TURN_MESSAGES: usize = 64;
 const TURN_BYTES: usize = 256 << 10;
 
-/// RFC 6455: this kind of message is not taken.
-const UNSUPPORTED: u16 = 1003;
-
 /// What a socket waits for before it takes anything more from its peer.
 pub(super) type Wait<T> = Pin<Box<dyn Future<Output = Result<T, Ending>> + Send>>;
 
@@ -60,7 +57,9 @@ pub(super) trait Protocol: Sized + Send + Unpin + 'static {
 }
 
 /// A socket's task.
-pub(super) enum Task<P: Protocol> {
+pub(super) struct Task<P: Protocol>(State<P>);
+
+enum State<P: Protocol> {
     /// It is open.
     Open(Open<P>),
     /// It says goodbye.
@@ -70,7 +69,7 @@ pub(super) enum Task<P: Protocol> {
 }
 
 /// An open socket.
-pub(super) struct Open<P: Protocol> {
+struct Open<P: Protocol> {
     link: Link,
     protocol: P,
     wait: Option<Wait<P::Done>>,
@@ -104,13 +103,22 @@ impl<P: Protocol> Task<P> {
     /// A socket that was just opened.
     pub(super) fn new(mut link: Link, mut protocol: P) -> Task<P> {
         let looked = protocol.look_at_clock(&mut link);
-        match looked.and_then(|wait| link.keep_alive(wait)) {
-            Ok(()) => Task::Open(Open {
+        Task(match looked.and_then(|wait| link.keep_alive(wait)) {
+            Ok(()) => State::Open(Open {
                 link,
                 protocol,
                 wait: None,
             }),
-            Err(ending) => Task::Closing(Box::pin(link.finish(ending))),
+            Err(ending) => State::Closing(Box::pin(link.finish(ending))),
+        })
+    }
+}
+
+/// Also one that panicked leaves its session.
+impl<P: Protocol> Drop for Task<P> {
+    fn drop(&mut self) {
+        if let State::Open(open) = &self.0 {
+            open.leave();
         }
     }
 }
@@ -119,24 +127,24 @@ impl<P: Protocol> Future for Task<P> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let task = self.get_mut();
+        let state = &mut self.get_mut().0;
         loop {
-            match task {
-                Task::Open(open) => {
+            match state {
+                State::Open(open) => {
                     let Err(ending) = open.poll(cx) else {
                         return Poll::Pending;
                     };
-                    let Task::Open(open) = std::mem::replace(task, Task::Over) else {
+                    let State::Open(open) = std::mem::replace(state, State::Over) else {
                         return Poll::Ready(());
                     };
                     open.leave();
-                    *task = Task::Closing(Box::pin(open.link.finish(ending)));
+                    *state = State::Closing(Box::pin(open.link.finish(ending)));
                 }
-                Task::Closing(closing) => match closing.as_mut().poll(cx) {
+                State::Closing(closing) => match closing.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => *task = Task::Over,
+                    Poll::Ready(()) => *state = State::Over,
                 },
-                Task::Over => return Poll::Ready(()),
+                State::Over => return Poll::Ready(()),
             }
         }
     }
@@ -146,15 +154,29 @@ impl<P: Protocol> Open<P> {
     /// Does what can be done now. An error is the socket's end.
     fn poll(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
         self.link.outbox.wakes(cx.waker());
-        if self.link.outbox.take_due() {
+        let due = self.link.outbox.take_due();
+        self.get_on(cx)?;
+        // Afterwards: what has come in time is not too late because the hub was.
+        if due {
             self.look_at_clock()?;
+            self.send(cx)?;
         }
+        Ok(())
+    }
+
+    /// Writes what is queued, as far as the peer takes it.
+    fn send(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+        if self.link.send(cx)? {
+            self.drained();
+        }
+        Ok(())
+    }
+
+    fn get_on(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
         let mut turn = Turn::new();
         loop {
             self.link.check_end()?;
-            if self.link.send(cx)? {
-                self.drained();
-            }
+            self.send(cx)?;
             if turn.is_over() {
                 cx.waker().wake_by_ref();
                 return Ok(());
@@ -219,7 +241,7 @@ impl<P: Protocol> Open<P> {
 
     fn look_at_clock(&mut self) -> Result<(), Ending> {
         let wait = match self.wait {
-            Some(_) => Duration::MAX,
+            Some(_) => self.link.check_wait()?,
             None => self.protocol.look_at_clock(&mut self.link)?,
         };
         self.link.keep_alive(wait)
@@ -233,7 +255,9 @@ impl<P: Protocol> Open<P> {
                 let arrived = arrived?;
                 turn.bytes = turn.bytes.saturating_sub(arrived.len());
                 // A token may have ended since; the alarm looks only now and then.
-                self.protocol.look_at_clock(&mut self.link)?;
+                if self.link.user.is_some() {
+                    self.protocol.look_at_clock(&mut self.link)?;
+                }
                 self.take_all(arrived, turn).map(|()| true)
             }
         })
@@ -259,7 +283,7 @@ impl<P: Protocol> Open<P> {
             match incoming {
                 Incoming::Text(text) => self.wait = self.protocol.take(&mut self.link, &text)?,
                 Incoming::Binary(_) => {
-                    return Err(Ending::Close(UNSUPPORTED, "messages are text"));
+                    return Err(Ending::Close(close::UNSUPPORTED, "messages are text"));
                 }
                 Incoming::Ping(payload) => {
                     self.check_pace()?;

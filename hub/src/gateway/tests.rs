@@ -2,6 +2,7 @@
 //! what they leave. Where time matters it is virtual.
 
 mod bounds;
+mod clocks;
 mod forgotten;
 mod hub;
 
@@ -30,6 +31,7 @@ use crate::wheel::Tick;
 
 const TEXT: u8 = 0x81;
 const TEXT_BEGINS: u8 = 0x01;
+const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
 /// Takes whatever comes and counts it.

@@ -110,7 +110,7 @@ impl SessionState {
                 cx.answer(conn, &hub::error(&refusal));
                 cx.effect(Effect::Close {
                     conn,
-                    code: TRY_AGAIN_LATER,
+                    code: close::TRY_AGAIN_LATER,
                     reason: "store unavailable",
                 });
                 self.detach(conn, cx);
@@ -386,6 +386,3 @@ fn resumed(place: SnapshotPlace, tables: Tables, resume_from: Seq) -> Snapshot {
 fn cursor_ahead(cursor: Option<&Cursor>, head: Seq) -> bool {
     cursor.is_some_and(|cursor| Seq(cursor.seq) > head)
 }
-
-/// RFC 6455's registry: the server cannot serve now.
-pub(super) const TRY_AGAIN_LATER: u16 = 1013;

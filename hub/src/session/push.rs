@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::error::{Code, Refusal, close};
 use syncline_protocol::ids::{ClientKey, Epoch};
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::mutant::{Mutant, mutant};
@@ -11,7 +11,6 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::wire::hub::{self, Answer};
 use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
 
-use super::attach::TRY_AGAIN_LATER;
 use super::event::{
     CallId, CallReply, ConnId, Effect, HeldPush, MarksFor, Note, Origin, Push, Repeat, Sender,
     Waiter,
@@ -127,7 +126,7 @@ impl SessionState {
         self.refuse_gap(client, Waiter::Conn(conn), cx);
         cx.effect(Effect::Close {
             conn,
-            code: TRY_AGAIN_LATER,
+            code: close::TRY_AGAIN_LATER,
             reason: "everything was erased",
         });
         self.detach(conn, cx);

@@ -140,6 +140,33 @@ async fn unfinished_messages_have_a_room_and_whole_ones_need_none() {
 }
 
 #[tokio::test]
+async fn a_user_has_a_share_of_the_room_for_unfinished_messages() {
+    const KIB: usize = 1 << 10;
+    // An eighth of it is one message.
+    let node = node(|gateway| gateway.unfinished_bytes_max = 8 << 20).await;
+    let held = || node.app.metrics().unfinished_bytes.get();
+    let opened = async |user: &str, client: &str| {
+        let mut socket = RawSocket::open(&node, b"").await;
+        let mut hello = hello(&node, user);
+        hello["client"] = json!(client);
+        socket.send(&text(&hello)).await;
+        socket.welcomed().await;
+        socket
+    };
+    let mut first = opened("ada", "first").await;
+    let mut second = opened("ada", "second").await;
+    let mut bobs = opened("bob", "c").await;
+    first.send(&unfinished(700 * KIB)).await;
+    until("it is held", || held() >= 700 * KIB as i64).await;
+    second.send(&unfinished(400 * KIB)).await;
+    assert_eq!(second.closed().await, 4029);
+    bobs.send(&unfinished(700 * KIB)).await;
+    until("both are held", || held() >= 1_400 * KIB as i64).await;
+    drop((first, second, bobs));
+    until("nothing is held", || held() == 0).await;
+}
+
+#[tokio::test]
 async fn strangers_have_a_quarter_of_the_room_for_unfinished_messages() {
     const KIB: usize = 1 << 10;
     let node = node(|gateway| gateway.unfinished_bytes_max = 1 << 20).await;

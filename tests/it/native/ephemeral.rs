@@ -134,3 +134,31 @@ async fn who_says_too_much_is_told_to_slow_down_and_stays() {
         .await;
     phone.message_of("verdicts").await;
 }
+
+/// However many sockets it spreads that over.
+#[tokio::test]
+async fn a_user_whose_sockets_are_told_too_much_is_told_to_slow_down() {
+    let mut setup = Setup::default();
+    setup.config.limits.user_told_per_s = 1;
+    let node = TestNode::start_with(setup).await;
+    let mut phone = settled(&node, "ada", "phone").await;
+    let mut tablet = settled(&node, "ada", "tablet").await;
+    let mut laptop = settled(&node, "ada", "laptop").await;
+    let (mut bob, mut bobs) = (
+        settled(&node, "bob", "phone").await,
+        settled(&node, "bob", "laptop").await,
+    );
+    let said = |n: u64| json!({"t": "broadcast", "room": "r", "data": n});
+    // Three sockets are worth three seconds: in all a minute's worth.
+    for n in 0..10 {
+        phone.send(&said(n)).await;
+        tablet.send(&said(n)).await;
+    }
+    assert_eq!(laptop.message_of("broadcast").await["data"], 0);
+    for told in [&mut phone, &mut tablet] {
+        let slow = told.message_of("slow").await;
+        assert!(slow["retry_ms"].as_u64().unwrap() > 0);
+    }
+    bob.send(&said(0)).await;
+    bobs.message_of("broadcast").await;
+}

@@ -38,6 +38,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("limits.name_bytes_max", 16, 1_024),
     ("limits.user_changes_per_s", 1, 1_000_000_000),
     ("limits.user_bytes_per_s", 1 << 10, 64 << 30),
+    ("limits.user_told_per_s", 1, 1_000_000_000),
 ];
 
 #[test]

@@ -32,9 +32,6 @@ const LOOK_AGAIN_MS: u64 = 60_000;
 /// How often a session that ends at the very moment is looked for again.
 const WATCH_TRIES: usize = 5;
 
-/// RFC 6455's registry: the server cannot serve now.
-const TRY_AGAIN_LATER: u16 = 1013;
-
 /// A compatibility client's socket.
 pub(in crate::gateway) enum Compat {
     /// It has not said who it is, or is about to be another user's.
@@ -185,7 +182,7 @@ fn identify(link: &mut Link, app: AppId, token: String) -> Wait<Done> {
         let identity = gateway.access.identify_once(&token, now_ms).await;
         let identity = identity.map_err(|refusal| match refusal.code {
             // Those clients come back by themselves, with the same token.
-            Code::IssuerUnavailable => Ending::Close(TRY_AGAIN_LATER, "issuer unavailable"),
+            Code::IssuerUnavailable => Ending::Close(close::TRY_AGAIN_LATER, "issuer unavailable"),
             _ => refuse(&outbox, "invalid token"),
         })?;
         let space = gateway.access.space(&app, None, &identity.user);
@@ -215,7 +212,7 @@ fn watch(link: &Link, known: Known) -> Wait<Done> {
                 return Ok(Done::Watching(entry, known.expires_at_ms, known.key));
             }
         }
-        Err(Ending::Close(TRY_AGAIN_LATER, "store unavailable"))
+        Err(Ending::Close(close::TRY_AGAIN_LATER, "store unavailable"))
     })
 }
 

@@ -100,7 +100,8 @@ impl Hub {
         peer
     }
 
-    fn said(&self, app: &str, (user, client): (&str, &str)) -> Vec<u8> {
+    /// A hello of that device.
+    pub(super) fn said(&self, app: &str, (user, client): (&str, &str)) -> Vec<u8> {
         let token = self.token(user);
         text(
             &json!({"t": "hello", "v": 1, "app": app, "client": client, "token": token,
@@ -271,7 +272,7 @@ impl Peer {
         }
     }
 
-    async fn frame(&mut self) -> (u8, Vec<u8>) {
+    pub(super) async fn frame(&mut self) -> (u8, Vec<u8>) {
         loop {
             if let [first, len, ..] = self.unread[..] {
                 let (head, len) = match (len, &self.unread[2..]) {

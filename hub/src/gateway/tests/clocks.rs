@@ -1,0 +1,145 @@
+//! What a socket's clocks count: not what the hub itself is late with.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use serde_json::json;
+use syncline_protocol::error::close;
+use syncline_storage::faulty::{Fault, Operation};
+use tokio::time::{pause, resume, sleep};
+
+use super::hub::{Got, Hub, text};
+use super::{Counting, PING};
+use crate::gateway::link::{Ending, Link};
+use crate::gateway::outbox::Speech;
+use crate::gateway::socket::Native;
+use crate::gateway::task::{Protocol, Task, Wait};
+use crate::session::entry::Entry;
+
+const PING_MS: u64 = 10_000;
+
+async fn pinging() -> Hub {
+    Hub::start(|config| {
+        (config.gateway.ping_ms, config.gateway.stalled_ms) = (PING_MS, 60_000);
+    })
+    .await
+}
+
+/// The process was stopped, or its machine was.
+async fn stop() {
+    sleep(Duration::from_millis(10 * PING_MS)).await;
+}
+
+#[tokio::test]
+async fn a_hello_that_came_in_time_is_taken_though_the_hub_was_stopped() {
+    let hub = pinging().await;
+    let (link, mut peer) = hub.link().await;
+    peer.send(&hub.said("todo", ("ada", "c"))).await;
+    pause();
+    let task = Task::new(link, Native::new());
+    stop().await;
+    resume();
+    tokio::spawn(task);
+    assert_eq!(peer.got().await, Got::message("welcome"));
+}
+
+#[tokio::test]
+async fn a_peer_that_spoke_while_the_hub_was_stopped_is_not_given_up() {
+    let hub = pinging().await;
+    let (link, mut peer) = hub.link().await;
+    peer.send(&text(&json!({}))).await;
+    pause();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let task = Task::new(link, Counting(taken.clone()));
+    stop().await;
+    tokio::spawn(task);
+    hub.until(|| taken.load(std::sync::atomic::Ordering::Relaxed) == 1)
+        .await;
+    sleep(Duration::from_millis(PING_MS / 2)).await;
+    assert_eq!(hub.gateway().sockets.count(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_pinged_before_it_is_given_up_though_the_hub_was_stopped() {
+    let hub = pinging().await;
+    let (link, mut peer) = hub.link().await;
+    pause();
+    let task = Task::new(link, Counting(Arc::default()));
+    stop().await;
+    tokio::spawn(task);
+    assert_eq!(peer.frame().await.0, PING);
+    sleep(Duration::from_millis(PING_MS - 1_000)).await;
+    assert_eq!(hub.gateway().sockets.count(), 1);
+    sleep(Duration::from_millis(2_000)).await;
+    assert_eq!(hub.gateway().sockets.count(), 0);
+}
+
+#[tokio::test]
+async fn a_socket_for_which_the_store_does_nothing_is_told_to_come_again() {
+    let hub = pinging().await;
+    hub.store.script(Operation::OpenSpace, Some(Fault::Held));
+    let mut peer = hub.hello("ada", "c").await;
+    hub.injected(1).await;
+    let gone = hub.hello("ada", "gone").await;
+    drop(gone);
+    pause();
+    sleep(Duration::from_secs(59)).await;
+    assert_eq!(hub.gateway().sockets.count(), 2);
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(peer.closed().await, close::TRY_AGAIN_LATER);
+    drop(peer);
+    resume();
+    hub.sockets(0).await;
+    hub.store.release();
+    let mut again = hub.hello("ada", "c").await;
+    again.message_of("delta").await;
+}
+
+/// A native socket in which a ping is a fault of the hub's.
+struct Falling(Native);
+
+impl Protocol for Falling {
+    type Done = <Native as Protocol>::Done;
+
+    const SPEECH: Speech = Speech::Native;
+
+    fn take(&mut self, link: &mut Link, text: &str) -> Result<Option<Wait<Self::Done>>, Ending> {
+        assert!(!text.contains(r#""ping""#), "the fault");
+        self.0.take(link, text)
+    }
+
+    fn go_on(
+        &mut self,
+        link: &mut Link,
+        done: Self::Done,
+    ) -> Result<Option<Wait<Self::Done>>, Ending> {
+        self.0.go_on(link, done)
+    }
+
+    fn entry(&self) -> Option<&Arc<Entry>> {
+        self.0.entry()
+    }
+
+    fn look_at_clock(&mut self, link: &mut Link) -> Result<Duration, Ending> {
+        self.0.look_at_clock(link)
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_panics_leaves_its_session() {
+    let hub = Hub::start(|_| {}).await;
+    let mut other = hub.attach_as("ada", "other").await;
+    let (link, mut falls) = hub.link().await;
+    tokio::spawn(Task::new(link, Falling(Native::new())));
+    falls.send(&hub.said("todo", ("ada", "falls"))).await;
+    falls.message_of("delta").await;
+    falls
+        .send(&text(&json!({"t": "presence", "state": {"typing": true}})))
+        .await;
+    assert_eq!(other.got().await, Got::message("presence"));
+    falls.send(&text(&json!({"t": "ping"}))).await;
+    // It shows nothing any more.
+    assert_eq!(other.got().await, Got::message("presence"));
+    hub.sockets(1).await;
+}
