@@ -9,6 +9,7 @@ use super::at;
 use super::old_server::{
     JOB, OldServer, SMALL_PAGES, borrowed, everything, shown, some_log, space, sqlite,
 };
+use crate::Store;
 use crate::conformance::transfer::interrupted::Interrupted;
 use crate::postgres::tests::runtime;
 use crate::transfer::{Export, ImportError, Transfer};
