@@ -9,7 +9,6 @@ mod working;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 use syncline_protocol::mutant::{Mutant, mutant};
@@ -125,9 +124,9 @@ impl SessionState {
             return;
         };
         if let Asked::Sync(changes) = &mut pending.asked {
-            let is_known = |change: &SyncChange| match &change.asked {
-                Ok(asked) => base.contains_key(&asked.key),
-                Err(_) => true,
+            let is_known = |change: &SyncChange| {
+                let key = change.key.as_ref();
+                key.is_none_or(|key| base.contains_key(key))
             };
             let (now, later): (Vec<_>, Vec<_>) =
                 std::mem::take(changes).into_iter().partition(is_known);
@@ -349,14 +348,17 @@ fn reply_synced(waiters: &[Waiter], synced: &Synced, cx: &mut Context<'_>) {
     }
 }
 
-/// The records a pending entry touches.
+/// The records a pending entry touches. What is set aside touches its record too: the device must
+/// be told what that is.
 fn keys(pending: &Pending) -> Vec<&RecordKey> {
-    let asked: Vec<&ClaimedChange> = match &pending.asked {
-        Asked::Mutation(mutation) => mutation.asked.iter().flatten().collect(),
-        Asked::Sync(changes) => changes
-            .iter()
-            .filter_map(|c| c.asked.as_ref().ok())
-            .collect(),
-    };
-    asked.into_iter().map(|change| &change.key).collect()
+    match &pending.asked {
+        Asked::Mutation(mutation) => {
+            let changes = mutation.asked.iter().flatten();
+            changes.map(|change| &change.key).collect()
+        }
+        Asked::Sync(changes) => {
+            let keys = changes.iter().map(|change| change.key.as_ref());
+            keys.flatten().collect()
+        }
+    }
 }

@@ -23,6 +23,7 @@ mod pushing;
 mod registry;
 mod repeating;
 mod replying;
+mod set_aside;
 mod syncing;
 mod telling;
 mod welcoming;
