@@ -20,7 +20,8 @@ use self::decide::{Decided, Deciding, Outcome};
 use super::cache::{Known, known_bytes};
 use super::event::{CallReply, Effect, Note, Waiter};
 use super::fanout::Answers;
-use super::state::{Asked, Context, Earlier, Pending, SessionState, Work};
+use super::pending::{Asked, Earlier, Pending};
+use super::state::{Context, SessionState, Work};
 use super::synced::Synced;
 use crate::telemetry::labels::VerdictStatus;
 
@@ -165,10 +166,11 @@ impl SessionState {
                 return self.store_failed("records could not be read", &error, cx);
             }
         };
-        // Only what is current at the very head the commit will expect may be merged onto.
-        let behind = read.view.epoch != self.view.epoch || read.view.head > self.view.head;
-        if behind || read.view.head < self.view.head {
-            self.stale |= behind;
+        // Only what is current at the very head the commit will expect may be merged onto. What is
+        // older is read again.
+        let is_behind = self.is_behind(&read.view);
+        self.stale |= is_behind;
+        if is_behind || read.view.head < self.view.head {
             return;
         }
         let records = read.records.into_iter().map(|record| record.map(Arc::new));

@@ -20,6 +20,7 @@ mod ordering;
 mod paging;
 mod presence;
 mod pushing;
+mod record_limits;
 mod registry;
 mod repeating;
 mod replying;

@@ -23,7 +23,7 @@ use super::claims::{Claims, Kept, Said};
 use super::decide::{Deciding, Outcome};
 use super::working::Workings;
 use crate::session::client::Client;
-use crate::session::state::Pending;
+use crate::session::pending::Pending;
 use crate::session::synced::{Echo, SyncConflict, Synced, Whole};
 
 /// A record a changeset named.
