@@ -13,6 +13,7 @@ use crate::config::source::Sources;
 use crate::config::{Config, ConfigError};
 
 mod check_config;
+mod new_epoch;
 mod running;
 mod serve;
 mod token;
@@ -42,6 +43,8 @@ enum Command {
     Import(ImportArgs),
     /// Read such a file and say whether it is whole.
     Verify(VerifyArgs),
+    /// Tell the devices of a store that was restored as it was: give each space a new epoch.
+    NewEpoch(NewEpochArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -126,6 +129,13 @@ struct VerifyArgs {
     file: PathBuf,
 }
 
+#[derive(Clone, Debug, Args)]
+struct NewEpochArgs {
+    /// The configuration file; default: hub.toml, if there is one.
+    #[arg(long, value_name = "PATH")]
+    config: Option<PathBuf>,
+}
+
 /// A command failed. The text is for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -144,7 +154,7 @@ pub enum CliError {
     /// `token` without `--dev`.
     #[error("hub token signs with the development issuer's key: add --dev")]
     NeedsDev,
-    /// An archive was not written, not read or not brought in.
+    /// An archive was not written, not read or not brought in, or a store not moved on.
     #[error(transparent)]
     Transfer(#[from] TransferError),
     /// The system gives no threads, signals or output.
@@ -185,6 +195,10 @@ impl Cli {
                 }
             }
             Command::Verify(args) => Ok(transfer::run_verify(&args.file)?),
+            Command::NewEpoch(args) => {
+                let config = for_store(args.config, env)?;
+                Ok(new_epoch::run(&config)?)
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 //! node-wide cache of records.
 //!
 //! The state's parts, in the order of a change: [`attach`] (a client says hello), [`push`]
-//! (numbers are checked), [`commit`] (records are merged and committed), [`fanout`] (devices
+//! (numbers are checked; [`repeats`]: what was decided before; [`pending`]: what waits), [`commit`] (records are merged and committed), [`fanout`] (devices
 //! are told), [`reader`] (a device behind catches up), [`refresh`] (the session itself was
 //! behind), [`ephemeral`] (presence and broadcasts; [`elsewhere`]: those of other nodes), [`watch`] (compatibility clients;
 //! [`synced`]: what became of their changesets).
@@ -29,11 +29,12 @@ mod ephemeral;
 pub mod event;
 mod fanout;
 mod few;
+pub mod pending;
 mod push;
 mod reader;
 mod refresh;
-
 pub mod registry;
+mod repeats;
 pub mod state;
 pub mod synced;
 pub mod turns;

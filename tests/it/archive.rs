@@ -3,6 +3,7 @@
 mod command;
 mod damaged;
 mod moving;
+mod new_epoch;
 mod restoring;
 mod survivor;
 

@@ -106,6 +106,17 @@ pub(crate) async fn open_beside(config: &Config) -> Result<Box<dyn Export>, Star
     }
 }
 
+/// Errors: it is a file that is not there. To open it to write would make it.
+pub(crate) fn expect_file(config: &Config) -> Result<(), StartError> {
+    match config.store_url() {
+        StoreUrl::Sqlite(path) => path
+            .metadata()
+            .map(drop)
+            .map_err(|error| unusable(&path, &error)),
+        StoreUrl::Postgres(_) | StoreUrl::Scylla(_) => Ok(()),
+    }
+}
+
 async fn beside_the_runtime<T: Send + 'static>(
     open: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {

@@ -47,6 +47,7 @@ fn bad_line_has_exit_code_2() {
         "hub token",
         "hub serve --port 3",
         "hub import",
+        "hub new-epoch --app todo",
         "hub import --from mana-sync",
         "hub import --from other postgres://localhost/d",
         "hub import --in a.jsonl postgres://localhost/d",

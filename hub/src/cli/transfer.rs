@@ -122,7 +122,7 @@ async fn reading<T: Send + 'static>(
 
 /// Does it until a signal comes. What was under way is then taken back, but for spaces that were
 /// imported whole.
-fn interruptible(
+pub(super) fn interruptible(
     work: impl Future<Output = Result<(), TransferError>>,
 ) -> Result<(), TransferError> {
     run_to_its_end(async {
@@ -135,7 +135,7 @@ fn interruptible(
 }
 
 /// Nobody left to tell is no error.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     let _ = io::stdout().write_all(text.as_bytes());
 }
 

@@ -234,7 +234,10 @@ impl Sockets {
 
     /// Sockets that a user has here now.
     pub fn count_of(&self, user: &UserId) -> usize {
-        self.lock().users.get(user).map_or(0, |count| *count as usize)
+        self.lock()
+            .users
+            .get(user)
+            .map_or(0, |count| *count as usize)
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {

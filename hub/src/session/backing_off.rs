@@ -10,7 +10,8 @@ use syncline_storage::types::StoreError;
 use tracing::{debug, warn};
 
 use super::event::{CallReply, Effect, Waiter};
-use super::state::{Asked, Context, Pending, SessionState, Work};
+use super::pending::{Asked, Pending};
+use super::state::{Context, SessionState, Work};
 
 /// The first wait after a failure, doubled each time, and the longest, in milliseconds.
 const BACK_OFF_FIRST_MS: u64 = 5;

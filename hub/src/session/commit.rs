@@ -9,7 +9,6 @@ mod working;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 use syncline_protocol::mutant::{Mutant, mutant};
@@ -21,7 +20,8 @@ use self::decide::{Decided, Deciding, Outcome};
 use super::cache::{Known, known_bytes};
 use super::event::{CallReply, Effect, Note, Waiter};
 use super::fanout::Answers;
-use super::state::{Asked, Context, Earlier, Pending, SessionState, Work};
+use super::pending::{Asked, Earlier, Pending};
+use super::state::{Context, SessionState, Work};
 use super::synced::Synced;
 use crate::telemetry::labels::VerdictStatus;
 
@@ -125,9 +125,9 @@ impl SessionState {
             return;
         };
         if let Asked::Sync(changes) = &mut pending.asked {
-            let is_known = |change: &SyncChange| match &change.asked {
-                Ok(asked) => base.contains_key(&asked.key),
-                Err(_) => true,
+            let is_known = |change: &SyncChange| {
+                let key = change.key.as_ref();
+                key.is_none_or(|key| base.contains_key(key))
             };
             let (now, later): (Vec<_>, Vec<_>) =
                 std::mem::take(changes).into_iter().partition(is_known);
@@ -166,10 +166,11 @@ impl SessionState {
                 return self.store_failed("records could not be read", &error, cx);
             }
         };
-        // Only what is current at the very head the commit will expect may be merged onto.
-        let behind = read.view.epoch != self.view.epoch || read.view.head > self.view.head;
-        if behind || read.view.head < self.view.head {
-            self.stale |= behind;
+        // Only what is current at the very head the commit will expect may be merged onto. What is
+        // older is read again.
+        let is_behind = self.is_behind(&read.view);
+        self.stale |= is_behind;
+        if is_behind || read.view.head < self.view.head {
             return;
         }
         let records = read.records.into_iter().map(|record| record.map(Arc::new));
@@ -349,14 +350,17 @@ fn reply_synced(waiters: &[Waiter], synced: &Synced, cx: &mut Context<'_>) {
     }
 }
 
-/// The records a pending entry touches.
+/// The records a pending entry touches. What is set aside touches its record too: the device must
+/// be told what that is.
 fn keys(pending: &Pending) -> Vec<&RecordKey> {
-    let asked: Vec<&ClaimedChange> = match &pending.asked {
-        Asked::Mutation(mutation) => mutation.asked.iter().flatten().collect(),
-        Asked::Sync(changes) => changes
-            .iter()
-            .filter_map(|c| c.asked.as_ref().ok())
-            .collect(),
-    };
-    asked.into_iter().map(|change| &change.key).collect()
+    match &pending.asked {
+        Asked::Mutation(mutation) => {
+            let changes = mutation.asked.iter().flatten();
+            changes.map(|change| &change.key).collect()
+        }
+        Asked::Sync(changes) => {
+            let keys = changes.iter().map(|change| change.key.as_ref());
+            keys.flatten().collect()
+        }
+    }
 }

@@ -1,22 +1,23 @@
-//! Mutations come in: their numbers are checked, repeats are answered from the marks.
+//! Mutations come in: their numbers are checked, and the next ones taken.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::ids::{ClientKey, Epoch};
+use syncline_protocol::ids::ClientKey;
 use syncline_protocol::limits::MUTATIONS_IN_FLIGHT_MAX;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::Mutation;
-use syncline_protocol::wire::hub::{self, Answer};
-use syncline_storage::types::{MarksRead, StoreError, VerdictsRead};
+use syncline_protocol::wire::hub;
+use syncline_storage::types::{MarksRead, StoreError};
 
 use super::event::{
     CallId, CallReply, ConnId, Effect, HeldPush, MarksFor, Note, Origin, Push, Repeat, Sender,
     Waiter,
 };
 use super::fanout::Answers;
-use super::state::{Asked, Call, Context, Held, Pending, SessionState};
+use super::pending::{Asked, Call, Held, Pending};
+use super::repeats::reused;
+use super::state::{Context, SessionState};
 use crate::telemetry::labels::VerdictStatus;
 
 /// What a number says of a mutation.
@@ -34,37 +35,6 @@ enum Turn {
 enum Gap {
     None,
     Found,
-}
-
-/// Repeats that are to be answered from the store's marks.
-#[derive(Debug, Default)]
-pub(super) struct Repeats {
-    /// Not asked for yet; each holds a part of its push's permit.
-    waiting: VecDeque<Repeat>,
-    /// The store was asked for others, by a writer's number of this history.
-    reading: Option<Epoch>,
-}
-
-impl Repeats {
-    /// Nothing waits for an answer.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.reading.is_none()
-    }
-
-    /// Whether repeats of a client are still to be asked for.
-    pub(super) fn waits_for(&self, client: &ClientKey) -> bool {
-        self.waiting.iter().any(|repeat| repeat.client == *client)
-    }
-
-    /// Those at the front of one client, as many as one read may ask for.
-    fn next(&mut self) -> Option<(ClientKey, Vec<Repeat>)> {
-        let client = self.waiting.front()?.client.clone();
-        let others = |repeat: &Repeat| repeat.client != client;
-        let count = self.waiting.iter().position(others);
-        let count = count.unwrap_or(self.waiting.len());
-        let repeats = self.waiting.drain(..count.min(MUTATIONS_IN_FLIGHT_MAX));
-        Some((client, repeats.collect()))
-    }
 }
 
 /// How a client's mark is known.
@@ -182,7 +152,7 @@ impl SessionState {
                 self.hold_call(call, held, cx);
             }
             Ok(read) => {
-                self.stale |= read.view.head > self.view.head;
+                self.stale |= self.is_behind(&read.view);
                 let mark = read.marks.into_iter().next().flatten();
                 match held {
                     Held::Push(push) => {
@@ -308,9 +278,8 @@ impl SessionState {
                 return self.refuse(waiter, refusal, cx);
             }
         };
-        let other_epoch = read.view.epoch != self.view.epoch;
-        self.stale |= other_epoch || read.view.head > self.view.head;
-        if !other_epoch {
+        self.stale |= self.is_behind(&read.view);
+        if read.view.epoch == self.view.epoch {
             let mark = read.marks.into_iter().next().flatten();
             self.client(&push.client).learn(mark);
         }
@@ -374,71 +343,6 @@ impl SessionState {
         }
     }
 
-    /// Asks the store for the verdicts of repeats. One such read is under way at a time: what
-    /// comes meanwhile waits, with its permits, and is read together.
-    pub(super) fn read_repeats(&mut self, repeats: Vec<Repeat>, cx: &mut Context<'_>) {
-        self.repeats.waiting.extend(repeats);
-        self.read_waiting_repeats(cx);
-    }
-
-    fn read_waiting_repeats(&mut self, cx: &mut Context<'_>) {
-        while self.repeats.reading.is_none()
-            && let Some((client, repeats)) = self.repeats.next()
-        {
-            // The number is looked up now: another history has another one, or none.
-            match self.clients.get(&client).and_then(|client| client.writer) {
-                Some(writer) => {
-                    self.repeats.reading = Some(self.view.epoch);
-                    cx.effect(Effect::ReadVerdicts(writer, repeats));
-                }
-                None => self.refuse_repeats(repeats, cx),
-            }
-        }
-    }
-
-    pub(super) fn verdicts_read(
-        &mut self,
-        repeats: Vec<Repeat>,
-        read: Result<VerdictsRead, StoreError>,
-        cx: &mut Context<'_>,
-    ) {
-        let asked = self.repeats.reading.take();
-        let mut answers = Answers::default();
-        match read {
-            // The number of another history's writer may be another client's in this one: it was
-            // asked for in the history the session knew, and looked for in the store's.
-            Ok(read) if read.view.epoch != self.view.epoch || asked != Some(self.view.epoch) => {
-                self.stale = true;
-                self.refuse_repeats(repeats, cx);
-            }
-            Ok(read) => {
-                for (repeat, remembered) in repeats.iter().zip(read.verdicts) {
-                    let answer = match remembered {
-                        None => Answer::Known,
-                        Some(found) if found.hash == repeat.hash => Answer::Verdict(found.verdict),
-                        Some(_) => reused(),
-                    };
-                    cx.note(Note::Verdict(VerdictStatus::from(&answer)));
-                    answers.add(&repeat.waiters, &repeat.client, repeat.m, &answer);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(space = %self.space, %error, "verdicts could not be read");
-                self.refuse_repeats(repeats, cx);
-            }
-        }
-        self.send_answers(answers, cx);
-        self.read_waiting_repeats(cx);
-    }
-
-    /// Has clients send again what cannot be answered now.
-    fn refuse_repeats(&mut self, repeats: Vec<Repeat>, cx: &mut Context<'_>) {
-        let refusal = Refusal::new(Code::Unavailable, "the store does not answer");
-        for waiter in repeats.into_iter().flat_map(|repeat| repeat.waiters) {
-            self.refuse(waiter, refusal.clone(), cx);
-        }
-    }
-
     /// Tells a client where its numbers must go on.
     pub(super) fn refuse_gap(&mut self, client: &ClientKey, waiter: Waiter, cx: &mut Context<'_>) {
         let acked = self.clients.get(client).and_then(|client| client.decided);
@@ -473,10 +377,4 @@ fn next_ones(muts: &[Mutation], taken: u64) -> Option<usize> {
         }
     }
     usize::try_from(last - taken).ok()
-}
-
-/// The number belongs to another payload.
-fn reused() -> Answer {
-    let message = "the number was used for another payload";
-    Answer::Refused(Refusal::new(Code::NumberReused, message))
 }

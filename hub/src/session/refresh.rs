@@ -15,8 +15,9 @@ use syncline_storage::types::{After, ChangesPage, MarksRead, SpaceView, StoreErr
 use super::conn::{Conn, Phase};
 use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
 use super::fanout::{Audience, Last, ShownEntry};
+use super::pending::{Asked, Pending};
 use super::reader::entry;
-use super::state::{Asked, Context, Pending, SessionState, Work};
+use super::state::{Context, SessionState, Work};
 
 /// A place inside the commit after the session's head. Live sockets were sent to read for
 /// themselves, and none becomes live, until the session is past it.
@@ -254,7 +255,7 @@ impl SessionState {
             client.learn_anew(mark);
         }
         self.renumber(cx);
-        self.stale |= read.view.epoch != self.view.epoch || read.view.head > self.view.head;
+        self.stale |= self.is_behind(&read.view);
         self.refreshed(cx);
     }
 

@@ -5,19 +5,12 @@
 //! missed event) it becomes `stale`, and [`super::refresh`] runs before anything else.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
-use syncline_protocol::compat::cursor::Since;
-use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::given::Claimed;
-use syncline_protocol::ids::{ClientKey, Epoch, NodeId, SpaceKey};
+use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX, OUTBOX_BYTES_MAX};
-use syncline_protocol::mutation::Mutation;
-use syncline_protocol::stamp::{Hlc, WallMs};
-use syncline_protocol::wire::hub::Answer;
+use syncline_protocol::stamp::WallMs;
 use syncline_storage::types::SpaceView;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::attach::Attaching;
 use super::cache::{Activation, Activations, RecordCache};
@@ -27,12 +20,10 @@ use super::commit::decide::Decided;
 use super::conn::Conn;
 use super::contention::{Contention, Turn};
 use super::elsewhere::Elsewhere;
-use super::event::{
-    CallId, CallReply, ConnId, Effect, Event, FrameKind, HeldPush, Note, StoreAnswer, Sync, Waiter,
-};
-use super::push::Repeats;
+use super::event::{CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer};
+use super::pending::{Call, InFlight, Pending};
 use super::refresh::Inside;
-use super::synced::Synced;
+use super::repeats::Repeats;
 use crate::gateway::frame::Frame;
 
 /// Limits of a session, from the hub's config.
@@ -161,114 +152,6 @@ enum Drain {
     Answering,
     /// All was answered, and those who drain were told.
     Done,
-}
-
-/// An entry of the commit in flight.
-#[derive(Clone, Copy, Debug)]
-pub struct InFlight<'a> {
-    /// Whose.
-    pub client: &'a ClientKey,
-    /// The time its stamps are judged by.
-    pub taken_at_ms: WallMs,
-    /// What it asks for.
-    pub asked: &'a Asked,
-    /// Of a changeset: what its client had heard of when it sent it.
-    pub since: Option<Since>,
-    /// It is all that was sent at once, and no part of that.
-    pub is_whole: bool,
-    /// Parts of it were merged before.
-    pub is_rest: bool,
-    /// More parts follow.
-    pub goes_on: bool,
-}
-
-/// What a pending entry asks for.
-#[derive(Debug)]
-pub enum Asked {
-    /// A numbered mutation.
-    Mutation(Mutation),
-    /// A changeset without numbers.
-    Sync(Vec<SyncChange>),
-}
-
-impl Asked {
-    /// How many changes it holds.
-    pub(super) fn change_count(&self) -> usize {
-        match self {
-            Asked::Mutation(mutation) => mutation.change_count(),
-            Asked::Sync(changes) => changes.len(),
-        }
-    }
-}
-
-/// A mutation without verdict, or a changeset that is not merged yet.
-#[derive(Debug)]
-pub(super) struct Pending {
-    pub(super) client: ClientKey,
-    pub(super) asked: Asked,
-    /// Of a changeset: what its client had heard of when it sent it.
-    pub(super) since: Option<Since>,
-    /// When it was taken: the time its stamps are judged by, kept through retries.
-    pub(super) taken_at_ms: WallMs,
-    pub(super) waiters: Vec<Waiter>,
-    /// Of a changeset that is merged in parts: what is still to be merged after this one.
-    pub(super) later: Vec<SyncChange>,
-    /// And what became of those before.
-    pub(super) earlier: Option<Box<Earlier>>,
-    /// Given back when the last mutation of its push is decided.
-    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
-}
-
-/// What became of the parts of a changeset that are merged already.
-#[derive(Debug)]
-pub(super) struct Earlier {
-    pub(super) synced: Synced,
-    /// Given stamps they brought again, if none of them brought a new claim.
-    pub(super) unkept: Vec<(Claimed, Hlc)>,
-    /// Given stamps of theirs are remembered.
-    pub(super) is_carried: bool,
-}
-
-impl Pending {
-    /// It is all that was sent at once, and no part of that.
-    pub(super) fn is_whole(&self) -> bool {
-        self.later.is_empty() && self.earlier.is_none()
-    }
-
-    /// What became of the parts before, if that was in this history.
-    pub(super) fn earlier_in(&self, epoch: Epoch) -> Option<&Earlier> {
-        let earlier = self.earlier.as_deref();
-        earlier.filter(|earlier| earlier.synced.epoch == epoch)
-    }
-
-    /// What remains of a changeset of which a part is merged.
-    pub(super) fn rest(self, earlier: Earlier) -> Pending {
-        Pending {
-            asked: Asked::Sync(self.later),
-            later: Vec::new(),
-            earlier: Some(Box::new(earlier)),
-            ..self
-        }
-    }
-}
-
-/// An HTTP push under way.
-#[derive(Debug)]
-pub(super) struct Call {
-    /// Answers still missing.
-    pub(super) missing: usize,
-    pub(super) results: Vec<(u64, Answer)>,
-    /// Not yet taken: the client's mark is being read.
-    pub(super) held: Option<Held>,
-    /// Given back when it is answered: a call that waits for what others pushed takes room too.
-    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
-}
-
-/// What waits for its client's mark.
-#[derive(Debug)]
-pub(super) enum Held {
-    Push(HeldPush),
-    Sync(Sync),
 }
 
 /// What the pipeline is doing.
@@ -455,6 +338,11 @@ impl SessionState {
                 cx.effect(Effect::Reply(*call, CallReply::Refused(refusal)));
             }
         }
+    }
+
+    /// Whether the store has gone on since: the session must read what it missed.
+    pub(super) fn is_behind(&self, read: &SpaceView) -> bool {
+        read.epoch != self.view.epoch || read.head > self.view.head
     }
 
     /// A client's entry, made if it is not there.

@@ -6,7 +6,8 @@ use syncline_protocol::ids::TableName;
 use syncline_protocol::mutant::{Mutant, mutant};
 
 use super::event::{Effect, FrameKind, Sync, Waiter};
-use super::state::{Asked, Context, Held, Pending, SessionState};
+use super::pending::{Asked, Held, Pending};
+use super::state::{Context, SessionState};
 use crate::gateway::frame::Frame;
 
 impl SessionState {

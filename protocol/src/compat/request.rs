@@ -42,6 +42,8 @@ pub struct SyncChange {
     pub table: String,
     /// The record's id as it came.
     pub id: String,
+    /// The record, if there can be one of that table and id.
+    pub key: Option<RecordKey>,
     /// The change as it came.
     pub text: String,
     /// What it asks for, with counters by the order of the request; or why that can never be
@@ -107,21 +109,22 @@ impl SyncChange {
             Some("delete") => body.and_then(|body| read_delete(body.deleted_at)),
             _ => return Err(bad("a change's op is not insert, update or delete")),
         };
+        let key = match is_broken {
+            true => Err(Refusal::new(
+                Code::ValueInvalid,
+                "table or id holds half a character",
+            )),
+            false => read_key(&table, &id, limits),
+        };
         let asked = asked.and_then(|mut op| {
-            if is_broken {
-                let message = "table or id holds half a character";
-                return Err(Refusal::new(Code::ValueInvalid, message));
-            }
-            let key = RecordKey {
-                table: TableName::parse_within(&table, limits.name_bytes_max)?,
-                id: RecordId::parse_within(&id, limits.name_bytes_max)?,
-            };
+            let key = key.clone()?;
             counters.count(&key, &mut op)?;
             Ok(Change { key, op })
         });
         Ok(SyncChange {
             table,
             id,
+            key: key.ok(),
             text: text.to_owned(),
             asked,
         })
@@ -130,6 +133,13 @@ impl SyncChange {
 
 fn bad(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(Code::BadMessage, error.to_string())
+}
+
+fn read_key(table: &str, id: &str, limits: &Limits) -> Result<RecordKey, Refusal> {
+    Ok(RecordKey {
+        table: TableName::parse_within(table, limits.name_bytes_max)?,
+        id: RecordId::parse_within(id, limits.name_bytes_max)?,
+    })
 }
 
 /// An insert's time is `data.updatedAt`, else `data.createdAt`, else the hub's.

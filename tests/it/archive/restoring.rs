@@ -136,6 +136,8 @@ async fn an_import_that_was_killed_goes_on() {
     );
     refused(dir.path(), &store, half);
     assert!(!dir.path().join("half.jsonl").exists());
+    let renewed = (&["new-epoch"][..], "store_half_imported", 4);
+    refused(dir.path(), &store, renewed);
     let said = import(dir.path(), &store);
     let goes_on = format!("goes on: {before} spaces were imported before\n");
     assert!(said.starts_with(&goes_on), "{said}, not {goes_on}");

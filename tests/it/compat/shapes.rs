@@ -197,6 +197,23 @@ async fn poison_is_set_aside_and_named_and_the_rest_is_stored() {
 }
 
 #[tokio::test]
+async fn poison_is_taken_back_where_the_hub_has_the_record_and_else_stays() {
+    let (_node, mut phone, mut laptop) = two_devices().await;
+    phone.sync().await;
+    laptop.sync().await;
+    let (k1, own) = (("tasks", "k1"), ("tasks", "own"));
+    phone.update(k1, ("title", json!("\u{0}")), T[1]);
+    phone.update(k1, ("large", json!("y".repeat(300_000))), T[1]);
+    phone.delete(k1, "1999-01-01T00:00:00Z");
+    assert_eq!(phone.push().await, 200);
+    assert_eq!(phone.reply["conflicts"].as_array().unwrap().len(), 3);
+    assert_eq!(phone.shows(), laptop.shows());
+    phone.insert(own, &json!({"title": "\u{0}"}), T[1]);
+    phone.sync().await;
+    assert_eq!(phone.field(own, "title"), Some(json!("\u{0}")));
+}
+
+#[tokio::test]
 async fn twenty_thousand_changes_are_one_request() {
     let (_node, mut phone, mut laptop) = two_devices().await;
     for i in 0..20_000 {

@@ -70,6 +70,28 @@ async fn a_native_change_is_heard_and_a_compatible_one_reaches_native_devices() 
     assert_eq!(native.shows("tasks", "n1"), Some(json!({"from": "phone"})));
 }
 
+/// One that becomes another user's gives its place back.
+#[tokio::test]
+async fn a_user_has_sockets_up_to_the_limit_and_not_one_past_it() {
+    let mut setup = Setup::default();
+    setup.config.gateway.sockets_per_user_max = 2;
+    let node = TestNode::start_with(setup).await;
+    let (mut one, mut two) = (authed(&node, "ada").await, authed(&node, "ada").await);
+    let mut third = Socket::connect_to(&node, "/ws/todo").await;
+    let auth = |user| json!({"type": "auth", "token": node.token(user)});
+    third.send(&auth("ada")).await;
+    let no_room = json!({"type": "error", "tables": ["too many sockets"]});
+    assert_eq!(third.message().await, no_room);
+    assert_eq!(third.closed().await, Some(4029));
+    two.send(&auth("bob")).await;
+    assert_eq!(two.message().await, json!({"type": "auth-ok"}));
+    let mut fourth = authed(&node, "ada").await;
+    two.send(&auth("ada")).await;
+    assert_eq!(two.message().await, no_room);
+    assert_eq!(two.closed().await, Some(4029));
+    assert!(is_quiet(&mut one).await && is_quiet(&mut fourth).await);
+}
+
 #[tokio::test]
 async fn a_bad_token_is_answered_and_closed_with_1008() {
     let node = TestNode::start().await;

@@ -97,3 +97,31 @@ async fn a_strangers_message_is_as_long_as_the_config_says() {
     socket.send(&ping(2_049)).await;
     socket.message_of("pong").await;
 }
+
+/// Of one mutation, and of all of a push; what is refused as a whole uses no numbers.
+#[tokio::test]
+async fn a_push_over_a_socket_has_changes_up_to_the_limit() {
+    let mut setup = Setup::default();
+    setup.config.limits.user_changes_per_s = 100_000;
+    let node = TestNode::start_with(setup).await;
+    let (mut socket, _) = Socket::hello(&node, "ada", json!({})).await;
+    for (muts, expected) in [
+        (&[(1, 5_000)][..], Ok(vec![None])),
+        (&[(2, 5_001)], Ok(vec![Some("too_many_changes")])),
+        (&[(3, 2), (4, 4_999)], Err("too_many_changes")),
+        (&[(3, 2), (4, 4_998)], Ok(vec![None, None])),
+    ] {
+        let mutation = |(m, count): &(u64, usize)| json!({"m": m, "changes": vec![insert("k", &json!({})); *count]});
+        let push: Vec<Value> = muts.iter().map(mutation).collect();
+        socket.send(&json!({"t": "push", "muts": push})).await;
+        match expected {
+            Ok(codes) => {
+                let verdicts = socket.message_of("verdicts").await;
+                let results = verdicts["results"].as_array().unwrap().iter();
+                let given: Vec<_> = results.map(|result| result["code"].as_str()).collect();
+                assert_eq!(given, codes, "{muts:?}: {verdicts}");
+            }
+            Err(code) => assert_eq!(socket.message_of("error").await["code"], code),
+        }
+    }
+}

@@ -82,6 +82,12 @@ impl TransferError {
     }
 }
 
+impl From<StoreError> for TransferError {
+    fn from(error: StoreError) -> TransferError {
+        TransferError::Store(error)
+    }
+}
+
 impl From<ExportError> for TransferError {
     fn from(error: ExportError) -> TransferError {
         match error {

@@ -11,7 +11,7 @@ use syncline_protocol::ids::{RecordKey, Seq};
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::stamp::{Hlc, WallMs};
 
-use crate::session::state::Earlier;
+use crate::session::pending::Earlier;
 
 /// The claims of a changeset, or of a part of it.
 #[derive(Default)]

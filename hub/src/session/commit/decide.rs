@@ -23,7 +23,7 @@ use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
-use crate::session::state::{Asked, Pending};
+use crate::session::pending::{Asked, Pending};
 use crate::session::synced::Synced;
 
 /// A batch on its way through.

@@ -23,7 +23,7 @@ use super::claims::{Claims, Kept, Said};
 use super::decide::{Deciding, Outcome};
 use super::working::Workings;
 use crate::session::client::Client;
-use crate::session::state::Pending;
+use crate::session::pending::Pending;
 use crate::session::synced::{Echo, SyncConflict, Synced, Whole};
 
 /// A record a changeset named.
@@ -37,6 +37,8 @@ struct Named {
     inserted: bool,
     /// It meant the record to be dead in the end.
     deleted: bool,
+    /// Something of it was set aside: what the device shows nobody else has.
+    set_aside: bool,
 }
 
 /// One changeset on its way.
@@ -87,6 +89,9 @@ impl Deciding {
                 let from = (&pending.client, pending.taken_at_ms);
                 self.letters.add(change, refusal.code, from);
                 set.conflict(change, refusal.code);
+                if let Some(key) = &change.key {
+                    set.named(key, self.current(key).is_some()).set_aside = true;
+                }
             }
         }
         // What parts of it were given in another history is not so in this one.
@@ -290,14 +295,17 @@ impl Changeset {
         });
     }
 
+    /// A record, which was there before the changeset or was not.
+    fn named(&mut self, key: &RecordKey, was_here: bool) -> &mut Named {
+        let named = self.named.entry(key.clone());
+        named.or_insert_with(|| Named {
+            was_here,
+            ..Named::default()
+        })
+    }
+
     fn name(&mut self, change: &ClaimedChange, was_here: bool) {
-        let named = self
-            .named
-            .entry(change.key.clone())
-            .or_insert_with(|| Named {
-                was_here,
-                ..Named::default()
-            });
+        let named = self.named(&change.key, was_here);
         match &change.op {
             Op::Insert { data, .. } => {
                 named.fields = data.iter().cloned().collect();
@@ -334,7 +342,9 @@ impl Changeset {
     /// Of a record that was here before: all it named, and what its insert did not name, since
     /// that replaced what the device had. A reply to an earlier request may have overwritten what
     /// was written after it was asked, and nothing tells the hub so. Of a new record: whatever
-    /// is not as the device sent it.
+    /// is not as the device sent it. Of one that something was set aside of: all of it. A record
+    /// that was never inserted here stays on the device: a delete would hide what its user typed, and
+    /// may be the only whole copy of.
     fn echo(
         &self,
         named: &Named,
@@ -351,15 +361,16 @@ impl Changeset {
             named.inserted && (was_here || record.fields.iter().any(|field| unnamed(&field.name)));
         let all_stored = named.fields.keys().all(|name| stored(name).is_some());
         let survived = named.deleted && record.is_live();
-        // A field it shows may be covered by a delete, also by its own that lost: only the whole
-        // record says so.
-        let whole = if record.is_live() && (!all_stored || replaced || survived) {
+        // A field it shows may be covered by a delete, also by its own that lost, or be set aside:
+        // only the whole record says so.
+        let differs = !all_stored || replaced || survived || named.set_aside;
+        let whole = if record.is_live() && differs {
             Whole::Replace
         } else {
             Whole::No
         };
         let not_as_meant = named.deleted == record.is_live();
-        (was_here || replaced || !fields.is_empty() || not_as_meant)
-            .then(|| (record.clone(), fields, whole))
+        let is_told = was_here || named.set_aside || replaced || !fields.is_empty() || not_as_meant;
+        is_told.then(|| (record.clone(), fields, whole))
     }
 }

@@ -51,8 +51,17 @@ pub(super) fn cases() -> Vec<Case> {
             Close(None, 1003),
         ),
         frame("no UTF-8", First, bad_text(), Close(None, 1007)),
-        case(First, "x".repeat((64 << 10) + 1), Close(None, 1009)),
-        case(Later, "x".repeat((1 << 20) + 1), Close(None, 1009)),
+        case(First, padded_ping(64 << 10), Told("pong")),
+        case(First, padded_ping((64 << 10) + 1), Close(None, 1009)),
+        case(Later, padded_ping(1 << 20), Told("pong")),
+        case(Later, padded_ping((1 << 20) + 1), Close(None, 1009)),
     ]);
     cases
+}
+
+/// A ping of so many bytes.
+fn padded_ping(bytes: usize) -> String {
+    let (front, back) = (r#"{"type":"ping","x":""#, r#""}"#);
+    let padding = "x".repeat(bytes - front.len() - back.len());
+    format!("{front}{padding}{back}")
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use syncline_hub::session::state::{Asked, InFlight, SessionState};
+use syncline_hub::session::pending::{Asked, InFlight};
+use syncline_hub::session::state::SessionState;
 use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::ids::RecordKey;
 

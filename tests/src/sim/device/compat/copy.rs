@@ -118,11 +118,11 @@ impl Row {
         self.0.get("deletedAt").is_some_and(|at| at != "null")
     }
 
-    /// Its fields as one text, without those that only poison is written to.
+    /// Its fields as one text.
     fn text(&self) -> String {
         let mut text = String::from("{");
         for (name, value) in &self.0 {
-            if name == "deletedAt" || name == super::draw::POISONED_FIELD {
+            if name == "deletedAt" {
                 continue;
             }
             if text.len() > 1 {

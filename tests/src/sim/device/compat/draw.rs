@@ -16,10 +16,10 @@ use crate::sim::device::Cx;
 use crate::sim::device::edits::{FIELDS, IDS, SKEWED_MS, value};
 use crate::sim::plan::draw_skew_ms;
 
-/// What can never be stored goes to this field, which so never reaches another device,
-pub(super) const POISONED_FIELD: &str = "p";
+/// What can never be stored goes to this field, which no device may show once it is answered,
+const POISONED_FIELD: &str = "p";
 
-/// or to a record of this id.
+/// or to a record of this id, which stays on its device.
 pub(super) const POISONED_ID: &str = "z9";
 
 /// More than a record may hold.
