@@ -21,6 +21,7 @@ export type { Broadcast, Notice, Present } from "./ephemeral.js";
 export { RejectedError, SynclineError } from "./core/errors.js";
 export type { DeviceErrorCode, ErrorCode } from "./core/errors.js";
 export type { Json, JsonObject } from "./core/json.js";
+export { uuid } from "./core/uuid.js";
 export type { Change } from "./core/wire.js";
 export type { GuestChoice } from "./guest.js";
 export type { Inspection } from "./inspect.js";

@@ -2,7 +2,7 @@
  * What people do to tasks. Each is one write, so no device ever sees half of it, and goes by what is
  * stored: what is shown may be a moment older.
  */
-import type { Edit } from "@syncline/sdk";
+import { uuid, type Edit } from "@syncline/sdk";
 import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placesFor } from "../model/order";
@@ -34,7 +34,7 @@ export async function add(
   todo: Todo,
   { title, due, labels, isImportant, project, label }: Wanted,
 ): Promise<Added> {
-  const id = crypto.randomUUID();
+  const id = uuid();
   const [tasks, known, home] = await Promise.all([
     todo.tasks.query(),
     todo.labels.query(),

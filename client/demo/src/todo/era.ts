@@ -2,6 +2,7 @@
  * The time in which a tab shows one account's data, or one guest's. What the tab keeps over a reload,
  * such as the steps of its history, is of one era and leads nobody else anywhere.
  */
+import { uuid } from "@syncline/sdk";
 
 const KEY = "syncline-todo-era";
 
@@ -25,7 +26,7 @@ export function eraOf(account: string | null): Era {
 
 /** Somebody signed in or out. */
 export function beginEra(account: string | null): Era {
-  const era = { id: crypto.randomUUID(), account };
+  const era = { id: uuid(), account };
   sessionStorage.setItem(KEY, JSON.stringify(era));
   return era;
 }

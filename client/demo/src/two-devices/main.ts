@@ -1,5 +1,6 @@
 /** Two devices of one user in one page: each has a database, a clock and a connection of its own. */
 import { mount } from "svelte";
+import { uuid } from "@syncline/sdk";
 import { openTodo } from "../todo/open";
 import { apart } from "./apart";
 import { begins } from "./begins";
@@ -8,7 +9,7 @@ import TwoDevices from "./TwoDevices.svelte";
 
 /** A user of this tab's own, who stays over a reload. A duplicate of the tab has the same. */
 const KEY = "syncline-two-devices";
-const user = sessionStorage.getItem(KEY) ?? `pair-${crypto.randomUUID().slice(0, 8)}`;
+const user = sessionStorage.getItem(KEY) ?? `pair-${uuid().slice(0, 8)}`;
 sessionStorage.setItem(KEY, user);
 
 const open = (name: string) => {
