@@ -31,4 +31,5 @@ export type { PastError, Status, SyncStatus } from "./status.js";
 export type { StoreOptions, UnsyncedChoice } from "./store.js";
 export type { Edit } from "./storage/outbox.js";
 export type { Surroundings } from "./surroundings.js";
+export type { StatusError } from "./sync/activity.js";
 export type { Auth } from "./sync/tokens.js";

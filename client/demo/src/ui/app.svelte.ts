@@ -2,7 +2,7 @@
 import { createContext, untrack } from "svelte";
 import { statusOf } from "@syncline/sdk/svelte";
 import type { Task } from "@syncline/apps/todo";
-import { lossOf, sayFault, type Loss } from "../model/faults";
+import { sayFault, type Loss } from "../model/faults";
 import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
@@ -54,7 +54,7 @@ export class App {
     this.era = $state.raw(eraOf(todo.openedFor));
     $effect(() =>
       todo.store.onStatus(({ error }) => {
-        if (error?.code === "storage_lost") this.loss = lossOf(error);
+        if (error?.lost) this.loss = error.lost;
         // It may be found again. Another error only hides it.
         else if (error === null) this.loss = null;
       }),
