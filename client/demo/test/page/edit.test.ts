@@ -113,19 +113,23 @@ test("a toast of before does not cover the editor, one that is said in it does",
 });
 
 test.each([
-  ["Title", "title", "Buy oat milk"],
-  ["Notes", "notes", "Two litres"],
+  ["Title", "title", "Buy oat milk", "Buy oat milk"],
+  ["Title", "title", "Buy oat milk, or ", "Buy oat milk, or"],
+  ["Notes", "notes", "Two litres", "Two litres"],
+  ["Notes", "notes", "", null],
 ] as const)(
-  "what is typed as %s when the page ends is there when it starts again",
-  async (label, name, text) => {
+  "what is typed as %s when the page ends is there when it starts again, as it is stored: %s, “%s”",
+  async (label, name, text, kept) => {
     const { todo, disk, end, id } = await opened();
+    await todo.tasks.update(id, { notes: "One litre" });
+    await shows(() => expect(field("Notes").value).toBe("One litre"));
     // A page that ends does not wait for what is on its way.
     vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
     await type(label, text);
     window.dispatchEvent(new Event("pagehide"));
     await end();
     const again = await open({ disk });
-    await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(text));
+    await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(kept));
     await vi.waitUntil(() => Object.keys(localStorage).length === 0, { timeout: 60_000 });
   },
 );
@@ -166,6 +170,15 @@ test("a draft that is stored while the page is there is none any more", async ()
   expect(Object.keys(localStorage)).toHaveLength(1);
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
   await vi.waitUntil(() => Object.keys(localStorage).length === 0, { timeout: 60_000 });
+});
+
+test("what is stored but for a space behind it is no draft", async () => {
+  const { todo, id } = await opened();
+  await type("Title", "Buy oat milk ");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.title).toBe("Buy oat milk"));
+  await shows(() => expect(titles()).toEqual(["Buy oat milk"]));
+  window.dispatchEvent(new Event("pagehide"));
+  expect(Object.keys(localStorage)).toEqual([]);
 });
 
 test("what was typed when a page ended is not written over what was written since", async () => {
