@@ -22,6 +22,7 @@ import {
   toast,
   type,
 } from "./page";
+import type { Todo } from "../../src/todo/open";
 
 beforeEach(() => localStorage.clear());
 
@@ -245,6 +246,40 @@ test("a task that is deleted elsewhere stays open with what is typed, and can be
   await stored(todo.taskLabels.live(), (all) => expect(all).toEqual(before));
   await stored(todo.reminders.live(), (all) => expect(all.map((one) => one.id)).toEqual(["r"]));
   await shows(() => expect(alerts()).toEqual([]));
+});
+
+/** As another device does, which deletes a task with what belongs to it. */
+async function deleteElsewhere(todo: Todo, id: string): Promise<void> {
+  const given = await todo.taskLabels.query({ filter: { task: id } });
+  const deletions = given.map((one) => todo.taskLabels.edits.delete(one.id));
+  await todo.store.write([todo.tasks.edits.delete(id), ...deletions]);
+}
+
+test("a task that is kept has the label that it was given just before it was deleted", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await check("#phone");
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await deleteElsewhere(todo, id);
+  await click("Keep the task");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+});
+
+test("a task that is kept does not have the label again that it was taken before", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  const looks = vi.spyOn(todo.tasks, "get");
+  await check("#phone");
+  // The editor has found the task still there.
+  await vi.waitUntil(() => looks.mock.settledResults.some(({ value }) => value !== undefined));
+  await deleteElsewhere(todo, id);
+  await click("Keep the task");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task).toBeDefined());
+  expect(await todo.taskLabels.query()).toEqual([]);
 });
 
 test("a task that is deleted elsewhere and let go does not come up again when it is back", async () => {
