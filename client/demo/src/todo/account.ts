@@ -1,9 +1,17 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
-import type { Auth, LocalStore } from "@syncline/sdk";
+import type { Auth, LocalStore, UnsyncedChoice } from "@syncline/sdk";
+import { dropDrafts } from "./drafts";
+import { beginStay } from "./era";
 import type { Todo } from "./open";
 
 /** Where the account's name outlives the page. */
 const KEY = "syncline-todo-account";
+
+/** How the account is being signed out, until that is over. Its page may end before. */
+const LEAVING = "syncline-todo-leaving";
+
+/** How long what is unsent may take, in milliseconds. */
+const WITHIN_MS = 5_000;
 
 /** For a hub without a development issuer. */
 const NO_SIGN_IN =
@@ -19,6 +27,23 @@ export function remember(account: string | null): void {
   if (account === null) localStorage.removeItem(KEY);
   else localStorage.setItem(KEY, account);
 }
+
+/** Errors: those of the store; then the account stays. */
+export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Promise<void> {
+  localStorage.setItem(LEAVING, unsynced);
+  // Other tabs may be told before this one's is over.
+  beginStay();
+  try {
+    await store.signOut({ unsynced, within: WITHIN_MS });
+    remember(null);
+    dropDrafts();
+  } finally {
+    localStorage.removeItem(LEAVING);
+  }
+}
+
+/** How the last page was signing out when it ended; `null` if it was not. */
+export const leaving = () => localStorage.getItem(LEAVING) as UnsyncedChoice | null;
 
 /** Without a network it throws what `fetch` throws, which the store takes as being offline. */
 export async function token(user: string): Promise<string> {

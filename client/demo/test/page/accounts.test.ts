@@ -336,6 +336,66 @@ test("what an account's tab held when it was closed is nobody's after a sign-out
   expect(field("Search tasks").value).toBe("");
 });
 
+test("what a guest's tab held when it was closed is nobody's after a sign-in and a sign-out in another", async () => {
+  const user = newUser();
+  const guests = await open();
+  await type("New task", "My secret");
+  await type("Search tasks", "secret");
+  await shows(() => heading("Found: secret"));
+  const [at, step]: [string, unknown] = [location.hash.slice(1), history.state];
+  await guests.end();
+  const closed = { ...sessionStorage };
+  sessionStorage.clear();
+  const { disk } = guests;
+  const { end } = await open({ disk });
+  await signInAs(user);
+  await synced();
+  await signOut(user);
+  await shows(() => expect(toast()).toBe("Signed out"));
+  await end();
+  for (const [key, value] of Object.entries(closed)) sessionStorage.setItem(key, value as string);
+  vi.spyOn(history, "back").mockImplementation(() => {});
+  await open({ disk, at, step });
+  await shows(() => heading("All tasks"));
+  expect(field("New task").value).toBe("");
+  expect(field("Search tasks").value).toBe("");
+});
+
+test("what a guest typed in a tab that is closed goes along into the account", async () => {
+  const user = newUser();
+  const { disk, end } = await open();
+  await type("New task", "Not added yet");
+  await end();
+  await open({ disk, account: user });
+  await synced();
+  expect(field("New task").value).toBe("Not added yet");
+});
+
+test("a sign-out that its page did not see the end of ends when the next one starts", async () => {
+  const user = newUser();
+  const { disk, end, todo } = await open({ account: user });
+  await synced();
+  await add("My secret");
+  const signOutOfStore = todo.store.signOut.bind(todo.store);
+  const left = new Promise<void>((resolve) => {
+    vi.spyOn(todo.store, "signOut").mockImplementation(async (how) => {
+      await signOutOfStore(how);
+      resolve();
+      await new Promise(() => {});
+    });
+  });
+  localStorage.setItem("syncline-todo-account", user);
+  await signOut(user);
+  await left;
+  await end();
+  const again = await open({ disk, account: localStorage.getItem("syncline-todo-account") });
+  await shows(() => expect(toast()).toBe("Signed out"));
+  expect(localStorage.getItem("syncline-todo-account")).toBeNull();
+  expect(localStorage.getItem("syncline-todo-leaving")).toBeNull();
+  expect(again.todo.store.account).toBeNull();
+  await shows(() => expect(titles()).toEqual([]));
+});
+
 test("a tab that is not told yet of a sign-out in another does not have it forgotten", async () => {
   const user = newUser();
   const { todo } = await open({ account: user });
