@@ -1,6 +1,6 @@
 /** The main states, each with a picture that is taken after what it shows was asserted. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fits, isSound } from "./checks";
+import { isSound } from "./checks";
 import { choose, goTo, tabTo } from "./keyboard";
 import {
   add,
@@ -19,7 +19,7 @@ import {
   titles,
   until,
 } from "./steps";
-import { DESKTOP, hasChromium, PHONE, shot, World, type Device } from "./world";
+import { AT_BOTH, hasChromium, PHONE, shot, World, type Device } from "./world";
 
 const SEEDS = 6;
 
@@ -33,72 +33,29 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
   });
   afterAll(() => world?.stop());
 
-  const onBoth = [
-    ["390", PHONE],
-    ["1280", DESKTOP],
-  ] as const;
-
-  test.each(onBoth)("a first visit shows a guest what can be done, at %s px", async (width, as) => {
-    for (const colorScheme of ["light", "dark"] as const) {
-      const { page, url, close } = await world.device({ ...as, colorScheme });
-      await page.goto(url);
-      await page.getByRole("heading", { name: "All tasks" }).waitFor();
-      await rows(page)
-        .nth(SEEDS - 1)
-        .waitFor();
-      await shows(page, SEEDS);
-      await rows(page)
-        .first()
-        .and(page.getByText(/^Tick me off/))
-        .waitFor();
-      await button(page, "Sign in").waitFor();
-      await syncs(page, "Saved on this device");
-      await isSound(page);
-      await shot(page, `first-visit-${width}-${colorScheme}`);
-      await close();
-    }
-  });
-
-  const inBoth = onBoth.flatMap(([width, as]) =>
-    (["light", "dark"] as const).map((scheme) => [width, scheme, as] as const),
+  test.each(AT_BOTH)(
+    "a first visit shows a guest what can be done, at %s px",
+    async (width, as) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        const { page, url, close } = await world.device({ ...as, colorScheme });
+        await page.goto(url);
+        await page.getByRole("heading", { name: "All tasks" }).waitFor();
+        await rows(page)
+          .nth(SEEDS - 1)
+          .waitFor();
+        await shows(page, SEEDS);
+        await rows(page)
+          .first()
+          .and(page.getByText(/^Tick me off/))
+          .waitFor();
+        await button(page, "Sign in").waitFor();
+        await syncs(page, "Saved on this device");
+        await isSound(page);
+        await shot(page, `first-visit-${width}-${colorScheme}`);
+        await close();
+      }
+    },
   );
-
-  test.each(inBoth)("every sheet is sound, at %s px, %s", async (width, colorScheme, as) => {
-    const { page, url, close } = await world.device({ ...as, colorScheme });
-    await page.goto(url);
-    const sheets: [string, string, () => Promise<unknown>][] = [
-      ["Edit task", "editor", () => page.getByRole("button", { name: /^Open a task/ }).click()],
-      ["Keys", "keys", () => page.keyboard.press("?")],
-      ["Sync details", "details", () => button(page, "Sync details").click()],
-      ["Sign in", "sign-in", () => button(page, "Sign in").click()],
-    ];
-    if (width === "390") sheets.push(["Lists", "lists", () => button(page, "Lists").click()]);
-    for (const [title, name, open] of sheets) {
-      await open();
-      await page.getByRole("dialog").getByRole("heading", { name: title }).waitFor();
-      await isSound(page);
-      await shot(page, `${name}-${width}-${colorScheme}`);
-      await page.keyboard.press("Escape");
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-    }
-    await close();
-  });
-
-  test("what sticks out of a sheet is found", async () => {
-    const { page, url, close } = await world.device(PHONE);
-    await page.goto(url);
-    await button(page, "Sign in").click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("Name").waitFor();
-    await fits(page);
-    await dialog.evaluate((sheet) => {
-      const wide = document.createElement("div");
-      wide.style.inlineSize = "200vw";
-      sheet.append(wide, "wide");
-    });
-    await expect(fits(page)).rejects.toThrow("dialog");
-    await close();
-  });
 
   test("a guest gets to know the app, and is lost nothing by a reload", async () => {
     const { page, url, close } = await world.device(PHONE);
@@ -275,31 +232,6 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await page.locator("main").getByText("Written in the other tab", { exact: true }).waitFor();
     await other.reload();
     await other.locator("main").getByText("Written in the other tab", { exact: true }).waitFor();
-    await close();
-  });
-
-  test("long words stay inside the page", async () => {
-    const { page, url, close } = await world.device(PHONE);
-    await page.goto(url);
-    const [long, label] = ["W".repeat(300), "l".repeat(80)];
-    await add(page, `${long} #${"l".repeat(200)}`);
-    await page.locator("main").getByText(`#${label}`, { exact: true }).waitFor();
-    await isSound(page);
-    await button(page, "Lists").click();
-    const lists = page.getByRole("dialog");
-    await lists.getByLabel("New project").fill("P".repeat(100));
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "P".repeat(100) }).waitFor();
-    await add(page, "Inside");
-    await isSound(page);
-    await button(page, "Lists").click();
-    await page
-      .getByRole("dialog")
-      .getByRole("button", { name: /^All tasks/ })
-      .click();
-    await page.getByRole("button", { name: /^WWW/ }).click();
-    await page.getByRole("dialog", { name: "Edit task" }).waitFor();
-    await isSound(page);
     await close();
   });
 

@@ -17,6 +17,16 @@ export const hasChromium = existsSync(PROGRAM) || process.env["CHROMIUM"] !== un
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
 
+export const AT_BOTH = [
+  ["390", PHONE],
+  ["1280", DESKTOP],
+] as const;
+
+/** At both widths, light and dark. */
+export const AT_ALL = AT_BOTH.flatMap(([width, as]) =>
+  (["light", "dark"] as const).map((scheme) => [width, scheme, as] as const),
+);
+
 /** A page in a browser of its own, and its network. */
 export interface Device {
   page: Page;
