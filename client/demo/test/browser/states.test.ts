@@ -19,7 +19,7 @@ import {
   titles,
   until,
 } from "./steps";
-import { AT_BOTH, hasChromium, PHONE, shot, World, type Device } from "./world";
+import { AT_BOTH, hasChromium, PHONE, PLAIN, shot, World, type Device } from "./world";
 
 const SEEDS = 6;
 
@@ -232,6 +232,29 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await page.locator("main").getByText("Written in the other tab", { exact: true }).waitFor();
     await other.reload();
     await other.locator("main").getByText("Written in the other tab", { exact: true }).waitFor();
+    await close();
+  });
+
+  test("a guest's page that comes by plain HTTP works, in two tabs too", async () => {
+    const { page, url, close } = await world.device();
+    const plain = url.replace("127.0.0.1", PLAIN);
+    const other = await page.context().newPage();
+    const failed: string[] = [];
+    for (const tab of [page, other]) {
+      tab.on("pageerror", (error) => failed.push(String(error)));
+      await tab.goto(plain);
+      expect(await tab.evaluate(() => isSecureContext)).toBe(false);
+      await shows(tab, SEEDS);
+    }
+    await add(page, "Written without TLS #plain");
+    await rows(other).filter({ hasText: "Written without TLS" }).waitFor();
+    await add(other, "In the other tab");
+    await rows(page).filter({ hasText: "In the other tab" }).waitFor();
+    await page.reload();
+    await shows(page, SEEDS + 2);
+    await page.goto(`${plain}/two-devices.html`);
+    await page.getByRole("region", { name: "Laptop" }).waitFor();
+    expect(failed).toEqual([]);
     await close();
   });
 

@@ -11,6 +11,9 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const SHOTS = join(ROOT, "screenshots");
 const PROGRAM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
+/** The hub's name for who reaches it without TLS, as another device of a network does. */
+export const PLAIN = "hub.test";
+
 /** Without Chromium there are no tests in it; where one is named there must be. */
 export const hasChromium = existsSync(PROGRAM) || process.env["CHROMIUM"] !== undefined;
 
@@ -47,7 +50,13 @@ export class World {
     const hub = await Hub.start({ HUB__WEB__DIR: folder });
     const browser = await chromium.launch({
       executablePath: PROGRAM,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-sync",
+        `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`,
+      ],
     });
     mkdirSync(SHOTS, { recursive: true });
     return new World(hub, browser, folder);
