@@ -1,5 +1,5 @@
 /** New tasks: what they get of their view, and what becomes of one that cannot be stored. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { dayOf, plusDays } from "../../src/model/days";
 import { remove } from "../../src/todo/edits";
 import { label } from "../../src/todo/lists";
@@ -21,11 +21,6 @@ import {
 } from "./page";
 
 const today = dayOf(new Date());
-beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
-});
-afterEach(() => vi.unstubAllGlobals());
 
 test("a page that is not loaded over TLS, whose browser makes no names, adds tasks too", async () => {
   const getRandomValues = crypto.getRandomValues.bind(crypto);

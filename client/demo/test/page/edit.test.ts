@@ -1,5 +1,5 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
-import { beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import {
   add,
   alerts,
@@ -23,8 +23,6 @@ import {
   type,
 } from "./page";
 import type { Todo } from "../../src/todo/open";
-
-beforeEach(() => localStorage.clear());
 
 /** What is kept of what was typed and is not stored. */
 const drafts = () =>

@@ -1,5 +1,5 @@
 /** What keeps the app from syncing is told, remembered, and over when it is over. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { unreadable } from "../../../sdk/test/device";
 import {
   add,
@@ -15,9 +15,6 @@ import {
   textOf,
   titles,
 } from "./page";
-
-beforeEach(() => localStorage.clear());
-afterEach(() => vi.unstubAllGlobals());
 
 const status = () => textOf(document.querySelector("header .sync-status"));
 

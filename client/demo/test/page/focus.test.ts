@@ -1,5 +1,5 @@
 /** The focus stays near to what was pressed, and never falls out of the page. */
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { mount, unmount } from "svelte";
 import type { Rejected } from "@syncline/sdk";
 import { Network } from "../../src/two-devices/network.svelte";
@@ -28,8 +28,6 @@ import {
   toast,
   type,
 } from "./page";
-
-beforeEach(() => localStorage.clear());
 
 /** What has the focus, by its name. */
 const nameOf = (one: Element) =>
@@ -235,7 +233,6 @@ test("on the page of two devices a task that is deleted leaves it to the next on
   onTestFinished(async () => {
     await unmount(app);
     for (const { todo } of devices) await todo.store.close();
-    vi.unstubAllGlobals();
   });
   const { tasks } = devices[0]!.todo;
   for (const [order, title] of ["First", "Second"].entries())

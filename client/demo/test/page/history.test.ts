@@ -1,5 +1,5 @@
 /** The browser's Back and Forward, a link, and a page that is loaded again. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { linkTo, placeOf } from "../../src/model/places";
 import type { View } from "../../src/model/views";
 import {
@@ -20,15 +20,6 @@ import {
   toast,
   type,
 } from "./page";
-
-beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
-});
-afterEach(() => {
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-});
 
 const HUNG = { timeout: 60_000 };
 

@@ -7,19 +7,13 @@ const EVENING = new Date(2031, 10, 10, 23, 59, 30);
 const MINUTE_MS = 60_000;
 
 beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
   vi.useFakeTimers({
     toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"],
     shouldAdvanceTime: true,
     now: EVENING,
   });
 });
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-});
+afterEach(() => void vi.useRealTimers());
 
 const pass = (minutes: number) => vi.advanceTimersByTime(minutes * MINUTE_MS);
 
