@@ -59,13 +59,17 @@ export async function token(user: string): Promise<string> {
 
 /**
  * A guest who signs in in another tab is no guest here either: what is written in this one goes along.
+ * Nor is an account signed in here that was signed out there, whatever was to become of what is unsent.
  * Returns what ends it.
  */
 export function follow(store: LocalStore): () => void {
-  const heard = ({ key, newValue }: StorageEvent) => {
-    if (key !== KEY || newValue === null || store.status.account !== null) return;
-    // If that fails this tab stays a guest's, and says so.
-    store.signIn(authOf(newValue)).catch(() => {});
+  const heard = ({ key, oldValue, newValue }: StorageEvent) => {
+    if (key !== KEY) return;
+    const { account } = store;
+    // If one of these fails this tab stays whose it was, and says so.
+    if (account === null && newValue !== null) store.signIn(authOf(newValue)).catch(() => {});
+    if (account !== null && account === oldValue && newValue === null)
+      store.signOut({ unsynced: "keep" }).catch(() => {});
   };
   addEventListener("storage", heard);
   return () => removeEventListener("storage", heard);

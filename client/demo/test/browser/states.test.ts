@@ -235,6 +235,32 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await close();
   });
 
+  test("who signs out in one tab, and keeps what is unsent, has signed out in the others", async () => {
+    const { page, url, network, close } = await world.device();
+    await page.goto(url);
+    await signIn(page, "keeps");
+    const other = await page.context().newPage();
+    await other.goto(url);
+    for (const tab of [page, other]) await syncs(tab, "Synced");
+    network.goDown();
+    await syncs(page, "Offline");
+    await add(page, "Written in a tunnel");
+    await rows(other).filter({ hasText: "Written in a tunnel" }).waitFor();
+    await button(page, "Account keeps").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+    await button(page, "Keep it, sign out").click();
+    for (const tab of [page, other]) {
+      await button(tab, "Sign in").waitFor();
+      await shows(tab, SEEDS);
+    }
+    network.comeUp();
+    await signIn(other, "keeps");
+    for (const tab of [page, other])
+      await rows(tab).filter({ hasText: "Written in a tunnel" }).waitFor();
+    await hubHolds(world.hub, "keeps", hasTask("Written in a tunnel"));
+    await close();
+  });
+
   test("a guest's page that comes by plain HTTP works, in two tabs too", async () => {
     const { page, url, close } = await world.device();
     const plain = url.replace("127.0.0.1", PLAIN);

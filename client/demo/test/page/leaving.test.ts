@@ -10,12 +10,15 @@ import {
   signIn,
   signOut,
   signedIn,
+  signsIn,
   signsOut,
   synced,
 } from "./accounts";
 import {
   add,
   alerts,
+  appears,
+  button,
   check,
   click,
   Disk,
@@ -59,6 +62,21 @@ test("signing out without a network asks what to do, and keeps what is to be kep
     await shows(() => expect(titles()).toEqual([]));
   });
   await signIn(user);
+  await shows(() => expect(titles()).toEqual(["Written in a tunnel"]));
+});
+
+test("a sign-out in another tab that keeps what is unsent is one here, too", async () => {
+  const { user, todo } = await signedIn();
+  await offline(async () => {
+    await headerSays("Offline");
+    await add("Written in a tunnel");
+    const told = { key: "syncline-todo-account", oldValue: user, newValue: null };
+    dispatchEvent(new StorageEvent("storage", told));
+    await appears(() => button("Sign in"));
+    await shows(() => expect(titles()).toEqual([]));
+    expect(todo.store.account).toBeNull();
+  });
+  await signsIn(user);
   await shows(() => expect(titles()).toEqual(["Written in a tunnel"]));
 });
 
