@@ -1,9 +1,9 @@
 /** By keyboard alone: what is pressed may go with what it does, and the focus goes on beside it. */
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { edit, goTo, tabTo } from "./keyboard";
-import { field, rows, says, signIn, syncs } from "./steps";
-import { hasChromium, World } from "./world";
+import { add, field, rows, says, signIn, syncs } from "./steps";
+import { AT_BOTH, hasChromium, World } from "./world";
 
 /** Waits until what is called `name` has the focus. */
 const focuses = (page: Page, name: string | RegExp) =>
@@ -64,6 +64,26 @@ describe.skipIf(!hasChromium)("the focus in Chromium", () => {
       await focuses(page, "Move down");
     });
     await focuses(page, /^Water the plants/);
+    await close();
+  });
+
+  test.each(AT_BOTH)("is never behind the header, at %s px", async (_, as) => {
+    const { page, url, close } = await world.device(as);
+    await page.goto(url);
+    await rows(page).first().waitFor();
+    for (let n = 0; n < 20; n++) await add(page, `Task ${n}`);
+    await rows(page).filter({ hasText: "Task 19" }).waitFor();
+    await page.keyboard.press("Escape");
+    await goTo(page, "Task 19");
+    const behind = () => {
+      const header = document.querySelector("header")!.getBoundingClientRect();
+      const { top } = document.activeElement!.getBoundingClientRect();
+      return top < header.bottom ? [document.activeElement!.textContent] : [];
+    };
+    for (let n = 0; n < 25; n++) {
+      await page.keyboard.press("k");
+      expect(await page.evaluate(behind)).toEqual([]);
+    }
     await close();
   });
 

@@ -174,6 +174,25 @@ describe.skipIf(!hasChromium)("what opens over the page, and above it, in Chromi
     await close();
   });
 
+  test("a phone that lies on its side shows tasks, and a sheet can be closed", async () => {
+    const [width, height] = [PHONE.viewport.height, PHONE.viewport.width];
+    const { page, url, close } = await world.device({ ...PHONE, viewport: { width, height } });
+    await page.goto(url);
+    const last = page.getByRole("button", { name: /^Go offline/ });
+    await last.scrollIntoViewIfNeeded();
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    const header = await page.getByRole("banner").boundingBox();
+    expect(header!.y + header!.height).toBeLessThanOrEqual(0);
+    await isSound(page);
+    await last.tap();
+    const editor = page.getByRole("dialog", { name: "Edit task" });
+    await editor.waitFor();
+    await isSound(page);
+    await editor.getByRole("button", { name: "Delete" }).scrollIntoViewIfNeeded();
+    await closes(page);
+    await close();
+  });
+
   test("what sticks out of a sheet is found", async () => {
     const { page, url, close } = await world.device(PHONE);
     await page.goto(url);
