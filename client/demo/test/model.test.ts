@@ -106,6 +106,15 @@ test("a new task's text says day, labels and importance", () => {
   expect({ title, due }).toEqual({ title: "Watch Friday the 13th", due: null });
   expect(parse("Sunday", TUESDAY)).toMatchObject({ title: "Sunday", due: null });
   expect(parse("C# and # and !!", TUESDAY)).toMatchObject({ title: "C# and # and !!", labels: [] });
+  // What names no task is what it is called.
+  for (const title of ["#phone", "!", "#phone !"])
+    expect(parse(` ${title}  `, TUESDAY)).toEqual({
+      title,
+      due: null,
+      labels: [],
+      isImportant: false,
+    });
+  expect(parse(" ", TUESDAY).title).toBe("");
   expect(parse("Fix #12 #2nd", TUESDAY)).toMatchObject({ title: "Fix #12", labels: ["2nd"] });
 });
 
