@@ -12,6 +12,7 @@ import { addProject } from "../todo/lists";
 import type { Todo } from "../todo/open";
 import { takeLetters, takesLetters } from "../todo/settings";
 import { Data } from "./data.svelte";
+import { isTouched } from "./focus";
 import { leaveGone } from "./gone.svelte";
 import { Updates } from "./updates.svelte";
 
@@ -261,15 +262,16 @@ export class App {
     const next = this.shown[at + 1] ?? this.shown[at - 1];
     const row = document.getElementById(rowId(id));
     if (!row?.contains(document.activeElement)) return;
-    if (next) focusTask(next.id);
+    // A list that moves under a finger has the next tap hit another task.
+    if (next) focusTask(next.id, { preventScroll: isTouched() });
     else document.getElementById("view")?.focus();
   }
 }
 
 export const rowId = (id: string) => `task-${id}`;
 
-export function focusTask(id: string): void {
-  document.getElementById(rowId(id))?.querySelector<HTMLElement>(".title")?.focus();
+export function focusTask(id: string, how?: FocusOptions): void {
+  document.getElementById(rowId(id))?.querySelector<HTMLElement>(".title")?.focus(how);
 }
 
 export const [getApp, setApp] = createContext<App>();
