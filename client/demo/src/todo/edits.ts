@@ -93,12 +93,24 @@ export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoab
   }
   const next = task.repeat ? nextDue(task.repeat, due, today) : null;
   if (next !== null) {
-    await todo.tasks.update(task.id, { due: next });
+    const reminded = await remindedOf(todo, id);
+    const write = (due: Day | null, isSeen: boolean) =>
+      todo.store.write([
+        todo.tasks.edits.update(id, { due }),
+        ...reminded.map((one) => todo.reminders.edits.update(one.id, { isSeen })),
+      ]);
+    await write(next, true);
     const text = `“${task.title}” comes again: ${sayDay(next, today)}`;
-    return { text, undo: () => todo.tasks.update(task.id, { due }) };
+    return { text, undo: () => write(due, false) };
   }
   await todo.tasks.update(task.id, { done: true, doneAt: new Date().toISOString() });
   return { text: `Done: “${task.title}”`, undo };
+}
+
+/** Reminders of a task that are shown now. */
+async function remindedOf({ reminders }: Todo, task: string): Promise<Reminder[]> {
+  const ahead = await reminders.query({ filter: { task, isSeen: false } });
+  return ahead.filter(({ at }) => Date.parse(at) <= Date.now());
 }
 
 /** Deletes a task with its labels and reminders. */
