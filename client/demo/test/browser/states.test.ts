@@ -261,6 +261,23 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await close();
   });
 
+  test("a browser that is to keep no data is told, on both pages", async () => {
+    const { page, url, close } = await world.device(PHONE);
+    await page.addInitScript(() => {
+      const get = () => {
+        throw new DOMException("denied", "SecurityError");
+      };
+      for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, { get });
+    });
+    for (const path of ["", "/two-devices.html"]) {
+      await page.goto(`${url}${path}`);
+      await page.getByText("This browser is set to keep no data of this site.").waitFor();
+      await isSound(page);
+    }
+    await close();
+  });
+
   test("a guest's page that comes by plain HTTP works, in two tabs too", async () => {
     const { page, url, close } = await world.device();
     const plain = url.replace("127.0.0.1", PLAIN);
