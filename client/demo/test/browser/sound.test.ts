@@ -5,6 +5,9 @@ import { fits, isSound } from "./checks";
 import { add, button, field, holds, rows, says, signIn, syncs } from "./steps";
 import { AT_ALL, hasChromium, PHONE, shot, World, type Device } from "./world";
 
+/** CSS pixels in which a day and its button have room. */
+const DAY_PX = 150;
+
 describe.skipIf(!hasChromium)("what opens over the page, and above it, in Chromium", () => {
   let world: World;
   beforeAll(async () => {
@@ -171,6 +174,23 @@ describe.skipIf(!hasChromium)("what opens over the page, and above it, in Chromi
     await page.getByRole("dialog").getByRole("button", { name: /^Home/ }).tap();
     await button(page, "Rename").tap();
     await field(page, "Name").and(page.locator(":focus")).waitFor();
+    await close();
+  });
+
+  test("the smallest phone shows days whole, and nothing sticks out", async () => {
+    const { page, url, close } = await world.device({
+      ...PHONE,
+      viewport: { width: 320, height: 568 },
+    });
+    await page.goto(url);
+    await page.getByRole("button", { name: /^Water the plants/ }).tap();
+    const editor = page.getByRole("dialog", { name: "Edit task" });
+    await editor.waitFor();
+    await isSound(page);
+    const day = await field(page, "Due").boundingBox();
+    expect(day!.width).toBeGreaterThanOrEqual(DAY_PX);
+    await closes(page);
+    await isSound(page);
     await close();
   });
 
