@@ -236,7 +236,7 @@ test.each([
   );
   for (const text of ["m", "mi", "mil"]) await type("Search tasks", text);
   await shows(() => heading("Found: mil"));
-  expect(titles()).toEqual(["Buy milk"]);
+  await shows(() => expect(titles()).toEqual(["Buy milk"]));
   expect(location.hash).not.toContain("mil");
   for (const one of refused) one.mockRestore();
   await isAt("#/all?search=mil");
