@@ -35,7 +35,9 @@ export default defineConfig({
           include: [`${page}/*.test.ts`],
           environment: "happy-dom",
           // Dexie looks for a database engine when it is loaded.
-          setupFiles: ["fake-indexeddb/auto"],
+          setupFiles: ["fake-indexeddb/auto", "test/page/setup.ts"],
+          restoreMocks: true,
+          unstubGlobals: true,
         },
       },
     ],

@@ -9,13 +9,15 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { apps, type Fields, type Table } from "../src/index";
 import { Hub } from "../../sdk/test/hub";
 import { Device, meet, part, type Fieldset } from "./device";
-import { recordOf, valueOf } from "./values";
+import { emptied, fullOf, leastOf, recordOf, valueOf, wholeOf } from "./values";
 
 const SEED = Number(process.env["APPS_SEED"] ?? Date.now() % 1_000_000);
 
 /** Records of each collection, each of which meets one fate. */
 const FATES = [
   "edited",
+  "filled",
+  "emptied",
   "won by one",
   "won by the other",
   "merged",
@@ -34,12 +36,18 @@ beforeAll(async () => {
 });
 afterAll(() => hub.stop());
 
-const draw = (fields: Fields): Fieldset =>
-  fc.sample(recordOf(fields), { seed: draws++, numRuns: 1 })[0]!;
+const draw = (from: fc.Arbitrary<Fieldset>): Fieldset =>
+  fc.sample(from, { seed: draws++, numRuns: 1 })[0]!;
+
+/** What a record is inserted as. */
+function inserted(fate: (typeof FATES)[number], fields: Fields): Fieldset {
+  if (fate === "filled") return leastOf(fields);
+  return draw(fate === "emptied" ? fullOf(fields) : recordOf(fields));
+}
 
 /** What the two say of a record: each of every field, and never the same. */
 function rivals(fields: Fields): { one: Fieldset; other: Fieldset } {
-  const one = draw(fields);
+  const one = draw(wholeOf(fields));
   const others = Object.entries(fields).map(([name, field]) => {
     const differs = valueOf(field).filter((drawn) => !isDeepStrictEqual(drawn, one[name]));
     return [name, fc.sample(differs, { seed: draws++, numRuns: 1 })[0]];
@@ -67,7 +75,7 @@ describe.each(apps)("$id", (app) => {
 
     for (const [table, { fields }] of tables)
       for (const fate of FATES) {
-        const data = draw(fields);
+        const data = inserted(fate, fields);
         expected[`${table}/${fate}`] = data;
         await one.of(table).insert({ id: fate, ...data });
       }
@@ -80,9 +88,15 @@ describe.each(apps)("$id", (app) => {
     const later = () => (clock += APART_MS);
     for (const [table, { fields }] of tables) {
       for (const device of both) device.at = later();
-      const edit = draw(fields);
-      await one.of(table).update("edited", edit);
-      expected[`${table}/edited`] = edit;
+      for (const [fate, edit] of [
+        ["edited", draw(recordOf(fields))],
+        ["filled", draw(fullOf(fields))],
+        ["emptied", emptied(fields)],
+      ] as const) {
+        await one.of(table).update(fate, edit);
+        const key = `${table}/${fate}`;
+        expected[key] = { ...expected[key], ...edit };
+      }
       // The later edit is made first here and second there: what counts is when each says it was.
       for (const [fate, said, winner, loser] of [
         ["won by one", rivals(fields), one, other],
@@ -99,7 +113,7 @@ describe.each(apps)("$id", (app) => {
       }
       await other.of(table).delete("deleted");
       await one.of(table).delete("deleted and edited");
-      await other.of(table).update("deleted and edited", draw(fields));
+      await other.of(table).update("deleted and edited", draw(wholeOf(fields)));
       for (const gone of ["deleted", "deleted and edited"]) delete expected[`${table}/${gone}`];
     }
     for (const device of both) device.at = null;

@@ -1,6 +1,7 @@
-/** Values of every type a field may have, from a seed. */
+/** Values of every type a field may have, drawn from a seed; and the least and the most of them. */
 import fc from "fast-check";
 import type { Field, Fields } from "../src/index";
+import type { Shape } from "../src/fields";
 
 const day = fc
   .integer({ min: Date.UTC(2020, 0, 1), max: Date.UTC(2035, 0, 1) })
@@ -11,7 +12,8 @@ const text = fc
   .oneof(fc.string({ unit: "grapheme", maxLength: 40 }), fc.string({ maxLength: 400 }))
   .filter((drawn) => !drawn.includes("\0"));
 
-function required({ shape }: Field): fc.Arbitrary<unknown> {
+/** With `full` nothing in it is left out, `null` or an empty list. */
+function given({ shape }: Field, how: "any" | "full"): fc.Arbitrary<unknown> {
   switch (shape.is) {
     case "text":
       return text;
@@ -32,20 +34,73 @@ function required({ shape }: Field): fc.Arbitrary<unknown> {
     case "choice":
       return fc.constantFrom(...shape.of);
     case "list":
-      return fc.array(valueOf(shape.of), { maxLength: 4 });
+      return how === "full"
+        ? fc.array(given(shape.of, how), { minLength: 1, maxLength: 4 })
+        : fc.array(valueOf(shape.of), { maxLength: 4 });
     case "object":
-      return recordOf(shape.of);
+      return how === "full" ? fullOf(shape.of) : recordOf(shape.of);
   }
 }
 
 /** `null` now and then, where the field may be. */
 export function valueOf(field: Field): fc.Arbitrary<unknown> {
-  return field.isOptional ? fc.option(required(field), { freq: 4 }) : required(field);
+  const value = given(field, "any");
+  return field.isOptional ? fc.option(value, { freq: 4 }) : value;
 }
 
-export function recordOf(fields: Fields): fc.Arbitrary<Record<string, unknown>> {
-  const each = Object.entries(fields).map(([name, field]) => [name, valueOf(field)]);
+type Drawn = fc.Arbitrary<Record<string, unknown>>;
+
+const drawEach = (
+  fields: Fields,
+  valueOf: (field: Field) => fc.Arbitrary<unknown>,
+  { isOptionalLeftOut }: { isOptionalLeftOut: boolean },
+): Drawn => {
+  const all = Object.entries(fields);
+  const each = all.map(([name, field]) => [name, valueOf(field)]);
+  const needed = all.filter(([, field]) => !isOptionalLeftOut || !field.isOptional);
   return fc.record(Object.fromEntries(each) as Record<string, fc.Arbitrary<unknown>>, {
+    requiredKeys: needed.map(([name]) => name),
     noNullPrototype: true,
   });
+};
+
+/** What may be left out is, now and then. */
+export const recordOf = (fields: Fields): Drawn =>
+  drawEach(fields, valueOf, { isOptionalLeftOut: true });
+
+/** With every field, some of which may be `null`. */
+export const wholeOf = (fields: Fields): Drawn =>
+  drawEach(fields, valueOf, { isOptionalLeftOut: false });
+
+/** With every field, and something in each. */
+export const fullOf = (fields: Fields): Drawn =>
+  drawEach(fields, (field) => given(field, "full"), { isOptionalLeftOut: false });
+
+const LEAST = {
+  text: "",
+  reference: "",
+  number: 0,
+  whole: 0,
+  flag: false,
+  day: "1000-01-01",
+  clock: "00:00",
+  moment: "1000-01-01T00:00:00Z",
+  list: [],
+};
+
+/** What is optional is left out; lists and texts are empty. */
+export function leastOf(fields: Fields): Record<string, unknown> {
+  const needed = Object.entries(fields).filter(([, { isOptional }]) => !isOptional);
+  return Object.fromEntries(needed.map(([name, { shape }]) => [name, least(shape)]));
 }
+
+function least(shape: Shape): unknown {
+  if (shape.is === "choice") return shape.of[0];
+  return shape.is === "object" ? leastOf(shape.of) : LEAST[shape.is];
+}
+
+/** The same with `null` for what is optional: no update leaves anything out. */
+export const emptied = (fields: Fields): Record<string, unknown> => ({
+  ...Object.fromEntries(Object.keys(fields).map((name) => [name, null])),
+  ...leastOf(fields),
+});

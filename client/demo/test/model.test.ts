@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Task } from "@syncline/apps/todo";
 import { between, dayNamed, dayOf, plusDays, sayDay } from "../src/model/days";
-import { lossOf, sayLoss } from "../src/model/faults";
+import { sayLoss } from "../src/model/faults";
 import { commandOf, KEYS, sayKey } from "../src/model/keys";
 import { labelName } from "../src/model/labels";
 import { nextDue, REPEATS, sayRepeat } from "../src/model/repeat";
@@ -106,6 +106,15 @@ test("a new task's text says day, labels and importance", () => {
   expect({ title, due }).toEqual({ title: "Watch Friday the 13th", due: null });
   expect(parse("Sunday", TUESDAY)).toMatchObject({ title: "Sunday", due: null });
   expect(parse("C# and # and !!", TUESDAY)).toMatchObject({ title: "C# and # and !!", labels: [] });
+  // What names no task is what it is called.
+  for (const title of ["#phone", "!", "#phone !"])
+    expect(parse(` ${title}  `, TUESDAY)).toEqual({
+      title,
+      due: null,
+      labels: [],
+      isImportant: false,
+    });
+  expect(parse(" ", TUESDAY).title).toBe("");
   expect(parse("Fix #12 #2nd", TUESDAY)).toMatchObject({ title: "Fix #12", labels: ["2nd"] });
 });
 
@@ -159,25 +168,16 @@ test("every key has one command, and none with Control", () => {
   expect(sayKey("Alt+ArrowUp")).toBe("Alt ↑");
 });
 
-describe("a loss", () => {
-  test("is told with what comes back, by what has happened and where else it is", () => {
-    const told = (["evicted", "unreadable"] as const).flatMap((loss) =>
-      (["account", "guest"] as const).map((whose) => sayLoss(loss, whose).text),
-    );
-    const ends = [
-      /What had been sent is at the hub and comes back; what had not is gone\.$/,
-      /It was on this device alone, and is gone\.$/,
-      /What had been sent is at the hub and comes back; what had not is still here, and comes back if/,
-      /It is still here, and comes back if the browser can read it/,
-    ];
-    told.forEach((text, at) => expect(text).toMatch(ends[at]!));
-    expect(told.filter((text) => text.includes("deleted what"))).toEqual(told.slice(0, 2));
-  });
-
-  test("is told apart by the message of the error", () => {
-    const rest = "; unsent edits are not here";
-    expect(lossOf({ message: `the browser has evicted the database${rest}` })).toBe("evicted");
-    const unread = `the browser cannot read the database, and another was begun${rest}`;
-    expect(lossOf({ message: unread })).toBe("unreadable");
-  });
+test("a loss is told with what comes back, by what has happened and where else it is", () => {
+  const told = (["evicted", "unreadable"] as const).flatMap((loss) =>
+    (["account", "guest"] as const).map((whose) => sayLoss(loss, whose).text),
+  );
+  const ends = [
+    /What had been sent is at the hub and comes back; what had not is gone\.$/,
+    /It was on this device alone, and is gone\.$/,
+    /What had been sent is at the hub and comes back; what had not is still here, and comes back if/,
+    /It is still here, and comes back if the browser can read it/,
+  ];
+  told.forEach((text, at) => expect(text).toMatch(ends[at]!));
+  expect(told.filter((text) => text.includes("deleted what"))).toEqual(told.slice(0, 2));
 });

@@ -1,4 +1,5 @@
 import type { Lost } from "./storage/database.js";
+import type { StatusError } from "./sync/activity.js";
 
 /** What the browser has done, by what was lost. */
 const DONE = {
@@ -40,9 +41,9 @@ export class Loss {
   }
 
   /** As an error of the status. */
-  get error(): { code: string; message: string } | null {
+  get error(): StatusError | null {
     if (!this.#lost) return null;
     const message = `the browser ${DONE[this.#lost]}; unsent edits are not here`;
-    return { code: "storage_lost", message };
+    return { code: "storage_lost", message, lost: this.#lost };
   }
 }

@@ -1,4 +1,5 @@
 /** Errors in words for people. */
+import type { StatusError } from "@syncline/sdk";
 
 const WORDS: Record<string, string> = {
   quota: "This device has no more room. Nothing was saved.",
@@ -18,11 +19,7 @@ export function sayFault(fault: unknown): string {
 }
 
 /** What became of what was kept here: the browser deleted it, or cannot read it. */
-export type Loss = "evicted" | "unreadable";
-
-/** That of an error `storage_lost`, whose message alone tells. */
-export const lossOf = ({ message }: { message: string }): Loss =>
-  message.includes("cannot read") ? "unreadable" : "evicted";
+export type Loss = NonNullable<StatusError["lost"]>;
 
 /** In words for people: shortly, and with what comes back. A guest has nothing elsewhere. */
 export function sayLoss(loss: Loss, whose: "guest" | "account"): { label: string; text: string } {

@@ -1,9 +1,17 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
-import type { Auth, LocalStore } from "@syncline/sdk";
+import type { Auth, LocalStore, UnsyncedChoice } from "@syncline/sdk";
+import { dropDrafts } from "./drafts";
+import { beginStay } from "./era";
 import type { Todo } from "./open";
 
 /** Where the account's name outlives the page. */
 const KEY = "syncline-todo-account";
+
+/** How the account is being signed out, until that is over. Its page may end before. */
+const LEAVING = "syncline-todo-leaving";
+
+/** How long what is unsent may take, in milliseconds. */
+const WITHIN_MS = 5_000;
 
 /** For a hub without a development issuer. */
 const NO_SIGN_IN =
@@ -20,6 +28,23 @@ export function remember(account: string | null): void {
   else localStorage.setItem(KEY, account);
 }
 
+/** Errors: those of the store; then the account stays. */
+export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Promise<void> {
+  localStorage.setItem(LEAVING, unsynced);
+  // Other tabs may be told before this one's is over.
+  beginStay();
+  try {
+    await store.signOut({ unsynced, within: WITHIN_MS });
+    remember(null);
+    dropDrafts();
+  } finally {
+    localStorage.removeItem(LEAVING);
+  }
+}
+
+/** How the last page was signing out when it ended; `null` if it was not. */
+export const leaving = () => localStorage.getItem(LEAVING) as UnsyncedChoice | null;
+
 /** Without a network it throws what `fetch` throws, which the store takes as being offline. */
 export async function token(user: string): Promise<string> {
   const body = JSON.stringify({ user, ttl_s: 3_600 });
@@ -34,13 +59,17 @@ export async function token(user: string): Promise<string> {
 
 /**
  * A guest who signs in in another tab is no guest here either: what is written in this one goes along.
+ * Nor is an account signed in here that was signed out there, whatever was to become of what is unsent.
  * Returns what ends it.
  */
 export function follow(store: LocalStore): () => void {
-  const heard = ({ key, newValue }: StorageEvent) => {
-    if (key !== KEY || newValue === null || store.status.account !== null) return;
-    // If that fails this tab stays a guest's, and says so.
-    store.signIn(authOf(newValue)).catch(() => {});
+  const heard = ({ key, oldValue, newValue }: StorageEvent) => {
+    if (key !== KEY) return;
+    const { account } = store;
+    // If one of these fails this tab stays whose it was, and says so.
+    if (account === null && newValue !== null) store.signIn(authOf(newValue)).catch(() => {});
+    if (account !== null && account === oldValue && newValue === null)
+      store.signOut({ unsynced: "keep" }).catch(() => {});
   };
   addEventListener("storage", heard);
   return () => removeEventListener("storage", heard);

@@ -18,6 +18,10 @@ export interface Draft {
   text: string;
 }
 
+/** What is stored of what was typed into a field. */
+export const storedAs = (field: Draft["field"], typed: string): string | null =>
+  field === "title" ? typed.trim() : typed || null;
+
 const keyOf = ({ task, field }: Pick<Draft, "task" | "field">) => `${KEY}${field} ${task}`;
 
 export function keepDraft(draft: Draft): void {
@@ -45,7 +49,7 @@ export async function storeDrafts({ tasks, store }: Todo): Promise<void> {
     const { task, field, before, text } = draft;
     const there = await tasks.get(task);
     if (there && (there[field] ?? "") === before)
-      await tasks.update(task, { [field]: text } as Partial<Task>);
+      await tasks.update(task, { [field]: storedAs(field, text) } as Partial<Task>);
     localStorage.removeItem(key);
   }
 }

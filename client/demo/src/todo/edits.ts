@@ -2,7 +2,7 @@
  * What people do to tasks. Each is one write, so no device ever sees half of it, and goes by what is
  * stored: what is shown may be a moment older.
  */
-import type { Edit } from "@syncline/sdk";
+import { uuid, type Edit } from "@syncline/sdk";
 import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placesFor } from "../model/order";
@@ -34,7 +34,7 @@ export async function add(
   todo: Todo,
   { title, due, labels, isImportant, project, label }: Wanted,
 ): Promise<Added> {
-  const id = crypto.randomUUID();
+  const id = uuid();
   const [tasks, known, home] = await Promise.all([
     todo.tasks.query(),
     todo.labels.query(),
@@ -93,12 +93,24 @@ export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoab
   }
   const next = task.repeat ? nextDue(task.repeat, due, today) : null;
   if (next !== null) {
-    await todo.tasks.update(task.id, { due: next });
+    const reminded = await remindedOf(todo, id);
+    const write = (due: Day | null, isSeen: boolean) =>
+      todo.store.write([
+        todo.tasks.edits.update(id, { due }),
+        ...reminded.map((one) => todo.reminders.edits.update(one.id, { isSeen })),
+      ]);
+    await write(next, true);
     const text = `“${task.title}” comes again: ${sayDay(next, today)}`;
-    return { text, undo: () => todo.tasks.update(task.id, { due }) };
+    return { text, undo: () => write(due, false) };
   }
   await todo.tasks.update(task.id, { done: true, doneAt: new Date().toISOString() });
   return { text: `Done: “${task.title}”`, undo };
+}
+
+/** Reminders of a task that are shown now. */
+async function remindedOf({ reminders }: Todo, task: string): Promise<Reminder[]> {
+  const ahead = await reminders.query({ filter: { task, isSeen: false } });
+  return ahead.filter(({ at }) => Date.parse(at) <= Date.now());
 }
 
 /** Deletes a task with its labels and reminders. */

@@ -2,8 +2,12 @@
  * The time in which a tab shows one account's data, or one guest's. What the tab keeps over a reload,
  * such as the steps of its history, is of one era and leads nobody else anywhere.
  */
+import { uuid } from "@syncline/sdk";
 
 const KEY = "syncline-todo-era";
+
+/** Of all tabs. */
+const STAY = "syncline-todo-stay";
 
 /** In front of what names a text in `sessionStorage` that was typed and is not stored. */
 export const TYPED = "syncline-todo-new";
@@ -12,23 +16,35 @@ export interface Era {
   id: string;
   /** Whose data is shown; `null` for a guest's. */
   account: string | null;
+  /** The time from a guest's beginning to the sign-out of the account that the guest became. */
+  stay: string;
 }
 
-/** The era that this tab was in when it was last here, if it was the account's. */
+/** The era that this tab was in when it was last here, if it was the account's or this guest's. */
 export function eraOf(account: string | null): Era {
   const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Era | null;
-  if (kept?.account === account) return kept;
-  // Another tab has signed out while this one was closed.
-  if (kept && kept.account !== null) forgetTyped();
+  const isOfStay = kept?.stay === stayHere();
+  if (kept?.account === account && (account !== null || isOfStay)) return kept;
+  // Another tab has signed out while this one was closed. What a guest typed goes along into the account.
+  if (kept && !(kept.account === null && isOfStay)) forgetTyped();
   return beginEra(account);
 }
 
 /** Somebody signed in or out. */
 export function beginEra(account: string | null): Era {
-  const era = { id: crypto.randomUUID(), account };
+  const era = { id: uuid(), account, stay: stayHere() };
   sessionStorage.setItem(KEY, JSON.stringify(era));
   return era;
 }
+
+/** Who comes after the sign-out that is about to be is another guest. */
+export function beginStay(): string {
+  const stay = uuid();
+  localStorage.setItem(STAY, stay);
+  return stay;
+}
+
+const stayHere = () => localStorage.getItem(STAY) ?? beginStay();
 
 function forgetTyped(): void {
   for (const key of Object.keys(sessionStorage))

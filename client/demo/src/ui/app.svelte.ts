@@ -1,8 +1,7 @@
 /** What the page is at: view, search, what is open, what was done last. Only this tab's. */
 import { createContext, untrack } from "svelte";
-import { statusOf } from "@syncline/sdk/svelte";
 import type { Task } from "@syncline/apps/todo";
-import { lossOf, sayFault, type Loss } from "../model/faults";
+import { sayFault, type Loss } from "../model/faults";
 import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
@@ -13,6 +12,8 @@ import { addProject } from "../todo/lists";
 import type { Todo } from "../todo/open";
 import { takeLetters, takesLetters } from "../todo/settings";
 import { Data } from "./data.svelte";
+import { isTouched } from "./focus";
+import { leaveGone } from "./gone.svelte";
 import { Updates } from "./updates.svelte";
 
 export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lists" | "rename";
@@ -44,36 +45,19 @@ export class App {
   #toastEnds: ReturnType<typeof setTimeout> | undefined;
   /** What people do, until the last of it is stored. */
   #doing: Promise<unknown> = Promise.resolve();
-  /** The last view of a project or label that was there, and what that is called. */
-  #seen: { view: View; name: string } | null = null;
-  /** The last task that was edited and there. */
-  #edited: string | null = null;
 
   constructor(todo: Todo) {
     this.data = new Data(todo);
     this.era = $state.raw(eraOf(todo.openedFor));
     $effect(() =>
       todo.store.onStatus(({ error }) => {
-        if (error?.code === "storage_lost") this.loss = lossOf(error);
+        if (error?.lost) this.loss = error.lost;
         // It may be found again. Another error only hides it.
         else if (error === null) this.loss = null;
       }),
     );
     $effect(() => onExchange(todo, (account) => untrack(() => this.becomes(account))));
-    const status = statusOf(todo.store);
-    $effect(() => {
-      const { view } = this;
-      const name = this.data.nameOf(view);
-      // What is not there yet may come when the device is filled.
-      void status.current.status;
-      untrack(() => this.#sees(view, name));
-    });
-    $effect(() => {
-      const { editing } = this;
-      const isThere = this.data.tasks.some(({ id }) => id === editing);
-      void status.current.status;
-      untrack(() => editing !== null && this.#edits(editing, isThere));
-    });
+    leaveGone(this);
   }
 
   get todo(): Todo {
@@ -272,66 +256,22 @@ export class App {
     this.spoken = `${done.text}: ${index + 1} of ${list.length}`;
   }
 
-  /** A view does not outlive its project or label, which another tab or device may delete. */
-  #sees(view: View, name: string | undefined): void {
-    if (name !== undefined) this.#seen = { view, name };
-    else if (this.#seen?.view === view)
-      this.#leaveGone(`${this.#seen.name} was deleted: here are all tasks.`);
-    else if ("id" in view) void this.#asksFor(view);
-  }
-
-  /** A link may lead to what is gone, or to what is not here yet. */
-  async #asksFor(view: View & { id: string }): Promise<void> {
-    const { projects, labels } = this.todo;
-    const isGone = await this.#isGone(view.is === "project" ? projects : labels, view.id);
-    if (isGone && this.view === view)
-      this.#leaveGone("That list is not there any more: here are all tasks.");
-  }
-
-  #leaveGone(why: string): void {
-    this.corrections++;
-    this.view = { is: "all" };
-    if (this.sheet === "rename") this.sheet = null;
-    this.say(why);
-  }
-
-  /** One that is deleted while it is edited stays open; one that a link leads to must be there. */
-  async #edits(id: string, isThere: boolean): Promise<void> {
-    if (isThere) this.#edited = id;
-    if (this.#edited === id || !(await this.#isGone(this.todo.tasks, id))) return;
-    if (this.editing !== id) return;
-    this.corrections++;
-    this.editing = null;
-    this.say("That task is not there any more.");
-  }
-
-  /** Not while an account's device is filled for the first time. */
-  async #isGone(collection: { get(id: string): Promise<unknown> }, id: string): Promise<boolean> {
-    const { store } = this.todo;
-    try {
-      if (await collection.get(id)) return false;
-      return store.account === null || (await store.inspect()).cursor !== null;
-    } catch {
-      // It cannot be told now.
-      return false;
-    }
-  }
-
   /** The focus goes on in the list, when the task that has it is about to leave. */
   #leave(id: string): void {
     const at = this.shown.findIndex((one) => one.id === id);
     const next = this.shown[at + 1] ?? this.shown[at - 1];
     const row = document.getElementById(rowId(id));
     if (!row?.contains(document.activeElement)) return;
-    if (next) focusTask(next.id);
+    // A list that moves under a finger has the next tap hit another task.
+    if (next) focusTask(next.id, { preventScroll: isTouched() });
     else document.getElementById("view")?.focus();
   }
 }
 
 export const rowId = (id: string) => `task-${id}`;
 
-export function focusTask(id: string): void {
-  document.getElementById(rowId(id))?.querySelector<HTMLElement>(".title")?.focus();
+export function focusTask(id: string, how?: FocusOptions): void {
+  document.getElementById(rowId(id))?.querySelector<HTMLElement>(".title")?.focus(how);
 }
 
 export const [getApp, setApp] = createContext<App>();

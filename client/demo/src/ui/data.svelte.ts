@@ -83,8 +83,6 @@ export class Data {
   };
 
   readonly labelsOf = (task: Task) => this.#labelsOf.get(task.id) ?? [];
-  /** The records that give a task its labels. */
-  readonly givenTo = (id: string): TaskLabel[] => this.taskLabels.filter(({ task }) => task === id);
   readonly projectOf = (task: Task) => this.#projectsById.get(task.project ?? "");
   readonly remindersOf = (task: Task) => this.reminders.filter((one) => one.task === task.id);
 }

@@ -84,7 +84,8 @@ export class Dragging {
   /** How far the page is to scroll, down or (negative) up: the further, the nearer the edge is. */
   #pull(): number {
     // What stays above the list takes the place of the window's edge.
-    const top = document.querySelector("header")?.getBoundingClientRect().bottom ?? 0;
+    const header = document.querySelector("header")?.getBoundingClientRect().bottom ?? 0;
+    const top = Math.max(0, header);
     const up = EDGE_PX - (this.#y - top);
     const down = EDGE_PX - (innerHeight - this.#y);
     const part = Math.min(1, Math.max(up, down, 0) / EDGE_PX);

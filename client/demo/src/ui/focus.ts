@@ -10,8 +10,11 @@ const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex]"
 /** What stands for itself: nothing beside it is near to what was in it. */
 const PARTS = "dialog, [role=alert], [role=status], header, nav, form, section, fieldset, main";
 
-/** Fields of texts: on a small screen the focus brings up a keyboard that nobody asked for. */
+/** Fields of texts: where a finger points, the focus brings up a keyboard that nobody asked for. */
 const WRITTEN = "textarea, input:not([type=checkbox], [type=radio])";
+
+/** Whether a finger points at this device. */
+export const isTouched = () => matchMedia("(pointer: coarse)").matches;
 
 /** A node that was removed, and where it stood. */
 interface Removal {

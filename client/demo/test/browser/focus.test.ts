@@ -1,9 +1,9 @@
 /** By keyboard alone: what is pressed may go with what it does, and the focus goes on beside it. */
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { edit, goTo, tabTo } from "./keyboard";
-import { field, rows, says, signIn, syncs } from "./steps";
-import { hasChromium, World } from "./world";
+import { add, field, rows, says, signIn, syncs } from "./steps";
+import { AT_BOTH, hasChromium, PHONE, World } from "./world";
 
 /** Waits until what is called `name` has the focus. */
 const focuses = (page: Page, name: string | RegExp) =>
@@ -64,6 +64,45 @@ describe.skipIf(!hasChromium)("the focus in Chromium", () => {
       await focuses(page, "Move down");
     });
     await focuses(page, /^Water the plants/);
+    await close();
+  });
+
+  test.each(AT_BOTH)("is never behind the header, at %s px", async (_, as) => {
+    const { page, url, close } = await world.device(as);
+    await page.goto(url);
+    await rows(page).first().waitFor();
+    for (let n = 0; n < 20; n++) await add(page, `Task ${n}`);
+    await rows(page).filter({ hasText: "Task 19" }).waitFor();
+    await page.keyboard.press("Escape");
+    await goTo(page, "Task 19");
+    const behind = () => {
+      const header = document.querySelector("header")!.getBoundingClientRect();
+      const { top } = document.activeElement!.getBoundingClientRect();
+      return top < header.bottom ? [document.activeElement!.textContent] : [];
+    };
+    for (let n = 0; n < 25; n++) {
+      await page.keyboard.press("k");
+      expect(await page.evaluate(behind)).toEqual([]);
+    }
+    await close();
+  });
+
+  test("goes on without moving the page under the finger that ticks a task off", async () => {
+    const { page, url, close } = await world.device(PHONE);
+    await page.goto(url);
+    for (let n = 0; n < 6; n++) await add(page, `Task ${n}`);
+    await rows(page).filter({ hasText: "Task 5" }).waitFor();
+    await page.evaluate(() => scrollTo(0, 0));
+    // The last whose box is in the window: what has the focus then is not.
+    const boxes = page.getByLabel(/^Done: /);
+    const seen = await boxes.evaluateAll(
+      (all) => all.filter((one) => one.getBoundingClientRect().bottom < innerHeight).length,
+    );
+    const box = (await boxes.nth(seen - 1).boundingBox())!;
+    await page.touchscreen.tap(box.x + box.width / 2, box.y + box.height / 2);
+    await says(page, /^Done: “/);
+    await page.locator("[data-task] .title:focus").waitFor();
+    expect(await page.evaluate(() => scrollY)).toBe(0);
     await close();
   });
 

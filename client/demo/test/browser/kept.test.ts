@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isSound } from "./checks";
 import { add, button, field, holds, rows, says, signIn, syncs } from "./steps";
-import { DESKTOP, hasChromium, PHONE, shot, World } from "./world";
+import { AT_BOTH, hasChromium, PHONE, shot, World } from "./world";
 
 describe.skipIf(!hasChromium)("what was written is kept in Chromium", () => {
   let world: World;
@@ -90,12 +90,7 @@ describe.skipIf(!hasChromium)("what was written is kept in Chromium", () => {
     await laptop.close();
   });
 
-  const onBoth = [
-    ["390", PHONE],
-    ["1280", DESKTOP],
-  ] as const;
-
-  test.each(onBoth)(
+  test.each(AT_BOTH)(
     "what is archived, renamed or to be deleted is told, at %s px",
     async (width, as) => {
       const { page, url, close } = await world.device(as);

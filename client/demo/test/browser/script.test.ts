@@ -1,4 +1,4 @@
-/** The written script, by keyboard alone at 1,280 px and by touch at 390 px. */
+/** The written script, by keyboard alone at both widths and by touch at 390 px. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fits, isSound } from "./checks";
 import { byKeyboard } from "./keyboard";
@@ -16,6 +16,13 @@ describe.skipIf(!hasChromium)("the script of twelve tasks in Chromium", () => {
 
   const ways = [
     ["by keyboard alone at 1,280 px", "keys", DESKTOP, byKeyboard],
+    // As who makes all of it three times as large sees it.
+    [
+      "by keyboard alone at 390 px",
+      "keys-390",
+      { ...DESKTOP, viewport: PHONE.viewport },
+      byKeyboard,
+    ],
     ["by touch at 390 px", "touch", PHONE, byTouch],
   ] as const;
 

@@ -1,6 +1,6 @@
 /** The main states, each with a picture that is taken after what it shows was asserted. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { fits, isSound } from "./checks";
+import { isSound } from "./checks";
 import { choose, goTo, tabTo } from "./keyboard";
 import {
   add,
@@ -19,7 +19,7 @@ import {
   titles,
   until,
 } from "./steps";
-import { DESKTOP, hasChromium, PHONE, shot, World, type Device } from "./world";
+import { AT_BOTH, hasChromium, PHONE, PLAIN, shot, World, type Device } from "./world";
 
 const SEEDS = 6;
 
@@ -33,72 +33,29 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
   });
   afterAll(() => world?.stop());
 
-  const onBoth = [
-    ["390", PHONE],
-    ["1280", DESKTOP],
-  ] as const;
-
-  test.each(onBoth)("a first visit shows a guest what can be done, at %s px", async (width, as) => {
-    for (const colorScheme of ["light", "dark"] as const) {
-      const { page, url, close } = await world.device({ ...as, colorScheme });
-      await page.goto(url);
-      await page.getByRole("heading", { name: "All tasks" }).waitFor();
-      await rows(page)
-        .nth(SEEDS - 1)
-        .waitFor();
-      await shows(page, SEEDS);
-      await rows(page)
-        .first()
-        .and(page.getByText(/^Tick me off/))
-        .waitFor();
-      await button(page, "Sign in").waitFor();
-      await syncs(page, "Saved on this device");
-      await isSound(page);
-      await shot(page, `first-visit-${width}-${colorScheme}`);
-      await close();
-    }
-  });
-
-  const inBoth = onBoth.flatMap(([width, as]) =>
-    (["light", "dark"] as const).map((scheme) => [width, scheme, as] as const),
+  test.each(AT_BOTH)(
+    "a first visit shows a guest what can be done, at %s px",
+    async (width, as) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        const { page, url, close } = await world.device({ ...as, colorScheme });
+        await page.goto(url);
+        await page.getByRole("heading", { name: "All tasks" }).waitFor();
+        await rows(page)
+          .nth(SEEDS - 1)
+          .waitFor();
+        await shows(page, SEEDS);
+        await rows(page)
+          .first()
+          .and(page.getByText(/^Tick me off/))
+          .waitFor();
+        await button(page, "Sign in").waitFor();
+        await syncs(page, "Saved on this device");
+        await isSound(page);
+        await shot(page, `first-visit-${width}-${colorScheme}`);
+        await close();
+      }
+    },
   );
-
-  test.each(inBoth)("every sheet is sound, at %s px, %s", async (width, colorScheme, as) => {
-    const { page, url, close } = await world.device({ ...as, colorScheme });
-    await page.goto(url);
-    const sheets: [string, string, () => Promise<unknown>][] = [
-      ["Edit task", "editor", () => page.getByRole("button", { name: /^Open a task/ }).click()],
-      ["Keys", "keys", () => page.keyboard.press("?")],
-      ["Sync details", "details", () => button(page, "Sync details").click()],
-      ["Sign in", "sign-in", () => button(page, "Sign in").click()],
-    ];
-    if (width === "390") sheets.push(["Lists", "lists", () => button(page, "Lists").click()]);
-    for (const [title, name, open] of sheets) {
-      await open();
-      await page.getByRole("dialog").getByRole("heading", { name: title }).waitFor();
-      await isSound(page);
-      await shot(page, `${name}-${width}-${colorScheme}`);
-      await page.keyboard.press("Escape");
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-    }
-    await close();
-  });
-
-  test("what sticks out of a sheet is found", async () => {
-    const { page, url, close } = await world.device(PHONE);
-    await page.goto(url);
-    await button(page, "Sign in").click();
-    const dialog = page.getByRole("dialog");
-    await dialog.getByLabel("Name").waitFor();
-    await fits(page);
-    await dialog.evaluate((sheet) => {
-      const wide = document.createElement("div");
-      wide.style.inlineSize = "200vw";
-      sheet.append(wide, "wide");
-    });
-    await expect(fits(page)).rejects.toThrow("dialog");
-    await close();
-  });
 
   test("a guest gets to know the app, and is lost nothing by a reload", async () => {
     const { page, url, close } = await world.device(PHONE);
@@ -278,28 +235,69 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await close();
   });
 
-  test("long words stay inside the page", async () => {
-    const { page, url, close } = await world.device(PHONE);
+  test("who signs out in one tab, and keeps what is unsent, has signed out in the others", async () => {
+    const { page, url, network, close } = await world.device();
     await page.goto(url);
-    const [long, label] = ["W".repeat(300), "l".repeat(80)];
-    await add(page, `${long} #${"l".repeat(200)}`);
-    await page.locator("main").getByText(`#${label}`, { exact: true }).waitFor();
-    await isSound(page);
-    await button(page, "Lists").click();
-    const lists = page.getByRole("dialog");
-    await lists.getByLabel("New project").fill("P".repeat(100));
-    await page.keyboard.press("Enter");
-    await page.getByRole("heading", { name: "P".repeat(100) }).waitFor();
-    await add(page, "Inside");
-    await isSound(page);
-    await button(page, "Lists").click();
-    await page
-      .getByRole("dialog")
-      .getByRole("button", { name: /^All tasks/ })
-      .click();
-    await page.getByRole("button", { name: /^WWW/ }).click();
-    await page.getByRole("dialog", { name: "Edit task" }).waitFor();
-    await isSound(page);
+    await signIn(page, "keeps");
+    const other = await page.context().newPage();
+    await other.goto(url);
+    for (const tab of [page, other]) await syncs(tab, "Synced");
+    network.goDown();
+    await syncs(page, "Offline");
+    await add(page, "Written in a tunnel");
+    await rows(other).filter({ hasText: "Written in a tunnel" }).waitFor();
+    await button(page, "Account keeps").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+    await button(page, "Keep it, sign out").click();
+    for (const tab of [page, other]) {
+      await button(tab, "Sign in").waitFor();
+      await shows(tab, SEEDS);
+    }
+    network.comeUp();
+    await signIn(other, "keeps");
+    for (const tab of [page, other])
+      await rows(tab).filter({ hasText: "Written in a tunnel" }).waitFor();
+    await hubHolds(world.hub, "keeps", hasTask("Written in a tunnel"));
+    await close();
+  });
+
+  test("a browser that is to keep no data is told, on both pages", async () => {
+    const { page, url, close } = await world.device(PHONE);
+    await page.addInitScript(() => {
+      const get = () => {
+        throw new DOMException("denied", "SecurityError");
+      };
+      for (const name of ["localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, { get });
+    });
+    for (const path of ["", "/two-devices.html"]) {
+      await page.goto(`${url}${path}`);
+      await page.getByText("This browser is set to keep no data of this site.").waitFor();
+      await isSound(page);
+    }
+    await close();
+  });
+
+  test("a guest's page that comes by plain HTTP works, in two tabs too", async () => {
+    const { page, url, close } = await world.device();
+    const plain = url.replace("127.0.0.1", PLAIN);
+    const other = await page.context().newPage();
+    const failed: string[] = [];
+    for (const tab of [page, other]) {
+      tab.on("pageerror", (error) => failed.push(String(error)));
+      await tab.goto(plain);
+      expect(await tab.evaluate(() => isSecureContext)).toBe(false);
+      await shows(tab, SEEDS);
+    }
+    await add(page, "Written without TLS #plain");
+    await rows(other).filter({ hasText: "Written without TLS" }).waitFor();
+    await add(other, "In the other tab");
+    await rows(page).filter({ hasText: "In the other tab" }).waitFor();
+    await page.reload();
+    await shows(page, SEEDS + 2);
+    await page.goto(`${plain}/two-devices.html`);
+    await page.getByRole("region", { name: "Laptop" }).waitFor();
+    expect(failed).toEqual([]);
     await close();
   });
 

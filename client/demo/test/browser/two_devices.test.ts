@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { isSound } from "./checks";
-import { DESKTOP, hasChromium, PHONE, shot, World } from "./world";
+import { AT_BOTH, hasChromium, shot, World } from "./world";
 
 const device = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 const both = (page: Page) => [device(page, "Phone"), device(page, "Laptop")] as const;
@@ -18,12 +18,7 @@ describe.skipIf(!hasChromium)("the two-devices page in Chromium", () => {
   });
   afterAll(() => world?.stop());
 
-  const onBoth = [
-    ["390", PHONE],
-    ["1280", DESKTOP],
-  ] as const;
-
-  test.each(onBoth)("shows how edits are merged, at %s px", async (width, as) => {
+  test.each(AT_BOTH)("shows how edits are merged, at %s px", async (width, as) => {
     const { page, url, close } = await world.device(as);
     await page.goto(`${url}/two-devices.html`);
     const [phone, laptop] = both(page);

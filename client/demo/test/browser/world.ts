@@ -11,11 +11,24 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const SHOTS = join(ROOT, "screenshots");
 const PROGRAM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
+/** The hub's name for who reaches it without TLS, as another device of a network does. */
+export const PLAIN = "hub.test";
+
 /** Without Chromium there are no tests in it; where one is named there must be. */
 export const hasChromium = existsSync(PROGRAM) || process.env["CHROMIUM"] !== undefined;
 
 export const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 export const DESKTOP = { viewport: { width: 1280, height: 800 } };
+
+export const AT_BOTH = [
+  ["390", PHONE],
+  ["1280", DESKTOP],
+] as const;
+
+/** At both widths, light and dark. */
+export const AT_ALL = AT_BOTH.flatMap(([width, as]) =>
+  (["light", "dark"] as const).map((scheme) => [width, scheme, as] as const),
+);
 
 /** A page in a browser of its own, and its network. */
 export interface Device {
@@ -37,7 +50,13 @@ export class World {
     const hub = await Hub.start({ HUB__WEB__DIR: folder });
     const browser = await chromium.launch({
       executablePath: PROGRAM,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"],
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-sync",
+        `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`,
+      ],
     });
     mkdirSync(SHOTS, { recursive: true });
     return new World(hub, browser, folder);

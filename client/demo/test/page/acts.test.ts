@@ -1,5 +1,5 @@
 /** What is done to tasks by key and button, and taking it back. */
-import { beforeEach, expect, test, vi, onTestFinished } from "vitest";
+import { expect, test, vi, onTestFinished } from "vitest";
 import {
   add,
   appears,
@@ -17,8 +17,6 @@ import {
   titles,
   toast,
 } from "./page";
-
-beforeEach(() => localStorage.clear());
 
 const spoken = () => textOf(document.querySelector("[aria-label='What changed']"));
 

@@ -1,5 +1,5 @@
 /** New tasks: what they get of their view, and what becomes of one that cannot be stored. */
-import { beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { dayOf, plusDays } from "../../src/model/days";
 import { remove } from "../../src/todo/edits";
 import { label } from "../../src/todo/lists";
@@ -21,9 +21,14 @@ import {
 } from "./page";
 
 const today = dayOf(new Date());
-beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
+
+test("a page that is not loaded over TLS, whose browser makes no names, adds tasks too", async () => {
+  const getRandomValues = crypto.getRandomValues.bind(crypto);
+  vi.stubGlobal("crypto", { getRandomValues });
+  const { todo } = await open();
+  await add("Buy milk #shop");
+  await shows(() => expect(titles()).toEqual(["Buy milk"]));
+  expect(await todo.taskLabels.query()).toHaveLength(1);
 });
 
 test("a task gets of its view what has it shown there", async () => {

@@ -1,12 +1,7 @@
 /** Whatever is typed as the day a task is due, only days are stored, and none is lost unasked. */
 import fc from "fast-check";
-import { beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { add, appears, close, dialog, edit, enter, field, open, shows, stored, type } from "./page";
-
-beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
-});
 
 /** So many sequences of strokes; each is stored for real. */
 const RUNS = 80;

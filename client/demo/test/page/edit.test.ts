@@ -1,5 +1,5 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
-import { beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import {
   add,
   alerts,
@@ -22,8 +22,11 @@ import {
   toast,
   type,
 } from "./page";
+import type { Todo } from "../../src/todo/open";
 
-beforeEach(() => localStorage.clear());
+/** What is kept of what was typed and is not stored. */
+const drafts = () =>
+  Object.keys(localStorage).filter((key) => key.startsWith("syncline-todo-draft"));
 
 /** A page with one task, open in the editor. */
 async function opened() {
@@ -113,20 +116,24 @@ test("a toast of before does not cover the editor, one that is said in it does",
 });
 
 test.each([
-  ["Title", "title", "Buy oat milk"],
-  ["Notes", "notes", "Two litres"],
+  ["Title", "title", "Buy oat milk", "Buy oat milk"],
+  ["Title", "title", "Buy oat milk, or ", "Buy oat milk, or"],
+  ["Notes", "notes", "Two litres", "Two litres"],
+  ["Notes", "notes", "", null],
 ] as const)(
-  "what is typed as %s when the page ends is there when it starts again",
-  async (label, name, text) => {
+  "what is typed as %s when the page ends is there when it starts again, as it is stored: %s, “%s”",
+  async (label, name, text, kept) => {
     const { todo, disk, end, id } = await opened();
+    await todo.tasks.update(id, { notes: "One litre" });
+    await shows(() => expect(field("Notes").value).toBe("One litre"));
     // A page that ends does not wait for what is on its way.
     vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
     await type(label, text);
     window.dispatchEvent(new Event("pagehide"));
     await end();
     const again = await open({ disk });
-    await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(text));
-    await vi.waitUntil(() => Object.keys(localStorage).length === 0, { timeout: 60_000 });
+    await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(kept));
+    await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
   },
 );
 
@@ -163,9 +170,18 @@ test("a draft that is stored while the page is there is none any more", async ()
   const { todo, id } = await opened();
   await type("Notes", "Two litres");
   window.dispatchEvent(new Event("pagehide"));
-  expect(Object.keys(localStorage)).toHaveLength(1);
+  expect(drafts()).toHaveLength(1);
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
-  await vi.waitUntil(() => Object.keys(localStorage).length === 0, { timeout: 60_000 });
+  await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+});
+
+test("what is stored but for a space behind it is no draft", async () => {
+  const { todo, id } = await opened();
+  await type("Title", "Buy oat milk ");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.title).toBe("Buy oat milk"));
+  await shows(() => expect(titles()).toEqual(["Buy oat milk"]));
+  window.dispatchEvent(new Event("pagehide"));
+  expect(drafts()).toEqual([]);
 });
 
 test("what was typed when a page ended is not written over what was written since", async () => {
@@ -232,6 +248,40 @@ test("a task that is deleted elsewhere stays open with what is typed, and can be
   await stored(todo.taskLabels.live(), (all) => expect(all).toEqual(before));
   await stored(todo.reminders.live(), (all) => expect(all.map((one) => one.id)).toEqual(["r"]));
   await shows(() => expect(alerts()).toEqual([]));
+});
+
+/** As another device does, which deletes a task with what belongs to it. */
+async function deleteElsewhere(todo: Todo, id: string): Promise<void> {
+  const given = await todo.taskLabels.query({ filter: { task: id } });
+  const deletions = given.map((one) => todo.taskLabels.edits.delete(one.id));
+  await todo.store.write([todo.tasks.edits.delete(id), ...deletions]);
+}
+
+test("a task that is kept has the label that it was given just before it was deleted", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await check("#phone");
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await deleteElsewhere(todo, id);
+  await click("Keep the task");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+});
+
+test("a task that is kept does not have the label again that it was taken before", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  const looks = vi.spyOn(todo.tasks, "get");
+  await check("#phone");
+  // The editor has found the task still there.
+  await vi.waitUntil(() => looks.mock.settledResults.some(({ value }) => value !== undefined));
+  await deleteElsewhere(todo, id);
+  await click("Keep the task");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task).toBeDefined());
+  expect(await todo.taskLabels.query()).toEqual([]);
 });
 
 test("a task that is deleted elsewhere and let go does not come up again when it is back", async () => {

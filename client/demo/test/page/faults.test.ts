@@ -1,5 +1,6 @@
 /** What keeps the app from syncing is told, remembered, and over when it is over. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { IDBKeyRange } from "fake-indexeddb";
+import { expect, test, vi } from "vitest";
 import { unreadable } from "../../../sdk/test/device";
 import {
   add,
@@ -15,9 +16,6 @@ import {
   textOf,
   titles,
 } from "./page";
-
-beforeEach(() => localStorage.clear());
-afterEach(() => vi.unstubAllGlobals());
 
 const status = () => textOf(document.querySelector("header .sync-status"));
 
@@ -81,4 +79,20 @@ test("a browser that cannot read the data is not said to have deleted it; it com
   await shows(() => expect([...titles()].sort()).toEqual(["Buy milk", "Call Ada"]));
   await shows(() => expect(status()).toBe("Saved on this device"));
   expect(alerts()).toEqual([]);
+});
+
+test("a database that cannot be opened is told where the tasks would be, until it can", async () => {
+  const disk = new Disk();
+  let isOpen = false;
+  const indexedDB = Object.create(disk.indexedDB) as IDBFactory;
+  indexedDB.open = (...asked) => {
+    if (!isOpen) throw new DOMException("denied", "SecurityError");
+    return disk.indexedDB.open(...asked);
+  };
+  const page = open({ disk, around: { engine: { indexedDB, IDBKeyRange } } });
+  await shows(() => expect(textOf(document.querySelector("main"))).toContain("cannot be opened"));
+  expect(textOf(document.querySelector("main"))).not.toContain("Opening…");
+  await page.catch(() => {});
+  isOpen = true;
+  await shows(() => expect(textOf(document.querySelector("main"))).toContain("Nothing here."));
 });

@@ -1,10 +1,6 @@
 /** The focus stays near to what was pressed, and never falls out of the page. */
-import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
-import { mount, unmount } from "svelte";
+import { expect, test } from "vitest";
 import type { Rejected } from "@syncline/sdk";
-import { Network } from "../../src/two-devices/network.svelte";
-import TwoDevices from "../../src/two-devices/TwoDevices.svelte";
-import { openTodo } from "../../src/todo/open";
 import {
   add,
   appears,
@@ -12,7 +8,6 @@ import {
   check,
   click,
   dialog,
-  Disk,
   edit,
   failNext,
   field,
@@ -28,8 +23,7 @@ import {
   toast,
   type,
 } from "./page";
-
-beforeEach(() => localStorage.clear());
+import { openTwo } from "./two_devices";
 
 /** What has the focus, by its name. */
 const nameOf = (one: Element) =>
@@ -219,25 +213,7 @@ test("a refused change that is decided leaves it to the next, and the last to th
 });
 
 test("on the page of two devices a task that is deleted leaves it to the next one", async () => {
-  // A hub that is away gives no tokens either.
-  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
-  const page = (name: string) => {
-    const todo = openTodo({
-      account: "ada",
-      serverUrl: "http://127.0.0.1:1",
-      begins: {},
-      surroundings: new Disk().surroundings(),
-    });
-    return { name, todo, network: new Network(todo.store, name.toLowerCase(), "ada") };
-  };
-  const devices = [page("Phone"), page("Laptop")];
-  const app = mount(TwoDevices, { target: document.body, props: { user: "ada", devices } });
-  onTestFinished(async () => {
-    await unmount(app);
-    for (const { todo } of devices) await todo.store.close();
-    vi.unstubAllGlobals();
-  });
-  const { tasks } = devices[0]!.todo;
+  const [{ tasks }] = openTwo();
   for (const [order, title] of ["First", "Second"].entries())
     await tasks.insert({ title, done: false, order });
   await click("Delete First");

@@ -1,5 +1,5 @@
 /** The browser's Back and Forward, a link, and a page that is loaded again. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { linkTo, placeOf } from "../../src/model/places";
 import type { View } from "../../src/model/views";
 import {
@@ -20,15 +20,6 @@ import {
   toast,
   type,
 } from "./page";
-
-beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
-});
-afterEach(() => {
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-});
 
 const HUNG = { timeout: 60_000 };
 
@@ -245,7 +236,7 @@ test.each([
   );
   for (const text of ["m", "mi", "mil"]) await type("Search tasks", text);
   await shows(() => heading("Found: mil"));
-  expect(titles()).toEqual(["Buy milk"]);
+  await shows(() => expect(titles()).toEqual(["Buy milk"]));
   expect(location.hash).not.toContain("mil");
   for (const one of refused) one.mockRestore();
   await isAt("#/all?search=mil");

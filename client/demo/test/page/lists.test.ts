@@ -1,5 +1,5 @@
 /** Projects and labels: archived and got back, and given other names. */
-import { beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import {
   add,
   alerts,
@@ -21,8 +21,6 @@ import {
   titles,
   toast,
 } from "./page";
-
-beforeEach(() => localStorage.clear());
 
 const inNav = (selector: string) =>
   [...document.querySelectorAll(`nav ${selector}`)].map((one) => textOf(one));

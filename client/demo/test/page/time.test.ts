@@ -1,25 +1,33 @@
 /** What time does to an open page: the next day comes, and reminders are due. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { add, alerts, click, edit, enter, field, open, row, shows, textOf, titles } from "./page";
+import {
+  add,
+  alerts,
+  check,
+  click,
+  edit,
+  enter,
+  field,
+  open,
+  row,
+  shows,
+  textOf,
+  titles,
+  toast,
+} from "./page";
 
 /** Half a minute before midnight. */
 const EVENING = new Date(2031, 10, 10, 23, 59, 30);
 const MINUTE_MS = 60_000;
 
 beforeEach(() => {
-  localStorage.clear();
-  sessionStorage.clear();
   vi.useFakeTimers({
     toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"],
     shouldAdvanceTime: true,
     now: EVENING,
   });
 });
-afterEach(() => {
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-  vi.restoreAllMocks();
-});
+afterEach(() => void vi.useRealTimers());
 
 const pass = (minutes: number) => vi.advanceTimersByTime(minutes * MINUTE_MS);
 
@@ -116,6 +124,23 @@ test("a reminder that is removed does not come, nor that of a task that is done"
   pass(20);
   await add("Later");
   expect(alerts()).toEqual([]);
+});
+
+test("a reminder is over when what repeats is done, but not one that is ahead, nor if that is undone", async () => {
+  const { todo } = await reminding();
+  await click("Close");
+  const { id } = (await todo.tasks.query())[0]!;
+  await todo.tasks.update(id, { repeat: "FREQ=WEEKLY" });
+  await todo.reminders.insert({ task: id, at: "2031-12-01T00:00:00.000Z", isSeen: false });
+  await shows(() => expect(row("Buy milk").textContent).toContain("Every week"));
+  pass(10);
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
+  await check("Done: Buy milk");
+  await shows(() => expect(toast()).toContain("“Buy milk” comes again"));
+  await shows(() => expect(alerts()).toEqual([]));
+  expect(row("Buy milk").textContent).toContain("Reminder");
+  await click("Undo");
+  await shows(() => expect(alerts()[0]).toContain("Buy milk"));
 });
 
 /** The browser's notifications, as far as they are used. */

@@ -1,5 +1,5 @@
 /** A newer build under a page that is open, as the browser tells of it. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { Updates } from "../../src/ui/updates.svelte";
 
 class Worker extends EventTarget {
@@ -26,7 +26,6 @@ beforeEach(() => {
   reload.mockClear();
   vi.spyOn(location, "reload").mockImplementation(reload);
 });
-afterEach(() => vi.restoreAllMocks());
 
 function page({ isFirst = false } = {}) {
   const [container, registration, updates] = [new Container(), new Registration(), new Updates()];

@@ -1,3 +1,11 @@
+/** What keeps a store from syncing, or what it has lost. */
+export interface StatusError {
+  code: string;
+  message: string;
+  /** With `storage_lost`: what became of the database. */
+  lost?: "evicted" | "unreadable";
+}
+
 /** What an engine is at: told to whoever shows it, in all tabs. */
 export interface Activity {
   /** The hub has said welcome. */
@@ -7,7 +15,7 @@ export interface Activity {
   /** Mutations are on their way. */
   pushing: boolean;
   /** What keeps it from syncing, if it is more than a missing network. */
-  error: { code: string; message: string } | null;
+  error: StatusError | null;
   /** Records of a snapshot that came, and about how many there are; `null` if it is not known. */
   bootstrap: { done: number; total: number | null } | null;
 }

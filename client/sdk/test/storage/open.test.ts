@@ -27,7 +27,7 @@ test("a database that was evicted is noticed", async () => {
   });
   const after = disk.open({ serverUrl: "http://127.0.0.1:1", auth, autoSync: false });
   const { error } = await reaches(after.store, (status) => status.error !== null);
-  expect(error?.code).toBe("storage_lost");
+  expect(error).toMatchObject({ code: "storage_lost", lost: "evicted" });
   expect(await after.tasks.count()).toBe(0);
   await after.store.close();
   // It is told until somebody says that it was seen, and not again.
@@ -101,7 +101,7 @@ test("one that stays damaged is kept, and what it held unsent comes back when it
   const { seen, around } = failing(disk, "InvalidStateError", 7);
   const second = disk.open({ ...given, around });
   expect(await passing(second.tasks.query())).toEqual([]);
-  expect(second.store.status.error?.code).toBe("storage_lost");
+  expect(second.store.status.error).toMatchObject({ code: "storage_lost", lost: "unreadable" });
   await second.tasks.insert({ id: "l", title: "in the next place" });
   await second.store.close();
   expect(seen.deleted).toBe(0);
