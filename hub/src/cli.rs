@@ -103,7 +103,7 @@ struct ImportArgs {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum OtherServer {
     /// The first user's old server.
-    ManaSync,
+    SyncChanges,
 }
 
 /// It may hold a password.
@@ -187,7 +187,7 @@ impl Cli {
             Command::Import(args) => {
                 let config = for_store(args.config, env)?;
                 match (args.from, args.url, args.file) {
-                    (Some(OtherServer::ManaSync), Some(DatabaseUrl(url)), _) => {
+                    (Some(OtherServer::SyncChanges), Some(DatabaseUrl(url)), _) => {
                         Ok(transfer::run_import_log(&config, &url)?)
                     }
                     (_, _, Some(file)) => Ok(transfer::run_import(&config, &file)?),

@@ -4,7 +4,7 @@
 //! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the embedded
 //! engine, [`postgres`] the one that several hubs share. [`group`] turns many sessions' commits
 //! into few transactions. [`transfer`] is the contract of moving everything from one store into
-//! another, [`archive`] the file it travels in, [`mana_sync`] the way out of the first user's old
+//! another, [`archive`] the file it travels in, [`sync_log`] the way out of the first user's old
 //! server. [`faulty`] is a store that fails on purpose, and [`conformance`] the suite that every engine must pass,
 //! with or without faults.
 
@@ -13,12 +13,12 @@ pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;
 pub mod group;
-pub mod mana_sync;
 pub mod model;
 mod page;
 pub mod postgres;
 pub mod sqlite;
 pub mod store;
+pub mod sync_log;
 pub mod transfer;
 pub mod types;
 

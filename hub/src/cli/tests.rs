@@ -48,10 +48,10 @@ fn bad_line_has_exit_code_2() {
         "hub serve --port 3",
         "hub import",
         "hub new-epoch --app todo",
-        "hub import --from mana-sync",
+        "hub import --from sync-changes",
         "hub import --from other postgres://localhost/d",
         "hub import --in a.jsonl postgres://localhost/d",
-        "hub import --in a.jsonl --from mana-sync postgres://localhost/d",
+        "hub import --in a.jsonl --from sync-changes postgres://localhost/d",
     ] {
         let shown = Cli::try_parse_from(line.split(' ')).unwrap_err();
         assert_eq!(shown.exit_code(), 2, "{line}");
@@ -60,7 +60,7 @@ fn bad_line_has_exit_code_2() {
 
 #[test]
 fn the_url_of_another_server_is_not_shown() {
-    let line = "hub import --from mana-sync postgres://u:secret@localhost/d";
+    let line = "hub import --from sync-changes postgres://u:secret@localhost/d";
     let cli = Cli::try_parse_from(line.split(' ')).unwrap();
     assert!(!format!("{cli:?}").contains("secret"));
 }

@@ -1,8 +1,8 @@
 //! `hub export`, `hub import`, `hub verify`: everything of a store as a file, and back.
 
 mod failure;
-mod mana_sync;
 mod part_file;
+mod sync_log;
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, Write};
@@ -13,8 +13,8 @@ use syncline_storage::archive::{
 };
 
 pub use self::failure::TransferError;
-pub(super) use self::mana_sync::run_import_log;
 use self::part_file::PartFile;
+pub(super) use self::sync_log::run_import_log;
 use super::running::{Signals, run_to_its_end};
 use crate::app::opened_store::{OpenedStore, open_beside};
 use crate::clock::{Clock, SystemClock};

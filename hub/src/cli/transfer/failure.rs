@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use syncline_storage::archive::{ArchiveError, ExportError, ImportFailure};
-use syncline_storage::mana_sync::{LogError, LogImportError};
+use syncline_storage::sync_log::{LogError, LogImportError};
 use syncline_storage::transfer::ImportError;
 use syncline_storage::types::StoreError;
 

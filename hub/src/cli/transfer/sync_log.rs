@@ -1,9 +1,9 @@
-//! `hub import --from mana-sync`: the log of the first user's old server into the config's store.
+//! `hub import --from sync-changes`: the log of the first user's old server into the config's store.
 
 use std::io::{self, Write};
 
 use syncline_storage::archive::PAGE;
-use syncline_storage::mana_sync::{Log, LogImportError, LogJob, Summary, import};
+use syncline_storage::sync_log::{Log, LogImportError, LogJob, Summary, import};
 
 use super::{TransferError, interruptible, say};
 use crate::app::opened_store::OpenedStore;

@@ -46,7 +46,7 @@ async fn it_says_what_it_read_and_what_became_of_it() {
         rows that came since it began: 0\n";
     assert_eq!(said, expected);
     let url = old.database.url();
-    let again = ["import", "--from", "mana-sync", &url];
+    let again = ["import", "--from", "sync-changes", &url];
     refused(dir.path(), &store, (&again, "already_imported", 4));
     // It is a store like any other.
     let said = done(dir.path(), &store, &["export", "--out", "all.jsonl"]);
@@ -69,7 +69,7 @@ async fn what_it_cannot_read_is_told_with_a_code() {
     let no_url = [
         "import",
         "--from",
-        "mana-sync",
+        "sync-changes",
         "mysql://u:secret@localhost/d",
     ];
     let sentence = refused(dir.path(), &store, (&no_url, "log_unreadable", 6));
@@ -77,7 +77,7 @@ async fn what_it_cannot_read_is_told_with_a_code() {
     let nobody = [
         "import",
         "--from",
-        "mana-sync",
+        "sync-changes",
         "postgres://u@127.0.0.1:1/d",
     ];
     refused(dir.path(), &store, (&nobody, "log_unreadable", 6));
@@ -100,7 +100,7 @@ async fn it_needs_an_empty_store() {
     let store = file_of(dir.path());
     old.import_into(&store);
     let url = other.database.url();
-    let import = ["import", "--from", "mana-sync", &url];
+    let import = ["import", "--from", "sync-changes", &url];
     let sentence = refused(dir.path(), &store, (&import, "store_not_empty", 4));
     assert!(sentence.contains("holds 1 spaces"), "{sentence}");
 }

@@ -123,7 +123,7 @@ impl Log {
             Err(error) if error.code().is_some() => None,
             Err(error) => return Err(unopened(&error)),
         };
-        let name = format!("mana-sync {table} {}", system.unwrap_or_default());
+        let name = format!("sync-changes {table} {}", system.unwrap_or_default());
         let identity = Sha256::digest(name.as_bytes()).into();
         Ok(Log { client, identity })
     }

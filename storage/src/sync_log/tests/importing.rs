@@ -251,8 +251,8 @@ fn a_long_history_is_folded() {
 fn a_log_whose_rows_are_kept_from_the_role_is_refused() {
     runtime().block_on(async {
         let old = OldServer::with(&[["a", "u", "t", "i", "insert", "{}", "{}", "c", &at(1)]]).await;
-        let policy = "CREATE ROLE mana LOGIN PASSWORD 'mana';
-            ALTER TABLE sync_changes OWNER TO mana;
+        let policy = "CREATE ROLE owner_of_log LOGIN PASSWORD 'secret';
+            ALTER TABLE sync_changes OWNER TO owner_of_log;
             ALTER TABLE sync_changes ENABLE ROW LEVEL SECURITY;
             ALTER TABLE sync_changes FORCE ROW LEVEL SECURITY;
             CREATE POLICY own ON sync_changes
@@ -261,7 +261,7 @@ fn a_log_whose_rows_are_kept_from_the_role_is_refused() {
         let url = old.database.url();
         let (_, place) = url.split_once('@').unwrap();
         let (_dir, store) = sqlite();
-        let log = Log::open(&format!("postgres://mana:mana@{place}"))
+        let log = Log::open(&format!("postgres://owner_of_log:secret@{place}"))
             .await
             .unwrap();
         let refused = import(&log, &store, (JOB, &mut |_| {})).await.unwrap_err();

@@ -57,6 +57,10 @@ impl OldServer {
     fn import_into(&self, store: &str) -> String {
         let dir: Arc<TempDir> = directory();
         let url = self.database.url();
-        done(dir.path(), store, &["import", "--from", "mana-sync", &url])
+        done(
+            dir.path(),
+            store,
+            &["import", "--from", "sync-changes", &url],
+        )
     }
 }
