@@ -47,6 +47,9 @@ use crate::telemetry::labels::Route;
 use crate::telemetry::pulled::{show_cache, show_groups, show_log};
 use crate::wheel::Wheel;
 
+/// How long a browser keeps the answer to a preflight: the longest that Chromium does.
+const PREFLIGHT_KEPT: Duration = Duration::from_secs(7_200);
+
 /// Records and stored bytes of one read for a device that is behind.
 const READER_PAGE: PageLimit = PageLimit {
     records: 500,
@@ -231,6 +234,8 @@ impl Core {
             .allow_credentials(true)
             .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, client_id])
+            // Each pull has a URL of its own, and a browser would ask before each.
+            .max_age(PREFLIGHT_KEPT)
     }
 
     /// Gives sockets to other nodes while this one has many more.

@@ -14,7 +14,6 @@ use super::Wanted;
 use super::behind;
 use super::ephemera::Ephemera;
 use super::nodes::Nodes;
-use crate::session::actor::Message;
 use crate::session::event::Event;
 use crate::session::registry::Sessions;
 use crate::telemetry::labels::CatchUpCause;
@@ -47,8 +46,7 @@ impl Hearer {
         match heard {
             Heard::Commit(event) => {
                 if let Some(entry) = sessions.heard(&event.space) {
-                    // One that ended reads the store when it starts again.
-                    drop(sessions.tell(&entry, Message::Event(Event::Heard(event))));
+                    sessions.hear(&entry, event);
                 }
             }
             Heard::Heads(heads, why) => {

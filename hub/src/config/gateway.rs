@@ -35,8 +35,8 @@ pub struct GatewayConfig {
     /// `reply_too_large`, and `syncline_replies_too_large_total` counts it; a changeset is then
     /// answered with less and its device pulls. 1 MiB to 64 GiB, default 256 MiB.
     pub replies_bytes_max: u64,
-    /// Milliseconds a body may wait for room, and then take to arrive. 100 to 600,000, default
-    /// 30,000.
+    /// Milliseconds a body may wait for room, and then take to arrive, where each 4 KiB of it give a
+    /// second more. One that is later is answered `slow`. 100 to 600,000, default 30,000.
     pub body_timeout_ms: u64,
     /// Milliseconds from a socket's opening to its `hello`. 100 to 60,000, default 5,000. Sockets
     /// of the compatibility protocol have ten seconds, as their clients expect.

@@ -20,12 +20,17 @@ use super::HttpError;
 use super::room::NoRoom;
 use super::shares::{Share, Shares};
 
+/// Bytes a second at which a body must come, beside its time: who has a slow line gets a long queue
+/// through, and who sends nothing holds no room.
+const LEAST_BYTES_PER_S: u64 = 4 << 10;
+
 /// What a body may cost. The guard puts it on every request.
 #[derive(Clone, Debug)]
 pub struct BodyLimits {
     /// Bytes. One more is refused with `body_too_large`.
     pub bytes_max: usize,
-    /// For the body to find room, and from then to its end. After it the request is refused.
+    /// For the body to find room; from then to its end as much, and a second for each 4 KiB of it
+    /// that came. After it the request is refused.
     pub timeout: Duration,
     /// What the bodies of all requests share.
     pub room: Shares,
@@ -60,16 +65,17 @@ pub struct ReadBody {
 }
 
 impl RawBody {
-    /// Reads all of it, in the share of who sends it. Errors: `body_too_large`; `bad_message` for one that was cut or did not
-    /// come in time; `slow` if
-    /// the node, or the sender's share, has no room for it.
+    /// Reads all of it, in the share of who sends it. Errors: `body_too_large`; `bad_message` for one
+    /// that was cut; `slow` for one that did not come in time, or if the node, or the sender's share,
+    /// has no room for it.
     pub async fn read(self, owner: &str) -> Result<ReadBody, HttpError> {
         let limits = &self.limits;
         let announced = self.announced.unwrap_or(0).min(limits.bytes_max);
         let due = Instant::now() + limits.timeout;
         let room = limits.room.take(owner, announced, due).await;
         let mut room = room.map_err(no_room)?;
-        let due = Instant::now() + limits.timeout;
+        let began = Instant::now();
+        let mut due = began + limits.timeout;
         // Memory that was not written to costs nothing, so a length alone holds none.
         let mut read = BytesMut::with_capacity(announced);
         let mut body = self.body;
@@ -82,6 +88,7 @@ impl RawBody {
             }
             room.grow(bytes, due).await.map_err(no_room)?;
             read.extend_from_slice(&chunk);
+            due = began + limits.timeout + time_for(read.len());
         }
         let bytes = read.freeze();
         Ok(ReadBody { bytes, room })
@@ -131,20 +138,21 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
+/// What so many bytes may take at the least rate.
+fn time_for(bytes: usize) -> Duration {
+    Duration::from_millis(bytes as u64 * 1_000 / LEAST_BYTES_PER_S)
+}
+
 /// The next bytes, none at the end.
 async fn next_chunk(body: &mut Body, due: Instant) -> Result<Option<Bytes>, HttpError> {
-    let refused = |message| HttpError::new(Code::BadMessage, message);
+    let late = |_| HttpError::new(Code::Slow, "the body did not come in time");
+    let cut = |_| HttpError::new(Code::BadMessage, "the body was cut off");
     loop {
-        let frame = timeout_at(due, body.frame())
-            .await
-            .map_err(|_| refused("the body did not come in time"))?;
+        let frame = timeout_at(due, body.frame()).await.map_err(late)?;
         let Some(frame) = frame else {
             return Ok(None);
         };
-        if let Ok(chunk) = frame
-            .map_err(|_| refused("the body was cut off"))?
-            .into_data()
-        {
+        if let Ok(chunk) = frame.map_err(cut)?.into_data() {
             return Ok(Some(chunk));
         }
     }

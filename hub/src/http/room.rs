@@ -53,11 +53,6 @@ impl Room {
         self.free.available_permits() >= self.units_of(bytes) as usize
     }
 
-    /// Half of the room, in bytes.
-    pub fn half(&self) -> usize {
-        self.units.div_ceil(2) as usize * UNIT_BYTES
-    }
-
     async fn permit(&self, units: u32, due: Instant) -> Result<OwnedSemaphorePermit, NoRoom> {
         let wanted = self.free.clone().acquire_many_owned(units);
         match timeout_at(due, wanted).await {

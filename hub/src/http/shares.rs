@@ -90,11 +90,6 @@ impl Shares {
         })
     }
 
-    /// Half of the room, in bytes.
-    pub fn half(&self) -> usize {
-        self.room.half()
-    }
-
     fn enter(&self, owner: &str) -> (InLane, Room) {
         let mut lanes = locked(&self.lanes);
         let owner: Arc<str> = owner.into();

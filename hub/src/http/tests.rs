@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{FromRequest, Request};
 use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::Value;
@@ -226,7 +226,31 @@ async fn body_must_come_in_time() {
     let served = start(echo(), &config);
     let head = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\n";
     let answer = served.raw(&format!("{head}ab")).await;
-    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    assert!(answer.contains("retry-after: 1"), "{answer}");
+}
+
+/// A long queue over a slow line: it has its time for what came, and no more for what does not.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_keeps_coming_has_the_time_of_a_slow_line() {
+    let read = async |pieces: u64| {
+        let pieces = futures_util::stream::unfold(0, move |at| async move {
+            if at == pieces {
+                std::future::pending().await
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let piece = Bytes::from_static(&[b'x'; 5 << 10]);
+            (at < 60).then_some((Ok::<_, std::io::Error>(piece), at + 1))
+        });
+        let request = Request::new(Body::from_stream(pieces));
+        let body = RawBody::from_request(request, &()).await.unwrap();
+        let read = body.read("ada").await;
+        read.map(|read| read.bytes.len())
+    };
+    // Twice the time that a body has which does not come.
+    assert_eq!(read(u64::MAX).await, Ok(60 * (5 << 10)));
+    let late = read(50).await.unwrap_err();
+    assert_eq!(late.0.code, Code::Slow);
 }
 
 /// A route that refuses without looking at the body, and one that holds a body until told.

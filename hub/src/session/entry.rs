@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use ractor::ActorRef;
 use syncline_cluster::ephemeral::Spoken;
+use syncline_cluster::event::CommitEvent;
 use syncline_cluster::heartbeat::Instance;
 use syncline_protocol::ids::SpaceKey;
 use syncline_storage::types::SpaceView;
@@ -24,6 +25,9 @@ use super::turns::{Turn, Turns};
 use crate::gateway::intake::Intake;
 use crate::gateway::outbox::Outbox;
 use crate::wheel::{Alarm, Sleeper};
+
+/// Commits of other nodes that wait while a session is started.
+pub(super) const HEARD_WAITING_MAX: usize = 128;
 
 /// A space on this node.
 #[derive(Debug)]
@@ -148,6 +152,17 @@ impl Entry {
             Turn::Gone(message) => return Told::Gone(Box::new(message)),
         }
         start.map_or(Told::Done, |start| Told::Start(Box::new(start)))
+    }
+
+    /// Tells the session a commit of another node. While it is being started only so many wait;
+    /// past that it reads the store instead.
+    pub(super) fn hear(&self, commit: Arc<CommitEvent>, intake: impl FnOnce() -> Intake) -> Told {
+        let message = match self.lock().waiting() {
+            [.., Message::Event(Event::Missed)] => return Told::Done,
+            waiting if waiting.len() >= HEARD_WAITING_MAX => Message::Event(Event::Missed),
+            _ => Message::Event(Event::Heard(commit)),
+        };
+        self.tell(message, intake)
     }
 
     /// The room for pushes, and what must be started for it. `None` if the entry is gone.

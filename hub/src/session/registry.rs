@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, SupervisionEvent};
 use syncline_cluster::ephemeral::{Ephemeral, RollCall, Spoken};
-use syncline_cluster::event::SpaceHead;
+use syncline_cluster::event::{CommitEvent, SpaceHead};
 use syncline_cluster::heartbeat::Instance;
 use syncline_protocol::ids::{AppId, SpaceKey};
 use syncline_storage::Store;
@@ -176,7 +176,17 @@ impl Sessions {
     /// Tells a space's session something; wakes it if it sleeps. The message comes back if the
     /// session ended: then [`Sessions::get`] gives another entry.
     pub fn tell(&self, entry: &Arc<Entry>, message: Message) -> Result<(), Box<Message>> {
-        match entry.tell(message, || self.intake()) {
+        self.told(entry, entry.tell(message, || self.intake()))
+    }
+
+    /// Tells a space's session a commit of another node; wakes it if it sleeps. One that ended
+    /// reads the store when it starts again.
+    pub(crate) fn hear(&self, entry: &Arc<Entry>, commit: Arc<CommitEvent>) {
+        drop(self.told(entry, entry.hear(commit, || self.intake())));
+    }
+
+    fn told(&self, entry: &Arc<Entry>, told: Told) -> Result<(), Box<Message>> {
+        match told {
             Told::Done => Ok(()),
             Told::Start(start) => {
                 self.spawn(entry.clone(), *start);

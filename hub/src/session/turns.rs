@@ -92,6 +92,17 @@ impl<A, W, M> Turns<A, W, M> {
         }
     }
 
+    /// What waits until it was started.
+    pub fn waiting(&self) -> &[M] {
+        match self {
+            Turns::Awake(awake) => match &awake.mailbox {
+                Mailbox::Starting(waiting) => waiting,
+                Mailbox::Running(_) => &[],
+            },
+            Turns::Asleep(_) | Turns::Gone => &[],
+        }
+    }
+
     /// It was started: gives what waited, to be given to it in that order.
     pub fn started(&mut self) -> Vec<M> {
         let Turns::Awake(awake) = self else {

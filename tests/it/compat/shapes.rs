@@ -273,7 +273,8 @@ async fn requests_that_cannot_be_read_are_400_with_a_reason() {
             .header("x-client-id", "c");
         assert_eq!(request.send().await.unwrap().status(), 400, "{path}");
     }
-    let stored = CompatDevice::new(&node, "ada", "c");
+    let mut stored = CompatDevice::new(&node, "ada", "c");
+    stored.sync().await;
     assert!(stored.shows().is_empty());
 }
 
@@ -336,6 +337,7 @@ async fn pages_of_listed_origins_may_call_with_credentials() {
         let allowed = preflight(origin).await;
         assert_eq!(allowed["access-control-allow-origin"], origin);
         assert_eq!(allowed["access-control-allow-credentials"], "true");
+        assert_eq!(allowed["access-control-max-age"], "7200");
         for (name, expected) in [
             ("access-control-allow-methods", &["get", "post", "options"]),
             (

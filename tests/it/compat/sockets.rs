@@ -165,6 +165,19 @@ async fn an_expired_token_closes_the_socket() {
     assert_eq!(socket.closed().await, Some(1008));
 }
 
+/// Also of one that says nothing.
+#[tokio::test]
+async fn an_expired_token_closes_a_socket_that_is_silent() {
+    let node = TestNode::start().await;
+    let issuer = node.app.dev_issuer().unwrap();
+    let token = issuer.token("ada", 2, SystemClock.now_ms()).unwrap();
+    let mut socket = Socket::connect_to(&node, "/ws/todo").await;
+    socket.send(&json!({"type": "auth", "token": token})).await;
+    assert_eq!(socket.message().await["type"], "auth-ok");
+    assert_eq!(socket.message().await["tables"][0], "token expired");
+    assert_eq!(socket.closed().await, Some(1008));
+}
+
 #[tokio::test]
 async fn a_removed_key_closes_the_socket() {
     let issuer = Issuer::start().await;

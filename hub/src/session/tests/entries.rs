@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::json;
+use syncline_cluster::event::CommitEvent;
+use syncline_protocol::ids::{Epoch, NodeId, Seq, WriterNo};
 use syncline_protocol::json::Json;
+use syncline_protocol::stamp::Hlc;
 use syncline_storage::faulty::Prng;
 use tokio::sync::mpsc;
 
@@ -16,12 +19,16 @@ use super::desk::{Desk, space};
 use crate::gateway::intake::Intake;
 use crate::gateway::outbox::Outbox;
 use crate::session::actor::Message;
-use crate::session::entry::{Asleep, Entry, Leaving, Slept, Start, Told};
+use crate::session::entry::{Asleep, Entry, HEARD_WAITING_MAX, Leaving, Slept, Start, Told};
 use crate::session::event::{ConnId, Event};
 
 /// Two sockets of one space; the phone shows presence.
 const PHONE: ConnId = ConnId(1);
 const LAPTOP: ConnId = ConnId(2);
+
+/// How the ear passes on a commit of another node, and that some were missed.
+const HEARD: u64 = 1_001;
+const MISSED: u64 = 1_002;
 
 /// Passes on what it is told.
 struct Ear;
@@ -45,8 +52,11 @@ impl Actor for Ear {
         message: Message,
         heard: &mut Self::State,
     ) -> Result<(), ActorProcessingErr> {
-        if let Message::Event(Event::Drained(ConnId(no))) = message {
-            heard.send(no)?;
+        match message {
+            Message::Event(Event::Drained(ConnId(no))) => heard.send(no)?,
+            Message::Event(Event::Heard(_)) => heard.send(HEARD)?,
+            Message::Event(Event::Missed) => heard.send(MISSED)?,
+            _ => {}
         }
         Ok(())
     }
@@ -357,4 +367,37 @@ async fn nothing_is_lost_or_overtakes_whatever_falls_between_what() {
         sleeps > 200 && refused > 200 && wakes > 200 && ends > 200,
         "{counts:?}"
     );
+}
+
+/// A store that is slow to start a session must not fill the memory with what others write.
+#[tokio::test]
+async fn while_a_session_is_started_so_many_commits_wait_for_it_and_then_it_reads() {
+    let (entry, _start) = Entry::starting(space(), intake());
+    let commit = Arc::new(CommitEvent {
+        node: NodeId::trusted("n2"),
+        space: space(),
+        epoch: Epoch(1),
+        from: Seq(1),
+        to: Seq(2),
+        clock: Hlc::default(),
+        live: 1,
+        writers: WriterNo::default(),
+        records: Vec::new(),
+        marks: Vec::new(),
+    });
+    for _ in 0..HEARD_WAITING_MAX + 100 {
+        assert!(matches!(
+            entry.hear(commit.clone(), || unreachable!()),
+            Told::Done
+        ));
+    }
+    let mut session = Running::start(&entry).await;
+    for _ in 0..HEARD_WAITING_MAX {
+        assert_eq!(session.hear().await, HEARD);
+    }
+    assert_eq!(session.hear().await, MISSED);
+    // It runs: each is told.
+    assert!(matches!(entry.hear(commit, || unreachable!()), Told::Done));
+    assert_eq!(session.hear().await, HEARD);
+    session.stop().await;
 }
