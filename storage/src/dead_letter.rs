@@ -13,7 +13,7 @@ impl DeadLetter {
     /// `… [cut: 20480 bytes, 0011223344556677]`: the length it had and the first 8 bytes of
     /// its SHA-256, so that two texts that begin alike stay two.
     pub fn kept(text: &str) -> String {
-        if text.len() <= DEAD_LETTER_BYTES_MAX {
+        if DeadLetter::keeps(text) {
             return text.to_owned();
         }
         let begins = &text[..text.floor_char_boundary(DEAD_LETTER_BYTES_MAX)];
@@ -21,6 +21,11 @@ impl DeadLetter {
         let first = digest.first_chunk().expect("SHA-256 has 32 bytes");
         let hash = u64::from_be_bytes(*first);
         format!("{begins}… [cut: {} bytes, {hash:016x}]", text.len())
+    }
+
+    /// Whether a text is kept whole.
+    pub fn keeps(text: &str) -> bool {
+        text.len() <= DEAD_LETTER_BYTES_MAX
     }
 
     /// Bytes of its texts.
@@ -37,6 +42,7 @@ mod tests {
     fn a_text_is_cut_past_the_limit_at_a_character() {
         let whole = "x".repeat(DEAD_LETTER_BYTES_MAX);
         assert_eq!(DeadLetter::kept(&whole), whole);
+        assert!(DeadLetter::keeps(&whole) && !DeadLetter::keeps(&format!("{whole}y")));
         let cut = DeadLetter::kept(&format!("{whole}y"));
         assert!(
             cut.starts_with(&format!("{whole}… [cut: 4097 bytes, ")),

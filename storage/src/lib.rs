@@ -22,6 +22,7 @@ pub mod sync_log;
 pub mod transfer;
 pub mod types;
 
+pub use dead_letter::DEAD_LETTER_BYTES_MAX;
 pub use store::Store;
 
 use syncline_protocol::ids::Epoch;

@@ -170,7 +170,7 @@ async fn an_expired_token_closes_the_socket() {
 async fn an_expired_token_closes_a_socket_that_is_silent() {
     let node = TestNode::start().await;
     let issuer = node.app.dev_issuer().unwrap();
-    let token = issuer.token("ada", 2, SystemClock.now_ms()).unwrap();
+    let token = issuer.token("ada", 5, SystemClock.now_ms()).unwrap();
     let mut socket = Socket::connect_to(&node, "/ws/todo").await;
     socket.send(&json!({"type": "auth", "token": token})).await;
     assert_eq!(socket.message().await["type"], "auth-ok");

@@ -25,6 +25,7 @@ use super::working::Workings;
 use crate::session::client::Client;
 use crate::session::pending::Pending;
 use crate::session::synced::{Echo, SyncConflict, Synced, Whole};
+use syncline_storage::types::DeadLetter;
 
 /// A record a changeset named.
 #[derive(Default)]
@@ -39,6 +40,15 @@ struct Named {
     deleted: bool,
     /// Something of it was set aside: what the device shows nobody else has.
     set_aside: bool,
+    /// Of that not all was kept: the device has the only whole copy.
+    cut: bool,
+}
+
+impl Named {
+    /// All of it was set aside.
+    fn names_nothing(&self) -> bool {
+        self.fields.is_empty() && !self.inserted && !self.deleted
+    }
 }
 
 /// One changeset on its way.
@@ -90,7 +100,9 @@ impl Deciding {
                 self.letters.add(change, refusal.code, from);
                 set.conflict(change, refusal.code);
                 if let Some(key) = &change.key {
-                    set.named(key, self.current(key).is_some()).set_aside = true;
+                    let named = set.named(key, self.current(key).is_some());
+                    named.set_aside = true;
+                    named.cut |= !DeadLetter::keeps(&change.text);
                 }
             }
         }
@@ -342,7 +354,7 @@ impl Changeset {
     /// Of a record that was here before: all it named, and what its insert did not name, since
     /// that replaced what the device had. A reply to an earlier request may have overwritten what
     /// was written after it was asked, and nothing tells the hub so. Of a new record: whatever
-    /// is not as the device sent it. Of one that something was set aside of: all of it. A record
+    /// is not as the device sent it. Of one that something was set aside of, and kept whole: all of it. A record
     /// that was never inserted here stays on the device: a delete would hide what its user typed, and
     /// may be the only whole copy of.
     fn echo(
@@ -351,6 +363,10 @@ impl Changeset {
         record: &Arc<Record>,
     ) -> Option<(Arc<Record>, Vec<FieldName>, Whole)> {
         record.inserted?;
+        let taken_back = named.set_aside && !named.cut;
+        if named.names_nothing() && !taken_back {
+            return None;
+        }
         let stored = |name: &FieldName| record.field(name.as_str()).map(|field| &field.value);
         let was_here = named.was_here;
         let told = named.fields.iter();
@@ -363,14 +379,14 @@ impl Changeset {
         let survived = named.deleted && record.is_live();
         // A field it shows may be covered by a delete, also by its own that lost, or be set aside:
         // only the whole record says so.
-        let differs = !all_stored || replaced || survived || named.set_aside;
+        let differs = !all_stored || replaced || survived || taken_back;
         let whole = if record.is_live() && differs {
             Whole::Replace
         } else {
             Whole::No
         };
         let not_as_meant = named.deleted == record.is_live();
-        let is_told = was_here || named.set_aside || replaced || !fields.is_empty() || not_as_meant;
+        let is_told = was_here || taken_back || replaced || !fields.is_empty() || not_as_meant;
         is_told.then(|| (record.clone(), fields, whole))
     }
 }

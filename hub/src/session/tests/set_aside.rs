@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use syncline_protocol::compat::cursor::EMPTY;
 use syncline_protocol::limits::Limits;
+use syncline_storage::DEAD_LETTER_BYTES_MAX;
 
 use super::desk::{Desk, stamp};
 use super::replying::{SECOND, begin, cursor, end, inserted, pulled, titled, told};
@@ -16,20 +17,35 @@ fn update(name: &str, value: &Value, at: &str) -> Value {
     json!({"table": "tasks", "id": "k1", "op": "update", "fields": fields})
 }
 
-/// Changes of a record that can never be stored.
-fn poison() -> [Value; 6] {
+/// Changes of a record that can never be stored, and are kept whole.
+fn poison() -> [Value; 5] {
+    let now = stamp(2 * SECOND);
+    [
+        update("title", &json!("\0"), &now),
+        update("title", &json!("of 2019"), OF_2019),
+        padded_to(DEAD_LETTER_BYTES_MAX),
+        json!({"table": "tasks", "id": "k1", "op": "insert", "data": {"only": "\0"}}),
+        json!({"table": "tasks", "id": "k1", "op": "delete", "deletedAt": OF_2019}),
+    ]
+}
+
+/// One whose text has so many bytes.
+fn padded_to(bytes: usize) -> Value {
+    let of = |pad: usize| update("title", &json!("x".repeat(pad)), OF_2019);
+    of(bytes - of(0).to_string().len())
+}
+
+/// Changes that can never be stored, and are too large to be kept.
+fn large() -> [Value; 3] {
     let now = stamp(2 * SECOND);
     let large = "x".repeat(Limits::DEFAULT.record_bytes_max);
     let wide: Value = (0..=Limits::DEFAULT.fields_max)
         .map(|i| (format!("f{i}"), json!({"value": i, "updatedAt": now})))
         .collect();
     [
-        update("title", &json!("\0"), &now),
-        update("title", &json!("of 2019"), OF_2019),
+        padded_to(DEAD_LETTER_BYTES_MAX + 1),
         update("large", &json!(large), &now),
         json!({"table": "tasks", "id": "k1", "op": "update", "fields": wide}),
-        json!({"table": "tasks", "id": "k1", "op": "insert", "data": {"only": "\0"}}),
-        json!({"table": "tasks", "id": "k1", "op": "delete", "deletedAt": OF_2019}),
     ]
 }
 
@@ -93,6 +109,17 @@ fn of_a_record_that_was_never_inserted_nothing_is_told() {
             let reply = reply(&mut desk, std::slice::from_ref(&poison));
             assert_eq!(told(&reply), [], "{poison}");
         }
+    }
+}
+
+/// The device has the only whole copy of it.
+#[test]
+fn of_what_is_too_large_to_be_kept_nothing_is_told() {
+    for large in large() {
+        let mut desk = Desk::new();
+        desk.sync("laptop", &[inserted("tasks", "k1", 0)]);
+        let reply = reply(&mut desk, std::slice::from_ref(&large));
+        assert_eq!(told(&reply), [], "{} bytes", large.to_string().len());
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use syncline_protocol::ids::{RecordId, RecordKey, TableName};
 
 use super::super::edits::TABLES;
+use super::draw::{LARGE_FIELD, POISONED_FIELD};
 use crate::sim::checker::crossed::Write;
 use crate::sim::rng::Rng;
 
@@ -118,11 +119,13 @@ impl Row {
         self.0.get("deletedAt").is_some_and(|at| at != "null")
     }
 
-    /// Its fields as one text.
+    /// Its fields as one text, without what was set aside and is on this device alone.
     fn text(&self) -> String {
         let mut text = String::from("{");
+        let only_copy = self.0.contains_key(LARGE_FIELD);
         for (name, value) in &self.0 {
-            if name == "deletedAt" {
+            let is_aside = name == LARGE_FIELD || only_copy && name == POISONED_FIELD;
+            if name == "deletedAt" || is_aside {
                 continue;
             }
             if text.len() > 1 {

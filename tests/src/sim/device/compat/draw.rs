@@ -17,7 +17,10 @@ use crate::sim::device::edits::{FIELDS, IDS, SKEWED_MS, value};
 use crate::sim::plan::draw_skew_ms;
 
 /// What can never be stored goes to this field, which no device may show once it is answered,
-const POISONED_FIELD: &str = "p";
+pub(super) const POISONED_FIELD: &str = "p";
+
+/// to this one if it is too large to be kept aside, so that it stays on its device,
+pub(super) const LARGE_FIELD: &str = "q";
 
 /// or to a record of this id, which stays on its device.
 pub(super) const POISONED_ID: &str = "z9";
@@ -157,6 +160,7 @@ impl Compat {
     /// An edit that can never be stored: of a field that only such edits name, or of a record.
     fn poison(&mut self, cx: &mut Cx<'_>) {
         let now = wall_text(self.clock.wall_ms(cx.now_ms));
+        let mut field = POISONED_FIELD;
         let (kind, code, value, at) = match cx.aids.rng.below(5) {
             0..=1 => (Kind::PoisonNul, "nul_in_string", r#""\u0000""#.into(), now),
             2..=3 => {
@@ -169,6 +173,7 @@ impl Compat {
                 )
             }
             _ => {
+                field = LARGE_FIELD;
                 let large = format!(r#""{}""#, "x".repeat(LARGE));
                 (Kind::PoisonLarge, "record_too_large", large, now)
             }
@@ -178,20 +183,20 @@ impl Compat {
         let seen: Vec<_> = seen.map(|(key, _)| key.clone()).collect();
         let (key, text) = if seen.is_empty() || cx.aids.rng.chance(300) {
             let text = format!(
-                r#"{{"table":"notes","id":"{POISONED_ID}","op":"insert","data":{{"{POISONED_FIELD}":{value},"updatedAt":"{at}"}}}}"#
+                r#"{{"table":"notes","id":"{POISONED_ID}","op":"insert","data":{{"{field}":{value},"updatedAt":"{at}"}}}}"#
             );
             (key("notes", POISONED_ID), text)
         } else {
             let key = cx.aids.rng.pick(&seen).clone();
             let text = format!(
-                r#"{{"table":"{}","id":"{}","op":"update","fields":{{"{POISONED_FIELD}":{{"value":{value},"updatedAt":"{at}"}}}}}}"#,
+                r#"{{"table":"{}","id":"{}","op":"update","fields":{{"{field}":{{"value":{value},"updatedAt":"{at}"}}}}}}"#,
                 key.table.as_str(),
                 key.id.as_str()
             );
             (key, text)
         };
         let row = self.copy.rows.entry(key.clone()).or_default();
-        row.0.insert(POISONED_FIELD.into(), "0".into());
+        row.0.insert(field.into(), "0".into());
         self.queue(key, (text, Some(code)), cx);
     }
 
