@@ -31,7 +31,7 @@ import type { EphemeralState } from "./sync/ephemeral.js";
 import { Syncing } from "./syncing.js";
 import { Until } from "./until.js";
 
-export interface SessionOptions {
+interface SessionOptions {
   appId: string;
   /** `null` is the guest, who syncs with nobody. */
   engine: Omit<EngineOptions, "app"> | null;
@@ -47,7 +47,7 @@ export interface SessionOptions {
 }
 
 /** What a session calls. */
-export interface SessionEvents {
+interface SessionEvents {
   /** Its activity or what waits may have changed. */
   changed(): void;
   /** Another tab has signed the account out and deleted what this device held. */
@@ -68,7 +68,7 @@ interface Successor {
 type Judged = "applied" | "superseded";
 
 /** Looks at a record as an edit would leave it, and throws if it may not be so. */
-export type Check = (edit: Edit, after: JsonObject | null) => void;
+type Check = (edit: Edit, after: JsonObject | null) => void;
 
 export class Session {
   readonly db: Database;

@@ -26,7 +26,7 @@ export function pushLength(waiting: Weight[], limits: Limits): number {
 }
 
 /** What becomes of a mutation that was answered. */
-export type Outcome =
+type Outcome =
   /** It leaves the outbox when the cursor has passed `seq`: only then the copy shows it. */
   | { is: "decided"; seq: number; status: "applied" | "superseded" }
   /** The hub will never take it. The user decides; nothing behind it waits. */

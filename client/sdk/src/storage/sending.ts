@@ -13,7 +13,7 @@ import { reshow } from "./shown.js";
 import { settle } from "./verdicts.js";
 
 /** A push. `more`: another one may follow. */
-export interface Push {
+interface Push {
   muts: Mutation[];
   more: boolean;
 }
@@ -104,7 +104,7 @@ function pushOf({ numbered, limits }: Waiting): Push {
 }
 
 /** What verdicts lead to. */
-export interface Decided {
+interface Decided {
   /** This client's numbers are of no use any more: what else was decided is asked again. */
   renumbers: boolean;
   /** The copy shows some of it by itself: see `passed`. */
