@@ -32,7 +32,7 @@ export interface CollectionOptions<T extends Identified> {
     pushDebounce?: number;
     /** Milliseconds between two looks for news where no WebSocket is to be had. Default 30,000. */
     pullInterval?: number;
-    /** What the hub does with concurrent writes; there is no other. */
+    /** Names what the hub does with concurrent writes. It is the only one, and nothing reads this. */
     conflictStrategy?: "field-level-lww";
   };
 }
@@ -129,7 +129,7 @@ export class LocalCollection<T extends Identified> {
     return this.#need().write([this.edits.update(id, fields)]);
   }
 
-  /** Deletes a record; one that is not there is deleted too. */
+  /** Deletes a record; of one that is not there, here or at the hub, it is `applied` all the same. */
   async delete(id: string): Promise<Write> {
     return this.#need().write([this.edits.delete(id)]);
   }

@@ -31,7 +31,7 @@ import type { EphemeralState } from "./sync/ephemeral.js";
 import { Syncing } from "./syncing.js";
 import { Until } from "./until.js";
 
-export interface SessionOptions {
+interface SessionOptions {
   appId: string;
   /** `null` is the guest, who syncs with nobody. */
   engine: Omit<EngineOptions, "app"> | null;
@@ -47,7 +47,7 @@ export interface SessionOptions {
 }
 
 /** What a session calls. */
-export interface SessionEvents {
+interface SessionEvents {
   /** Its activity or what waits may have changed. */
   changed(): void;
   /** Another tab has signed the account out and deleted what this device held. */
@@ -68,7 +68,7 @@ interface Successor {
 type Judged = "applied" | "superseded";
 
 /** Looks at a record as an edit would leave it, and throws if it may not be so. */
-export type Check = (edit: Edit, after: JsonObject | null) => void;
+type Check = (edit: Edit, after: JsonObject | null) => void;
 
 export class Session {
   readonly db: Database;
@@ -281,25 +281,23 @@ export class Session {
 
   /**
    * What a tab has written in a place before this one goes along. True if there was something to be
-   * sent. Errors: `unsynced` where nobody has acknowledged that one cannot be read.
+   * sent. Errors: `unreachable`, and those of salvage's `endFormers`.
    */
   async #endFormers({ onlyIfSent }: { onlyIfSent: boolean }): Promise<boolean> {
     const { db, options } = this;
     if ((await formersOf(db)).length === 0) return false;
-    const salvaged = await part(salvaging, this.#ended.signal).catch((error: unknown) => {
+    let isAny = false;
+    try {
+      const { endFormers } = await part(salvaging, this.#ended.signal);
+      await endFormers(db, options.around, () => {
+        isAny = onlyIfSent;
+        if (isAny) this.wrote();
+      });
+    } catch (error) {
+      // What is given up can be given up without it.
       if (onlyIfSent) throw error;
-    });
-    // What is given up can be given up without it.
-    if (!salvaged) return false;
-    const ended = salvaged.endFormers(db, options.around).catch((error: unknown) => {
-      if (onlyIfSent) throw error;
-      return { isAny: false, isWhole: false };
-    });
-    const { isAny, isWhole } = await ended;
-    if (isAny && onlyIfSent) this.wrote();
-    if (onlyIfSent && !isWhole && (await db.read("lost")) === "unreadable")
-      throw new SynclineError("unsynced", "unsent writes are in a database that cannot be read");
-    return isAny && onlyIfSent;
+    }
+    return isAny;
   }
 
   /**

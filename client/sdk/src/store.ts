@@ -166,7 +166,8 @@ export class LocalStore {
   }
 
   /**
-   * Does several edits at once: no other device ever sees only some of them.
+   * Does several edits at once: no other device ever sees only some of them. A delete of what is not
+   * here goes before the rest by itself, since the hub may not know it either.
    *
    *     await store.write([tasks.edits.delete("k1"), lists.edits.update("l1", { tasks: 3 })]);
    *

@@ -10,7 +10,7 @@ import type { Engine, EngineOptions } from "./sync/engine.js";
 import { EphemeralState } from "./sync/ephemeral.js";
 import { sayOnce, Tabs, type TabMessage } from "./sync/leader.js";
 
-export interface SyncingEvents {
+interface SyncingEvents {
   /** The engine of this tab tells how far it is; other tabs call nothing. */
   told(activity: Activity): void;
   /** Its activity is another one. */

@@ -2,6 +2,7 @@
 import type { Auth, LocalStore, UnsyncedChoice } from "@syncline/sdk";
 import { dropDrafts } from "./drafts";
 import { beginStay } from "./era";
+import { keep } from "./keep";
 import type { Todo } from "./open";
 
 /** Where the account's name outlives the page. */
@@ -24,13 +25,12 @@ export function remembered(): string | null {
 }
 
 export function remember(account: string | null): void {
-  if (account === null) localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, account);
+  keep(localStorage, KEY, account);
 }
 
 /** Errors: those of the store; then the account stays. */
 export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Promise<void> {
-  localStorage.setItem(LEAVING, unsynced);
+  keep(localStorage, LEAVING, unsynced);
   // Other tabs may be told before this one's is over.
   beginStay();
   try {
@@ -38,7 +38,7 @@ export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Prom
     remember(null);
     dropDrafts();
   } finally {
-    localStorage.removeItem(LEAVING);
+    keep(localStorage, LEAVING, null);
   }
 }
 

@@ -3,6 +3,7 @@
  * database. It is kept where keeping it is done at once, and stored when the app starts again.
  */
 import type { Task } from "@syncline/apps/todo";
+import { keep } from "./keep";
 import type { Todo } from "./open";
 
 /** In front of what names one in `localStorage`. */
@@ -24,12 +25,9 @@ export const storedAs = (field: Draft["field"], typed: string): string | null =>
 
 const keyOf = ({ task, field }: Pick<Draft, "task" | "field">) => `${KEY}${field} ${task}`;
 
+/** Without room for it, it is only as safe as the write that is under way. */
 export function keepDraft(draft: Draft): void {
-  try {
-    localStorage.setItem(keyOf(draft), JSON.stringify(draft));
-  } catch {
-    // No room: then it is only as safe as the write that is under way.
-  }
+  keep(localStorage, keyOf(draft), JSON.stringify(draft));
 }
 
 export function dropDraft(draft: Pick<Draft, "task" | "field">): void {

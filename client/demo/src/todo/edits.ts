@@ -2,7 +2,7 @@
  * What people do to tasks. Each is one write, so no device ever sees half of it, and goes by what is
  * stored: what is shown may be a moment older.
  */
-import { uuid, type Edit } from "@syncline/sdk";
+import { uuid, type Edit, type Identified } from "@syncline/sdk";
 import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placesFor } from "../model/order";
@@ -14,6 +14,7 @@ import type { Todo } from "./open";
 /** What can be taken back: a sentence about it, and how. */
 export interface Undoable {
   text: string;
+  /** Returns `partly` if some of what it changed is gone. */
   undo(): Promise<unknown>;
 }
 
@@ -94,17 +95,26 @@ export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoab
   const next = task.repeat ? nextDue(task.repeat, due, today) : null;
   if (next !== null) {
     const reminded = await remindedOf(todo, id);
-    const write = (due: Day | null, isSeen: boolean) =>
+    const write = (due: Day | null, reminded: readonly Reminder[], isSeen: boolean) =>
       todo.store.write([
         todo.tasks.edits.update(id, { due }),
         ...reminded.map((one) => todo.reminders.edits.update(one.id, { isSeen })),
       ]);
-    await write(next, true);
-    const text = `“${task.title}” comes again: ${sayDay(next, today)}`;
-    return { text, undo: () => write(due, false) };
+    await write(next, reminded, true);
+    const undo = async () => write(due, await stillOf(todo.reminders, reminded), false);
+    return { text: `“${task.title}” comes again: ${sayDay(next, today)}`, undo };
   }
   await todo.tasks.update(task.id, { done: true, doneAt: new Date().toISOString() });
   return { text: `Done: “${task.title}”`, undo };
+}
+
+/** Those of some records that were not deleted since. */
+async function stillOf<T extends Identified>(
+  collection: { query(): Promise<Identified[]> },
+  records: readonly T[],
+): Promise<T[]> {
+  const there = new Set((await collection.query()).map(({ id }) => id));
+  return records.filter(({ id }) => there.has(id));
 }
 
 /** Reminders of a task that are shown now. */
@@ -165,5 +175,11 @@ export async function move(
     todo.store.write(given.map(({ id, order }) => todo.tasks.edits.update(id, { order })));
   const before = places.map(({ id }) => all.find((one) => one.id === id)!);
   await write(places);
-  return { text: `Moved “${task.title}”`, undo: () => write(before) };
+  const undo = async () => {
+    const still = await stillOf(todo.tasks, before);
+    // With none left it fails as any edit of what is gone.
+    await write(still.length > 0 ? still : before);
+    return still.length < before.length ? "partly" : null;
+  };
+  return { text: `Moved “${task.title}”`, undo };
 }

@@ -3,6 +3,7 @@
  * such as the steps of its history, is of one era and leads nobody else anywhere.
  */
 import { uuid } from "@syncline/sdk";
+import { keep } from "./keep";
 
 const KEY = "syncline-todo-era";
 
@@ -33,14 +34,14 @@ export function eraOf(account: string | null): Era {
 /** Somebody signed in or out. */
 export function beginEra(account: string | null): Era {
   const era = { id: uuid(), account, stay: stayHere() };
-  sessionStorage.setItem(KEY, JSON.stringify(era));
+  keep(sessionStorage, KEY, JSON.stringify(era));
   return era;
 }
 
 /** Who comes after the sign-out that is about to be is another guest. */
 export function beginStay(): string {
   const stay = uuid();
-  localStorage.setItem(STAY, stay);
+  keep(localStorage, STAY, stay);
   return stay;
 }
 

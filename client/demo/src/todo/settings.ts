@@ -1,4 +1,5 @@
 /** What this device is to do otherwise. It is not synced: another device has other hands. */
+import { keep } from "./keep";
 
 /** There if single letters are no commands. */
 const NO_LETTERS = "syncline-todo-no-letters";
@@ -7,6 +8,5 @@ const NO_LETTERS = "syncline-todo-no-letters";
 export const takesLetters = () => localStorage.getItem(NO_LETTERS) === null;
 
 export function takeLetters(takes: boolean): void {
-  if (takes) localStorage.removeItem(NO_LETTERS);
-  else localStorage.setItem(NO_LETTERS, "1");
+  keep(localStorage, NO_LETTERS, takes ? null : "1");
 }

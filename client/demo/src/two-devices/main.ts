@@ -2,6 +2,7 @@
 import { mount } from "svelte";
 import { uuid } from "@syncline/sdk";
 import { start } from "../start";
+import { keep } from "../todo/keep";
 import { openTodo } from "../todo/open";
 import { apart } from "./apart";
 import { begins } from "./begins";
@@ -13,7 +14,7 @@ const KEY = "syncline-two-devices";
 
 start((target) => {
   const user = sessionStorage.getItem(KEY) ?? `pair-${uuid().slice(0, 8)}`;
-  sessionStorage.setItem(KEY, user);
+  keep(sessionStorage, KEY, user);
 
   const open = (name: string) => {
     const device = name.toLowerCase();

@@ -1,5 +1,6 @@
 /** The switch of a device's network. It is the device's: every tab that shows the device has it so. */
 import type { LocalStore } from "@syncline/sdk";
+import { keep } from "../todo/keep";
 
 export class Network {
   readonly #store: LocalStore;
@@ -20,13 +21,17 @@ export class Network {
   }
 
   flip(): void {
-    if (this.#isOn) localStorage.setItem(this.#key, "1");
-    else localStorage.removeItem(this.#key);
-    this.#look();
+    const isOn = !this.#isOn;
+    keep(localStorage, this.#key, isOn ? null : "1");
+    this.#becomes(isOn);
   }
 
   #look(): void {
-    this.#isOn = localStorage.getItem(this.#key) === null;
+    this.#becomes(localStorage.getItem(this.#key) === null);
+  }
+
+  #becomes(isOn: boolean): void {
+    this.#isOn = isOn;
     if (this.#isOn) this.#store.startSync();
     else this.#store.stopSync();
   }

@@ -139,9 +139,9 @@ export class App {
     return this.attempt(async () => {
       const last = this.undoable;
       if (!last) return this.say("There is nothing to take back.");
-      await last.undo();
+      const isPartly = (await last.undo()) === "partly";
       this.undoable = null;
-      this.say(`Taken back: ${last.text}`);
+      this.say(`Taken back${isPartly ? ", but for what was deleted since" : ""}: ${last.text}`);
     });
   }
 

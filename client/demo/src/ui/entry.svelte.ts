@@ -1,6 +1,7 @@
 /** A field for something new: what is typed stays in it until it is stored. */
 import { sayFault } from "../model/faults";
 import type { Era } from "../todo/era";
+import { keep } from "../todo/keep";
 import { onLeave } from "./era.svelte";
 
 export interface Kept {
@@ -27,7 +28,7 @@ export class Entry {
     if (!kept) return;
     const { key } = kept;
     this.#text = sessionStorage.getItem(key) ?? "";
-    $effect(() => sessionStorage.setItem(key, this.#text));
+    $effect(() => keep(sessionStorage, key, this.#text));
     onLeave(kept.era, () => this.#empty());
   }
 
@@ -43,7 +44,7 @@ export class Entry {
   #empty(): void {
     this.text = "";
     // Another field with this key may have written it.
-    if (this.#key !== undefined) sessionStorage.removeItem(this.#key);
+    if (this.#key !== undefined) keep(sessionStorage, this.#key, null);
     this.fault = null;
   }
 

@@ -89,6 +89,39 @@ test("adding and moving are taken back too, the last of them", async () => {
   await shows(() => expect(titles()).toEqual(["First", "Second", "Third"]));
 });
 
+test("taking back a move leaves out a task that was deleted since, and says so", async () => {
+  const { todo } = await open();
+  for (const id of ["a", "b", "c"])
+    await todo.tasks.insert({ id, title: id, done: false, order: 1 });
+  const orders = async () => (await todo.tasks.query()).map(({ order }) => order);
+  await shows(() => expect(titles()).toEqual(["a", "b", "c"]));
+  button("Move: c").focus();
+  press("ArrowUp");
+  await shows(() => expect(titles()).toEqual(["a", "c", "b"]));
+  expect(await orders()).not.toEqual([1, 1, 1]);
+  await todo.tasks.delete("c");
+  (document.activeElement as HTMLElement).blur();
+  press("u");
+  await shows(() => expect(toast()).toBe("Taken back, but for what was deleted since: Moved “c”"));
+  expect(await orders()).toEqual([1, 1]);
+});
+
+test("taking back a repetition leaves out a reminder that was deleted since", async () => {
+  const { todo } = await open();
+  const [due, repeat] = ["2020-01-01", "FREQ=DAILY"];
+  await todo.tasks.insert({ id: "k", title: "Water", done: false, order: 1, due, repeat });
+  for (const id of ["r", "s"])
+    await todo.reminders.insert({ id, task: "k", at: "2020-01-01T08:00:00Z", isSeen: false });
+  await check("Done: Water");
+  await shows(() => expect(toast()).toContain("comes again"));
+  await todo.reminders.delete("r");
+  (document.activeElement as HTMLElement).blur();
+  press("u");
+  await shows(() => expect(toast()).toContain("Taken back: “Water” comes again"));
+  expect(await todo.tasks.get("k")).toMatchObject({ due });
+  expect(await todo.reminders.query()).toMatchObject([{ id: "s", isSeen: false }]);
+});
+
 test("taking back a task takes the labels along that it made, but none that others have", async () => {
   const { todo } = await open();
   await todo.labels.insert({ id: "label-old", name: "old" });

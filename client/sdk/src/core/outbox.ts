@@ -3,7 +3,7 @@
  * verdict makes of them. Pure; the rows are kept by `storage/outbox`.
  */
 import { AROUND_MUTATION, AROUND_PUSH, type Weight } from "./weight.js";
-import type { Limits, Result } from "./wire.js";
+import type { Change, Limits, Result } from "./wire.js";
 
 /** Mutations with a number and without a verdict, at most; the hub remembers 256. */
 export const IN_FLIGHT_MAX = 200;
@@ -26,25 +26,36 @@ export function pushLength(waiting: Weight[], limits: Limits): number {
 }
 
 /** What becomes of a mutation that was answered. */
-export type Outcome =
+type Outcome =
   /** It leaves the outbox when the cursor has passed `seq`: only then the copy shows it. */
   | { is: "decided"; seq: number; status: "applied" | "superseded" }
   /** The hub will never take it. The user decides; nothing behind it waits. */
   | { is: "rejected"; code: string; message: string }
+  /** It deletes only, and the hub does not know one of the records. Each is deleted by itself then. */
+  | { is: "parted" }
   /**
    * Its number belongs to other changes, or to some of long ago: this client's numbers are not its
    * own any more. Never do so many wait that the hub could have forgotten the verdict of one.
    */
   | { is: "renumber" };
 
-/** `head` is the highest seq this device has heard of; it stands in for one that is not told. */
-export function outcome(result: Result, head: number): Outcome {
+/**
+ * `head` is the highest seq this device has heard of; it stands in for one that is not told. `changes`
+ * are those of a mutation that was refused.
+ */
+export function outcome(result: Result, head: number, changes: Change[] = []): Outcome {
   if (result.status === "known") return { is: "renumber" };
+  const seq = result.seq ?? head;
   if (result.status !== "rejected") {
     const status = result.status === "superseded" ? "superseded" : "applied";
-    return { is: "decided", seq: result.seq ?? head, status };
+    return { is: "decided", seq, status };
   }
   if (result.code === "number_reused") return { is: "renumber" };
+  if (result.code === "record_unknown" && changes.every(({ op }) => op === "delete")) {
+    // What is not there is as it was to be.
+    if (changes.length === 1) return { is: "decided", seq, status: "applied" };
+    if (changes.length > 1) return { is: "parted" };
+  }
   return { is: "rejected", code: result.code, message: result.message };
 }
 

@@ -89,7 +89,7 @@ export interface Verdicts {
   now: string;
   results: Result[];
 }
-export type ResetWhy = "epoch" | "gc" | "cursor" | "erased";
+type ResetWhy = "epoch" | "gc" | "cursor" | "erased";
 export interface Reset {
   t: "reset";
   why: ResetWhy;

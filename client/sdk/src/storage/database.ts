@@ -38,7 +38,7 @@ export interface StagedRow {
 }
 
 /** A record that the server told to be deleted; the last `GONE_MAX` are kept. */
-export interface GoneRow {
+interface GoneRow {
   t: string;
   id: string;
   /** The stamp of its delete. */
@@ -115,7 +115,7 @@ export interface Kept {
 export type Lost = "" | "evicted" | "unreadable";
 
 /** What every read or write goes by. */
-export interface Here {
+interface Here {
   /** An account's time on this device, by a random name; a sign-out that deletes begins another. */
   stay: string;
   /** As the replica has it. */

@@ -19,7 +19,8 @@ export type Edit = { table: string; id: string } & (
 );
 
 /**
- * Writes a mutation: the outbox's row and the records as they are shown with it.
+ * Writes a mutation: the outbox's row and the records as they are shown with it. A delete of what is
+ * not here is one of its own, before it: the hub may not know the record, and would refuse the rest too.
  * `check` is shown each record before and after and may throw. Errors: `record_missing`,
  * `record_exists`, `mutation_too_large`, `signed_out`.
  */
@@ -42,18 +43,23 @@ export function write(
     const changes = edits.map((edit) => toChange(edit, at));
     if (!fits(weigh(changes), limits))
       throw new SynclineError("mutation_too_large", "the write is more than the hub takes at once");
+    const mutations: Change[][] = [];
+    const together: Change[] = [];
     for (const [index, change] of changes.entries()) {
       const record = records.get(recordKey(change.table, change.id)) as OwnRow;
       checkThere(change, record.d);
+      if (change.op === "delete" && !record.d) mutations.push([change]);
+      else together.push(change);
       record.d = lay(record.d, change);
       check(edits[index] as Edit, record.d);
     }
-    const [n] = await Promise.all([
-      db.outbox.add(outboxRow(changes, clock.hlc.wall)),
+    if (together.length > 0) mutations.push(together);
+    const [ns] = await Promise.all([
+      Promise.all(mutations.map((made) => db.outbox.add(outboxRow(made, clock.hlc.wall)))),
       Promise.all([...records.values()].map((row) => db.own.put(row))),
       db.keep("clock", clock),
     ]);
-    return { n: n as number, stay };
+    return { n: ns.at(-1) as number, stay };
   });
 }
 

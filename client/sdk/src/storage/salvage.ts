@@ -68,13 +68,15 @@ async function moveFrom(kept: Database, db: Database) {
 }
 
 /**
- * Lets no tab write any more in a former place, after all that is there has moved. `isAny`: something
- * has. `isWhole`: none of them is out of reach. Errors: of one that can be read and does not move.
+ * Lets no tab write any more in a former place, after all that is there has moved: `moved` is called if
+ * something has. Errors: of one that can be read and does not move; `unsynced` where nobody has
+ * acknowledged that one cannot be read.
  */
 export async function endFormers(
   db: Database,
   around: Surroundings,
-): Promise<{ isAny: boolean; isWhole: boolean }> {
+  moved: () => void,
+): Promise<void> {
   const before = await db.outbox.count();
   let isWhole = true;
   let stuck: unknown;
@@ -92,7 +94,9 @@ export async function endFormers(
     }
   }
   if (stuck) throw stuck;
-  return { isAny: (await db.outbox.count()) > before, isWhole };
+  if ((await db.outbox.count()) > before) moved();
+  if (!isWhole && (await db.read("lost")) === "unreadable")
+    throw new SynclineError("unsynced", "unsent writes are in a database that cannot be read");
 }
 
 async function end(kept: Database, db: Database): Promise<void> {

@@ -6,14 +6,14 @@
 import { fits, weigh } from "../core/weight.js";
 import { IN_FLIGHT_MAX, outcome, pushLength } from "../core/outbox.js";
 import type { Change, Limits, Mutation, Result } from "../core/wire.js";
-import { newClient } from "./database.js";
+import { newClient, recordKey } from "./database.js";
 import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database.js";
 import type { Lead } from "./lead.js";
 import { reshow } from "./shown.js";
 import { settle } from "./verdicts.js";
 
 /** A push. `more`: another one may follow. */
-export interface Push {
+interface Push {
   muts: Mutation[];
   more: boolean;
 }
@@ -104,7 +104,7 @@ function pushOf({ numbered, limits }: Waiting): Push {
 }
 
 /** What verdicts lead to. */
-export interface Decided {
+interface Decided {
   /** This client's numbers are of no use any more: what else was decided is asked again. */
   renumbers: boolean;
   /** The copy shows some of it by itself: see `passed`. */
@@ -125,11 +125,14 @@ export async function decide(db: Database, results: Result[], now: number): Prom
   for (const result of results) {
     const row = rows.find(({ m, seq }) => m === result.m && seq === undefined);
     if (!row) continue;
-    const becomes = outcome(result, client.head);
+    const made = result.status === "rejected" ? await db.outbox.get(row.n) : undefined;
+    const becomes = outcome(result, client.head, made?.c);
     if (becomes.is === "renumber") return { renumbers: true, passes: false };
     client.confirmed = Math.max(client.confirmed, row.m);
     if (becomes.is === "rejected") {
-      await reject(db, row.n, becomes.code, becomes.message, now);
+      if (made) await reject(db, made, becomes.code, becomes.message, now);
+    } else if (becomes.is === "parted") {
+      if (made) await partAll(db, made);
     } else {
       decided.push({ ...row, seq: becomes.seq });
       if (becomes.status !== "applied") settled.push({ n: row.n, status: becomes.status });
@@ -157,9 +160,18 @@ export async function passed(db: Database): Promise<void> {
   if (cursor && complete) await reshow(db, await leavePassed(db, cursor.seq));
 }
 
-async function reject(db: Database, n: number, code: string, message: string, now: number) {
-  const [row, { limits }] = await Promise.all([db.outbox.get(n), db.read("here")]);
-  if (!row) return;
+/** Makes a mutation of each of its changes, in its place. Who waits for it waits for the last. */
+async function partAll(db: Database, row: OutboxRow): Promise<void> {
+  const n = row.n as number;
+  const count = row.c.length;
+  const parts = row.c.map((one, at): OutboxRow => {
+    return { ...row, n: n - (count - 1 - at) / count, c: [one], k: [recordKey(one.table, one.id)] };
+  });
+  await Promise.all([db.outbox.bulkPut(parts), db.sent.delete(n)]);
+}
+
+async function reject(db: Database, row: OutboxRow, code: string, message: string, now: number) {
+  const { limits } = await db.read("here");
   if (fits(weigh(row.c), limits)) await setAside(db, row, code, message, now);
   else await rejectTooLarge(db, row, now);
 }

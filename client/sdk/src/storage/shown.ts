@@ -11,7 +11,7 @@ import { recordKey, type Database, type OutboxRow, type OwnRow } from "./databas
 const LOOKED_UP_MAX = 50;
 
 /** Which record. */
-export interface RecordName {
+interface RecordName {
   table: string;
   id: string;
 }

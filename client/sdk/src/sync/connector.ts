@@ -16,7 +16,7 @@ const SOCKET_AGAIN_MS = 300_000;
 export type Transport = "auto" | "websocket" | "http";
 
 /** What a connector calls. Nothing of a link that was dropped is told. */
-export interface ConnectorEvents {
+interface ConnectorEvents {
   /** How to say hello on the next link. What it throws is told by `failed`. */
   hello(over: "websocket" | "http"): Promise<Hello>;
   /** A message came. The next one is given when the promise is settled. */

@@ -56,7 +56,7 @@ export interface Parts {
 }
 
 /** What a conversation calls. */
-export interface ConversationEvents {
+interface ConversationEvents {
   tell(change: Partial<Activity>): void;
   failed(error: unknown): void;
   /** The hub has said welcome on this link. */

@@ -34,7 +34,7 @@ export interface EngineOptions {
 }
 
 /** What an engine calls. */
-export interface EngineEvents extends Heard {
+interface EngineEvents extends Heard {
   activity(activity: Activity): void;
 }
 

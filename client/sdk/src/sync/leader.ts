@@ -28,7 +28,7 @@ export type TabMessage =
   /** What the leader knows of presence, its device's own and that of others. */
   | { t: "present"; own: Json; others: [string, Json][] };
 
-export interface LeaderEvents {
+interface LeaderEvents {
   /** This tab leads from now on. */
   lead(): void;
   /** It leads no more: another tab took over. */

@@ -6,7 +6,7 @@
 import type { Mutation, Result } from "../core/wire.js";
 
 /** What a pusher does its work with. */
-export interface PusherEvents {
+interface PusherEvents {
   /** The mutations after number `after` that go into one push, and whether there are more. */
   next(after: number): Promise<{ muts: Mutation[]; more: boolean }>;
   send(muts: Mutation[]): void;

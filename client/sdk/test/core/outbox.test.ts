@@ -29,6 +29,22 @@ test("a refusal is the user's affair, a number of other changes this client's", 
   expect(outcome(result({ status: "known", seq: null }), 9).is).toBe("renumber");
 });
 
+test("a delete of what the hub does not know is done, several are made one by one", () => {
+  const unknown = result({ status: "rejected", code: "record_unknown", seq: null });
+  const deleted = (id: string) => ({ table: "t", id, op: "delete", deletedAt: "" }) as const;
+  expect(outcome(unknown, 9, [deleted("a")])).toEqual({
+    is: "decided",
+    seq: 9,
+    status: "applied",
+  });
+  expect(outcome(unknown, 9, [deleted("a"), deleted("b")])).toEqual({ is: "parted" });
+  const update = { table: "t", id: "c", op: "update", fields: {} } as const;
+  for (const changes of [[update], [deleted("a"), update], []])
+    expect(outcome(unknown, 9, changes).is).toBe("rejected");
+  const other = result({ status: "rejected", code: "record_too_large" });
+  expect(outcome(other, 9, [deleted("a")]).is).toBe("rejected");
+});
+
 test("a hub that knows less than it confirmed has forgotten", () => {
   expect(hasForgotten(0, null)).toBe(false);
   expect(hasForgotten(5, 5)).toBe(false);

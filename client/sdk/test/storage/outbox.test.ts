@@ -48,6 +48,52 @@ test("a mutation that has its number and became too large uses it up and is reje
   db.close();
 });
 
+test("what is not here is deleted by mutations of their own, before the rest", async () => {
+  const db = new Database("apart", [], { indexedDB: new IDBFactory(), IDBKeyRange });
+  const deleted = (id: string) => ({ table: "t", id, op: "delete" }) as const;
+  const insert = (id: string) => ({ table: "t", id, op: "insert", data: {} }) as const;
+  const ids = async () =>
+    (await db.outbox.orderBy("n").toArray()).map(({ c }) => c.map(({ id }) => id));
+  await write(db, [insert("a"), insert("b"), deleted("b")], NOW);
+  expect(await ids()).toEqual([["a", "b", "b"]]);
+  const { n } = await write(db, [deleted("x"), insert("c"), deleted("a"), deleted("y")], NOW);
+  expect(await ids()).toEqual([["a", "b", "b"], ["x"], ["y"], ["c", "a"]]);
+  expect(n).toBe(4);
+  expect((await write(db, [deleted("x")], NOW)).n).toBe(5);
+  db.close();
+});
+
+test("deletes that were refused for one of them are sent one by one, before what is behind", async () => {
+  const db = new Database("parted", [], { indexedDB: new IDBFactory(), IDBKeyRange });
+  await db.keep("client", newClient());
+  const lead = new Lead(db);
+  await lead.take(async () => {});
+  const deleted = (id: string) => ({ table: "t", id, op: "delete" }) as const;
+  const insert = (id: string) => ({ table: "t", id, op: "insert", data: {} }) as const;
+  await write(db, ["a", "b", "c"].map(insert), NOW);
+  const { n } = await write(db, ["a", "b", "c"].map(deleted), NOW);
+  await nextPush(db, lead, 0, NOW);
+  await write(db, [insert("b")], NOW);
+  const answer = { m: 1, status: "applied", seq: 1, code: "", message: "" } as const;
+  const refused = { ...answer, m: 2, status: "rejected", code: "record_unknown" } as const;
+  await db.everything(async () => decide(db, [answer, refused], NOW));
+  expect(await db.rejected.count()).toBe(0);
+  expect((await look(db, [n])).verdicts).toEqual(new Map());
+  const { muts } = await nextPush(db, lead, 2, NOW);
+  expect(muts.map(({ m, changes }) => [m, changes?.map(({ op, id }) => `${op} ${id}`)])).toEqual([
+    [3, ["delete a"]],
+    [4, ["delete b"]],
+    [5, ["delete c"]],
+    [6, ["insert b"]],
+  ]);
+  const unknown = { ...refused, m: 4 };
+  const applied = [3, 5].map((m) => ({ ...answer, m }));
+  await db.everything(async () => decide(db, [...applied, unknown], NOW));
+  expect((await look(db, [n])).verdicts.get(n)).toEqual({ n, status: "applied" });
+  expect(await undecided(db)).toBe(1);
+  db.close();
+});
+
 test("of however many mutations, one that left without a word was applied", async () => {
   const db = new Database("many", [], { indexedDB: new IDBFactory(), IDBKeyRange });
   await db.keep("client", newClient());
