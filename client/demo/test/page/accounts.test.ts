@@ -180,12 +180,21 @@ test("a refused change is tried again when that is asked for, and given up", asy
   await add("Buy milk");
   await edit("Buy milk");
   // More than a record may have.
-  await enter("Notes", "long ".repeat(60_000));
+  const notes = "long ".repeat(60_000);
+  await enter("Notes", notes);
   await click("Close");
   await shows(() => expect(alerts()[0]).toContain("1 change was refused."));
   const [first] = await todo.store.rejected.list();
   await click("Look at it");
   await shows(() => expect(textOf(dialog("Refused changes"))).toContain("Set notes of “Buy milk”"));
+  expect(field("All of notes").value).toBe(notes);
+  const copied = vi.fn(async () => {});
+  Object.defineProperty(navigator, "clipboard", {
+    value: { writeText: copied },
+    configurable: true,
+  });
+  await click("Copy");
+  expect(copied).toHaveBeenCalledExactlyOnceWith(notes);
   await click(/^Try again: Set notes of “Buy milk” to “long/);
   // It was sent again, and refused again.
   await stored(todo.store.rejected.live(), (all) => {
