@@ -8,14 +8,17 @@ import {
   click,
   close,
   edit,
+  enter,
   field,
   open,
   press,
   row,
   shows,
+  stored,
   textOf,
   titles,
   toast,
+  type,
 } from "./page";
 
 const spoken = () => textOf(document.querySelector("[aria-label='What changed']"));
@@ -249,3 +252,34 @@ test("another list is told to who does not see it", async () => {
   await shows(() => expect(spoken()).toBe("Today: 1 task"));
   expect(document.title).toBe("Today – Todo");
 });
+
+test("a key that is held takes one task, and goes on only through the list", async () => {
+  await open();
+  await add("First", "Second", "Third");
+  ((await appears(() => row("First"))).querySelector(".title") as HTMLElement).focus();
+  press("d");
+  for (const key of ["d", "Delete", " ", "u", "n", "?"]) press(key, { repeat: true });
+  await shows(() => expect(titles()).toEqual(["Second", "Third"]));
+  await add("Fourth");
+  expect(titles()).toEqual(["Second", "Third", "Fourth"]);
+  expect(document.querySelector("dialog")).toBeNull();
+  (row("Second").querySelector(".title") as HTMLElement).focus();
+  press("j", { repeat: true });
+  expect(document.activeElement).toBe(row("Third").querySelector(".title"));
+  press("ArrowUp", { altKey: true, repeat: true });
+  await shows(() => expect(titles()).toEqual(["Third", "Second", "Fourth"]));
+});
+
+test("a Space that is held is no press of the button under it", async () => {
+  await open();
+  await add("First");
+  ((await appears(() => row("First"))).querySelector(".title") as HTMLElement).focus();
+  const held = new KeyboardEvent("keydown", {
+    key: " ",
+    bubbles: true,
+    cancelable: true,
+    repeat: true,
+  });
+  expect(document.activeElement!.dispatchEvent(held)).toBe(false);
+});
+
