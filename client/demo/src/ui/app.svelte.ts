@@ -6,6 +6,7 @@ import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
+import { dropDraft, type Left } from "../todo/drafts";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
@@ -36,6 +37,8 @@ export class App {
   spoken = $state("");
   /** What became of what was kept here, until somebody has seen it. */
   loss = $state.raw<Loss | null>(null);
+  /** What was typed before the page began, and could not be stored. */
+  unstored = $state.raw<readonly Left[]>([]);
   /** Whose data is shown. */
   era: Era;
   /** How often the page had to leave a place that is gone: nobody goes back there. */
@@ -119,8 +122,15 @@ export class App {
     if ("id" in this.view) this.view = { is: "all" };
     // What a guest is at goes along into the account.
     if (before === null) return;
+    this.unstored = [];
     this.editing = null;
     this.go({ is: "all" });
+  }
+
+  /** Somebody has taken it, or does not want it. */
+  dropUnstored(left: Left): void {
+    dropDraft(left.draft);
+    this.unstored = this.unstored.filter((one) => one !== left);
   }
 
   say(text: string, undo: Undoable | null = null): void {
