@@ -186,9 +186,10 @@ export class App {
     return this.attempt(async () => this.#did(await work()));
   }
 
-  toggle({ id }: Task): Promise<boolean> {
-    this.#leave(id);
-    return this.did(() => toggle(this.todo, id, this.data.today));
+  toggle(task: Task): Promise<boolean> {
+    this.#leave(task.id);
+    const today = this.data.look();
+    return this.did(() => toggle(this.todo, task, today));
   }
 
   remove({ id }: Task): Promise<boolean> {
@@ -199,7 +200,7 @@ export class App {
   /** Errors: those of the write. */
   add(said: Said): Promise<void> {
     const { view } = this;
-    const { today } = this.data;
+    const today = this.data.look();
     const wanted = madeIn(view, said, today);
     // These show no new task.
     if (view.is === "done" || this.search) this.go({ is: "all" });

@@ -1,7 +1,7 @@
 /** What the app shows, from live queries: it changes when any device changes it. */
 import { live } from "@syncline/sdk/svelte";
 import type { Label, Project, Reminder, Task, TaskLabel } from "@syncline/apps/todo";
-import { dayOf } from "../model/days";
+import { dayOf, type Day } from "../model/days";
 import { inOrder } from "../model/order";
 import type { View } from "../model/views";
 import type { Todo } from "../todo/open";
@@ -37,9 +37,20 @@ export class Data {
     this.#given = live(() => todo.taskLabels.live());
     this.#reminders = live(() => todo.reminders.live({ sort: "at" }));
     $effect(() => {
-      const looking = setInterval(() => (this.today = dayOf(new Date())), DAY_MS);
-      return () => clearInterval(looking);
+      const look = () => void this.look();
+      const looking = setInterval(look, DAY_MS);
+      // Timers stand still while a device sleeps.
+      document.addEventListener("visibilitychange", look);
+      return () => {
+        clearInterval(looking);
+        document.removeEventListener("visibilitychange", look);
+      };
     });
+  }
+
+  /** The day it is now, which is shown from now on. */
+  look(): Day {
+    return (this.today = dayOf(new Date()));
   }
 
   /** Whether the device's data has been read. */

@@ -283,3 +283,20 @@ test("a Space that is held is no press of the button under it", async () => {
   expect(document.activeElement!.dispatchEvent(held)).toBe(false);
 });
 
+test("tapping what repeats twice does not leave out a time", async () => {
+  const { todo } = await open();
+  const [due, repeat] = ["2031-01-01", "FREQ=DAILY"];
+  await todo.tasks.insert({ id: "k", title: "Water", done: false, order: 1, due, repeat });
+  await check("Done: Water");
+  await check("Done: Water");
+  await shows(() => expect(toast()).toContain("comes again"));
+  await add("Later");
+  expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-01-02" });
+  // Also if the page follows faster than a finger.
+  await shows(() => expect(textOf(row("Water"))).toContain("2"));
+  const box = row("Water").querySelector("input")!;
+  box.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, detail: 2 }));
+  await add("Last");
+  expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-01-02" });
+});
+

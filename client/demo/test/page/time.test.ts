@@ -43,6 +43,30 @@ test("a page that is open over midnight goes on to the next day", async () => {
   await shows(() => expect(titles()).toEqual([]));
 });
 
+test("a page whose device slept over midnight goes by the day it is", async () => {
+  const { todo } = await open();
+  await todo.tasks.insert({
+    id: "k",
+    title: "Water",
+    done: false,
+    order: 1,
+    due: "2031-11-10",
+    repeat: "FREQ=DAILY",
+  });
+  await shows(() => expect(titles()).toEqual(["Water"]));
+  // Timers stood still meanwhile.
+  vi.setSystemTime(EVENING.getTime() + 24 * 60 * MINUTE_MS);
+  await check("Done: Water");
+  await shows(() => expect(toast()).toContain("comes again"));
+  expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-11-12" });
+  vi.setSystemTime(EVENING.getTime() + 48 * 60 * MINUTE_MS);
+  await add("Call Ada tomorrow");
+  expect((await todo.tasks.query({ filter: { title: "Call Ada" } }))[0]?.due).toBe("2031-11-13");
+  vi.setSystemTime(EVENING.getTime() + 72 * 60 * MINUTE_MS);
+  document.dispatchEvent(new Event("visibilitychange"));
+  await shows(() => expect(textOf(row("Call Ada"))).toContain("Today"));
+});
+
 /** A page with a task that reminds in ten minutes, over midnight. */
 async function reminding() {
   const page = await open();
