@@ -14,7 +14,7 @@ const TUESDAY = "2026-11-24";
 describe("days", () => {
   test("are named by words", () => {
     const named = (word: string) => dayNamed(word, TUESDAY);
-    expect(["today", "Tomorrow", "wed", "monday", "tuesday", "milk"].map(named)).toEqual([
+    expect(["today", "Tomorrow", "wednesday", "monday", "tuesday", "milk"].map(named)).toEqual([
       "2026-11-24",
       "2026-11-25",
       "2026-11-25",
@@ -104,6 +104,10 @@ test("a new task's text says day, labels and importance", () => {
   });
   const { title, due } = parse("Watch Friday the 13th", TUESDAY);
   expect({ title, due }).toEqual({ title: "Watch Friday the 13th", due: null });
+  expect(parse("Sit in the sun", TUESDAY)).toMatchObject({ title: "Sit in the sun", due: null });
+  for (const text of ["Call Ada on sun", "Call Ada On Sunday", "Call Ada sunday"])
+    expect(parse(text, TUESDAY)).toMatchObject({ title: "Call Ada", due: "2026-11-29" });
+  expect(parse("On sunday", TUESDAY)).toMatchObject({ title: "On", due: "2026-11-29" });
   expect(parse("Sunday", TUESDAY)).toMatchObject({ title: "Sunday", due: null });
   expect(parse("C# and # and !!", TUESDAY)).toMatchObject({ title: "C# and # and !!", labels: [] });
   // What names no task is what it is called.

@@ -32,12 +32,25 @@ export function between(a: Day, b: Day): number {
   return Math.round((toDate(b).getTime() - toDate(a).getTime()) / 86_400_000);
 }
 
-/** A day named by a word: `today`, `tomorrow`, a weekday (the next one) or its first three letters. */
+/** A day named by a word: `today`, `tomorrow` or a weekday (the next one). */
 export function dayNamed(word: string, today: Day): Day | null {
   const name = word.toLowerCase();
   if (name === "today") return today;
   if (name === "tomorrow") return plusDays(today, 1);
-  const weekday = WEEKDAYS.findIndex((one) => one === name || one.slice(0, 3) === name);
+  return weekday(WEEKDAYS.indexOf(name), today);
+}
+
+/** A weekday, whole or by its first three letters, which may be a word of their own, as `sun` is. */
+export function weekdayNamed(word: string, today: Day): Day | null {
+  const name = word.toLowerCase();
+  return weekday(
+    WEEKDAYS.findIndex((one) => one === name || one.slice(0, 3) === name),
+    today,
+  );
+}
+
+/** The next one. `weekday`: from 0, a Sunday; less is none. */
+function weekday(weekday: number, today: Day): Day | null {
   if (weekday < 0) return null;
   const ahead = (weekday - toDate(today).getUTCDay() + 7) % 7;
   return plusDays(today, ahead === 0 ? 7 : ahead);
