@@ -62,9 +62,29 @@ export function sayDay(day: Day, today: Day, locale?: string): string {
   if (days === 0) return "Today";
   if (days === 1) return "Tomorrow";
   if (days === -1) return "Yesterday";
-  const format = (options: Intl.DateTimeFormatOptions) =>
-    toDate(day).toLocaleDateString(locale, { timeZone: "UTC", ...options });
-  if (days > 1 && days < 7) return format({ weekday: "long" });
   const isThisYear = day.slice(0, 4) === today.slice(0, 4);
-  return format({ day: "numeric", month: "short", ...(isThisYear ? {} : { year: "numeric" }) });
+  const how = days > 1 && days < 7 ? "weekday" : isThisYear ? "day" : "day and year";
+  return formatOf(how, locale).format(toDate(day));
 }
+
+const FORMATS = {
+  weekday: { weekday: "long" },
+  day: { day: "numeric", month: "short" },
+  "day and year": { day: "numeric", month: "short", year: "numeric" },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+/** Those that were made: making one takes longer than all else of a row. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(how: keyof typeof FORMATS, locale: string | undefined): Intl.DateTimeFormat {
+  const key = `${how} ${locale ?? ""}`;
+  const made = formats.get(key);
+  if (made) return made;
+  const format = new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...FORMATS[how] });
+  formats.set(key, format);
+  return format;
+}
+
+/** A moment for people, where this device is. */
+export const sayMoment = (at: string): string =>
+  new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
