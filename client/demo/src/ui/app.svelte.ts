@@ -19,6 +19,9 @@ import { Updates } from "./updates.svelte";
 
 export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lists" | "rename";
 
+/** Whether what was done is told, or seen without that. */
+type How = "told" | "seen";
+
 /** How long a toast stays, in milliseconds, unless somebody is at it. */
 const TOAST_MS = 8_000;
 
@@ -176,14 +179,14 @@ export class App {
     );
   }
 
-  /** What can be taken back, and is told. Errors: those of the work. */
-  doing(work: () => Promise<Undoable | null>): Promise<void> {
-    return this.inTurn(async () => this.#did(await work()));
+  /** What can be taken back, and is told unless it is seen. Errors: those of the work. */
+  doing(work: () => Promise<Undoable | null>, how: How = "told"): Promise<void> {
+    return this.inTurn(async () => this.#did(await work(), how));
   }
 
   /** The same, and says what failed. */
-  did(work: () => Promise<Undoable | null>): Promise<boolean> {
-    return this.attempt(async () => this.#did(await work()));
+  did(work: () => Promise<Undoable | null>, how: How = "told"): Promise<boolean> {
+    return this.attempt(async () => this.#did(await work(), how));
   }
 
   toggle(task: Task): Promise<boolean> {
@@ -206,7 +209,7 @@ export class App {
     if (view.is === "done" || this.search) this.go({ is: "all" });
     return this.inTurn(async () => {
       const done = await add(this.todo, wanted);
-      this.#didQuietly(done);
+      this.#did(done, "seen");
       if (done.isAlone) {
         if (this.view === view) this.view = { is: "all" };
         this.say(`${done.text}: it is in All tasks, where it was to go is gone.`, done);
@@ -223,7 +226,7 @@ export class App {
       const done = await addProject(this.todo, name, (id) => {
         if (isSame(this.view, { is: "project", id })) this.go({ is: "all" });
       });
-      this.#didQuietly(done);
+      this.#did(done, "seen");
       this.go({ is: "project", id: done.id });
     });
   }
@@ -245,16 +248,12 @@ export class App {
     return this.search.trim() === "" && ["all", "project", "label"].includes(this.view.is);
   }
 
-  #did(done: Undoable | null): void {
+  #did(done: Undoable | null, how: How): void {
     if (!done) return;
     this.undoable = done;
-    this.say(done.text, done);
-  }
-
-  /** What is seen without being told. A toast about what was done before is no longer true. */
-  #didQuietly(done: Undoable): void {
-    this.undoable = done;
-    if (this.toast?.undo) this.toast = null;
+    if (how === "told") this.say(done.text, done);
+    // A toast about what was done before is no longer true.
+    else if (this.toast?.undo) this.toast = null;
   }
 
   async #move(id: string, to: (list: readonly Task[]) => number): Promise<void> {
@@ -263,7 +262,7 @@ export class App {
     const index = Math.max(0, Math.min(to(list), list.length - 1));
     const done = await move(this.todo, all, list, id, index);
     if (!done) return;
-    this.#didQuietly(done);
+    this.#did(done, "seen");
     this.spoken = `${done.text}: ${index + 1} of ${list.length}`;
   }
 

@@ -300,3 +300,44 @@ test("tapping what repeats twice does not leave out a time", async () => {
   expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-01-02" });
 });
 
+test("what is chosen in the editor is what is taken back, and nothing older", async () => {
+  const { todo } = await open();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await add("First", "Second");
+  await check("Done: First");
+  await shows(() => expect(titles()).toEqual(["Second"]));
+  const id = (await todo.tasks.query({ filter: { title: "Second" } }))[0]!.id;
+  const undone = async (what: string) => {
+    await close();
+    (document.activeElement as HTMLElement).blur();
+    press("u");
+    await shows(() => expect(toast()).toContain(`Taken back: ${what}`));
+    expect((await todo.tasks.query({ filter: { title: "First" } }))[0]!.done).toBe(true);
+  };
+  await edit("Second");
+  await enter("Due", "2031-11-11");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.due).toBe("2031-11-11"));
+  await undone("Changed “Second”");
+  expect((await todo.tasks.get(id))?.due ?? null).toBeNull();
+
+  await edit("Second");
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await undone("Given: #phone");
+  expect(await todo.taskLabels.query()).toEqual([]);
+
+  await edit("Second");
+  await type("Notes", "Two");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two"));
+  await enter("Notes", "Two litres");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  await undone("Changed “Second”");
+  expect((await todo.tasks.get(id))?.notes ?? null).toBeNull();
+
+  await todo.reminders.insert({ id: "r", task: id, at: "2031-01-01T00:00:00Z", isSeen: false });
+  await edit("Second");
+  await click(/^Remove reminder of/);
+  await stored(todo.reminders.live(), (all) => expect(all).toEqual([]));
+  await undone("Removed reminder");
+  expect(await todo.reminders.query()).toHaveLength(1);
+});

@@ -243,6 +243,20 @@ test("one that fails keeps nothing else that was typed back, and is tried again"
   );
 });
 
+test("a label without a name is refused in words", async () => {
+  await opened();
+  await type("New label", "#");
+  await click("Add label");
+  await shows(() => expect(alerts()[0]).toContain("A label needs a name."));
+  expect(field("New label").value).toBe("#");
+});
+
+test("taking a label that another device took is no fault", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  expect(await label(todo, id, "label-phone", false)).toBeNull();
+});
+
 test("what is stored is no draft, whatever another device wrote there since", async () => {
   const { todo, disk, end, id } = await opened();
   await type("Notes", "A");
