@@ -48,6 +48,11 @@ export class Entry {
     this.fault = null;
   }
 
+  /** What is typed and not on its way. */
+  get unsent(): string {
+    return this.#sending ? "" : this.#text;
+  }
+
   /**
    * Has `work` store it, and empties the field after that. What is typed meanwhile takes its place:
    * it is selected. True if it was stored.

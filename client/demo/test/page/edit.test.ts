@@ -243,6 +243,26 @@ test("one that fails keeps nothing else that was typed back, and is tried again"
   );
 });
 
+test("a reminder and a label that were chosen and not pressed are stored when it is closed", async () => {
+  const { todo, id } = await opened();
+  await type("New label", "phone");
+  await type("Remind at", "2031-11-11T00:09");
+  await close();
+  await stored(todo.reminders.live(), (all) => expect(all).toHaveLength(1));
+  await stored(todo.taskLabels.live(), (all) => expect(all.map(({ task }) => task)).toEqual([id]));
+});
+
+test("nothing of a task that is deleted is stored when its editor closes", async () => {
+  const { todo } = await opened();
+  await type("New label", "phone");
+  await type("Remind at", "2031-11-11T00:09");
+  await click("Delete");
+  await shows(() => expect(toast()).toContain("Deleted “Buy milk”"));
+  await add("Later");
+  expect(await todo.taskLabels.query()).toEqual([]);
+  expect(await todo.reminders.query()).toEqual([]);
+});
+
 test("a label without a name is refused in words", async () => {
   await opened();
   await type("New label", "#");
