@@ -7,6 +7,7 @@ import {
   click,
   edit,
   enter,
+  failNext,
   field,
   open,
   row,
@@ -175,7 +176,7 @@ function notifications(permission: NotificationPermission) {
   const worker = {
     showNotification: (_: string, about: object) => void shown.push(about),
     getNotifications: async () =>
-      shown.map((one) => ({ close: () => shown.splice(shown.indexOf(one), 1) })),
+      shown.map((one) => ({ ...one, close: () => shown.splice(shown.indexOf(one), 1) })),
   };
   const serviceWorker = { ready: Promise.resolve(worker) };
   Object.defineProperty(navigator, "serviceWorker", { value: serviceWorker, configurable: true });
@@ -204,6 +205,30 @@ test("a page that nobody sees notifies, once", async () => {
   pass(10);
   await add("Later");
   expect(shown.map(({ body }) => body)).toEqual(["Buy milk"]);
+});
+
+test("what was told beside the page is taken back when it was seen, here or elsewhere", async () => {
+  const { shown } = notifications("granted");
+  const { todo } = await reminding();
+  await click("Close");
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  pass(10);
+  await vi.waitUntil(() => shown.length === 1);
+  const [reminder] = await todo.reminders.query();
+  await todo.reminders.update(reminder!.id, { isSeen: true });
+  await vi.waitUntil(() => shown.length === 0);
+});
+
+test("who is not reminded is not asked for leave to notify", async () => {
+  const { requestPermission } = notifications("default");
+  const { todo } = await open();
+  await add("Buy milk");
+  await edit("Buy milk");
+  await enter("Remind at", "2031-11-11T00:09");
+  failNext(todo);
+  await click("Remind");
+  await shows(() => expect(alerts()[0]).toContain("no more room"));
+  expect(requestPermission).not.toHaveBeenCalled();
 });
 
 test("what was told beside the page is taken back when the account is left", async () => {
