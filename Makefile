@@ -27,7 +27,8 @@ test-fast:
 autobahn:
 	tests/autobahn/run.sh
 
-# The TypeScript client alone: lint, size, tests against a real hub. Needs Node.js 20.19.
+# The TypeScript client alone: lint, size, tests against a real hub. Needs Node.js 20.19 and Chromium.
+client: export CHROMIUM := $(or $(CHROMIUM),/usr/bin/chromium)
 client:
 	cargo build --workspace --locked --bin hub-under-test
 	cd client && npm ci && npm run lint && npm run size && npm test

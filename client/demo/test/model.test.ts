@@ -1,11 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Task } from "@syncline/apps/todo";
 import { between, dayNamed, dayOf, plusDays, sayDay } from "../src/model/days";
 import { sayLoss } from "../src/model/faults";
 import { commandOf, KEYS, sayKey } from "../src/model/keys";
 import { labelName } from "../src/model/labels";
 import { nextDue, REPEATS, sayRepeat } from "../src/model/repeat";
-import { select, type View } from "../src/model/views";
+import { countsOf, keyOf, select, type View } from "../src/model/views";
 import { parse } from "../src/model/words";
 import { labelNamed } from "../src/todo/lists";
 
@@ -14,7 +14,7 @@ const TUESDAY = "2026-11-24";
 describe("days", () => {
   test("are named by words", () => {
     const named = (word: string) => dayNamed(word, TUESDAY);
-    expect(["today", "Tomorrow", "wed", "monday", "tuesday", "milk"].map(named)).toEqual([
+    expect(["today", "Tomorrow", "wednesday", "monday", "tuesday", "milk"].map(named)).toEqual([
       "2026-11-24",
       "2026-11-25",
       "2026-11-25",
@@ -22,6 +22,22 @@ describe("days", () => {
       "2026-12-01",
       null,
     ]);
+  });
+
+  test("are said without a new format for each", () => {
+    let made = 0;
+    class Counted extends Intl.DateTimeFormat {
+      constructor(...asked: ConstructorParameters<typeof Intl.DateTimeFormat>) {
+        super(...asked);
+        made++;
+      }
+    }
+    vi.stubGlobal("Intl", { DateTimeFormat: Counted });
+    const asked = vi.spyOn(Date.prototype, "toLocaleDateString");
+    for (let n = 2; n < 1_000; n++) sayDay(plusDays(TUESDAY, n), TUESDAY, "en-IE");
+    expect(made + asked.mock.calls.length).toBe(3);
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
   });
 
   test("are said as people say them", () => {
@@ -104,6 +120,10 @@ test("a new task's text says day, labels and importance", () => {
   });
   const { title, due } = parse("Watch Friday the 13th", TUESDAY);
   expect({ title, due }).toEqual({ title: "Watch Friday the 13th", due: null });
+  expect(parse("Sit in the sun", TUESDAY)).toMatchObject({ title: "Sit in the sun", due: null });
+  for (const text of ["Call Ada on sun", "Call Ada On Sunday", "Call Ada sunday"])
+    expect(parse(text, TUESDAY)).toMatchObject({ title: "Call Ada", due: "2026-11-29" });
+  expect(parse("On sunday", TUESDAY)).toMatchObject({ title: "On", due: "2026-11-29" });
   expect(parse("Sunday", TUESDAY)).toMatchObject({ title: "Sunday", due: null });
   expect(parse("C# and # and !!", TUESDAY)).toMatchObject({ title: "C# and # and !!", labels: [] });
   // What names no task is what it is called.
@@ -147,6 +167,20 @@ describe("a view", () => {
     expect(ids({ is: "done" })).toEqual(["over"]);
     expect(ids({ is: "project", id: "p" })).toEqual(["later"]);
     expect(ids({ is: "label", id: "l" })).toEqual(["now"]);
+  });
+
+  test("has the count of what it shows", () => {
+    const labelsOf = vi.fn(beside.labelsOf);
+    const counts = countsOf(tasks, { ...beside, labelsOf });
+    expect(labelsOf.mock.calls.length).toBeLessThanOrEqual(tasks.length);
+    const views: View[] = [
+      ...(["all", "today", "upcoming", "done"] as const).map((is) => ({ is })),
+      { is: "project", id: "p" },
+      { is: "label", id: "l" },
+    ];
+    for (const view of views)
+      expect(counts.get(keyOf(view))).toBe(select(tasks, view, "", beside).length);
+    expect(counts.get(keyOf({ is: "project", id: "none" }))).toBeUndefined();
   });
 
   test("is searched by title, notes, project and label, whatever it shows", () => {

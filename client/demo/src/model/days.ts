@@ -32,12 +32,25 @@ export function between(a: Day, b: Day): number {
   return Math.round((toDate(b).getTime() - toDate(a).getTime()) / 86_400_000);
 }
 
-/** A day named by a word: `today`, `tomorrow`, a weekday (the next one) or its first three letters. */
+/** A day named by a word: `today`, `tomorrow` or a weekday (the next one). */
 export function dayNamed(word: string, today: Day): Day | null {
   const name = word.toLowerCase();
   if (name === "today") return today;
   if (name === "tomorrow") return plusDays(today, 1);
-  const weekday = WEEKDAYS.findIndex((one) => one === name || one.slice(0, 3) === name);
+  return weekday(WEEKDAYS.indexOf(name), today);
+}
+
+/** A weekday, whole or by its first three letters, which may be a word of their own, as `sun` is. */
+export function weekdayNamed(word: string, today: Day): Day | null {
+  const name = word.toLowerCase();
+  return weekday(
+    WEEKDAYS.findIndex((one) => one === name || one.slice(0, 3) === name),
+    today,
+  );
+}
+
+/** The next one. `weekday`: from 0, a Sunday; less is none. */
+function weekday(weekday: number, today: Day): Day | null {
   if (weekday < 0) return null;
   const ahead = (weekday - toDate(today).getUTCDay() + 7) % 7;
   return plusDays(today, ahead === 0 ? 7 : ahead);
@@ -49,9 +62,29 @@ export function sayDay(day: Day, today: Day, locale?: string): string {
   if (days === 0) return "Today";
   if (days === 1) return "Tomorrow";
   if (days === -1) return "Yesterday";
-  const format = (options: Intl.DateTimeFormatOptions) =>
-    toDate(day).toLocaleDateString(locale, { timeZone: "UTC", ...options });
-  if (days > 1 && days < 7) return format({ weekday: "long" });
   const isThisYear = day.slice(0, 4) === today.slice(0, 4);
-  return format({ day: "numeric", month: "short", ...(isThisYear ? {} : { year: "numeric" }) });
+  const how = days > 1 && days < 7 ? "weekday" : isThisYear ? "day" : "day and year";
+  return formatOf(how, locale).format(toDate(day));
 }
+
+const FORMATS = {
+  weekday: { weekday: "long" },
+  day: { day: "numeric", month: "short" },
+  "day and year": { day: "numeric", month: "short", year: "numeric" },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+/** Those that were made: making one takes longer than all else of a row. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(how: keyof typeof FORMATS, locale: string | undefined): Intl.DateTimeFormat {
+  const key = `${how} ${locale ?? ""}`;
+  const made = formats.get(key);
+  if (made) return made;
+  const format = new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...FORMATS[how] });
+  formats.set(key, format);
+  return format;
+}
+
+/** A moment for people, where this device is. */
+export const sayMoment = (at: string): string =>
+  new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });

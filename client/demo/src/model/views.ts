@@ -16,8 +16,10 @@ export const VIEWS = [
   { view: { is: "done" }, name: "Done" },
 ] as const satisfies { view: View; name: string }[];
 
-export const isSame = (a: View, b: View) =>
-  a.is === b.is && ("id" in a ? a.id : "") === ("id" in b ? b.id : "");
+/** Names a view. */
+export const keyOf = (view: View) => ("id" in view ? `${view.is} ${view.id}` : view.is);
+
+export const isSame = (a: View, b: View) => keyOf(a) === keyOf(b);
 
 /** What a task is found by, beside itself. */
 export interface Beside {
@@ -58,6 +60,32 @@ export function wentTo(view: View, due: Day | null, today: Day): (typeof VIEWS)[
   return is === view.is ? null : VIEWS.find((one) => one.view.is === is)!;
 }
 
+/** How many tasks each view shows that shows any, by the view's key. */
+export function countsOf(
+  tasks: readonly Task[],
+  { today, labelsOf }: Beside,
+): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const task of tasks)
+    for (const view of viewsOf(task, today, labelsOf)) {
+      const key = keyOf(view);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  return counts;
+}
+
+/** Those that show a task. */
+function viewsOf(task: Task, today: Day, labelsOf: Beside["labelsOf"]): View[] {
+  const { due, project } = task;
+  if (task.done) return [{ is: "done" }];
+  return [
+    { is: "all" },
+    ...(due ? [{ is: due > today ? "upcoming" : "today" } as const] : []),
+    ...(project ? [{ is: "project", id: project } as const] : []),
+    ...labelsOf(task).map(({ id }) => ({ is: "label", id }) as const),
+  ];
+}
+
 /** The tasks of a view that hold every word of `search`. */
 export function select(tasks: readonly Task[], view: View, search: string, beside: Beside): Task[] {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
@@ -74,22 +102,8 @@ export function select(tasks: readonly Task[], view: View, search: string, besid
   return ordered.sort((a, b) => (a.due ?? "").localeCompare(b.due ?? ""));
 }
 
-function isIn(task: Task, view: View, { today, labelsOf }: Beside): boolean {
-  if (view.is === "done") return task.done;
-  if (task.done) return false;
-  switch (view.is) {
-    case "all":
-      return true;
-    case "today":
-      return !!task.due && task.due <= today;
-    case "upcoming":
-      return !!task.due && task.due > today;
-    case "project":
-      return task.project === view.id;
-    case "label":
-      return labelsOf(task).some(({ id }) => id === view.id);
-  }
-}
+const isIn = (task: Task, view: View, { today, labelsOf }: Beside) =>
+  viewsOf(task, today, labelsOf).some((one) => isSame(one, view));
 
 function textOf(task: Task, { labelsOf, projectOf }: Beside): string {
   const labels = labelsOf(task).map(({ name }) => `#${name}`);

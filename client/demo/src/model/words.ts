@@ -1,5 +1,5 @@
 /** What a new task's text says beside its title: `Call Ada tomorrow #phone !`. */
-import { dayNamed, type Day } from "./days";
+import { dayNamed, weekdayNamed, type Day } from "./days";
 import { labelName } from "./labels";
 
 export interface Said {
@@ -11,8 +11,8 @@ export interface Said {
 }
 
 /**
- * Labels and the mark may stand anywhere, a day only at the end, where it is no part of a title. Where
- * nothing else is said, they are the title.
+ * Labels and the mark may stand anywhere, a day only at the end, where it is no part of a title: three
+ * letters of a weekday only after `on`. Where nothing else is said, they are the title.
  */
 export function parse(text: string, today: Day): Said {
   const all = text.split(/\s+/).filter((word) => word !== "");
@@ -27,7 +27,21 @@ export function parse(text: string, today: Day): Said {
   });
   if (words.length === 0)
     return { title: all.join(" "), due: null, labels: [], isImportant: false };
-  const due = words.length > 1 ? dayNamed(words.at(-1)!, today) : null;
-  if (due !== null) words.pop();
-  return { title: words.join(" "), due, labels: [...labels], isImportant };
+  const [said, due] = dueOf(words, today);
+  return {
+    title: words.slice(0, words.length - said).join(" "),
+    due,
+    labels: [...labels],
+    isImportant,
+  };
+}
+
+/** How many words at the end say a day, and which: `friday`, `on friday` or `on fri`. */
+function dueOf(words: readonly string[], today: Day): [number, Day | null] {
+  const [before = "", word = ""] = words.slice(-2);
+  const isOn = words.length > 2 && before.toLowerCase() === "on";
+  const named = isOn ? weekdayNamed(word, today) : null;
+  if (named !== null) return [2, named];
+  const due = words.length > 1 ? dayNamed(word, today) : null;
+  return [due === null ? 0 : 1, due];
 }

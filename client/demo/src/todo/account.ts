@@ -1,5 +1,5 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
-import type { Auth, LocalStore, UnsyncedChoice } from "@syncline/sdk";
+import type { Auth, GuestChoice, LocalStore, UnsyncedChoice } from "@syncline/sdk";
 import { dropDrafts } from "./drafts";
 import { beginStay } from "./era";
 import { keep } from "./keep";
@@ -34,12 +34,34 @@ export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Prom
   // Other tabs may be told before this one's is over.
   beginStay();
   try {
-    await store.signOut({ unsynced, within: WITHIN_MS });
-    remember(null);
+    await inTurn(store, async () => {
+      await store.signOut({ unsynced, within: WITHIN_MS });
+      remember(null);
+    });
     dropDrafts();
   } finally {
     keep(localStorage, LEAVING, null);
   }
+}
+
+/** Errors: those of the store; then the guest stays. */
+export function signIn(store: LocalStore, account: string, choice: GuestChoice): Promise<void> {
+  return inTurn(store, async () => {
+    await store.signIn(authOf(account), choice);
+    remember(account);
+  });
+}
+
+const turns = new WeakMap<LocalStore, Promise<unknown>>();
+
+/** Whose a store is changes once at a time: what it is to be may be another by then. */
+function inTurn(store: LocalStore, work: () => Promise<void>): Promise<void> {
+  const done = (turns.get(store) ?? Promise.resolve()).then(work);
+  turns.set(
+    store,
+    done.catch(() => {}),
+  );
+  return done;
 }
 
 /** How the last page was signing out when it ended; `null` if it was not. */
@@ -63,16 +85,25 @@ export async function token(user: string): Promise<string> {
  * Returns what ends it.
  */
 export function follow(store: LocalStore): () => void {
-  const heard = ({ key, oldValue, newValue }: StorageEvent) => {
-    if (key !== KEY) return;
-    const { account } = store;
-    // If one of these fails this tab stays whose it was, and says so.
-    if (account === null && newValue !== null) store.signIn(authOf(newValue)).catch(() => {});
-    if (account !== null && account === oldValue && newValue === null)
-      store.signOut({ unsynced: "keep" }).catch(() => {});
+  let isOver = false;
+  // What an event tells of may be over by the time it is heard.
+  const reconcile = async () => {
+    for (;;) {
+      const account = remembered();
+      if (isOver || store.account === account) return;
+      if (store.account !== null) await store.signOut({ unsynced: "keep" });
+      else if (account !== null) await store.signIn(authOf(account));
+    }
+  };
+  const heard = ({ key }: StorageEvent) => {
+    // If it fails this tab stays whose it was, and says so.
+    if (key === KEY) inTurn(store, reconcile).catch(() => {});
   };
   addEventListener("storage", heard);
-  return () => removeEventListener("storage", heard);
+  return () => {
+    isOver = true;
+    removeEventListener("storage", heard);
+  };
 }
 
 /**

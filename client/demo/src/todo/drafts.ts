@@ -14,8 +14,8 @@ export interface Draft {
   account: string | null;
   task: string;
   field: "title" | "notes";
-  /** What was stored when it was typed. */
-  before: string;
+  /** What was stored when it was typed, and what its page wrote since. */
+  before: readonly string[];
   text: string;
 }
 
@@ -38,18 +38,41 @@ export function dropDrafts(): void {
   for (const key of keys()) localStorage.removeItem(key);
 }
 
-/** Stores what the last page did not. What somebody has written there since is not written over. */
-export async function storeDrafts({ tasks, store }: Todo): Promise<void> {
+/** One that was not stored: its task is gone, somebody has written there since, or it failed. */
+export interface Left {
+  draft: Draft;
+  /** What its task is called; `undefined` for one that was deleted. */
+  title: string | undefined;
+}
+
+/**
+ * Stores what the last page did not. What somebody has written there since is not written over: that is
+ * left, as is what cannot be stored. It stays until it is dropped. Errors: those of the store.
+ */
+export async function storeDrafts({ tasks, store }: Todo): Promise<Left[]> {
   await store.ready();
+  const left: Left[] = [];
   for (const key of keys()) {
     const draft = JSON.parse(localStorage.getItem(key) ?? "null") as Draft | null;
     if (!draft || draft.account !== store.account) continue;
     const { task, field, before, text } = draft;
+    const wanted = storedAs(field, text);
     const there = await tasks.get(task);
-    if (there && (there[field] ?? "") === before)
-      await tasks.update(task, { [field]: storedAs(field, text) } as Partial<Task>);
-    localStorage.removeItem(key);
+    const held = there?.[field] ?? null;
+    const isStored = there !== undefined && held === wanted;
+    const isOthers = there === undefined || !before.includes(held ?? "");
+    const write = () => tasks.update(task, { [field]: wanted } as Partial<Task>);
+    // One that fails keeps none of the others back.
+    if (isStored || (!isOthers && (await succeeds(write)))) localStorage.removeItem(key);
+    else left.push({ draft, title: there?.title });
   }
+  return left;
 }
+
+const succeeds = (work: () => Promise<unknown>) =>
+  work().then(
+    () => true,
+    () => false,
+  );
 
 const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(KEY));

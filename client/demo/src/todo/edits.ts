@@ -81,10 +81,34 @@ async function unmake(todo: Todo, id: string, labels: readonly string[]): Promis
   if (edits.length > 0) await todo.store.write(edits);
 }
 
-/** Done, or not after all. One that repeats is due again instead. */
-export async function toggle(todo: Todo, id: string, today: Day): Promise<Undoable | null> {
+export interface Changed extends Undoable {
+  /** What is written when it is taken back. */
+  before: Partial<Omit<Task, "id">>;
+}
+
+/** Changes fields of a task. After `last`, a change of the same fields, both are one to take back. */
+export async function change(
+  todo: Todo,
+  id: string,
+  fields: Partial<Omit<Task, "id">>,
+  last: Changed | null = null,
+): Promise<Changed | null> {
   const task = await todo.tasks.get(id);
   if (!task) return null;
+  const names = Object.keys(fields) as (keyof typeof fields)[];
+  const before = names.every((name) => name in (last?.before ?? {}))
+    ? last!.before
+    : Object.fromEntries(names.map((name) => [name, task[name] ?? null]));
+  await todo.tasks.update(id, fields);
+  const undo = () => todo.tasks.update(id, before);
+  return { text: `Changed “${task.title}”`, before, undo };
+}
+
+/** Done, or not after all. One that repeats is due again instead, unless it is already, since `shown`. */
+export async function toggle(todo: Todo, shown: Task, today: Day): Promise<Undoable | null> {
+  const { id } = shown;
+  const task = await todo.tasks.get(id);
+  if (!task || (task.repeat && task.due !== shown.due)) return null;
   // What is taken back is what was done, whatever was written to the rest since.
   const { done, doneAt = null, due = null } = task;
   const undo = () => todo.tasks.update(task.id, { done, doneAt });

@@ -25,25 +25,47 @@ export function labelNamed(known: readonly Label[], name: string): { id: string;
   return { id, isNew: true };
 }
 
-/** Gives a task a label, or takes it. Errors: `Error` with words for people. */
-export async function label(todo: Todo, task: string, id: string, isGiven: boolean): Promise<void> {
+/**
+ * Gives a task a label, or takes it; `null` if another device did before. Errors: `Error` with words
+ * for people.
+ */
+export async function label(
+  todo: Todo,
+  task: string,
+  id: string,
+  isGiven: boolean,
+): Promise<Undoable | null> {
   const there = await todo.taskLabels.query({ filter: { task, label: id } });
-  if (isGiven && !(await todo.labels.get(id))) throw new Error("That label was deleted.");
-  if (isGiven && there.length === 0) await todo.taskLabels.insert(given(task, id));
-  if (!isGiven) await todo.store.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
+  const named = await todo.labels.get(id);
+  if (isGiven && !named) throw new Error("That label was deleted.");
+  if (isGiven === there.length > 0) return null;
+  if (isGiven) await todo.taskLabels.insert(given(task, id));
+  else await todo.store.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
+  const text = `${isGiven ? "Given" : "Taken"}: #${named?.name ?? "label"}`;
+  return { text, undo: () => label(todo, task, id, !isGiven) };
 }
 
-/** Gives a task the label of a name, which is made if there is none. */
-export async function newLabel(todo: Todo, task: string, text: string): Promise<void> {
+/**
+ * Gives a task that is there the label of a name, which is made if there is none. Errors: `Error` with
+ * words for people.
+ */
+export async function newLabel(todo: Todo, task: string, text: string): Promise<Undoable | null> {
   const name = labelName(text);
-  if (name === "") return;
+  if (name === "") throw new Error("A label needs a name.");
+  if (!(await todo.tasks.get(task))) return null;
   const { id, isNew } = labelNamed(await todo.labels.query(), name);
-  if (isNew)
-    await todo.store.write([
-      todo.labels.edits.insert({ id, name }),
-      todo.taskLabels.edits.insert(given(task, id)),
-    ]);
-  else await label(todo, task, id, true);
+  if (!isNew) return label(todo, task, id, true);
+  await todo.store.write([
+    todo.labels.edits.insert({ id, name }),
+    todo.taskLabels.edits.insert(given(task, id)),
+  ]);
+  return { text: `Given: #${name}`, undo: () => unmakeLabel(todo, task, id) };
+}
+
+/** Takes it from the task, and deletes it if no other has it. */
+async function unmakeLabel(todo: Todo, task: string, id: string): Promise<void> {
+  await label(todo, task, id, false);
+  if ((await todo.taskLabels.count({ filter: { label: id } })) === 0) await todo.labels.delete(id);
 }
 
 /** Its name is that of no other label. Errors: `Error` with words for people. */
@@ -51,7 +73,8 @@ export async function renameLabel(todo: Todo, id: string, text: string): Promise
   const name = labelName(text);
   const known = await todo.labels.query();
   const before = known.find((one) => one.id === id)?.name;
-  if (before === undefined || name === "" || name === before) return null;
+  if (name === "") throw new Error("A label needs a name.");
+  if (before === undefined || name === before) return null;
   if (known.some((one) => one.name === name)) throw new Error(`There is a label #${name} already.`);
   await todo.labels.update(id, { name });
   return {

@@ -6,6 +6,7 @@ import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
+import { dropDraft, type Left } from "../todo/drafts";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
@@ -17,6 +18,9 @@ import { leaveGone } from "./gone.svelte";
 import { Updates } from "./updates.svelte";
 
 export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lists" | "rename";
+
+/** Whether what was done is told, or seen without that. */
+type How = "told" | "seen";
 
 /** How long a toast stays, in milliseconds, unless somebody is at it. */
 const TOAST_MS = 8_000;
@@ -36,6 +40,8 @@ export class App {
   spoken = $state("");
   /** What became of what was kept here, until somebody has seen it. */
   loss = $state.raw<Loss | null>(null);
+  /** What was typed before the page began, and could not be stored. */
+  unstored = $state.raw<readonly Left[]>([]);
   /** Whose data is shown. */
   era: Era;
   /** How often the page had to leave a place that is gone: nobody goes back there. */
@@ -119,8 +125,15 @@ export class App {
     if ("id" in this.view) this.view = { is: "all" };
     // What a guest is at goes along into the account.
     if (before === null) return;
+    this.unstored = [];
     this.editing = null;
     this.go({ is: "all" });
+  }
+
+  /** Somebody has taken it, or does not want it. */
+  dropUnstored(left: Left): void {
+    dropDraft(left.draft);
+    this.unstored = this.unstored.filter((one) => one !== left);
   }
 
   say(text: string, undo: Undoable | null = null): void {
@@ -166,19 +179,20 @@ export class App {
     );
   }
 
-  /** What can be taken back, and is told. Errors: those of the work. */
-  doing(work: () => Promise<Undoable | null>): Promise<void> {
-    return this.inTurn(async () => this.#did(await work()));
+  /** What can be taken back, and is told unless it is seen. Errors: those of the work. */
+  doing(work: () => Promise<Undoable | null>, how: How = "told"): Promise<void> {
+    return this.inTurn(async () => this.#did(await work(), how));
   }
 
   /** The same, and says what failed. */
-  did(work: () => Promise<Undoable | null>): Promise<boolean> {
-    return this.attempt(async () => this.#did(await work()));
+  did(work: () => Promise<Undoable | null>, how: How = "told"): Promise<boolean> {
+    return this.attempt(async () => this.#did(await work(), how));
   }
 
-  toggle({ id }: Task): Promise<boolean> {
-    this.#leave(id);
-    return this.did(() => toggle(this.todo, id, this.data.today));
+  toggle(task: Task): Promise<boolean> {
+    this.#leave(task.id);
+    const today = this.data.look();
+    return this.did(() => toggle(this.todo, task, today));
   }
 
   remove({ id }: Task): Promise<boolean> {
@@ -189,13 +203,13 @@ export class App {
   /** Errors: those of the write. */
   add(said: Said): Promise<void> {
     const { view } = this;
-    const { today } = this.data;
+    const today = this.data.look();
     const wanted = madeIn(view, said, today);
     // These show no new task.
     if (view.is === "done" || this.search) this.go({ is: "all" });
     return this.inTurn(async () => {
       const done = await add(this.todo, wanted);
-      this.#didQuietly(done);
+      this.#did(done, "seen");
       if (done.isAlone) {
         if (this.view === view) this.view = { is: "all" };
         this.say(`${done.text}: it is in All tasks, where it was to go is gone.`, done);
@@ -212,7 +226,7 @@ export class App {
       const done = await addProject(this.todo, name, (id) => {
         if (isSame(this.view, { is: "project", id })) this.go({ is: "all" });
       });
-      this.#didQuietly(done);
+      this.#did(done, "seen");
       this.go({ is: "project", id: done.id });
     });
   }
@@ -234,16 +248,12 @@ export class App {
     return this.search.trim() === "" && ["all", "project", "label"].includes(this.view.is);
   }
 
-  #did(done: Undoable | null): void {
+  #did(done: Undoable | null, how: How): void {
     if (!done) return;
     this.undoable = done;
-    this.say(done.text, done);
-  }
-
-  /** What is seen without being told. A toast about what was done before is no longer true. */
-  #didQuietly(done: Undoable): void {
-    this.undoable = done;
-    if (this.toast?.undo) this.toast = null;
+    if (how === "told") this.say(done.text, done);
+    // A toast about what was done before is no longer true.
+    else if (this.toast?.undo) this.toast = null;
   }
 
   async #move(id: string, to: (list: readonly Task[]) => number): Promise<void> {
@@ -252,7 +262,7 @@ export class App {
     const index = Math.max(0, Math.min(to(list), list.length - 1));
     const done = await move(this.todo, all, list, id, index);
     if (!done) return;
-    this.#didQuietly(done);
+    this.#did(done, "seen");
     this.spoken = `${done.text}: ${index + 1} of ${list.length}`;
   }
 

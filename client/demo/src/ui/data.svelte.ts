@@ -1,9 +1,9 @@
 /** What the app shows, from live queries: it changes when any device changes it. */
 import { live } from "@syncline/sdk/svelte";
 import type { Label, Project, Reminder, Task, TaskLabel } from "@syncline/apps/todo";
-import { dayOf } from "../model/days";
+import { dayOf, type Day } from "../model/days";
 import { inOrder } from "../model/order";
-import type { View } from "../model/views";
+import { countsOf, type View } from "../model/views";
 import type { Todo } from "../todo/open";
 
 /** How often the day is looked at. */
@@ -26,6 +26,13 @@ export class Data {
     }
     return found;
   });
+  readonly #remindersOf = $derived.by(() => {
+    const found = new Map<string, Reminder[]>();
+    for (const one of this.reminders) found.set(one.task, [...(found.get(one.task) ?? []), one]);
+    return found;
+  });
+  /** How many tasks each view shows. */
+  readonly counts = $derived.by(() => countsOf(this.tasks, this));
   readonly #allProjects = $derived.by(() => inOrder(this.#projects.current ?? []));
   readonly #projectsById = $derived(new Map(this.#allProjects.map((one) => [one.id, one])));
 
@@ -37,9 +44,20 @@ export class Data {
     this.#given = live(() => todo.taskLabels.live());
     this.#reminders = live(() => todo.reminders.live({ sort: "at" }));
     $effect(() => {
-      const looking = setInterval(() => (this.today = dayOf(new Date())), DAY_MS);
-      return () => clearInterval(looking);
+      const look = () => void this.look();
+      const looking = setInterval(look, DAY_MS);
+      // Timers stand still while a device sleeps.
+      document.addEventListener("visibilitychange", look);
+      return () => {
+        clearInterval(looking);
+        document.removeEventListener("visibilitychange", look);
+      };
     });
+  }
+
+  /** The day it is now, which is shown from now on. */
+  look(): Day {
+    return (this.today = dayOf(new Date()));
   }
 
   /** Whether the device's data has been read. */
@@ -84,5 +102,5 @@ export class Data {
 
   readonly labelsOf = (task: Task) => this.#labelsOf.get(task.id) ?? [];
   readonly projectOf = (task: Task) => this.#projectsById.get(task.project ?? "");
-  readonly remindersOf = (task: Task) => this.reminders.filter((one) => one.task === task.id);
+  readonly remindersOf = (task: Task) => this.#remindersOf.get(task.id) ?? [];
 }

@@ -104,7 +104,8 @@ export class Dragging {
   async #end(): Promise<void> {
     const held = this.#held;
     const task = this.#app.shown.find(({ id }) => id === held?.id);
-    if (held && task) await this.#app.move(task, held.index);
+    // A key may have led to another list meanwhile.
+    if (held && task && this.#app.isOrdered) await this.#app.move(task, held.index);
     this.#held = null;
   }
 }

@@ -48,15 +48,20 @@ export class Entry {
     this.fault = null;
   }
 
+  /** What is typed and not on its way. */
+  get unsent(): string {
+    return this.#sending ? "" : this.#text;
+  }
+
   /**
    * Has `work` store it, and empties the field after that. What is typed meanwhile takes its place:
-   * it is selected.
+   * it is selected. True if it was stored.
    */
   async send(
     field: HTMLInputElement | null | undefined,
     work: () => Promise<unknown>,
-  ): Promise<void> {
-    if (this.#sending) return;
+  ): Promise<boolean> {
+    if (this.#sending) return false;
     const [text, sending] = [this.#text, {}];
     this.#sending = sending;
     field?.select();
@@ -64,8 +69,10 @@ export class Entry {
       await work();
       this.fault = null;
       if (this.#sending === sending) this.#text = "";
+      return true;
     } catch (error) {
       this.fault = { text: text.trim(), why: sayFault(error) };
+      return false;
     } finally {
       if (this.#sending === sending) this.#sending = null;
     }

@@ -12,3 +12,9 @@ export function onLeave(era: () => Era, call: () => void): void {
     before = now;
   });
 }
+
+/** Made with a component: returns whether the account was signed out since, and its data is nobody's here. */
+export function whenLeft(app: { era: Era }): () => boolean {
+  const before = untrack(() => app.era);
+  return () => before.account !== null && app.era !== before;
+}

@@ -9,8 +9,13 @@ export interface Saving {
   save(value: string): unknown;
   /** Whether it is such as may be stored, where a browser may not know. */
   takes?(value: string): boolean;
-  /** For text: keeps it until it is stored, at once, since the page may be about to end. */
-  keep?(value: string, stored: string): void;
+  /** What is stored of it, where that is not all of it. */
+  storedAs?(value: string): string;
+  /**
+   * For text: keeps it until it is stored, at once, since the page may be about to end. `before`: all
+   * that may be stored by then and is not news of another device.
+   */
+  keep?(value: string, before: readonly string[]): void;
 }
 
 /** How long after the last letter a text is saved, in milliseconds. */
@@ -22,53 +27,77 @@ const SAVE_MS = 400;
  * valid, and `takes`; anything else is given up when the field is left. With `keep` it is saved while it is
  * typed, or else when it is left.
  */
-export function field(stored: () => string, { save, takes, keep }: Saving): Attachment<Field> {
+export function field(
+  stored: () => string,
+  { save, takes, storedAs = (value) => value, keep }: Saving,
+): Attachment<Field> {
   return (element) => {
-    let holds: "stored" | "typed" | "saved" = "stored";
+    let isTyped = false;
+    /** How many writes are under way. */
+    let writes = 0;
+    /** What was stored when it was first typed, and what was written since; empty once that is seen. */
+    let own: string[] = [];
     let saving: ReturnType<typeof setTimeout> | undefined;
     const isValid = () => element.validity.valid && (takes?.(element.value) ?? true);
-    const show = (value: string) => {
-      if (element.value !== value) element.value = value;
+    const isPending = () => isTyped || writes > 0;
+    const show = () => {
+      const value = stored();
+      if (isPending()) return;
+      // What was written is told a moment after it is stored.
+      if (own.slice(0, -1).includes(value) && value !== own.at(-1)) return;
+      own = [];
+      const isSame = element.value === value;
+      // A space at its end may be one between words.
+      const isBetween = element === document.activeElement && storedAs(element.value) === value;
+      if (!isSame && !isBetween) element.value = value;
+    };
+    const typed = () => {
+      isTyped = true;
+      if (own.length === 0) own = [stored()];
     };
     const saveTyped = () => {
       clearTimeout(saving);
-      if (holds !== "typed" || !isValid()) return;
-      holds = "saved";
+      if (!isTyped || !isValid()) return;
+      isTyped = false;
+      writes++;
       const { value } = element;
+      own.push(storedAs(value));
       const saved = Promise.resolve(save(value)).catch(() => false);
       void saved.then((isSaved) => {
+        writes--;
         // It stays where it was typed, and is tried again with what is typed next, or when it is left.
-        if (isSaved === false && element.value === value) holds = "typed";
+        if (isSaved === false && element.value === value) isTyped = true;
+        show();
       });
     };
     const end = () => {
-      if (holds !== "stored" && isValid() && element.value !== stored())
-        keep?.(element.value, stored());
+      if (isPending() && isValid() && storedAs(element.value) !== stored())
+        keep?.(element.value, own);
       saveTyped();
     };
-    $effect(() => {
-      const value = stored();
-      if (holds === "stored") show(value);
-    });
+    $effect(show);
     const listening = new AbortController();
     const on = (target: EventTarget, type: string, call: () => void) =>
       target.addEventListener(type, call, { signal: listening.signal });
     on(element, "input", () => {
-      holds = "typed";
+      typed();
       clearTimeout(saving);
       if (keep) saving = setTimeout(saveTyped, SAVE_MS);
     });
     on(element, "change", () => {
       // What a picker or a program sets may come without an `input`.
-      if (holds === "stored") holds = "typed";
+      if (!isPending()) typed();
       saveTyped();
     });
     on(element, "blur", () => {
       // Parts of a date may have been taken away one by one, of which browsers tell the first.
       saveTyped();
       // Also what has no value, such as half a date.
-      if (!isValid()) element.value = stored();
-      holds = "stored";
+      if (!isValid()) {
+        element.value = stored();
+        isTyped = false;
+      }
+      show();
     });
     if (keep) {
       on(window, "pagehide", end);

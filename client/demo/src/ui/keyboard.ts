@@ -2,12 +2,17 @@
 import { commandOf, type Command } from "../model/keys";
 import { focusTask, rowId, type App } from "./app.svelte";
 
+/** What goes on while its key is held. */
+const MAY_REPEAT: ReadonlySet<Command> = new Set(["next", "previous", "up", "down"]);
+
 /** Listens until the function that it returns is called. */
 export function listen(app: App): () => void {
   const pressed = (event: KeyboardEvent) => {
     if (event.defaultPrevented || isBusy(event.target as HTMLElement)) return;
     const command = commandOf(event, app.takesLetters ? "taken" : "left");
-    if (command && run(app, command, event.target as HTMLElement)) event.preventDefault();
+    // A key that is held would take one task after the other.
+    if (command && event.repeat && !MAY_REPEAT.has(command)) event.preventDefault();
+    else if (command && run(app, command, event.target as HTMLElement)) event.preventDefault();
   };
   document.addEventListener("keydown", pressed);
   return () => document.removeEventListener("keydown", pressed);

@@ -106,6 +106,7 @@ test("sheets close, and what was half typed goes, when another tab signs in and 
   await click("Keys and settings");
   await appears(() => dialog("Keys and settings"));
   const KEY = "syncline-todo-account";
+  localStorage.setItem(KEY, user);
   dispatchEvent(new StorageEvent("storage", { key: KEY, newValue: user }));
   await shows(isClosed);
   expect(todo.store.account).toBe(user);
@@ -121,6 +122,37 @@ test("sheets close, and what was half typed goes, when another tab signs in and 
   await shows(() => heading("All tasks"));
   expect([field("New task").value, field("New project").value]).toEqual(["", ""]);
   expect(sessionStorage.getItem("syncline-todo-new")).toBe("");
+});
+
+/** As another tab that signs in (or out, with `null`) tells this one. */
+function tell(oldValue: string | null, newValue: string | null): void {
+  const key = "syncline-todo-account";
+  if (newValue === null) localStorage.removeItem(key);
+  else localStorage.setItem(key, newValue);
+  dispatchEvent(new StorageEvent("storage", { key, oldValue, newValue }));
+}
+
+test("a sign-out in another tab counts here while its sign-in is still under way", async () => {
+  const user = newUser();
+  const { todo } = await open();
+  const signIn = vi.spyOn(todo.store, "signIn");
+  tell(null, user);
+  tell(user, null);
+  await vi.waitUntil(() => signIn.mock.settledResults.every(({ type }) => type !== "incomplete"));
+  await shows(() => expect(todo.store.account).toBeNull());
+  await add("Later");
+  expect(todo.store.account).toBeNull();
+  expect(localStorage.getItem("syncline-todo-account")).toBeNull();
+});
+
+test("a tab follows another that signs out and in as somebody else", async () => {
+  const { todo, user } = await signedIn();
+  const other = newUser();
+  tell(user, null);
+  tell(null, other);
+  await shows(() => expect(textOf(document.querySelector("header"))).toContain(other));
+  expect(todo.store.account).toBe(other);
+  expect(localStorage.getItem("syncline-todo-account")).toBe(other);
 });
 
 test("what a guest typed in a tab that is closed goes along into the account", async () => {
@@ -148,12 +180,21 @@ test("a refused change is tried again when that is asked for, and given up", asy
   await add("Buy milk");
   await edit("Buy milk");
   // More than a record may have.
-  await enter("Notes", "long ".repeat(60_000));
+  const notes = "long ".repeat(60_000);
+  await enter("Notes", notes);
   await click("Close");
   await shows(() => expect(alerts()[0]).toContain("1 change was refused."));
   const [first] = await todo.store.rejected.list();
   await click("Look at it");
   await shows(() => expect(textOf(dialog("Refused changes"))).toContain("Set notes of “Buy milk”"));
+  expect(field("All of notes").value).toBe(notes);
+  const copied = vi.fn(async () => {});
+  Object.defineProperty(navigator, "clipboard", {
+    value: { writeText: copied },
+    configurable: true,
+  });
+  await click("Copy");
+  expect(copied).toHaveBeenCalledExactlyOnceWith(notes);
   await click(/^Try again: Set notes of “Buy milk” to “long/);
   // It was sent again, and refused again.
   await stored(todo.store.rejected.live(), (all) => {

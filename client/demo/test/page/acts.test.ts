@@ -8,14 +8,17 @@ import {
   click,
   close,
   edit,
+  enter,
   field,
   open,
   press,
   row,
   shows,
+  stored,
   textOf,
   titles,
   toast,
+  type,
 } from "./page";
 
 const spoken = () => textOf(document.querySelector("[aria-label='What changed']"));
@@ -248,4 +251,93 @@ test("another list is told to who does not see it", async () => {
   press("2");
   await shows(() => expect(spoken()).toBe("Today: 1 task"));
   expect(document.title).toBe("Today – Todo");
+});
+
+test("a key that is held takes one task, and goes on only through the list", async () => {
+  await open();
+  await add("First", "Second", "Third");
+  ((await appears(() => row("First"))).querySelector(".title") as HTMLElement).focus();
+  press("d");
+  for (const key of ["d", "Delete", " ", "u", "n", "?"]) press(key, { repeat: true });
+  await shows(() => expect(titles()).toEqual(["Second", "Third"]));
+  await add("Fourth");
+  expect(titles()).toEqual(["Second", "Third", "Fourth"]);
+  expect(document.querySelector("dialog")).toBeNull();
+  (row("Second").querySelector(".title") as HTMLElement).focus();
+  press("j", { repeat: true });
+  expect(document.activeElement).toBe(row("Third").querySelector(".title"));
+  press("ArrowUp", { altKey: true, repeat: true });
+  await shows(() => expect(titles()).toEqual(["Third", "Second", "Fourth"]));
+});
+
+test("a Space that is held is no press of the button under it", async () => {
+  await open();
+  await add("First");
+  ((await appears(() => row("First"))).querySelector(".title") as HTMLElement).focus();
+  const held = new KeyboardEvent("keydown", {
+    key: " ",
+    bubbles: true,
+    cancelable: true,
+    repeat: true,
+  });
+  expect(document.activeElement!.dispatchEvent(held)).toBe(false);
+});
+
+test("tapping what repeats twice does not leave out a time", async () => {
+  const { todo } = await open();
+  const [due, repeat] = ["2031-01-01", "FREQ=DAILY"];
+  await todo.tasks.insert({ id: "k", title: "Water", done: false, order: 1, due, repeat });
+  await check("Done: Water");
+  await check("Done: Water");
+  await shows(() => expect(toast()).toContain("comes again"));
+  await add("Later");
+  expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-01-02" });
+  // Also if the page follows faster than a finger.
+  await shows(() => expect(textOf(row("Water"))).toContain("2"));
+  const box = row("Water").querySelector("input")!;
+  box.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, detail: 2 }));
+  await add("Last");
+  expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-01-02" });
+});
+
+test("what is chosen in the editor is what is taken back, and nothing older", async () => {
+  const { todo } = await open();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  await add("First", "Second");
+  await check("Done: First");
+  await shows(() => expect(titles()).toEqual(["Second"]));
+  const id = (await todo.tasks.query({ filter: { title: "Second" } }))[0]!.id;
+  const undone = async (what: string) => {
+    await close();
+    (document.activeElement as HTMLElement).blur();
+    press("u");
+    await shows(() => expect(toast()).toContain(`Taken back: ${what}`));
+    expect((await todo.tasks.query({ filter: { title: "First" } }))[0]!.done).toBe(true);
+  };
+  await edit("Second");
+  await enter("Due", "2031-11-11");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.due).toBe("2031-11-11"));
+  await undone("Changed “Second”");
+  expect((await todo.tasks.get(id))?.due ?? null).toBeNull();
+
+  await edit("Second");
+  await check("#phone");
+  await stored(todo.taskLabels.live(), (all) => expect(all).toHaveLength(1));
+  await undone("Given: #phone");
+  expect(await todo.taskLabels.query()).toEqual([]);
+
+  await edit("Second");
+  await type("Notes", "Two");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two"));
+  await enter("Notes", "Two litres");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  await undone("Changed “Second”");
+  expect((await todo.tasks.get(id))?.notes ?? null).toBeNull();
+
+  await todo.reminders.insert({ id: "r", task: id, at: "2031-01-01T00:00:00Z", isSeen: false });
+  await edit("Second");
+  await click(/^Remove reminder of/);
+  await stored(todo.reminders.live(), (all) => expect(all).toEqual([]));
+  await undone("Removed reminder");
+  expect(await todo.reminders.query()).toHaveLength(1);
 });

@@ -1,9 +1,11 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
 import { expect, test, vi } from "vitest";
+import { LocalCollection } from "@syncline/sdk";
 import {
   add,
   alerts,
   appears,
+  button,
   check,
   choose,
   click,
@@ -22,6 +24,7 @@ import {
   toast,
   type,
 } from "./page";
+import { label } from "../../src/todo/lists";
 import type { Todo } from "../../src/todo/open";
 
 /** What is kept of what was typed and is not stored. */
@@ -195,6 +198,145 @@ test("what was typed when a page ended is not written over what was written sinc
   const again = await open({ disk });
   await add("Later");
   expect((await again.todo.tasks.get(id))?.notes).toBe("From elsewhere");
+});
+
+/** A draft of notes, as a page that ended left it. */
+function left(task: string, text: string, before = ""): void {
+  const draft = { account: null, task, field: "notes", before: [before], text };
+  localStorage.setItem(`syncline-todo-draft notes ${task}`, JSON.stringify(draft));
+}
+
+test("what cannot be stored of what was typed is offered, until it is discarded", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.update(id, { notes: "From elsewhere" });
+  await end();
+  left(id, "Two litres", "One litre");
+  left("gone", "Of a task that was deleted");
+  const again = await open({ disk });
+  const name = "You had typed this as notes of “Buy milk”. It could not be stored.";
+  await shows(() => expect(field(name).value).toBe("Two litres"));
+  expect(field(/^You had typed .* a task that was deleted/).value).toBe(
+    "Of a task that was deleted",
+  );
+  await click("Discard: notes of “Buy milk”");
+  await click("Discard: notes of a task that was deleted");
+  await shows(() => expect(document.querySelector("main section")).toBeNull());
+  expect(drafts()).toEqual([]);
+  expect((await again.todo.tasks.get(id))?.notes).toBe("From elsewhere");
+});
+
+test("one that fails keeps nothing else that was typed back, and is tried again", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.insert({ id: "other", title: "Call Ada", done: false, order: 2 });
+  await end();
+  left(id, "Two litres");
+  left("other", "At noon");
+  const failing = vi.spyOn(LocalCollection.prototype, "update");
+  failing.mockRejectedValueOnce(new Error("no more room"));
+  const again = await open({ disk });
+  await appears(() => button(/^Discard: notes of/));
+  expect(drafts()).toHaveLength(1);
+  await again.end();
+  const third = await open({ disk });
+  await stored(third.todo.tasks.live(), (all) =>
+    expect(all.map(({ notes }) => notes).sort()).toEqual(["At noon", "Two litres"]),
+  );
+});
+
+test("a reminder and a label that were chosen and not pressed are stored when it is closed", async () => {
+  const { todo, id } = await opened();
+  await type("New label", "phone");
+  await type("Remind at", "2031-11-11T00:09");
+  await close();
+  await stored(todo.reminders.live(), (all) => expect(all).toHaveLength(1));
+  await stored(todo.taskLabels.live(), (all) => expect(all.map(({ task }) => task)).toEqual([id]));
+});
+
+test("nothing of a task that is deleted is stored when its editor closes", async () => {
+  const { todo } = await opened();
+  await type("New label", "phone");
+  await type("Remind at", "2031-11-11T00:09");
+  await click("Delete");
+  await shows(() => expect(toast()).toContain("Deleted “Buy milk”"));
+  await add("Later");
+  expect(await todo.taskLabels.query()).toEqual([]);
+  expect(await todo.reminders.query()).toEqual([]);
+});
+
+test("a label without a name is refused in words", async () => {
+  await opened();
+  await type("New label", "#");
+  await click("Add label");
+  await shows(() => expect(alerts()[0]).toContain("A label needs a name."));
+  expect(field("New label").value).toBe("#");
+});
+
+test("Enter that ends a composition adds no label", async () => {
+  const { todo } = await opened();
+  const name = await type("New label", "nihon");
+  name.dispatchEvent(
+    new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true }),
+  );
+  await enter("Notes", "Later");
+  await stored(todo.tasks.live(), ([task]) => expect(task?.notes).toBe("Later"));
+  expect(await todo.labels.query()).toEqual([]);
+});
+
+test("taking a label that another device took is no fault", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  expect(await label(todo, id, "label-phone", false)).toBeNull();
+});
+
+test("what is stored is no draft, whatever another device wrote there since", async () => {
+  const { todo, disk, end, id } = await opened();
+  await type("Notes", "A");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("A"));
+  await todo.tasks.update(id, { notes: "B", priority: "high" });
+  await shows(() => expect(row("Buy milk").textContent).toContain("Important"));
+  window.dispatchEvent(new Event("pagehide"));
+  expect(drafts()).toEqual([]);
+  await end();
+  const again = await open({ disk });
+  await add("Later");
+  expect((await again.todo.tasks.get(id))?.notes).toBe("B");
+});
+
+test("a write that is under way when the page ends does not undo what came after it", async () => {
+  const { todo, disk, end, id } = await opened();
+  const write = vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
+  await type("Notes", "A");
+  await vi.waitUntil(() => write.mock.calls.length > 0, { timeout: 60_000 });
+  write.mockRestore();
+  await todo.tasks.update(id, { priority: "high", notes: "B" });
+  await shows(() => expect(field("Priority").value).toBe("high"));
+  window.dispatchEvent(new Event("pagehide"));
+  await end();
+  const again = await open({ disk });
+  await add("Later");
+  expect((await again.todo.tasks.get(id))?.notes).toBe("B");
+});
+
+test("what another device writes after what was typed is stored is shown", async () => {
+  const { todo, id } = await opened();
+  const notes = await type("Notes", "A");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("A"));
+  await todo.tasks.update(id, { notes: "B" });
+  await vi.waitUntil(() => notes.value === "B", { timeout: 60_000 });
+  notes.blur();
+  expect(notes.value).toBe("B");
+  await type("Notes", "B and more");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("B and more"));
+});
+
+test("a space at the end of what is stored stays while it is typed, and goes with the focus", async () => {
+  const { todo, id } = await opened();
+  const title = await type("Title", "Buy oat ");
+  await stored(todo.tasks.liveGet(id), (task) => expect(task?.title).toBe("Buy oat"));
+  await shows(() => expect(titles()).toEqual(["Buy oat"]));
+  expect(title.value).toBe("Buy oat ");
+  title.blur();
+  await vi.waitUntil(() => title.value === "Buy oat", { timeout: 60_000 });
 });
 
 test("a label is given and taken by its box", async () => {

@@ -7,6 +7,7 @@ import {
   click,
   edit,
   enter,
+  failNext,
   field,
   open,
   row,
@@ -41,6 +42,30 @@ test("a page that is open over midnight goes on to the next day", async () => {
   expect(textOf(row("Call Ada"))).toContain("Today");
   await click(/^Upcoming/);
   await shows(() => expect(titles()).toEqual([]));
+});
+
+test("a page whose device slept over midnight goes by the day it is", async () => {
+  const { todo } = await open();
+  await todo.tasks.insert({
+    id: "k",
+    title: "Water",
+    done: false,
+    order: 1,
+    due: "2031-11-10",
+    repeat: "FREQ=DAILY",
+  });
+  await shows(() => expect(titles()).toEqual(["Water"]));
+  // Timers stood still meanwhile.
+  vi.setSystemTime(EVENING.getTime() + 24 * 60 * MINUTE_MS);
+  await check("Done: Water");
+  await shows(() => expect(toast()).toContain("comes again"));
+  expect(await todo.tasks.get("k")).toMatchObject({ due: "2031-11-12" });
+  vi.setSystemTime(EVENING.getTime() + 48 * 60 * MINUTE_MS);
+  await add("Call Ada tomorrow");
+  expect((await todo.tasks.query({ filter: { title: "Call Ada" } }))[0]?.due).toBe("2031-11-13");
+  vi.setSystemTime(EVENING.getTime() + 72 * 60 * MINUTE_MS);
+  document.dispatchEvent(new Event("visibilitychange"));
+  await shows(() => expect(textOf(row("Call Ada"))).toContain("Today"));
 });
 
 /** A page with a task that reminds in ten minutes, over midnight. */
@@ -151,7 +176,7 @@ function notifications(permission: NotificationPermission) {
   const worker = {
     showNotification: (_: string, about: object) => void shown.push(about),
     getNotifications: async () =>
-      shown.map((one) => ({ close: () => shown.splice(shown.indexOf(one), 1) })),
+      shown.map((one) => ({ ...one, close: () => shown.splice(shown.indexOf(one), 1) })),
   };
   const serviceWorker = { ready: Promise.resolve(worker) };
   Object.defineProperty(navigator, "serviceWorker", { value: serviceWorker, configurable: true });
@@ -180,6 +205,30 @@ test("a page that nobody sees notifies, once", async () => {
   pass(10);
   await add("Later");
   expect(shown.map(({ body }) => body)).toEqual(["Buy milk"]);
+});
+
+test("what was told beside the page is taken back when it was seen, here or elsewhere", async () => {
+  const { shown } = notifications("granted");
+  const { todo } = await reminding();
+  await click("Close");
+  vi.spyOn(document, "hidden", "get").mockReturnValue(true);
+  pass(10);
+  await vi.waitUntil(() => shown.length === 1);
+  const [reminder] = await todo.reminders.query();
+  await todo.reminders.update(reminder!.id, { isSeen: true });
+  await vi.waitUntil(() => shown.length === 0);
+});
+
+test("who is not reminded is not asked for leave to notify", async () => {
+  const { requestPermission } = notifications("default");
+  const { todo } = await open();
+  await add("Buy milk");
+  await edit("Buy milk");
+  await enter("Remind at", "2031-11-11T00:09");
+  failNext(todo);
+  await click("Remind");
+  await shows(() => expect(alerts()[0]).toContain("no more room"));
+  expect(requestPermission).not.toHaveBeenCalled();
 });
 
 test("what was told beside the page is taken back when the account is left", async () => {

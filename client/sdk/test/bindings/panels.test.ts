@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import type { Inspection } from "../../src/index";
+import type { Inspection, Status } from "../../src/index";
 import { AT_REST, DrivenStore, refusal } from "./driven";
 import { DebugPanel } from "../../src/svelte/index";
 import { textOf, textsOf } from "./page";
@@ -152,12 +152,12 @@ test("errors of before the panel are shown, and those that come", async () => {
   expect(rows()).toEqual([`${time} quota full`, `${time} token_failed no such session`]);
 });
 
-test("the status is shown in words, with a hint, and told to screen readers", async () => {
+test("the status is shown in words, with a hint", async () => {
   const driven = new DrivenStore();
   await show(driven);
   const status = () => {
-    const found = document.querySelector<HTMLElement>("[role=status]")!;
-    return [textOf("[role=status]"), found.dataset["status"], found.title];
+    const found = document.querySelector<HTMLElement>(".sync-status")!;
+    return [textOf(".sync-status"), found.dataset["status"], found.title];
   };
   expect(status()).toEqual([
     "Synced",
@@ -169,6 +169,28 @@ test("the status is shown in words, with a hint, and told to screen readers", as
   expect(status()).toEqual(["Not syncing", "error", "not yours"]);
 });
 
+test("what lasts of the status is told to screen readers, and no step to it", async () => {
+  const driven = new DrivenStore();
+  await show(driven);
+  const told: string[] = [];
+  const becomes = (status: Status["status"], pending = 0) => {
+    driven.becomes({ status, pending });
+    flushSync();
+    const now = textOf("[role=status]");
+    if (now !== (told.at(-1) ?? "")) told.push(now);
+  };
+  for (let round = 0; round < 2; round++)
+    for (const step of ["synced", "pending", "syncing", "synced"] as const)
+      becomes(step, step === "synced" ? 0 : 1);
+  expect(told).toEqual([]);
+  becomes("offline");
+  becomes("offline", 1);
+  becomes("syncing", 2);
+  becomes("synced");
+  becomes("error");
+  expect(told).toEqual(["Offline", "Synced", "Not syncing"]);
+});
+
 test("a loss is told as one, and can be acknowledged", async () => {
   const driven = new DrivenStore();
   await show(driven);
@@ -176,7 +198,7 @@ test("a loss is told as one, and can be acknowledged", async () => {
   expect(button()).toBeNull();
   driven.becomes({ status: "error", error: { code: "storage_lost", message: "evicted" } });
   flushSync();
-  expect(textOf("[role=status]")).toBe("Data was lost");
+  expect(textOf(".sync-status")).toBe("Data was lost");
   button()!.click();
   expect(driven.decided).toEqual(["acknowledge"]);
 });
@@ -211,7 +233,7 @@ test("components take a store of their own before that of the context, and anoth
   other.inspect = async () => ({ client: "c-other" }) as Inspection;
   await settled(1_000);
   expect(figures()).toMatchObject({ Client: "c-other", Rejected: "0" });
-  expect(textOf("[role=status]")).toBe("Offline, 2 changes to send");
+  expect(textOf(".sync-status")).toBe("Offline, 2 changes to send");
   expect([above.listeners, own.listeners, own.refused.subscriptions]).toEqual([0, 0, 0]);
 });
 

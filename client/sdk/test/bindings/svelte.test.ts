@@ -41,12 +41,12 @@ test("a live query shows what is written, and another one when what it asks for 
 
 test("the status tells a guest from an account that cannot sync, and counts what waits", async () => {
   const { store, tasks } = open();
-  expect(textOf("[role=status]")).toBe("Saved on this device");
+  expect(textOf(".sync-status")).toBe("Saved on this device");
   await tasks.insert({ title: "Bread" });
   await shows(() => expect(textOf("#pending")).toBe("1"));
   const token = () => Promise.reject(new Error("no such session"));
   await store.signIn({ account: "ada", token });
-  await shows(() => expect(textOf("[role=status]")).toBe("Not syncing"));
+  await shows(() => expect(textOf(".sync-status")).toBe("Not syncing"));
   expect(textOf(".debug-panel dl")).toContain("Account ada");
   await shows(() => expect(textOf("[aria-label='Last errors']")).toContain("token_failed"));
 });
