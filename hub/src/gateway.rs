@@ -13,6 +13,7 @@ mod entering;
 pub mod frame;
 pub mod intake;
 pub mod link;
+mod lost;
 pub mod outbox;
 pub mod pace;
 mod sender;

@@ -14,8 +14,8 @@ use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::{After, ChangesPage, SpaceView};
 
 use super::{caller, page_limit, reset, view};
-use crate::gateway::Gateway;
 use crate::gateway::access::{AppName, Caller};
+use crate::gateway::{Gateway, lost};
 use crate::http::HttpError;
 use crate::http::query::Asking;
 use crate::session::entry_text;
@@ -134,18 +134,10 @@ async fn cursor_fault(
     if known <= view.head {
         return Ok(None);
     }
-    let now_ms = gateway.clock.now_ms();
-    if view == SpaceView::NEVER_OPENED {
-        return Ok(Some(ResetWhy::Cursor));
-    }
-    if !view.may_lose_epoch(now_ms, gateway.epoch_change_interval_ms) {
-        return Ok(Some(ResetWhy::Cursor));
-    }
-    tracing::error!(%space, "the store has lost commits; epoch changed");
-    let made = gateway.store.new_epoch(space, view.epoch, now_ms).await;
-    // Also if the answer was lost: it may be there.
-    gateway.sessions.history_changed(space).await;
-    made.map_err(|error| gateway.store_failed(&error))?;
-    gateway.metrics.epoch_changes.inc();
-    Ok(Some(ResetWhy::Epoch))
+    let is_there = view != SpaceView::NEVER_OPENED;
+    let changed = is_there && lost::change_epoch(gateway, space, &view).await?;
+    Ok(Some(match changed {
+        true => ResetWhy::Epoch,
+        false => ResetWhy::Cursor,
+    }))
 }
