@@ -17,7 +17,7 @@ pub(super) async fn change_epoch(
     if !view.may_lose_epoch(now_ms, gateway.epoch_change_interval_ms) {
         return Ok(false);
     }
-    tracing::error!(%space, "the store has lost commits; epoch changed");
+    tracing::error!(%space, "a client has seen commits that the store has not, as after a restore: epoch changed");
     let made = gateway.store.new_epoch(space, view.epoch, now_ms).await;
     // Also if the answer was lost: it may be there.
     gateway.sessions.history_changed(space).await;

@@ -236,7 +236,7 @@ async fn a_body_that_keeps_coming_has_the_time_of_a_slow_line() {
     let read = async |pieces: u64| {
         let pieces = futures_util::stream::unfold(0, move |at| async move {
             if at == pieces {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
             let piece = Bytes::from_static(&[b'x'; 5 << 10]);

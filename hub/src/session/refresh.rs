@@ -194,7 +194,7 @@ impl SessionState {
         }
         match view {
             Ok(view) => {
-                tracing::error!(space = %self.space, "the store has lost commits; epoch changed");
+                tracing::error!(space = %self.space, "a client has seen commits that the store has not, as after a restore: epoch changed");
                 cx.note(Note::EpochLost);
                 self.adopt(view, cx);
                 self.read_pending_marks(cx);

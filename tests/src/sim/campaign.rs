@@ -17,7 +17,7 @@ pub const SEEDS: u64 = 16_000;
 const FIRED_MIN: u64 = 1_000;
 
 /// What must have happened at all.
-const HAPPENED: [Kind; 10] = [
+const HAPPENED: [Kind; 16] = [
     Kind::Conflict,
     Kind::Retry,
     Kind::Reset,
@@ -28,6 +28,12 @@ const HAPPENED: [Kind; 10] = [
     Kind::FoundByLook,
     Kind::MovedAhead,
     Kind::BasesCompared,
+    Kind::Copied,
+    Kind::ComparedAsIs,
+    Kind::Complete,
+    Kind::Ordered,
+    Kind::SyncDone,
+    Kind::PullDone,
 ];
 
 /// Of a thousand records compared, how many may be shown otherwise by an excuse. An excuse that
