@@ -3,6 +3,7 @@
 mod converging;
 mod empty_pulls;
 mod erased;
+mod lost_commits;
 mod reading;
 mod reading_beside_writers;
 mod shapes;

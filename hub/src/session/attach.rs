@@ -178,12 +178,12 @@ impl SessionState {
     }
 
     /// The epoch may change by itself once in an interval.
-    fn may_change_epoch(&self, now_ms: u64) -> bool {
+    pub(super) fn may_change_epoch(&self, now_ms: u64) -> bool {
         self.view
             .may_lose_epoch(now_ms, self.limits.epoch_change_interval_ms)
     }
 
-    fn change_epoch(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn change_epoch(&mut self, cx: &mut Context<'_>) {
         // A commit in flight ends first; whoever admits next comes here again.
         if matches!(self.work, Work::Idle) {
             self.work = Work::ChangingEpoch;

@@ -261,10 +261,14 @@ impl SessionState {
 
     fn refreshed(&mut self, cx: &mut Context<'_>) {
         self.work = Work::Idle;
-        if !self.stale {
-            self.admit_waiting(cx);
-            self.resume_readers(cx);
+        if self.stale {
+            return;
         }
+        if self.is_behind_changesets() && self.may_change_epoch(cx.now_ms) {
+            return self.change_epoch(cx);
+        }
+        self.admit_waiting(cx);
+        self.resume_readers(cx);
     }
 
     /// Sorts what is pending by the marks: what was decided elsewhere, or by a commit whose

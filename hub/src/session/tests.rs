@@ -1,6 +1,7 @@
 //! The session's behaviour, event by event, against the model store.
 
 mod absent;
+mod ahead;
 mod backing_off;
 mod batching;
 mod catching_up;

@@ -22,8 +22,9 @@ impl SessionState {
 
     pub(super) fn take_sync(&mut self, sync: Sync, cx: &mut Context<'_>) {
         if sync.since.is_past(&self.view.place()) {
-            // Another node told the device what is not known here. A changeset without effect makes
-            // no commit that would find that out, and is answered with what won.
+            // Another node told the device what is not known here, or the store has lost it. A
+            // changeset without effect makes no commit that would find that out, and is answered with
+            // what won.
             self.stale = true;
         }
         self.take(Pending {
@@ -36,6 +37,14 @@ impl SessionState {
             earlier: None,
             _permit: sync.permit.map(std::sync::Arc::new),
         });
+    }
+
+    /// Whether a changeset waits whose device has heard of what is not there, of a session that has
+    /// read the store since it took it: the store has lost commits. Nothing may take their numbers.
+    pub(super) fn is_behind_changesets(&self) -> bool {
+        let place = self.view.place();
+        let mut cursors = self.pending.iter().filter_map(|pending| pending.since);
+        cursors.any(|since| since.is_ahead_of(&place))
     }
 
     /// Tells every compatibility socket which tables changed.

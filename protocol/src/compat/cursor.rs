@@ -195,6 +195,13 @@ impl Since {
         matches!(self, Since::At { minute, seq, .. } if (minute, seq) > here)
     }
 
+    /// Whether a client with this cursor has heard of commits of this very history that are not there:
+    /// of a place that was read since, the store has lost them.
+    pub fn is_ahead_of(self, place: &Place) -> bool {
+        let is_ahead = |at, seq| at == place.minute() && seq > place.head;
+        matches!(self, Since::At { minute, seq, .. } if is_ahead(minute, seq))
+    }
+
     /// Whether it is of an epoch given before the minute of this time.
     pub fn is_before(self, at_ms: WallMs) -> bool {
         matches!(self, Since::At { minute, .. } if minute < minute_of(at_ms))
@@ -421,6 +428,21 @@ mod tests {
             assert_eq!(cursor > here.cursor(Reach::All), expected);
         }
         assert!(!Since::Foreign.is_past(&here));
+    }
+
+    #[test]
+    fn a_cursor_is_ahead_of_a_place_in_its_own_history_alone() {
+        let here = place(NOW_MS, 9);
+        for (at_ms, seq, expected) in [
+            (NOW_MS, 9, false),
+            (NOW_MS, 10, true),
+            (NOW_MS + 60_000, 10, false),
+            (NOW_MS - 60_000, 10, false),
+        ] {
+            let cursor = place(at_ms, seq).cursor(Reach::OneOfStale);
+            assert_eq!(Since::parse(&cursor).unwrap().is_ahead_of(&here), expected);
+        }
+        assert!(!Since::Foreign.is_ahead_of(&here));
     }
 
     #[test]

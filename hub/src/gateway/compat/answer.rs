@@ -197,6 +197,12 @@ pub fn goes_on(since: Since, view: &SpaceView) -> bool {
     matches!(since.tell(view.place()), Tell::After(_))
 }
 
+/// Whether the store has lost commits that a device with this cursor has heard of, by a view that was
+/// read since it asked.
+pub fn shows_loss(since: Since, view: &SpaceView) -> bool {
+    since.is_ahead_of(&view.place())
+}
+
 /// A device of before an erasure starts again: what is there replaces what it shows. Until it
 /// is answered a changeset its cursors go on to say that it had to, since it may still hold changes
 /// that it made before.

@@ -14,13 +14,13 @@ use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, TableName, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
-use syncline_storage::types::{ChangesPage, PageLimit};
+use syncline_storage::types::{ChangesPage, MarksRead, PageLimit};
 use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
 use crate::gateway::access::AppName;
 use crate::gateway::pace::Load;
-use crate::gateway::{Gateway, upgrade};
+use crate::gateway::{Gateway, lost, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
 use crate::http::query::Asking;
@@ -316,11 +316,12 @@ async fn pull(
             return Ok(json(StatusCode::OK, text));
         }
     }
-    let marks = gateway
-        .store
-        .marks(&caller.space, std::slice::from_ref(&client))
-        .await
-        .map_err(|error| gateway.store_failed(&error))?;
+    let mut marks = marks(&gateway, &caller.space, &client).await?;
+    if answer::shows_loss(since, &marks.view)
+        && lost::change_epoch(&gateway, &caller.space, &marks.view).await?
+    {
+        marks = self::marks(&gateway, &caller.space, &client).await?;
+    }
     let question = Question {
         since,
         synced: answer::asker(marks),
@@ -328,6 +329,16 @@ async fn pull(
     };
     let asked = (question, Of::Table(&collection));
     reply(&gateway, (&caller.space, &entry), &client.user, asked).await
+}
+
+/// The mark of who asks, and the space as it is now.
+async fn marks(
+    gateway: &Gateway,
+    space: &SpaceKey,
+    client: &ClientKey,
+) -> Result<MarksRead, HttpError> {
+    let read = gateway.store.marks(space, std::slice::from_ref(client));
+    read.await.map_err(|error| gateway.store_failed(&error))
 }
 
 /// The entry of a space that is there: a pull makes none.
