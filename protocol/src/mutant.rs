@@ -55,6 +55,8 @@ pub enum Mutant {
     LostWakeUp,
     /// A cursor of another history is taken for one of this.
     IgnoreEpoch,
+    /// A cursor of the first user's devices that is ahead of the store tells nothing.
+    TrustAhead,
     /// Nobody looks at the store for what no message told.
     AuditOff,
 }

@@ -147,6 +147,11 @@ fn a_cursor_of_another_epoch_that_is_believed_is_caught() {
 }
 
 #[test]
+fn a_store_that_lost_what_cursors_are_ahead_of_is_caught() {
+    is_caught(Mutant::TrustAhead);
+}
+
+#[test]
 fn nodes_that_never_look_at_the_store_are_caught() {
     is_caught(Mutant::AuditOff);
 }

@@ -17,11 +17,13 @@ pub const SEEDS: u64 = 16_000;
 const FIRED_MIN: u64 = 1_000;
 
 /// What must have happened at all.
-const HAPPENED: [Kind; 8] = [
+const HAPPENED: [Kind; 10] = [
     Kind::Conflict,
     Kind::Retry,
     Kind::Reset,
     Kind::Clamp,
+    Kind::EpochLost,
+    Kind::LossPulled,
     Kind::FoundByHead,
     Kind::FoundByLook,
     Kind::MovedAhead,

@@ -19,6 +19,7 @@
 //! | `copy` | after a reply such a device shows the space as of the reply's cursor |
 //! | `erased` | no mutation that was sent before its device heard of an erasure takes effect after it, and no changeset is said to be of before that is not |
 //! | `kept` | nothing is collected before its time |
+//! | `noticed` | commits that the store lost are noticed by the cursors of devices that have heard of them |
 //! | `back` | no device is welcomed at less than its cursor of the same history |
 //! | `drain` | a node that goes down has finished its commits |
 //! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |

@@ -10,6 +10,7 @@ mod replica;
 use std::collections::BTreeSet;
 
 use syncline_hub::session::event::Sender;
+use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 
 use super::checker::Checker;
@@ -114,6 +115,16 @@ pub trait Device: std::fmt::Debug {
     /// Writes a line of it.
     fn write(&mut self, _cx: &mut Cx<'_>) -> Checked {
         Ok(())
+    }
+
+    /// Whether one of its pulls would be ahead of this place in its history.
+    fn is_ahead_of(&self, _place: &Place) -> bool {
+        false
+    }
+
+    /// Whether whatever it asks would be.
+    fn is_wholly_ahead_of(&self, _place: &Place) -> bool {
+        false
     }
 
     /// Whether it holds exactly what is visible and has nothing of its own left; else why not.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use syncline_hub::gateway::compat::answer::{Answering, Question};
 use syncline_hub::session::event::{CallId, CallReply};
 use syncline_protocol::compat::cursor::Since;
-use syncline_protocol::ids::ClientKey;
+use syncline_protocol::ids::{ClientKey, Epoch};
 use syncline_protocol::limits::Limits;
 use syncline_storage::types::SpaceView;
 
@@ -83,6 +83,8 @@ pub enum Stage {
     },
     /// The asker's mark must be read.
     Marks,
+    /// The store has lost commits, by the asker's cursor: this epoch must change.
+    Lost(Epoch),
     /// The space must be looked at, to know where reading begins.
     View(Question),
     /// Changes must be read.

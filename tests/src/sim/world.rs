@@ -8,6 +8,7 @@ mod cluster;
 mod erasing;
 mod exchanges;
 mod faults;
+mod losing;
 mod retention;
 mod seeds;
 mod steps;
@@ -88,6 +89,8 @@ pub struct World {
     retention: Rng,
     /// Chance of erasures, where there are any.
     erasing: Option<Rng>,
+    /// Chance of what is done once the store has lost its latest commits, where it will.
+    losing: Option<Rng>,
     /// What befalls a real cluster, where there is one.
     cluster: Option<Cluster>,
 }
@@ -153,6 +156,7 @@ impl World {
             newer: None,
             retention: Rng::new(!seed),
             erasing: None,
+            losing: None,
             cluster: None,
         }
     }
@@ -187,7 +191,8 @@ impl World {
         }
         self.calm_down();
         self.lose_what_is_told()?;
-        self.come_to_rest()
+        self.come_to_rest()?;
+        self.lose_latest()
     }
 
     fn time_passes(&mut self) {
@@ -275,6 +280,7 @@ impl World {
                 if let Some(cluster) = &mut self.cluster {
                     cluster.ticks = false;
                 }
+                self.keep_latest();
                 self.somebody_edits();
                 continue;
             }

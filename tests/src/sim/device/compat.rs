@@ -11,7 +11,7 @@ mod taking;
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_hub::session::event::Sender;
-use syncline_protocol::compat::cursor::EMPTY;
+use syncline_protocol::compat::cursor::{self, EMPTY, Since};
 use syncline_protocol::ids::{ClientId, ClientKey, RecordKey, UserId};
 
 use self::copy::Copy;
@@ -169,6 +169,11 @@ impl Compat {
         while self.write_line(&mut taking, cx) {}
         self.end_taking(&taking, cx)
     }
+}
+
+fn is_ahead(cursor: &str, place: &cursor::Place) -> bool {
+    let since = Since::parse(cursor).expect("the hub's cursors can be read");
+    since.is_ahead_of(place)
 }
 
 impl Device for Compat {
@@ -332,6 +337,16 @@ impl Device for Compat {
             return Ok(());
         }
         self.end_taking(&taking, cx)
+    }
+
+    fn is_ahead_of(&self, place: &cursor::Place) -> bool {
+        let is_ahead = |table: &&str| is_ahead(self.copy.cursor(table), place);
+        TABLES.iter().any(is_ahead)
+    }
+
+    fn is_wholly_ahead_of(&self, place: &cursor::Place) -> bool {
+        let is_ahead = |table: &&str| is_ahead(self.copy.cursor(table), place);
+        TABLES.iter().all(is_ahead)
     }
 
     fn is_settled(&self, checker: &Checker) -> Result<(), String> {

@@ -124,7 +124,10 @@ impl World {
         let mut exchange = self.exchanges.swap_remove(at);
         let (since, table) = exchange.since();
         let place = std::mem::replace(&mut exchange.stage, Stage::Sent);
-        let reads = matches!(place, Stage::Marks | Stage::View(_) | Stage::Changes(_));
+        let reads = matches!(
+            place,
+            Stage::Marks | Stage::Lost(_) | Stage::View(_) | Stage::Changes(_)
+        );
         let rate = self.plan.store_faults;
         let is_away = reads && self.is_away(exchange.node);
         if is_away || reads && self.chaos && self.aids.rng.chance(rate) {
@@ -146,11 +149,20 @@ impl World {
             Stage::Marks => {
                 let client = std::slice::from_ref(&exchange.ask.client);
                 let read = self.store.model.marks(&self.space, client);
-                Stage::View(Question {
-                    since,
-                    synced: asker(read.expect("the space is there")),
-                    table: table.map(str::to_owned),
-                })
+                let read = read.expect("the space is there");
+                if self.has_lost(since, &read.view, exchange.node) {
+                    Stage::Lost(read.view.epoch)
+                } else {
+                    Stage::View(Question {
+                        since,
+                        synced: asker(read),
+                        table: table.map(str::to_owned),
+                    })
+                }
+            }
+            Stage::Lost(epoch) => {
+                self.change_lost_epoch(exchange.node, epoch);
+                Stage::Marks
             }
             Stage::View(question) => {
                 let alone = question.table.is_none() && self.is_answered_alone();
