@@ -11,12 +11,15 @@ use syncline_tests::until;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
 
-/// A node whose sessions sleep almost at once, and that pings often.
+/// A node whose sessions sleep almost at once.
 async fn node() -> TestNode {
+    TestNode::start_with(sleepy()).await
+}
+
+fn sleepy() -> Setup {
     let mut setup = Setup::default();
     setup.config.session.idle_ms = 20;
-    setup.config.gateway.ping_ms = 100;
-    TestNode::start_with(setup).await
+    setup
 }
 
 fn asleep(node: &TestNode) -> i64 {
@@ -71,7 +74,9 @@ async fn a_session_without_a_socket_ends_soon_however_patient_the_others_are() {
 
 #[tokio::test]
 async fn pings_and_pongs_of_either_side_wake_nobody() {
-    let node = node().await;
+    let mut setup = sleepy();
+    setup.config.gateway.ping_ms = 100;
+    let node = TestNode::start_with(setup).await;
     let mut socket = RawSocket::hello(&node, "ada").await;
     socket.message_of("delta").await;
     all_asleep(&node, 1).await;

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use syncline_protocol::compat::cursor::Since;
-use syncline_protocol::ids::Epoch;
+use syncline_protocol::ids::{Epoch, Seq};
 use syncline_storage::model::ModelStore;
 
 use super::desk::{Desk, insert, space};
@@ -88,7 +88,7 @@ fn an_epoch_ends_so_once_in_an_interval() {
     let ahead = |since| match since {
         Since::At { minute, reach, .. } => Since::At {
             minute,
-            seq: syncline_protocol::ids::Seq(1_000),
+            seq: Seq(1_000),
             reach,
         },
         other => panic!("{other:?} is of no commit"),
