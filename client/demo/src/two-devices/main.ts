@@ -7,14 +7,22 @@ import { openTodo } from "../todo/open";
 import { apart } from "./apart";
 import { begins } from "./begins";
 import { Network } from "./network.svelte";
+import { tidy } from "./pairs";
 import TwoDevices from "./TwoDevices.svelte";
 
 /** A user of this tab's own, who stays over a reload. A duplicate of the tab has the same. */
 const KEY = "syncline-two-devices";
 
+/** How often it is noted that the pair is still shown, in milliseconds. */
+const LOOK_MS = 60 * 60_000;
+
 start((target) => {
   const user = sessionStorage.getItem(KEY) ?? `pair-${uuid().slice(0, 8)}`;
   keep(sessionStorage, KEY, user);
+  // A browser that does not tell its databases keeps them.
+  const look = () => void tidy(indexedDB, user, Date.now()).catch(() => {});
+  look();
+  setInterval(look, LOOK_MS);
 
   const open = (name: string) => {
     const device = name.toLowerCase();

@@ -341,3 +341,23 @@ test("what is chosen in the editor is what is taken back, and nothing older", as
   await undone("Removed reminder");
   expect(await todo.reminders.query()).toHaveLength(1);
 });
+
+test("a task that is dragged stays where it is when a key led to a list without an order meanwhile", async () => {
+  const { todo } = await open();
+  await add("First today", "Second today");
+  const handle = await appears(() => button("Move: First"));
+  const point = (type: string, target: EventTarget, clientY: number) =>
+    target.dispatchEvent(
+      new PointerEvent(type, { bubbles: true, cancelable: true, button: 0, pointerId: 1, clientY }),
+    );
+  const orders = async () => (await todo.tasks.query()).map(({ order }) => order).sort();
+  const before = await orders();
+  point("pointerdown", handle, 0);
+  point("pointermove", window, 100);
+  (document.activeElement as HTMLElement).blur();
+  press("2");
+  await shows(() => expect(document.querySelector("h1")!.textContent).toBe("Today"));
+  point("pointerup", window, 100);
+  await add("Third");
+  expect((await orders()).slice(0, 2)).toEqual(before);
+});

@@ -392,6 +392,32 @@ test("a task that is deleted elsewhere stays open with what is typed, and can be
   await shows(() => expect(alerts()).toEqual([]));
 });
 
+test("what is typed into a task that is gone outlives the page, unless it is let go or kept", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.delete(id);
+  await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
+  await enter("Notes", "Two litres");
+  await end();
+  await open({ disk });
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  await click(/^Discard/);
+  expect(drafts()).toEqual([]);
+});
+
+test.each(["Let it go", "Keep the task"])(
+  "what is typed into a task that is gone is no draft after %s",
+  async (choice) => {
+    const { todo, id } = await opened();
+    await todo.tasks.delete(id);
+    await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
+    await enter("Notes", "Two litres");
+    await vi.waitUntil(() => drafts().length === 1, { timeout: 60_000 });
+    await click(choice);
+    await shows(() => expect(document.querySelector("[role=alert]")).toBeNull());
+    await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+  },
+);
+
 /** As another device does, which deletes a task with what belongs to it. */
 async function deleteElsewhere(todo: Todo, id: string): Promise<void> {
   const given = await todo.taskLabels.query({ filter: { task: id } });
