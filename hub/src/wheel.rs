@@ -139,25 +139,31 @@ impl Wheel {
         slots.map(|slot| lock(slot).len()).sum()
     }
 
-    /// Moves time by one tick and wakes who waited for it.
-    pub fn turn(&self) {
-        let now = self.now.fetch_add(1, Ordering::AcqRel) + 1;
-        for wheel in &self.wheels {
-            let due = std::mem::take(&mut *lock(&wheel[(u64::from(now) % SLOTS) as usize]));
-            for sleeper in due.iter().filter_map(Weak::upgrade) {
-                ring(sleeper, now);
+    /// Moves time to a moment and wakes who waited for one until then. It is that moment before
+    /// anybody is woken: after a stop of the process nobody sees the time between.
+    pub fn turn_to(&self, now: Tick) {
+        let before = self.now.swap(now.0, Ordering::AcqRel);
+        let last = now.0.min(before.saturating_add(SLOTS as u32));
+        for at in before.saturating_add(1)..=last {
+            for wheel in &self.wheels {
+                let due = std::mem::take(&mut *lock(&wheel[(u64::from(at) % SLOTS) as usize]));
+                for sleeper in due.iter().filter_map(Weak::upgrade) {
+                    ring(sleeper, at);
+                }
             }
         }
     }
 
     /// Turns the wheel for ever.
     pub async fn run(&self) {
-        let mut ticks = interval_at(Instant::now() + self.tick, self.tick);
-        // After a pause time catches up, so that deadlines keep their length.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        let (began, first) = (Instant::now(), self.now().0);
+        let mut ticks = interval_at(began + self.tick, self.tick);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             ticks.tick().await;
-            self.turn();
+            let passed = began.elapsed().as_nanos() / self.tick.as_nanos();
+            let passed = u32::try_from(passed).unwrap_or(UNSET);
+            self.turn_to(Tick(first.saturating_add(passed).min(UNSET - 1)));
         }
     }
 }
@@ -207,7 +213,7 @@ mod tests {
     }
 
     fn turn(wheel: &Wheel, times: u32) {
-        (0..times).for_each(|_| wheel.turn());
+        (0..times).for_each(|_| wheel.turn_to(Tick(wheel.now().0 + 1)));
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct GatewayConfig {
     /// KiB to 1 MiB, default 64 KiB.
     pub stranger_bytes_max: u64,
     /// Bytes of the messages that have begun to arrive on all sockets of the node and are not
-    /// whole; those before their `hello` may take a quarter. A socket that needs more than 4 KiB
+    /// whole; those before their `hello` may take a quarter, and each user an eighth. A socket that needs more than 4 KiB
     /// when there is none is closed. 1 MiB to 64 GiB, default 256 MiB.
     pub unfinished_bytes_max: u64,
     /// Bytes queued for one socket before it is read again from the store instead. 4 KiB to

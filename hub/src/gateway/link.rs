@@ -460,6 +460,12 @@ impl Link {
         Ok(())
     }
 
+    /// Has its deadlines looked at at the next tick.
+    pub(super) fn look_soon(&self) {
+        let wheel = &self.gateway.wheel;
+        wheel.wake_by(self.outbox.clone(), Tick(wheel.now().0 + 1));
+    }
+
     /// Says goodbye, as far as the peer listens, and leaves.
     pub(super) async fn finish(mut self, ending: Ending) {
         let Ending::Close(code, reason) = ending else {

@@ -155,11 +155,13 @@ impl<P: Protocol> Open<P> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
         self.link.outbox.wakes(cx.waker());
         let due = self.link.outbox.take_due();
-        self.get_on(cx)?;
+        let did_all = self.get_on(cx)?;
         // Afterwards: what has come in time is not too late because the hub was.
-        if due {
+        if due && did_all {
             self.look_at_clock()?;
             self.send(cx)?;
+        } else if due {
+            self.link.look_soon();
         }
         Ok(())
     }
@@ -172,14 +174,15 @@ impl<P: Protocol> Open<P> {
         Ok(())
     }
 
-    fn get_on(&mut self, cx: &mut Context<'_>) -> Result<(), Ending> {
+    /// False if it left something to its next turn.
+    fn get_on(&mut self, cx: &mut Context<'_>) -> Result<bool, Ending> {
         let mut turn = Turn::new();
         loop {
             self.link.check_end()?;
             self.send(cx)?;
             if turn.is_over() {
                 cx.waker().wake_by_ref();
-                return Ok(());
+                return Ok(false);
             }
             let more = match &mut self.wait {
                 Some(wait) => match wait.as_mut().poll(cx) {
@@ -198,11 +201,11 @@ impl<P: Protocol> Open<P> {
                     // It goes on when the peer has read, or the alarm rings.
                     self.link.stop_listening();
                     self.look_at_clock()?;
-                    return Ok(());
+                    return Ok(true);
                 }
             };
             if !more {
-                return Ok(());
+                return Ok(true);
             }
             if self.wait.is_some() {
                 self.link.stop_listening();

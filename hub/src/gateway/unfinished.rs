@@ -12,7 +12,8 @@ use super::link::SocketLimits;
 /// Those who have not said who they are may fill this part of the room together.
 const STRANGERS_PART: usize = 4;
 
-/// A user may fill this part of it, and always with one message.
+/// A user may fill this part of it, and always with one message, for which a buffer may hold twice
+/// its bytes.
 const USERS_PART: usize = 8;
 
 /// What is held, by user; `None` are all who have not said who they are.
@@ -32,7 +33,7 @@ impl Unfinished {
             all,
             held: Mutex::default(),
             bytes_max,
-            user_bytes_max: (bytes_max / USERS_PART).max(limits.message_bytes_max),
+            user_bytes_max: (bytes_max / USERS_PART).max(2 * limits.message_bytes_max),
         }
     }
 

@@ -29,6 +29,9 @@ const REMOVE: [&str; 4] = [
 const EMPTY: &str = "UPDATE syncline.spaces SET epoch = $2, epoch_at = greatest($3, epoch_at + $4),
     erased_at = greatest($3, epoch_at + $4), gc_seq = head, swept = head, live = 0 WHERE sid = $1";
 
+/// How long an erasure waits for another one of the same space, or for a commit.
+const LOCK_TIMEOUT_MS: u64 = 5_000;
+
 /// [`crate::Store::holdings`].
 pub(super) struct Holding<'a>(pub(super) &'a SpaceKey);
 
@@ -77,7 +80,8 @@ impl Call for Erase<'_> {
     type Answer = Holdings;
 
     async fn run(&self, connection: &Connection) -> Result<Holdings, Failure> {
-        transaction(connection, BEGIN_PATIENT, self.in_transaction(connection)).await
+        let begin = format!("{BEGIN_PATIENT}; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}");
+        transaction(connection, &begin, self.in_transaction(connection)).await
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tracing::warn;
@@ -26,8 +26,9 @@ const RESTART_WAIT: Duration = Duration::from_millis(200);
 /// How long the thread waits for readers when it cuts the WAL: meanwhile nobody can write.
 const CUT_WAIT: Duration = Duration::from_millis(50);
 
-/// Between two tries to cut it.
+/// Between two tries of the thread to cut it: longer and longer, since each may hold writers up.
 const CUTS_APART: Duration = Duration::from_secs(1);
+const CUTS_APART_MAX: Duration = Duration::from_secs(60);
 
 /// What the checkpoint thread is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ struct State {
     phase: Phase,
     /// The WAL may hold what was erased.
     cut_due: bool,
+    /// Somebody cuts it.
+    cutting: bool,
 }
 
 #[derive(Debug)]
@@ -67,9 +70,18 @@ impl Shared {
         self.state().phase == Phase::Idle
     }
 
-    fn set_cut_due(&self) {
-        self.state().cut_due = true;
+    /// Cuts the WAL, or leaves that to be tried again. Whoever cuts it already is waited for.
+    fn is_cut(&self, conn: &Connection, wait: Duration) -> bool {
+        let others = |state: &mut State| state.cutting;
+        let waited = self.changed.wait_while(self.state(), others);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        (state.cutting, state.cut_due) = (true, false);
+        drop(state);
+        let is_cut = is_cut(conn, wait);
+        let mut state = self.state();
+        (state.cutting, state.cut_due) = (false, state.cut_due || !is_cut);
         self.changed.notify_all();
+        is_cut
     }
 
     /// Waits while the thread copies.
@@ -79,21 +91,22 @@ impl Shared {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Waits for work. After a cut in vain only a while, and only for other work.
-    fn next(&self, cut_in_vain: bool) -> State {
-        let rests = |state: &mut State| state.phase == Phase::Idle;
-        let state = if cut_in_vain {
-            let waited = self
-                .changed
-                .wait_timeout_while(self.state(), CUTS_APART, rests);
-            waited.unwrap_or_else(PoisonError::into_inner).0
-        } else {
-            let waited = self.changed.wait_while(self.state(), |state| {
-                state.phase == Phase::Idle && !state.cut_due
-            });
-            waited.unwrap_or_else(PoisonError::into_inner)
-        };
-        *state
+    /// Waits for work; for a cut that is due no longer than until that moment.
+    fn next(&self, cut_at: Instant) -> State {
+        let mut state = self.state();
+        loop {
+            let left = cut_at.saturating_duration_since(Instant::now());
+            if state.phase != Phase::Idle || state.cut_due && left.is_zero() {
+                return *state;
+            }
+            state = if state.cut_due {
+                let waited = self.changed.wait_timeout(state, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                let waited = self.changed.wait(state);
+                waited.unwrap_or_else(PoisonError::into_inner)
+            };
+        }
     }
 }
 
@@ -104,9 +117,8 @@ pub(super) struct Cutter(Arc<Shared>);
 impl Cutter {
     /// On the writer: what it removed before is in the WAL until that is cut, now or by the thread.
     pub(super) fn cut(&self, conn: &Connection) {
-        if !is_cut(conn, RESTART_WAIT) {
-            self.0.set_cut_due();
-        }
+        self.0.wait_until_copied();
+        self.0.is_cut(conn, RESTART_WAIT);
     }
 }
 
@@ -128,6 +140,7 @@ impl Checkpointer {
             state: Mutex::new(State {
                 phase: Phase::Idle,
                 cut_due: true,
+                cutting: false,
             }),
             changed: Condvar::new(),
         });
@@ -164,9 +177,9 @@ impl Drop for Checkpointer {
 }
 
 fn run(conn: &Connection, shared: &Shared) {
-    let mut cut_in_vain = false;
+    let (mut cut_at, mut apart) = (Instant::now(), CUTS_APART);
     loop {
-        let state = shared.next(cut_in_vain);
+        let state = shared.next(cut_at);
         if state.phase == Phase::Closing {
             return;
         }
@@ -176,13 +189,12 @@ fn run(conn: &Connection, shared: &Shared) {
             }
             shared.set(Phase::Idle);
         }
-        if state.cut_due {
-            // What is erased from now on may come too late for this cut.
-            shared.state().cut_due = false;
-            cut_in_vain = !is_cut(conn, CUT_WAIT);
-            if cut_in_vain {
-                shared.set_cut_due();
-            }
+        if state.cut_due && Instant::now() >= cut_at {
+            apart = match shared.is_cut(conn, CUT_WAIT) {
+                true => CUTS_APART,
+                false => (2 * apart).min(CUTS_APART_MAX),
+            };
+            cut_at = Instant::now() + apart;
         }
     }
 }

@@ -142,8 +142,7 @@ async fn unfinished_messages_have_a_room_and_whole_ones_need_none() {
 #[tokio::test]
 async fn a_user_has_a_share_of_the_room_for_unfinished_messages() {
     const KIB: usize = 1 << 10;
-    // An eighth of it is one message.
-    let node = node(|gateway| gateway.unfinished_bytes_max = 8 << 20).await;
+    let node = node(|gateway| gateway.unfinished_bytes_max = 16 << 20).await;
     let held = || node.app.metrics().unfinished_bytes.get();
     let opened = async |user: &str, client: &str| {
         let mut socket = RawSocket::open(&node, b"").await;
@@ -155,14 +154,17 @@ async fn a_user_has_a_share_of_the_room_for_unfinished_messages() {
     };
     let mut first = opened("ada", "first").await;
     let mut second = opened("ada", "second").await;
+    let mut third = opened("ada", "third").await;
     let mut bobs = opened("bob", "c").await;
-    first.send(&unfinished(700 * KIB)).await;
-    until("it is held", || held() >= 700 * KIB as i64).await;
-    second.send(&unfinished(400 * KIB)).await;
-    assert_eq!(second.closed().await, 4029);
-    bobs.send(&unfinished(700 * KIB)).await;
-    until("both are held", || held() >= 1_400 * KIB as i64).await;
-    drop((first, second, bobs));
+    // An eighth of it.
+    first.send(&unfinished(900 * KIB)).await;
+    second.send(&unfinished(900 * KIB)).await;
+    until("both are held", || held() >= 1_800 * KIB as i64).await;
+    third.send(&unfinished(700 * KIB)).await;
+    assert_eq!(third.closed().await, 4029);
+    bobs.send(&unfinished(900 * KIB)).await;
+    until("three are held", || held() >= 2_700 * KIB as i64).await;
+    drop((first, second, third, bobs));
     until("nothing is held", || held() == 0).await;
 }
 

@@ -220,7 +220,7 @@ async fn a_reader_that_takes_nothing_for_too_long_is_closed_with_4008() {
     let node = node(|setup| {
         let gateway = &mut setup.config.gateway;
         // As by default, one is as long as the other.
-        (gateway.ping_ms, gateway.stalled_ms) = (500, 500);
+        (gateway.ping_ms, gateway.stalled_ms) = (2_000, 2_000);
     })
     .await;
     let mut reader = slow_reader(&node).await;

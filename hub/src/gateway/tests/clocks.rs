@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use syncline_protocol::error::close;
 use syncline_storage::faulty::{Fault, Operation};
-use tokio::time::{pause, resume, sleep};
+use tokio::time::{advance, pause, resume, sleep};
 
 use super::hub::{Got, Hub, text};
 use super::{Counting, PING};
@@ -75,6 +75,21 @@ async fn a_silent_peer_is_pinged_before_it_is_given_up_though_the_hub_was_stoppe
     assert_eq!(hub.gateway().sockets.count(), 0);
 }
 
+/// All that passed is one step of the wheel, and no socket lives through the time between.
+#[tokio::test]
+async fn a_socket_of_a_process_that_was_stopped_has_the_time_of_a_ping() {
+    let hub = pinging().await;
+    let (link, mut peer) = hub.link().await;
+    tokio::spawn(Task::new(link, Counting(Arc::default())));
+    pause();
+    advance(Duration::from_millis(10 * PING_MS)).await;
+    assert_eq!(peer.frame().await.0, PING);
+    sleep(Duration::from_millis(PING_MS - 1_000)).await;
+    assert_eq!(hub.gateway().sockets.count(), 1);
+    sleep(Duration::from_millis(2_000)).await;
+    assert_eq!(hub.gateway().sockets.count(), 0);
+}
+
 #[tokio::test]
 async fn a_socket_for_which_the_store_does_nothing_is_told_to_come_again() {
     let hub = pinging().await;
@@ -84,9 +99,9 @@ async fn a_socket_for_which_the_store_does_nothing_is_told_to_come_again() {
     let gone = hub.hello("ada", "gone").await;
     drop(gone);
     pause();
-    sleep(Duration::from_secs(59)).await;
+    sleep(Duration::from_secs(30)).await;
     assert_eq!(hub.gateway().sockets.count(), 2);
-    sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(35)).await;
     assert_eq!(peer.closed().await, close::TRY_AGAIN_LATER);
     drop(peer);
     resume();

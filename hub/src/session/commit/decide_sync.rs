@@ -25,7 +25,6 @@ use super::working::Workings;
 use crate::session::client::Client;
 use crate::session::pending::Pending;
 use crate::session::synced::{Echo, SyncConflict, Synced, Whole};
-use syncline_storage::types::DeadLetter;
 
 /// A record a changeset named.
 #[derive(Default)]
@@ -40,7 +39,8 @@ struct Named {
     deleted: bool,
     /// Something of it was set aside: what the device shows nobody else has.
     set_aside: bool,
-    /// Of that not all was kept: the device has the only whole copy.
+    /// Of that not all was kept: the device has the only whole copy, and is told the record for other
+    /// reasons only.
     cut: bool,
 }
 
@@ -97,12 +97,12 @@ impl Deciding {
             }
             if let Err(refusal) = self.sync_change(change, &mut set) {
                 let from = (&pending.client, pending.taken_at_ms);
-                self.letters.add(change, refusal.code, from);
+                let is_kept = self.letters.add(change, refusal.code, from);
                 set.conflict(change, refusal.code);
                 if let Some(key) = &change.key {
                     let named = set.named(key, self.current(key).is_some());
                     named.set_aside = true;
-                    named.cut |= !DeadLetter::keeps(&change.text);
+                    named.cut |= !is_kept;
                 }
             }
         }

@@ -27,7 +27,7 @@ use crate::session::event::{Attach, ConnId, Event, Origin, Push};
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
 use crate::telemetry::Metrics;
-use crate::wheel::Wheel;
+use crate::wheel::{Tick, Wheel};
 
 /// Ticks after which an idle session has fallen asleep, or has looked and stayed awake.
 const IDLE_TICKS: usize = 5;
@@ -86,7 +86,7 @@ impl World {
     /// Time passes, and everybody who waited for it has their turn.
     async fn pass(&self, ticks: usize) {
         for _ in 0..ticks {
-            self.wheel.turn();
+            self.wheel.turn_to(Tick(self.wheel.now().0 + 1));
             for _ in 0..20 {
                 tokio::task::yield_now().await;
             }

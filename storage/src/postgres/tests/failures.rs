@@ -297,17 +297,18 @@ fn an_erasure_takes_as_long_as_it_takes() {
     runtime().block_on(async {
         let database = Server::shared().new_database().await;
         let mut options = options(&database);
-        options.statement_timeout = Duration::from_millis(50);
-        options.answer_timeout = Duration::from_millis(100);
         let store = PostgresStore::open(&options).await.unwrap();
         let mut space = Space::open(&store).await;
         space.put(&[("t", "a")]).await;
+        options.statement_timeout = Duration::from_millis(200);
+        options.answer_timeout = Duration::from_millis(300);
+        let limited = PostgresStore::open(&options).await.unwrap();
         let slow = "CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
-                'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
+                'BEGIN PERFORM pg_sleep(1); RETURN NULL; END';
             CREATE TRIGGER slowly AFTER DELETE ON syncline.record_states
                 FOR EACH STATEMENT EXECUTE FUNCTION slowly()";
         database.raw().await.batch_execute(slow).await.unwrap();
-        assert_eq!(store.erase(&space.key, NOW).await.unwrap().records, 1);
+        assert_eq!(limited.erase(&space.key, NOW).await.unwrap().records, 1);
         assert_eq!(store.holdings(&space.key).await.unwrap().records, 0);
     });
 }
