@@ -115,7 +115,7 @@ async fn never_ends(hub: &Hub, (path, native): (&str, bool), headers: &str, body
     let answer = raw_http::exchange(hub.process.public, request.as_bytes()).await;
     hub.note(
         path,
-        request::check(&answer, refusal(native, 400, "bad_message")),
+        request::check(&answer, refusal(native, 429, "slow")),
     );
 }
 
