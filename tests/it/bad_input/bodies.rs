@@ -113,10 +113,7 @@ async fn chunked_past_the_limit(hub: &Hub, (path, native): (&str, bool)) {
 async fn never_ends(hub: &Hub, (path, native): (&str, bool), headers: &str, body: &str) {
     let request = head(hub, path, headers) + body;
     let answer = raw_http::exchange(hub.process.public, request.as_bytes()).await;
-    hub.note(
-        path,
-        request::check(&answer, refusal(native, 429, "slow")),
-    );
+    hub.note(path, request::check(&answer, refusal(native, 429, "slow")));
 }
 
 /// The client ends what it sends before the length it said.
