@@ -146,10 +146,10 @@ impl Wheel {
         let last = now.0.min(before.saturating_add(SLOTS as u32));
         for at in before.saturating_add(1)..=last {
             for wheel in &self.wheels {
-                let due = std::mem::take(&mut *lock(&wheel[(u64::from(at) % SLOTS) as usize]));
-                for sleeper in due.iter().filter_map(Weak::upgrade) {
-                    ring(sleeper, at);
-                }
+                let slot = &wheel[(u64::from(at) % SLOTS) as usize];
+                let (due, later) = parted(std::mem::take(&mut *lock(slot)), (at, now));
+                lock(slot).extend(later);
+                due.into_iter().for_each(|sleeper| ring(sleeper, at));
             }
         }
     }
@@ -166,6 +166,27 @@ impl Wheel {
             self.turn_to(Tick(first.saturating_add(passed).min(UNSET - 1)));
         }
     }
+}
+
+/// Those of a slot that was reached, and the places in it for a moment after `now`: who waits for one
+/// of the next round may take it before the slot is emptied.
+fn parted(
+    places: Vec<Weak<dyn Sleeper>>,
+    (at, now): (u32, Tick),
+) -> (Vec<Arc<dyn Sleeper>>, Vec<Weak<dyn Sleeper>>) {
+    let (mut due, mut later) = (Vec::new(), Vec::new());
+    for place in places {
+        let Some(sleeper) = place.upgrade() else {
+            continue;
+        };
+        match sleeper.alarm().set_for() {
+            Some(set) if set > now && set.0 % SLOTS as u32 == at % SLOTS as u32 => {
+                later.push(place)
+            }
+            _ => due.push(sleeper),
+        }
+    }
+    (due, later)
 }
 
 /// Wakes one whose moment this is; any other place of it is passed over.
@@ -225,6 +246,44 @@ mod tests {
         turn(&wheel, 1);
         assert_eq!(bell.rung(), 1);
         turn(&wheel, 2 * SLOTS as u32);
+        assert_eq!(bell.rung(), 1);
+    }
+
+    #[test]
+    fn all_that_passed_rings_when_it_is_now() {
+        let wheel = wheel();
+        let bells = [3, 4, 400].map(|at| {
+            let bell = Arc::new(Bell::default());
+            wheel.wake_at(bell.clone(), Tick(at));
+            bell
+        });
+        wheel.turn_to(Tick(399));
+        assert_eq!(bells.each_ref().map(|bell| bell.rung()), [1, 1, 0]);
+        wheel.turn_to(Tick(5_000));
+        assert_eq!(bells.each_ref().map(|bell| bell.rung()), [1, 1, 1]);
+    }
+
+    /// Has another one wait as long as it may when it rings.
+    struct Chained(Alarm, Arc<Wheel>, Arc<Bell>);
+
+    impl Sleeper for Chained {
+        fn alarm(&self) -> &Alarm {
+            &self.0
+        }
+
+        fn ring(self: Arc<Self>) {
+            self.1.wake_at(self.2.clone(), Tick(UNSET - 1));
+        }
+    }
+
+    #[test]
+    fn a_place_for_the_next_round_is_kept_when_its_slot_is_passed() {
+        let (wheel, bell) = (Arc::new(wheel()), Arc::new(Bell::default()));
+        let first = Arc::new(Chained(Alarm::default(), wheel.clone(), bell.clone()));
+        wheel.wake_at(first.clone(), Tick(1));
+        wheel.turn_to(Tick(5));
+        assert_eq!(bell.alarm.set_for(), Some(Tick(5 + SLOTS as u32 - 1)));
+        turn(&wheel, SLOTS as u32 - 1);
         assert_eq!(bell.rung(), 1);
     }
 

@@ -105,8 +105,11 @@ async fn who_heard_nothing_looks_at_the_store_when_it_hears_again() {
     proxy.cut();
     all_are_equal(&mut devices).await;
     let all = all_catch_ups(&reader);
-    assert!(catch_ups(&reader, "reconnect") > before.1, "{all}");
-    assert_eq!(catch_ups(&reader, "repeat"), before.0);
+    assert!(
+        catch_ups(&reader, "reconnect") > before.1,
+        "{all}, before {before:?}"
+    );
+    assert_eq!(catch_ups(&reader, "repeat"), before.0, "{all}");
     assert_eq!(catch_ups(&reader, "audit"), 0);
 }
 
