@@ -147,9 +147,20 @@ impl Wheel {
         for at in before.saturating_add(1)..=last {
             for wheel in &self.wheels {
                 let slot = &wheel[(u64::from(at) % SLOTS) as usize];
-                let (due, later) = parted(std::mem::take(&mut *lock(slot)), (at, now));
-                lock(slot).extend(later);
-                due.into_iter().for_each(|sleeper| ring(sleeper, at));
+                let places = std::mem::take(&mut *lock(slot));
+                for place in places {
+                    let Some(sleeper) = place.upgrade() else {
+                        continue;
+                    };
+                    // Who waits for the slot's next round may have come before it was emptied.
+                    let is_later =
+                        |set: Tick| set > now && (set.0 - at).is_multiple_of(SLOTS as u32);
+                    if sleeper.alarm().set_for().is_some_and(is_later) {
+                        lock(slot).push(place);
+                    } else {
+                        ring(sleeper, at);
+                    }
+                }
             }
         }
     }
@@ -166,27 +177,6 @@ impl Wheel {
             self.turn_to(Tick(first.saturating_add(passed).min(UNSET - 1)));
         }
     }
-}
-
-/// Those of a slot that was reached, and the places in it for a moment after `now`: who waits for one
-/// of the next round may take it before the slot is emptied.
-fn parted(
-    places: Vec<Weak<dyn Sleeper>>,
-    (at, now): (u32, Tick),
-) -> (Vec<Arc<dyn Sleeper>>, Vec<Weak<dyn Sleeper>>) {
-    let (mut due, mut later) = (Vec::new(), Vec::new());
-    for place in places {
-        let Some(sleeper) = place.upgrade() else {
-            continue;
-        };
-        match sleeper.alarm().set_for() {
-            Some(set) if set > now && set.0 % SLOTS as u32 == at % SLOTS as u32 => {
-                later.push(place)
-            }
-            _ => due.push(sleeper),
-        }
-    }
-    (due, later)
 }
 
 /// Wakes one whose moment this is; any other place of it is passed over.
