@@ -1,5 +1,6 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
 import { expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
 import { LocalCollection } from "@syncline/sdk";
 import {
   add,
@@ -136,7 +137,7 @@ test.each([
     await end();
     const again = await open({ disk });
     await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(kept));
-    await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+    await until(() => drafts().length === 0);
   },
 );
 
@@ -175,7 +176,7 @@ test("a draft that is stored while the page is there is none any more", async ()
   window.dispatchEvent(new Event("pagehide"));
   expect(drafts()).toHaveLength(1);
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
-  await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+  await until(() => drafts().length === 0);
 });
 
 test("what is stored but for a space behind it is no draft", async () => {
@@ -306,7 +307,7 @@ test("a write that is under way when the page ends does not undo what came after
   const { todo, disk, end, id } = await opened();
   const write = vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
   await type("Notes", "A");
-  await vi.waitUntil(() => write.mock.calls.length > 0, { timeout: 60_000 });
+  await until(() => write.mock.calls.length > 0);
   write.mockRestore();
   await todo.tasks.update(id, { priority: "high", notes: "B" });
   await shows(() => expect(field("Priority").value).toBe("high"));
@@ -322,7 +323,7 @@ test("what another device writes after what was typed is stored is shown", async
   const notes = await type("Notes", "A");
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("A"));
   await todo.tasks.update(id, { notes: "B" });
-  await vi.waitUntil(() => notes.value === "B", { timeout: 60_000 });
+  await until(() => notes.value === "B");
   notes.blur();
   expect(notes.value).toBe("B");
   await type("Notes", "B and more");
@@ -336,7 +337,7 @@ test("a space at the end of what is stored stays while it is typed, and goes wit
   await shows(() => expect(titles()).toEqual(["Buy oat"]));
   expect(title.value).toBe("Buy oat ");
   title.blur();
-  await vi.waitUntil(() => title.value === "Buy oat", { timeout: 60_000 });
+  await until(() => title.value === "Buy oat");
 });
 
 test("a label is given and taken by its box", async () => {
@@ -411,10 +412,10 @@ test.each(["Let it go", "Keep the task"])(
     await todo.tasks.delete(id);
     await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
     await enter("Notes", "Two litres");
-    await vi.waitUntil(() => drafts().length === 1, { timeout: 60_000 });
+    await until(() => drafts().length === 1);
     await click(choice);
     await shows(() => expect(document.querySelector("[role=alert]")).toBeNull());
-    await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+    await until(() => drafts().length === 0);
   },
 );
 
@@ -445,7 +446,7 @@ test("a task that is kept does not have the label again that it was taken before
   const looks = vi.spyOn(todo.tasks, "get");
   await check("#phone");
   // The editor has found the task still there.
-  await vi.waitUntil(() => looks.mock.settledResults.some(({ value }) => value !== undefined));
+  await until(() => looks.mock.settledResults.some(({ value }) => value !== undefined));
   await deleteElsewhere(todo, id);
   await click("Keep the task");
   await stored(todo.tasks.liveGet(id), (task) => expect(task).toBeDefined());
