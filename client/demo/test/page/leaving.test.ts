@@ -1,6 +1,7 @@
 /** Signing out against a real hub: nothing is lost that was not asked for, and nothing is another's. */
 import { IDBKeyRange } from "fake-indexeddb";
 import { expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
 import {
   headerSays,
   isSignedOut,
@@ -24,6 +25,7 @@ import {
   Disk,
   field,
   heading,
+  holdToast,
   press,
   shows,
   submit,
@@ -126,12 +128,13 @@ test("Back leads to nothing of a former account, and nor does a page of it that 
   await shows(() => heading("Found: secret"));
   const [at, step]: [string, unknown] = [location.hash.slice(1), history.state];
   await signsOut(user);
-  await vi.waitUntil(() => location.hash === "#/all");
+  holdToast();
+  await until(() => location.hash === "#/all");
   for (const place of ["Today", "All tasks"]) {
     history.back();
     await shows(() => heading(place));
     expect(field("Search tasks").value).toBe("");
-    await vi.waitUntil(() => !/project|search/.test(location.hash));
+    await until(() => !/project|search/.test(location.hash));
   }
   expect(toast()).toBe("Signed out");
   await end();
@@ -140,7 +143,7 @@ test("Back leads to nothing of a former account, and nor does a page of it that 
   await open({ disk, at, step });
   await shows(() => heading("Today"));
   expect(field("Search tasks").value).toBe("");
-  await vi.waitUntil(() => location.hash === "#/today");
+  await until(() => location.hash === "#/today");
 });
 
 test("what an account's tab held when it was closed is nobody's after a sign-out in another", async () => {
