@@ -283,6 +283,21 @@ test("Enter that ends a composition adds no label", async () => {
   expect(await todo.labels.query()).toEqual([]);
 });
 
+test("a label that two records give a task is shown and counted once, and taken with both", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  for (const record of ["a", "b"])
+    await todo.taskLabels.insert({ id: record, task: id, label: "label-phone" });
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  await close();
+  await todo.tasks.update(id, { priority: "high" });
+  await shows(() => expect(textOf(row("Buy milk"))).toContain("Important"));
+  expect(textOf(row("Buy milk")).match(/#phone/g)).toHaveLength(1);
+  expect(textOf(button(/^#phone/))).toBe("#phone 1 task");
+  await label(todo, id, "label-phone", false);
+  expect(await todo.taskLabels.query()).toEqual([]);
+});
+
 test("taking a label that another device took is no fault", async () => {
   const { todo, id } = await opened();
   await todo.labels.insert({ id: "label-phone", name: "phone" });
