@@ -6,7 +6,7 @@ import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
-import { dropDraft, type Left } from "../todo/drafts";
+import { dropLeft, type Left } from "../todo/drafts";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
@@ -132,7 +132,7 @@ export class App {
 
   /** Somebody has taken it, or does not want it. */
   dropUnstored(left: Left): void {
-    dropDraft(left.draft);
+    dropLeft(left);
     this.unstored = this.unstored.filter((one) => one !== left);
   }
 

@@ -25,6 +25,7 @@ import {
   toast,
   type,
 } from "./page";
+import { change } from "../../src/todo/edits";
 import { label } from "../../src/todo/lists";
 import type { Todo } from "../../src/todo/open";
 
@@ -51,6 +52,12 @@ test("what is typed is stored without leaving the field", async () => {
   await enter("Title", " ");
   expect((await todo.tasks.get(id))?.title).toBe("Buy oat milk");
   expect(field("Title").value).toBe("Buy oat milk");
+});
+
+test("a field that is set to what it is has nothing to take back", async () => {
+  const { todo, id } = await opened();
+  expect(await change(todo, id, { title: "Buy milk", notes: null })).toBeNull();
+  expect(await change(todo, id, { notes: "Two litres" })).not.toBeNull();
 });
 
 test("what is typed just before the editor is closed is stored", async () => {
@@ -179,6 +186,27 @@ test("a draft that is stored while the page is there is none any more", async ()
   await until(() => drafts().length === 0);
 });
 
+test("a write that is over keeps the draft of what was typed since", async () => {
+  const { todo, id } = await opened();
+  const write = todo.store.write.bind(todo.store);
+  let go = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  const asked = vi.spyOn(todo.store, "write");
+  asked.mockImplementationOnce(async (edits) => {
+    await held;
+    return write(edits);
+  });
+  asked.mockImplementationOnce(() => new Promise(() => {}));
+  await enter("Notes", "Two");
+  await until(() => asked.mock.calls.length === 1);
+  await type("Notes", "Two litres");
+  window.dispatchEvent(new Event("pagehide"));
+  go();
+  await until(() => asked.mock.calls.length === 2);
+  expect((await todo.tasks.get(id))?.notes).toBe("Two");
+  expect(drafts()).toHaveLength(1);
+});
+
 test("what is stored but for a space behind it is no draft", async () => {
   const { todo, id } = await opened();
   await type("Title", "Buy oat milk ");
@@ -224,6 +252,26 @@ test("what cannot be stored of what was typed is offered, until it is discarded"
   await shows(() => expect(document.querySelector("main section")).toBeNull());
   expect(drafts()).toEqual([]);
   expect((await again.todo.tasks.get(id))?.notes).toBe("From elsewhere");
+});
+
+test("what is offered stays when its field is written to again, also when the page starts again", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.update(id, { notes: "From elsewhere" });
+  await end();
+  left(id, "Two litres", "One litre");
+  const again = await open({ disk });
+  await appears(() => button(/^Discard: notes of/));
+  await edit("Buy milk");
+  await enter("Notes", "Three litres");
+  await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Three litres"));
+  await close();
+  await add("Later");
+  await again.end();
+  const third = await open({ disk });
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  expect((await third.todo.tasks.get(id))?.notes).toBe("Three litres");
+  await click(/^Discard/);
+  expect(drafts()).toEqual([]);
 });
 
 test("one that fails keeps nothing else that was typed back, and is tried again", async () => {
