@@ -103,7 +103,8 @@ function putAside(key: string, draft: Draft): string {
   return keepLeft(draft);
 }
 
-function keepLeft(draft: Draft): string {
+/** Keeps what is left of a page that is still there. Returns what names it. */
+export function keepLeft(draft: Draft): string {
   const key = `${LEFT}${uuid()}`;
   keep(localStorage, key, JSON.stringify(draft));
   return key;

@@ -103,6 +103,18 @@ test("what cannot be stored stays in the field, and is stored with what is typed
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres, blue box"));
 });
 
+test("what cannot be stored when the editor is closed is offered, and stored by the next page", async () => {
+  const { todo, disk, end, id } = await opened();
+  await type("Notes", "Two litres");
+  failNext(todo);
+  await close();
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  await end();
+  const again = await open({ disk });
+  await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  await until(() => drafts().length === 0);
+});
+
 test("a press beside the editor closes it, but no selection that ends there", async () => {
   await opened();
   const sheet = dialog("Edit task") as HTMLDialogElement;
@@ -466,6 +478,22 @@ test("what is typed into a task that is gone outlives the page, unless it is let
   await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
   await click(/^Discard/);
   expect(drafts()).toEqual([]);
+});
+
+test("what is typed into a task that is gone is offered when its editor is closed", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.delete(id);
+  await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
+  await enter("Notes", "Two litres");
+  await type("Title", "Buy oat milk");
+  await click("Close");
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  await shows(() => expect(field(/^You had typed this as title/).value).toBe("Buy oat milk"));
+  await click(/^Discard: notes/);
+  await end();
+  await open({ disk });
+  await shows(() => expect(field(/^You had typed this as title/).value).toBe("Buy oat milk"));
+  expect(drafts()).toHaveLength(1);
 });
 
 test.each(["Let it go", "Keep the task"])(
