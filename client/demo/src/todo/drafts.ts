@@ -50,8 +50,17 @@ export function dropsDraft(of: Pick<Draft, "task" | "field">): (stored: string |
   };
 }
 
-export function dropDrafts(): void {
-  for (const key of keys()) localStorage.removeItem(key);
+/** Those of an account; with `null` a guest's. */
+export function dropDrafts(account: string | null): void {
+  for (const key of keysOf(account)) localStorage.removeItem(key);
+}
+
+/** What a guest typed goes along into the account. */
+export function giveDrafts(account: string): void {
+  for (const key of keysOf(null)) {
+    const draft: Draft = { ...read(key)!, account };
+    keep(localStorage, key, JSON.stringify(draft));
+  }
 }
 
 /** One that was not stored: its task is gone, somebody has written there since, or it failed. */
@@ -115,5 +124,9 @@ const succeeds = (work: () => Promise<unknown>) =>
     () => true,
     () => false,
   );
+
+const keysOf = (account: string | null) => keys().filter((key) => read(key)?.account === account);
+
+const read = (key: string) => JSON.parse(localStorage.getItem(key) ?? "null") as Draft | null;
 
 const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(KEY));
