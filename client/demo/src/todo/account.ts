@@ -1,6 +1,6 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
 import type { Auth, GuestChoice, LocalStore, UnsyncedChoice } from "@syncline/sdk";
-import { dropDrafts } from "./drafts";
+import { dropDrafts, giveDrafts } from "./drafts";
 import { beginStay } from "./era";
 import { keep } from "./keep";
 import type { Todo } from "./open";
@@ -31,6 +31,8 @@ export function remember(account: string | null): void {
 /** Errors: those of the store; then the account stays. */
 export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Promise<void> {
   keep(localStorage, LEAVING, unsynced);
+  // The last page may have signed out of the store, and ended before it was over.
+  const account = store.account ?? remembered();
   // Other tabs may be told before this one's is over.
   beginStay();
   try {
@@ -38,7 +40,7 @@ export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Prom
       await store.signOut({ unsynced, within: WITHIN_MS });
       remember(null);
     });
-    dropDrafts();
+    if (unsynced !== "keep" && account !== null) dropDrafts(account);
   } finally {
     keep(localStorage, LEAVING, null);
   }
@@ -48,6 +50,8 @@ export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Prom
 export function signIn(store: LocalStore, account: string, choice: GuestChoice): Promise<void> {
   return inTurn(store, async () => {
     await store.signIn(authOf(account), choice);
+    if (choice === "keep-server") dropDrafts(null);
+    else giveDrafts(account);
     remember(account);
   });
 }

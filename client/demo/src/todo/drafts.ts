@@ -2,12 +2,16 @@
  * What was typed into a task and is not stored when its page ends, which does not wait for a
  * database. It is kept where keeping it is done at once, and stored when the app starts again.
  */
+import { uuid } from "@syncline/sdk";
 import type { Task } from "@syncline/apps/todo";
 import { keep } from "./keep";
 import type { Todo } from "./open";
 
 /** In front of what names one in `localStorage`. */
 const KEY = "syncline-todo-draft ";
+
+/** In front of what names one that is left. */
+const LEFT = `${KEY}left `;
 
 export interface Draft {
   /** Whose task it is; `null` for a guest's. */
@@ -34,15 +38,43 @@ export function dropDraft(draft: Pick<Draft, "task" | "field">): void {
   localStorage.removeItem(keyOf(draft));
 }
 
-export function dropDrafts(): void {
-  for (const key of keys()) localStorage.removeItem(key);
+/** Returns what drops it when something is stored there, but not what was kept since and is not that. */
+export function dropsDraft(of: Pick<Draft, "task" | "field">): (stored: string | null) => void {
+  const key = keyOf(of);
+  const before = localStorage.getItem(key);
+  return (stored) => {
+    const kept = localStorage.getItem(key);
+    if (kept === null) return;
+    const { text } = JSON.parse(kept) as Draft;
+    if (kept === before || storedAs(of.field, text) === stored) localStorage.removeItem(key);
+  };
+}
+
+/** Those of an account; with `null` a guest's. */
+export function dropDrafts(account: string | null): void {
+  for (const key of keysOf(account)) localStorage.removeItem(key);
+}
+
+/** What a guest typed goes along into the account. */
+export function giveDrafts(account: string): void {
+  for (const key of keysOf(null)) {
+    const draft: Draft = { ...read(key)!, account };
+    keep(localStorage, key, JSON.stringify(draft));
+  }
 }
 
 /** One that was not stored: its task is gone, somebody has written there since, or it failed. */
 export interface Left {
+  /** What names it in `localStorage`, where what is typed there from now on has another name. */
+  key: string;
   draft: Draft;
   /** What its task is called; `undefined` for one that was deleted. */
   title: string | undefined;
+}
+
+/** Somebody has taken it, or does not want it. */
+export function dropLeft({ key }: Left): void {
+  localStorage.removeItem(key);
 }
 
 /**
@@ -53,7 +85,8 @@ export async function storeDrafts({ tasks, store }: Todo): Promise<Left[]> {
   await store.ready();
   const left: Left[] = [];
   for (const key of keys()) {
-    const draft = JSON.parse(localStorage.getItem(key) ?? "null") as Draft | null;
+    const kept = localStorage.getItem(key);
+    const draft = JSON.parse(kept ?? "null") as Draft | null;
     if (!draft || draft.account !== store.account) continue;
     const { task, field, before, text } = draft;
     const wanted = storedAs(field, text);
@@ -63,10 +96,27 @@ export async function storeDrafts({ tasks, store }: Todo): Promise<Left[]> {
     const isOthers = there === undefined || !before.includes(held ?? "");
     const write = () => tasks.update(task, { [field]: wanted } as Partial<Task>);
     // One that fails keeps none of the others back.
-    if (isStored || (!isOthers && (await succeeds(write)))) localStorage.removeItem(key);
-    else left.push({ draft, title: there?.title });
+    const isWritten = isStored || (!isOthers && (await succeeds(write)));
+    // Another tab may have taken it, or somebody types there by now.
+    if (localStorage.getItem(key) !== kept) continue;
+    if (isWritten) localStorage.removeItem(key);
+    else left.push({ key: putAside(key, draft), draft, title: there?.title });
   }
   return left;
+}
+
+/** Returns what names it from then on. */
+function putAside(key: string, draft: Draft): string {
+  if (key.startsWith(LEFT)) return key;
+  localStorage.removeItem(key);
+  return keepLeft(draft);
+}
+
+/** Keeps what is left of a page that is still there. Returns what names it. */
+export function keepLeft(draft: Draft): string {
+  const key = `${LEFT}${uuid()}`;
+  keep(localStorage, key, JSON.stringify(draft));
+  return key;
 }
 
 const succeeds = (work: () => Promise<unknown>) =>
@@ -74,5 +124,9 @@ const succeeds = (work: () => Promise<unknown>) =>
     () => true,
     () => false,
   );
+
+const keysOf = (account: string | null) => keys().filter((key) => read(key)?.account === account);
+
+const read = (key: string) => JSON.parse(localStorage.getItem(key) ?? "null") as Draft | null;
 
 const keys = () => Object.keys(localStorage).filter((key) => key.startsWith(KEY));

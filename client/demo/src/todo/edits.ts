@@ -86,16 +86,20 @@ export interface Changed extends Undoable {
   before: Partial<Omit<Task, "id">>;
 }
 
-/** Changes fields of a task. After `last`, a change of the same fields, both are one to take back. */
+/**
+ * Changes fields of a task; `null` if that is what they are, `gone` if it was deleted. After `last`, a
+ * change of the same fields, both are one to take back.
+ */
 export async function change(
   todo: Todo,
   id: string,
   fields: Partial<Omit<Task, "id">>,
   last: Changed | null = null,
-): Promise<Changed | null> {
+): Promise<Changed | "gone" | null> {
   const task = await todo.tasks.get(id);
-  if (!task) return null;
+  if (!task) return "gone";
   const names = Object.keys(fields) as (keyof typeof fields)[];
+  if (names.every((name) => (task[name] ?? null) === (fields[name] ?? null))) return null;
   const before = names.every((name) => name in (last?.before ?? {}))
     ? last!.before
     : Object.fromEntries(names.map((name) => [name, task[name] ?? null]));

@@ -1,5 +1,6 @@
 /** What a guest begins with: a few tasks that say what can be done. Fixed ids, so that no device doubles them. */
 import type { Label, Project, Task, TaskLabel } from "@syncline/apps/todo";
+import { given } from "./lists";
 
 const PROJECT = "seed-home";
 
@@ -25,5 +26,5 @@ export const seeds = {
   ] satisfies Task[],
   projects: [{ id: PROJECT, name: "Home", order: 1, isArchived: false }] satisfies Project[],
   labels: [{ id: "seed-green", name: "green" }] satisfies Label[],
-  taskLabels: [{ id: "seed-5-green", task: "seed-5", label: "seed-green" }] satisfies TaskLabel[],
+  taskLabels: [given("seed-5", "seed-green")] satisfies TaskLabel[],
 };

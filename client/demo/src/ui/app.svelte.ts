@@ -6,7 +6,7 @@ import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
-import { dropDraft, type Left } from "../todo/drafts";
+import { dropLeft, keepLeft, type Draft, type Left } from "../todo/drafts";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
@@ -40,7 +40,7 @@ export class App {
   spoken = $state("");
   /** What became of what was kept here, until somebody has seen it. */
   loss = $state.raw<Loss | null>(null);
-  /** What was typed before the page began, and could not be stored. */
+  /** What was typed and could not be stored. */
   unstored = $state.raw<readonly Left[]>([]);
   /** Whose data is shown. */
   era: Era;
@@ -130,9 +130,14 @@ export class App {
     this.go({ is: "all" });
   }
 
+  /** Keeps what could not be stored and has no field any more, and shows it. `title`: of its task. */
+  offer(draft: Draft, title: string | undefined): void {
+    this.unstored = [...this.unstored, { key: keepLeft(draft), draft, title }];
+  }
+
   /** Somebody has taken it, or does not want it. */
   dropUnstored(left: Left): void {
-    dropDraft(left.draft);
+    dropLeft(left);
     this.unstored = this.unstored.filter((one) => one !== left);
   }
 

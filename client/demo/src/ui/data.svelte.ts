@@ -22,7 +22,9 @@ export class Data {
     const found = new Map<string, Label[]>();
     for (const { task, label } of this.taskLabels) {
       const known = names.get(label);
-      if (known) found.set(task, [...(found.get(task) ?? []), known]);
+      const there = found.get(task) ?? [];
+      // Two records may give it the same.
+      if (known && !there.includes(known)) found.set(task, [...there, known]);
     }
     return found;
   });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { edit, goTo, tabTo } from "./keyboard";
-import { add, field, rows, says, signIn, syncs } from "./steps";
+import { add, field, holdToast, rows, says, signIn, syncs } from "./steps";
 import { AT_BOTH, hasChromium, PHONE, World } from "./world";
 
 /** Waits until what is called `name` has the focus. */
@@ -28,6 +28,7 @@ describe.skipIf(!hasChromium)("the focus in Chromium", () => {
     await goTo(page, "Water the plants");
     await page.keyboard.press("Space");
     await says(page, "“Water the plants” comes again");
+    await holdToast(page);
     await tabTo(page, "Undo");
     await page.keyboard.press("Enter");
     await says(page, "Taken back");

@@ -90,8 +90,8 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     await shot(phone.page, "sign-in-with-guest-data-390");
     await phone.page.keyboard.press("Escape");
     await signIn(phone.page, "moves", "Add them to my account");
-    await syncs(phone.page, "Synced");
     await says(phone.page, "Signed in as moves");
+    await syncs(phone.page, "Synced");
 
     const laptop = await world.device();
     await laptop.page.goto(laptop.url);

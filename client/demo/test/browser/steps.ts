@@ -78,6 +78,9 @@ export async function isEdited(page: Page): Promise<void> {
 export const says = (page: Page, text: string | RegExp) =>
   page.getByText(text).filter({ visible: true }).first().waitFor();
 
+/** Points at the toast, which stays then: a slow machine may take longer than it does. */
+export const holdToast = (page: Page) => page.locator(".toast").dispatchEvent("pointerenter");
+
 export const syncs = (page: Page, words: string | RegExp) =>
   page.locator(".sync-status").filter({ hasText: words }).first().waitFor();
 

@@ -6,7 +6,7 @@ import type { Page } from "playwright-core";
 import { expect } from "vitest";
 import { TARGET_PX } from "./checks";
 import type { Step } from "./script";
-import { button, choice, field, isEdited, says, until } from "./steps";
+import { button, choice, field, holdToast, isEdited, says, until } from "./steps";
 
 /** Seconds between two positions of a finger. */
 const MOVE_S = 0.05;
@@ -92,6 +92,7 @@ export const byTouch = (user: string): Record<Step, (page: Page) => Promise<void
   "tick a task off, and take it back": async (page) => {
     await field(page, "Done: Buy milk").tap();
     await says(page, "Done: “Buy milk”");
+    await holdToast(page);
     await row(page, "Buy milk").waitFor({ state: "detached" });
     await button(page, "Undo").tap();
     await row(page, "Buy milk").waitFor();
@@ -150,6 +151,7 @@ export const byTouch = (user: string): Record<Step, (page: Page) => Promise<void
     await row(page, "Call Ada").locator(".title").tap();
     await page.getByRole("dialog").getByRole("button", { name: "Delete" }).tap();
     await says(page, "Deleted “Call Ada”");
+    await holdToast(page);
     await row(page, "Call Ada").waitFor({ state: "detached" });
     await button(page, "Undo").tap();
     await row(page, "Call Ada").waitFor();

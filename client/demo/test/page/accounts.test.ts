@@ -1,5 +1,6 @@
 /** Signing in against a real hub, and what an account's page does: nothing is lost that was not asked for. */
 import { expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
 import {
   accountWith,
   guest,
@@ -137,8 +138,9 @@ test("a sign-out in another tab counts here while its sign-in is still under way
   const { todo } = await open();
   const signIn = vi.spyOn(todo.store, "signIn");
   tell(null, user);
+  await until(() => signIn.mock.calls.length > 0);
   tell(user, null);
-  await vi.waitUntil(() => signIn.mock.settledResults.every(({ type }) => type !== "incomplete"));
+  await until(() => signIn.mock.settledResults.every(({ type }) => type !== "incomplete"));
   await shows(() => expect(todo.store.account).toBeNull());
   await add("Later");
   expect(todo.store.account).toBeNull();

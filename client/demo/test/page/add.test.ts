@@ -1,5 +1,5 @@
 /** New tasks: what they get of their view, and what becomes of one that cannot be stored. */
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { dayOf, plusDays } from "../../src/model/days";
 import { remove } from "../../src/todo/edits";
 import { label } from "../../src/todo/lists";
@@ -20,7 +20,11 @@ import {
   type,
 } from "./page";
 
-const today = dayOf(new Date());
+const NOON = new Date(2031, 10, 10, 12);
+const today = dayOf(NOON);
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"], now: NOON }));
+afterEach(() => void vi.useRealTimers());
 
 test("a page that is not loaded over TLS, whose browser makes no names, adds tasks too", async () => {
   const getRandomValues = crypto.getRandomValues.bind(crypto);

@@ -1,5 +1,6 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
 import { expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
 import { LocalCollection } from "@syncline/sdk";
 import {
   add,
@@ -24,6 +25,7 @@ import {
   toast,
   type,
 } from "./page";
+import { change } from "../../src/todo/edits";
 import { label } from "../../src/todo/lists";
 import type { Todo } from "../../src/todo/open";
 
@@ -50,6 +52,12 @@ test("what is typed is stored without leaving the field", async () => {
   await enter("Title", " ");
   expect((await todo.tasks.get(id))?.title).toBe("Buy oat milk");
   expect(field("Title").value).toBe("Buy oat milk");
+});
+
+test("a field that is set to what it is has nothing to take back", async () => {
+  const { todo, id } = await opened();
+  expect(await change(todo, id, { title: "Buy milk", notes: null })).toBeNull();
+  expect(await change(todo, id, { notes: "Two litres" })).not.toBeNull();
 });
 
 test("what is typed just before the editor is closed is stored", async () => {
@@ -95,6 +103,18 @@ test("what cannot be stored stays in the field, and is stored with what is typed
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres, blue box"));
 });
 
+test("what cannot be stored when the editor is closed is offered, and stored by the next page", async () => {
+  const { todo, disk, end, id } = await opened();
+  await type("Notes", "Two litres");
+  failNext(todo);
+  await close();
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  await end();
+  const again = await open({ disk });
+  await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
+  await until(() => drafts().length === 0);
+});
+
 test("a press beside the editor closes it, but no selection that ends there", async () => {
   await opened();
   const sheet = dialog("Edit task") as HTMLDialogElement;
@@ -136,7 +156,7 @@ test.each([
     await end();
     const again = await open({ disk });
     await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.[name]).toBe(kept));
-    await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+    await until(() => drafts().length === 0);
   },
 );
 
@@ -175,7 +195,28 @@ test("a draft that is stored while the page is there is none any more", async ()
   window.dispatchEvent(new Event("pagehide"));
   expect(drafts()).toHaveLength(1);
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Two litres"));
-  await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+  await until(() => drafts().length === 0);
+});
+
+test("a write that is over keeps the draft of what was typed since", async () => {
+  const { todo, id } = await opened();
+  const write = todo.store.write.bind(todo.store);
+  let go = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  const asked = vi.spyOn(todo.store, "write");
+  asked.mockImplementationOnce(async (edits) => {
+    await held;
+    return write(edits);
+  });
+  asked.mockImplementationOnce(() => new Promise(() => {}));
+  await enter("Notes", "Two");
+  await until(() => asked.mock.calls.length === 1);
+  await type("Notes", "Two litres");
+  window.dispatchEvent(new Event("pagehide"));
+  go();
+  await until(() => asked.mock.calls.length === 2);
+  expect((await todo.tasks.get(id))?.notes).toBe("Two");
+  expect(drafts()).toHaveLength(1);
 });
 
 test("what is stored but for a space behind it is no draft", async () => {
@@ -223,6 +264,26 @@ test("what cannot be stored of what was typed is offered, until it is discarded"
   await shows(() => expect(document.querySelector("main section")).toBeNull());
   expect(drafts()).toEqual([]);
   expect((await again.todo.tasks.get(id))?.notes).toBe("From elsewhere");
+});
+
+test("what is offered stays when its field is written to again, also when the page starts again", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.update(id, { notes: "From elsewhere" });
+  await end();
+  left(id, "Two litres", "One litre");
+  const again = await open({ disk });
+  await appears(() => button(/^Discard: notes of/));
+  await edit("Buy milk");
+  await enter("Notes", "Three litres");
+  await stored(again.todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("Three litres"));
+  await close();
+  await add("Later");
+  await again.end();
+  const third = await open({ disk });
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  expect((await third.todo.tasks.get(id))?.notes).toBe("Three litres");
+  await click(/^Discard/);
+  expect(drafts()).toEqual([]);
 });
 
 test("one that fails keeps nothing else that was typed back, and is tried again", async () => {
@@ -282,6 +343,21 @@ test("Enter that ends a composition adds no label", async () => {
   expect(await todo.labels.query()).toEqual([]);
 });
 
+test("a label that two records give a task is shown and counted once, and taken with both", async () => {
+  const { todo, id } = await opened();
+  await todo.labels.insert({ id: "label-phone", name: "phone" });
+  for (const record of ["a", "b"])
+    await todo.taskLabels.insert({ id: record, task: id, label: "label-phone" });
+  await shows(() => expect(field("#phone").checked).toBe(true));
+  await close();
+  await todo.tasks.update(id, { priority: "high" });
+  await shows(() => expect(textOf(row("Buy milk"))).toContain("Important"));
+  expect(textOf(row("Buy milk")).match(/#phone/g)).toHaveLength(1);
+  expect(textOf(button(/^#phone/))).toBe("#phone 1 task");
+  await label(todo, id, "label-phone", false);
+  expect(await todo.taskLabels.query()).toEqual([]);
+});
+
 test("taking a label that another device took is no fault", async () => {
   const { todo, id } = await opened();
   await todo.labels.insert({ id: "label-phone", name: "phone" });
@@ -306,7 +382,7 @@ test("a write that is under way when the page ends does not undo what came after
   const { todo, disk, end, id } = await opened();
   const write = vi.spyOn(todo.store, "write").mockImplementation(() => new Promise(() => {}));
   await type("Notes", "A");
-  await vi.waitUntil(() => write.mock.calls.length > 0, { timeout: 60_000 });
+  await until(() => write.mock.calls.length > 0);
   write.mockRestore();
   await todo.tasks.update(id, { priority: "high", notes: "B" });
   await shows(() => expect(field("Priority").value).toBe("high"));
@@ -322,7 +398,7 @@ test("what another device writes after what was typed is stored is shown", async
   const notes = await type("Notes", "A");
   await stored(todo.tasks.liveGet(id), (task) => expect(task?.notes).toBe("A"));
   await todo.tasks.update(id, { notes: "B" });
-  await vi.waitUntil(() => notes.value === "B", { timeout: 60_000 });
+  await until(() => notes.value === "B");
   notes.blur();
   expect(notes.value).toBe("B");
   await type("Notes", "B and more");
@@ -336,7 +412,7 @@ test("a space at the end of what is stored stays while it is typed, and goes wit
   await shows(() => expect(titles()).toEqual(["Buy oat"]));
   expect(title.value).toBe("Buy oat ");
   title.blur();
-  await vi.waitUntil(() => title.value === "Buy oat", { timeout: 60_000 });
+  await until(() => title.value === "Buy oat");
 });
 
 test("a label is given and taken by its box", async () => {
@@ -404,6 +480,22 @@ test("what is typed into a task that is gone outlives the page, unless it is let
   expect(drafts()).toEqual([]);
 });
 
+test("what is typed into a task that is gone is offered when its editor is closed", async () => {
+  const { todo, disk, end, id } = await opened();
+  await todo.tasks.delete(id);
+  await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
+  await enter("Notes", "Two litres");
+  await type("Title", "Buy oat milk");
+  await click("Close");
+  await shows(() => expect(field(/^You had typed this as notes/).value).toBe("Two litres"));
+  await shows(() => expect(field(/^You had typed this as title/).value).toBe("Buy oat milk"));
+  await click(/^Discard: notes/);
+  await end();
+  await open({ disk });
+  await shows(() => expect(field(/^You had typed this as title/).value).toBe("Buy oat milk"));
+  expect(drafts()).toHaveLength(1);
+});
+
 test.each(["Let it go", "Keep the task"])(
   "what is typed into a task that is gone is no draft after %s",
   async (choice) => {
@@ -411,10 +503,10 @@ test.each(["Let it go", "Keep the task"])(
     await todo.tasks.delete(id);
     await shows(() => expect(alerts()[0]).toContain("deleted on another device"));
     await enter("Notes", "Two litres");
-    await vi.waitUntil(() => drafts().length === 1, { timeout: 60_000 });
+    await until(() => drafts().length === 1);
     await click(choice);
     await shows(() => expect(document.querySelector("[role=alert]")).toBeNull());
-    await vi.waitUntil(() => drafts().length === 0, { timeout: 60_000 });
+    await until(() => drafts().length === 0);
   },
 );
 
@@ -445,7 +537,7 @@ test("a task that is kept does not have the label again that it was taken before
   const looks = vi.spyOn(todo.tasks, "get");
   await check("#phone");
   // The editor has found the task still there.
-  await vi.waitUntil(() => looks.mock.settledResults.some(({ value }) => value !== undefined));
+  await until(() => looks.mock.settledResults.some(({ value }) => value !== undefined));
   await deleteElsewhere(todo, id);
   await click("Keep the task");
   await stored(todo.tasks.liveGet(id), (task) => expect(task).toBeDefined());

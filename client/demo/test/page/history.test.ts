@@ -1,5 +1,6 @@
 /** The browser's Back and Forward, a link, and a page that is loaded again. */
 import { expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
 import { linkTo, placeOf } from "../../src/model/places";
 import type { View } from "../../src/model/views";
 import {
@@ -11,6 +12,7 @@ import {
   edit,
   field,
   heading,
+  holdToast,
   open,
   press,
   shows,
@@ -21,10 +23,8 @@ import {
   type,
 } from "./page";
 
-const HUNG = { timeout: 60_000 };
-
 /** Steps of the browser's are told by nothing in the page. */
-const isAt = (link: string) => vi.waitUntil(() => location.hash === link, HUNG);
+const isAt = (link: string) => until(() => location.hash === link);
 
 const isClosed = () => expect(document.querySelector("dialog[open]")).toBeNull();
 
@@ -125,7 +125,7 @@ test("Back closes a sheet, the editor and a search, and leaves nothing to go bac
     await close();
   }
   // The last step may be taken back a moment later.
-  await vi.waitUntil(() => location.hash === "#/all" && history.state?.sheet == null, HUNG);
+  await until(() => location.hash === "#/all" && history.state?.sheet == null);
   expect(history.length).toBeLessThanOrEqual(steps + 1);
   history.back();
   await shows(() => heading("Today"));
@@ -178,6 +178,8 @@ test("nobody goes back to a list that was deleted", async () => {
   await shows(() => heading("Garden"));
   const [project] = await todo.projects.query();
   await todo.projects.delete(project!.id);
+  await shows(() => expect(toast()).toContain("“Garden” was deleted"));
+  holdToast();
   await shows(() => heading("All tasks"));
   await click(/^Today/);
   await shows(() => heading("Today"));

@@ -1,6 +1,7 @@
 /** Signing out against a real hub: nothing is lost that was not asked for, and nothing is another's. */
 import { IDBKeyRange } from "fake-indexeddb";
 import { expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
 import {
   headerSays,
   isSignedOut,
@@ -24,6 +25,7 @@ import {
   Disk,
   field,
   heading,
+  holdToast,
   press,
   shows,
   submit,
@@ -105,6 +107,52 @@ test("what is thrown away when signing out is gone", async () => {
   expect(titles()).toEqual([]);
 });
 
+/** A draft of notes, as a page that ended left it. */
+function left(account: string | null): void {
+  const draft = { account, task: "gone", field: "notes", before: [], text: "Two litres" };
+  localStorage.setItem("syncline-todo-draft notes gone", JSON.stringify(draft));
+}
+
+/** Whose drafts are kept. */
+const whoseDrafts = () =>
+  Object.entries(localStorage)
+    .filter(([key]) => key.startsWith("syncline-todo-draft"))
+    .map(([, kept]) => (JSON.parse(kept as string) as { account: string | null }).account);
+
+test("what an account typed and is not stored is kept with what is unsent, or goes with it", async () => {
+  const { user } = await signedIn();
+  left(user);
+  await offline(async () => {
+    await headerSays("Offline");
+    await add("Written in a tunnel");
+    await signOut(user);
+    await click("Keep it, sign out");
+    await isSignedOut();
+  });
+  expect(whoseDrafts()).toEqual([user]);
+  await signsIn(user);
+  await synced();
+  await signsOut(user);
+  expect(whoseDrafts()).toEqual([]);
+});
+
+test.each([
+  ["goes along into the account", undefined, "Two litres"],
+  ["is forgotten if that is chosen", "Forget them", null],
+])("what a guest typed and is not stored %s", async (_, choice, text) => {
+  const user = newUser();
+  left(null);
+  await open();
+  await add("Buy milk");
+  await appears(() => field(/^You had typed this as notes/));
+  await signIn(user, choice);
+  if (choice) await click("Delete what is here");
+  await shows(() => expect(toast()).toBe(`Signed in as ${user}`));
+  expect(whoseDrafts()).toEqual(text === null ? [] : [user]);
+  const shown = document.querySelector<HTMLTextAreaElement>(".unstored textarea, .unstored input");
+  expect(shown?.value ?? null).toBe(text);
+});
+
 test("what was done before signing out is not taken back in another's tasks", async () => {
   const { user } = await signedIn();
   await add("Buy milk");
@@ -126,12 +174,13 @@ test("Back leads to nothing of a former account, and nor does a page of it that 
   await shows(() => heading("Found: secret"));
   const [at, step]: [string, unknown] = [location.hash.slice(1), history.state];
   await signsOut(user);
-  await vi.waitUntil(() => location.hash === "#/all");
+  holdToast();
+  await until(() => location.hash === "#/all");
   for (const place of ["Today", "All tasks"]) {
     history.back();
     await shows(() => heading(place));
     expect(field("Search tasks").value).toBe("");
-    await vi.waitUntil(() => !/project|search/.test(location.hash));
+    await until(() => !/project|search/.test(location.hash));
   }
   expect(toast()).toBe("Signed out");
   await end();
@@ -140,7 +189,7 @@ test("Back leads to nothing of a former account, and nor does a page of it that 
   await open({ disk, at, step });
   await shows(() => heading("Today"));
   expect(field("Search tasks").value).toBe("");
-  await vi.waitUntil(() => location.hash === "#/today");
+  await until(() => location.hash === "#/today");
 });
 
 test("what an account's tab held when it was closed is nobody's after a sign-out in another", async () => {

@@ -129,6 +129,10 @@ export const alerts = () => [...scope().querySelectorAll("[role=alert]")].map(te
 /** What the toast says. */
 export const toast = () => textOf(document.querySelector("[aria-label='Last action']"));
 
+/** Points at the toast, which stays until it is said again: a slow machine may take longer than it does. */
+export const holdToast = () =>
+  document.querySelector(".toast")!.dispatchEvent(new PointerEvent("pointerenter"));
+
 /** The titles of the tasks that are shown. */
 export const titles = () => [...document.querySelectorAll("main li .title .text")].map(textOf);
 

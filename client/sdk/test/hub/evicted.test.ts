@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { Disk, reaches, type Task } from "../device";
+import { passes } from "../eventually";
 import { Hub } from "../hub";
 
 let hub: Hub;
@@ -116,7 +117,7 @@ test("of two tabs whose database is evicted the one that opens it later is not s
   await first.store.caughtUp();
   const write = second.tasks.insert({ id: "2", title: "while it is not open" });
   await first.tasks.insert({ id: "3", title: "by the tab that is faster" });
-  await vi.waitFor(() => expect(held).not.toEqual([]));
+  await passes(() => expect(held).not.toEqual([]));
   isHeld = false;
   for (const go of held) go();
   expect(await (await write).synced()).toBe("applied");

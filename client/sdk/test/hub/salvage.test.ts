@@ -1,6 +1,7 @@
 /** What becomes of a database that could not be opened for a while, and of what it holds. */
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { Disk, unreadable } from "../device";
+import { passes } from "../eventually";
 import { Hub } from "../hub";
 
 const KEY = "a-service-key-of-the-tests";
@@ -29,7 +30,7 @@ beforeEach(() => void (looks.length = 0));
 const account = (user: string) => ({ account: user, token: () => hub.token(user) });
 
 async function looked() {
-  await vi.waitFor(() => expect(looks).not.toEqual([]));
+  await passes(() => expect(looks).not.toEqual([]));
   await Promise.all(looks.splice(0));
 }
 
@@ -83,7 +84,7 @@ test("what was erased does not come back from a database that can be read again"
   expect(erased.status).toBe(200);
   await gone;
   // Nor is it left there.
-  await vi.waitFor(async () => {
+  await passes(async () => {
     const names = (await disk.indexedDB.databases()).map(({ name }) => name);
     expect(names).toEqual(["2:syncline/todo/user/erased"]);
   });

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Database } from "../../src/storage/database";
 import { Disk, reaches, unreadable, type Given } from "../device";
+import { passes } from "../eventually";
 import { passing } from "../passing";
 
 const auth = { account: "ada", token: () => null };
@@ -38,7 +39,7 @@ async function well(disk: Disk, more: Given = {}) {
   looks.length = 0;
   const tab = disk.open({ ...given, ...more });
   await passing(tab.store.ready());
-  await passing(vi.waitFor(() => expect(looks).not.toEqual([])));
+  await passing(passes(() => expect(looks).not.toEqual([])));
   await passing(Promise.all(looks));
   return tab;
 }

@@ -3,6 +3,7 @@ import { Dexie } from "dexie";
 import { expect, test, vi } from "vitest";
 import { Database } from "../../src/storage/database";
 import { Disk, reaches } from "../device";
+import { passes } from "../eventually";
 
 test("a look that was overtaken still tells what only it has seen", async () => {
   const disk = new Disk();
@@ -33,7 +34,7 @@ test("a look that was overtaken still tells what only it has seen", async () => 
   // Another look that counts, and tells a waiter nothing yet.
   const looked = vi.spyOn(Database.prototype, "read");
   void write.synced().catch(() => {});
-  await vi.waitFor(() => expect(looked.mock.calls.map(([key]) => key)).toContain("client"));
+  await passes(() => expect(looked.mock.calls.map(([key]) => key)).toContain("client"));
   slow.mockRestore();
   go();
   await reaches(store, ({ error }) => error?.code === "storage_lost");

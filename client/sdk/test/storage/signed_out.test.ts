@@ -3,6 +3,7 @@ import { IDBKeyRange } from "fake-indexeddb";
 import { expect, test, vi } from "vitest";
 import type { Session } from "../../src/session";
 import { Disk, reaches } from "../device";
+import { passes } from "../eventually";
 
 const auth = { account: "ada", token: () => null };
 const given = { serverUrl: "http://127.0.0.1:1", autoSync: false };
@@ -124,7 +125,7 @@ test.each([
   await reaches(store, ({ error }) => error === null);
   expect(store.account).toBe(name === GUEST ? null : "ada");
   await tasks.insert({ id: "k", title: "written" });
-  await vi.waitFor(() => expect(shown.at(-1)).toEqual(["k"]));
+  await passes(() => expect(shown.at(-1)).toEqual(["k"]));
   expect(store.errors).toMatchObject([{ code: "quota" }]);
   await store.close();
 });

@@ -10,6 +10,7 @@ import { Connector } from "../../src/sync/connector";
 import { Conversation, type Parts } from "../../src/sync/conversation";
 import type { Ended, Hello } from "../../src/sync/link";
 import { WebSocketLink } from "../../src/sync/websocket";
+import { passes } from "../eventually";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -49,7 +50,7 @@ test("a hub that goes says when it wants to be asked again", async () => {
   const { ended, says, closes } = socket();
   says({ t: "reconnect", after_ms: 4_213 });
   closes();
-  await vi.waitFor(() => expect(ended).toEqual([{ is: "lost", after: 4_213 }]));
+  await passes(() => expect(ended).toEqual([{ is: "lost", after: 4_213 }]));
 });
 
 test("a socket that says nothing is asked, and given up if it does not answer", async () => {
