@@ -98,18 +98,12 @@ async fn who_heard_nothing_looks_at_the_store_when_it_hears_again() {
     begin(&writer, &mut devices).await;
     proxy.stall();
     write_until_nothing_more_is_said(&writer, &mut devices[0]).await;
-    let before = (
-        catch_ups(&reader, "repeat"),
-        catch_ups(&reader, "reconnect"),
-    );
+    // A head that is said again may be heard before the reader has looked by itself.
+    let looks = || catch_ups(&reader, "repeat") + catch_ups(&reader, "reconnect");
+    let before = looks();
     proxy.cut();
     all_are_equal(&mut devices).await;
-    let all = all_catch_ups(&reader);
-    assert!(
-        catch_ups(&reader, "reconnect") > before.1,
-        "{all}, before {before:?}"
-    );
-    assert_eq!(catch_ups(&reader, "repeat"), before.0, "{all}");
+    assert!(looks() > before, "{}", all_catch_ups(&reader));
     assert_eq!(catch_ups(&reader, "audit"), 0);
 }
 

@@ -1,6 +1,8 @@
 /** What is known of a database that could not be read, once it can be or is gone. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Database } from "../../src/storage/database";
+// Loaded before: while a part is loaded time passes faster here than it takes.
+import "../../src/storage/salvage";
 import { Disk, reaches, unreadable, type Given } from "../device";
 import { passes } from "../eventually";
 import { passing } from "../passing";
