@@ -120,7 +120,7 @@ impl Cluster {
             sessions: sessions.clone(),
             nodes: self.nodes.clone(),
             ephemera: self.ephemera.clone(),
-            wanted,
+            wanted: wanted.clone(),
             newer_at: None,
         };
         tasks.spawn(hearer.hear(subscription));
@@ -129,7 +129,7 @@ impl Cluster {
             tasks.spawn(ephemera.clone().go_round(sessions.clone()));
         }
         tasks.spawn(self.nodes.clone().beat(self.bus.clone()));
-        tasks.spawn(self.nodes.clone().forget_silent());
+        tasks.spawn(self.nodes.clone().forget_silent(sessions.clone(), wanted));
         if let Some(repeats) = &self.repeats {
             let nats = self.nats.clone();
             let is_away = move || nats.as_ref().is_some_and(|nats| !nats.is_connected());

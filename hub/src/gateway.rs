@@ -35,6 +35,7 @@ use syncline_protocol::ids::UserId;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
 use syncline_storage::types::StoreError;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use self::access::Access;
@@ -84,6 +85,8 @@ pub struct Gateway {
     pub paces: Paces,
     /// How fast each user's sockets may tell each other something.
     pub telling: Paces,
+    /// Turns of counting and erasing users' data, which take connections of the store for long.
+    pub user_data: Semaphore,
 }
 
 impl std::fmt::Debug for Gateway {

@@ -28,7 +28,7 @@ pub mod verdicts;
 use std::pin::Pin;
 
 pub use alternating::Alternating;
-pub use patient::Patient;
+pub use patient::{FAULTS, Patient, losing_answers, seed_of_test};
 
 use crate::Store;
 

@@ -9,6 +9,7 @@ mod prng;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
@@ -65,6 +66,8 @@ pub enum Fault {
     Damaged,
     /// It begins when [`FaultyStore::release`] lets it.
     Held,
+    /// It begins a millisecond later.
+    Delayed,
     /// It was done, and the answer is `Unavailable`.
     AnswerLost,
     /// It panics, and nothing was done.
@@ -78,6 +81,8 @@ pub struct FaultRates {
     pub refused: u32,
     /// [`Fault::AnswerLost`].
     pub answer_lost: u32,
+    /// [`Fault::Delayed`].
+    pub delayed: u32,
 }
 
 /// A store with faults. Scripted ones go first; a call without one is drawn from the seed.
@@ -158,6 +163,10 @@ impl<S: Store> FaultyStore<S> {
             Some(Fault::Refused) => Err(injected("refused")),
             Some(Fault::Damaged) => Err(StoreError::Damaged("injected".to_owned())),
             Some(Fault::Panicked) => panic!("injected: {operation:?} panicked"),
+            Some(Fault::Delayed) => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                Ok(false)
+            }
             Some(Fault::Held) => {
                 self.released.notified().await;
                 Ok(false)
@@ -199,9 +208,11 @@ impl Plan {
         let drawn = self.random.below(1_000) as u32;
         let refused = rates.refused;
         let lost = refused + rates.answer_lost;
+        let delayed = lost + rates.delayed;
         match drawn {
             n if n < refused => Some(Fault::Refused),
             n if n < lost => Some(Fault::AnswerLost),
+            n if n < delayed => Some(Fault::Delayed),
             _ => None,
         }
     }

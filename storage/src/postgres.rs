@@ -63,6 +63,10 @@ use space::{ChangeEpoch, Create, Find, FindMany, ForgetUnwritten, List, Named};
 /// Spaces whose number is remembered; of another one it is read before its commit.
 const SIDS_MAX: u64 = 100_000;
 
+/// How long commits wait for a space that another transaction holds. One commit takes some
+/// milliseconds; an erasure may take minutes, and whoever waits for it holds other spaces meanwhile.
+const LOCK_HELD_MAX: Duration = Duration::from_millis(500);
+
 /// A store in a Postgres database.
 pub struct PostgresStore {
     /// Everything but commits.
@@ -106,10 +110,12 @@ impl PostgresStore {
         options: &PostgresOptions,
         connector: Arc<Connector>,
     ) -> Result<PostgresStore, OpenError> {
-        let pool = |size| Pool::new(connector.clone(), size, options.connect_timeout);
+        let tls = tls::Tls::new(options)?;
+        let committing = Connector::new(options, tls).waiting_for_locks(LOCK_HELD_MAX);
+        let pool = |connector, size| Pool::new(connector, size, options.connect_timeout);
         let store = PostgresStore {
-            calling: pool(options.connections),
-            committing: pool(options.committers),
+            calling: pool(connector, options.connections),
+            committing: pool(Arc::new(committing), options.committers),
             committers: options.committers.max(1),
             answer_timeout: options.answer_timeout,
             sids: Cache::new(SIDS_MAX),

@@ -186,6 +186,12 @@ impl Device {
                         .insert(result["m"].as_u64().expect("a number"), result.clone());
                 }
             }
+            Some("reset") => {
+                // What it has not sent stays.
+                self.server.clear();
+                self.held.clear();
+                self.snapshot(&message).await;
+            }
             Some("presence" | "broadcast") => {}
             _ => panic!("unexpected: {message}"),
         }
@@ -225,6 +231,7 @@ impl Device {
         }
     }
 
+    /// Of the epoch that this message names.
     async fn snapshot(&mut self, welcome: &Value) {
         let mut count = 0;
         loop {

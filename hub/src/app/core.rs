@@ -56,6 +56,9 @@ const READER_PAGE: PageLimit = PageLimit {
     bytes: 256 << 10,
 };
 
+/// Users whose data is counted or erased at once.
+const USER_DATA_AT_ONCE: usize = 2;
+
 /// The outer parts of a node, replaced in tests.
 #[derive(Default)]
 pub struct Parts {
@@ -168,6 +171,7 @@ impl Core {
             .await
             .map_err(StartError::Sessions)?;
         let listening = cluster.listen(&sessions);
+        let pull_held = Duration::from_millis(config.compat.pull_held_ms);
         let limits = SocketLimits::from(&config.gateway);
         let gateway = Gateway {
             access: Access {
@@ -187,10 +191,11 @@ impl Core {
             limits,
             wheel: wheel.clone(),
             data,
-            storm: Storm::default(),
+            storm: Storm::new(pull_held, context.metrics.pulls_held.clone()),
             replies,
             paces: Paces::of_pushes(&config.limits),
             telling: Paces::of_telling(&config.limits),
+            user_data: Semaphore::new(USER_DATA_AT_ONCE),
         };
         Ok(Core {
             gateway: Arc::new(gateway),

@@ -13,8 +13,11 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use super::Wanted;
 use crate::lifecycle::{Lifecycle, Stage};
+use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
+use crate::telemetry::labels::CatchUpCause;
 
 /// The shortest time from one heartbeat to the next, and how much longer it may be.
 const EVERY_MS: (u64, u64) = (2_000, 1_000);
@@ -166,14 +169,22 @@ impl Nodes {
         }
     }
 
-    /// Forgets those that are silent, for ever.
-    pub(super) async fn forget_silent(self) {
+    /// Forgets those that are silent, for ever. What they committed last they may have told nobody,
+    /// so a look at the store is wanted then.
+    pub(super) async fn forget_silent(self, sessions: Sessions, wanted: Wanted) {
         loop {
             sleep(LOOK_EVERY).await;
+            let mut is_one_silent = false;
             let silent = self.directory().forget_silent(Instant::now());
             for said in silent.iter().filter(|said| said.instance != self.own()) {
                 let (node, instance) = (&said.node, said.instance);
                 warn!(%node, %instance, "a node is not heard any more");
+                is_one_silent = true;
+            }
+            if is_one_silent {
+                sessions.missed();
+                // If one is wanted already, that one is still to come.
+                let _ = wanted.try_send(CatchUpCause::Silent);
             }
         }
     }

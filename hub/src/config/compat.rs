@@ -10,10 +10,16 @@ pub struct CompatConfig {
     /// the keys of deleted records are kept for ever and only their fields collected. Default
     /// true.
     pub enabled: bool,
+    /// How long a pull is held, at most, of a device that asks the same more than five times within a
+    /// second. It is answered before if something changes. Default 1,000 ms.
+    pub pull_held_ms: u64,
 }
 
 impl Default for CompatConfig {
     fn default() -> Self {
-        CompatConfig { enabled: true }
+        CompatConfig {
+            enabled: true,
+            pull_held_ms: 1_000,
+        }
     }
 }

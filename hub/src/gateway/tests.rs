@@ -5,6 +5,7 @@ mod bounds;
 mod clocks;
 mod forgotten;
 mod hub;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -20,6 +20,7 @@ use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{SpaceId, SpaceKey, UserId};
 use syncline_protocol::wire::hub::http_error;
 use syncline_storage::types::Holdings;
+use tokio::sync::SemaphorePermit;
 
 use super::Gateway;
 use super::access::UserName;
@@ -93,6 +94,7 @@ async fn count(
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let (mut answer, spaces) = spaces(&gateway, &user, &headers).await?;
+    let _turn = turn(&gateway).await;
     for space in spaces {
         let held = gateway.store.holdings(&space).await;
         answer.add(&space, &held.map_err(|error| gateway.store_failed(&error))?);
@@ -117,6 +119,7 @@ async fn erase_all(
     mut receipt: Answer,
     spaces: Vec<SpaceKey>,
 ) -> Result<Response, HttpError> {
+    let _turn = turn(&gateway).await;
     let mut failed = None;
     for space in spaces {
         let erased = gateway.store.erase(&space, gateway.clock.now_ms()).await;
@@ -139,6 +142,12 @@ async fn erase_all(
         None => receipt.into_response(),
         Some(error) => receipt.into_refusal(error),
     }
+}
+
+/// Devices read on the same connections of the store.
+async fn turn(gateway: &Gateway) -> SemaphorePermit<'_> {
+    let turn = gateway.user_data.acquire().await;
+    turn.expect("nobody closes it")
 }
 
 fn no_answer() -> HttpError {

@@ -23,7 +23,10 @@ fn space(name: &str) -> SpaceKey {
 fn walk() -> Walk {
     Walk::new(
         &RetentionConfig::default(),
-        &CompatConfig { enabled: false },
+        &CompatConfig {
+            enabled: false,
+            ..CompatConfig::default()
+        },
     )
 }
 
@@ -73,7 +76,7 @@ fn records_go_after_the_days_and_marks_after_twice_as_many() {
 
 #[test]
 fn keys_are_kept_for_the_first_users_clients() {
-    let mut walk = Walk::new(&RetentionConfig::default(), &CompatConfig { enabled: true });
+    let mut walk = Walk::new(&RetentionConfig::default(), &CompatConfig::default());
     match walk.step(Event::Listed(Ok(vec![space("ada")])), AT) {
         Effect::Collect(_, collect) => assert_eq!(collect.keys, Keys::Keep),
         other => panic!("{other:?}"),

@@ -4,11 +4,14 @@
 //! anything of it, and by itself. Nothing of a space is kept but its fingerprint.
 
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use syncline_protocol::ids::SpaceKey;
 use syncline_storage::types::StoreError;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::entry::Entry;
 use super::registry::Sessions;
@@ -25,6 +28,8 @@ const PLACES: usize = 1 << 10;
 pub(super) struct Absent {
     hasher: RandomState,
     places: Box<[Mutex<Place>]>,
+    /// Rung when something is heard of a space of that place.
+    bells: Box<[Notify]>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +54,7 @@ impl Default for Absent {
         Absent {
             hasher: RandomState::new(),
             places: (0..PLACES).map(|_| Mutex::default()).collect(),
+            bells: (0..PLACES).map(|_| Notify::new()).collect(),
         }
     }
 }
@@ -74,16 +80,31 @@ impl Absent {
     /// A space is opened here, or another node says something of it.
     pub(super) fn heard(&self, space: &SpaceKey) {
         self.place(space).1.end();
+        self.bell(space).notify_waiters();
     }
 
     fn missed(&self) {
         self.places.iter().for_each(|place| lock(place).end());
+        self.bells.iter().for_each(Notify::notify_waiters);
+    }
+
+    /// Waits until something is heard that may be of this space, which is absent.
+    async fn ended(&self, space: &SpaceKey) {
+        let mut rung = pin!(self.bell(space).notified());
+        rung.as_mut().enable();
+        // What was heard before is not rung for again.
+        if self.known(space, Instant::now()) == Known::Absent {
+            rung.await;
+        }
     }
 
     fn place(&self, space: &SpaceKey) -> (u64, MutexGuard<'_, Place>) {
         let fingerprint = self.hasher.hash_one(space);
-        let place = &self.places[fingerprint as usize % PLACES];
-        (fingerprint, lock(place))
+        (fingerprint, lock(&self.places[at(fingerprint)]))
+    }
+
+    fn bell(&self, space: &SpaceKey) -> &Notify {
+        &self.bells[at(self.hasher.hash_one(space))]
     }
 }
 
@@ -92,6 +113,10 @@ impl Place {
         self.absent = None;
         self.heard += 1;
     }
+}
+
+fn at(fingerprint: u64) -> usize {
+    fingerprint as usize % PLACES
 }
 
 fn lock(place: &Mutex<Place>) -> MutexGuard<'_, Place> {
@@ -115,6 +140,12 @@ impl Sessions {
         }
         self.absent().keep(space, heard, Instant::now());
         Ok(None)
+    }
+
+    /// Waits until a space that is not there may be there, or so long.
+    pub async fn appears(&self, space: &SpaceKey, at_most: Duration) {
+        // The time over means the same: look again.
+        let _ = timeout(at_most, self.absent().ended(space)).await;
     }
 
     /// The entry of a space of which another node says something.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use syncline_cluster::ChangeLog;
+use syncline_cluster::event::SpaceHead;
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::Store;
@@ -293,7 +294,10 @@ impl Actor for Session {
                 return Ok(());
             }
             Message::Panicked => return Err("a call of the store panicked".into()),
-            _ => live.heard += 1,
+            _ => {
+                live.heard += 1;
+                live.shown.hears(live.heard, &message);
+            }
         }
         match message {
             Message::IdleDue | Message::Own(_) | Message::Unread | Message::Panicked => {}
@@ -475,6 +479,10 @@ impl Live {
                 if let Some(ephemera) = &self.shared.ephemera {
                     ephemera.tell(&self.space, what);
                 }
+            }
+            Effect::TellHead { epoch, head } => {
+                let space = self.space.clone();
+                self.shared.log.moved(SpaceHead { space, epoch, head });
             }
             Effect::DrainDone => {
                 for done in self.drained.drain(..) {

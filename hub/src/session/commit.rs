@@ -167,10 +167,9 @@ impl SessionState {
             }
         };
         // Only what is current at the very head the commit will expect may be merged onto. What is
-        // older is read again.
-        let is_behind = self.is_behind(&read.view);
-        self.stale |= is_behind;
-        if is_behind || read.view.head < self.view.head {
+        // older is read again, after a look whether the store has lost what is later.
+        if self.is_behind(&read.view) || read.view.head < self.view.head {
+            self.stale = true;
             return;
         }
         let records = read.records.into_iter().map(|record| record.map(Arc::new));
@@ -248,6 +247,7 @@ impl SessionState {
             }
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
+                self.untold = true;
                 self.store_failed("commit outcome unknown", &error, cx);
             }
         }

@@ -193,7 +193,7 @@ impl Seen {
 
     /// There is nobody else any more.
     fn is_over(&self) -> bool {
-        self.others.is_empty() && self.unheard_at_ms.is_none()
+        self.others.is_empty() && self.unheard_at_ms.is_none() && self.conflicts == 0
     }
 
     fn next(&mut self, now_ms: WallMs) -> Turn {

@@ -5,6 +5,7 @@
 //! nothing is lost at that moment, and nothing overtakes. What comes while a session starts
 //! waits in the entry in its order.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ use crate::wheel::{Alarm, Sleeper};
 
 /// Commits of other nodes that wait while a session is started.
 pub(super) const HEARD_WAITING_MAX: usize = 128;
+
+/// Messages of any kind that wait for a session that runs, past which commits of other nodes do not.
+pub(super) const HEARD_RUNNING_MAX: u64 = 4_096;
 
 /// A space on this node.
 #[derive(Debug)]
@@ -71,7 +75,20 @@ pub(super) struct Shown {
     view: watch::Sender<Option<SpaceView>>,
     pub(super) alarm: Alarm,
     actor: std::sync::OnceLock<ActorRef<Message>>,
-    used: std::sync::atomic::AtomicBool,
+    used: AtomicBool,
+    /// Messages the session has heard.
+    heard: AtomicU64,
+    /// It was told that it missed commits, which are no more told until it hears that.
+    overrun: AtomicBool,
+}
+
+/// For commits of other nodes that wait.
+enum Room {
+    Some,
+    /// For no commit; the session is to be told so.
+    Ends,
+    /// It was told.
+    None,
 }
 
 impl Shown {
@@ -84,9 +101,18 @@ impl Shown {
         });
     }
 
+    /// The session has heard so many messages. Before it does what the last one says, so that what
+    /// is left out until then is in the store when it reads.
+    pub(super) fn hears(&self, heard: u64, message: &Message) {
+        if matches!(message, Message::Event(Event::Missed)) {
+            self.overrun.store(false, Ordering::Release);
+        }
+        self.heard.store(heard, Ordering::Release);
+    }
+
     /// Whether somebody looked since the last time.
     pub(super) fn take_used(&self) -> bool {
-        self.used.swap(false, std::sync::atomic::Ordering::Relaxed)
+        self.used.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -154,15 +180,39 @@ impl Entry {
         start.map_or(Told::Done, |start| Told::Start(Box::new(start)))
     }
 
-    /// Tells the session a commit of another node. While it is being started only so many wait;
-    /// past that it reads the store instead.
+    /// Tells the session a commit of another node. Only so many wait, whether it is being started or
+    /// is slow; past that it reads the store instead.
     pub(super) fn hear(&self, commit: Arc<CommitEvent>, intake: impl FnOnce() -> Intake) -> Told {
-        let message = match self.lock().waiting() {
-            [.., Message::Event(Event::Missed)] => return Told::Done,
-            waiting if waiting.len() >= HEARD_WAITING_MAX => Message::Event(Event::Missed),
-            _ => Message::Event(Event::Heard(commit)),
+        let event = match self.has_room() {
+            Room::Some => Event::Heard(commit),
+            Room::Ends => Event::Missed,
+            Room::None => return Told::Done,
         };
-        self.tell(message, intake)
+        self.tell(Message::Event(event), intake)
+    }
+
+    /// Whether one more commit may wait.
+    fn has_room(&self) -> Room {
+        let state = self.lock();
+        let State::Awake(awake) = &*state else {
+            return Room::Some;
+        };
+        let shown = &awake.way.shown;
+        let is_full = match state.given() {
+            Some(given) => {
+                let heard = shown.heard.load(Ordering::Acquire);
+                given.saturating_sub(heard) >= HEARD_RUNNING_MAX
+            }
+            None => state.waiting().len() >= HEARD_WAITING_MAX,
+        };
+        match (is_full, shown.overrun.load(Ordering::Acquire)) {
+            (_, true) => Room::None,
+            (false, false) => Room::Some,
+            (true, false) => {
+                shown.overrun.store(true, Ordering::Release);
+                Room::Ends
+            }
+        }
     }
 
     /// The room for pushes, and what must be started for it. `None` if the entry is gone.
@@ -281,21 +331,22 @@ impl Entry {
         *view
     }
 
-    /// Waits until a running session's view changes, or so long.
-    pub(super) async fn changed(&self, at_most: Duration) {
+    /// Waits until a running session's view is another than the one that was seen, or so long.
+    pub(super) async fn changed(&self, seen: SpaceView, at_most: Duration) {
         let mut shown = match &*self.lock() {
             State::Awake(awake) => awake.way.shown.view.subscribe(),
             _ => return,
         };
         // The time over and the session gone mean the same: look again.
-        let _ = tokio::time::timeout(at_most, shown.changed()).await;
+        let is_another = |view: &Option<SpaceView>| view.is_some_and(|view| view != seen);
+        let _ = tokio::time::timeout(at_most, shown.wait_for(is_another)).await;
     }
 
     /// Keeps a running session from stopping for another while.
     pub fn touch(&self) {
         if let State::Awake(awake) = &*self.lock() {
             let used = &awake.way.shown.used;
-            used.store(true, std::sync::atomic::Ordering::Relaxed);
+            used.store(true, Ordering::Relaxed);
         }
     }
 

@@ -345,6 +345,14 @@ pub enum Effect {
         /// The epoch that lost.
         expected: Epoch,
     },
+    /// Tell the other nodes where the space is: a commit whose answer was lost may have led there,
+    /// and they were not told of it.
+    TellHead {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Its head.
+        head: Seq,
+    },
     /// Send [`Event::RetryDue`] after so long.
     RetryAfter {
         /// Milliseconds.

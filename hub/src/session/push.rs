@@ -148,7 +148,9 @@ impl SessionState {
                 self.hold_call(call, held, cx);
             }
             // Of an older read the store may not know yet what this session knows to be durable.
+            // Or it has lost it: the session looks.
             Ok(read) if read.view.head < self.view.head && matches!(held, Held::Sync(_)) => {
+                self.stale = true;
                 self.hold_call(call, held, cx);
             }
             Ok(read) => {

@@ -261,6 +261,10 @@ impl SessionState {
 
     fn refreshed(&mut self, cx: &mut Context<'_>) {
         self.work = Work::Idle;
+        if std::mem::take(&mut self.untold) {
+            let SpaceView { epoch, head, .. } = self.view;
+            cx.effect(Effect::TellHead { epoch, head });
+        }
         if self.stale {
             return;
         }

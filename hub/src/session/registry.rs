@@ -208,10 +208,11 @@ impl Sessions {
         Some(intake)
     }
 
-    /// Waits until a space changes, or so long. Its session is woken, so that it hears of it.
-    pub async fn changed(&self, entry: &Arc<Entry>, at_most: Duration) {
+    /// Waits until a space is another than it was seen, or so long. Its session is woken, so that it
+    /// hears of it.
+    pub async fn changed(&self, entry: &Arc<Entry>, seen: SpaceView, at_most: Duration) {
         drop(self.room(entry));
-        entry.changed(at_most).await;
+        entry.changed(seen, at_most).await;
     }
 
     /// A socket leaves a space.

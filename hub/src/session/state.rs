@@ -133,6 +133,8 @@ pub struct SessionState {
     pub(super) reads: u64,
     /// The view may be behind the store.
     pub(super) stale: bool,
+    /// A commit whose answer was lost may have taken effect, and no other node was told.
+    pub(super) untold: bool,
     /// Where it goes on inside the commit after its head, if the last page it read ended there.
     pub(super) inside: Option<Inside>,
     /// Failures of the store in a row.
@@ -197,6 +199,7 @@ impl SessionState {
             work: Work::Idle,
             reads: 0,
             stale: false,
+            untold: false,
             inside: None,
             failures: 0,
             contention: Contention::default(),
@@ -328,15 +331,11 @@ impl SessionState {
         is_decided && self.calls.is_empty() && self.repeats.is_empty()
     }
 
+    /// A call is refused. A socket is told to come back elsewhere in a moment, and its device sends
+    /// again there what was not answered.
     fn refuse_push(&mut self, push: &super::event::Push, cx: &mut Context<'_>) {
-        let refusal = draining();
-        match &push.origin {
-            super::event::Origin::Conn(conn) => {
-                cx.answer(*conn, &syncline_protocol::wire::hub::error(&refusal));
-            }
-            super::event::Origin::Call(call, _) => {
-                cx.effect(Effect::Reply(*call, CallReply::Refused(refusal)));
-            }
+        if let super::event::Origin::Call(call, _) = &push.origin {
+            cx.effect(Effect::Reply(*call, CallReply::Refused(draining())));
         }
     }
 

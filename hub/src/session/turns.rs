@@ -103,6 +103,17 @@ impl<A, W, M> Turns<A, W, M> {
         }
     }
 
+    /// How many messages were given to it, if it runs.
+    pub fn given(&self) -> Option<u64> {
+        match self {
+            Turns::Awake(awake) => match awake.mailbox {
+                Mailbox::Running(given) => Some(given),
+                Mailbox::Starting(_) => None,
+            },
+            Turns::Asleep(_) | Turns::Gone => None,
+        }
+    }
+
     /// It was started: gives what waited, to be given to it in that order.
     pub fn started(&mut self) -> Vec<M> {
         let Turns::Awake(awake) = self else {

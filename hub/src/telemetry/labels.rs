@@ -75,6 +75,8 @@ label! {
         Reconnect = "reconnect",
         /// Messages came faster than they were taken.
         Slow = "slow",
+        /// A node went without a word: what it committed last it may have told nobody.
+        Silent = "silent",
         /// The regular look at the store.
         Audit = "audit",
         /// A newer hub told it in a form unknown here.

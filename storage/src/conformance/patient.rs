@@ -6,6 +6,7 @@ use syncline_protocol::stamp::WallMs;
 use syncline_protocol::verdict::Mark;
 
 use crate::Store;
+use crate::faulty::{Fault, FaultRates, FaultyStore, Operation};
 use crate::types::{
     After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
     PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
@@ -13,6 +14,38 @@ use crate::types::{
 
 /// Calls of one operation. A store that fails so often is taken at its word.
 const TRIES_MAX: usize = 64;
+
+/// What goes wrong with a store behind a patient caller.
+pub const FAULTS: FaultRates = FaultRates {
+    refused: 150,
+    answer_lost: 150,
+    delayed: 100,
+};
+
+/// Commits of which every other one loses its answer.
+const LOSING: usize = 1_000;
+
+/// A store that loses the answer of every other commit, also of the first.
+pub fn losing_answers<S: Store>(store: S) -> FaultyStore<S> {
+    let store = FaultyStore::scripted(store);
+    for _ in 0..LOSING {
+        store.script(Operation::Commit, Some(Fault::AnswerLost));
+        store.script(Operation::Commit, None);
+    }
+    store
+}
+
+/// A seed for the test that runs, of its name: each meets its own faults.
+pub fn seed_of_test() -> u64 {
+    let test = std::thread::current();
+    let name = test.name().unwrap_or_default();
+    // FNV-1a.
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    println!("seed {seed}");
+    seed
+}
 
 /// Asks the store behind it again when it is unavailable. An unknown outcome of a commit is
 /// resolved as the design says: the space and the marks tell whether it took effect. That needs

@@ -79,6 +79,7 @@ fn equal_seeds_fail_equally() {
     let rates = FaultRates {
         refused: 300,
         answer_lost: 100,
+        ..FaultRates::default()
     };
     let answers = |seed| {
         let (inner, _dir) = sqlite();

@@ -13,6 +13,7 @@ use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
 use super::batch::Batch;
+use super::call::transaction;
 use super::connection::Connection;
 use super::dead_letters;
 use super::error::{Failure, unreadable};
@@ -95,7 +96,8 @@ written AS (
         dead_at = excluded.dead_at, state = excluded.state, data = excluded.data)
 SELECT unnest(all_no) FROM refused";
 
-/// Commits a group: one transaction, unless a space is in it more than once.
+/// Commits a group: one transaction, unless a space is in it more than once, or one of them is held
+/// by who needs it for longer.
 pub(super) async fn group(
     store: &PostgresStore,
     commits: &[Commit],
@@ -107,27 +109,54 @@ pub(super) async fn group(
         let first_of_space = |at: &usize| spaces.insert(&commits[*at].space);
         let (now, later) = left.into_iter().partition::<Vec<_>, _>(first_of_space);
         let round: Vec<&Commit> = now.iter().map(|at| &commits[*at]).collect();
-        let outcome = commit_or_retry(store, &round).await;
-        for (place, at) in now.into_iter().enumerate() {
-            answers[at] = match &outcome {
-                Ok(accepted) if accepted[place] => Ok(()),
-                Ok(_) => {
-                    store.sids.invalidate(&commits[at].space);
-                    Err(CommitError::Conflict)
-                }
-                Err(error) => Err(CommitError::Store(error.clone())),
-            };
+        let outcomes = together_or_one_by_one(store, &round).await;
+        for (at, outcome) in now.into_iter().zip(outcomes) {
+            if outcome == Err(CommitError::Conflict) {
+                store.sids.invalidate(&commits[at].space);
+            }
+            answers[at] = outcome;
         }
         left = later;
     }
     answers
 }
 
-/// Which of the commits took effect. An error says that none did or that nobody knows.
-async fn commit_or_retry(
+/// The outcome of each. Where the lock of one of many cannot be had, as of one that is being erased,
+/// each is tried by itself, so that the others need not wait for it.
+async fn together_or_one_by_one(
     store: &PostgresStore,
     commits: &[&Commit],
-) -> Result<Vec<bool>, StoreError> {
+) -> Vec<Result<(), CommitError>> {
+    let failure = match commit_or_retry(store, commits).await {
+        Ok(accepted) => {
+            let outcome = |accepted| {
+                if accepted {
+                    Ok(())
+                } else {
+                    Err(CommitError::Conflict)
+                }
+            };
+            return accepted.into_iter().map(outcome).collect();
+        }
+        Err(failure) => failure,
+    };
+    if !failure.is_held_lock() || commits.len() == 1 {
+        let error = StoreError::from(failure);
+        return vec![Err(CommitError::Store(error)); commits.len()];
+    }
+    let mut outcomes = Vec::with_capacity(commits.len());
+    for commit in commits {
+        outcomes.push(match commit_or_retry(store, &[commit]).await {
+            Ok(accepted) if accepted == [true] => Ok(()),
+            Ok(_) => Err(CommitError::Conflict),
+            Err(failure) => Err(CommitError::Store(failure.into())),
+        });
+    }
+    outcomes
+}
+
+/// Which of the commits took effect. A failure says that none did or that nobody knows.
+async fn commit_or_retry(store: &PostgresStore, commits: &[&Commit]) -> Result<Vec<bool>, Failure> {
     let mut tries = 0;
     loop {
         let failure = match try_commit(store, commits).await {
@@ -136,7 +165,7 @@ async fn commit_or_retry(
         };
         tries += 1;
         if tries == TRIES_MAX || !failure.is_lost_race() {
-            return Err(failure.into());
+            return Err(failure);
         }
         pause(tries).await;
     }
@@ -198,7 +227,6 @@ async fn send(
     let (client, statements) = (&connection.client, &connection.statements);
     let locked: [&(dyn ToSql + Sync); 1] = [&batch.spaces.sid];
     let columns = columns(batch);
-    let begin = client.batch_execute(BEGIN);
     let lock = client.query(&statements.lock, &locked);
     let write = client.query(&statements.commit, &columns);
     if commits
@@ -206,24 +234,26 @@ async fn send(
         .all(|(_, commit)| commit.dead_letters.is_empty())
     {
         // Each is sent when it is first polled, and they are polled in this order.
-        let (began, locked, written, ended) =
-            join4(begin, lock, write, client.batch_execute(END)).await;
+        let begin = client.batch_execute(BEGIN);
+        let end = client.batch_execute(END);
+        let (began, locked, written, ended) = join4(begin, lock, write, end).await;
         began?;
         locked?;
         let refused = places(&written?)?;
         ended?;
         return Ok(refused);
     }
-    begin.await?;
-    lock.await?;
-    let refused = places(&write.await?)?;
-    for (place, (sid, commit)) in commits.iter().enumerate() {
-        if !refused.contains(&place) {
-            dead_letters::write(connection, *sid, commit).await?;
+    let all = async {
+        lock.await?;
+        let refused = places(&write.await?)?;
+        for (place, (sid, commit)) in commits.iter().enumerate() {
+            if !refused.contains(&place) {
+                dead_letters::write(connection, *sid, commit).await?;
+            }
         }
-    }
-    client.batch_execute(END).await?;
-    Ok(refused)
+        Ok(refused)
+    };
+    transaction(connection, BEGIN, all).await
 }
 
 /// The parameters of [`COMMIT`].

@@ -29,9 +29,11 @@ const PLANS: [&str; 7] = [
 ];
 
 /// Whoever turned it off for the whole server did not mean data that is acknowledged. Other
-/// values are stronger than `on`, or weaker in nothing but what replicas have.
-const SYNCHRONOUS_ON: &str = "SELECT set_config('synchronous_commit', 'on', false)
-    WHERE current_setting('synchronous_commit') = 'off'";
+/// values are stronger than `on`, or weaker in nothing but what replicas have. It is set in any
+/// case: what a session has not set follows the server's file when that is read again.
+const SYNCHRONOUS_ON: &str = "SELECT set_config('synchronous_commit',
+    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+        ELSE current_setting('synchronous_commit') END, false)";
 
 const SYNCHRONOUS_OFF: &str = "SET synchronous_commit = off";
 
@@ -40,6 +42,8 @@ pub(super) struct Connector {
     config: Config,
     tls: Tls,
     settings: String,
+    /// How long a statement waits for a lock; else as long as it may take.
+    lock_timeout: Option<Duration>,
     timeout: Duration,
 }
 
@@ -52,11 +56,26 @@ impl Connector {
         };
         let mut config = options.config.clone();
         config.tcp_user_timeout(options.answer_timeout);
+        if config.get_connect_timeout().is_none() {
+            // One that does not answer leaves time for the next, of a name too.
+            let addresses = config.get_hosts().len() as u32 + 1;
+            config.connect_timeout(options.connect_timeout / addresses);
+        }
         Connector {
             config,
             tls,
             settings: format!("SET statement_timeout = {statement_ms}; {synchronous}"),
+            lock_timeout: None,
             timeout: options.connect_timeout,
+        }
+    }
+
+    /// The same, whose statements wait for a lock no longer than that.
+    #[must_use]
+    pub(super) fn waiting_for_locks(self, at_most: Duration) -> Connector {
+        Connector {
+            lock_timeout: Some(at_most),
+            ..self
         }
     }
 
@@ -81,7 +100,11 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Connection, Failure> {
         let client = self.plain().await?;
         let preparing = async {
-            set_plans(&client).await?;
+            set(&client, &PLANS).await?;
+            if let Some(at_most) = self.lock_timeout {
+                let wait = format!("SET lock_timeout = {}", at_most.as_millis());
+                set(&client, &[&wait]).await?;
+            }
             Statements::prepare(&client).await
         };
         let prepared = tokio::time::timeout(self.timeout, preparing).await;
@@ -90,12 +113,12 @@ impl Connector {
     }
 }
 
-/// Only Postgres itself plans like that; its relatives may not know the names.
-async fn set_plans(client: &Client) -> Result<(), Failure> {
-    if client.batch_execute(&PLANS.join(";")).await.is_ok() {
+/// Only Postgres itself has all of them; its relatives may not know the names.
+async fn set(client: &Client, settings: &[&str]) -> Result<(), Failure> {
+    if client.batch_execute(&settings.join(";")).await.is_ok() {
         return Ok(());
     }
-    for setting in PLANS {
+    for setting in settings {
         match client.batch_execute(setting).await {
             Err(error) if error.code().is_some() => debug!(%error, setting, "not set"),
             set => set?,

@@ -45,6 +45,14 @@ impl Failure {
         error.code().is_some_and(|code| races.contains(code))
     }
 
+    /// Another transaction held a lock for too long; nothing was done.
+    pub(super) fn is_held_lock(&self) -> bool {
+        let Failure::Sql(error) = self else {
+            return false;
+        };
+        error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
     /// The connection ended, or the server is about to end it: another one may do better.
     pub(super) fn is_lost_connection(&self) -> bool {
         let Failure::Sql(error) = self else {
@@ -64,7 +72,7 @@ impl Failure {
     pub(super) fn leaves_connection_usable(&self) -> bool {
         match self {
             Failure::Store(_) => true,
-            Failure::Sql(_) => self.is_lost_race(),
+            Failure::Sql(_) => self.is_lost_race() || self.is_held_lock(),
             Failure::Late => false,
         }
     }

@@ -3,8 +3,10 @@
 
 mod costs;
 mod failures;
+mod hosts;
 mod migrations;
 mod proxy;
+mod races;
 mod transfer;
 mod values;
 
@@ -16,8 +18,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::server::{Database, Server};
 use super::{PostgresOptions, PostgresStore};
-use crate::conformance::{Alternating, Behaviour, Patient};
-use crate::faulty::{FaultRates, FaultyStore};
+use crate::conformance::{Alternating, Behaviour, FAULTS, Patient, losing_answers, seed_of_test};
+use crate::faulty::FaultyStore;
 use crate::sqlite::{SqliteOptions, SqliteStore};
 
 pub(crate) fn runtime() -> Runtime {
@@ -118,18 +120,13 @@ mod moves_to_sqlite {
 mod conforms_behind_faults {
     use super::*;
 
-    const SEED: u64 = 7;
-
-    const RATES: FaultRates = FaultRates {
-        refused: 150,
-        answer_lost: 150,
-    };
-
     fn run(behaviour: Behaviour) {
-        println!("seed {SEED}");
         runtime().block_on(async {
             let (store, _database) = opened().await;
-            behaviour(&Patient(FaultyStore::seeded(store, SEED, RATES))).await;
+            let store = FaultyStore::seeded(store, seed_of_test(), FAULTS);
+            behaviour(&Patient(store)).await;
+            let (store, _database) = opened().await;
+            behaviour(&Patient(losing_answers(store))).await;
         });
     }
 

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{SqliteOptions, SqliteStore};
-use crate::conformance::{Alternating, Behaviour, Patient};
-use crate::faulty::{FaultRates, FaultyStore};
+use crate::conformance::{Alternating, Behaviour, FAULTS, Patient, losing_answers, seed_of_test};
+use crate::faulty::FaultyStore;
 
 const FILE: &str = "hub.db";
 
@@ -88,17 +88,12 @@ mod moves_to_another_file {
 mod conforms_behind_faults {
     use super::*;
 
-    const SEED: u64 = 7;
-
-    const RATES: FaultRates = FaultRates {
-        refused: 150,
-        answer_lost: 150,
-    };
-
     fn run(behaviour: Behaviour) {
-        println!("seed {SEED}");
-        let opened = opened();
-        let store = Patient(FaultyStore::seeded(opened.store, SEED, RATES));
+        let first = opened();
+        let store = Patient(FaultyStore::seeded(first.store, seed_of_test(), FAULTS));
+        runtime().block_on(behaviour(&store));
+        let second = opened();
+        let store = Patient(losing_answers(second.store));
         runtime().block_on(behaviour(&store));
     }
 

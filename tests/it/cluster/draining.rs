@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use syncline_tests::issuer::Issuer;
 use syncline_tests::raw_socket::{RawSocket, text};
+use tokio::time::{Duration, timeout};
 
 use super::lists;
 use super::processes::{DRAIN_S, end, start_hub_of};
@@ -19,6 +20,9 @@ const USERS: usize = 100;
 
 /// Devices that write meanwhile, each a user's only one.
 const WRITERS: usize = 8;
+
+/// Ten times as long as a stop may take.
+const TEN_TIMES: Duration = Duration::from_secs(10 * DRAIN_S);
 
 fn tokens(issuer: &Issuer, name: &str, count: usize) -> Vec<String> {
     let token = |at| issuer.token(&format!("{name}{at}"));
@@ -105,7 +109,8 @@ async fn a_node_of_five_thousand_sockets_stops_in_time_and_loses_nothing() {
             .await
             .is_err_and(|error| error.is_connect())
     );
-    assert_eq!(ended.await.unwrap(), Some(0));
+    let ended = timeout(TEN_TIMES, ended).await;
+    assert_eq!(ended.expect("it does not end").unwrap(), Some(0));
     lists(staying.admin, &["n2"]).await;
     let answered = writers.stop().await;
     for (token, answered) in writing.iter().zip(answered) {
@@ -142,7 +147,8 @@ async fn three_nodes_that_start_anew_one_by_one_under_load_lose_nothing() {
         // It is given nobody any more a moment after it goes.
         tokio::task::yield_now().await;
         balancer.remove(public);
-        assert_eq!(ended.await.unwrap(), Some(0));
+        let ended = timeout(TEN_TIMES, ended).await;
+        assert_eq!(ended.expect("it does not end").unwrap(), Some(0));
         let new = start_hub_of(&issuer, (&url, bus.url()), (name, dir.path())).await;
         balancer.add(new.public);
         hubs.push(new);
@@ -153,5 +159,33 @@ async fn three_nodes_that_start_anew_one_by_one_under_load_lose_nothing() {
         for hub in &hubs {
             shows_all(hub.public, token, answered).await;
         }
+    }
+}
+
+/// It says nothing and finishes nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_killed_under_load_loses_nothing_of_what_it_answered() {
+    let (database, bus) = (Postgres::shared().database().await, Server::start());
+    let issuer = Issuer::start().await;
+    let dirs = ["n1", "n2"].map(|name| (name, tempfile::tempdir().unwrap()));
+    let url = database.url();
+    let mut hubs = Vec::new();
+    for (name, dir) in &dirs {
+        hubs.push(start_hub_of(&issuer, (&url, bus.url()), (name, dir.path())).await);
+    }
+    lists(hubs[0].admin, &["n1", "n2"]).await;
+    let balancer = Balancer::of(&[hubs[0].public, hubs[1].public]);
+    let writing = tokens(&issuer, "writer", WRITERS);
+    let writers = Writers::start(&balancer, &writing);
+    writers.write(100).await;
+    writers.may_be_cut();
+    let dying = hubs.remove(0);
+    let public = dying.public;
+    assert_eq!(end(dying, "KILL").await, None);
+    balancer.remove(public);
+    writers.write(100).await;
+    let answered = writers.stop().await;
+    for (token, answered) in writing.iter().zip(answered) {
+        shows_all(hubs[0].public, token, answered).await;
     }
 }

@@ -133,7 +133,11 @@ async fn carry(
             read = from.read(&mut buffer) => read,
         };
         let Ok(length @ 1..) = read else { return };
-        if state.borrow().stalled {
+        let State { stalled, cuts: now } = *state.borrow();
+        if now != cuts {
+            return;
+        }
+        if stalled {
             continue;
         }
         let carried = match &mut changing {

@@ -1,6 +1,8 @@
 //! Devices end equal, whatever they did.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 use syncline_protocol::compat::cursor::STALE_FOREIGN;
 use syncline_storage::faulty::Prng;
 use syncline_tests::compat_device::{CompatDevice, InTab, TABLES};
@@ -34,6 +36,45 @@ enum Replies {
     OfOneTable,
 }
 
+/// What devices do to records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edits {
+    /// All they can.
+    Any,
+    /// They write single fields, each by a clock of its own that is believed. So the latest of each
+    /// field is known without the hub.
+    Timely,
+}
+
+/// What each field was written last, by the times that devices gave.
+type Fields = BTreeMap<(String, String, &'static str), (String, Value)>;
+
+/// `None` where that is not known.
+struct Latest(Option<Fields>);
+
+impl Latest {
+    /// A device writes a field, if it has the record.
+    fn update(
+        &mut self,
+        device: &mut CompatDevice,
+        (table, id): (&str, &str),
+        (field, step): (&'static str, u64),
+        at: &str,
+    ) {
+        let queued = device.pending.len();
+        device.update((table, id), (field, json!(step)), at);
+        let Some(fields) = self.0.as_mut().filter(|_| device.pending.len() > queued) else {
+            return;
+        };
+        let latest = fields.entry((table.into(), id.into(), field));
+        let (latest_at, value) = latest.or_default();
+        assert_ne!(latest_at, at, "two edits at once");
+        if latest_at.as_str() < at {
+            (*latest_at, *value) = (at.into(), json!(step));
+        }
+    }
+}
+
 /// The least a node may have for replies. One of them may have half of it.
 const NARROW: u64 = 1 << 20;
 
@@ -50,6 +91,7 @@ struct Tried {
     near_a_minute: usize,
     came_with_data: usize,
     alone: usize,
+    fields: usize,
 }
 
 /// A cursor of the server that devices had before.
@@ -57,6 +99,9 @@ const OF_ANOTHER_SERVER: &str = "2026-03-01T10:00:00.000Z";
 
 /// Skews of clocks: right, slow, fast, believed, and about as fast as is believed.
 const SKEWS_MS: [i64; 6] = [0, -3_600_000, 3_600_000, 30_000, 1_059_000, 1_061_000];
+
+/// Of those the ones that are believed, one a device.
+const BELIEVED_MS: [i64; 4] = [0, -3_600_000, 30_000, 1_059_000];
 
 /// Every record had a life before the one that devices begin with, so that what is left of it on
 /// a device of another server must go.
@@ -88,7 +133,7 @@ fn all_keys() -> impl Iterator<Item = (&'static str, String)> {
     ids.flat_map(|id| TABLES.map(|table| (table, id.clone())))
 }
 
-async fn run(seed: u64, replies: Replies, tried: &mut Tried) {
+async fn run(seed: u64, (replies, edits): (Replies, Edits), tried: &mut Tried) {
     let mut setup = Setup::default();
     if replies == Replies::OfOneTable {
         setup.config.gateway.replies_bytes_max = NARROW;
@@ -104,6 +149,7 @@ async fn run(seed: u64, replies: Replies, tried: &mut Tried) {
             device.hold((table, &id), &json!({"a": 0, "old": 1}));
         }
     }
+    let mut latest = Latest((edits == Edits::Timely).then(Fields::new));
     let mut eye = CompatDevice::new(&node, "ada", "eye");
     let mut random = Prng::new(seed);
     // What each device's second tab was answered and has not taken. One at a time: the cursor of a
@@ -112,19 +158,23 @@ async fn run(seed: u64, replies: Replies, tried: &mut Tried) {
     for step in 0..200 {
         let number = random.below(4) as usize;
         let (device, held) = (&mut devices[number], &mut held[number]);
-        let skew = SKEWS_MS[random.below(6) as usize];
+        let skew = match edits {
+            Edits::Any => SKEWS_MS[random.below(6) as usize],
+            Edits::Timely => BELIEVED_MS[number],
+        };
         tried.near_a_minute += usize::from(skew > 1_000_000 && skew < 3_600_000);
         let id = format!("k{}", random.below(5));
         let key = (TABLES[random.below(2) as usize], id.as_str());
         let field = ["a", "b"][random.below(2) as usize];
+        let at = at(step, skew);
+        let written = (field, step);
         match random.below(23) {
-            0 | 1 => device.insert(
-                key,
-                &json!({"a": step, "b": step, "deletedAt": null}),
-                &at(step, skew),
-            ),
-            2..=4 => device.update(key, (field, json!(step)), &at(step, skew)),
-            5 => device.delete(key, &at(step, skew)),
+            0 | 1 | 5 | 13..=15 if edits == Edits::Timely => {
+                latest.update(device, key, written, &at);
+            }
+            0 | 1 => device.insert(key, &json!({"a": step, "b": step, "deletedAt": null}), &at),
+            2..=4 => latest.update(device, key, written, &at),
+            5 => device.delete(key, &at),
             6 | 7 => {
                 assert_eq!(device.push().await, 200);
                 tried.alone += usize::from(device.cursor("tasks") == STALE_FOREIGN);
@@ -142,7 +192,7 @@ async fn run(seed: u64, replies: Replies, tried: &mut Tried) {
             12 => {
                 tried.two_tabs += 1;
                 let edit = |device: &mut CompatDevice| {
-                    device.update(key, (field, json!(step)), &at(step, skew));
+                    latest.update(device, key, written, &at);
                 };
                 device.push_in_two_tabs(edit).await;
             }
@@ -174,6 +224,11 @@ async fn run(seed: u64, replies: Replies, tried: &mut Tried) {
     }
     let mut fresh = CompatDevice::new(&node, "ada", "fresh");
     fresh.sync().await;
+    for ((table, id, field), (_, value)) in latest.0.into_iter().flatten() {
+        let shown = fresh.field((&table, &id), field);
+        assert_eq!(shown, Some(value), "seed {seed}: {field} of {table} {id}");
+        tried.fields += 1;
+    }
     for device in &mut devices {
         assert!(device.shows() == fresh.shows(), "seed {seed}");
         // Nobody is told for ever what it was told.
@@ -187,7 +242,7 @@ async fn run(seed: u64, replies: Replies, tried: &mut Tried) {
 async fn four_devices_converge_from_random_interleavings() {
     let mut tried = Tried::default();
     for seed in 0..24 {
-        run(seed, Replies::Whole, &mut tried).await;
+        run(seed, (Replies::Whole, Edits::Any), &mut tried).await;
     }
     assert_eq!(tried.alone, 0);
     let Tried {
@@ -198,6 +253,7 @@ async fn four_devices_converge_from_random_interleavings() {
         near_a_minute,
         came_with_data,
         alone: _,
+        fields: _,
     } = tried;
     let least = [
         (late, 200),
@@ -214,10 +270,19 @@ async fn four_devices_converge_from_random_interleavings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_do_devices_of_another_server_that_are_told_of_their_tables_one_by_one() {
+async fn each_field_ends_as_it_was_written_last() {
+    let mut tried = Tried::default();
+    for seed in 200..208 {
+        run(seed, (Replies::Whole, Edits::Timely), &mut tried).await;
+    }
+    assert!(tried.fields >= 100, "too little was tried: {tried:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn devices_of_another_server_converge_that_are_told_of_their_tables_one_by_one() {
     let mut tried = Tried::default();
     for seed in 100..108 {
-        run(seed, Replies::OfOneTable, &mut tried).await;
+        run(seed, (Replies::OfOneTable, Edits::Any), &mut tried).await;
     }
     assert!(tried.alone >= 20, "too little was tried: {tried:?}");
 }

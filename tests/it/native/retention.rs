@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use syncline_hub::app::Parts;
 use syncline_hub::clock::{Clock, ManualClock, SystemClock};
+use syncline_protocol::wire::hub::ResetWhy;
 use syncline_tests::device::Device;
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
@@ -56,6 +57,43 @@ async fn a_device_away_for_longer_than_the_retention_is_reset() {
     assert_eq!(phone.message().await["why"], "gc");
     let end = phone.message_of("snapshot_end").await;
     assert_eq!(end["count"], 0);
+}
+
+/// On the train it edited what was deleted meanwhile, and is forgotten since.
+#[tokio::test]
+async fn a_device_away_for_longer_with_unsent_edits_ends_equal() {
+    let (node, clock) = walking(100, false).await;
+    let [mut laptop, mut phone, mut fresh] =
+        ["laptop", "phone", "fresh"].map(|client| Device::new("ada", client));
+    for id in ["k1", "k2", "k3"] {
+        laptop.edit(&json!([{"table": "t", "id": id, "op": "insert", "data": {"a": 1}}]));
+    }
+    laptop.connect(&node).await;
+    phone.connect(&node).await;
+    phone.disconnect();
+    for id in ["k1", "k2"] {
+        laptop.edit(&json!([{"table": "t", "id": id, "op": "delete"}]));
+    }
+    laptop.push().await;
+    let update = |id| json!([{"table": "t", "id": id, "op": "update", "fields": {"a": 2}}]);
+    phone.edit(&update("k1"));
+    phone.edit(&json!([{"table": "t", "id": "k2", "op": "delete"}]));
+    phone.edit(&update("k3"));
+    clock.advance(100 * DAY_MS);
+    let metrics = node.app.metrics().clone();
+    until("the tombstones are collected", || {
+        metrics.retention_records.get() == 2
+    })
+    .await;
+    phone.connect(&node).await;
+    assert_eq!(metrics.resets.get(ResetWhy::Gc), 1);
+    laptop.reach(phone.seq()).await;
+    fresh.connect(&node).await;
+    for device in [&laptop, &phone, &fresh] {
+        let shown = ["k1", "k2", "k3"].map(|id| device.shows("t", id));
+        assert_eq!(shown, [None, None, Some(json!({"a": 2}))]);
+        assert_eq!(device.told(), fresh.told());
+    }
 }
 
 #[tokio::test]

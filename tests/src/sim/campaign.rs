@@ -17,19 +17,21 @@ pub const SEEDS: u64 = 16_000;
 const FIRED_MIN: u64 = 1_000;
 
 /// What must have happened at all.
-const HAPPENED: [Kind; 16] = [
+const HAPPENED: [Kind; 18] = [
     Kind::Conflict,
     Kind::Retry,
     Kind::Reset,
     Kind::Clamp,
     Kind::EpochLost,
     Kind::LossPulled,
+    Kind::HeadTold,
     Kind::FoundByHead,
     Kind::FoundByLook,
     Kind::MovedAhead,
     Kind::BasesCompared,
     Kind::Copied,
     Kind::ComparedAsIs,
+    Kind::RestCompared,
     Kind::Complete,
     Kind::Ordered,
     Kind::SyncDone,
@@ -47,6 +49,9 @@ const EXCUSED_MAX: [(Kind, u64); 7] = [
     (Kind::ExcusedDropped, 10),
     (Kind::ExcusedCrossed, 15),
 ];
+
+/// The same of those compared at rest, by all excuses together.
+const EXCUSED_AT_REST_MAX: u64 = 50;
 
 /// Steps each seed takes, at least.
 const STEPS_MIN: u64 = 200;
@@ -151,12 +156,14 @@ impl Outcome {
     /// Which excuse has more than its share, in a campaign long enough to tell.
     fn excused_too_often(&self) -> Option<String> {
         let compared: u64 = Kind::EXCUSES.iter().map(|kind| self.counts.of(*kind)).sum();
-        let past = |(kind, most): &&(Kind, u64)| self.counts.of(*kind) * 1_000 > compared * most;
-        let (kind, most) = EXCUSED_MAX
-            .iter()
-            .filter(|_| self.seeds >= SEEDS / 10)
-            .find(past)?;
-        let (times, name) = (self.counts.of(*kind), kind.name());
+        let shares = EXCUSED_MAX.map(|(kind, most)| (kind, most, compared));
+        let at_rest = self.counts.of(Kind::RestCompared);
+        let at_rest = (Kind::RestExcused, EXCUSED_AT_REST_MAX, at_rest);
+        let past = |(kind, most, of): &(Kind, u64, u64)| self.counts.of(*kind) * 1_000 > of * most;
+        let mut shares = shares.into_iter().chain([at_rest]);
+        let (kind, most, compared) =
+            shares.find(|share| self.seeds >= SEEDS / 10 && past(share))?;
+        let (times, name) = (self.counts.of(kind), kind.name());
         Some(format!(
             "excused too often: {name}, {times} of {compared}, at most {most} of 1,000"
         ))
@@ -185,6 +192,17 @@ mod tests {
             assert_eq!(excusing(kind, most).excused_too_often(), None);
             let failure = excusing(kind, most + 1).excused_too_often();
             assert!(failure.is_some_and(|why| why.contains(kind.name())));
+        }
+    }
+
+    #[test]
+    fn excuses_at_rest_have_a_share_too() {
+        for (more, is_much) in [(0, false), (1, true)] {
+            let mut outcome = excusing(Kind::ExcusedGhost, 0);
+            outcome.counts.add_many(Kind::RestCompared, 1_000);
+            let excused = EXCUSED_AT_REST_MAX + more;
+            outcome.counts.add_many(Kind::RestExcused, excused);
+            assert_eq!(outcome.excused_too_often().is_some(), is_much);
         }
     }
 }

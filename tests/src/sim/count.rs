@@ -166,11 +166,15 @@ kinds! {
     ToldErased = "devices told that everything was erased",
     ErasedLate = "changesets of before an erasure, named and not stored",
     SaidAgain = "rounds of heads said again",
+    HeadTold = "heads told after a commit whose answer was lost",
     FoundByHead = "sessions behind a head that was said again",
+    FoundLarge = "sessions behind a head told in place of a large event",
     Looked = "looks at the store",
     FoundByLook = "sessions elsewhere than the store, found by a look",
     MovedAhead = "devices ahead of the node they moved to",
     BasesCompared = "records merged onto and compared with the store",
+    RestCompared = "records compared at rest, of devices of the compatibility protocol",
+    RestExcused = "of those, shown otherwise by an excuse",
     }
     excuses {
     ComparedAsIs = "records compared as they are",
@@ -200,6 +204,11 @@ impl Counts {
     /// One more.
     pub fn add(&mut self, kind: Kind) {
         self.0[kind as usize] += 1;
+    }
+
+    /// More.
+    pub fn add_many(&mut self, kind: Kind, more: u64) {
+        self.0[kind as usize] += more;
     }
 
     /// How many.

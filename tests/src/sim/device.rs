@@ -14,6 +14,7 @@ use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 
 use super::checker::Checker;
+use super::count::Counts;
 use super::exchange::{Ask, Reply};
 use super::trace::{Aids, Checked};
 
@@ -128,5 +129,5 @@ pub trait Device: std::fmt::Debug {
     }
 
     /// Whether it holds exactly what is visible and has nothing of its own left; else why not.
-    fn is_settled(&self, checker: &Checker) -> Result<(), String>;
+    fn is_settled(&self, checker: &Checker, counts: &mut Counts) -> Result<(), String>;
 }

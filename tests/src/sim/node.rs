@@ -10,6 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use syncline_cluster::bus::Told;
+use syncline_cluster::event::SpaceHead;
 use syncline_cluster::telling::Telling;
 use syncline_hub::gateway::outbox::Outbox;
 use syncline_hub::session::cache::Activations;
@@ -71,6 +72,8 @@ pub struct Node {
     pub retries: Vec<u64>,
     /// HTTP replies made.
     pub replies: Vec<(CallId, CallReply)>,
+    /// What other nodes are told without a commit.
+    pub told: Vec<Told>,
 }
 
 /// Something a session is told.
@@ -162,6 +165,7 @@ impl Node {
             answers: Vec::new(),
             retries: Vec::new(),
             replies: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -320,6 +324,12 @@ impl Node {
             Effect::Reply(call, reply) => self.replies.push((call, reply)),
             Effect::Note(note) => count(note, aids),
             Effect::DrainDone => session.drained = true,
+            Effect::TellHead { epoch, head } => {
+                let space = session.state.space().clone();
+                let told = self.telling.moved(SpaceHead { space, epoch, head });
+                self.told.extend(told);
+                aids.counts.add(Kind::HeadTold);
+            }
             // The worlds' nodes show each other nothing that is not stored.
             Effect::Show(..) | Effect::Tell(_) => {}
             Effect::RetryAfter { no, .. } => self.retries.push(no),

@@ -303,7 +303,7 @@ impl World {
         self.checker.check_store(&self.store.model)?;
         self.checker.in_order(&mut self.aids.counts)?;
         for device in &self.devices {
-            if let Err(why) = device.is_settled(&self.checker) {
+            if let Err(why) = device.is_settled(&self.checker, &mut self.aids.counts) {
                 return violated("liveness", format!("nothing happens any more, and {why}"));
             }
         }

@@ -14,7 +14,7 @@ use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, ClientId, ClientKey, SpaceKey, TableName, UserId};
 use syncline_protocol::mutation::KEYED_CLIENT;
-use syncline_storage::types::{ChangesPage, MarksRead, PageLimit};
+use syncline_storage::types::{ChangesPage, MarksRead, PageLimit, SpaceView};
 use tokio::sync::oneshot;
 
 use super::answer::{self, ALL, Answering, Next, Question};
@@ -298,7 +298,9 @@ async fn pull(
     // A browser has its six connections for all apps of a host.
     let user = &client.user;
     if entry.is_none() {
-        let over = tokio::time::sleep(super::storm::HELD);
+        let over = gateway
+            .sessions
+            .appears(&caller.space, gateway.storm.held_at_most());
         if gateway.storm.held(question, user, over).await {
             entry = known(&gateway, &caller.space).await?;
         }
@@ -307,12 +309,12 @@ async fn pull(
         return Ok(json(StatusCode::OK, answer::from_nothing(since)));
     };
     entry.touch();
-    if let Some(text) = from_memory(&entry, since).await? {
-        let over = gateway.sessions.changed(&entry, super::storm::HELD);
+    if let (Some(text), seen) = from_memory(&entry, since).await? {
+        let over = (gateway.sessions).changed(&entry, seen, gateway.storm.held_at_most());
         if !gateway.storm.held(question, user, over).await {
             return Ok(json(StatusCode::OK, text));
         }
-        if let Some(text) = from_memory(&entry, since).await? {
+        if let (Some(text), _) = from_memory(&entry, since).await? {
             return Ok(json(StatusCode::OK, text));
         }
     }
@@ -347,10 +349,13 @@ async fn known(gateway: &Gateway, space: &SpaceKey) -> Result<Option<Arc<Entry>>
     entry.map_err(|error| gateway.store_failed(&error))
 }
 
-/// The reply of a device that has everything this node knows of.
-async fn from_memory(entry: &Entry, since: Since) -> Result<Option<String>, HttpError> {
+/// The reply of a device that has everything this node knows of, and what it was judged by.
+async fn from_memory(
+    entry: &Entry,
+    since: Since,
+) -> Result<(Option<String>, SpaceView), HttpError> {
     let view = entry.view().await.ok_or_else(unavailable)?;
-    Ok(answer::from_memory(since, &view))
+    Ok((answer::from_memory(since, &view), view))
 }
 
 async fn socket(

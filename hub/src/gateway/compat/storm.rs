@@ -8,11 +8,13 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use prometheus::IntGauge;
+
 /// Equal questions within a second that are answered at once.
 const AT_ONCE_MAX: u64 = 5;
 
-/// How long a further one is held, at most.
-pub const HELD: Duration = Duration::from_secs(1);
+/// The time in which they are counted.
+const COUNTED: Duration = Duration::from_secs(1);
 
 /// Questions of one user that are held at once.
 const HELD_AT_ONCE_MAX: u8 = 2;
@@ -30,27 +32,9 @@ pub struct Storm {
     places: Box<[AtomicU64]>,
     /// How many are held, of the users of each place.
     held: Box<[AtomicU8]>,
-}
-
-/// A question that is held.
-#[derive(Debug)]
-struct Holding<'a>(&'a AtomicU8);
-
-impl Drop for Holding<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Default for Storm {
-    fn default() -> Self {
-        Storm {
-            hasher: RandomState::new(),
-            began: Instant::now(),
-            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
-            held: (0..PLACES).map(|_| AtomicU8::new(0)).collect(),
-        }
-    }
+    /// How many are held in all.
+    held_now: IntGauge,
+    held_at_most: Duration,
 }
 
 impl std::fmt::Debug for Storm {
@@ -59,7 +43,38 @@ impl std::fmt::Debug for Storm {
     }
 }
 
+/// A question that is held.
+#[derive(Debug)]
+struct Holding<'a> {
+    of_user: &'a AtomicU8,
+    of_all: &'a IntGauge,
+}
+
+impl Drop for Holding<'_> {
+    fn drop(&mut self) {
+        self.of_user.fetch_sub(1, Ordering::Relaxed);
+        self.of_all.dec();
+    }
+}
+
 impl Storm {
+    /// Nobody has asked yet. A question is held so long at most; `held_now` shows how many are.
+    pub fn new(held_at_most: Duration, held_now: IntGauge) -> Storm {
+        Storm {
+            hasher: RandomState::new(),
+            began: Instant::now(),
+            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+            held: (0..PLACES).map(|_| AtomicU8::new(0)).collect(),
+            held_now,
+            held_at_most,
+        }
+    }
+
+    /// How long a question is held, at most.
+    pub fn held_at_most(&self) -> Duration {
+        self.held_at_most
+    }
+
     /// Counts a question of a user, and holds it until `over` if it was asked too often and few
     /// enough of theirs are held; true if it was held.
     pub async fn held(
@@ -90,7 +105,11 @@ impl Storm {
         let one_more = |now| (now < HELD_AT_ONCE_MAX).then_some(now + 1);
         let relaxed = Ordering::Relaxed;
         held.fetch_update(relaxed, relaxed, one_more).ok()?;
-        Some(Holding(held))
+        self.held_now.inc();
+        Some(Holding {
+            of_user: held,
+            of_all: &self.held_now,
+        })
     }
 
     fn asked(&self, hash: u64, now_ms: u64) -> bool {
@@ -99,7 +118,7 @@ impl Storm {
         let (fingerprint, now_ms) = (hash >> 32, now_ms & TIME);
         let held = place.load(Ordering::Relaxed);
         let (of, first_ms, count) = (held >> 32, (held >> 8) & TIME, held & 0xff);
-        let is_recent = (now_ms.wrapping_sub(first_ms) & TIME) < HELD.as_millis() as u64;
+        let is_recent = (now_ms.wrapping_sub(first_ms) & TIME) < COUNTED.as_millis() as u64;
         let (first_ms, count) = if of == fingerprint && is_recent {
             (first_ms, count)
         } else {
@@ -121,9 +140,13 @@ mod tests {
 
     use super::*;
 
+    fn storm() -> Storm {
+        Storm::new(COUNTED, IntGauge::new("held", "Questions held.").unwrap())
+    }
+
     #[test]
     fn a_question_is_answered_at_once_up_to_the_limit_and_held_one_past_it() {
-        let storm = Storm::default();
+        let storm = storm();
         let (question, other) = (7 << 32 | 1, 8 << 32 | 2);
         for _ in 0..AT_ONCE_MAX {
             assert!(!storm.asked(question, 1_000));
@@ -138,14 +161,14 @@ mod tests {
 
     #[test]
     fn a_storm_of_any_length_is_held() {
-        let storm = Storm::default();
+        let storm = storm();
         let held = (0..1_000).filter(|_| storm.asked(7 << 32, 1)).count();
         assert_eq!(held as u64, 1_000 - AT_ONCE_MAX);
     }
 
     #[test]
     fn of_one_user_two_are_held_at_once_and_no_more() {
-        let storm = Storm::default();
+        let storm = storm();
         let first = storm.hold("ada");
         let second = storm.hold("ada");
         assert!(first.is_some() && second.is_some());
@@ -156,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_third_question_is_answered_while_two_are_held() {
-        let storm = Storm::default();
+        let storm = storm();
         let held = || Box::pin(storm.held("tasks", "ada", std::future::pending()));
         for _ in 0..AT_ONCE_MAX {
             assert_eq!(poll!(held()), Poll::Ready(false));
@@ -173,7 +196,7 @@ mod tests {
 
     #[test]
     fn of_two_questions_in_one_place_the_later_is_remembered() {
-        let storm = Storm::default();
+        let storm = storm();
         for _ in 0..1_000 {
             assert!(!storm.asked(7 << 32 | 1, 1));
             assert!(!storm.asked(8 << 32 | 1, 1));

@@ -106,3 +106,36 @@ fn an_epoch_ends_so_once_in_an_interval() {
     }
     assert_eq!(epochs_lost(&desk), 2);
 }
+
+/// A running session of which the store, and nobody else, went back. What it must read of it for
+/// what comes says so.
+fn ran_ahead() -> (Desk, Epoch) {
+    let (backup, now, _) = stores();
+    let mut desk = Desk::on(now, SessionLimits::default());
+    let lost = epoch(&backup);
+    desk.store = backup;
+    (desk, lost)
+}
+
+#[test]
+fn a_store_that_went_back_is_found_by_the_mark_of_a_changeset() {
+    let (mut desk, lost) = ran_ahead();
+    desk.start_sync("tablet", &[inserted("k4", "d", 0)]);
+    desk.settle();
+    assert_ne!(desk.synced().epoch, lost);
+    assert_eq!(desk.title("k4").as_deref(), Some("d"));
+    assert_eq!(epochs_lost(&desk), 1);
+}
+
+#[test]
+fn and_by_the_records_of_a_mutation() {
+    let (backup, now, _) = stores();
+    let mut desk = Desk::on(now, SessionLimits::default());
+    let tablet = desk.hello(1, "tablet", None);
+    let lost = epoch(&backup);
+    desk.store = backup;
+    desk.start_push(tablet, &[insert(1, "k5", &json!({}))]);
+    desk.settle();
+    assert_ne!(epoch(&desk.store), lost);
+    assert_eq!(epochs_lost(&desk), 1);
+}

@@ -8,7 +8,7 @@ use syncline_cluster::ephemeral::Spoken;
 use syncline_protocol::compat::cursor::{Reach, Since};
 use syncline_protocol::compat::request::SyncRequest;
 use syncline_protocol::ids::{
-    AppId, ClientId, ClientKey, Epoch, NodeId, RecordKey, SpaceId, SpaceKey, TableName, UserId,
+    AppId, ClientId, ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceId, SpaceKey, TableName, UserId,
 };
 use syncline_protocol::json::Json;
 use syncline_protocol::limits::Limits;
@@ -84,6 +84,8 @@ pub(super) struct Desk {
     /// What other nodes were to be told: who shows what, and the rest.
     pub(super) shown: Vec<(ConnId, Option<Json>)>,
     pub(super) spoken: Vec<Spoken>,
+    /// Where other nodes were told that the space is.
+    pub(super) heads_told: Vec<(Epoch, Seq)>,
 }
 
 pub(super) fn space() -> SpaceKey {
@@ -132,6 +134,7 @@ impl Desk {
             undrained: Vec::new(),
             shown: Vec::new(),
             spoken: Vec::new(),
+            heads_told: Vec::new(),
         }
     }
 
@@ -193,6 +196,7 @@ impl Desk {
             Effect::Note(note) => self.notes.push(note),
             Effect::Show(conn, _, state) => self.shown.push((conn, state)),
             Effect::Tell(spoken) => self.spoken.push(spoken),
+            Effect::TellHead { epoch, head } => self.heads_told.push((epoch, head)),
             store => self.asked.push_back(store),
         }
         None

@@ -19,7 +19,9 @@ use super::desk::{Desk, space};
 use crate::gateway::intake::Intake;
 use crate::gateway::outbox::Outbox;
 use crate::session::actor::Message;
-use crate::session::entry::{Asleep, Entry, HEARD_WAITING_MAX, Leaving, Slept, Start, Told};
+use crate::session::entry::{
+    Asleep, Entry, HEARD_RUNNING_MAX, HEARD_WAITING_MAX, Leaving, Slept, Start, Told,
+};
 use crate::session::event::{ConnId, Event};
 
 /// Two sockets of one space; the phone shows presence.
@@ -372,19 +374,8 @@ async fn nothing_is_lost_or_overtakes_whatever_falls_between_what() {
 /// A store that is slow to start a session must not fill the memory with what others write.
 #[tokio::test]
 async fn while_a_session_is_started_so_many_commits_wait_for_it_and_then_it_reads() {
-    let (entry, _start) = Entry::starting(space(), intake());
-    let commit = Arc::new(CommitEvent {
-        node: NodeId::trusted("n2"),
-        space: space(),
-        epoch: Epoch(1),
-        from: Seq(1),
-        to: Seq(2),
-        clock: Hlc::default(),
-        live: 1,
-        writers: WriterNo::default(),
-        records: Vec::new(),
-        marks: Vec::new(),
-    });
+    let (entry, start) = Entry::starting(space(), intake());
+    let commit = commit();
     for _ in 0..HEARD_WAITING_MAX + 100 {
         assert!(matches!(
             entry.hear(commit.clone(), || unreachable!()),
@@ -396,8 +387,53 @@ async fn while_a_session_is_started_so_many_commits_wait_for_it_and_then_it_read
         assert_eq!(session.hear().await, HEARD);
     }
     assert_eq!(session.hear().await, MISSED);
+    start.shown.hears(129, &Message::Event(Event::Missed));
     // It runs: each is told.
     assert!(matches!(entry.hear(commit, || unreachable!()), Told::Done));
     assert_eq!(session.hear().await, HEARD);
     session.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_slow_hears_that_it_missed_commits_and_then_of_the_next() {
+    let (entry, start) = Entry::starting(space(), intake());
+    let mut session = Running::start(&entry).await;
+    let commit = commit();
+    let tell = |times: u64| {
+        for _ in 0..times {
+            drop(entry.hear(commit.clone(), || unreachable!()));
+        }
+    };
+    // It looks as if the session took none of them yet.
+    tell(HEARD_RUNNING_MAX + 100);
+    for _ in 0..HEARD_RUNNING_MAX {
+        assert_eq!(session.hear().await, HEARD);
+    }
+    assert_eq!(session.hear().await, MISSED);
+    tell(1);
+    let heard = HEARD_RUNNING_MAX + 1;
+    start.shown.hears(heard, &Message::Event(Event::Missed));
+    tell(HEARD_RUNNING_MAX);
+    for _ in 0..HEARD_RUNNING_MAX {
+        assert_eq!(session.hear().await, HEARD);
+    }
+    tell(1);
+    assert_eq!(session.hear().await, MISSED);
+    session.stop().await;
+}
+
+/// One of another node.
+fn commit() -> Arc<CommitEvent> {
+    Arc::new(CommitEvent {
+        node: NodeId::trusted("n2"),
+        space: space(),
+        epoch: Epoch(1),
+        from: Seq(1),
+        to: Seq(2),
+        clock: Hlc::default(),
+        live: 1,
+        writers: WriterNo::default(),
+        records: Vec::new(),
+        marks: Vec::new(),
+    })
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use syncline_protocol::error::Code;
+use syncline_protocol::ids::Seq;
 
 use super::desk::{Desk, Fate, client, insert, mutation, update};
 use crate::session::event::{CallId, CallReply, ConnId, Effect, Event, Note, Origin, Push};
@@ -36,6 +37,7 @@ fn a_conflict_merges_again_onto_what_the_other_node_wrote() {
     desk.push(phone, &[update(2, "k1", "a", &json!("mine"), 6)]);
     assert_eq!(desk.stored("k1"), Some(json!({"a": "mine", "b": "other"})));
     assert!(desk.notes.contains(&Note::Conflict));
+    assert_eq!(desk.heads_told, []);
     let deltas = desk.take_of(phone, "delta");
     let steps: Vec<_> = deltas
         .iter()
@@ -55,6 +57,9 @@ fn a_commit_whose_answer_was_lost_is_answered_from_the_mark_and_not_repeated() {
     let results = desk.take_of(phone, "verdicts")[0]["results"].clone();
     assert_eq!(results, json!([{"m": 2, "status": "applied", "seq": 2}]));
     assert_eq!((desk.head(), desk.commits), (2, 2));
+    // Nobody told the other nodes when it was made.
+    let epoch = desk.state.view().epoch;
+    assert_eq!(desk.heads_told, [(epoch, Seq(2))]);
 }
 
 #[test]
@@ -116,8 +121,9 @@ fn records_read_at_an_older_head_are_thrown_away() {
     let newer = std::mem::replace(&mut desk.store, older);
     desk.serve_one(None);
     desk.store = newer;
+    // Nothing is merged onto them: it looks where the store is, and reads them again.
     assert!(
-        matches!(desk.asked[0], Effect::ReadRecords(..)),
+        matches!(desk.asked[0], Effect::ReadView { .. }),
         "{:?}",
         desk.asked
     );
@@ -269,7 +275,8 @@ fn draining_finishes_what_was_taken_and_takes_nothing_more() {
     desk.step(Event::Drain);
     assert_eq!(desk.drained, 0);
     desk.start_push(phone, &[update(3, "k1", "a", &json!(2), 6)]);
-    assert_eq!(desk.take_of(phone, "error")[0]["code"], "draining");
+    // It is told to come back elsewhere, and sends it there.
+    assert_eq!(desk.take(phone), [] as [serde_json::Value; 0]);
     desk.settle();
     assert_eq!(desk.drained, 1);
     assert_eq!(desk.stored("k1").unwrap()["a"], 1);

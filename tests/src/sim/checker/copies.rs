@@ -75,16 +75,20 @@ impl Checker {
         compare(moment, shown, (Some(table), excuse), (who, counts)).map(Some)
     }
 
-    /// Whether a device shows what is visible now.
+    /// Whether a device at rest shows what is visible now.
     pub fn equal(
         &self,
         device: &str,
-        shown: &BTreeMap<&RecordKey, String>,
-        excuse: &Excuses,
+        (shown, excuse): (&BTreeMap<&RecordKey, String>, &Excuses),
+        counts: &mut Counts,
     ) -> Checked {
         let who = || device.into();
-        let counts = &mut Counts::default();
-        compare(&self.now.moment, shown, (None, excuse), (who, counts)).map(drop)
+        let mut own = Counts::default();
+        compare(&self.now.moment, shown, (None, excuse), (who, &mut own))?;
+        let compared = Kind::EXCUSES.iter().map(|kind| own.of(*kind)).sum();
+        counts.add_many(Kind::RestCompared, compared);
+        counts.add_many(Kind::RestExcused, compared - own.of(Kind::ComparedAsIs));
+        Ok(())
     }
 }
 

@@ -22,7 +22,7 @@ use super::{Cx, Device};
 use crate::sim::checker::crossed::Place;
 use crate::sim::checker::{Checker, Excuses};
 use crate::sim::clock::DeviceClock;
-use crate::sim::count::Kind;
+use crate::sim::count::{Counts, Kind};
 use crate::sim::exchange::{Ask, Reply, Wish};
 use crate::sim::network::AUTH;
 use crate::sim::trace::{Checked, violated};
@@ -349,13 +349,13 @@ impl Device for Compat {
         TABLES.iter().all(is_ahead)
     }
 
-    fn is_settled(&self, checker: &Checker) -> Result<(), String> {
+    fn is_settled(&self, checker: &Checker, counts: &mut Counts) -> Result<(), String> {
         let is_done = |tab: &Tab| tab.is_idle() && tab.stale.is_empty();
         if !self.pending.is_empty() || !self.tabs.iter().all(is_done) {
             return Err(format!("{} has something left: {self:?}", self.name));
         }
         checker
-            .equal(&self.name, &self.copy.shown(), &self.excuses)
+            .equal(&self.name, (&self.copy.shown(), &self.excuses), counts)
             .map_err(|violation| violation.seen)
     }
 }

@@ -14,7 +14,7 @@ use super::replica::{Records, Replica};
 use super::{Cx, Device, edits};
 use crate::sim::checker::Checker;
 use crate::sim::clock::DeviceClock;
-use crate::sim::count::Kind;
+use crate::sim::count::{Counts, Kind};
 use crate::sim::trace::{Checked, ensure, violated};
 
 /// Mutations of a burst: more than a mark remembers in two of them.
@@ -381,7 +381,7 @@ impl Device for Native {
         self.epoch.is_some() && !self.is_forgotten && self.outbox.has_unpushed()
     }
 
-    fn is_settled(&self, checker: &Checker) -> Result<(), String> {
+    fn is_settled(&self, checker: &Checker, _: &mut Counts) -> Result<(), String> {
         if !self.outbox.is_empty() {
             return Err(format!("{}: {}", self.name, self.outbox.describe()));
         }

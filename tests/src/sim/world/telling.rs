@@ -82,6 +82,9 @@ impl World {
 
     /// Takes up what a session left: sockets to write, replies to carry.
     fn collect(&mut self, node: usize) {
+        for told in std::mem::take(&mut self.nodes[node].told) {
+            self.publish(node, &told);
+        }
         let node: &mut Node = &mut self.nodes[node];
         if let Some(session) = &mut node.session {
             for conn in session.woken.drain(..) {

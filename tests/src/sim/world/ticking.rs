@@ -1,7 +1,7 @@
 //! What happens in a world with a real cluster: sessions take their turn and sleep, what is due by
 //! the clock is done, a node that is drained goes. Each effect and its answer are two steps.
 
-use syncline_cluster::bus::{Heard, MissedWhy};
+use syncline_cluster::bus::{HeadsWhy, Heard, MissedWhy};
 use syncline_hub::cluster::{audit, behind};
 use syncline_hub::session::event::{Effect, Event, FrameKind};
 use syncline_hub::session::turns::{Slept, Turns};
@@ -297,10 +297,14 @@ impl World {
         }
         match heard {
             Heard::Commit(event) => self.tell(node, Event::Heard(event)),
-            Heard::Heads(heads, _) => {
+            Heard::Heads(heads, why) => {
+                let found = match why {
+                    HeadsWhy::Again => Kind::FoundByHead,
+                    HeadsWhy::TooLarge => Kind::FoundLarge,
+                };
                 let known = self.nodes[node].known();
                 for event in heads.iter().filter_map(|at| behind::of_head(known, at)) {
-                    self.aids.counts.add(Kind::FoundByHead);
+                    self.aids.counts.add(found);
                     self.tell(node, event);
                 }
             }
