@@ -5,7 +5,7 @@
 import { uuid } from "@syncline/sdk";
 import type { Task } from "@syncline/apps/todo";
 import { keep } from "./keep";
-import type { Todo } from "./open";
+import type { Acting } from "./acting";
 
 /** In front of what names one in `localStorage`. */
 const KEY = "syncline-todo-draft ";
@@ -78,23 +78,23 @@ export function dropLeft({ key }: Left): void {
 }
 
 /**
- * Stores what the last page did not. What somebody has written there since is not written over: that is
+ * Stores what the last page of an account, or a guest's, did not. What somebody has written there since is not written over: that is
  * left, as is what cannot be stored. It stays until it is dropped. Errors: those of the store.
  */
-export async function storeDrafts({ tasks, store }: Todo): Promise<Left[]> {
-  await store.ready();
+export async function storeDrafts(todo: Acting, account: string | null): Promise<Left[]> {
   const left: Left[] = [];
   for (const key of keys()) {
     const kept = localStorage.getItem(key);
     const draft = JSON.parse(kept ?? "null") as Draft | null;
-    if (!draft || draft.account !== store.account) continue;
+    if (!draft || draft.account !== account) continue;
     const { task, field, before, text } = draft;
     const wanted = storedAs(field, text);
-    const there = await tasks.get(task);
+    const there = await todo.tasks.get(task);
     const held = there?.[field] ?? null;
     const isStored = there !== undefined && held === wanted;
     const isOthers = there === undefined || !before.includes(held ?? "");
-    const write = () => tasks.update(task, { [field]: wanted } as Partial<Task>);
+    const edit = todo.tasks.edits.update(task, { [field]: wanted } as Partial<Task>);
+    const write = () => todo.write([edit]);
     // One that fails keeps none of the others back.
     const isWritten = isStored || (!isOthers && (await succeeds(write)));
     // Another tab may have taken it, or somebody types there by now.

@@ -1,7 +1,7 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
 import { expect, test, vi } from "vitest";
 import { until } from "../../../sdk/test/eventually";
-import { LocalCollection } from "@syncline/sdk";
+import { LocalStore } from "@syncline/sdk";
 import {
   add,
   alerts,
@@ -292,7 +292,7 @@ test("one that fails keeps nothing else that was typed back, and is tried again"
   await end();
   left(id, "Two litres");
   left("other", "At noon");
-  const failing = vi.spyOn(LocalCollection.prototype, "update");
+  const failing = vi.spyOn(LocalStore.prototype, "write");
   failing.mockRejectedValueOnce(new Error("no more room"));
   const again = await open({ disk });
   await appears(() => button(/^Discard: notes of/));

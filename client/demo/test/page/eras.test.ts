@@ -1,0 +1,127 @@
+/** What is still being done when another tab signs in or out is done as whoever asked for it, or not at all. */
+import { beforeEach, expect, test, vi } from "vitest";
+import { until } from "../../../sdk/test/eventually";
+import type { Todo } from "../../src/todo/open";
+import { add, appears, button, click, edit, enter, open, row, shows, submit, titles } from "./page";
+
+beforeEach(() => {
+  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
+});
+
+/** As another tab that signs in (or out, with `null`) tells this one. */
+function tell(account: string | null): void {
+  const key = "syncline-todo-account";
+  if (account === null) localStorage.removeItem(key);
+  else localStorage.setItem(key, account);
+  dispatchEvent(new StorageEvent("storage", { key, newValue: account }));
+}
+
+/** Somebody's page, where nobody else has to be told of the account. */
+async function opened(account: string | null) {
+  if (account !== null) localStorage.setItem("syncline-todo-account", account);
+  return open({ account });
+}
+
+/** Has the next call of one of `of`'s functions wait. Returns what lets it go on, and whether it was called. */
+function hold<K extends string, T extends Record<K, (...asked: never[]) => Promise<unknown>>>(
+  of: T,
+  name: K,
+) {
+  let go = () => {};
+  const held = new Promise<void>((resolve) => (go = resolve));
+  const call = of[name].bind(of) as (...asked: unknown[]) => Promise<unknown>;
+  let isCalled = false;
+  vi.spyOn(of, name as never).mockImplementationOnce((async (...asked: unknown[]) => {
+    isCalled = true;
+    await held;
+    return call(...asked);
+  }) as never);
+  return { go, isHeld: () => until(() => isCalled) };
+}
+
+const isSomebody = (todo: Todo, account: string | null) =>
+  until(() => todo.store.account === account).then(() => todo.store.ready());
+
+/** All that a store holds, once what the page had to do is done. */
+async function all(todo: Todo): Promise<string[]> {
+  await add("Theirs");
+  const [tasks, projects, labels] = await Promise.all([
+    todo.tasks.query(),
+    todo.projects.query(),
+    todo.labels.query(),
+  ]);
+  return [
+    ...tasks.flatMap(({ title, notes }) => [title, ...(notes ? [notes] : [])]),
+    ...projects.map(({ name }) => name),
+    ...labels.map(({ name }) => name),
+  ];
+}
+
+const HELD = [
+  ["before it is written", "write"],
+  ["after what it goes by is read", "query"],
+] as const;
+
+test.each(HELD.flatMap((held) => [null, "bob"].map((next) => [...held, next] as const)))(
+  "a task that an account adds is not another's: held %s (%s), then %s",
+  async (_, name, next) => {
+    const { todo } = await opened("ada");
+    const { go, isHeld } = name === "write" ? hold(todo.store, name) : hold(todo.tasks, name);
+    await submit("New task", "My secret #hidden");
+    await isHeld();
+    // What comes after it waits for its turn.
+    await submit("New project", "Secret garden");
+    tell(next);
+    await isSomebody(todo, next);
+    go();
+    expect(await all(todo)).toEqual(["Theirs"]);
+    await shows(() => expect(titles()).toEqual(["Theirs"]));
+    expect(document.body.textContent).not.toMatch(/secret/i);
+  },
+);
+
+test("nothing that waits in the editor of an account is written to another's task", async () => {
+  const { todo } = await opened("ada");
+  await add("Buy milk");
+  const { id } = (await todo.tasks.query())[0]!;
+  const { go, isHeld } = hold(todo.store, "write");
+  await click("Move: Buy milk");
+  row("Buy milk").querySelector<HTMLInputElement>("input")!.click();
+  await isHeld();
+  await edit("Buy milk");
+  await enter("Notes", "My secret");
+  tell("bob");
+  await isSomebody(todo, "bob");
+  await todo.tasks.insert({ id, title: "Of the same id", done: false, order: 1 });
+  go();
+  expect((await all(todo)).sort()).toEqual(["Of the same id", "Theirs"]);
+  expect((await todo.tasks.get(id))?.done).toBe(false);
+});
+
+test("what a guest was adding goes along into the account", async () => {
+  const { todo } = await opened(null);
+  const { go, isHeld } = hold(todo.tasks, "query");
+  await submit("New task", "Buy milk");
+  await isHeld();
+  await submit("New project", "Garden");
+  tell("ada");
+  await isSomebody(todo, "ada");
+  go();
+  await shows(() => expect(titles()).toContain("Buy milk"));
+  await appears(() => button(/^Garden/));
+});
+
+test("what a guest was adding is not that of the guest who comes after the account", async () => {
+  const { todo } = await opened(null);
+  const { go, isHeld } = hold(todo.tasks, "query");
+  await submit("New task", "My secret");
+  await isHeld();
+  tell("ada");
+  await isSomebody(todo, "ada");
+  await appears(() => button("Account ada"));
+  tell(null);
+  await isSomebody(todo, null);
+  await appears(() => button("Sign in"));
+  go();
+  expect(await all(todo)).toEqual(["Theirs"]);
+});
