@@ -279,9 +279,11 @@ export class App {
   }
 
   #move(id: string, to: (list: readonly Task[]) => number): Promise<boolean> {
+    // By its turn another list may be shown.
+    const { view, search } = this;
     return this.attempt(async (todo) => {
       const all = await todo.tasks.query();
-      const list = select(all, this.view, this.search, this.data);
+      const list = select(all, view, search, this.data);
       const index = Math.max(0, Math.min(to(list), list.length - 1));
       const done = await move(todo, all, list, id, index);
       return () => {

@@ -14,9 +14,16 @@ export class Dragging {
   #held = $state.raw<{ id: string; index: number } | null>(null);
   /** Where the pointer is, down from the top of the window. */
   #y = 0;
+  #listening = new AbortController();
 
+  /** Made with the component that shows the list. */
   constructor(app: App) {
     this.#app = app;
+    // A key may lead to another list, where the place is no place.
+    $effect(() => {
+      void [app.view, app.search];
+      return () => this.#letGo();
+    });
   }
 
   isHeld(id: string): boolean {
@@ -43,12 +50,12 @@ export class Dragging {
 
   /** To the whole page: the handle moves in it with its row, and what it captured would be lost. */
   #listen(pointerId: number): void {
-    const listening = new AbortController();
-    const { signal } = listening;
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
     const on = (type: "pointermove" | "pointerup" | "pointercancel", call: (y: number) => void) => {
       const heard = (event: PointerEvent) => {
         if (event.pointerId !== pointerId) return;
-        if (type !== "pointermove") listening.abort();
+        if (type !== "pointermove") this.#listening.abort();
         call(event.clientY);
       };
       addEventListener(type, heard, { signal });
@@ -58,15 +65,19 @@ export class Dragging {
       this.#over();
     });
     on("pointerup", () => void this.#end());
-    on("pointercancel", () => (this.#held = null));
+    on("pointercancel", () => this.#letGo());
     const pressed = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       event.preventDefault();
-      listening.abort();
-      this.#held = null;
+      this.#letGo();
     };
     addEventListener("keydown", pressed, { capture: true, signal });
     this.#scrollAlong(signal);
+  }
+
+  #letGo(): void {
+    this.#listening.abort();
+    this.#held = null;
   }
 
   /** Until the drag ends, frame by frame: the pointer may rest where there is more to come. */
@@ -104,7 +115,6 @@ export class Dragging {
   async #end(): Promise<void> {
     const held = this.#held;
     const task = this.#app.shown.find(({ id }) => id === held?.id);
-    // A key may have led to another list meanwhile.
     if (held && task && this.#app.isOrdered) await this.#app.move(task, held.index);
     this.#held = null;
   }
