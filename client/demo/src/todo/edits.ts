@@ -2,13 +2,14 @@
  * What people do to tasks. Each is one write, so no device ever sees half of it, and goes by what is
  * stored: what is shown may be a moment older.
  */
-import { uuid, type Edit, type Identified } from "@syncline/sdk";
+import { uuid, type Edit } from "@syncline/sdk";
 import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placesFor } from "../model/order";
 import { nextDue } from "../model/repeat";
 import type { Wanted } from "../model/views";
 import { given as labelOf, labelNamed } from "./lists";
+import { stillOf } from "./still";
 import type { Acting } from "./acting";
 
 /** What can be taken back: a sentence about it, and how. */
@@ -136,15 +137,6 @@ export async function toggle(todo: Acting, shown: Task, today: Day): Promise<Und
     todo.tasks.edits.update(task.id, { done: true, doneAt: new Date().toISOString() }),
   ]);
   return { text: `Done: “${task.title}”`, undo };
-}
-
-/** Those of some records that were not deleted since. */
-async function stillOf<T extends Identified>(
-  collection: { query(): Promise<Identified[]> },
-  records: readonly T[],
-): Promise<T[]> {
-  const there = new Set((await collection.query()).map(({ id }) => id));
-  return records.filter(({ id }) => there.has(id));
 }
 
 /** Reminders of a task that are shown now. */

@@ -3,6 +3,7 @@ import type { Label, TaskLabel } from "@syncline/apps/todo";
 import { labelName } from "../model/labels";
 import { last } from "../model/order";
 import type { Undoable } from "./edits";
+import { withTask } from "./still";
 import type { Acting } from "./acting";
 
 /** The record of a task's label is named by both, so that two devices that give it make one. */
@@ -26,7 +27,7 @@ export function labelNamed(known: readonly Label[], name: string): { id: string;
 }
 
 /**
- * Gives a task a label, or takes it; `null` if another device did before. Errors: `Error` with words
+ * Gives a task a label, or takes it; `null` if another device did before, or deleted it. Errors: `Error` with words
  * for people.
  */
 export async function label(
@@ -38,11 +39,15 @@ export async function label(
   const there = await todo.taskLabels.query({ filter: { task, label: id } });
   const named = await todo.labels.get(id);
   if (isGiven && !named) throw new Error("That label was deleted.");
-  if (isGiven === there.length > 0) return null;
+  if (isGiven === there.length > 0 || (isGiven && !(await todo.tasks.get(task)))) return null;
   if (isGiven) await todo.write([todo.taskLabels.edits.insert(given(task, id))]);
   else await todo.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
   const text = `${isGiven ? "Given" : "Taken"}: #${named?.name ?? "label"}`;
-  return { text, undo: () => label(todo, task, id, !isGiven) };
+  const undo = async () => {
+    if (!isGiven && !(await todo.tasks.get(task))) return "partly";
+    return label(todo, task, id, !isGiven);
+  };
+  return { text, undo };
 }
 
 /**
@@ -98,11 +103,15 @@ export async function removeLabel(todo: Acting, id: string): Promise<Undoable | 
     labels.edits.delete(id),
     ...from.map((one) => taskLabels.edits.delete(one.id)),
   ]);
-  return {
-    text: `Deleted #${label.name}`,
-    undo: () =>
-      todo.write([labels.edits.insert(label), ...from.map((one) => taskLabels.edits.insert(one))]),
+  const undo = async () => {
+    const still = await withTask(todo, from);
+    await todo.write([
+      labels.edits.insert(label),
+      ...still.map((one) => taskLabels.edits.insert(one)),
+    ]);
+    return still.length < from.length ? "partly" : null;
   };
+  return { text: `Deleted #${label.name}`, undo };
 }
 
 export interface AddedProject extends Undoable {

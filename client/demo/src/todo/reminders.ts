@@ -1,6 +1,7 @@
 /** What people do to reminders. */
 import { sayMoment } from "../model/days";
 import type { Undoable } from "./edits";
+import { withTask } from "./still";
 import type { Acting } from "./acting";
 
 /** Of a task that is there. `at`: a moment, as ISO 8601 has it. */
@@ -17,10 +18,12 @@ export async function removeReminder(todo: Acting, id: string): Promise<Undoable
   const reminder = await todo.reminders.get(id);
   if (!reminder) return null;
   await todo.write([todo.reminders.edits.delete(id)]);
-  return {
-    text: `Removed reminder: ${sayMoment(reminder.at)}`,
-    undo: () => todo.write([todo.reminders.edits.insert(reminder)]),
+  const undo = async () => {
+    const still = await withTask(todo, [reminder]);
+    if (still.length === 0) return "partly";
+    return todo.write(still.map((one) => todo.reminders.edits.insert(one)));
   };
+  return { text: `Removed reminder: ${sayMoment(reminder.at)}`, undo };
 }
 
 /** It reminds no more. */

@@ -23,7 +23,7 @@ interface Kept {
 export function hold(locks: LockManager | undefined, user: string): () => void {
   let end = () => {};
   const ended = new Promise<void>((resolve) => (end = resolve));
-  void locks?.request(OPEN + user, { mode: "shared" }, () => ended);
+  void locks?.request(OPEN + user, { mode: "shared" }, () => ended).catch(() => {});
   return end;
 }
 
