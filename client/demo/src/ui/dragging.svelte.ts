@@ -1,5 +1,6 @@
 /** Dragging a task by its handle, with mouse, pen or finger. */
 import type { Task } from "@syncline/apps/todo";
+import { isComposed } from "../model/keys";
 import { rowId, type App } from "./app.svelte";
 
 /** So near to the top or the bottom of the list's room, in CSS pixels, the page scrolls along. */
@@ -67,7 +68,7 @@ export class Dragging {
     on("pointerup", () => void this.#end());
     on("pointercancel", () => this.#letGo());
     const pressed = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || isComposed(event)) return;
       event.preventDefault();
       this.#letGo();
     };

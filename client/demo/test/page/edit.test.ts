@@ -332,17 +332,6 @@ test("a label without a name is refused in words", async () => {
   expect(field("New label").value).toBe("#");
 });
 
-test("Enter that ends a composition adds no label", async () => {
-  const { todo } = await opened();
-  const name = await type("New label", "nihon");
-  name.dispatchEvent(
-    new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true }),
-  );
-  await enter("Notes", "Later");
-  await stored(todo.tasks.live(), ([task]) => expect(task?.notes).toBe("Later"));
-  expect(await todo.labels.query()).toEqual([]);
-});
-
 test("a label that two records give a task is shown and counted once, and taken with both", async () => {
   const { todo, id } = await opened();
   await todo.labels.insert({ id: "label-phone", name: "phone" });
