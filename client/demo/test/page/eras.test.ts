@@ -1,26 +1,9 @@
 /** What is still being done when another tab signs in or out is done as whoever asked for it, or not at all. */
-import { beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { until } from "../../../sdk/test/eventually";
 import type { Todo } from "../../src/todo/open";
-import { add, appears, button, click, edit, enter, open, row, shows, submit, titles } from "./page";
-
-beforeEach(() => {
-  vi.stubGlobal("fetch", () => Promise.reject(new TypeError("no network")));
-});
-
-/** As another tab that signs in (or out, with `null`) tells this one. */
-function tell(account: string | null): void {
-  const key = "syncline-todo-account";
-  if (account === null) localStorage.removeItem(key);
-  else localStorage.setItem(key, account);
-  dispatchEvent(new StorageEvent("storage", { key, newValue: account }));
-}
-
-/** Somebody's page, where nobody else has to be told of the account. */
-async function opened(account: string | null) {
-  if (account !== null) localStorage.setItem("syncline-todo-account", account);
-  return open({ account });
-}
+import { add, appears, button, click, edit, enter, row, shows, submit, titles } from "./page";
+import { isSomebody, opened, tell } from "./tabs";
 
 /** Has the next call of one of `of`'s functions wait. Returns what lets it go on, and whether it was called. */
 function hold<K extends string, T extends Record<K, (...asked: never[]) => Promise<unknown>>>(
@@ -38,9 +21,6 @@ function hold<K extends string, T extends Record<K, (...asked: never[]) => Promi
   }) as never);
   return { go, isHeld: () => until(() => isCalled) };
 }
-
-const isSomebody = (todo: Todo, account: string | null) =>
-  until(() => todo.store.account === account).then(() => todo.store.ready());
 
 /** All that a store holds, once what the page had to do is done. */
 async function all(todo: Todo): Promise<string[]> {
@@ -124,4 +104,41 @@ test("what a guest was adding is not that of the guest who comes after the accou
   await appears(() => button("Sign in"));
   go();
   expect(await all(todo)).toEqual(["Theirs"]);
+});
+
+/** As a browser shows a page that it kept while another was shown. */
+const shownAgain = (persisted: boolean) =>
+  dispatchEvent(Object.assign(new Event("pageshow"), { persisted }));
+
+/** As a browser tells a tab that is looked at again, or no more. */
+function becomes(hidden: boolean): void {
+  vi.spyOn(document, "hidden", "get").mockReturnValue(hidden);
+  document.dispatchEvent(new Event("visibilitychange"));
+}
+
+test.each([
+  ["a page that is shown again", () => shownAgain(true)],
+  ["a tab that is looked at again", () => becomes(false)],
+])("%s is whose it is by now, though it was not told", async (_, see) => {
+  const { todo } = await opened("ada");
+  await add("My secret");
+  // What tabs that stand still are told is not kept for them.
+  localStorage.removeItem("syncline-todo-account");
+  see();
+  await isSomebody(todo, null);
+  await shows(() => expect(titles()).toEqual([]));
+  localStorage.setItem("syncline-todo-account", "bob");
+  see();
+  await isSomebody(todo, "bob");
+  await appears(() => button("Account bob"));
+});
+
+test("a page that is shown for the first time, or no more, stays whose it is", async () => {
+  const { todo } = await opened("ada");
+  const signOut = vi.spyOn(todo.store, "signOut");
+  localStorage.removeItem("syncline-todo-account");
+  shownAgain(false);
+  becomes(true);
+  await add("Buy milk");
+  expect(signOut).not.toHaveBeenCalled();
 });
