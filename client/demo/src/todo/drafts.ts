@@ -27,19 +27,24 @@ export interface Draft {
 export const storedAs = (field: Draft["field"], typed: string): string | null =>
   field === "title" ? typed.trim() : typed || null;
 
-const keyOf = ({ task, field }: Pick<Draft, "task" | "field">) => `${KEY}${field} ${task}`;
+/** What a draft is of: accounts that use one browser may have tasks of one id. */
+type Of = Pick<Draft, "account" | "task" | "field">;
+
+/** A guest's has a name without any. */
+const keyOf = ({ account, task, field }: Of) =>
+  KEY + (account === null ? `${field} ${task}` : JSON.stringify([account, field, task]));
 
 /** Without room for it, it is only as safe as the write that is under way. */
 export function keepDraft(draft: Draft): void {
   keep(localStorage, keyOf(draft), JSON.stringify(draft));
 }
 
-export function dropDraft(draft: Pick<Draft, "task" | "field">): void {
+export function dropDraft(draft: Of): void {
   localStorage.removeItem(keyOf(draft));
 }
 
 /** Returns what drops it when something is stored there, but not what was kept since and is not that. */
-export function dropsDraft(of: Pick<Draft, "task" | "field">): (stored: string | null) => void {
+export function dropsDraft(of: Of): (stored: string | null) => void {
   const key = keyOf(of);
   const before = localStorage.getItem(key);
   return (stored) => {
@@ -55,11 +60,15 @@ export function dropDrafts(account: string | null): void {
   for (const key of keysOf(account)) localStorage.removeItem(key);
 }
 
-/** What a guest typed goes along into the account. */
+/** What a guest typed goes along into the account, beside what that has there. */
 export function giveDrafts(account: string): void {
   for (const key of keysOf(null)) {
     const draft: Draft = { ...read(key)!, account };
-    keep(localStorage, key, JSON.stringify(draft));
+    const own = keyOf(draft);
+    const isTaken = localStorage.getItem(own) !== null;
+    const given = key.startsWith(LEFT) ? key : isTaken ? nameOfLeft() : own;
+    localStorage.removeItem(key);
+    keep(localStorage, given, JSON.stringify(draft));
   }
 }
 
@@ -114,10 +123,12 @@ function putAside(key: string, draft: Draft): string {
 
 /** Keeps what is left of a page that is still there. Returns what names it. */
 export function keepLeft(draft: Draft): string {
-  const key = `${LEFT}${uuid()}`;
+  const key = nameOfLeft();
   keep(localStorage, key, JSON.stringify(draft));
   return key;
 }
+
+const nameOfLeft = () => `${LEFT}${uuid()}`;
 
 const succeeds = (work: () => Promise<unknown>) =>
   work().then(

@@ -6,7 +6,7 @@ import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
-import { dropLeft, keepLeft, type Draft, type Left } from "../todo/drafts";
+import { dropLeft, keepLeft, storeDrafts, type Draft, type Left } from "../todo/drafts";
 import { actorIn, type Actor } from "../todo/acting";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
@@ -130,10 +130,20 @@ export class App {
     this.sheet = null;
     if ("id" in this.view) this.view = { is: "all" };
     // What a guest is at goes along into the account.
-    if (before === null) return;
-    this.unstored = [];
-    this.editing = null;
-    this.go({ is: "all" });
+    if (before !== null) {
+      this.unstored = [];
+      this.editing = null;
+      this.go({ is: "all" });
+    }
+    void this.storeDrafts();
+  }
+
+  /** Stores what whose data is shown had typed before, and shows what cannot be. */
+  storeDrafts(): Promise<boolean> {
+    return this.attempt(async (actor) => {
+      const left = await storeDrafts(actor, this.todo.store.account);
+      return () => (this.unstored = left);
+    });
   }
 
   /** Keeps what could not be stored and has no field any more, and shows it. `title`: of its task. */
