@@ -3,7 +3,6 @@
  * done: then nothing of it lands with another account, nor with a guest who comes after one.
  */
 import { SynclineError, type Edit } from "@syncline/sdk";
-import type { Era } from "./era";
 import type { Todo } from "./open";
 
 type Table = "tasks" | "projects" | "labels" | "taskLabels" | "reminders";
@@ -21,16 +20,22 @@ export interface Actor extends Acting {
   isStill(): Promise<boolean>;
 }
 
-/** Who does something in the era it is now. `now`: the era it is later. */
-export function actorIn(todo: Todo, now: () => Era): Actor {
+/** Whose page it is: an account's, or a guest's with `null`; and how many accounts were left in it before. */
+export interface Whose {
+  account: string | null;
+  left: number;
+}
+
+/** Who does something on a page that is theirs now. `now`: whose it is later. */
+export function actorOn(todo: Todo, now: () => Whose): Actor {
   const { store } = todo;
-  const era = now();
+  const asked = now();
   /** Whose it is by now; `null` where a guest's may be any, and `undefined` once it is nobody's. */
   const owner = (): string | null | undefined => {
-    if (era.account !== null || now() === era) return era.account;
+    if (asked.account !== null) return asked.account;
     // A guest's goes along into the account.
-    const { account, stay } = now();
-    return account !== null && stay === era.stay ? account : undefined;
+    const { account, left } = now();
+    return left === asked.left ? account : undefined;
   };
   return {
     ...todo,

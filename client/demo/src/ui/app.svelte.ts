@@ -7,7 +7,7 @@ import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
 import { dropLeft, keepLeft, storeDrafts, type Draft, type Left } from "../todo/drafts";
-import { actorIn, type Actor } from "../todo/acting";
+import { actorOn, type Actor } from "../todo/acting";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
@@ -50,6 +50,8 @@ export class App {
   unstored = $state.raw<readonly Left[]>([]);
   /** Whose data is shown. */
   era: Era;
+  /** How many accounts were left here. */
+  left = $state(0);
   /** How often the page had to leave a place that is gone: nobody goes back there. */
   corrections = $state(0);
   readonly shown = $derived.by(() => select(this.data.tasks, this.view, this.search, this.data));
@@ -131,6 +133,7 @@ export class App {
     if ("id" in this.view) this.view = { is: "all" };
     // What a guest is at goes along into the account.
     if (before !== null) {
+      this.left++;
       this.unstored = [];
       this.editing = null;
       this.go({ is: "all" });
@@ -187,7 +190,9 @@ export class App {
    * What was asked of an account that is left by then is neither done nor told: it is another's page.
    */
   inTurn(work: Work): Promise<void> {
-    const actor = actorIn(this.todo, () => untrack(() => this.era));
+    const actor = actorOn(this.todo, () =>
+      untrack(() => ({ account: this.era.account, left: this.left })),
+    );
     const done = this.#doing.then(() => runAs(actor, work));
     this.#doing = done.catch(() => {});
     return done;

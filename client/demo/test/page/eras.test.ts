@@ -2,7 +2,21 @@
 import { expect, test, vi } from "vitest";
 import { until } from "../../../sdk/test/eventually";
 import type { Todo } from "../../src/todo/open";
-import { add, appears, button, click, edit, enter, row, shows, submit, titles } from "./page";
+import {
+  add,
+  appears,
+  button,
+  click,
+  edit,
+  enter,
+  field,
+  row,
+  shows,
+  submit,
+  textOf,
+  titles,
+  type,
+} from "./page";
 import { isSomebody, opened, tell } from "./tabs";
 
 /** Has the next call of one of `of`'s functions wait. Returns what lets it go on, and whether it was called. */
@@ -36,6 +50,9 @@ async function all(todo: Todo): Promise<string[]> {
     ...labels.map(({ name }) => name),
   ];
 }
+
+/** How long after the last letter a text is saved, in milliseconds. */
+const SAVE_MS = 400;
 
 const HELD = [
   ["before it is written", "write"],
@@ -77,6 +94,31 @@ test("nothing that waits in the editor of an account is written to another's tas
   expect((await all(todo)).sort()).toEqual(["Of the same id", "Theirs"]);
   expect((await todo.tasks.get(id))?.done).toBe(false);
 });
+
+test.each([null, "ada"])(
+  "what is typed in an account whose editor was opened by %s is no guest's after a sign-out",
+  async (opener) => {
+    const { todo } = await opened(opener);
+    await add("Buy milk");
+    await edit("Buy milk");
+    tell("ada");
+    await isSomebody(todo, "ada");
+    await appears(() => field("Notes"));
+    await shows(() => expect(textOf(document.querySelector("header"))).toContain("ada"));
+    // Half typed when the editor goes: no timer saves it before.
+    const { setTimeout } = globalThis;
+    vi.spyOn(globalThis, "setTimeout").mockImplementation(((call: () => void, ms?: number) =>
+      ms === SAVE_MS ? 0 : setTimeout(call, ms)) as never);
+    await type("New label", "hidden");
+    await type("Notes", "My secret");
+    tell(null);
+    await isSomebody(todo, null);
+    await shows(() => expect(document.querySelector("dialog[open]")).toBeNull());
+    expect(await all(todo)).toEqual(["Theirs"]);
+    expect(JSON.stringify({ ...localStorage })).not.toContain("My secret");
+    expect(document.body.textContent).not.toContain("My secret");
+  },
+);
 
 test("what a guest was adding goes along into the account", async () => {
   const { todo } = await opened(null);
