@@ -26,6 +26,9 @@ const FATES = [
   "left alone",
 ] as const;
 
+/** Records that both insert while they are apart, by who did so later. */
+const TWINS = ["inserted by both, later by one", "inserted by both, later by the other"] as const;
+
 /** Between two edits of a contested record, by the devices' clocks. */
 const APART_MS = 20;
 
@@ -110,6 +113,19 @@ describe.each(apps)("$id", (app) => {
         const [last, first] = winner === one ? [said.one, said.other] : [said.other, said.one];
         const key = `${table}/${fate}`;
         expected[key] = { ...expected[key], ...first, ...last };
+      }
+      for (const [id, winner, loser] of [
+        [TWINS[0], one, other],
+        [TWINS[1], other, one],
+      ] as const) {
+        // The one has fields that the other leaves out, and they stay.
+        const said = { one: draw(fullOf(fields)), other: draw(recordOf(fields)) };
+        loser.at = later();
+        winner.at = later();
+        await one.of(table).insert({ id, ...said.one });
+        await other.of(table).insert({ id, ...said.other });
+        const [last, first] = winner === one ? [said.one, said.other] : [said.other, said.one];
+        expected[`${table}/${id}`] = { ...first, ...last };
       }
       await other.of(table).delete("deleted");
       await one.of(table).delete("deleted and edited");

@@ -171,12 +171,15 @@ export class LocalStore {
    *
    *     await store.write([tasks.edits.delete("k1"), lists.edits.update("l1", { tasks: 3 })]);
    *
-   * Its `id` is that of the first record. Errors: those of the edits, `collection_unknown`,
-   * `mutation_too_large`, `quota`.
+   * With `account` nothing is written once the store is another's, or a guest's. Its `id` is that of
+   * the first record. Errors: those of the edits, `collection_unknown`, `mutation_too_large`, `quota`,
+   * `signed_out`.
    */
-  async write(edits: Edit[]): Promise<Write> {
+  async write(edits: Edit[], { account }: { account?: string } = {}): Promise<Write> {
     if (edits.length === 0) throw new SynclineError("value_invalid", "a write has edits");
     const session = await this.#current.opening;
+    if (account !== undefined && session.account !== account)
+      throw new SynclineError("signed_out", `${account} is not signed in any more`);
     for (const { table } of edits) this.#collection(table);
     const made = await session.write(edits, (edit, after) => {
       if (after) this.#collection(edit.table).check(edit.id, after);

@@ -28,6 +28,12 @@ export interface Pressed {
   metaKey: boolean;
 }
 
+/** A key of a composition: what it does is the keyboard's. Some browsers say so by its code alone, at its end. */
+export const isComposed = ({
+  isComposing,
+  keyCode,
+}: Pick<KeyboardEvent, "isComposing" | "keyCode">) => isComposing || keyCode === 229;
+
 /** A key that types something. Space is none: it only does what the button does that has the focus. */
 export const isLetter = (key: string) => key.length === 1 && key !== " ";
 

@@ -93,20 +93,24 @@ export function follow(store: LocalStore): () => void {
   // What an event tells of may be over by the time it is heard.
   const reconcile = async () => {
     for (;;) {
+      await store.ready().catch(() => {});
       const account = remembered();
       if (isOver || store.account === account) return;
       if (store.account !== null) await store.signOut({ unsynced: "keep" });
       else if (account !== null) await store.signIn(authOf(account));
     }
   };
-  const heard = ({ key }: StorageEvent) => {
-    // If it fails this tab stays whose it was, and says so.
-    if (key === KEY) inTurn(store, reconcile).catch(() => {});
-  };
-  addEventListener("storage", heard);
+  // If it fails this tab stays whose it was, and says so.
+  const look = () => void inTurn(store, reconcile).catch(() => {});
+  const listening = new AbortController();
+  const { signal } = listening;
+  addEventListener("storage", ({ key }) => key === KEY && look(), { signal });
+  // One that stood still meanwhile was not told.
+  addEventListener("pageshow", ({ persisted }) => persisted && look(), { signal });
+  document.addEventListener("visibilitychange", () => document.hidden || look(), { signal });
   return () => {
     isOver = true;
-    removeEventListener("storage", heard);
+    listening.abort();
   };
 }
 

@@ -5,7 +5,7 @@
 import { uuid } from "@syncline/sdk";
 import type { Task } from "@syncline/apps/todo";
 import { keep } from "./keep";
-import type { Todo } from "./open";
+import type { Acting } from "./acting";
 
 /** In front of what names one in `localStorage`. */
 const KEY = "syncline-todo-draft ";
@@ -27,19 +27,24 @@ export interface Draft {
 export const storedAs = (field: Draft["field"], typed: string): string | null =>
   field === "title" ? typed.trim() : typed || null;
 
-const keyOf = ({ task, field }: Pick<Draft, "task" | "field">) => `${KEY}${field} ${task}`;
+/** What a draft is of: accounts that use one browser may have tasks of one id. */
+type Of = Pick<Draft, "account" | "task" | "field">;
+
+/** A guest's has a name without any. */
+const keyOf = ({ account, task, field }: Of) =>
+  KEY + (account === null ? `${field} ${task}` : JSON.stringify([account, field, task]));
 
 /** Without room for it, it is only as safe as the write that is under way. */
 export function keepDraft(draft: Draft): void {
   keep(localStorage, keyOf(draft), JSON.stringify(draft));
 }
 
-export function dropDraft(draft: Pick<Draft, "task" | "field">): void {
+export function dropDraft(draft: Of): void {
   localStorage.removeItem(keyOf(draft));
 }
 
 /** Returns what drops it when something is stored there, but not what was kept since and is not that. */
-export function dropsDraft(of: Pick<Draft, "task" | "field">): (stored: string | null) => void {
+export function dropsDraft(of: Of): (stored: string | null) => void {
   const key = keyOf(of);
   const before = localStorage.getItem(key);
   return (stored) => {
@@ -55,11 +60,15 @@ export function dropDrafts(account: string | null): void {
   for (const key of keysOf(account)) localStorage.removeItem(key);
 }
 
-/** What a guest typed goes along into the account. */
+/** What a guest typed goes along into the account, beside what that has there. */
 export function giveDrafts(account: string): void {
   for (const key of keysOf(null)) {
     const draft: Draft = { ...read(key)!, account };
-    keep(localStorage, key, JSON.stringify(draft));
+    const own = keyOf(draft);
+    const isTaken = localStorage.getItem(own) !== null;
+    const given = key.startsWith(LEFT) ? key : isTaken ? nameOfLeft() : own;
+    localStorage.removeItem(key);
+    keep(localStorage, given, JSON.stringify(draft));
   }
 }
 
@@ -78,23 +87,23 @@ export function dropLeft({ key }: Left): void {
 }
 
 /**
- * Stores what the last page did not. What somebody has written there since is not written over: that is
+ * Stores what the last page of an account, or a guest's, did not. What somebody has written there since is not written over: that is
  * left, as is what cannot be stored. It stays until it is dropped. Errors: those of the store.
  */
-export async function storeDrafts({ tasks, store }: Todo): Promise<Left[]> {
-  await store.ready();
+export async function storeDrafts(todo: Acting, account: string | null): Promise<Left[]> {
   const left: Left[] = [];
   for (const key of keys()) {
     const kept = localStorage.getItem(key);
     const draft = JSON.parse(kept ?? "null") as Draft | null;
-    if (!draft || draft.account !== store.account) continue;
+    if (!draft || draft.account !== account) continue;
     const { task, field, before, text } = draft;
     const wanted = storedAs(field, text);
-    const there = await tasks.get(task);
+    const there = await todo.tasks.get(task);
     const held = there?.[field] ?? null;
     const isStored = there !== undefined && held === wanted;
     const isOthers = there === undefined || !before.includes(held ?? "");
-    const write = () => tasks.update(task, { [field]: wanted } as Partial<Task>);
+    const edit = todo.tasks.edits.update(task, { [field]: wanted } as Partial<Task>);
+    const write = () => todo.write([edit]);
     // One that fails keeps none of the others back.
     const isWritten = isStored || (!isOthers && (await succeeds(write)));
     // Another tab may have taken it, or somebody types there by now.
@@ -114,10 +123,12 @@ function putAside(key: string, draft: Draft): string {
 
 /** Keeps what is left of a page that is still there. Returns what names it. */
 export function keepLeft(draft: Draft): string {
-  const key = `${LEFT}${uuid()}`;
+  const key = nameOfLeft();
   keep(localStorage, key, JSON.stringify(draft));
   return key;
 }
+
+const nameOfLeft = () => `${LEFT}${uuid()}`;
 
 const succeeds = (work: () => Promise<unknown>) =>
   work().then(

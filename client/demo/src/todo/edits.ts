@@ -2,14 +2,15 @@
  * What people do to tasks. Each is one write, so no device ever sees half of it, and goes by what is
  * stored: what is shown may be a moment older.
  */
-import { uuid, type Edit, type Identified } from "@syncline/sdk";
+import { uuid, type Edit } from "@syncline/sdk";
 import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placesFor } from "../model/order";
 import { nextDue } from "../model/repeat";
 import type { Wanted } from "../model/views";
 import { given as labelOf, labelNamed } from "./lists";
-import type { Todo } from "./open";
+import { stillOf } from "./still";
+import type { Acting } from "./acting";
 
 /** What can be taken back: a sentence about it, and how. */
 export interface Undoable {
@@ -32,7 +33,7 @@ export interface Whole {
 
 /** Adds a task and the labels it names that are not there. It is given nothing that is gone. */
 export async function add(
-  todo: Todo,
+  todo: Acting,
   { title, due, labels, isImportant, project, label }: Wanted,
 ): Promise<Added> {
   const id = uuid();
@@ -64,13 +65,13 @@ export async function add(
     wanted.add(found.id);
   }
   for (const label of wanted) edits.push(todo.taskLabels.edits.insert(labelOf(id, label)));
-  await todo.store.write(edits);
+  await todo.write(edits);
   const isAlone = (project !== null && !home) || (label !== null && !given);
   return { text: `Added “${title}”`, undo: () => unmake(todo, id, made), isAlone };
 }
 
 /** Deletes a task with what belongs to it, and of `labels` those that no other task has. */
-async function unmake(todo: Todo, id: string, labels: readonly string[]): Promise<void> {
+async function unmake(todo: Acting, id: string, labels: readonly string[]): Promise<void> {
   const [whole, given] = await Promise.all([wholeOf(todo, id), todo.taskLabels.query()]);
   const used = new Set(given.filter(({ task }) => task !== id).map(({ label }) => label));
   const unused = labels.filter((label) => !used.has(label));
@@ -78,7 +79,7 @@ async function unmake(todo: Todo, id: string, labels: readonly string[]): Promis
     ...deleting(todo, whole),
     ...unused.map((label) => todo.labels.edits.delete(label)),
   ];
-  if (edits.length > 0) await todo.store.write(edits);
+  if (edits.length > 0) await todo.write(edits);
 }
 
 export interface Changed extends Undoable {
@@ -91,7 +92,7 @@ export interface Changed extends Undoable {
  * change of the same fields, both are one to take back.
  */
 export async function change(
-  todo: Todo,
+  todo: Acting,
   id: string,
   fields: Partial<Omit<Task, "id">>,
   last: Changed | null = null,
@@ -103,28 +104,28 @@ export async function change(
   const before = names.every((name) => name in (last?.before ?? {}))
     ? last!.before
     : Object.fromEntries(names.map((name) => [name, task[name] ?? null]));
-  await todo.tasks.update(id, fields);
-  const undo = () => todo.tasks.update(id, before);
+  await todo.write([todo.tasks.edits.update(id, fields)]);
+  const undo = () => todo.write([todo.tasks.edits.update(id, before)]);
   return { text: `Changed “${task.title}”`, before, undo };
 }
 
 /** Done, or not after all. One that repeats is due again instead, unless it is already, since `shown`. */
-export async function toggle(todo: Todo, shown: Task, today: Day): Promise<Undoable | null> {
+export async function toggle(todo: Acting, shown: Task, today: Day): Promise<Undoable | null> {
   const { id } = shown;
   const task = await todo.tasks.get(id);
   if (!task || (task.repeat && task.due !== shown.due)) return null;
   // What is taken back is what was done, whatever was written to the rest since.
   const { done, doneAt = null, due = null } = task;
-  const undo = () => todo.tasks.update(task.id, { done, doneAt });
+  const undo = () => todo.write([todo.tasks.edits.update(task.id, { done, doneAt })]);
   if (done) {
-    await todo.tasks.update(task.id, { done: false, doneAt: null });
+    await todo.write([todo.tasks.edits.update(task.id, { done: false, doneAt: null })]);
     return { text: `Not done: “${task.title}”`, undo };
   }
   const next = task.repeat ? nextDue(task.repeat, due, today) : null;
   if (next !== null) {
     const reminded = await remindedOf(todo, id);
     const write = (due: Day | null, reminded: readonly Reminder[], isSeen: boolean) =>
-      todo.store.write([
+      todo.write([
         todo.tasks.edits.update(id, { due }),
         ...reminded.map((one) => todo.reminders.edits.update(one.id, { isSeen })),
       ]);
@@ -132,37 +133,30 @@ export async function toggle(todo: Todo, shown: Task, today: Day): Promise<Undoa
     const undo = async () => write(due, await stillOf(todo.reminders, reminded), false);
     return { text: `“${task.title}” comes again: ${sayDay(next, today)}`, undo };
   }
-  await todo.tasks.update(task.id, { done: true, doneAt: new Date().toISOString() });
+  await todo.write([
+    todo.tasks.edits.update(task.id, { done: true, doneAt: new Date().toISOString() }),
+  ]);
   return { text: `Done: “${task.title}”`, undo };
 }
 
-/** Those of some records that were not deleted since. */
-async function stillOf<T extends Identified>(
-  collection: { query(): Promise<Identified[]> },
-  records: readonly T[],
-): Promise<T[]> {
-  const there = new Set((await collection.query()).map(({ id }) => id));
-  return records.filter(({ id }) => there.has(id));
-}
-
 /** Reminders of a task that are shown now. */
-async function remindedOf({ reminders }: Todo, task: string): Promise<Reminder[]> {
+async function remindedOf({ reminders }: Acting, task: string): Promise<Reminder[]> {
   const ahead = await reminders.query({ filter: { task, isSeen: false } });
   return ahead.filter(({ at }) => Date.parse(at) <= Date.now());
 }
 
 /** Deletes a task with its labels and reminders. */
-export async function remove(todo: Todo, id: string): Promise<Undoable | null> {
+export async function remove(todo: Acting, id: string): Promise<Undoable | null> {
   const { task, ...beside } = await wholeOf(todo, id);
   if (!task) return null;
-  await todo.store.write(deleting(todo, { task, ...beside }));
+  await todo.write(deleting(todo, { task, ...beside }));
   return { text: `Deleted “${task.title}”`, undo: () => restore(todo, { task, ...beside }) };
 }
 
 /** As far as it is there. */
 type Found = Omit<Whole, "task"> & { task: Task | undefined };
 
-async function wholeOf({ tasks, taskLabels, reminders }: Todo, id: string): Promise<Found> {
+async function wholeOf({ tasks, taskLabels, reminders }: Acting, id: string): Promise<Found> {
   const filter = { task: id };
   return {
     task: await tasks.get(id),
@@ -171,17 +165,17 @@ async function wholeOf({ tasks, taskLabels, reminders }: Todo, id: string): Prom
   };
 }
 
-const deleting = (todo: Todo, { task, labels, reminders }: Found): Edit[] => [
+const deleting = (todo: Acting, { task, labels, reminders }: Found): Edit[] => [
   ...(task ? [todo.tasks.edits.delete(task.id)] : []),
   ...labels.map(({ id }) => todo.taskLabels.edits.delete(id)),
   ...reminders.map(({ id }) => todo.reminders.edits.delete(id)),
 ];
 
 /** Brings back what was deleted, here or on another device, but for labels that are gone by now. */
-export async function restore(todo: Todo, { task, labels, reminders }: Whole): Promise<void> {
+export async function restore(todo: Acting, { task, labels, reminders }: Whole): Promise<void> {
   const known = new Set((await todo.labels.query()).map(({ id }) => id));
   const there = labels.filter(({ label }) => known.has(label));
-  await todo.store.write([
+  await todo.write([
     todo.tasks.edits.insert(task),
     ...there.map((one) => todo.taskLabels.edits.insert(one)),
     ...reminders.map((one) => todo.reminders.edits.insert(one)),
@@ -190,7 +184,7 @@ export async function restore(todo: Todo, { task, labels, reminders }: Whole): P
 
 /** Moves a task to `index` of a list of some of `all`; what `all` has between keeps its order. */
 export async function move(
-  todo: Todo,
+  todo: Acting,
   all: readonly Task[],
   list: readonly Task[],
   id: string,
@@ -200,7 +194,7 @@ export async function move(
   const places = task ? placesFor(all, list, id, index) : [];
   if (!task || places.length === 0) return null;
   const write = (given: { id: string; order: number }[]) =>
-    todo.store.write(given.map(({ id, order }) => todo.tasks.edits.update(id, { order })));
+    todo.write(given.map(({ id, order }) => todo.tasks.edits.update(id, { order })));
   const before = places.map(({ id }) => all.find((one) => one.id === id)!);
   await write(places);
   const undo = async () => {

@@ -3,7 +3,8 @@ import type { Label, TaskLabel } from "@syncline/apps/todo";
 import { labelName } from "../model/labels";
 import { last } from "../model/order";
 import type { Undoable } from "./edits";
-import type { Todo } from "./open";
+import { withTask } from "./still";
+import type { Acting } from "./acting";
 
 /** The record of a task's label is named by both, so that two devices that give it make one. */
 export const given = (task: string, label: string): TaskLabel => ({
@@ -26,11 +27,11 @@ export function labelNamed(known: readonly Label[], name: string): { id: string;
 }
 
 /**
- * Gives a task a label, or takes it; `null` if another device did before. Errors: `Error` with words
+ * Gives a task a label, or takes it; `null` if another device did before, or deleted it. Errors: `Error` with words
  * for people.
  */
 export async function label(
-  todo: Todo,
+  todo: Acting,
   task: string,
   id: string,
   isGiven: boolean,
@@ -38,24 +39,28 @@ export async function label(
   const there = await todo.taskLabels.query({ filter: { task, label: id } });
   const named = await todo.labels.get(id);
   if (isGiven && !named) throw new Error("That label was deleted.");
-  if (isGiven === there.length > 0) return null;
-  if (isGiven) await todo.taskLabels.insert(given(task, id));
-  else await todo.store.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
+  if (isGiven === there.length > 0 || (isGiven && !(await todo.tasks.get(task)))) return null;
+  if (isGiven) await todo.write([todo.taskLabels.edits.insert(given(task, id))]);
+  else await todo.write(there.map((one) => todo.taskLabels.edits.delete(one.id)));
   const text = `${isGiven ? "Given" : "Taken"}: #${named?.name ?? "label"}`;
-  return { text, undo: () => label(todo, task, id, !isGiven) };
+  const undo = async () => {
+    if (!isGiven && !(await todo.tasks.get(task))) return "partly";
+    return label(todo, task, id, !isGiven);
+  };
+  return { text, undo };
 }
 
 /**
  * Gives a task that is there the label of a name, which is made if there is none. Errors: `Error` with
  * words for people.
  */
-export async function newLabel(todo: Todo, task: string, text: string): Promise<Undoable | null> {
+export async function newLabel(todo: Acting, task: string, text: string): Promise<Undoable | null> {
   const name = labelName(text);
   if (name === "") throw new Error("A label needs a name.");
   if (!(await todo.tasks.get(task))) return null;
   const { id, isNew } = labelNamed(await todo.labels.query(), name);
   if (!isNew) return label(todo, task, id, true);
-  await todo.store.write([
+  await todo.write([
     todo.labels.edits.insert({ id, name }),
     todo.taskLabels.edits.insert(given(task, id)),
   ]);
@@ -63,41 +68,50 @@ export async function newLabel(todo: Todo, task: string, text: string): Promise<
 }
 
 /** Takes it from the task, and deletes it if no other has it. */
-async function unmakeLabel(todo: Todo, task: string, id: string): Promise<void> {
+async function unmakeLabel(todo: Acting, task: string, id: string): Promise<void> {
   await label(todo, task, id, false);
-  if ((await todo.taskLabels.count({ filter: { label: id } })) === 0) await todo.labels.delete(id);
+  if ((await todo.taskLabels.count({ filter: { label: id } })) === 0)
+    await todo.write([todo.labels.edits.delete(id)]);
 }
 
 /** Its name is that of no other label. Errors: `Error` with words for people. */
-export async function renameLabel(todo: Todo, id: string, text: string): Promise<Undoable | null> {
+export async function renameLabel(
+  todo: Acting,
+  id: string,
+  text: string,
+): Promise<Undoable | null> {
   const name = labelName(text);
   const known = await todo.labels.query();
   const before = known.find((one) => one.id === id)?.name;
   if (name === "") throw new Error("A label needs a name.");
   if (before === undefined || name === before) return null;
   if (known.some((one) => one.name === name)) throw new Error(`There is a label #${name} already.`);
-  await todo.labels.update(id, { name });
+  await todo.write([todo.labels.edits.update(id, { name })]);
   return {
     text: `Renamed #${before} to #${name}`,
-    undo: () => todo.labels.update(id, { name: before }),
+    undo: () => todo.write([todo.labels.edits.update(id, { name: before })]),
   };
 }
 
 /** Takes the label from every task and deletes it. */
-export async function removeLabel(todo: Todo, id: string): Promise<Undoable | null> {
-  const { labels, taskLabels, store } = todo;
+export async function removeLabel(todo: Acting, id: string): Promise<Undoable | null> {
+  const { labels, taskLabels } = todo;
   const label = await labels.get(id);
   if (!label) return null;
   const from = await taskLabels.query({ filter: { label: id } });
-  await store.write([
+  await todo.write([
     labels.edits.delete(id),
     ...from.map((one) => taskLabels.edits.delete(one.id)),
   ]);
-  return {
-    text: `Deleted #${label.name}`,
-    undo: () =>
-      store.write([labels.edits.insert(label), ...from.map((one) => taskLabels.edits.insert(one))]),
+  const undo = async () => {
+    const still = await withTask(todo, from);
+    await todo.write([
+      labels.edits.insert(label),
+      ...still.map((one) => taskLabels.edits.insert(one)),
+    ]);
+    return still.length < from.length ? "partly" : null;
   };
+  return { text: `Deleted #${label.name}`, undo };
 }
 
 export interface AddedProject extends Undoable {
@@ -106,51 +120,51 @@ export interface AddedProject extends Undoable {
 
 /** `leave` is called before it is taken back, if it can be. */
 export async function addProject(
-  todo: Todo,
+  todo: Acting,
   name: string,
   leave: (id: string) => void,
 ): Promise<AddedProject> {
   const order = last(await todo.projects.query());
-  const { id } = await todo.projects.insert({ name, order, isArchived: false });
+  const { id } = await todo.write([todo.projects.edits.insert({ name, order, isArchived: false })]);
   return { id, text: `Added “${name}”`, undo: () => unmake(todo, id, leave) };
 }
 
 /** Errors: `Error` with words for people, if tasks are in it. */
-async function unmake(todo: Todo, id: string, leave: (id: string) => void): Promise<void> {
+async function unmake(todo: Acting, id: string, leave: (id: string) => void): Promise<void> {
   const project = await todo.projects.get(id);
   if (!project) return;
   if ((await todo.tasks.count({ filter: { project: id } })) > 0)
     throw new Error(`“${project.name}” holds a task by now, and stays.`);
   leave(id);
-  await todo.projects.delete(id);
+  await todo.write([todo.projects.edits.delete(id)]);
 }
 
 export async function renameProject(
-  todo: Todo,
+  todo: Acting,
   id: string,
   text: string,
 ): Promise<Undoable | null> {
   const name = text.trim();
   const before = (await todo.projects.get(id))?.name;
   if (before === undefined || name === "" || name === before) return null;
-  await todo.projects.update(id, { name });
+  await todo.write([todo.projects.edits.update(id, { name })]);
   return {
     text: `Renamed “${before}” to “${name}”`,
-    undo: () => todo.projects.update(id, { name: before }),
+    undo: () => todo.write([todo.projects.edits.update(id, { name: before })]),
   };
 }
 
 /** Its tasks stay, and it can be got back. */
-export async function archive(todo: Todo, id: string): Promise<Undoable | null> {
+export async function archive(todo: Acting, id: string): Promise<Undoable | null> {
   const project = await todo.projects.get(id);
   if (!project) return null;
-  await todo.projects.update(id, { isArchived: true });
+  await todo.write([todo.projects.edits.update(id, { isArchived: true })]);
   return { text: `Archived “${project.name}”`, undo: () => unarchive(todo, id) };
 }
 
-export async function unarchive(todo: Todo, id: string): Promise<Undoable | null> {
+export async function unarchive(todo: Acting, id: string): Promise<Undoable | null> {
   const project = await todo.projects.get(id);
   if (!project) return null;
-  await todo.projects.update(id, { isArchived: false });
+  await todo.write([todo.projects.edits.update(id, { isArchived: false })]);
   return { text: `“${project.name}” is back`, undo: () => archive(todo, id) };
 }

@@ -1,5 +1,5 @@
 /** Opens the app's store: for whoever was signed in here last, or a guest. */
-import { createLocalStore, type LocalStore, type Surroundings } from "@syncline/sdk";
+import { createLocalStore, type Edit, type LocalStore, type Surroundings } from "@syncline/sdk";
 import { collectionsOf, type Collections } from "@syncline/apps/app";
 import { todo } from "@syncline/apps/todo";
 import { authOf } from "./account";
@@ -7,6 +7,8 @@ import { seeds } from "./seeds";
 
 export type Todo = Collections<typeof todo.tables> & {
   store: LocalStore;
+  /** As the store's, whoever it is of by then. */
+  write(edits: Edit[]): Promise<{ id: string }>;
   /** Whose it was when it was opened; `null` for a guest's. */
   openedFor: string | null;
 };
@@ -35,5 +37,6 @@ export function openTodo({ account, serverUrl, begins = seeds, surroundings }: O
     auth: account === null ? null : authOf(account),
     surroundings,
   });
-  return { ...collections, store, openedFor: account };
+  const write = (edits: Edit[]) => store.write(edits);
+  return { ...collections, store, write, openedFor: account };
 }

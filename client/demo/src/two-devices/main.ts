@@ -7,7 +7,7 @@ import { openTodo } from "../todo/open";
 import { apart } from "./apart";
 import { begins } from "./begins";
 import { Network } from "./network.svelte";
-import { tidy } from "./pairs";
+import { hold, tidy } from "./pairs";
 import TwoDevices from "./TwoDevices.svelte";
 
 /** A user of this tab's own, who stays over a reload. A duplicate of the tab has the same. */
@@ -19,8 +19,11 @@ const LOOK_MS = 60 * 60_000;
 start((target) => {
   const user = sessionStorage.getItem(KEY) ?? `pair-${uuid().slice(0, 8)}`;
   keep(sessionStorage, KEY, user);
+  // There are none where a page is not secure.
+  const locks = navigator.locks as LockManager | undefined;
+  hold(locks, user);
   // A browser that does not tell its databases keeps them.
-  const look = () => void tidy(indexedDB, user, Date.now()).catch(() => {});
+  const look = () => void tidy({ databases: indexedDB, locks }, user, Date.now()).catch(() => {});
   look();
   setInterval(look, LOOK_MS);
 

@@ -10,25 +10,47 @@ const SHOWN = "syncline-two-devices-shown ";
 /** The user of a database's name. */
 const USER = /^(?:phone|laptop):.*\/user\/(pair-[0-9a-f]+)$/;
 
+/** In front of a pair's user: the lock of every tab that has it open, however long that sleeps. */
+const OPEN = "syncline-two-devices-open ";
+
+/** What a browser has of them. There are no locks where a page is not secure. */
+interface Kept {
+  databases: IDBFactory;
+  locks: LockManager | undefined;
+}
+
+/** Says that a pair is open here, until what it returns is called. */
+export function hold(locks: LockManager | undefined, user: string): () => void {
+  let end = () => {};
+  const ended = new Promise<void>((resolve) => (end = resolve));
+  void locks?.request(OPEN + user, { mode: "shared" }, () => ended).catch(() => {});
+  return end;
+}
+
 /**
- * Notes that `own` is shown at `now`, and deletes what is here of pairs that were not for a week. What
- * they had sent stays at the hub.
+ * Notes that `own` is shown at `now`, and deletes what is here of pairs that were not for a week and are
+ * open in no tab; where that cannot be told, of none. What they had sent stays at the hub.
  */
-export async function tidy(databases: IDBFactory, own: string, now: number): Promise<void> {
+export async function tidy({ databases, locks }: Kept, own: string, now: number): Promise<void> {
   keep(localStorage, SHOWN + own, String(now));
-  const over = new Set<string>();
-  const found = (await databases.databases()).flatMap(({ name = "" }) => {
+  const found = new Map<string, string[]>();
+  for (const { name = "" } of await databases.databases()) {
     const user = USER.exec(name)?.[1];
-    return user === undefined ? [] : [{ name, user }];
-  });
-  for (const { name, user } of found) {
+    if (user !== undefined) found.set(user, [...(found.get(user) ?? []), name]);
+  }
+  for (const [user, names] of found) {
     const shown = localStorage.getItem(SHOWN + user);
     if (shown === null) keep(localStorage, SHOWN + user, String(now));
-    else if (now - Number(shown) > WEEK_MS) over.add(user);
-    if (over.has(user)) await deleted(databases, name);
+    else if (now - Number(shown) > WEEK_MS)
+      await locks?.request(OPEN + user, { ifAvailable: true }, async (lock) => {
+        if (lock) await forget(databases, user, names);
+      });
   }
-  for (const key of Object.keys(localStorage))
-    if ([...over].some((user) => key.endsWith(user))) localStorage.removeItem(key);
+}
+
+async function forget(databases: IDBFactory, user: string, names: string[]): Promise<void> {
+  for (const name of names) await deleted(databases, name);
+  for (const key of Object.keys(localStorage)) if (key.endsWith(user)) localStorage.removeItem(key);
 }
 
 /** Resolves also if it cannot be for now: it is tried again at another start. */

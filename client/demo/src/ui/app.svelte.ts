@@ -6,7 +6,8 @@ import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
 import type { Said } from "../model/words";
 import { onExchange } from "../todo/account";
-import { dropLeft, keepLeft, type Draft, type Left } from "../todo/drafts";
+import { dropLeft, keepLeft, storeDrafts, type Draft, type Left } from "../todo/drafts";
+import { actorOn, type Actor } from "../todo/acting";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
 import { beginEra, eraOf, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
@@ -21,6 +22,11 @@ export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lis
 
 /** Whether what was done is told, or seen without that. */
 type How = "told" | "seen";
+
+/** What may be returned is called when it is done, where that is to be told. */
+type Work = (actor: Actor) => Promise<(() => void) | void>;
+
+type Act = (actor: Actor) => Promise<Undoable | null>;
 
 /** How long a toast stays, in milliseconds, unless somebody is at it. */
 const TOAST_MS = 8_000;
@@ -44,6 +50,8 @@ export class App {
   unstored = $state.raw<readonly Left[]>([]);
   /** Whose data is shown. */
   era: Era;
+  /** How many accounts were left here. */
+  left = $state(0);
   /** How often the page had to leave a place that is gone: nobody goes back there. */
   corrections = $state(0);
   readonly shown = $derived.by(() => select(this.data.tasks, this.view, this.search, this.data));
@@ -124,10 +132,21 @@ export class App {
     this.sheet = null;
     if ("id" in this.view) this.view = { is: "all" };
     // What a guest is at goes along into the account.
-    if (before === null) return;
-    this.unstored = [];
-    this.editing = null;
-    this.go({ is: "all" });
+    if (before !== null) {
+      this.left++;
+      this.unstored = [];
+      this.editing = null;
+      this.go({ is: "all" });
+    }
+    void this.storeDrafts();
+  }
+
+  /** Stores what whose data is shown had typed before, and shows what cannot be. */
+  storeDrafts(): Promise<boolean> {
+    return this.attempt(async (actor) => {
+      const left = await storeDrafts(actor, this.todo.store.account);
+      return () => (this.unstored = left);
+    });
   }
 
   /** Keeps what could not be stored and has no field any more, and shows it. `title`: of its task. */
@@ -156,25 +175,31 @@ export class App {
   undo(): Promise<boolean> {
     return this.attempt(async () => {
       const last = this.undoable;
-      if (!last) return this.say("There is nothing to take back.");
+      if (!last) return () => this.say("There is nothing to take back.");
       const isPartly = (await last.undo()) === "partly";
-      this.undoable = null;
-      this.say(`Taken back${isPartly ? ", but for what was deleted since" : ""}: ${last.text}`);
+      return () => {
+        this.undoable = null;
+        this.say(`Taken back${isPartly ? ", but for what was deleted since" : ""}: ${last.text}`);
+      };
     });
   }
 
   /**
-   * Runs what may fail. One comes after the other: hands are faster than what they change is stored
-   * and shown, so each goes by what is stored when its turn comes.
+   * Runs what may fail, and what it returns for when it is done. One comes after the other: hands are
+   * faster than what they change is stored and shown, so each goes by what is stored when its turn comes.
+   * What was asked of an account that is left by then is neither done nor told: it is another's page.
    */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#doing.then(work);
+  inTurn(work: Work): Promise<void> {
+    const actor = actorOn(this.todo, () =>
+      untrack(() => ({ account: this.era.account, left: this.left })),
+    );
+    const done = this.#doing.then(() => runAs(actor, work));
     this.#doing = done.catch(() => {});
     return done;
   }
 
   /** The same, and says what failed. True if nothing did. */
-  attempt(work: () => Promise<unknown>): Promise<boolean> {
+  attempt(work: Work): Promise<boolean> {
     return this.inTurn(work).then(
       () => true,
       (error: unknown) => {
@@ -185,24 +210,24 @@ export class App {
   }
 
   /** What can be taken back, and is told unless it is seen. Errors: those of the work. */
-  doing(work: () => Promise<Undoable | null>, how: How = "told"): Promise<void> {
-    return this.inTurn(async () => this.#did(await work(), how));
+  doing(work: Act, how: How = "told"): Promise<void> {
+    return this.inTurn((actor) => this.#done(work(actor), how));
   }
 
   /** The same, and says what failed. */
-  did(work: () => Promise<Undoable | null>, how: How = "told"): Promise<boolean> {
-    return this.attempt(async () => this.#did(await work(), how));
+  did(work: Act, how: How = "told"): Promise<boolean> {
+    return this.attempt((actor) => this.#done(work(actor), how));
   }
 
   toggle(task: Task): Promise<boolean> {
     this.#leave(task.id);
     const today = this.data.look();
-    return this.did(() => toggle(this.todo, task, today));
+    return this.did((todo) => toggle(todo, task, today));
   }
 
   remove({ id }: Task): Promise<boolean> {
     this.#leave(id);
-    return this.did(() => remove(this.todo, id));
+    return this.did((todo) => remove(todo, id));
   }
 
   /** Errors: those of the write. */
@@ -212,45 +237,52 @@ export class App {
     const wanted = madeIn(view, said, today);
     // These show no new task.
     if (view.is === "done" || this.search) this.go({ is: "all" });
-    return this.inTurn(async () => {
-      const done = await add(this.todo, wanted);
-      this.#did(done, "seen");
-      if (done.isAlone) {
-        if (this.view === view) this.view = { is: "all" };
-        this.say(`${done.text}: it is in All tasks, where it was to go is gone.`, done);
-        return;
-      }
-      const other = wentTo(view, wanted.due, today);
-      if (other) this.say(`${done.text}: it is in ${other.name}.`, done);
+    return this.inTurn(async (todo) => {
+      const done = await add(todo, wanted);
+      return () => {
+        this.#did(done, "seen");
+        if (done.isAlone) {
+          if (this.view === view) this.view = { is: "all" };
+          this.say(`${done.text}: it is in All tasks, where it was to go is gone.`, done);
+          return;
+        }
+        const other = wentTo(view, wanted.due, today);
+        if (other) this.say(`${done.text}: it is in ${other.name}.`, done);
+      };
     });
   }
 
   /** Adds a project and goes there. Errors: those of the write. */
   addProject(name: string): Promise<void> {
-    return this.inTurn(async () => {
-      const done = await addProject(this.todo, name, (id) => {
+    return this.inTurn(async (todo) => {
+      const done = await addProject(todo, name, (id) => {
         if (isSame(this.view, { is: "project", id })) this.go({ is: "all" });
       });
-      this.#did(done, "seen");
-      this.go({ is: "project", id: done.id });
+      return () => {
+        this.#did(done, "seen");
+        this.go({ is: "project", id: done.id });
+      };
     });
   }
 
-  /** Moves a task to `index` of the list. */
+  /** Moves a task to `index` of the list that is shown. */
   move({ id }: Task, index: number): Promise<boolean> {
-    return this.attempt(() => this.#move(id, () => index));
+    return this.#move(id, () => index);
   }
 
-  /** Moves a task up (-1) or down (1). */
+  /** Moves a task up (-1) or down (1) in the list that is shown. */
   step({ id }: Task, by: -1 | 1): Promise<boolean> {
-    return this.attempt(() =>
-      this.#move(id, (list) => list.findIndex((one) => one.id === id) + by),
-    );
+    return this.#move(id, (list) => list.findIndex((one) => one.id === id) + by);
   }
 
   /** Whether the order that is shown is the one that is moved. */
   get isOrdered(): boolean {
     return this.search.trim() === "" && ["all", "project", "label"].includes(this.view.is);
+  }
+
+  async #done(doing: Promise<Undoable | null>, how: How): Promise<() => void> {
+    const done = await doing;
+    return () => this.#did(done, how);
   }
 
   #did(done: Undoable | null, how: How): void {
@@ -261,14 +293,20 @@ export class App {
     else if (this.toast?.undo) this.toast = null;
   }
 
-  async #move(id: string, to: (list: readonly Task[]) => number): Promise<void> {
-    const all = await this.todo.tasks.query();
-    const list = select(all, this.view, this.search, this.data);
-    const index = Math.max(0, Math.min(to(list), list.length - 1));
-    const done = await move(this.todo, all, list, id, index);
-    if (!done) return;
-    this.#did(done, "seen");
-    this.spoken = `${done.text}: ${index + 1} of ${list.length}`;
+  #move(id: string, to: (list: readonly Task[]) => number): Promise<boolean> {
+    // By its turn another list may be shown.
+    const { view, search } = this;
+    return this.attempt(async (todo) => {
+      const all = await todo.tasks.query();
+      const list = select(all, view, search, this.data);
+      const index = Math.max(0, Math.min(to(list), list.length - 1));
+      const done = await move(todo, all, list, id, index);
+      return () => {
+        if (!done) return;
+        this.#did(done, "seen");
+        this.spoken = `${done.text}: ${index + 1} of ${list.length}`;
+      };
+    });
   }
 
   /** The focus goes on in the list, when the task that has it is about to leave. */
@@ -280,6 +318,16 @@ export class App {
     // A list that moves under a finger has the next tap hit another task.
     if (next) focusTask(next.id, { preventScroll: isTouched() });
     else document.getElementById("view")?.focus();
+  }
+}
+
+async function runAs(actor: Actor, work: Work): Promise<void> {
+  if (!(await actor.isStill())) return;
+  try {
+    const tell = await work(actor);
+    if (tell && (await actor.isStill())) tell();
+  } catch (error) {
+    if (await actor.isStill()) throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Dragging a task by its handle, with mouse, pen or finger. */
 import type { Task } from "@syncline/apps/todo";
+import { isComposed } from "../model/keys";
 import { rowId, type App } from "./app.svelte";
 
 /** So near to the top or the bottom of the list's room, in CSS pixels, the page scrolls along. */
@@ -14,9 +15,16 @@ export class Dragging {
   #held = $state.raw<{ id: string; index: number } | null>(null);
   /** Where the pointer is, down from the top of the window. */
   #y = 0;
+  #listening = new AbortController();
 
+  /** Made with the component that shows the list. */
   constructor(app: App) {
     this.#app = app;
+    // A key may lead to another list, where the place is no place.
+    $effect(() => {
+      void [app.view, app.search];
+      return () => this.#letGo();
+    });
   }
 
   isHeld(id: string): boolean {
@@ -43,12 +51,12 @@ export class Dragging {
 
   /** To the whole page: the handle moves in it with its row, and what it captured would be lost. */
   #listen(pointerId: number): void {
-    const listening = new AbortController();
-    const { signal } = listening;
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
     const on = (type: "pointermove" | "pointerup" | "pointercancel", call: (y: number) => void) => {
       const heard = (event: PointerEvent) => {
         if (event.pointerId !== pointerId) return;
-        if (type !== "pointermove") listening.abort();
+        if (type !== "pointermove") this.#listening.abort();
         call(event.clientY);
       };
       addEventListener(type, heard, { signal });
@@ -58,15 +66,19 @@ export class Dragging {
       this.#over();
     });
     on("pointerup", () => void this.#end());
-    on("pointercancel", () => (this.#held = null));
+    on("pointercancel", () => this.#letGo());
     const pressed = (event: KeyboardEvent) => {
-      if (event.key !== "Escape") return;
+      if (event.key !== "Escape" || isComposed(event)) return;
       event.preventDefault();
-      listening.abort();
-      this.#held = null;
+      this.#letGo();
     };
     addEventListener("keydown", pressed, { capture: true, signal });
     this.#scrollAlong(signal);
+  }
+
+  #letGo(): void {
+    this.#listening.abort();
+    this.#held = null;
   }
 
   /** Until the drag ends, frame by frame: the pointer may rest where there is more to come. */
@@ -104,7 +116,6 @@ export class Dragging {
   async #end(): Promise<void> {
     const held = this.#held;
     const task = this.#app.shown.find(({ id }) => id === held?.id);
-    // A key may have led to another list meanwhile.
     if (held && task && this.#app.isOrdered) await this.#app.move(task, held.index);
     this.#held = null;
   }

@@ -13,8 +13,12 @@ export function onLeave(era: () => Era, call: () => void): void {
   });
 }
 
-/** Made with a component: returns whether the account was signed out since, and its data is nobody's here. */
-export function whenLeft(app: { era: Era }): () => boolean {
-  const before = untrack(() => app.era);
-  return () => before.account !== null && app.era !== before;
+/**
+ * Made with a component: returns whether an account was signed out since, also one that a guest became, and
+ * its data is nobody's here. `left`: how many were.
+ */
+export function whenLeft(app: { left: number }): () => boolean {
+  const left = () => untrack(() => app.left);
+  const before = left();
+  return () => left() !== before;
 }

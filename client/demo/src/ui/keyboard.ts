@@ -1,5 +1,5 @@
 /** Carries out what keys say. */
-import { commandOf, type Command } from "../model/keys";
+import { commandOf, isComposed, type Command } from "../model/keys";
 import { focusTask, rowId, type App } from "./app.svelte";
 
 /** What goes on while its key is held. */
@@ -8,7 +8,7 @@ const MAY_REPEAT: ReadonlySet<Command> = new Set(["next", "previous", "up", "dow
 /** Listens until the function that it returns is called. */
 export function listen(app: App): () => void {
   const pressed = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || isBusy(event.target as HTMLElement)) return;
+    if (event.defaultPrevented || isComposed(event) || isBusy(event.target as HTMLElement)) return;
     const command = commandOf(event, app.takesLetters ? "taken" : "left");
     // A key that is held would take one task after the other.
     if (command && event.repeat && !MAY_REPEAT.has(command)) event.preventDefault();

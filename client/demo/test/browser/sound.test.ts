@@ -163,6 +163,48 @@ describe.skipIf(!hasChromium)("what opens over the page, and above it, in Chromi
     },
   );
 
+  test.each(AT_ALL)(
+    "what is found, a new build that is offered, and what could not be stored are sound, at %s px, %s",
+    async (width, colorScheme, as) => {
+      const { page, url, close } = await world.device({ ...as, colorScheme });
+      await page.goto(url);
+      await rows(page).first().waitFor();
+      await field(page, "Search tasks").fill("a");
+      await page.getByRole("heading", { name: "Found: a" }).waitFor();
+      await button(page, "Clear search").waitFor();
+      await isSound(page);
+      await shot(page, `found-${width}-${colorScheme}`);
+      await field(page, "Search tasks").fill("no such task");
+      await page.getByText("Nothing found.").waitFor();
+      await isSound(page);
+      await button(page, "Clear search").click();
+
+      await page.evaluate(async () => {
+        const { serviceWorker } = navigator;
+        await serviceWorker.ready;
+        // As when another tab takes a newer build; the first one is what the page began with.
+        for (let n = 1; n <= 2; n++) serviceWorker.dispatchEvent(new Event("controllerchange"));
+      });
+      await page.getByRole("status").filter({ hasText: "There is a new version" }).waitFor();
+      await isSound(page);
+      await shot(page, `update-${width}-${colorScheme}`);
+
+      await page.evaluate(() => {
+        const texts = { notes: "Two litres\nat noon", title: "W".repeat(300) };
+        for (const [field, text] of Object.entries(texts)) {
+          const draft = { account: null, task: "gone", field, before: [], text };
+          localStorage.setItem(`syncline-todo-draft ${field} gone`, JSON.stringify(draft));
+        }
+      });
+      await page.reload();
+      for (const what of ["notes", "title"])
+        await button(page, `Discard: ${what} of a task that was deleted`).waitFor();
+      await isSound(page);
+      await shot(page, `unstored-${width}-${colorScheme}`);
+      await close();
+    },
+  );
+
   test("a tap on a task brings up no keyboard, one on Rename does", async () => {
     const { page, url, close } = await world.device(PHONE);
     await page.goto(url);

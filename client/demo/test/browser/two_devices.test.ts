@@ -63,6 +63,14 @@ describe.skipIf(!hasChromium)("the two-devices page in Chromium", () => {
       page.evaluate(() => void open(location.href)),
     ]);
     for (const one of both(copy)) await syncs(one, "Synced");
+    // What keeps either's databases is held by both.
+    const modes = await page.evaluate(async () => {
+      const { held = [] } = await navigator.locks.query();
+      return held
+        .filter(({ name }) => name?.startsWith("syncline-two-devices-open pair-"))
+        .map(({ mode }) => mode);
+    });
+    expect(modes).toEqual(["shared", "shared"]);
     for (const [at, there] of [
       [page, copy],
       [copy, page],

@@ -20,6 +20,8 @@ import {
   toast,
   type,
 } from "./page";
+import { sayMoment } from "../../src/model/days";
+import { remove } from "../../src/todo/edits";
 
 const spoken = () => textOf(document.querySelector("[aria-label='What changed']"));
 
@@ -123,6 +125,58 @@ test("taking back a repetition leaves out a reminder that was deleted since", as
   await shows(() => expect(toast()).toContain("Taken back: “Water” comes again"));
   expect(await todo.tasks.get("k")).toMatchObject({ due });
   expect(await todo.reminders.query()).toMatchObject([{ id: "s", isSeen: false }]);
+});
+
+test("taking back gives no label and no reminder to a task that was deleted since", async () => {
+  const { todo } = await open();
+  const at = "2031-01-01T08:00:00Z";
+  await todo.labels.insert({ id: "l", name: "phone" });
+  /** A task of the id that has both, once it is shown. */
+  const task = async (id: string) => {
+    await todo.tasks.insert({ id, title: id, done: false, order: 1 });
+    await todo.taskLabels.insert({ id: `${id} l`, task: id, label: "l" });
+    await todo.reminders.insert({ id: `${id} r`, task: id, at, isSeen: false });
+    await shows(() => expect(textOf(row(id))).toContain("#phone"));
+  };
+  /** As another device does. */
+  const isDeleted = async (id: string) => {
+    await remove(todo, id);
+    await shows(() => expect(titles()).not.toContain(id));
+  };
+  const isPartly = async (text: string) => {
+    (document.activeElement as HTMLElement).blur();
+    press("u");
+    await shows(() => expect(toast()).toBe(`Taken back, but for what was deleted since: ${text}`));
+  };
+
+  await task("a");
+  await edit("a");
+  await check("#phone");
+  await close();
+  await shows(() => expect(textOf(row("a"))).not.toContain("#phone"));
+  await isDeleted("a");
+  await isPartly("Taken: #phone");
+  expect(await todo.taskLabels.query()).toEqual([]);
+
+  await task("b");
+  await edit("b");
+  await click(/^Remove reminder of/);
+  await close();
+  await shows(() => expect(textOf(row("b"))).not.toContain("Reminder"));
+  await isDeleted("b");
+  await isPartly(`Removed reminder: ${sayMoment(at)}`);
+  expect(await todo.reminders.query()).toEqual([]);
+
+  await task("c");
+  await task("d");
+  await click(/^#phone/);
+  await click("Rename");
+  await click("Delete label");
+  await shows(() => expect(toast()).toContain("Deleted #phone"));
+  await isDeleted("c");
+  await isPartly("Deleted #phone");
+  expect(await todo.labels.query()).toMatchObject([{ name: "phone" }]);
+  expect(await todo.taskLabels.query()).toMatchObject([{ task: "d" }]);
 });
 
 test("taking back a task takes the labels along that it made, but none that others have", async () => {
@@ -340,24 +394,4 @@ test("what is chosen in the editor is what is taken back, and nothing older", as
   await stored(todo.reminders.live(), (all) => expect(all).toEqual([]));
   await undone("Removed reminder");
   expect(await todo.reminders.query()).toHaveLength(1);
-});
-
-test("a task that is dragged stays where it is when a key led to a list without an order meanwhile", async () => {
-  const { todo } = await open();
-  await add("First today", "Second today");
-  const handle = await appears(() => button("Move: First"));
-  const point = (type: string, target: EventTarget, clientY: number) =>
-    target.dispatchEvent(
-      new PointerEvent(type, { bubbles: true, cancelable: true, button: 0, pointerId: 1, clientY }),
-    );
-  const orders = async () => (await todo.tasks.query()).map(({ order }) => order).sort();
-  const before = await orders();
-  point("pointerdown", handle, 0);
-  point("pointermove", window, 100);
-  (document.activeElement as HTMLElement).blur();
-  press("2");
-  await shows(() => expect(document.querySelector("h1")!.textContent).toBe("Today"));
-  point("pointerup", window, 100);
-  await add("Third");
-  expect((await orders()).slice(0, 2)).toEqual(before);
 });

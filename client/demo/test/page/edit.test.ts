@@ -1,7 +1,7 @@
 /** The editor: what is typed is stored while it is typed, and outlives the page and the task. */
 import { expect, test, vi } from "vitest";
 import { until } from "../../../sdk/test/eventually";
-import { LocalCollection } from "@syncline/sdk";
+import { LocalStore } from "@syncline/sdk";
 import {
   add,
   alerts,
@@ -292,7 +292,7 @@ test("one that fails keeps nothing else that was typed back, and is tried again"
   await end();
   left(id, "Two litres");
   left("other", "At noon");
-  const failing = vi.spyOn(LocalCollection.prototype, "update");
+  const failing = vi.spyOn(LocalStore.prototype, "write");
   failing.mockRejectedValueOnce(new Error("no more room"));
   const again = await open({ disk });
   await appears(() => button(/^Discard: notes of/));
@@ -330,17 +330,6 @@ test("a label without a name is refused in words", async () => {
   await click("Add label");
   await shows(() => expect(alerts()[0]).toContain("A label needs a name."));
   expect(field("New label").value).toBe("#");
-});
-
-test("Enter that ends a composition adds no label", async () => {
-  const { todo } = await opened();
-  const name = await type("New label", "nihon");
-  name.dispatchEvent(
-    new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true }),
-  );
-  await enter("Notes", "Later");
-  await stored(todo.tasks.live(), ([task]) => expect(task?.notes).toBe("Later"));
-  expect(await todo.labels.query()).toEqual([]);
 });
 
 test("a label that two records give a task is shown and counted once, and taken with both", async () => {

@@ -44,7 +44,7 @@ export type DeviceErrorCode =
   | "unreachable"
   /** Somebody is signed in: sign out before signing in as somebody else. */
   | "signed_in"
-  /** Another tab signed the account out; nothing was written. */
+  /** The account was signed out, here or in another tab; nothing was written. */
   | "signed_out"
   /** The store was closed, the wait was ended by signing out, or the write was discarded. */
   | "stopped";

@@ -93,8 +93,9 @@ export async function endFormers(
       }
     }
   }
-  if (stuck) throw stuck;
+  // What has moved is here, whatever becomes of the rest.
   if ((await db.outbox.count()) > before) moved();
+  if (stuck) throw stuck;
   if (!isWhole && (await db.read("lost")) === "unreadable")
     throw new SynclineError("unsynced", "unsent writes are in a database that cannot be read");
 }

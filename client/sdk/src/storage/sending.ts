@@ -9,6 +9,7 @@ import type { Change, Limits, Mutation, Result } from "../core/wire.js";
 import { newClient, recordKey } from "./database.js";
 import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database.js";
 import type { Lead } from "./lead.js";
+import { isPart, partsOf, wholeOf } from "./parts.js";
 import { reshow } from "./shown.js";
 import { settle } from "./verdicts.js";
 
@@ -135,12 +136,13 @@ export async function decide(db: Database, results: Result[], now: number): Prom
       if (made) await partAll(db, made);
     } else {
       decided.push({ ...row, seq: becomes.seq });
-      if (becomes.status !== "applied") settled.push({ n: row.n, status: becomes.status });
+      if (becomes.status !== "applied" || isPart(row.n))
+        settled.push({ n: row.n, status: becomes.status });
     }
   }
   await Promise.all([db.sent.bulkPut(decided), db.keep("client", client)]);
   // It keeps of the client what it forgets.
-  await settle(db, settled);
+  await settle(db, await together(db, settled));
   const isPassed = ({ seq }: SentRow) => cursor !== null && complete && (seq ?? 0) <= cursor.seq;
   return { renumbers: false, passes: decided.some(isPassed) };
 }
@@ -160,7 +162,21 @@ export async function passed(db: Database): Promise<void> {
   if (cursor && complete) await reshow(db, await leavePassed(db, cursor.seq));
 }
 
-/** Makes a mutation of each of its changes, in its place. Who waits for it waits for the last. */
+/** What is `superseded` is so with all its parts. */
+async function together(db: Database, settled: SettledRow[]): Promise<SettledRow[]> {
+  const lost = settled.filter(({ n, status }) => status === "superseded" && !isPart(n));
+  const before = await Promise.all(lost.map(({ n }) => partsOf(db.settled, n).toArray()));
+  const parts = [...before.flat(), ...settled.filter(({ n }) => isPart(n))];
+  const applied = new Set(
+    parts.filter(({ status }) => status === "applied").map(({ n }) => wholeOf(n)),
+  );
+  return settled.filter(({ n }) => isPart(n) || !applied.has(n));
+}
+
+/**
+ * Makes a mutation of each of its changes, in its place: see `parts`. Who waits for it waits for the last,
+ * and hears of all.
+ */
 async function partAll(db: Database, row: OutboxRow): Promise<void> {
   const n = row.n as number;
   const count = row.c.length;

@@ -1,6 +1,7 @@
 /** What became of own mutations, for those who wait. One that left without a word was applied. */
 import type { Client, Database, RejectedRow, SettledRow, Went } from "./database.js";
 import { SETTLED_MAX } from "./database.js";
+import { isPart, wholeOf } from "./parts.js";
 
 /** A mutation, as who made it remembers it. */
 export interface Made {
@@ -48,8 +49,14 @@ export function look(db: Database, ns: number[]): Promise<Looked> {
     // One that was evicted and has not begun anew says nothing of what was in it.
     const isBegun = stay !== "" || db.stay === "";
     const judged = isBegun ? ns.filter((n) => isDecided.has(n) || !waits.has(n)) : [];
-    const [told, refused] = await Promise.all([settled.bulkGet(judged), rejected.bulkGet(judged)]);
+    const [told, refused, parts] = await Promise.all([
+      settled.bulkGet(judged),
+      rejected.bulkGet(judged),
+      judged.length > 0 ? refusedParts(db) : new Map<number, RejectedRow>(),
+    ]);
     const verdicts = judged.map((n, at): [number, Verdict] => {
+      const part = parts.get(n);
+      if (part) return [n, { ...part, status: "rejected" }];
       const [row, set] = [told[at], refused[at]];
       if (row) return [n, row];
       if (set) return [n, { ...set, status: "rejected" }];
@@ -57,6 +64,13 @@ export function look(db: Database, ns: number[]): Promise<Looked> {
     });
     return { verdicts: new Map(verdicts), stay, pending: count - decided.length, last };
   });
+}
+
+/** The first part that was refused, by the `n` of the mutation that it was of. */
+async function refusedParts({ rejected }: Database): Promise<Map<number, RejectedRow>> {
+  const parts = ((await rejected.orderBy("n").primaryKeys()) as number[]).filter(isPart);
+  const rows = await rejected.bulkGet(parts);
+  return new Map(rows.reverse().flatMap((row) => (row ? [[wholeOf(row.n), row]] : [])));
 }
 
 /** One that is not here any more: it was judged, or left with all others into an account or for good. */

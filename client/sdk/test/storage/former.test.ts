@@ -1,8 +1,10 @@
 /** What is known of a database that could not be read, once it can be or is gone. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Database } from "../../src/storage/database";
+import { openDatabase } from "../../src/storage/open";
 // Loaded before: while a part is loaded time passes faster here than it takes.
-import "../../src/storage/salvage";
+import { endFormers } from "../../src/storage/salvage";
+import { surroundings } from "../../src/surroundings";
 import { Disk, reaches, unreadable, type Given } from "../device";
 import { passes } from "../eventually";
 import { passing } from "../passing";
@@ -154,6 +156,29 @@ test("a former database that opens and cannot be read is left behind once that i
   expect(store.account).toBeNull();
   read.mockRestore();
   await passing(store.close());
+});
+
+test("what has moved out of a former database is sent, also where that cannot be left behind", async () => {
+  const disk = new Disk();
+  await visit(disk, "a");
+  await visit(disk, "b", unreadable(disk));
+  const around = surroundings(disk.surroundings());
+  const db = await passing(openDatabase("syncline/todo/user/ada", ["n"], around));
+  expect([db.place, await passing(db.outbox.count())]).toEqual([2, 1]);
+  const keep = Database.prototype.keep as (this: Database, ...asked: unknown[]) => Promise<void>;
+  vi.spyOn(Database.prototype, "keep").mockImplementation(async function (
+    this: Database,
+    ...asked: unknown[]
+  ) {
+    if (this.place === 1) throw new Error("a fault of its own");
+    return keep.apply(this, asked);
+  } as never);
+  const moved = vi.fn();
+  await expect(passing(endFormers(db, around, moved))).rejects.toThrow("a fault of its own");
+  expect(await passing(db.outbox.count())).toBe(2);
+  expect(moved).toHaveBeenCalledOnce();
+  vi.restoreAllMocks();
+  db.close();
 });
 
 // eslint-disable-next-line @typescript-eslint/unbound-method

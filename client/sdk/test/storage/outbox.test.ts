@@ -94,6 +94,52 @@ test("deletes that were refused for one of them are sent one by one, before what
   db.close();
 });
 
+const answer = { status: "applied", seq: 1, code: "", message: "" } as const;
+const superseded = { ...answer, status: "superseded" } as const;
+const refused = (code: string) => ({ ...answer, status: "rejected", code }) as const;
+
+test.each([
+  ["one is refused", [answer, refused("forbidden"), answer], "rejected"],
+  [
+    "the first is refused and the last has lost",
+    [refused("forbidden"), answer, superseded],
+    "rejected",
+  ],
+  ["only the last has lost", [answer, refused("record_unknown"), superseded], "applied"],
+  ["only the first has lost", [superseded, answer, answer], "applied"],
+  ["all have lost", [superseded, superseded, superseded], "superseded"],
+] as const)(
+  "who waits for deletes that are sent one by one hears of all: %s",
+  async (why, answers, status) => {
+    const db = new Database(`parts: ${why}`, [], { indexedDB: new IDBFactory(), IDBKeyRange });
+    await db.keep("client", newClient());
+    const lead = new Lead(db);
+    await lead.take(async () => {});
+    const changes = ["a", "b", "c"].map((id) => ({ table: "t", id, data: {} }));
+    await write(
+      db,
+      changes.map((one) => ({ ...one, op: "insert" })),
+      NOW,
+    );
+    const { n } = await write(
+      db,
+      changes.map(({ table, id }) => ({ table, id, op: "delete" })),
+      NOW,
+    );
+    await nextPush(db, lead, 0, NOW);
+    const decides = (...results: Parameters<typeof decide>[1]) =>
+      db.everything(async () => decide(db, results, NOW));
+    await decides({ ...answer, m: 1 }, { ...refused("record_unknown"), m: 2 });
+    await nextPush(db, lead, 2, NOW);
+    await decides(...answers.map((one, at) => ({ ...one, m: 3 + at })));
+    const told = (await look(db, [n])).verdicts.get(n);
+    expect(told?.status).toBe(status);
+    const [first] = await db.rejected.toArray();
+    if (status === "rejected") expect(told).toMatchObject({ n: first!.n, code: "forbidden" });
+    db.close();
+  },
+);
+
 test("of however many mutations, one that left without a word was applied", async () => {
   const db = new Database("many", [], { indexedDB: new IDBFactory(), IDBKeyRange });
   await db.keep("client", newClient());

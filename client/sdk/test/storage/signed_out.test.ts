@@ -129,3 +129,19 @@ test.each([
   expect(store.errors).toMatchObject([{ code: "quota" }]);
   await store.close();
 });
+
+test("a write that is for an account is not that of who comes after it", async () => {
+  const disk = new Disk();
+  const { store, tasks } = disk.open({ ...given, auth });
+  const write = (id: string) =>
+    store.write([tasks.edits.insert({ id, title: "ada's" })], { account: "ada" });
+  await write("a");
+  await store.signOut({ unsynced: "keep" });
+  await expect(write("b")).rejects.toMatchObject({ code: "signed_out" });
+  const signingIn = store.signIn({ account: "bob", token: () => null });
+  await expect(write("c")).rejects.toMatchObject({ code: "signed_out" });
+  await signingIn;
+  await expect(write("d")).rejects.toMatchObject({ code: "signed_out" });
+  expect(await tasks.count()).toBe(0);
+  await store.close();
+});
