@@ -5,6 +5,7 @@
 //! remembers anything of a space but its number. Everything a caller must know is the contract of
 //! [`Store`]; this module does not group commits (see [`crate::group`]).
 
+mod alone;
 mod batch;
 mod call;
 mod changes;

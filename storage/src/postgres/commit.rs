@@ -3,7 +3,8 @@
 //! A transaction is two statements. The first locks the spaces, always in the order of their
 //! numbers, so two transactions never wait for each other. The second then sees what all before
 //! it committed, marks included, tests every commit and writes those that pass. All is sent at
-//! once, so a transaction costs one way there and back.
+//! once, so a transaction costs one way there and back. A commit that is alone has statements of its own
+//! ([`super::alone`]).
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use futures_util::future::join4;
 use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
+use super::alone;
 use super::batch::Batch;
 use super::call::transaction;
 use super::connection::Connection;
@@ -26,7 +28,7 @@ pub(super) const TRIES_MAX: u32 = 8;
 /// The second statement must see what the first one waited for.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-const END: &str = "COMMIT";
+pub(super) const END: &str = "COMMIT";
 
 /// The index gives them in order. Joined with a list, all spaces there are would be read for it.
 pub(super) const LOCK: &str = "SELECT sid FROM syncline.spaces
@@ -229,10 +231,13 @@ async fn send(
     let columns = columns(batch);
     let lock = client.query(&statements.lock, &locked);
     let write = client.query(&statements.commit, &columns);
-    if commits
-        .iter()
-        .all(|(_, commit)| commit.dead_letters.is_empty())
-    {
+    let has_letters = |(_, commit): &(i64, &Commit)| !commit.dead_letters.is_empty();
+    let has_letters = commits.iter().any(has_letters);
+    if let ([_], false) = (commits, has_letters) {
+        let is_accepted = alone::commit(connection, batch).await?;
+        return Ok(if is_accepted { Vec::new() } else { vec![0] });
+    }
+    if !has_letters {
         // Each is sent when it is first polled, and they are polled in this order.
         let begin = client.batch_execute(BEGIN);
         let end = client.batch_execute(END);

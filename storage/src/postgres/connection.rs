@@ -9,7 +9,7 @@ use tracing::debug;
 use super::error::Failure;
 use super::options::{PostgresOptions, Synchronous};
 use super::tls::Tls;
-use super::{changes, commit, dead_letters, marks, names, records, snapshot, space};
+use super::{alone, changes, commit, dead_letters, marks, names, records, snapshot, space};
 
 /// Set on every connection. The shapes of our statements are known: each walks an index for every
 /// row asked. So one plan, made once, is right at every size of the tables, and a planner that
@@ -150,6 +150,10 @@ pub(super) struct Statements {
     pub(super) names: Statement,
     pub(super) lock: Statement,
     pub(super) commit: Statement,
+    pub(super) move_alone: Statement,
+    pub(super) mark_alone: Statement,
+    pub(super) judge_alone: Statement,
+    pub(super) write_alone: Statement,
     pub(super) read_dead_letters: Statement,
     pub(super) write_dead_letters: Statement,
     pub(super) forget_dead_letters: Statement,
@@ -173,6 +177,10 @@ impl Statements {
             names::NAMES,
             commit::LOCK,
             commit::COMMIT,
+            alone::MOVE,
+            alone::MARKS,
+            alone::VERDICTS,
+            alone::RECORDS,
             dead_letters::READ,
             dead_letters::WRITE,
             dead_letters::FORGET,
@@ -197,6 +205,10 @@ impl Statements {
             names: next(),
             lock: next(),
             commit: next(),
+            move_alone: next(),
+            mark_alone: next(),
+            judge_alone: next(),
+            write_alone: next(),
             read_dead_letters: next(),
             write_dead_letters: next(),
             forget_dead_letters: next(),
