@@ -3,6 +3,7 @@
 
 mod bounds;
 mod clocks;
+mod ending;
 mod forgotten;
 mod hub;
 mod waiting;

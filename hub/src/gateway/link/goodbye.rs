@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::{Ending, Link};
 use crate::gateway::Gateway;
+use crate::gateway::frame::Frame;
 use crate::gateway::stream::Stream;
 use crate::gateway::ws::{push_close, push_text};
 
@@ -25,14 +26,11 @@ impl Link {
             return;
         };
         self.forget_unfinished();
-        let mut last = Vec::new();
-        self.sender.give_up(&mut last);
-        for frame in self.outbox.take(usize::MAX) {
-            last.extend_from_slice(frame.bytes());
-        }
-        push_close(&mut last, code, reason);
+        let last = Frame::encode(|bytes| push_close(bytes, code, reason));
+        let sender = std::mem::take(&mut self.sender);
+        let written = sender.finish(&self.outbox, last, &mut self.stream);
         // A peer that does not listen any more misses only the goodbye.
-        let _ = timeout(CLOSE_WITHIN, self.stream.write_all(&last)).await;
+        let _ = timeout(CLOSE_WITHIN, written).await;
         let _ = timeout(CLOSE_WITHIN, self.stream.shutdown()).await;
         let _ = timeout(CLOSE_WITHIN, read_to_end(&mut self.stream)).await;
     }
