@@ -6,6 +6,7 @@ mod clocks;
 mod ending;
 mod forgotten;
 mod hub;
+mod loaded;
 mod waiting;
 
 use std::sync::Arc;

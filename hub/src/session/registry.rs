@@ -21,7 +21,7 @@ use super::absent::Absent;
 use super::actor::{Args, Message, Session, Shared};
 use super::entry::{Entry, Leaving, Start, Told};
 use super::event::{ConnId, Event};
-use crate::gateway::intake::Intake;
+use crate::gateway::intake::{Intake, OTHER_NODES};
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
 
@@ -210,7 +210,9 @@ impl Sessions {
         };
         if entry.is_concerned(told.instance, &told.what) {
             let bytes = told.what.size_bytes();
-            let permit = self.room(&entry).and_then(|room| room.permit_now(bytes));
+            let permit = self
+                .room(&entry)
+                .and_then(|room| room.permit_now(OTHER_NODES, bytes));
             if let Some(permit) = permit {
                 let event = match &told.what {
                     Spoken::Late => Event::Late(told.node.clone()),
@@ -282,7 +284,7 @@ impl Sessions {
     }
 
     fn intake(&self) -> Intake {
-        Intake::new(self.inner.shared.pending_bytes_max)
+        Intake::new(&self.inner.shared.undecided)
     }
 
     /// Starts the actor beside the caller.

@@ -127,7 +127,7 @@ mod tests {
     use syncline_protocol::ids::{AppId, SpaceId};
 
     use super::*;
-    use crate::gateway::intake::Intake;
+    use crate::gateway::intake::tests::session;
 
     const MANY: usize = 100_000;
 
@@ -136,7 +136,7 @@ mod tests {
             app: AppId::trusted("todo"),
             space: SpaceId::trusted(&format!("user{n}")),
         };
-        Arc::new(Entry::starting(space, Intake::new(1)).0)
+        Arc::new(Entry::starting(space, session(1)).0)
     }
 
     impl Shards {
