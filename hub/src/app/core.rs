@@ -30,6 +30,7 @@ use crate::cluster::{Cluster, rebalance};
 use crate::config::{ClusterConfig, Config};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
+use crate::gateway::intake::Undecided;
 use crate::gateway::link::SocketLimits;
 use crate::gateway::pace::Paces;
 use crate::gateway::sockets::{SocketCaps, Sockets};
@@ -156,7 +157,11 @@ impl Core {
             limits,
             page: READER_PAGE,
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
-            pending_bytes_max: count(config.session.pending_bytes),
+            undecided: Arc::new(Undecided::new(
+                count(config.session.pending_node_bytes),
+                count(config.session.pending_bytes),
+                context.metrics.pending_bytes.clone(),
+            )),
             idle: Duration::from_millis(config.session.idle_ms),
             wheel: wheel.clone(),
             ephemera: cluster.ephemera.clone(),

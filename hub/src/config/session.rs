@@ -19,6 +19,10 @@ pub struct SessionConfig {
     /// waits, its socket unread, and is answered `slow` after five seconds. 1 MiB (a message) to
     /// 1 GiB, default 8 MiB.
     pub pending_bytes: u64,
+    /// Bytes of pushes that wait in all sessions of the node; a user has at most an eighth of it,
+    /// or `pending_bytes`. A push past it waits and is answered `slow` likewise. 1 MiB to 64 GiB,
+    /// default 256 MiB.
+    pub pending_node_bytes: u64,
     /// Mutations one commit may hold; the others wait for the next. 1 to 10,000, default 256.
     pub commit_mutations_max: u64,
     /// Changes one commit may hold, but always one mutation. 1 to 100,000, default 5,000.
@@ -34,6 +38,7 @@ impl Default for SessionConfig {
             idle_ms: 30_000,
             cache_bytes: 64 << 20,
             pending_bytes: 8 << 20,
+            pending_node_bytes: 256 << 20,
             commit_mutations_max: 256,
             commit_changes_max: 5_000,
             commit_bytes_max: 8 << 20,
@@ -49,6 +54,11 @@ impl SessionConfig {
             "session.pending_bytes",
             self.pending_bytes,
             1 << 20..=1 << 30,
+        );
+        problems.range(
+            "session.pending_node_bytes",
+            self.pending_node_bytes,
+            1 << 20..=64 << 30,
         );
         problems.range(
             "session.commit_mutations_max",

@@ -2,6 +2,7 @@
 //! one call, and nothing is held once all is written.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -73,13 +74,21 @@ impl Sender {
         }
     }
 
-    /// Appends what is left, to be written by somebody else.
-    pub(super) fn give_up(&mut self, bytes: &mut Vec<u8>) {
-        if let Some(unwritten) = self.unwritten.take() {
-            unwritten
-                .slices()
-                .for_each(|slice| bytes.extend_from_slice(&slice));
-        }
+    /// Writes what is left, what the outbox holds, and a last frame.
+    pub(super) async fn finish(
+        mut self,
+        outbox: &Outbox,
+        last: Frame,
+        stream: &mut Stream,
+    ) -> io::Result<()> {
+        let mut unwritten = self.unwritten.take().unwrap_or_default();
+        unwritten.frames.append(&mut outbox.take(usize::MAX));
+        unwritten.frames.push_back(last);
+        poll_fn(|cx| match unwritten.write(stream, cx) {
+            Ok(_) if !unwritten.frames.is_empty() => Poll::Pending,
+            written => Poll::Ready(written.map(drop)),
+        })
+        .await
     }
 }
 

@@ -269,9 +269,9 @@ impl<P: Protocol> Open<P> {
     /// Takes messages from `input` until it is used up, one must be waited for, or the turn is
     /// over. The rest is kept, if there is room.
     fn take_all(&mut self, input: &mut [u8], turn: &mut Turn) -> Result<(), Ending> {
-        let before = self.link.reader.held_bytes();
-        let taken = self.take_messages(input, turn);
-        let room = self.link.check_unfinished(before);
+        let mut counted = Counted::of(self);
+        let taken = counted.open.take_messages(input, turn);
+        let room = counted.count();
         taken.and(room)
     }
 
@@ -306,6 +306,33 @@ impl<P: Protocol> Open<P> {
             return Ok(());
         }
         Err(Ending::Close(close::LIMITS, "too many pings"))
+    }
+}
+
+/// Frames are being taken of an open socket; afterwards the bytes that its reader holds then are
+/// what is counted of it, also if taking them panicked.
+struct Counted<'o, P: Protocol> {
+    open: &'o mut Open<P>,
+    bytes: usize,
+}
+
+impl<'o, P: Protocol> Counted<'o, P> {
+    fn of(open: &'o mut Open<P>) -> Self {
+        let bytes = open.link.reader.held_bytes();
+        Counted { open, bytes }
+    }
+
+    /// An end: there is no room for what is held.
+    fn count(&mut self) -> Result<(), Ending> {
+        let before = std::mem::replace(&mut self.bytes, self.open.link.reader.held_bytes());
+        self.open.link.check_unfinished(before)
+    }
+}
+
+impl<P: Protocol> Drop for Counted<'_, P> {
+    fn drop(&mut self) {
+        // Who panicked has an end already.
+        drop(self.count());
     }
 }
 

@@ -3,8 +3,10 @@
 
 mod bounds;
 mod clocks;
+mod ending;
 mod forgotten;
 mod hub;
+mod loaded;
 mod waiting;
 
 use std::sync::Arc;

@@ -48,6 +48,16 @@ impl Room {
         })
     }
 
+    /// The same without waiting: there is no room now, or only for those who wait already.
+    pub fn take_now(&self, bytes: usize) -> Result<Taken, NoRoom> {
+        let free = self.free.clone();
+        let permit = free.try_acquire_many_owned(self.units_of(bytes));
+        Ok(Taken {
+            room: self.clone(),
+            permit: permit.map_err(|_| NoRoom)?,
+        })
+    }
+
     /// Whether so much is free now.
     pub fn has(&self, bytes: usize) -> bool {
         self.free.available_permits() >= self.units_of(bytes) as usize

@@ -90,6 +90,18 @@ impl Shares {
         })
     }
 
+    /// The same without waiting.
+    pub fn take_now(&self, owner: &str, bytes: usize) -> Result<Share, NoRoom> {
+        let (lane, own) = self.enter(owner);
+        let own = own.take_now(bytes)?;
+        let all = self.room.take_now(bytes)?;
+        Ok(Share {
+            own,
+            all,
+            _lane: lane,
+        })
+    }
+
     fn enter(&self, owner: &str) -> (InLane, Room) {
         let mut lanes = locked(&self.lanes);
         let owner: Arc<str> = owner.into();
@@ -169,6 +181,19 @@ mod tests {
         drop(shares.take("bob", 2 * KIB, soon()).await.unwrap());
         drop(first);
         drop(waits.await.unwrap().unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_taken_now_is_of_the_share_and_of_all_the_room() {
+        let shares = Shares::new(4 * KIB, 3 * KIB);
+        let first = shares.take_now("ada", 2 * KIB).unwrap();
+        assert_eq!(shares.take_now("ada", 2 * KIB).unwrap_err(), NoRoom);
+        assert_eq!(shares.take_now("bob", 3 * KIB).unwrap_err(), NoRoom);
+        let second = shares.take_now("bob", 2 * KIB).unwrap();
+        drop(first);
+        drop(shares.take_now("ada", 2 * KIB).unwrap());
+        drop(second);
+        assert!(locked(&shares.lanes).is_empty());
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,7 +19,7 @@ use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::Store;
 use syncline_storage::types::PageLimit;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use self::asking::SocketRead;
 use super::cache::{Activations, NodeCache};
@@ -31,6 +31,7 @@ use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionState};
 use crate::clock::Clock;
 use crate::cluster::ephemera::Ephemera;
+use crate::gateway::intake::{Permit, Undecided};
 use crate::gateway::outbox::Outbox;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
@@ -63,8 +64,8 @@ pub struct Shared {
     /// Such reads at once, of all sessions: however many fall behind together, the store is asked
     /// by so many and the node holds so many pages.
     pub pages: Arc<Semaphore>,
-    /// Bytes of pushes a session may have undecided.
-    pub pending_bytes_max: usize,
+    /// The room for undecided pushes.
+    pub undecided: Arc<Undecided>,
     /// A session to which nothing happens falls asleep after so long.
     pub idle: Duration,
     /// Deadlines.
@@ -114,7 +115,7 @@ pub enum Message {
         /// In order of number.
         muts: Vec<Mutation>,
         /// Back-pressure.
-        permit: Option<OwnedSemaphorePermit>,
+        permit: Option<Permit>,
         /// Where the answer goes.
         reply: oneshot::Sender<CallReply>,
     },
@@ -137,7 +138,7 @@ pub enum Message {
         /// Which.
         event: Event,
         /// Back-pressure: given back when it was told on.
-        permit: OwnedSemaphorePermit,
+        permit: Permit,
     },
     /// Anything else that moves the state.
     Event(Event),

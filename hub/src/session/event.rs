@@ -18,10 +18,10 @@ use syncline_storage::types::{
     After, ChangesPage, Commit, CommitError, MarksRead, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
 };
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::synced::Synced;
 use crate::gateway::frame::Frame;
+use crate::gateway::intake::Permit;
 use crate::telemetry::labels::VerdictStatus;
 
 /// A socket on this node, numbered by the node.
@@ -155,7 +155,7 @@ pub struct Push {
     /// In order of number.
     pub muts: Vec<Mutation>,
     /// Back-pressure: given back when all of them are decided.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub permit: Option<Permit>,
 }
 
 /// A changeset without numbers, on its way in.
@@ -170,7 +170,7 @@ pub struct Sync {
     /// The cursor that came with them: what the device had heard of when it sent them.
     pub since: Since,
     /// Back-pressure: given back when it is decided.
-    pub permit: Option<OwnedSemaphorePermit>,
+    pub permit: Option<Permit>,
 }
 
 /// Who waits for verdicts.
@@ -258,7 +258,7 @@ pub struct HeldPush {
     /// In order of number.
     pub muts: Vec<Mutation>,
     /// Back-pressure.
-    pub permit: Option<Arc<OwnedSemaphorePermit>>,
+    pub permit: Option<Arc<Permit>>,
 }
 
 /// A mutation that had its verdict before and came again.
@@ -273,7 +273,7 @@ pub struct Repeat {
     /// Who waits.
     pub waiters: Vec<Waiter>,
     /// Back-pressure: given back when it is answered.
-    pub permit: Option<Arc<OwnedSemaphorePermit>>,
+    pub permit: Option<Arc<Permit>>,
 }
 
 /// Where an answer goes.

@@ -10,10 +10,10 @@ use syncline_protocol::ids::{ClientKey, Epoch};
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::wire::hub::Answer;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::event::{HeldPush, Sync, Waiter};
 use super::synced::Synced;
+use crate::gateway::intake::Permit;
 
 /// An entry of the commit in flight.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ pub(super) struct Pending {
     /// And what became of those before.
     pub(super) earlier: Option<Box<Earlier>>,
     /// Given back when the last mutation of its push is decided.
-    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
+    pub(super) _permit: Option<Arc<Permit>>,
 }
 
 /// What became of the parts of a changeset that are merged already.
@@ -113,7 +113,7 @@ pub(super) struct Call {
     /// Not yet taken: the client's mark is being read.
     pub(super) held: Option<Held>,
     /// Given back when it is answered: a call that waits for what others pushed takes room too.
-    pub(super) _permit: Option<Arc<OwnedSemaphorePermit>>,
+    pub(super) _permit: Option<Arc<Permit>>,
 }
 
 /// What waits for its client's mark.

@@ -1,8 +1,8 @@
 //! The spaces of this node: finds the entry of one, starts and wakes sessions.
 
-use std::borrow::Borrow;
+mod shards;
+
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,16 +16,14 @@ use syncline_storage::Store;
 use syncline_storage::types::SpaceView;
 use tokio::sync::oneshot;
 
+use self::shards::Shards;
 use super::absent::Absent;
 use super::actor::{Args, Message, Session, Shared};
 use super::entry::{Entry, Leaving, Start, Told};
 use super::event::{ConnId, Event};
-use crate::gateway::intake::Intake;
+use crate::gateway::intake::{Intake, OTHER_NODES};
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
-
-/// Locks of the set; a power of two.
-const SHARDS: usize = 64;
 
 /// The sessions of a node. Clones share them.
 #[derive(Clone)]
@@ -53,31 +51,6 @@ impl std::fmt::Debug for Sessions {
 #[error("no sessions: {0}")]
 pub struct NoSessions(String);
 
-/// An entry, found by its space.
-struct Kept(Arc<Entry>);
-
-impl Borrow<SpaceKey> for Kept {
-    fn borrow(&self) -> &SpaceKey {
-        &self.0.space
-    }
-}
-
-impl Hash for Kept {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.space.hash(state);
-    }
-}
-
-impl PartialEq for Kept {
-    fn eq(&self, other: &Kept) -> bool {
-        self.0.space == other.0.space
-    }
-}
-
-impl Eq for Kept {}
-
-type Set = HashSet<Kept>;
-
 /// Names of apps that entries share, so that each does not keep its own.
 #[derive(Default)]
 struct AppNames(Mutex<HashSet<AppId>>);
@@ -96,37 +69,6 @@ impl AppNames {
             names.insert(app.clone());
         }
         app.clone()
-    }
-}
-
-#[derive(Default)]
-struct Shards {
-    hasher: RandomState,
-    sets: Vec<Mutex<Set>>,
-}
-
-impl Shards {
-    fn new() -> Shards {
-        Shards {
-            hasher: RandomState::new(),
-            sets: (0..SHARDS).map(|_| Mutex::default()).collect(),
-        }
-    }
-
-    fn with<T>(&self, space: &SpaceKey, act: impl FnOnce(&mut Set) -> T) -> T {
-        let at = self.hasher.hash_one(space) as usize % SHARDS;
-        // A set stays usable whatever panicked while it was locked: entries are whole.
-        act(&mut self.sets[at].lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn all(&self) -> Vec<Arc<Entry>> {
-        let entries = |set: &Mutex<Set>| {
-            let set = set.lock().unwrap_or_else(PoisonError::into_inner);
-            set.iter()
-                .map(|kept| kept.0.clone())
-                .collect::<Vec<Arc<Entry>>>()
-        };
-        self.sets.iter().flat_map(entries).collect()
     }
 }
 
@@ -152,10 +94,10 @@ impl Sessions {
     /// The entry of a space; its session is started if the space is not open here.
     pub fn get(&self, space: &SpaceKey) -> Arc<Entry> {
         let (entry, start) = self.inner.shards.with(space, |set| {
-            if let Some(kept) = set.get(space)
-                && !kept.0.is_gone()
+            if let Some(known) = set.get(space)
+                && !known.is_gone()
             {
-                return (kept.0.clone(), None);
+                return (known.clone(), None);
             }
             let space = SpaceKey {
                 app: self.inner.apps.shared(&space.app),
@@ -164,7 +106,7 @@ impl Sessions {
             let (entry, start) = Entry::starting(space, self.intake());
             let entry = Arc::new(entry);
             self.inner.absent.heard(&entry.space);
-            set.replace(Kept(entry.clone()));
+            set.put(entry.clone());
             (entry, Some(start))
         });
         if let Some(start) = start {
@@ -234,7 +176,7 @@ impl Sessions {
     /// The entry of a space that is open on this node.
     pub fn find(&self, space: &SpaceKey) -> Option<Arc<Entry>> {
         let shards = &self.inner.shards;
-        let entry = shards.with(space, |set| set.get(space).map(|kept| kept.0.clone()))?;
+        let entry = shards.with(space, |set| set.get(space).cloned())?;
         (!entry.is_gone()).then_some(entry)
     }
 
@@ -268,7 +210,9 @@ impl Sessions {
         };
         if entry.is_concerned(told.instance, &told.what) {
             let bytes = told.what.size_bytes();
-            let permit = self.room(&entry).and_then(|room| room.permit_now(bytes));
+            let permit = self
+                .room(&entry)
+                .and_then(|room| room.permit_now(OTHER_NODES, bytes));
             if let Some(permit) = permit {
                 let event = match &told.what {
                     Spoken::Late => Event::Late(told.node.clone()),
@@ -340,7 +284,7 @@ impl Sessions {
     }
 
     fn intake(&self) -> Intake {
-        Intake::new(self.inner.shared.pending_bytes_max)
+        Intake::new(&self.inner.shared.undecided)
     }
 
     /// Starts the actor beside the caller.
@@ -373,14 +317,9 @@ impl Sessions {
     }
 
     fn forget(&self, entry: &Arc<Entry>) {
-        self.inner.shards.with(&entry.space, |set| {
-            if set
-                .get(&entry.space)
-                .is_some_and(|kept| Arc::ptr_eq(&kept.0, entry))
-            {
-                set.remove(&entry.space);
-            }
-        });
+        self.inner
+            .shards
+            .with(&entry.space, |set| set.remove(entry));
     }
 }
 

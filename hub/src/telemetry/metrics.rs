@@ -79,6 +79,7 @@ metrics! {
     replies_too_large: IntCounter = "syncline_replies_too_large_total", "Pulls refused because their table is more than one reply may hold: half of gateway.replies_bytes_max. Those devices stay behind until it is raised.";
     replies_given_up: IntCounter = "syncline_replies_given_up_total", "Replies that were taken too slowly while there was no room for others: their connections were closed.";
     unfinished_bytes: IntGauge = "syncline_unfinished_bytes", "Bytes of messages that have begun to arrive on sockets; at most gateway.unfinished_bytes_max, and a little for each socket.";
+    pending_bytes: IntGauge = "syncline_pending_bytes", "Bytes of pushes that wait in sessions, or for their session's room, until they are decided; at most session.pending_node_bytes.";
     http_connections: IntGauge = "syncline_http_connections", "Open HTTP connections, upgraded ones not counted.";
     compat_connections: IntGauge = "mana_sync_connections_total", "Open WebSocket connections, under the name the first user's dashboards know.";
     compat_users: IntGauge = "mana_sync_users_connected", "Users with an open WebSocket, under the name the first user's dashboards know.";

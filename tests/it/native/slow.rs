@@ -20,20 +20,28 @@ const CHANGE_BYTES: usize = 16 << 10;
 async fn node(setup: impl FnOnce(&mut Setup)) -> TestNode {
     let mut config = Setup::default();
     config.config.gateway.outbox_bytes_max = 64 << 10;
+    // How much one user may push is not what is looked at.
+    config.config.limits.user_bytes_per_s = 1 << 30;
     setup(&mut config);
     TestNode::start_with(config).await
 }
 
 /// A device called raw, whose kernel takes little that it does not read.
 async fn slow_reader(node: &TestNode) -> RawSocket {
+    slow_reader_at(node).await.0
+}
+
+/// The same, with the port its connection has.
+async fn slow_reader_at(node: &TestNode) -> (RawSocket, u16) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     let stream = socket.connect(node.app.public_addr()).await.unwrap();
+    let port = stream.local_addr().unwrap().port();
     let hello = text(&hello(node, "ada"));
     let mut reader = RawSocket::over(stream, node, &hello).await;
     reader.welcomed().await;
     reader.message_of("delta").await; // the end of its snapshot
-    reader
+    (reader, port)
 }
 
 /// A device that writes and reads everything it is told.
@@ -78,29 +86,87 @@ impl Writer {
     }
 }
 
+/// A device that reads everything it is told, and counts it.
+struct Counting {
+    socket: RawSocket,
+    deltas: u64,
+    /// Of those deltas' frames.
+    bytes: u64,
+}
+
+impl Counting {
+    async fn open(node: &TestNode) -> Counting {
+        let mut hello = hello(node, "ada");
+        hello["client"] = json!("counting");
+        let mut socket = RawSocket::open(node, &text(&hello)).await;
+        socket.welcomed().await;
+        socket.message_of("delta").await; // the end of its snapshot
+        Counting {
+            socket,
+            deltas: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Takes what must come next, the delta up to there.
+    async fn is_told(&mut self, seq: u64) {
+        let (_, payload) = self.socket.frame().await.unwrap();
+        let delta: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!((&delta["t"], &delta["to"]), (&json!("delta"), &json!(seq)));
+        self.deltas += 1;
+        self.bytes += payload.len() as u64 + 4; // a head of 126 to 65,535 bytes of payload
+    }
+}
+
 #[tokio::test]
 async fn a_reader_that_never_reads_costs_one_outbox_and_delays_nobody() {
-    let node = node(|_| {}).await;
-    let reader = slow_reader(&node).await;
+    let node = node(|setup| {
+        let gateway = &mut setup.config.gateway;
+        // Of many changes, so that one more or less is no other outbox.
+        gateway.outbox_bytes_max = 256 << 10;
+        // Whoever waited for it would wait for longer than this takes.
+        (gateway.ping_ms, gateway.stalled_ms) = (600_000, 600_000);
+    })
+    .await;
+    let (reader, port) = slow_reader_at(&node).await;
+    let mut other = Counting::open(&node).await;
     let mut writer = Writer::open(&node).await;
     let metrics = node.app.metrics();
-    // What is handed to both, less what the writer got.
-    let handed = |writer: &Writer| metrics.deltas.get() - writer.seq;
-    for _ in 0..500 {
-        writer.write().await;
+    let handed = || (metrics.deltas.get(), metrics.delta_bytes.get());
+    let (before, catch_ups) = (handed(), metrics.catch_ups.get());
+    // What was handed to the reader: all but what the two others were told, which is the same.
+    let to_reader = |other: &Counting| {
+        let (deltas, bytes) = handed();
+        (
+            deltas - before.0 - 2 * other.deltas,
+            bytes - before.1 - 2 * other.bytes,
+        )
+    };
+    let mut costs = Vec::new();
+    for _ in 0..2 {
+        for _ in 0..500 {
+            writer.write().await;
+            other.is_told(writer.seq).await;
+        }
+        let (deltas, bytes) = to_reader(&other);
+        let connection = Connection::between(node.app.public_addr().port(), port);
+        assert!(connection.is_shut, "the reader's window is open");
+        costs.push((deltas, bytes, connection.bytes));
     }
+    assert_eq!((writer.seq, other.deltas), (1_000, 1_000));
+    let caught_up = metrics.catch_ups.get() - catch_ups;
+    assert_eq!(caught_up, 0, "nobody was told from the store");
     assert_eq!(metrics.resyncs.get(), 1);
-    let full = handed(&writer);
-    for _ in 0..500 {
-        writer.write().await;
-    }
-    assert_eq!(writer.seq, 1_000);
-    assert_eq!(
-        handed(&writer),
-        full,
-        "nothing more is queued for who does not read"
+    assert_eq!(costs[0], costs[1], "more is queued for who does not read");
+    // What the kernel did not take is an outbox, and what was about to be written.
+    let (_, bytes, in_kernel) = costs[0];
+    let held = bytes - in_kernel;
+    let (outbox, batch, change) = (256 << 10, 64 << 10, CHANGE_BYTES as u64 + 1_024);
+    assert!(
+        (outbox - change..=outbox + batch + change).contains(&held),
+        "{held} bytes"
     );
-    assert_eq!(metrics.sockets.get(), 2, "it was patient");
+    assert_eq!(metrics.sockets.get(), 3, "it was patient");
     drop(reader);
 }
 
@@ -164,7 +230,6 @@ async fn impatient() -> TestNode {
     node(|setup| {
         let gateway = &mut setup.config.gateway;
         gateway.stalled_ms = STALLED.as_millis() as u64;
-        setup.config.limits.user_bytes_per_s = 1 << 30;
     })
     .await
 }
@@ -192,8 +257,8 @@ async fn a_reader_that_never_reads_costs_the_kernel_little() {
     let (_stream, port) = asks_for_much(&node).await;
     let most = Cell::new(0);
     until("it is closed", || {
-        let unsent = unsent(node.app.public_addr().port(), port);
-        most.set(unsent.max(most.get()));
+        let connection = Connection::between(node.app.public_addr().port(), port);
+        most.set(connection.unsent.max(most.get()));
         node.app.metrics().sockets.get() == 0
     })
     .await;
@@ -201,18 +266,39 @@ async fn a_reader_that_never_reads_costs_the_kernel_little() {
     assert!((1..768 << 10).contains(&most), "{most} bytes");
 }
 
-/// Bytes the kernel holds of what was written from one port of this machine to another.
-fn unsent(from: u16, to: u16) -> u64 {
-    let ends = [format!(":{from:04X}"), format!(":{to:04X}")];
-    let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let queues = connections.lines().filter_map(|line| {
-        let columns: Vec<&str> = line.split_whitespace().collect();
-        let is_it = columns[1].ends_with(&ends[0]) && columns[2].ends_with(&ends[1]);
-        is_it.then(|| columns[4].split_once(':').unwrap().0)
-    });
-    queues
-        .map(|queue| u64::from_str_radix(queue, 16).unwrap())
-        .sum()
+/// What the kernel says of the way from one port of this machine to another.
+#[derive(Default)]
+struct Connection {
+    /// Bytes that were written and have not arrived.
+    unsent: u64,
+    /// Those, and those that have arrived and were not read.
+    bytes: u64,
+    /// The reader takes nothing: all that is sent to it asks whether it takes something again.
+    is_shut: bool,
+}
+
+impl Connection {
+    /// The timer of a connection whose other end has no room, in `/proc/net/tcp`.
+    const PROBING: &str = "04:";
+
+    fn between(from: u16, to: u16) -> Connection {
+        let ends = [format!(":{from:04X}"), format!(":{to:04X}")];
+        let mut found = Connection::default();
+        for line in std::fs::read_to_string("/proc/net/tcp").unwrap().lines() {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            let bytes = |hex: &str| u64::from_str_radix(hex, 16).unwrap();
+            let queues = columns[4].split_once(':').unwrap_or_default();
+            if columns[1].ends_with(&ends[0]) && columns[2].ends_with(&ends[1]) {
+                found.unsent += bytes(queues.0);
+                found.bytes += bytes(queues.0);
+                found.is_shut = columns[5].starts_with(Self::PROBING);
+            }
+            if columns[1].ends_with(&ends[1]) && columns[2].ends_with(&ends[0]) {
+                found.bytes += bytes(queues.1);
+            }
+        }
+        found
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What large commits and sockets that do not read cost the real program.
+//! What large commits, and sockets that do not read, cost the real program.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,10 @@ struct Caller {
 impl Caller {
     async fn start() -> Caller {
         let dir = tempfile::tempdir().expect("a directory");
-        let node = super::start(dir.path());
+        let mut command = super::hub(dir.path(), &["serve", "--dev"]);
+        // How much one user may push is not what is looked at.
+        command.env("HUB__LIMITS__USER_BYTES_PER_S", (1_u64 << 30).to_string());
+        let node = HubProcess::start(command);
         let http = reqwest::Client::new();
         let url = format!("http://{}/dev/token", node.public);
         let answer = http.post(url).body(r#"{"user":"ada"}"#).send().await;
@@ -49,6 +52,17 @@ impl Caller {
         let answer = request.body(body.to_string()).send().await;
         let text = answer.expect("it answers").text().await.expect("text");
         serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// A metric without labels.
+    async fn metric(&self, name: &str) -> u64 {
+        let url = format!("http://{}/metrics", self.node.admin);
+        let answer = self.http.get(url).send().await.expect("it answers");
+        let text = answer.text().await.expect("text");
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.expect(name).parse().expect("a number")
     }
 
     /// A device with everything up to a commit. It has not read its welcome.
@@ -110,5 +124,54 @@ async fn sockets_that_do_not_read_a_large_commit_hold_a_page_each() {
     assert_eq!((to, told.len()), (2, RECORDS + 1));
     let grown = caller.node.rss_bytes().saturating_sub(before);
     assert!(grown <= GROWTH_MAX, "{} MB", grown >> 20);
+    drop(deaf);
+}
+
+/// Changes that are told while somebody does not read, each of some 16 KB.
+const TOLD: u64 = 1_000;
+const TOLD_BYTES: usize = 16 << 10;
+
+/// Bytes the hub may hold more after them. If it kept them for who does not read, it were 16 MB.
+const TOLD_GROWTH_MAX: u64 = 2 << 20;
+
+#[tokio::test]
+async fn a_socket_that_never_reads_costs_no_more_the_more_is_told() {
+    let caller = Caller::start().await;
+    let first = json!({"table": "t", "id": "first", "op": "insert", "data": {}});
+    let epoch = caller.push(1, vec![first]).await["epoch"].clone();
+    let mut live = caller.device("live", &epoch, 1).await;
+    live.message_of("welcome").await;
+    let mut m = 1;
+    let mut write = async || {
+        m += 1;
+        let data = json!({"m": m, "x": "y".repeat(TOLD_BYTES)});
+        let change =
+            json!({"table": "t", "id": format!("k{}", m % 10), "op": "insert", "data": data});
+        let pushed = caller.push(m, vec![change]).await;
+        assert_eq!(pushed["results"][0]["status"], "applied", "{pushed}");
+        assert_eq!(live.message_of("delta").await["to"], m);
+    };
+    // What the hub needs for all this, whoever reads: caches and the store's own.
+    for _ in 0..100 {
+        write().await;
+    }
+    let deaf = caller.device("deaf", &epoch, 1).await;
+    // The kernel holds some megabytes of them.
+    for written in 0.. {
+        if caller.metric("syncline_resyncs_total").await > 0 {
+            break;
+        }
+        assert!(written < 4 * TOLD, "it is told all of them");
+        write().await;
+    }
+    let before = caller.metric("syncline_memory_allocated_bytes").await;
+    for _ in 0..TOLD {
+        write().await;
+    }
+    let after = caller.metric("syncline_memory_allocated_bytes").await;
+    let grown = after.saturating_sub(before);
+    assert!(before > 0 && grown <= TOLD_GROWTH_MAX, "{} KB", grown >> 10);
+    assert_eq!(caller.metric("syncline_resyncs_total").await, 1);
+    assert_eq!(caller.metric("syncline_sockets").await, 2);
     drop(deaf);
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use syncline_chaos::quantile;
 
-use crate::client::{Client, Seen, Who};
+use crate::client::{Client, NOTHING, Seen, Who};
 use crate::hubs::{COUNT, Hubs, client};
 use crate::load;
 use crate::pusher::Pusher;
@@ -94,6 +94,7 @@ async fn open(
     let who = Who {
         token: &token,
         client: &client,
+        cursor: NOTHING,
     };
     let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Client::open(hubs.address(hub)?, from, &who, seen).await

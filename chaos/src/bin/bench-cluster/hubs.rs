@@ -5,7 +5,7 @@ use std::path::Path;
 
 use syncline_chaos::hub::Hub;
 
-use crate::client::Who;
+use crate::client::{NOTHING, Who};
 use crate::nats::Server as Nats;
 use crate::postgres::Server as Postgres;
 use crate::pusher::Pusher;
@@ -65,6 +65,7 @@ impl Hubs {
         let who = Who {
             token: &token,
             client: &client,
+            cursor: NOTHING,
         };
         Pusher::open(self.address(hub)?, &who).await
     }

@@ -60,7 +60,12 @@ impl Drop for Client {
 pub(crate) struct Who<'a> {
     pub(crate) token: &'a str,
     pub(crate) client: &'a str,
+    /// What it has, as JSON.
+    pub(crate) cursor: &'a str,
 }
+
+/// The cursor of who has nothing.
+pub(crate) const NOTHING: &str = "null";
 
 impl Client {
     /// Connects from a loopback address, says hello, and goes on in a local task.
@@ -124,9 +129,13 @@ pub(crate) async fn connect(
          sec-websocket-protocol: syncline.v1\r\n\r\n"
     )
     .into_bytes();
-    let Who { token, client } = who;
+    let Who {
+        token,
+        client,
+        cursor,
+    } = who;
     let hello = format!(
-        r#"{{"t":"hello","v":1,"app":"todo","client":"{client}","token":"{token}","cursor":null}}"#
+        r#"{{"t":"hello","v":1,"app":"todo","client":"{client}","token":"{token}","cursor":{cursor}}}"#
     );
     push_frame(&mut first, 0x81, hello.as_bytes());
     write(&stream, &first).await?;

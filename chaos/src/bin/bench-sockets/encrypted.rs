@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -72,14 +73,15 @@ pub(crate) async fn measure(program: &Path, counts: &[usize]) -> anyhow::Result<
     let hub = hub.restart_with(program, &settings).await?;
     let connector = connector()?;
     let mut sockets: Vec<Stream> = Vec::new();
-    let (mut points, mut handshakes_s) = (Vec::new(), 0.0);
+    let (mut points, mut handshakes_s, mut took_s) = (Vec::new(), 0.0, 0.0);
     for &count in counts {
-        let cpu = hub.cpu_s()?;
+        let (cpu, began) = (hub.cpu_s()?, Instant::now());
         let connecting = (sockets.len()..count).map(|at| connect(&hub, &connector, at));
         let connected: Vec<Stream> = stream::iter(connecting)
             .buffer_unordered(OPENING)
             .try_collect()
             .await?;
+        took_s += began.elapsed().as_secs_f64();
         handshakes_s += hub.cpu_s()? - cpu;
         let first = sockets.len();
         let entering = connected.into_iter().zip(&tokens[first..]);
@@ -94,11 +96,12 @@ pub(crate) async fn measure(program: &Path, counts: &[usize]) -> anyhow::Result<
     }
     println!(
         "over TLS, asleep: bytes a socket: allocated {}, RSS {}; us of CPU a full handshake with \
-         its connection {}, {:.0} a second and core",
+         its connection {}: {:.0} handshakes a second and core, {:.0}/s beside this load",
         at_most(slope(&points, |p| p.allocated), BYTES_MAX),
         at_most(slope(&points, |p| p.rss), BYTES_MAX),
         at_most(handshakes_s * 1e6 / most as f64, HANDSHAKE_US_MAX),
         most as f64 / handshakes_s,
+        most as f64 / took_s,
     );
     Ok(())
 }

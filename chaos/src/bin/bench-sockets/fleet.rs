@@ -9,10 +9,10 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use syncline_chaos::hub::Hub;
 use syncline_chaos::quantile;
 
-use crate::client::{Client, Seen, Who};
+use crate::client::{Client, NOTHING, Seen, Who};
 
 /// Sockets being opened at once.
-const OPENING: usize = 64;
+pub(crate) const OPENING: usize = 64;
 
 /// Sockets from one loopback address. A pair of addresses has some 28,000 ports, and those that
 /// were used lately are not free yet.
@@ -51,6 +51,17 @@ pub(crate) async fn tokens(
     }
 }
 
+/// The loopback address of a fleet's socket.
+pub(crate) fn address_of(at: usize) -> SocketAddr {
+    let host = u8::try_from(at / PER_ADDRESS + 1).unwrap_or(u8::MAX);
+    SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0))
+}
+
+/// Its client.
+pub(crate) fn client_id(at: usize) -> String {
+    format!("0b0f5c1e-5b1f-4a51-9b1f-{at:012x}")
+}
+
 impl Fleet {
     /// No sockets yet.
     pub(crate) fn new() -> Fleet {
@@ -68,14 +79,13 @@ impl Fleet {
         let opening = tokens.iter().enumerate().map(|(i, token)| {
             let (at, seen) = (first + i, self.seen.clone());
             async move {
-                let host = u8::try_from(at / PER_ADDRESS + 1).unwrap_or(u8::MAX);
-                let from = SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0));
-                let client = format!("0b0f5c1e-5b1f-4a51-9b1f-{at:012x}");
+                let client = client_id(at);
                 let who = Who {
                     token,
                     client: &client,
+                    cursor: NOTHING,
                 };
-                Client::open(address, from, &who, &seen).await
+                Client::open(address, address_of(at), &who, &seen).await
             }
         });
         let opened: Vec<Client> = stream::iter(opening)

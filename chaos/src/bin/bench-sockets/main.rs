@@ -8,6 +8,7 @@ mod encrypted;
 mod fleet;
 mod goal;
 mod memory;
+mod opening;
 mod pusher;
 mod pushes;
 mod rates;
@@ -55,7 +56,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
         memory::awake(hub, &[3_000, 9_000, 15_000].map(scaled)).await?;
     }
     if wanted("opening") {
-        rates::opening(hub, scaled(10_000)).await?;
+        opening::measure(hub, scaled(10_000)).await?;
     }
     if wanted("resting") {
         let seconds = if args.small { 1 } else { 50 };

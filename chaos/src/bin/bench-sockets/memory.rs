@@ -52,6 +52,22 @@ impl Point {
 }
 
 impl Point {
+    /// What so many sockets come to on the line through some points.
+    fn on_line(points: &[Point], sockets: f64) -> Point {
+        let at = |of: fn(&Point) -> f64| {
+            let mean =
+                |of: fn(&Point) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
+            mean(of) + slope(points, of) * (sockets - mean(|p| p.sockets))
+        };
+        Point {
+            sockets,
+            rss: at(|p| p.rss),
+            pss: at(|p| p.pss),
+            allocated: at(|p| p.allocated),
+            kernel: at(|p| p.kernel),
+        }
+    }
+
     /// RSS and allocated bytes, and how many of each a socket came to since.
     fn beside(&self, before: &Point) -> String {
         let more = |now: f64, then: f64| (now - then) / self.sockets;
@@ -113,7 +129,7 @@ pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<(
         points.push(Point::take(&hub, count).await?);
     }
     show("asleep, a session each", &points, ASLEEP_BYTES_MAX);
-    let Some(before) = points.pop() else {
+    let Some(before) = points.last() else {
         return Ok(());
     };
     let (count, seen) = (fleet.clients.len(), fleet.seen.clone());
@@ -126,7 +142,7 @@ pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<(
     .await?;
     until_gauge(&hub, "syncline_sessions", 0.0).await?;
     let after = Point::take(&hub, count).await?;
-    println!("after each got one change: {}", after.beside(&before));
+    println!("after each got one change: {}", after.beside(before));
     for client in &fleet.clients {
         for _ in 0..BURST_PUSHES {
             client.push(4, &"x".repeat(250)).await?;
@@ -136,15 +152,13 @@ pub(crate) async fn asleep(program: &Path, counts: &[usize]) -> anyhow::Result<(
     until("every socket's verdicts", || seen.answers.get() >= verdicts).await?;
     until_gauge(&hub, "syncline_sessions", 0.0).await?;
     let burst = Point::take(&hub, count).await?;
-    println!("after a burst to all of them: {}", burst.beside(&before));
+    println!("after a burst to all of them: {}", burst.beside(before));
+    // What as many sockets came to on the way up.
+    let expected = Point::on_line(&points, (count / 10) as f64);
     fleet.keep(count / 10);
     until_gauge(&hub, "syncline_sockets", (count / 10) as f64).await?;
     let tenth = Point::take(&hub, count / 10).await?;
-    println!(
-        "after nine of ten left: RSS {:.1} MiB, allocated {:.1} MiB",
-        tenth.rss / 1_048_576.0,
-        tenth.allocated / 1_048_576.0
-    );
+    println!("after nine of ten left: {}", tenth.beside(&expected));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use syncline_chaos::hub::Hub;
 
-use crate::client::Who;
+use crate::client::{NOTHING, Who};
 use crate::fleet::{Users, tokens};
 use crate::goal::at_least;
 use crate::pusher::{PUSH_BYTES, Pusher, RECORDS};
@@ -30,6 +30,7 @@ pub(crate) async fn measure(
         let who = Who {
             token,
             client: CLIENT,
+            cursor: NOTHING,
         };
         Pusher::open(address, &who).await
     });

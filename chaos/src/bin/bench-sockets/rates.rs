@@ -1,33 +1,11 @@
-//! What sockets cost in time: opening, resting, being told.
+//! What open sockets cost in time: resting, being told.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::fleet::{Fleet, Users, tokens, until};
-use crate::goal::{at_least, at_most};
+use crate::goal::at_most;
 use syncline_chaos::hub::Hub;
-
-/// Accept, upgrade, verify, welcome.
-pub(crate) async fn opening(program: &Path, count: usize) -> anyhow::Result<()> {
-    let hub = Hub::start(program).await?;
-    // One user's sockets would share a session; these do not, but the spaces exist.
-    let tokens = tokens(&hub, Users::Distinct, 0..count).await?;
-    let mut fleet = Fleet::new();
-    fleet.open(&hub, &tokens).await?;
-    fleet.keep(0);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let mut fleet = Fleet::new();
-    let cpu = hub.cpu_s()?;
-    let took = fleet.open(&hub, &tokens).await?;
-    let cpu = hub.cpu_s()? - cpu;
-    println!(
-        "opened {count} sockets at {:.0}/s, {:.0} us of CPU each: {} a second and core",
-        count as f64 / took.as_secs_f64(),
-        cpu * 1e6 / count as f64,
-        at_least(count as f64 / cpu, 12_000.0),
-    );
-    Ok(())
-}
 
 /// Pings and nothing else.
 pub(crate) async fn resting(program: &Path, count: usize, seconds: u64) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.idle_ms", 1, 3_600_000),
     ("session.cache_bytes", 0, 1 << 40),
     ("session.pending_bytes", 1 << 20, 1 << 30),
+    ("session.pending_node_bytes", 1 << 20, 64 << 30),
     ("session.commit_mutations_max", 1, 10_000),
     ("session.commit_changes_max", 1, 100_000),
     ("session.commit_bytes_max", 1 << 20, 1 << 30),

@@ -119,7 +119,7 @@ async fn call(
         let Some(room) = gateway.sessions.room(&entry) else {
             continue;
         };
-        let permit = room.permit(asked.bytes).await;
+        let permit = room.permit(asked.user.as_str(), asked.bytes).await;
         let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
         let message = Message::Call {

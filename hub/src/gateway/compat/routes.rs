@@ -165,7 +165,8 @@ async fn merge(
         let Some(room) = gateway.sessions.room(&entry) else {
             continue;
         };
-        let permit = room.permit(asked.bytes).await;
+        let user = asked.client.user.as_str();
+        let permit = room.permit(user, asked.bytes).await;
         let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
         let (reply, answer) = oneshot::channel();
         let sync = Sync {

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use syncline_protocol::ids::UserId;
 use syncline_protocol::mutation::Mutation;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Attached, Done, SLOW_RETRY_MS};
 use crate::gateway::Gateway;
-use crate::gateway::intake::Intake;
+use crate::gateway::intake::{Intake, Permit};
 use crate::gateway::link::{Ending, Link};
 use crate::gateway::pace::{Load, TooFast};
 use crate::gateway::task::Wait;
@@ -60,7 +59,7 @@ impl Attached {
             let Some(room) = gateway.sessions.room(&entry) else {
                 return Ok(Done::Told);
             };
-            admit(&gateway, &entry, (room, bytes), message).await
+            admit(&gateway, &entry, (room, &user, bytes), message).await
         }))
     }
 
@@ -70,17 +69,18 @@ impl Attached {
         &self,
         link: &Link,
         bytes: usize,
-        message: impl FnOnce(OwnedSemaphorePermit) -> Message + Send + 'static,
+        message: impl FnOnce(Permit) -> Message + Send + 'static,
     ) -> Option<Wait<Done>> {
         // A session that ended has closed the outbox, which says how to go on.
         let room = link.gateway.sessions.room(&self.entry)?;
-        if let Some(permit) = room.permit_now(bytes) {
+        let user = link.user.clone()?;
+        if let Some(permit) = room.permit_now(user.as_str(), bytes) {
             drop(link.gateway.sessions.tell(&self.entry, message(permit)));
             return None;
         }
         let (gateway, entry) = (link.gateway.clone(), self.entry.clone());
         Some(Box::pin(async move {
-            admit(&gateway, &entry, (room, bytes), message).await
+            admit(&gateway, &entry, (room, &user, bytes), message).await
         }))
     }
 }
@@ -89,10 +89,10 @@ impl Attached {
 async fn admit(
     gateway: &Gateway,
     entry: &Arc<Entry>,
-    (room, bytes): (Intake, usize),
-    message: impl FnOnce(OwnedSemaphorePermit) -> Message,
+    (room, user, bytes): (Intake, &UserId, usize),
+    message: impl FnOnce(Permit) -> Message,
 ) -> Result<Done, Ending> {
-    let Ok(permit) = room.permit(bytes).await else {
+    let Ok(permit) = room.permit(user.as_str(), bytes).await else {
         return Ok(Done::Slow("app", SLOW_RETRY_MS));
     };
     drop(gateway.sessions.tell(entry, message(permit)));

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::desk::{Desk, space};
 use crate::gateway::intake::Intake;
+use crate::gateway::intake::tests::session;
 use crate::gateway::outbox::Outbox;
 use crate::session::actor::Message;
 use crate::session::entry::{
@@ -94,7 +95,7 @@ impl Running {
 }
 
 fn intake() -> Intake {
-    Intake::new(1 << 20)
+    session(1 << 20)
 }
 
 /// Message number `no`.

@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::desk::{insert, mutation};
 use crate::clock::SystemClock;
+use crate::gateway::intake::Undecided;
 use crate::gateway::outbox::Outbox;
 use crate::session::actor::{Message, PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
@@ -69,7 +70,11 @@ impl World {
                 bytes: 1 << 20,
             },
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
-            pending_bytes_max: 1 << 20,
+            undecided: Arc::new(Undecided::new(
+                1 << 30,
+                1 << 20,
+                metrics.pending_bytes.clone(),
+            )),
             idle: TICK * 2,
             wheel: wheel.clone(),
             ephemera: None,

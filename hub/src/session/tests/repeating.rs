@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::desk::{Desk, Fate, client, insert, mutation};
+use crate::gateway::intake::Permit;
 use crate::session::event::{CallId, ConnId, Effect, Event, Origin, Push};
 
 /// Permits of the session.
@@ -30,7 +31,7 @@ fn push(desk: &mut Desk, origin: Origin, room: &Arc<Semaphore>, ms: &[u64]) {
     desk.step(Event::Push(Push {
         origin,
         muts: muts.collect(),
-        permit: Some(room.clone().try_acquire_owned().unwrap()),
+        permit: Some(Permit::of(room)),
     }));
 }
 
