@@ -46,7 +46,15 @@ lint() {
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 
+# Two thousand devices that come back at once, with the hub in one process.
+FILES_MIN=12000
+
 rust() {
+  ulimit -Sn "$(ulimit -Hn)"
+  if [ "$(ulimit -n)" != unlimited ] && [ "$(ulimit -n)" -lt "$FILES_MIN" ]; then
+    echo "the tests need $FILES_MIN open files in a process, and may have $(ulimit -n): see ulimit -Hn"
+    return 1
+  fi
   cargo test --workspace --locked --no-fail-fast -- "$@"
 }
 

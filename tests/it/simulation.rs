@@ -50,28 +50,22 @@ type Holds<'a> = &'a [Kind];
 
 /// A seed that once failed lives on under the name of what it found.
 fn lives(seed: u64, holds: Holds<'_>) {
-    well(
-        seed,
-        world::live_with(seed, world::drawn(seed), false),
-        holds,
-    );
+    let ending = world::live_with(seed, world::drawn(seed), false);
+    well(seed, &ending, holds);
 }
 
 /// The same, of a world of native devices, whatever the seed would have made of it.
 fn lives_native(seed: u64, holds: Holds<'_>) {
-    well(
-        seed,
-        world::live_with(seed, (Mix::Native, false), false),
-        holds,
-    );
+    let ending = world::live_with(seed, (Mix::Native, false), false);
+    well(seed, &ending, holds);
 }
 
 /// The same, of a world as the campaign has them, some with a real cluster.
 fn lives_now(seed: u64, holds: Holds<'_>) {
-    well(seed, world::live(seed, false), holds);
+    well(seed, &world::live(seed, false), holds);
 }
 
-fn well(seed: u64, ending: Ending, holds: Holds<'_>) {
+fn well(seed: u64, ending: &Ending, holds: Holds<'_>) {
     assert_eq!(ending.broken, None, "seed {seed}");
     for kind in holds {
         let times = ending.counts.of(*kind);

@@ -229,6 +229,23 @@ async fn what_tls_has_taken_and_the_kernel_has_not_is_sent_when_there_is_room() 
 }
 
 #[tokio::test]
+async fn what_the_kernel_takes_of_it_little_by_little_is_something() {
+    let node = node_without_pings(1_000).await;
+    let mut reader = slow_reader(&node, "ada").await;
+    write(&node, "ada", 120 << 10).await;
+    let (mut read, mut bytes) = (0, vec![0; 4 << 10]);
+    // Two seconds and more for what TLS holds.
+    let mut pace = tokio::time::interval(Duration::from_millis(200));
+    while read < 120 << 10 {
+        pace.tick().await;
+        let more = timeout(HUNG, reader.get_mut().read(&mut bytes)).await;
+        read += more.expect("it hangs").unwrap();
+        let open = node.app.metrics().sockets.get();
+        assert_eq!(open, 1, "closed when {read} bytes were read");
+    }
+}
+
+#[tokio::test]
 async fn what_tls_alone_holds_is_nothing_that_was_taken() {
     let node = node_without_pings(500).await;
     let _reader = slow_reader(&node, "ada").await;

@@ -150,6 +150,13 @@ impl Link {
         Ok(())
     }
 
+    /// It begins to say goodbye.
+    pub(super) fn part(&self) {
+        if let Some(user) = &self.user {
+            self.gateway.sockets.part(self.outbox.conn, user);
+        }
+    }
+
     fn set_user(&mut self, user: &UserId) {
         let held = self.reader.held_bytes();
         self.count_unfinished(held, 0);

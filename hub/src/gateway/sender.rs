@@ -63,8 +63,9 @@ impl Sender {
                 taken: 0,
             };
             if batch.frames.is_empty() {
-                let all = flush(stream, cx)?;
-                return Ok(Sent { some, all });
+                let sent = flush(stream, cx)?;
+                let some = some || sent.some;
+                return Ok(Sent { some, ..sent });
             }
             some |= batch.write(stream, cx)?;
             if !batch.frames.is_empty() {
@@ -133,15 +134,19 @@ impl Unwritten {
     }
 }
 
-/// Has an encrypted stream send what it holds. True if nothing is left.
-fn flush(stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<bool> {
-    match stream {
-        Stream::Plain(_) => Ok(true),
-        Stream::Tls(_) => match Pin::new(stream).poll_flush(cx) {
-            Poll::Ready(flushed) => flushed.map(|()| true),
-            Poll::Pending => Ok(false),
-        },
-    }
+/// Has an encrypted stream send what it holds.
+fn flush(stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<Sent> {
+    let Stream::Tls(tls) = stream else {
+        let (some, all) = (false, true);
+        return Ok(Sent { some, all });
+    };
+    let before = tls.get_ref().0.written();
+    let all = match Pin::new(&mut *tls).poll_flush(cx) {
+        Poll::Ready(flushed) => flushed.map(|()| true)?,
+        Poll::Pending => false,
+    };
+    let some = tls.get_ref().0.written() > before;
+    Ok(Sent { some, all })
 }
 
 #[cfg(test)]

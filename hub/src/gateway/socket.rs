@@ -66,6 +66,8 @@ pub(super) enum Done {
     Known(Box<Known>),
     /// Its user has no room for another socket, but the client has one here that it replaces.
     Replacing(Box<Known>),
+    /// It has none.
+    New(Box<Known>),
     /// The session took the client.
     Attached(Arc<Entry>, TokenEnd),
     /// A fresh token.
@@ -142,6 +144,12 @@ impl Protocol for Native {
             Done::Replacing(known) => {
                 let user = &known.attach.client.user;
                 let counted = link.authenticate_replacing(user);
+                counted.map_err(|TooMany| no_room(&link.outbox))?;
+                return Ok(Some(attach(link, *known)));
+            }
+            // What was left of its own connection may have gone meanwhile.
+            Done::New(known) => {
+                let counted = link.authenticate(&known.attach.client.user);
                 counted.map_err(|TooMany| no_room(&link.outbox))?;
                 return Ok(Some(attach(link, *known)));
             }
@@ -341,7 +349,7 @@ fn identify(link: &Link, hello: Box<Hello>) -> Wait<Done> {
 /// Asks the session whether the client has an older socket here. An attach replaces that, so it
 /// needs no room: a device is not kept out by what is left of its own connection.
 fn look_for_older(link: &Link, known: Box<Known>) -> Wait<Done> {
-    let (gateway, outbox) = (link.gateway.clone(), link.outbox.clone());
+    let gateway = link.gateway.clone();
     Box::pin(async move {
         // Where the space is not open, nobody has a socket in it.
         let entry = gateway.sessions.find(&known.space);
@@ -351,10 +359,10 @@ fn look_for_older(link: &Link, known: Box<Known>) -> Wait<Done> {
             let message = Message::HasSocket { client, answer };
             gateway.sessions.tell(&entry, message).is_ok()
         });
-        match is_told && answered.await == Ok(true) {
-            true => Ok(Done::Replacing(known)),
-            false => Err(no_room(&outbox)),
-        }
+        Ok(match is_told && answered.await == Ok(true) {
+            true => Done::Replacing(known),
+            false => Done::New(known),
+        })
     })
 }
 

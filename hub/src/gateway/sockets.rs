@@ -1,7 +1,7 @@
 //! The open sockets of a node: counted, bounded for each user and address, closed when the node
 //! drains.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +49,9 @@ pub struct SocketCaps {
 struct Open {
     outboxes: HashMap<ConnId, Arc<Outbox>>,
     users: HashMap<UserId, u32>,
+    /// Sockets of users that are saying goodbye, and how many of each user.
+    parting: HashSet<ConnId>,
+    parting_of: HashMap<UserId, u32>,
     /// Kept only if addresses are counted.
     addresses: HashMap<IpAddr, u32>,
     address_of: HashMap<ConnId, IpAddr>,
@@ -146,13 +149,24 @@ impl Sockets {
         most: usize,
     ) -> Result<(), TooMany> {
         let mut open = self.lock();
-        if count(&open.users, user) >= most {
+        let all = count(&open.users, user);
+        let staying = all - count(&open.parting_of, user);
+        if staying >= most || all >= self.caps.per_user.saturating_mul(2) {
             return Err(TooMany);
         }
         *open.users.entry(user.clone()).or_default() += 1;
         open.forget(conn, before);
         self.show(&open);
         Ok(())
+    }
+
+    /// A socket begins to say goodbye, which may take it some seconds. It keeps no other of its user
+    /// out meanwhile, unless those are as many as the user may have.
+    pub fn part(&self, conn: ConnId, user: &UserId) {
+        let mut open = self.lock();
+        if open.parting.insert(conn) {
+            *open.parting_of.entry(user.clone()).or_default() += 1;
+        }
     }
 
     /// A socket is gone.
@@ -162,6 +176,9 @@ impl Sockets {
             return;
         }
         open.forget(conn, user);
+        if let (true, Some(user)) = (open.parting.remove(&conn), user) {
+            one_less(&mut open.parting_of, user);
+        }
         if let Some(address) = open.address_of.remove(&conn) {
             one_less(&mut open.addresses, &address);
         }
@@ -263,6 +280,10 @@ impl Open {
         self.outboxes
             .shrink_to(ROOM_KEPT.max(2 * self.outboxes.len()));
         self.users.shrink_to(ROOM_KEPT.max(2 * self.users.len()));
+        self.parting
+            .shrink_to(ROOM_KEPT.max(2 * self.parting.len()));
+        self.parting_of
+            .shrink_to(ROOM_KEPT.max(2 * self.parting_of.len()));
         self.addresses
             .shrink_to(ROOM_KEPT.max(2 * self.addresses.len()));
         self.address_of

@@ -138,6 +138,7 @@ impl<P: Protocol> Future for Task<P> {
                         return Poll::Ready(());
                     };
                     open.leave();
+                    open.link.part();
                     *state = State::Closing(Box::pin(open.link.finish(ending)));
                 }
                 State::Closing(closing) => match closing.as_mut().poll(cx) {

@@ -29,7 +29,7 @@ use super::peers::{Counted, Peers};
 use super::turns::Turns;
 use super::watched::{LeastRate, Patience, Watched};
 use crate::config::GatewayConfig;
-use crate::gateway::stream::Stream;
+use crate::gateway::stream::{Metered, Stream};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::tls::Tls;
@@ -254,7 +254,7 @@ impl Connection {
         let Some(tls) = &self.tls else {
             return Some(Stream::Plain(stream));
         };
-        let handshake = tls.acceptor().accept(stream);
+        let handshake = tls.acceptor().accept(Metered::new(stream));
         let handshake = self.turns.run(self.peer.0.ip(), handshake);
         let handshake = timeout(self.header_timeout, handshake);
         tokio::select! {

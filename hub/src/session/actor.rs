@@ -300,6 +300,7 @@ impl Actor for Session {
                 live.shown.hears(live.heard, &message);
             }
         }
+        let had_sockets = !live.outboxes.is_empty();
         match message {
             Message::IdleDue | Message::Own(_) | Message::Unread | Message::Panicked => {}
             Message::Event(event) => live.step(event, &myself),
@@ -351,6 +352,9 @@ impl Actor for Session {
                 live.step(Event::Drain, &myself);
             }
         }
+        if had_sockets && live.outboxes.is_empty() {
+            live.watch_idle_alone();
+        }
         Ok(())
     }
 }
@@ -397,6 +401,13 @@ impl Live {
         let wheel = &self.shared.wheel;
         let at = wheel.after(self.busy_at, self.idle());
         wheel.wake_at(self.shown.clone(), at);
+    }
+
+    /// The last socket has gone: it has to wait less long than it was to.
+    fn watch_idle_alone(&self) {
+        let wheel = &self.shared.wheel;
+        let at = wheel.after(wheel.now(), self.idle());
+        wheel.wake_by(self.shown.clone(), at);
     }
 
     /// How long nothing must happen before it ends. One without a socket leaves nothing behind,

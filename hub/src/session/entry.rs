@@ -237,7 +237,12 @@ impl Entry {
         }
         if let State::Awake(awake) = &mut *state {
             // It is set once, here.
-            let _ = awake.way.shown.actor.set(actor.clone());
+            let shown = &awake.way.shown;
+            let _ = shown.actor.set(actor.clone());
+            if shown.alarm.set_for().is_none() {
+                // It rang before there was anybody to hear it.
+                let _ = actor.cast(Message::IdleDue);
+            }
             awake.way.actor = Some(actor);
         }
     }
@@ -253,9 +258,9 @@ impl Entry {
         let mut state = self.lock();
         match &mut *state {
             State::Gone => Leaving::Done,
-            State::Awake(_) => Leaving::Tell(Event::Detach(conn)),
+            State::Awake(_) => Leaving::Tell,
             State::Asleep(asleep) => match asleep.dormant.leave(conn) {
-                Left::Concerned => Leaving::Tell(Event::Detach(conn)),
+                Left::Concerned => Leaving::Tell,
                 Left::Asleep => {
                     asleep.outboxes.retain(|outbox| outbox.conn != conn);
                     Leaving::Done
@@ -361,8 +366,8 @@ impl Entry {
 pub(super) enum Leaving {
     /// Nothing.
     Done,
-    /// The session must be told.
-    Tell(Event),
+    /// The session must be told that the socket is gone.
+    Tell,
     /// The entry was emptied and must be taken out.
     Emptied,
 }

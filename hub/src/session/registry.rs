@@ -160,9 +160,14 @@ impl Sessions {
     /// A socket leaves a space.
     pub fn leave(&self, entry: &Arc<Entry>, conn: ConnId) {
         match entry.leave(conn) {
-            Leaving::Done => {}
+            // One that slept does not say to the other nodes that it shows nothing any more.
+            Leaving::Done => {
+                if let Some(ephemera) = &self.inner.shared.ephemera {
+                    ephemera.gone(&entry.space, conn);
+                }
+            }
             // A session that ended knows nothing of it anyway.
-            Leaving::Tell(event) => drop(self.tell(entry, Message::Event(event))),
+            Leaving::Tell => drop(self.tell(entry, Message::Event(Event::Detach(conn)))),
             Leaving::Emptied => {
                 if let Some(ephemera) = &self.inner.shared.ephemera {
                     ephemera.gone(&entry.space, conn);

@@ -84,6 +84,12 @@ async fn presence_of_a_sleeping_session_ends_with_its_socket() {
     know_each_other(&nodes, &["n1", "n2"]).await;
     let mut phone = settled(&nodes[0], "phone").await;
     let mut laptop = settled(&nodes[1], "laptop").await;
+    // One of the first user's clients stays where the phone was: it is shown nothing, and keeps the
+    // session from ending.
+    let mut watcher = Socket::connect_to(&nodes[0], "/ws/todo").await;
+    let auth = json!({"type": "auth", "token": nodes[0].token("ada")});
+    watcher.send(&auth).await;
+    assert_eq!(watcher.message().await, json!({"type": "auth-ok"}));
     phone.send(&at("k1")).await;
     is_shown(&mut laptop, "phone", &json!({"at": "k1"})).await;
     for node in &nodes {

@@ -68,6 +68,9 @@ async fn a_session_without_a_socket_ends_soon_however_patient_the_others_are() {
     assert_eq!(asleep(&node), 0);
     let phone = settled(&node, "phone").await;
     assert_eq!(node.app.metrics().sessions.get(), 1);
+    // It has looked, and would look again when it had been idle for an hour.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(node.app.metrics().sessions.get(), 1);
     drop(phone);
     until("it ended too", || node.app.metrics().sessions.get() == 0).await;
 }

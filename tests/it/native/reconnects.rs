@@ -7,12 +7,15 @@ use syncline_protocol::error::close;
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::raw_socket::{RawSocket, hello, text};
 use syncline_tests::until;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Mutex};
 use tokio::task::JoinSet;
 
 const USERS: usize = 100;
 const DEVICES: usize = 20;
 const ALL: usize = USERS * DEVICES;
+
+/// One test after the other: each takes thousands of files and all the machine.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A user has room for its devices and not for one more.
 async fn node() -> Arc<TestNode> {
@@ -140,6 +143,7 @@ async fn sockets_are(node: &TestNode, count: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_devices_come_back_at_once_and_leave_nothing_behind() {
+    let _turn = TURN.lock().await;
     let node = node().await;
     let metrics = node.app.metrics();
     let first = come_new(&node).await;
@@ -165,6 +169,7 @@ async fn two_thousand_devices_come_back_at_once_and_leave_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_devices_replace_two_thousand_half_open_sockets_of_their_own() {
+    let _turn = TURN.lock().await;
     let node = node().await;
     let first = come_new(&node).await;
     // Nobody closes the old ends.
@@ -178,6 +183,7 @@ async fn two_thousand_devices_replace_two_thousand_half_open_sockets_of_their_ow
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_thousand_devices_that_come_back_at_once_are_each_told_once_what_they_missed() {
+    let _turn = TURN.lock().await;
     let node = node().await;
     let metrics = node.app.metrics();
     let devices = come_new(&node).await;

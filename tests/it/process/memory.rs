@@ -30,6 +30,9 @@ impl Caller {
         let mut command = super::hub(dir.path(), &["serve", "--dev"]);
         // How much one user may push is not what is looked at.
         command.env("HUB__LIMITS__USER_BYTES_PER_S", (1_u64 << 30).to_string());
+        // Who does not read is not closed for it, however long a slow machine takes.
+        command.env("HUB__GATEWAY__STALLED_MS", "600000");
+        command.env("HUB__GATEWAY__PING_MS", "600000");
         let node = HubProcess::start(command);
         let http = reqwest::Client::new();
         let url = format!("http://{}/dev/token", node.public);

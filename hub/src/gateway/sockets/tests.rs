@@ -63,6 +63,36 @@ fn a_user_has_sockets_up_to_the_limit_and_not_one_past_it() {
 }
 
 #[test]
+fn who_says_goodbye_keeps_no_other_out_until_there_are_twice_the_cap() {
+    let sockets = sockets(None);
+    let ada = UserId::trusted("ada");
+    let authenticate = |conn| {
+        sockets.enter(&outbox(conn), here()).unwrap();
+        sockets.authenticate(ConnId(conn), None, &ada)
+    };
+    for conn in 0..2 {
+        authenticate(conn).unwrap();
+    }
+    for conn in 0..2 {
+        sockets.part(ConnId(conn), &ada);
+        sockets.part(ConnId(conn), &ada);
+        authenticate(conn + 2).unwrap();
+    }
+    sockets.part(ConnId(2), &ada);
+    assert_eq!(authenticate(4), Err(TooMany));
+    sockets.leave(ConnId(0), Some(&ada));
+    sockets.authenticate(ConnId(4), None, &ada).unwrap();
+    for conn in 1..5 {
+        sockets.leave(ConnId(conn), Some(&ada));
+    }
+    assert_eq!((sockets.count_of(&ada), sockets.count()), (0, 0));
+    for conn in 5..7 {
+        authenticate(conn).unwrap();
+    }
+    assert_eq!(authenticate(7), Err(TooMany));
+}
+
+#[test]
 fn one_that_replaces_another_needs_no_room_until_there_are_twice_the_cap() {
     let sockets = sockets(None);
     let ada = UserId::trusted("ada");

@@ -5,6 +5,8 @@
 //! sleep, to start and to fail. So every order is one the test chose, by hand or by a seed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use serde_json::json;
@@ -24,6 +26,7 @@ use crate::session::entry::{
     Asleep, Entry, HEARD_RUNNING_MAX, HEARD_WAITING_MAX, Leaving, Slept, Start, Told,
 };
 use crate::session::event::{ConnId, Event};
+use crate::wheel::Wheel;
 
 /// Two sockets of one space; the phone shows presence.
 const PHONE: ConnId = ConnId(1);
@@ -33,8 +36,8 @@ const LAPTOP: ConnId = ConnId(2);
 const HEARD: u64 = 1_001;
 const MISSED: u64 = 1_002;
 
-/// Passes on what it is told.
-struct Ear;
+/// Passes on what it is told, and counts how often its alarm rings.
+struct Ear(Arc<AtomicU64>);
 
 impl Actor for Ear {
     type Msg = Message;
@@ -59,6 +62,7 @@ impl Actor for Ear {
             Message::Event(Event::Drained(ConnId(no))) => heard.send(no)?,
             Message::Event(Event::Heard(_)) => heard.send(HEARD)?,
             Message::Event(Event::Missed) => heard.send(MISSED)?,
+            Message::IdleDue => drop(self.0.fetch_add(1, Ordering::Relaxed)),
             _ => {}
         }
         Ok(())
@@ -70,17 +74,20 @@ struct Running {
     actor: ActorRef<Message>,
     mailbox: mpsc::UnboundedReceiver<u64>,
     heard: u64,
+    rung: Arc<AtomicU64>,
 }
 
 impl Running {
     async fn start(entry: &Entry) -> Running {
         let (sender, mailbox) = mpsc::unbounded_channel();
-        let (actor, _) = Actor::spawn(None, Ear, sender).await.unwrap();
+        let rung = Arc::new(AtomicU64::new(0));
+        let (actor, _) = Actor::spawn(None, Ear(rung.clone()), sender).await.unwrap();
         entry.started(actor.clone());
         Running {
             actor,
             mailbox,
             heard: 0,
+            rung,
         }
     }
 
@@ -195,10 +202,7 @@ async fn asking_for_room_wakes_it_too() {
 async fn a_socket_leaves_a_sleeping_session_without_waking_it_unless_others_must_see_it() {
     let entry = sleeping().await;
     let told = entry.leave(PHONE);
-    assert!(
-        matches!(told, Leaving::Tell(Event::Detach(PHONE))),
-        "{told:?}"
-    );
+    assert!(matches!(told, Leaving::Tell), "{told:?}");
     assert!(matches!(entry.leave(LAPTOP), Leaving::Done));
     assert!(entry.asleep_at().is_some());
     // Nobody is left to see it.
@@ -437,4 +441,23 @@ fn commit() -> Arc<CommitEvent> {
         records: Vec::new(),
         marks: Vec::new(),
     })
+}
+
+/// The wheel turned between the session's first look at it and the moment it can be reached.
+#[tokio::test]
+async fn an_alarm_that_rang_too_early_is_heard_when_the_session_can_be_reached() {
+    let wheel = Wheel::new(1, Duration::from_secs(1));
+    for is_set in [false, true] {
+        let (entry, start) = Entry::starting(space(), intake());
+        if is_set {
+            let at = wheel.after(wheel.now(), Duration::from_secs(9));
+            wheel.wake_at(start.shown.clone(), at);
+        }
+        let mut session = Running::start(&entry).await;
+        drop(entry.tell(message(1), || unreachable!()));
+        assert_eq!(session.hear().await, 1);
+        let rung = session.rung.load(Ordering::Relaxed);
+        assert_eq!(rung, u64::from(!is_set));
+        session.stop().await;
+    }
 }
