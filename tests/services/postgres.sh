@@ -59,7 +59,7 @@ start() {
   # Should this shell be killed, the server is told to end.
   (as_server setpriv --pdeathsig INT "$bin/postgres" -D "$dir/data" -p "$port" \
     -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-    -c fsync=on -c full_page_writes=on -c synchronous_commit=on \
+    -c fsync=on -c full_page_writes=on \
     -c max_connections=200 -c shared_buffers=128MB "${settings[@]}") \
     </dev/null >>"$dir.log" 2>&1 &
   server=$!

@@ -2,7 +2,6 @@
 
 use serde_json::json;
 use syncline_storage::faulty::{Fault, Operation};
-use tokio::time::{pause, resume};
 
 use super::hub::{Got, Hub, text};
 
@@ -33,10 +32,9 @@ async fn a_user_whose_pushes_wait_in_one_space_has_no_more_room_in_another_and_o
     hub.until(|| pending() > 15 * 62_000).await;
     others.send(&large_push(1)).await;
     others.message_of("verdicts").await;
-    pause();
+    // It waits for some seconds before it is told.
     chat.send(&large_push(1)).await;
     assert_eq!(chat.got().await, Got::message("slow"));
-    resume();
     // It was not taken; what is decided makes room for it.
     hub.store.release();
     hub.until(|| pending() == 0).await;
