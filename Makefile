@@ -3,12 +3,16 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
+.PHONY: run print-web-dir demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer and the demo app.
-run: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
+run print-web-dir: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
 run: demo
 	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
+
+# Where `run` has the hub look for the app, for the test that looks there too.
+print-web-dir:
+	@echo $(HUB__WEB__DIR)
 
 # Build the Todo app into client/demo/dist. Needs Node.js 20.19.
 demo:

@@ -71,7 +71,9 @@ client() {
   [ -x "$CHROMIUM" ] || install chromium || return 1
   # The one that the rust stage built.
   cargo build --workspace --locked --bin hub-under-test &&
-    cd client && export NO_COLOR=1 && npm ci && npm run lint && npm run size && npm test
+    cd client && export NO_COLOR=1 && npm ci && npm run lint &&
+    # The second looks at what the first has built.
+    npm run size && node ../tests/served_app.mjs && npm test
 }
 
 names=() results=() times=()

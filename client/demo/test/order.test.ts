@@ -106,3 +106,19 @@ test("a new record comes last", () => {
     }),
   );
 });
+
+test("what has no place, or one that is none, stands at 0 and is moved like all others", () => {
+  const all = [
+    { id: "b" },
+    { id: "a", order: NaN },
+    { id: "c", order: "1" },
+    { id: "d", order: 2 },
+  ];
+  expect(inOrder(all).map(({ id }) => id)).toEqual(["a", "b", "c", "d"]);
+  expect(last(all)).toBe(3);
+  expect(last([{ id: "b" }])).toBe(1);
+  const places = new Map(placesFor(all, inOrder(all), "d", 1).map(({ id, order }) => [id, order]));
+  expect([...places.values()].every(Number.isFinite)).toBe(true);
+  const after = all.map((one) => ({ ...one, order: places.get(one.id) ?? one.order }));
+  expect(inOrder(after).findIndex(({ id }) => id === "d")).toBe(1);
+});

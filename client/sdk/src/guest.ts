@@ -12,12 +12,14 @@ import { NEW_HERE, newClient, WENT_MAX } from "./storage/database.js";
 import type { Client, Database, Went } from "./storage/database.js";
 import { lastMade, take, toChange, type Edit } from "./storage/outbox.js";
 import { remains, settle } from "./storage/verdicts.js";
-import { movedUpTo, moveUnsent, noteMoved } from "./storage/moving.js";
+import { LONG_THERE, movedUpTo, moveUnsent, noteMoved } from "./storage/moving.js";
+import { partSeeds } from "./storage/staying.js";
 import type { Change } from "./core/wire.js";
 import type { Session } from "./session.js";
 
 /**
- * - `merge`: the guest's edits are made in the account, at the times they were made.
+ * - `merge`: the guest's edits are made in the account, at the times they were made, but for seeds of
+ *   which there is nothing of the guest's.
  * - `keep-server`: they are dropped.
  * - `keep-local`: the account then holds what the guest held, and nothing else.
  */
@@ -25,9 +27,6 @@ export type GuestChoice = "merge" | "keep-server" | "keep-local";
 
 /** How often what another tab has written meanwhile is moved too, before it is left to a new guest. */
 const PASSES_MAX = 5;
-
-/** No mutation has this number: what is said to be one that left long ago stands. */
-const LONG_THERE = 0;
 
 /** As long as stamps are. */
 const LONGEST_STAMP = format({ ...OLDEST, counter: 0xffff });
@@ -41,10 +40,10 @@ export async function moveIn(guest: Session, account: Session, choice: GuestChoi
   if (choice === "keep-server") await leave(guest.db, id, null);
   else {
     await inheritAll(guest.db, account.db);
-    if (choice === "keep-local" && !hasMovedIn(left.client, account.db))
-      if ((await movedUpTo(account.db, id)) < 0) await replace(guest, account, id);
+    const replaces = choice === "keep-local" && !hasMovedIn(left.client, account.db);
+    if (replaces && (await movedUpTo(account.db, id)) < 0) await replace(guest, account, id);
     for (let pass = 1; ; pass++) {
-      const upTo = await moveUnsent(guest.db, account.db, id);
+      const upTo = await moveUnsent(guest.db, account.db, id, replaces ? undefined : partSeeds);
       const { asked: name, place, stay } = account.db;
       const went = { after: -Infinity, upTo, id, name, place, stay };
       if (await leave(guest.db, id, went, pass === PASSES_MAX)) break;

@@ -5,17 +5,26 @@ interface Placed {
   order: number;
 }
 
+/** As it may be stored: other clients may not know of places. */
+interface Stored {
+  id: string;
+  order?: unknown;
+}
+
 /** The least step between places that are given anew: others will come between them. */
 const STEP_MIN = 2 ** -20;
 
 /** In order; of two in one place, which two devices may give at once, the ids decide. */
-export function inOrder<T extends Placed>(records: readonly T[]): T[] {
-  return [...records].sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1));
+export function inOrder<T extends Stored>(records: readonly T[]): T[] {
+  return [...records].sort((a, b) => placeOf(a) - placeOf(b) || (a.id < b.id ? -1 : 1));
 }
 
+/** What has no place, or what is none, has the place 0. */
+const placeOf = ({ order }: Stored): number => (Number.isFinite(order) ? (order as number) : 0);
+
 /** The place at the end of a list. */
-export function last(records: readonly Placed[]): number {
-  return records.reduce((most, { order }) => Math.max(most, order), 0) + 1;
+export function last(records: readonly Stored[]): number {
+  return records.reduce((most, one) => Math.max(most, placeOf(one)), 0) + 1;
 }
 
 /**
@@ -25,15 +34,18 @@ export function last(records: readonly Placed[]): number {
  * `list` is a part of `all`, all of which but `id` keeps its order.
  */
 export function placesFor(
-  all: readonly Placed[],
-  list: readonly Placed[],
+  all: readonly Stored[],
+  list: readonly Stored[],
   id: string,
   index: number,
 ): Placed[] {
   const shown = list.filter((one) => one.id !== id);
   const at = Math.max(0, Math.min(index, shown.length));
   if (list.findIndex((one) => one.id === id) === at) return [];
-  const others = inOrder(all.filter((one) => one.id !== id));
+  const others = inOrder(all.filter((one) => one.id !== id)).map((one) => ({
+    id: one.id,
+    order: placeOf(one),
+  }));
   const before = shown[at - 1];
   const place = before
     ? others.findIndex((one) => one.id === before.id) + 1

@@ -1,5 +1,5 @@
 /** Repeat rules: the RRULEs of RFC 5545 that this app offers, and when a task comes again. */
-import { between, fromDate, plusDays, toDate, type Day } from "./days";
+import { between, fromDate, isDay, plusDays, toDate, type Day } from "./days";
 
 export const REPEATS = [
   { rule: "FREQ=DAILY", label: "Every day" },
@@ -18,10 +18,11 @@ export function sayRepeat(rule: string): string {
 /**
  * The first day after `due` that the rule names and that is after `today`: what was missed does not
  * come again. As RFC 5545 has it, a month without the day is left out, so that the 31st stays the
- * 31st. `null` for a rule this app does not know, and where no day of four figures is left.
+ * 31st. A `due` that is no day is none. `null` for a rule this app does not know, and where no day of
+ * four figures is left.
  */
 export function nextDue(rule: string, due: Day | null, today: Day): Day | null {
-  const start = due ?? today;
+  const start = due !== null && isDay(due) ? due : today;
   const next = following(rule, start, start > today ? start : today);
   return next === null || next.startsWith("+") ? null : next;
 }

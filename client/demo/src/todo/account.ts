@@ -1,7 +1,7 @@
 /** Who is signed in on this device. The hub's development issuer gives the tokens. */
 import type { Auth, GuestChoice, LocalStore, UnsyncedChoice } from "@syncline/sdk";
 import { dropDrafts, giveDrafts } from "./drafts";
-import { beginStay } from "./era";
+import { beginStay, resumeStay, stayHere } from "./era";
 import { keep } from "./keep";
 import type { Todo } from "./open";
 
@@ -46,11 +46,23 @@ export async function signOut(store: LocalStore, unsynced: UnsyncedChoice): Prom
   }
 }
 
+/** What becomes of a guest's data. With `nothing` there is none but what is being typed, which goes along. */
+export type Arrival = GuestChoice | "nothing";
+
 /** Errors: those of the store; then the guest stays. */
-export function signIn(store: LocalStore, account: string, choice: GuestChoice): Promise<void> {
+export function signIn(store: LocalStore, account: string, how: Arrival): Promise<void> {
+  const isForgotten = how === "keep-server";
   return inTurn(store, async () => {
-    await store.signIn(authOf(account), choice);
-    if (choice === "keep-server") dropDrafts(null);
+    const stay = stayHere();
+    // What waits to be done for the guest is not to be done for the account, in other tabs neither.
+    if (isForgotten) beginStay();
+    try {
+      await store.signIn(authOf(account), how === "nothing" ? "keep-server" : how);
+    } catch (error) {
+      if (isForgotten) resumeStay(stay);
+      throw error;
+    }
+    if (isForgotten) dropDrafts(null);
     else giveDrafts(account);
     remember(account);
   });

@@ -20,10 +20,14 @@ export interface Actor extends Acting {
   isStill(): Promise<boolean>;
 }
 
-/** Whose page it is: an account's, or a guest's with `null`; and how many accounts were left in it before. */
+/**
+ * Whose page it is: an account's, or a guest's with `null`; how many accounts were left in it before, and
+ * the stay, which ends where a guest is forgotten, in whichever tab.
+ */
 export interface Whose {
   account: string | null;
   left: number;
+  stay: string;
 }
 
 /** Who does something on a page that is theirs now. `now`: whose it is later. */
@@ -33,9 +37,9 @@ export function actorOn(todo: Todo, now: () => Whose): Actor {
   /** Whose it is by now; `null` where a guest's may be any, and `undefined` once it is nobody's. */
   const owner = (): string | null | undefined => {
     if (asked.account !== null) return asked.account;
-    // A guest's goes along into the account.
-    const { account, left } = now();
-    return left === asked.left ? account : undefined;
+    // A guest's goes along into the account, but for one's who is forgotten.
+    const { account, left, stay } = now();
+    return left === asked.left && stay === asked.stay ? account : undefined;
   };
   return {
     ...todo,

@@ -6,6 +6,7 @@ import { uuid, type Edit } from "@syncline/sdk";
 import type { Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { sayDay, type Day } from "../model/days";
 import { last, placesFor } from "../model/order";
+import { readTask } from "../model/read";
 import { nextDue } from "../model/repeat";
 import type { Wanted } from "../model/views";
 import { given as labelOf, labelNamed } from "./lists";
@@ -113,9 +114,9 @@ export async function change(
 export async function toggle(todo: Acting, shown: Task, today: Day): Promise<Undoable | null> {
   const { id } = shown;
   const task = await todo.tasks.get(id);
-  if (!task || (task.repeat && task.due !== shown.due)) return null;
+  if (!task || (task.repeat && readTask(task).due !== readTask(shown).due)) return null;
   // What is taken back is what was done, whatever was written to the rest since.
-  const { done, doneAt = null, due = null } = task;
+  const { done = false, doneAt = null, due = null } = task;
   const undo = () => todo.write([todo.tasks.edits.update(task.id, { done, doneAt })]);
   if (done) {
     await todo.write([todo.tasks.edits.update(task.id, { done: false, doneAt: null })]);
@@ -141,8 +142,8 @@ export async function toggle(todo: Acting, shown: Task, today: Day): Promise<Und
 
 /** Reminders of a task that are shown now. */
 async function remindedOf({ reminders }: Acting, task: string): Promise<Reminder[]> {
-  const ahead = await reminders.query({ filter: { task, isSeen: false } });
-  return ahead.filter(({ at }) => Date.parse(at) <= Date.now());
+  const ahead = await reminders.query({ filter: { task } });
+  return ahead.filter(({ at, isSeen }) => !isSeen && Date.parse(at) <= Date.now());
 }
 
 /** Deletes a task with its labels and reminders. */
@@ -193,8 +194,8 @@ export async function move(
   const task = list.find((one) => one.id === id);
   const places = task ? placesFor(all, list, id, index) : [];
   if (!task || places.length === 0) return null;
-  const write = (given: { id: string; order: number }[]) =>
-    todo.write(given.map(({ id, order }) => todo.tasks.edits.update(id, { order })));
+  const write = (given: Pick<Task, "id" | "order">[]) =>
+    todo.write(given.map(({ id, order = null }) => todo.tasks.edits.update(id, { order })));
   const before = places.map(({ id }) => all.find((one) => one.id === id)!);
   await write(places);
   const undo = async () => {

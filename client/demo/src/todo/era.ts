@@ -17,7 +17,10 @@ export interface Era {
   id: string;
   /** Whose data is shown; `null` for a guest's. */
   account: string | null;
-  /** The time from a guest's beginning to the sign-out of the account that the guest became. */
+  /**
+   * The time from a guest's beginning to the sign-out of the account that the guest became, or to where the
+   * guest was forgotten.
+   */
   stay: string;
 }
 
@@ -38,14 +41,18 @@ export function beginEra(account: string | null): Era {
   return era;
 }
 
-/** Who comes after the sign-out that is about to be is another guest. */
+/** Who comes after the sign-out that is about to be is another guest, and nobody is one who is forgotten. */
 export function beginStay(): string {
   const stay = uuid();
-  keep(localStorage, STAY, stay);
+  resumeStay(stay);
   return stay;
 }
 
-const stayHere = () => localStorage.getItem(STAY) ?? beginStay();
+/** What was to be is not. */
+export const resumeStay = (stay: string) => keep(localStorage, STAY, stay);
+
+/** The stay there is now, in all tabs. */
+export const stayHere = (): string => localStorage.getItem(STAY) ?? beginStay();
 
 function forgetTyped(): void {
   for (const key of Object.keys(sessionStorage))

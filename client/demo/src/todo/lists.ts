@@ -105,13 +105,29 @@ export async function removeLabel(todo: Acting, id: string): Promise<Undoable | 
   ]);
   const undo = async () => {
     const still = await withTask(todo, from);
-    await todo.write([
-      labels.edits.insert(label),
-      ...still.map((one) => taskLabels.edits.insert(one)),
-    ]);
+    const { id, isNew } = labelAgain(await labels.query(), label);
+    const have = await taskLabels.query({ filter: { label: id } });
+    // Two records may give it to one task.
+    const without = still.filter(
+      (one, at) =>
+        have.every(({ task }) => task !== one.task) &&
+        still.findIndex(({ task }) => task === one.task) === at,
+    );
+    const edits = [
+      ...(isNew ? [labels.edits.insert({ ...label, id })] : []),
+      ...without.map((one) => taskLabels.edits.insert(id === label.id ? one : given(one.task, id))),
+    ];
+    if (edits.length > 0) await todo.write(edits);
     return still.length < from.length ? "partly" : null;
   };
   return { text: `Deleted #${label.name}`, undo };
+}
+
+/** What a deleted label is when it comes back: its name may be used again by then, and its id too. */
+function labelAgain(known: readonly Label[], { id, name }: Label): ReturnType<typeof labelNamed> {
+  const named = labelNamed(known, name);
+  const isFree = known.every((one) => one.id !== id);
+  return named.isNew && isFree ? { id, isNew: true } : named;
 }
 
 export interface AddedProject extends Undoable {

@@ -1,5 +1,6 @@
 /** What a guest has beside what it began with: what goes along into an account, or is lost. */
 import type { Label, Project, Reminder, Task, TaskLabel } from "@syncline/apps/todo";
+import type { Acting } from "./acting";
 import { seeds } from "./seeds";
 
 /** All that a device holds. */
@@ -31,6 +32,18 @@ function changed<R extends { id: string }>(there: readonly R[], begun: readonly 
     const seed = before.get(one.id);
     return !seed || !isSame({ ...one }, { ...seed });
   });
+}
+
+/** The same of what is stored. */
+export async function ownIn(todo: Acting): Promise<Own> {
+  const [tasks, projects, labels, taskLabels, reminders] = await Promise.all([
+    todo.tasks.query(),
+    todo.projects.query(),
+    todo.labels.query(),
+    todo.taskLabels.query(),
+    todo.reminders.query(),
+  ]);
+  return ownOf({ tasks, projects, labels, taskLabels, reminders });
 }
 
 export function ownOf(held: Held): Own {

@@ -9,7 +9,7 @@ import { onExchange } from "../todo/account";
 import { dropLeft, keepLeft, storeDrafts, type Draft, type Left } from "../todo/drafts";
 import { actorOn, type Actor } from "../todo/acting";
 import { add, move, remove, toggle, type Undoable } from "../todo/edits";
-import { beginEra, eraOf, type Era } from "../todo/era";
+import { beginEra, eraOf, stayHere, type Era } from "../todo/era";
 import { addProject } from "../todo/lists";
 import type { Todo } from "../todo/open";
 import { takeLetters, takesLetters } from "../todo/settings";
@@ -50,7 +50,7 @@ export class App {
   unstored = $state.raw<readonly Left[]>([]);
   /** Whose data is shown. */
   era: Era;
-  /** How many accounts were left here. */
+  /** How many accounts were left here, or guests forgotten. */
   left = $state(0);
   /** How often the page had to leave a place that is gone: nobody goes back there. */
   corrections = $state(0);
@@ -125,6 +125,8 @@ export class App {
   becomes(account: string | null): void {
     const before = this.era.account;
     if (account === before) return;
+    // Here or in another tab.
+    const isForgotten = before === null && this.era.stay !== stayHere();
     this.era = beginEra(account);
     this.undoable = null;
     this.toast = null;
@@ -132,12 +134,12 @@ export class App {
     this.sheet = null;
     if ("id" in this.view) this.view = { is: "all" };
     // What a guest is at goes along into the account.
-    if (before !== null) {
+    if (before !== null || isForgotten) {
       this.left++;
       this.unstored = [];
       this.editing = null;
-      this.go({ is: "all" });
     }
+    if (before !== null) this.go({ is: "all" });
     void this.storeDrafts();
   }
 
@@ -191,7 +193,7 @@ export class App {
    */
   inTurn(work: Work): Promise<void> {
     const actor = actorOn(this.todo, () =>
-      untrack(() => ({ account: this.era.account, left: this.left })),
+      untrack(() => ({ account: this.era.account, left: this.left, stay: stayHere() })),
     );
     const done = this.#doing.then(() => runAs(actor, work));
     this.#doing = done.catch(() => {});

@@ -3,6 +3,7 @@ import { live } from "@syncline/sdk/svelte";
 import type { Label, Project, Reminder, Task, TaskLabel } from "@syncline/apps/todo";
 import { dayOf, type Day } from "../model/days";
 import { inOrder } from "../model/order";
+import { readTask } from "../model/read";
 import { countsOf, type View } from "../model/views";
 import type { Todo } from "../todo/open";
 
@@ -33,6 +34,7 @@ export class Data {
     for (const one of this.reminders) found.set(one.task, [...(found.get(one.task) ?? []), one]);
     return found;
   });
+  readonly #read = $derived.by(() => (this.#tasks.current ?? []).map(readTask));
   /** How many tasks each view shows. */
   readonly counts = $derived.by(() => countsOf(this.tasks, this));
   readonly #allProjects = $derived.by(() => inOrder(this.#projects.current ?? []));
@@ -68,7 +70,7 @@ export class Data {
   }
 
   get tasks(): Task[] {
-    return this.#tasks.current ?? [];
+    return this.#read;
   }
 
   get projects(): Project[] {

@@ -15,7 +15,7 @@ export function onLeave(era: () => Era, call: () => void): void {
 
 /**
  * Made with a component: returns whether an account was signed out since, also one that a guest became, and
- * its data is nobody's here. `left`: how many were.
+ * its data is nobody's here, or a guest was forgotten. `left`: how many were.
  */
 export function whenLeft(app: { left: number }): () => boolean {
   const left = () => untrack(() => app.left);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 import { isSound } from "./checks";
-import { AT_BOTH, hasChromium, shot, World } from "./world";
+import { AT_ALL, hasChromium, shot, World } from "./world";
 
 const device = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
 const both = (page: Page) => [device(page, "Phone"), device(page, "Laptop")] as const;
@@ -18,8 +18,8 @@ describe.skipIf(!hasChromium)("the two-devices page in Chromium", () => {
   });
   afterAll(() => world?.stop());
 
-  test.each(AT_BOTH)("shows how edits are merged, at %s px", async (width, as) => {
-    const { page, url, close } = await world.device(as);
+  test.each(AT_ALL)("shows how edits are merged, at %s px, %s", async (width, colorScheme, as) => {
+    const { page, url, close } = await world.device({ ...as, colorScheme });
     await page.goto(`${url}/two-devices.html`);
     const [phone, laptop] = both(page);
     for (const one of [phone, laptop]) {
@@ -34,14 +34,14 @@ describe.skipIf(!hasChromium)("the two-devices page in Chromium", () => {
     await laptop.getByLabel("Done: Buy oat milk").waitFor();
     for (const one of [phone, laptop]) await syncs(one, /Offline, \d changes? to send/);
     await isSound(page);
-    await shot(page, `two-devices-apart-${width}`);
+    await shot(page, `two-devices-apart-${width}-${colorScheme}`);
     for (const one of [phone, laptop]) await network(one).click();
     for (const one of [phone, laptop]) {
       await one.getByLabel("Done: Buy oat milk").and(page.locator(":checked")).waitFor();
       await syncs(one, "Synced");
     }
     await isSound(page);
-    await shot(page, `two-devices-merged-${width}`);
+    await shot(page, `two-devices-merged-${width}-${colorScheme}`);
     for (const [one, name] of [
       [phone, "What the phone holds"],
       [laptop, "What the laptop holds"],

@@ -25,16 +25,38 @@ beforeEach(() => {
 });
 
 /** As the page asks for it at its own origin, which here is nowhere. */
-function tokenOf(user: string): Promise<string> {
+async function tokenOf(user: string): Promise<string> {
+  const said = await post("/dev/token", { user, ttl_s: 3_600 });
+  return (said as { token: string }).token;
+}
+
+function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const asked = request({ port: hub.port, path: "/dev/token", method: "POST" }, (answer) => {
+    const asked = request({ port: hub.port, path, method: "POST", headers }, (answer) => {
       let text = "";
       answer.on("data", (part) => (text += part));
-      answer.on("end", () => resolve((JSON.parse(text) as { token: string }).token));
+      answer.on("end", () => resolve(JSON.parse(text)));
     });
     asked.on("error", reject);
-    asked.end(JSON.stringify({ user, ttl_s: 3_600 }));
+    asked.end(JSON.stringify(body));
   });
+}
+
+/** Inserts tasks as a script does that knows nothing of Todo: over HTTP, and nothing but these fields. */
+export async function scripted(user: string, tasks: Record<string, object>): Promise<void> {
+  const changes = Object.entries(tasks).map(([id, data]) => ({
+    table: "tasks",
+    id,
+    op: "insert",
+    data,
+  }));
+  const headers = { authorization: `Bearer ${await tokenOf(user)}` };
+  const said = await post(
+    "/v1/todo/push",
+    { client: "script", muts: [{ m: 1, changes }] },
+    headers,
+  );
+  expect(said).toMatchObject({ results: [{ status: "applied" }] });
 }
 
 let users = 0;

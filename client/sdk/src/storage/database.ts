@@ -106,6 +106,7 @@ export interface Kept {
   done: string[];
   /** What became of what was moved in; the last `MOVED_MAX` runs of it. */
   moved: Moved[];
+  stayed: Stayed;
 }
 
 /**
@@ -169,6 +170,15 @@ export interface Moved {
   to: number;
   /** Each of them became the next one here; else all of them stand in that one. */
   each: boolean;
+}
+
+/** What a guest who moved in began with and made nothing of, by `recordKey`: it stayed behind. */
+export interface Stayed {
+  /** The guest's client id. */
+  id: string;
+  keys: string[];
+  /** Those of them that the guest has deleted: an account that is begun does not get them either. */
+  gone: string[];
 }
 
 export function newClient(ended?: number, went?: Went[]): Client {
@@ -347,6 +357,7 @@ const DEFAULTS: Omit<Kept, "client"> & { client: null } = {
   leader: "",
   done: [],
   moved: [],
+  stayed: { id: "", keys: [], gone: [] },
 };
 
 /** A record's name as one key: neither part holds control characters. */

@@ -5,7 +5,7 @@
  */
 import { isLater } from "../core/hlc.js";
 import type { Change } from "../core/wire.js";
-import { recordKey, type Database, type Moved, type OutboxRow } from "./database.js";
+import { recordKey, type Database, type Moved, type OutboxRow, type Stayed } from "./database.js";
 import { turned } from "./clock.js";
 import { take } from "./outbox.js";
 import { latestStamp, seen } from "./stamps.js";
@@ -14,27 +14,55 @@ import { settle } from "./verdicts.js";
 /** Runs of mutations that are remembered as moved. */
 const MOVED_MAX = 500;
 
+/** No mutation has this number: what is said to be one that left long ago stands. */
+export const LONG_THERE = 0;
+
+/** A mutation in the outbox. */
+export interface Own {
+  n: number;
+  c: Change[];
+}
+
+/** What is to move. */
+export interface Choice {
+  /** What is left of each mutation, if anything is; with `null`, what comes late of one before. */
+  rows: { n: number | null; c: Change[] }[];
+  stayed: Omit<Stayed, "id">;
+}
+
+/** Chooses of all mutations what is to move, where those up to `after` have and some records have not. */
+type Choose = (made: Own[], after: number, stayed: readonly string[]) => Choice;
+
 /**
  * Moves the mutations of `from`, called `id`, that are not at the hub and have not moved yet, before
- * what waits in `to` and is later. Returns the `n` of the last one.
+ * what waits in `to` and is later; with `choose` what that says of them. Returns the `n` of the last one.
  */
-export async function moveUnsent(from: Database, to: Database, id: string): Promise<number> {
+export async function moveUnsent(
+  from: Database,
+  to: Database,
+  id: string,
+  choose?: Choose,
+): Promise<number> {
   const after = await movedUpTo(to, id);
+  const stayed = await to.read("stayed");
   // Read before: a transaction cannot wait for another database.
-  const rows = await from.transaction("r", from.outbox, from.sent, from.rejected, async () => {
+  const first = choose ? -Infinity : after;
+  const all = await from.transaction("r", from.outbox, from.sent, from.rejected, async () => {
     const decided = new Set(await from.sent.where("seq").aboveOrEqual(0).primaryKeys());
-    const made = [from.outbox, from.rejected].map((rows) => rows.where("n").above(after).toArray());
+    const made = [from.outbox, from.rejected].map((rows) => rows.where("n").above(first).toArray());
     return (await Promise.all(made))
       .flatMap((some) => some.map(({ n, c }) => ({ n: n as number, c })))
       .filter(({ n }) => !decided.has(n))
       .sort((a, b) => a.n - b.n);
   });
-  const last = rows.at(-1)?.n ?? after;
+  const last = Math.max(all.at(-1)?.n ?? after, after);
+  const choice = choose?.(all, after, stayed.id === id ? stayed.keys : []);
+  const rows = choice?.rows ?? all;
   return to.everything(async () => {
     const now = await movedUpTo(to, id);
     // Another tab was faster.
     if (now !== after) return now;
-    const mutations = rows.map((row) => row.c);
+    const mutations = rows.map((row) => row.c).filter((changes) => changes.length > 0);
     const later = await laterOnes(to, mutations.flat());
     const ns = await take(to, mutations);
     const behind = await take(
@@ -45,6 +73,7 @@ export async function moveUnsent(from: Database, to: Database, id: string): Prom
     await settle(to, moved);
     // What is edited from now on comes after what is moved, also if a clock is set back.
     await seen(to, latestStamp(mutations.flat()));
+    if (choice) await to.keep("stayed", { id, ...choice.stayed });
     await noteMoved(to, id, last, runsOf(rows, ns));
     return last;
   });
@@ -82,13 +111,18 @@ async function laterOnes(db: Database, changes: Change[]): Promise<Required<Outb
   return found;
 }
 
-/** Those that follow each other there and here. */
-function runsOf(rows: { n: number }[], ns: number[]): Omit<Moved, "id">[] {
+/** Those that follow each other there and here. What is nothing any more stands as it is. */
+function runsOf(rows: Choice["rows"], ns: number[]): Omit<Moved, "id">[] {
   const runs: Omit<Moved, "id">[] = [];
-  for (const [at, { n }] of rows.entries()) {
-    const [to, run] = [ns[at] as number, runs.at(-1)];
-    if (run && n === run.last + 1 && to === run.to + n - run.first) run.last = n;
-    else runs.push({ first: n, last: n, to, each: true });
+  let taken = 0;
+  for (const { n, c } of rows) {
+    const each = c.length > 0;
+    const to = each ? (ns[taken++] as number) : LONG_THERE;
+    if (n === null) continue;
+    const run = runs.at(-1);
+    const isNext = run && n === run.last + 1 && each === run.each;
+    if (isNext && to === (each ? run.to + n - run.first : LONG_THERE)) run.last = n;
+    else runs.push({ first: n, last: n, to, each });
   }
   return runs;
 }

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => hub.stop());
 
-test("what an account has unsent keeps its order when a guest's seeds move in", async () => {
+test("what an account has unsent keeps its order when a guest's seed moves in", async () => {
   const auth = { account: "ordered", token: () => hub.token("ordered") };
   const seed = [{ id: "inbox", title: "Inbox" }];
   const { store, tasks } = new Disk().open({ serverUrl: hub.url, auth, seed });
@@ -21,10 +21,11 @@ test("what an account has unsent keeps its order when a guest's seeds move in", 
   ]);
   await tasks.update("b", { title: "last" });
   await store.signOut({ unsynced: "keep" });
+  await tasks.update("inbox", { done: true });
   await store.signIn(auth, "merge");
   const shown = [
     { id: "b", title: "last" },
-    { id: "inbox", title: "Inbox", n: 1 },
+    { id: "inbox", title: "Inbox", n: 1, done: true },
   ];
   expect(await tasks.query()).toMatchObject(shown);
   store.startSync();
