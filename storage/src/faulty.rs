@@ -197,13 +197,16 @@ impl Plan {
             .and_then(VecDeque::pop_front);
         let fault = match scripted {
             Some(fault) => fault,
-            None => self.draw(),
+            None => self.draw(operation),
         };
         self.injected += u64::from(fault.is_some());
         fault
     }
 
-    fn draw(&mut self) -> Option<Fault> {
+    /// What these two answer is how much they removed. Once it is lost nobody can ask for it again,
+    /// so of them no answer is lost but as scripted.
+    fn draw(&mut self, operation: Operation) -> Option<Fault> {
+        let counts = matches!(operation, Operation::Collect | Operation::Erase);
         let rates = self.rates;
         let drawn = self.random.below(1_000) as u32;
         let refused = rates.refused;
@@ -211,6 +214,7 @@ impl Plan {
         let delayed = lost + rates.delayed;
         match drawn {
             n if n < refused => Some(Fault::Refused),
+            n if n < lost && counts => Some(Fault::Refused),
             n if n < lost => Some(Fault::AnswerLost),
             n if n < delayed => Some(Fault::Delayed),
             _ => None,

@@ -30,13 +30,16 @@ async fn a_user_whose_pushes_wait_in_one_space_has_no_more_room_in_another_and_o
         .await;
     hub.injected(1).await;
     hub.until(|| pending() > 15 * 62_000).await;
+    // It is taken, and waits behind the commit that is held as all do.
+    let before = pending();
     others.send(&large_push(1)).await;
-    others.message_of("verdicts").await;
+    hub.until(|| pending() >= before + 62_000).await;
     // It waits for some seconds before it is told.
     chat.send(&large_push(1)).await;
     assert_eq!(chat.got().await, Got::message("slow"));
     // It was not taken; what is decided makes room for it.
     hub.store.release();
+    others.message_of("verdicts").await;
     hub.until(|| pending() == 0).await;
     chat.send(&large_push(1)).await;
     chat.message_of("verdicts").await;
