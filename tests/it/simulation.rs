@@ -75,7 +75,7 @@ fn well(seed: u64, ending: &Ending, holds: Holds<'_>) {
 
 #[test]
 fn a_writer_number_that_the_store_has_lost_is_given_to_nobody_twice() {
-    lives_now(12_437, &[Kind::Restored, Kind::Commit]);
+    lives_now(12_437, &[Kind::RestoredSilently, Kind::Commit]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_session_that_reads_what_it_missed_in_pages_tells_no_half_commit() {
 
 #[test]
 fn an_answer_to_an_older_read_of_a_socket_is_not_told() {
-    lives_native(464, &[Kind::AnswersReordered, Kind::Resync]);
+    lives_native(464, &[Kind::AnswersReordered, Kind::CatchUp]);
 }
 
 #[test]
@@ -115,7 +115,8 @@ fn a_mutation_decided_on_another_node_is_not_applied_again() {
 
 #[test]
 fn a_mark_of_a_lost_history_does_not_block_its_client_for_ever() {
-    lives_native(1_213, &[Kind::Restored, Kind::NewClientId]);
+    lives_native(1_213, &[Kind::Restored, Kind::Repeat]);
+    lives_native(10, &[Kind::Restored, Kind::NewClientId]);
 }
 
 #[test]

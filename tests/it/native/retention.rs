@@ -75,7 +75,8 @@ async fn a_device_away_for_longer_with_unsent_edits_ends_equal() {
         laptop.edit(&json!([{"table": "t", "id": id, "op": "delete"}]));
     }
     laptop.push().await;
-    let update = |id| json!([{"table": "t", "id": id, "op": "update", "fields": {"a": 2}}]);
+    let update =
+        |id| json!([{"table": "t", "id": id, "op": "update", "fields": {"a": {"value": 2}}}]);
     phone.edit(&update("k1"));
     phone.edit(&json!([{"table": "t", "id": "k2", "op": "delete"}]));
     phone.edit(&update("k3"));
