@@ -4,7 +4,7 @@
 #   tests/run.sh                  set-up, lint, rust, autobahn, client
 #   tests/run.sh --fast [FILTER]  set-up, rust (only tests whose name holds FILTER)
 #
-# Needs nothing but PATH and HOME. All stages together may take an hour.
+# Needs nothing but PATH, HOME and 12,000 open files in a process. All stages together may take an hour.
 
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -46,10 +46,9 @@ lint() {
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 
-# Two thousand devices that come back at once, with the hub in one process.
-FILES_MIN=12000
-
 rust() {
+  # Two thousand devices that come back at once, with the hub in one process.
+  local FILES_MIN=12000
   ulimit -Sn "$(ulimit -Hn)"
   if [ "$(ulimit -n)" != unlimited ] && [ "$(ulimit -n)" -lt "$FILES_MIN" ]; then
     echo "the tests need $FILES_MIN open files in a process, and may have $(ulimit -n): see ulimit -Hn"

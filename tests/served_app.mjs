@@ -38,6 +38,8 @@ const hub = spawn(PROGRAM, ["serve", "--dev"], {
   stdio: ["ignore", "pipe", "inherit"],
 });
 const ended = once(hub, "exit");
+// Ten times what all of it may take.
+const hung = setTimeout(() => hub.kill("SIGKILL"), 60_000);
 
 /** Where it listens. */
 async function listening() {
@@ -52,7 +54,7 @@ try {
   const url = await listening();
   hub.stdout.resume();
   for (const [path, type] of Object.entries(EXPECTED)) {
-    const answer = await fetch(url + path);
+    const answer = await fetch(url + path, { signal: AbortSignal.timeout(20_000) });
     const given = answer.headers.get("content-type") ?? "";
     await answer.text();
     if (answer.status !== 200 || given.split(";")[0] !== type)
@@ -62,5 +64,6 @@ try {
 } finally {
   hub.kill();
   await ended;
+  clearTimeout(hung);
   rmSync(data, { recursive: true, force: true });
 }

@@ -231,12 +231,12 @@ async fn what_tls_has_taken_and_the_kernel_has_not_is_sent_when_there_is_room() 
 #[tokio::test]
 async fn what_the_kernel_takes_of_it_little_by_little_is_something() {
     // The kernel takes more when a third of its room is free, which is some 27 KB.
-    let node = node_without_pings(2_000).await;
+    let node = node_without_pings(5_000).await;
     let mut reader = slow_reader(&node, "ada").await;
     write(&node, "ada", 136 << 10).await;
     let (mut read, mut bytes) = (0, vec![0; 4 << 10]);
-    // Two seconds and more for what TLS holds.
-    let mut pace = tokio::time::interval(Duration::from_millis(150));
+    // More than those five seconds for what TLS holds.
+    let mut pace = tokio::time::interval(Duration::from_millis(375));
     while read < 136 << 10 {
         pace.tick().await;
         let more = timeout(HUNG, reader.get_mut().read(&mut bytes)).await;

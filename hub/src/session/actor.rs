@@ -278,6 +278,7 @@ impl Actor for Session {
         message: Message,
         live: &mut Live,
     ) -> Result<(), ActorProcessingErr> {
+        let had_sockets = !live.outboxes.is_empty();
         match message {
             Message::IdleDue => {
                 live.idle_due(&myself);
@@ -288,6 +289,7 @@ impl Actor for Session {
                     live.answered(answer);
                 }
                 live.step(event, &myself);
+                live.watch_idle_alone(had_sockets);
                 return Ok(());
             }
             Message::Unread => {
@@ -300,7 +302,6 @@ impl Actor for Session {
                 live.shown.hears(live.heard, &message);
             }
         }
-        let had_sockets = !live.outboxes.is_empty();
         match message {
             Message::IdleDue | Message::Own(_) | Message::Unread | Message::Panicked => {}
             Message::Event(event) => live.step(event, &myself),
@@ -352,9 +353,7 @@ impl Actor for Session {
                 live.step(Event::Drain, &myself);
             }
         }
-        if had_sockets && live.outboxes.is_empty() {
-            live.watch_idle_alone();
-        }
+        live.watch_idle_alone(had_sockets);
         Ok(())
     }
 }
@@ -403,8 +402,11 @@ impl Live {
         wheel.wake_at(self.shown.clone(), at);
     }
 
-    /// The last socket has gone: it has to wait less long than it was to.
-    fn watch_idle_alone(&self) {
+    /// If its last socket has gone now, it has to wait less long than it was to.
+    fn watch_idle_alone(&self, had_sockets: bool) {
+        if !had_sockets || !self.outboxes.is_empty() {
+            return;
+        }
         let wheel = &self.shared.wheel;
         let at = wheel.after(wheel.now(), self.idle());
         wheel.wake_by(self.shown.clone(), at);

@@ -17,8 +17,8 @@ use super::state::{Context, SessionState, Work};
 const BACK_OFF_FIRST_MS: u64 = 5;
 const BACK_OFF_MAX_MS: u64 = 2_000;
 
-/// After so many failures in a row, which take about a second, calls are answered: it is no
-/// moment that passes, and they would learn no more by waiting.
+/// After so many failures in a row, which take about a second, or five where each of them waits for a
+/// space that is being erased, calls are answered: it is no moment that passes, and they would learn no more by waiting.
 const FAILURES_CALLS_WAIT: u32 = 8;
 
 impl SessionState {

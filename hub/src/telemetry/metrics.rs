@@ -75,7 +75,7 @@ metrics! {
     auth_failures: Counters<AuthFailure> = "syncline_auth_failures_total", "Requests and sockets refused for who they are: no token, a bad one, a wrong service key, another's space, an origin; by code.";
     http_requests: PairCounters<Route, StatusClass> = "syncline_http_requests_total", "HTTP requests answered, by route and class of status.";
     pushes_paced: IntCounter = "syncline_pushes_paced_total", "Pushes told to come later, and socket messages that waited, because their user pushed more than limits.user_changes_per_s or limits.user_bytes_per_s allow.";
-    pulls_held: IntGauge = "syncline_pulls_held", "Pulls of the first user's clients that wait for up to a second, because the device asks the same again and again.";
+    pulls_held: IntGauge = "syncline_pulls_held", "Pulls of the first user's clients that wait for up to compat.pull_held_ms, because the device asks the same again and again.";
     replies_too_large: IntCounter = "syncline_replies_too_large_total", "Pulls refused because their table is more than one reply may hold: half of gateway.replies_bytes_max. Those devices stay behind until it is raised.";
     replies_given_up: IntCounter = "syncline_replies_given_up_total", "Replies that were taken too slowly while there was no room for others: their connections were closed.";
     unfinished_bytes: IntGauge = "syncline_unfinished_bytes", "Bytes of messages that have begun to arrive on sockets; at most gateway.unfinished_bytes_max, and a little for each socket.";

@@ -116,3 +116,22 @@ fn rates_are_met() {
         "{injected} of 1,000, 200 were asked for"
     );
 }
+
+/// What it answers is how much it removed, which is told once.
+#[test]
+fn of_an_erasure_whose_answer_was_lost_nothing_is_left_and_a_second_one_finds_nothing() {
+    let (inner, _dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    store.script(Operation::Erase, Some(Fault::AnswerLost));
+    block_on(async {
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "a")]).await;
+        let lost = store.erase(&space.key, NOW).await;
+        assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+        let after = store.space(&space.key).await.unwrap().unwrap();
+        assert_ne!(after.epoch, space.view.epoch);
+        assert_ne!(after.erased, space.view.erased);
+        let again = store.erase(&space.key, NOW).await.unwrap();
+        assert_eq!((again.records, again.clients), (0, 0));
+    });
+}

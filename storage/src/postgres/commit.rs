@@ -34,6 +34,10 @@ pub(super) const END: &str = "COMMIT";
 pub(super) const LOCK: &str = "SELECT sid FROM syncline.spaces
     WHERE sid = ANY($1::bigint[]) ORDER BY sid FOR UPDATE";
 
+/// Those of them that nobody holds, which this holds for a moment.
+const FREE: &str = "SELECT sid FROM syncline.spaces
+    WHERE sid = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED";
+
 /// Returns the places of the refused. `stray` are the marks that are not where they are expected;
 /// a commit of marks alone leaves the head, so writer numbers given by another node may show only
 /// in `writers`. What may be written is told by place, because there a long list of accepted ones
@@ -111,7 +115,7 @@ pub(super) async fn group(
         let first_of_space = |at: &usize| spaces.insert(&commits[*at].space);
         let (now, later) = left.into_iter().partition::<Vec<_>, _>(first_of_space);
         let round: Vec<&Commit> = now.iter().map(|at| &commits[*at]).collect();
-        let outcomes = together_or_one_by_one(store, &round).await;
+        let outcomes = all_but_the_held(store, &round).await;
         for (at, outcome) in now.into_iter().zip(outcomes) {
             if outcome == Err(CommitError::Conflict) {
                 store.sids.invalidate(&commits[at].space);
@@ -123,38 +127,64 @@ pub(super) async fn group(
     answers
 }
 
-/// The outcome of each. Where the lock of one of many cannot be had, as of one that is being erased,
-/// each is tried by itself, so that the others need not wait for it.
-async fn together_or_one_by_one(
+/// The outcome of each. Where another transaction holds a space for long, as one that erases it does,
+/// the others do not wait for it.
+async fn all_but_the_held(
     store: &PostgresStore,
     commits: &[&Commit],
 ) -> Vec<Result<(), CommitError>> {
     let failure = match commit_or_retry(store, commits).await {
-        Ok(accepted) => {
-            let outcome = |accepted| {
-                if accepted {
-                    Ok(())
-                } else {
-                    Err(CommitError::Conflict)
-                }
-            };
-            return accepted.into_iter().map(outcome).collect();
-        }
+        Ok(accepted) => return accepted.into_iter().map(outcome).collect(),
         Err(failure) => failure,
     };
-    if !failure.is_held_lock() || commits.len() == 1 {
-        let error = StoreError::from(failure);
-        return vec![Err(CommitError::Store(error)); commits.len()];
+    let is_held = failure.is_held_lock() && commits.len() > 1;
+    let failed = |failure: Failure| Err(CommitError::Store(failure.into()));
+    let mut outcomes = vec![failed(failure); commits.len()];
+    let free = match is_held {
+        true => free(store, commits).await.unwrap_or_default(),
+        false => Vec::new(),
+    };
+    let places: Vec<usize> = (0..free.len()).filter(|at| free[*at]).collect();
+    if places.is_empty() {
+        return outcomes;
     }
-    let mut outcomes = Vec::with_capacity(commits.len());
-    for commit in commits {
-        outcomes.push(match commit_or_retry(store, &[commit]).await {
-            Ok(accepted) if accepted == [true] => Ok(()),
-            Ok(_) => Err(CommitError::Conflict),
-            Err(failure) => Err(CommitError::Store(failure.into())),
-        });
+    let round: Vec<&Commit> = places.iter().map(|at| commits[*at]).collect();
+    let answers = match commit_or_retry(store, &round).await {
+        Ok(accepted) => accepted.into_iter().map(outcome).collect(),
+        Err(failure) => vec![failed(failure); round.len()],
+    };
+    for (at, answer) in places.into_iter().zip(answers) {
+        outcomes[at] = answer;
     }
     outcomes
+}
+
+fn outcome(accepted: bool) -> Result<(), CommitError> {
+    match accepted {
+        true => Ok(()),
+        false => Err(CommitError::Conflict),
+    }
+}
+
+/// Of which of these no other transaction holds the space now.
+async fn free(store: &PostgresStore, commits: &[&Commit]) -> Result<Vec<bool>, Failure> {
+    let lent = store.committing.lend().await?;
+    let looking = async {
+        let sids = store.sids(&lent.connection, commits).await?;
+        let known: Vec<i64> = sids.iter().flatten().copied().collect();
+        let rows = lent.connection.client.query(FREE, &[&known]).await?;
+        let free = rows.iter().map(|row| row.try_get(0));
+        let free: HashSet<i64> = free.collect::<Result<_, _>>()?;
+        let is_free = |sid: &Option<i64>| sid.is_none_or(|sid| free.contains(&sid));
+        Ok(sids.iter().map(is_free).collect())
+    };
+    let found = tokio::time::timeout(store.answer_timeout, looking).await;
+    let found = found.unwrap_or(Err(Failure::Late));
+    match &found {
+        Err(failure) => store.after(failure),
+        Ok(_) => lent.give_back(),
+    }
+    found
 }
 
 /// Which of the commits took effect. A failure says that none did or that nobody knows.

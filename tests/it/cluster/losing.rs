@@ -62,8 +62,8 @@ async fn write_until_nothing_more_is_said(node: &TestNode, device: &mut Device) 
 /// is half a minute later.
 async fn has_looked_for_the_silent(reader: &TestNode) {
     lists(reader.app.admin_addr(), &["n2"]).await;
-    // It has nothing to find.
-    sleep(Duration::from_secs(1)).await;
+    // It has nothing to find, and takes some milliseconds.
+    sleep(Duration::from_secs(3)).await;
 }
 
 /// The connections of one node carry nothing any more. The other's are well, so it has no reason to

@@ -123,6 +123,7 @@ export async function decide(db: Database, results: Result[], now: number): Prom
   for (const { seq } of results) client.head = Math.max(client.head, seq ?? 0);
   const decided: SentRow[] = [];
   const settled: SettledRow[] = [];
+  const wholes = new Set<number>();
   for (const result of results) {
     const row = rows.find(({ m, seq }) => m === result.m && seq === undefined);
     if (!row) continue;
@@ -130,6 +131,7 @@ export async function decide(db: Database, results: Result[], now: number): Prom
     const becomes = outcome(result, client.head, made?.c);
     if (becomes.is === "renumber") return { renumbers: true, passes: false };
     client.confirmed = Math.max(client.confirmed, row.m);
+    if (becomes.is !== "parted" && !isPart(row.n)) wholes.add(row.n);
     if (becomes.is === "rejected") {
       if (made) await reject(db, made, becomes.code, becomes.message, now);
     } else if (becomes.is === "parted") {
@@ -143,8 +145,21 @@ export async function decide(db: Database, results: Result[], now: number): Prom
   await Promise.all([db.sent.bulkPut(decided), db.keep("client", client)]);
   // It keeps of the client what it forgets.
   await settle(db, await together(db, settled));
+  await forgetParts(db, wholes);
   const isPassed = ({ seq }: SentRow) => cursor !== null && complete && (seq ?? 0) <= cursor.seq;
   return { renumbers: false, passes: decided.some(isPassed) };
+}
+
+/** Of what is decided as a whole nobody asks for its parts any more. Over `settled`. */
+async function forgetParts(db: Database, wholes: ReadonlySet<number>): Promise<void> {
+  if (wholes.size === 0) return;
+  const [first, last] = [Math.min(...wholes), Math.max(...wholes)];
+  const near = await db.settled
+    .where("n")
+    .between(first - 1, last)
+    .primaryKeys();
+  const parts = near.filter((n) => isPart(n) && wholes.has(wholeOf(n)));
+  if (parts.length > 0) await db.settled.bulkDelete(parts);
 }
 
 /** What the copy at `seq` shows by itself leaves the outbox. Returns what it changed. Over everything. */

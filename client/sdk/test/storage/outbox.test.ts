@@ -136,6 +136,9 @@ test.each([
     expect(told?.status).toBe(status);
     const [first] = await db.rejected.toArray();
     if (status === "rejected") expect(told).toMatchObject({ n: first!.n, code: "forbidden" });
+    // Of the parts themselves nothing is kept that would be in the way of others.
+    const kept = await db.settled.orderBy("n").primaryKeys();
+    expect(kept.filter((one) => !Number.isInteger(one))).toEqual([]);
     db.close();
   },
 );

@@ -306,7 +306,7 @@ async fn pull(
             entry = known(&gateway, &caller.space).await?;
         }
     }
-    let Some(entry) = entry else {
+    let Some(mut entry) = entry else {
         return Ok(json(StatusCode::OK, answer::from_nothing(since)));
     };
     entry.touch();
@@ -315,6 +315,11 @@ async fn pull(
         if !gateway.storm.held(question, user, over).await {
             return Ok(json(StatusCode::OK, text));
         }
+        // Its session may have ended meanwhile.
+        let Some(again) = known(&gateway, &caller.space).await? else {
+            return Ok(json(StatusCode::OK, answer::from_nothing(since)));
+        };
+        entry = again;
         if let (Some(text), _) = from_memory(&entry, since).await? {
             return Ok(json(StatusCode::OK, text));
         }
