@@ -49,10 +49,22 @@ export function beginStay(): string {
 }
 
 /** What was to be is not. */
-export const resumeStay = (stay: string) => keep(localStorage, STAY, stay);
+export function resumeStay(stay: string): void {
+  unkept = stay;
+  keep(localStorage, STAY, stay);
+}
+
+/** This page's, for a browser that keeps nothing. */
+let unkept: string | undefined;
 
 /** The stay there is now, in all tabs. */
-export const stayHere = (): string => localStorage.getItem(STAY) ?? beginStay();
+export function stayHere(): string {
+  const kept = localStorage.getItem(STAY);
+  if (kept !== null) return kept;
+  if (unkept === undefined) return beginStay();
+  resumeStay(unkept);
+  return unkept;
+}
 
 function forgetTyped(): void {
   for (const key of Object.keys(sessionStorage))
