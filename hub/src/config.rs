@@ -152,6 +152,7 @@ impl Config {
         self.cluster.check(&mut problems);
         self.auth.check(self.listen, &mut problems);
         self.session.check(&mut problems);
+        self.compat.check(&mut problems);
         self.gateway.check(&mut problems);
         self.tls.check(&mut problems);
         self.web.check(&mut problems);

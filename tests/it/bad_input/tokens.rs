@@ -1,7 +1,8 @@
 //! Tokens that must not be taken, at every door: HTTP and sockets of both protocols.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
+use syncline_protocol::error::close;
 use syncline_tests::issuer::{EC_KID, ED_KID, now_s};
 use syncline_tests::socket::{Got, Socket};
 
@@ -178,12 +179,13 @@ pub(super) async fn send_all(hub: &Hub) -> usize {
     let odd = headers(hub);
     super::send_all(hub, &odd).await;
     unknown_keys(hub).await;
+    unknown_keys_of_a_notice_socket(hub).await;
     assert!(
         fetched >= 1 && hub.issuer.fetches() <= FETCHES_MAX,
         "{} fetches",
         hub.issuer.fetches()
     );
-    cases.len() * 4 + odd.len() + UNKNOWN_KEYS
+    cases.len() * 4 + odd.len() + 3 * UNKNOWN_KEYS
 }
 
 async fn http(hub: &Hub, case: &Case) {
@@ -286,17 +288,42 @@ fn headers(hub: &Hub) -> Vec<Request> {
 }
 
 async fn unknown_keys(hub: &Hub) {
-    let claims = json!({"sub": ADA, "exp": now_s() + 3_600});
     for at in 0..UNKNOWN_KEYS {
-        let kid = format!("{ED_KID}{at}");
-        let token = hub.issuer.sign_under(&kid, &claims);
-        let request = Request::new(kid, "GET", "/v1/todo/snapshot");
-        let request = request.header(format!("authorization: Bearer {token}"));
+        let (kid, token) = under_an_unknown_key(hub, at);
+        let bearer = format!("authorization: Bearer {token}");
         // Whoever had the issuer asked is refused; it may know the keys of the others, later.
-        let asked = match at {
-            0 => Expect::Code(401, "token_invalid"),
-            _ => Expect::Code(503, "issuer_unavailable"),
+        let (status, code) = match at {
+            0 => (401, "token_invalid"),
+            _ => (503, "issuer_unavailable"),
         };
-        request.expect(asked).check(hub).await;
+        let request = Request::new(kid.clone(), "GET", "/v1/todo/snapshot").header(bearer.clone());
+        request.expect(Expect::Code(status, code)).check(hub).await;
+        let pull = "/sync/todo/pull?collection=tasks&since=1970-01-01T00:00:00.000Z";
+        let pull = Request::new(kid, "GET", pull).header("x-client-id: c");
+        // The very token that had the issuer asked is one of an unknown key by now.
+        let pull = pull.header(bearer).expect(Expect::Sentence(503));
+        pull.check(hub).await;
     }
+}
+
+/// Those clients come back by themselves, with the same token.
+async fn unknown_keys_of_a_notice_socket(hub: &Hub) {
+    for at in 0..UNKNOWN_KEYS {
+        let (kid, token) = under_an_unknown_key(hub, UNKNOWN_KEYS + at);
+        let mut socket = Socket::connect_to_at(hub.process.public, "/ws/todo").await;
+        socket.send(&json!({"type": "auth", "token": token})).await;
+        let got = socket.next().await;
+        let outcome = match got {
+            Got::Closed(Some(close::TRY_AGAIN_LATER)) => Ok(()),
+            _ => Err(anyhow!("{got:?}")),
+        };
+        hub.note(&kid, outcome);
+    }
+}
+
+fn under_an_unknown_key(hub: &Hub, at: usize) -> (String, String) {
+    let kid = format!("{ED_KID}{at}");
+    let claims = json!({"sub": ADA, "exp": now_s() + 3_600});
+    let token = hub.issuer.sign_under(&kid, &claims);
+    (kid, token)
 }

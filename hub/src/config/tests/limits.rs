@@ -15,6 +15,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.commit_mutations_max", 1, 10_000),
     ("session.commit_changes_max", 1, 100_000),
     ("session.commit_bytes_max", 1 << 20, 1 << 30),
+    ("compat.pull_held_ms", 0, 3_600_000),
     ("gateway.connections_max", 1, 1_000_000),
     ("gateway.connections_address_percent", 1, 100),
     ("gateway.header_timeout_ms", 100, 600_000),

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use syncline_protocol::error::close;
+use syncline_protocol::ids::AppId;
 use syncline_storage::faulty::{Fault, Operation};
 use tokio::time::{advance, pause, resume, sleep};
 
 use super::hub::{Got, Hub, text};
 use super::{Counting, PING};
+use crate::gateway::compat::socket::Compat;
 use crate::gateway::link::{Ending, Link};
 use crate::gateway::outbox::Speech;
 use crate::gateway::socket::Native;
@@ -109,6 +111,34 @@ async fn a_socket_for_which_the_store_does_nothing_is_told_to_come_again() {
     hub.store.release();
     let mut again = hub.hello("ada", "c").await;
     again.message_of("delta").await;
+}
+
+#[tokio::test]
+async fn a_notice_socket_has_ten_seconds_to_say_who_it_is_and_no_more() {
+    let hub = Hub::start(|_| {}).await;
+    let (link, mut peer) = hub.notice_link().await;
+    pause();
+    tokio::spawn(Task::new(link, Compat::new(AppId::trusted("todo"))));
+    sleep(Duration::from_millis(9_900)).await;
+    assert_eq!(hub.gateway().sockets.count(), 1);
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(hub.gateway().sockets.count(), 0);
+    let told = br#"{"type":"error","tables":["auth timeout"]}"#;
+    assert_eq!(peer.frame().await.1, told);
+    assert_eq!(peer.closed().await, 1008);
+}
+
+#[tokio::test]
+async fn a_notice_socket_that_says_who_it_is_in_its_last_moment_is_let_in() {
+    let hub = Hub::start(|_| {}).await;
+    let (link, mut peer) = hub.notice_link().await;
+    let token = hub.token("ada");
+    pause();
+    tokio::spawn(Task::new(link, Compat::new(AppId::trusted("todo"))));
+    sleep(Duration::from_millis(9_900)).await;
+    peer.send(&text(&json!({"type": "auth", "token": token})))
+        .await;
+    assert_eq!(peer.frame().await.1, br#"{"type":"auth-ok"}"#);
 }
 
 /// A native socket in which a ping is a fault of the hub's.

@@ -68,9 +68,18 @@ impl Hub {
 
     /// A connection that nobody polls yet, and its peer.
     pub(super) async fn link(&self) -> (Link, Peer) {
+        self.link_of(Speech::Native).await
+    }
+
+    /// The same of a notice socket of the first user's clients.
+    pub(super) async fn notice_link(&self) -> (Link, Peer) {
+        self.link_of(Speech::Compat).await
+    }
+
+    async fn link_of(&self, speech: Speech) -> (Link, Peer) {
         let (accepted, from, peer) = streams().await;
         let opened = (accepted, &[][..]);
-        let link = Link::open(self.gateway().clone(), opened, (from, Speech::Native));
+        let link = Link::open(self.gateway().clone(), opened, (from, speech));
         (link.unwrap(), peer)
     }
 
