@@ -8,7 +8,7 @@ use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::stamp::WallMs;
 
-use super::log::{Entry, Log, LogError, Of};
+use super::log::{Entry, Log, LogError, Of, Tally};
 use super::space::Space;
 use super::summary::{Aside, Summary};
 use crate::transfer::{Import, ImportError, ImportRun, Part};
@@ -41,8 +41,17 @@ pub enum LogImportError {
     )]
     Changed(SpaceKey),
     /// The old server still writes. The import is not finished.
-    #[error("{} rows came while the log was read: stop the old server and run it again", .0.late)]
+    #[error(
+        "{} rows came or went while the log was read: stop the old server and run it again",
+        .0.late
+    )]
     Late(Box<Summary>),
+    /// Spaces that were brought in before are no more in the log.
+    #[error(
+        "the log no more holds {0} of the spaces that were imported from it: stop the old server, \
+         and begin again with an empty store"
+    )]
+    Gone(u64),
 }
 
 /// Folds the log into a store, where an earlier run ended. `progress` is told of each space that was
@@ -64,6 +73,8 @@ pub async fn import(
         },
         names: None,
         space: None,
+        tally: Tally::default(),
+        found: 0,
     };
     let mut entries = log.entries().await?;
     while let Some(entry) = entries.next().await? {
@@ -74,10 +85,18 @@ pub async fn import(
         importing.take(entry.of).await?;
     }
     importing.end_space(progress).await?;
-    let mut summary = importing.summary;
-    summary.late = log.count().await?.abs_diff(summary.rows);
+    let Importing {
+        mut summary,
+        tally,
+        found,
+        ..
+    } = importing;
+    summary.late = log.tally().await?.apart(tally);
     if summary.late > 0 {
         return Err(LogImportError::Late(Box::new(summary)));
+    }
+    if found < begun.spaces_before {
+        return Err(LogImportError::Gone(begun.spaces_before - found));
     }
     into.end_import(begun.run, job.now_ms).await?;
     Ok(summary)
@@ -92,6 +111,10 @@ struct Importing<'a> {
     names: Option<(String, String)>,
     /// Their space; `None` if they can have none.
     space: Option<Open>,
+    /// Of the rows that came.
+    tally: Tally,
+    /// Spaces that an earlier run brought in.
+    found: u64,
 }
 
 /// A space under way.
@@ -123,8 +146,10 @@ impl Importing<'_> {
             app,
             space: SpaceId::personal(&user),
         };
+        let found = self.into.begin_space(self.run, &key).await?;
+        self.found += u64::from(found.is_some());
         self.space = Some(Open {
-            found: self.into.begin_space(self.run, &key).await?,
+            found,
             space: Space::new(key, self.job.page, self.job.now_ms),
         });
         Ok(())
@@ -142,6 +167,7 @@ impl Importing<'_> {
             Of::Row(row) => row,
         };
         self.summary.rows += 1;
+        self.tally.add(row.at_us);
         let Some(open) = &mut self.space else {
             let (app, _) = self.names.as_ref().expect("a row is of some app");
             self.summary.set_aside(match AppId::parse(app) {

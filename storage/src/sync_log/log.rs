@@ -21,7 +21,10 @@ const IDENTITY: &str = "SELECT current_database()::text || ' ' || 'sync_changes'
 /// Of the server. Not everyone may ask, and not every server knows.
 const SYSTEM: &str = "SELECT system_identifier::text FROM pg_control_system()";
 
-const COUNT: &str = "SELECT count(*) FROM sync_changes";
+/// Rows that went for as many that came show in the times.
+const TALLY: &str = "SELECT count(*), coalesce(sum(CASE WHEN isfinite(created_at)
+        THEN (extract(epoch FROM created_at) * 1000000)::bigint END), 0)::text
+    FROM sync_changes";
 
 /// In one snapshot. A client's number is its place among the names of the space. The last columns
 /// of the order decide between rows of one microsecond by what they say; rows that say the same
@@ -71,6 +74,29 @@ pub struct Log {
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Log").finish_non_exhaustive()
+    }
+}
+
+/// By which two readings of the log are compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Rows.
+    pub(super) rows: u64,
+    /// The sum of when they came, in microseconds.
+    pub(super) at_us: i128,
+}
+
+impl Tally {
+    /// Counts a row.
+    pub(super) fn add(&mut self, at_us: Option<i64>) {
+        self.rows += 1;
+        self.at_us += i128::from(at_us.unwrap_or(0));
+    }
+
+    /// Rows that came or went since another reading: at least so many.
+    pub(super) fn apart(self, then: Tally) -> u64 {
+        let of_equal_count = u64::from(self.at_us != then.at_us);
+        self.rows.abs_diff(then.rows).max(of_equal_count)
     }
 }
 
@@ -140,12 +166,18 @@ impl Log {
         Ok(Entries(Box::pin(rows)))
     }
 
-    /// Rows that it has now.
-    pub(super) async fn count(&self) -> Result<u64, LogError> {
-        let count: i64 = scalar(&self.client, COUNT)
-            .await
-            .map_err(|error| LogError::Lost(told(&error)))?;
-        Ok(count as u64)
+    /// Of all that it has now.
+    pub(super) async fn tally(&self) -> Result<Tally, LogError> {
+        let read = async {
+            let row = self.client.query_one(TALLY, &[]).await?;
+            Ok((row.try_get(0)?, row.try_get(1)?))
+        };
+        let read: Result<(i64, String), Error> = read.await;
+        let (rows, at_us) = read.map_err(|error| LogError::Lost(told(&error)))?;
+        Ok(Tally {
+            rows: rows as u64,
+            at_us: at_us.parse().unwrap_or_default(),
+        })
     }
 }
 

@@ -68,7 +68,7 @@ pub struct Summary {
     pub hidden: u64,
     /// Rows set aside that are kept as dead letters.
     pub dead_letters: u64,
-    /// Rows that came while it was read, and are not here.
+    /// Rows that came or went while it was read: at least so many.
     pub late: u64,
 }
 

@@ -43,7 +43,7 @@ async fn it_says_what_it_read_and_what_became_of_it() {
         1 spaces (0 imported before), 0 records, 1 tombstones, 0 hidden, 1 clients, \
         1 dead letters\n\
         set aside, name_invalid: 1\nset aside, user_invalid: 1\nno name: user \"no\\u{1}user\"\n\
-        rows that came since it began: 0\n";
+        rows that came or went since it began: 0\n";
     assert_eq!(said, expected);
     let url = old.database.url();
     let again = ["import", "--from", "sync-changes", &url];

@@ -79,7 +79,7 @@ fn text(done: &str, summary: &Summary) -> String {
         }
     }
     text.push_str(&format!(
-        "rows that came since it began: {}\n",
+        "rows that came or went since it began: {}\n",
         summary.late
     ));
     text

@@ -49,6 +49,12 @@ impl OldServer {
         }
     }
 
+    /// Removes what a user wrote.
+    pub(super) async fn remove(&self, user: &str) {
+        let remove = "DELETE FROM sync_changes WHERE user_id = $1";
+        self.client.execute(remove, &[&user]).await.unwrap();
+    }
+
     pub(super) async fn log(&self) -> Log {
         Log::open(&self.database.url()).await.unwrap()
     }

@@ -107,6 +107,29 @@ fn what_came_since_where_nothing_was_imported_yet_is_imported() {
     });
 }
 
+/// Imports beside a log that changes as soon as the first space is whole, which keeps the import from
+/// its end.
+async fn import_beside(
+    old: &OldServer,
+    store: &dyn Transfer,
+    change: impl Future<Output = ()>,
+) -> Summary {
+    let first = Notify::new();
+    let log = old.log().await;
+    let mut progress = |_: &Summary| first.notify_one();
+    let mut importing = pin!(import(&log, store, (JOB, &mut progress)));
+    tokio::select! {
+        biased;
+        () = first.notified() => {}
+        ended = &mut importing => panic!("{ended:?}"),
+    }
+    change.await;
+    match importing.await.unwrap_err() {
+        LogImportError::Late(summary) => *summary,
+        other => panic!("{other}"),
+    }
+}
+
 /// An import that ends well holds all there is.
 #[test]
 fn rows_that_come_while_it_runs_are_counted_and_keep_it_from_its_end() {
@@ -114,21 +137,9 @@ fn rows_that_come_while_it_runs_are_counted_and_keep_it_from_its_end() {
         let time = at(1);
         let old = OldServer::with(&three_spaces(&time)).await;
         let (_dir, store) = sqlite();
-        let first = Notify::new();
-        let log = old.log().await;
-        let mut progress = |_: &Summary| first.notify_one();
-        let mut importing = pin!(import(&log, &store, (JOB, &mut progress)));
-        tokio::select! {
-            biased;
-            () = first.notified() => {}
-            ended = &mut importing => panic!("{ended:?}"),
-        }
-        old.add(&[["todo", "d", "t", "k1", "insert", "{}", "{}", "d1", &time]])
-            .await;
-        match importing.await.unwrap_err() {
-            LogImportError::Late(summary) => assert_eq!((summary.rows, summary.late), (3, 1)),
-            other => panic!("{other}"),
-        }
+        let added = [["todo", "d", "t", "k1", "insert", "{}", "{}", "d1", &time]];
+        let late = import_beside(&old, &store, old.add(&added)).await;
+        assert_eq!((late.rows, late.late), (3, 1));
         assert!(store.is_half_imported().await.unwrap());
         // A space that is new since then is all that is missing.
         let summary = old.import(&store).await.unwrap();
@@ -137,6 +148,38 @@ fn rows_that_come_while_it_runs_are_counted_and_keep_it_from_its_end() {
             (4, 3, 0)
         );
         assert!(store.space(&space("todo", "d")).await.unwrap().is_some());
+    });
+}
+
+/// The count alone would not tell.
+#[test]
+fn as_many_rows_that_go_as_come_while_it_runs_keep_it_from_its_end() {
+    runtime().block_on(async {
+        let time = at(1);
+        let old = OldServer::with(&three_spaces(&time)).await;
+        let (_dir, store) = sqlite();
+        let replaced = async {
+            old.remove("c").await;
+            let later = at(2);
+            old.add(&[["todo", "d", "t", "k1", "insert", "{}", "{}", "d1", &later]])
+                .await;
+        };
+        let late = import_beside(&old, &store, replaced).await;
+        assert_eq!((late.rows, late.late), (3, 1));
+    });
+}
+
+#[test]
+fn a_log_that_lost_a_space_that_was_imported_is_refused() {
+    runtime().block_on(async {
+        let time = at(1);
+        let old = OldServer::with(&three_spaces(&time)).await;
+        let (_dir, store) = sqlite();
+        first_space(&old, &store).await;
+        old.remove("a").await;
+        let refused = old.import(&store).await.unwrap_err();
+        assert!(matches!(refused, LogImportError::Gone(1)), "{refused}");
+        assert!(store.is_half_imported().await.unwrap());
     });
 }
 
