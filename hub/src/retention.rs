@@ -18,6 +18,10 @@ use crate::config::{CompatConfig, RetentionConfig};
 /// Spaces listed at once.
 const SPACES: usize = 64;
 
+/// Bytes of records collected in one transaction: what waits behind it waits no longer than behind
+/// a large commit.
+const BATCH_BYTES: usize = 4 << 20;
+
 const DAY_MS: u64 = 86_400_000;
 
 /// What a walk goes by.
@@ -27,7 +31,7 @@ pub struct Rules {
     pub kept_ms: u64,
     /// Whether keys of records stay.
     pub keys: Keys,
-    /// Records, and clients, collected at once.
+    /// Records, and clients, collected at once, and never more than [`BATCH_BYTES`] of records.
     pub batch: usize,
     /// From one round to the next, on average.
     pub interval_ms: u64,
@@ -173,6 +177,7 @@ impl Walk {
             marks_before_ms: at.now_ms.saturating_sub(2 * kept_ms),
             keys: self.rules.keys,
             limit: self.rules.batch,
+            bytes: BATCH_BYTES,
         };
         Effect::Collect(space.clone(), collect)
     }

@@ -5,9 +5,11 @@
 //! are one line: [`conformance_tests!`](crate::conformance_tests) makes a `#[test]` of each and
 //! runs it with the function given, which makes the store and drives the future. [`Patient`] is
 //! the caller that the faulty runs need: it asks again until the store answers. [`Alternating`] is
-//! two hubs on one database, for the engines that share one. Behaviours of [`transfer`] get two
+//! two hubs on one database, for the engines that share one, and [`Accompanied`] puts every commit
+//! into a group. Behaviours of [`transfer`] get two
 //! stores.
 
+mod accompanied;
 mod alternating;
 pub mod changes;
 pub mod commits;
@@ -27,6 +29,7 @@ pub mod verdicts;
 
 use std::pin::Pin;
 
+pub use accompanied::Accompanied;
 pub use alternating::Alternating;
 pub use patient::{FAULTS, Patient, losing_answers, seed_of_test};
 
@@ -128,7 +131,7 @@ macro_rules! conformance_tests {
                 a_commit_under_way_while_records_go_conflicts,
                 the_space_goes_on_after_collecting,
                 gc_seq_never_goes_back,
-                collecting_is_limited,
+                collecting_is_limited, collecting_is_limited_by_bytes,
                 more_to_collect_is_exact,
                 a_key_that_is_kept_loses_only_its_fields,
                 a_kept_key_is_collected_once,

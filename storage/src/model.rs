@@ -300,7 +300,12 @@ impl ModelStore {
     pub fn collect(&mut self, space: &SpaceKey, collect: Collect) -> Result<Collected, StoreError> {
         let unknown = || StoreError::Unavailable(format!("space {space} was never opened"));
         let space = self.spaces.get_mut(space).ok_or_else(unknown)?;
-        let (dead, more_dead) = oldest(&space.dead_at_ms, collect.dead_before_ms, collect.limit);
+        let (mut dead, mut more_dead) =
+            oldest(&space.dead_at_ms, collect.dead_before_ms, collect.limit);
+        let sizes = dead.iter().map(|key| space.stored_bytes(key));
+        let fit = collect.fit(sizes);
+        more_dead |= fit < dead.len();
+        dead.truncate(fit);
         let (unused, more) = oldest(&space.used_at_ms, collect.marks_before_ms, collect.limit);
         for key in &dead {
             space.dead_at_ms.remove(key);
@@ -482,6 +487,11 @@ impl Space {
                 }
             }
         }
+    }
+
+    fn stored_bytes(&self, key: &RecordKey) -> usize {
+        let stored = self.records.get(key);
+        stored.map_or(0, |record| encode_record(record).len())
     }
 
     fn collect_record(&mut self, key: &RecordKey, keys: Keys) {

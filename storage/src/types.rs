@@ -190,6 +190,21 @@ pub struct Collect {
     pub keys: Keys,
     /// Records, and clients, that one call may touch.
     pub limit: usize,
+    /// Bytes of stored records that one call may touch, but always one record.
+    pub bytes: usize,
+}
+
+impl Collect {
+    /// How many of the oldest records, by their stored bytes, one call touches.
+    pub(crate) fn fit(&self, sizes: impl Iterator<Item = usize>) -> usize {
+        let mut left = self.bytes;
+        let fits = |(at, size): &(usize, usize)| {
+            let fits = *at == 0 || *size <= left;
+            left = left.saturating_sub(*size);
+            fits
+        };
+        sizes.take(self.limit).enumerate().take_while(fits).count()
+    }
 }
 
 /// What is left of a record that is collected.
@@ -210,7 +225,7 @@ pub struct Collected {
     pub tombstones: usize,
     /// Clients whose last number is forgotten.
     pub marks: usize,
-    /// There was more than the limit.
+    /// There was more than the limits.
     pub more: bool,
 }
 

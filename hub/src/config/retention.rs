@@ -15,7 +15,8 @@ pub struct RetentionConfig {
     /// Milliseconds from one walk through all spaces to the next, on average: nodes part by
     /// chance. 1 to 604,800,000 (a week), default 3,600,000.
     pub interval_ms: u64,
-    /// Records, and clients, collected in one transaction. 1 to 10,000, default 500.
+    /// Records, and clients, collected in one transaction; of records 4 MiB at most, or one. 1 to
+    /// 10,000, default 500.
     pub batch: u64,
     /// Milliseconds between two transactions, so that commits go before. 0 to 60,000, default 50.
     pub pause_ms: u64,

@@ -70,6 +70,7 @@ fn records_go_after_the_days_and_marks_after_twice_as_many() {
         marks_before_ms: NOW_MS - 2 * days_30_ms,
         keys: Keys::Remove,
         limit: 500,
+        bytes: 4 << 20,
     };
     assert_eq!(effect, Effect::Collect(space("ada"), expected));
 }

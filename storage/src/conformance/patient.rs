@@ -76,20 +76,43 @@ impl<S: Store> Patient<S> {
         Ok(Place { view, marks })
     }
 
-    /// Commits one, until the store answers or shows that it took effect.
-    async fn commit_one(&self, commit: Commit) -> Result<(), CommitError> {
-        let before = self.place(&commit).await?;
-        for _ in 0..TRIES_MAX {
-            let answer = self.0.commit(vec![commit.clone()]).await.remove(0);
-            if !matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_)))) {
-                return answer;
-            }
-            if self.place(&commit).await? != before {
-                return Ok(());
+    /// Hands in what is undecided, all at once, until the store has answered each or shows that it
+    /// took effect.
+    async fn commit_all(&self, commits: &[Commit]) -> Vec<Result<(), CommitError>> {
+        let mut answers = vec![Err(too_often().into()); commits.len()];
+        let mut undecided = Vec::new();
+        for (at, commit) in commits.iter().enumerate() {
+            match self.place(commit).await {
+                Ok(before) => undecided.push((at, before)),
+                Err(error) => answers[at] = Err(error.into()),
             }
         }
-        Err(StoreError::Unavailable("asked too often".to_owned()).into())
+        for _ in 0..TRIES_MAX {
+            if undecided.is_empty() {
+                break;
+            }
+            let batch = undecided.iter().map(|(at, _)| commits[*at].clone());
+            let told = self.0.commit(batch.collect()).await;
+            let mut left = Vec::new();
+            for ((at, before), answer) in undecided.into_iter().zip(told) {
+                if !matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_)))) {
+                    answers[at] = answer;
+                    continue;
+                }
+                match self.place(&commits[at]).await {
+                    Ok(now) if now == before => left.push((at, before)),
+                    Ok(_) => answers[at] = Ok(()),
+                    Err(error) => answers[at] = Err(error.into()),
+                }
+            }
+            undecided = left;
+        }
+        answers
     }
+}
+
+fn too_often() -> StoreError {
+    StoreError::Unavailable("asked too often".to_owned())
 }
 
 /// Awaits a call until it answers anything but `Unavailable`.
@@ -176,11 +199,7 @@ impl<S: Store> Store for Patient<S> {
     }
 
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
-        let mut answers = Vec::with_capacity(commits.len());
-        for commit in commits {
-            answers.push(self.commit_one(commit).await);
-        }
-        answers
+        self.commit_all(&commits).await
     }
 
     async fn new_epoch(

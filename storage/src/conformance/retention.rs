@@ -19,6 +19,7 @@ const ALL: Collect = Collect {
     marks_before_ms: NOW + USED_APART_MS + 1,
     keys: Keys::Remove,
     limit: 1_000,
+    bytes: usize::MAX,
 };
 
 async fn collect(space: &Space<'_>, what: Collect) -> Collected {
@@ -282,6 +283,27 @@ pub async fn collecting_is_limited(store: &dyn Store) {
     assert_eq!(names(&left.records), ["tasks/a"]);
     let second = collect(&space, two).await;
     assert_eq!((second.tombstones, second.more), (1, false));
+}
+
+/// What is large goes in several calls, at least one record in each.
+pub async fn collecting_is_limited_by_bytes(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    for (n, id) in ["a", "b", "c", "d"].iter().enumerate() {
+        let mut large = with_hidden_field();
+        large.fields[0].value = Json::trusted(&format!("\"{}\"", "x".repeat(1_000)));
+        let mut dead = space.draft(vec![(key("tasks", id), large)]);
+        dead.now_ms = NOW - n as u64;
+        space.accept(dead).await;
+    }
+    let at_most = |bytes| Collect { bytes, ..ALL };
+    let first = collect(&space, at_most(2_500)).await;
+    assert_eq!((first.tombstones, first.more), (2, true));
+    let left = space.changes(Seq(0), UNLIMITED).await;
+    assert_eq!(names(&left.records), ["tasks/a", "tasks/b"]);
+    let second = collect(&space, at_most(1)).await;
+    assert_eq!((second.tombstones, second.more), (1, true));
+    let last = collect(&space, at_most(1)).await;
+    assert_eq!((last.tombstones, last.more), (1, false));
 }
 
 /// A limit that is just reached leaves nothing.

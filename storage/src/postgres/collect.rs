@@ -13,7 +13,9 @@ use super::space::{FIND, SpaceRow, find, opened};
 use crate::types::{Collect, Collected, Keys, NEVER_MS, SpaceView, StoreError};
 
 /// The oldest dead records. One more than is wanted tells whether there are more.
-pub(super) const DEAD: &str = "SELECT tbl, id, seq FROM syncline.record_states
+pub(super) const DEAD: &str = "SELECT tbl, id, seq,
+        octet_length(state) + coalesce(octet_length(data), 0)
+    FROM syncline.record_states
     WHERE sid = $1 AND dead_at < $2 ORDER BY dead_at LIMIT $3";
 
 const REMOVE: &str = "DELETE FROM syncline.record_states r
@@ -75,8 +77,9 @@ impl Collecting<'_> {
         let row = lock(connection, self.space).await?;
         let mut dead = Dead::read(connection, (row.sid, self.collect)).await?;
         let mut unused = Unused::read(connection, (row.sid, self.collect)).await?;
-        let more = dead.seqs.len() > limit || unused.writers.len() > limit;
-        dead.truncate(limit);
+        let fit = self.collect.fit(dead.bytes.iter().copied());
+        let more = dead.seqs.len() > fit || unused.writers.len() > limit;
+        dead.truncate(fit);
         unused.truncate(limit);
         let mut view = row.view;
         if !dead.seqs.is_empty() {
@@ -133,6 +136,8 @@ struct Dead {
     tables: Vec<String>,
     ids: Vec<String>,
     seqs: Vec<Seq>,
+    /// Of state and values, as they are before they are compressed.
+    bytes: Vec<usize>,
 }
 
 impl Dead {
@@ -144,6 +149,8 @@ impl Dead {
             dead.tables.push(text(&row, 0)?);
             dead.ids.push(text(&row, 1)?);
             dead.seqs.push(Seq(number(&row, 2)? as u64));
+            let bytes: i32 = row.try_get(3).map_err(|error| unreadable(&error))?;
+            dead.bytes.push(bytes as usize);
         }
         Ok(dead)
     }
@@ -152,6 +159,7 @@ impl Dead {
         self.tables.truncate(limit);
         self.ids.truncate(limit);
         self.seqs.truncate(limit);
+        self.bytes.truncate(limit);
     }
 
     /// Removes them; returns the greatest of their seqs.

@@ -18,7 +18,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use self::server::{Database, Server};
 use super::{PostgresOptions, PostgresStore};
-use crate::conformance::{Alternating, Behaviour, FAULTS, Patient, losing_answers, seed_of_test};
+use crate::conformance::{
+    Accompanied, Alternating, Behaviour, FAULTS, Patient, losing_answers, seed_of_test,
+};
 use crate::faulty::FaultyStore;
 use crate::sqlite::{SqliteOptions, SqliteStore};
 
@@ -56,6 +58,20 @@ mod conforms {
 
     crate::conformance_tests!(run);
     crate::racing_tests!(run);
+}
+
+/// A commit that is alone has statements of its own, so these are others.
+mod conforms_in_groups {
+    use super::*;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            behaviour(&Accompanied::new(store)).await;
+        });
+    }
+
+    crate::conformance_tests!(run);
 }
 
 mod conforms_with_two_hubs {
@@ -127,6 +143,8 @@ mod conforms_behind_faults {
             behaviour(&Patient(store)).await;
             let (store, _database) = opened().await;
             behaviour(&Patient(losing_answers(store))).await;
+            let (store, _database) = opened().await;
+            behaviour(&Accompanied::new(Patient(losing_answers(store)))).await;
         });
     }
 

@@ -9,7 +9,7 @@ use super::space;
 use crate::types::{Collect, Collected, Keys, NEVER_MS, SpaceView, StoreError};
 
 /// The oldest dead records. One more than is wanted tells whether there are more.
-pub(super) const DEAD: &str = "SELECT rowid, seq FROM records
+pub(super) const DEAD: &str = "SELECT rowid, seq, length(state) FROM records
     WHERE sid = ?1 AND dead_at < ?2 ORDER BY dead_at LIMIT ?3";
 
 const REMOVE: &str = "DELETE FROM records WHERE rowid = ?1";
@@ -54,8 +54,9 @@ pub(super) fn collect(
     let row = space::get(&tx, space)?;
     let mut dead = dead(&tx, row.sid, collect)?;
     let mut unused = unused(&tx, row.sid, collect)?;
-    let more = dead.len() > collect.limit || unused.len() > collect.limit;
-    dead.truncate(collect.limit);
+    let fit = collect.fit(dead.iter().map(|record| record.bytes));
+    let more = dead.len() > fit || unused.len() > collect.limit;
+    dead.truncate(fit);
     unused.truncate(collect.limit);
     let mut view = row.view;
     if !dead.is_empty() {
@@ -91,30 +92,42 @@ fn one_more(collect: Collect) -> i64 {
         .saturating_add(1)
 }
 
-/// Row numbers and seqs.
-fn dead(conn: &Connection, sid: i64, collect: Collect) -> Result<Vec<(i64, Seq)>, StoreError> {
+/// A dead record.
+struct Dead {
+    rowid: i64,
+    seq: Seq,
+    /// Of its state.
+    bytes: usize,
+}
+
+fn dead(conn: &Connection, sid: i64, collect: Collect) -> Result<Vec<Dead>, StoreError> {
     let mut statement = conn.prepare_cached(DEAD)?;
     let asked = params![sid, collect.dead_before_ms as i64, one_more(collect)];
     let rows = statement.query_map(asked, |row| {
-        Ok((row.get(0)?, Seq(row.get::<_, i64>(1)? as u64)))
+        Ok(Dead {
+            rowid: row.get(0)?,
+            seq: Seq(row.get::<_, i64>(1)? as u64),
+            bytes: row.get::<_, i64>(2)? as usize,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Removes records; returns the greatest seq of them.
-fn remove(tx: &Transaction<'_>, dead: &[(i64, Seq)]) -> Result<Seq, StoreError> {
+fn remove(tx: &Transaction<'_>, dead: &[Dead]) -> Result<Seq, StoreError> {
     let mut statement = tx.prepare_cached(REMOVE)?;
-    for (rowid, _) in dead {
-        statement.execute([rowid])?;
+    for record in dead {
+        statement.execute([record.rowid])?;
     }
-    Ok(dead.iter().map(|(_, seq)| *seq).max().unwrap_or_default())
+    let seqs = dead.iter().map(|record| record.seq);
+    Ok(seqs.max().unwrap_or_default())
 }
 
 /// Takes the fields of records away.
-fn strip(tx: &Transaction<'_>, sid: i64, dead: &[(i64, Seq)]) -> Result<(), StoreError> {
+fn strip(tx: &Transaction<'_>, sid: i64, dead: &[Dead]) -> Result<(), StoreError> {
     let mut read = tx.prepare_cached(STATE)?;
     let mut write = tx.prepare_cached(STRIP)?;
-    for (rowid, _) in dead {
+    for Dead { rowid, .. } in dead {
         let state: Vec<u8> = read.query_row([rowid], |row| row.get(0))?;
         let mut record = decode(&state, sid)?;
         record.fields.clear();

@@ -14,6 +14,7 @@ const ALL: Collect = Collect {
     marks_before_ms: NOW_MS + 1,
     keys: Keys::Remove,
     limit: 100,
+    bytes: usize::MAX,
 };
 
 /// The same, but only the dead.

@@ -194,6 +194,7 @@ async fn fill_marks(full: &mut Space<'_>) {
         marks_before_ms: NOW - 5 * USED_APART_MS,
         keys: Keys::Keep,
         limit: 100,
+        bytes: usize::MAX,
     };
     let collected = full.store.collect(&full.key, collect).await;
     assert_eq!(collected.expect("it is collected").marks, 1);
@@ -207,6 +208,7 @@ pub(super) async fn collect(store: &dyn Store, dead_before_ms: WallMs, keys: Key
         marks_before_ms: 0,
         keys,
         limit: 100,
+        bytes: usize::MAX,
     };
     let collected = store.collect(&space_key("todo", "ada"), collect).await;
     collected.expect("it is collected")

@@ -129,6 +129,7 @@ fn what_was_deleted_before_there_was_a_retention_is_collected() {
             marks_before_ms: 0,
             keys: Keys::Remove,
             limit: 10,
+            bytes: usize::MAX,
         };
         let collected = store.collect(&space_key("todo", "ada"), old).await;
         assert_eq!(collected.unwrap().tombstones, 1);

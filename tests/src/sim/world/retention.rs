@@ -53,6 +53,7 @@ impl World {
             marks_before_ms: self.now_ms - 2 * kept_ms,
             keys,
             limit: self.retention.within(1, LIMIT_MAX) as usize,
+            bytes: usize::MAX,
         };
         self.collect_now(collect).map(|_| ())
     }
