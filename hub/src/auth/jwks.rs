@@ -94,6 +94,21 @@ impl Default for Outcome {
     }
 }
 
+impl Outcome {
+    fn look(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup {
+        match &self.keys {
+            Some(keys) => keys.find(kid, algorithm),
+            None => Lookup::Unknown,
+        }
+    }
+
+    /// Whether the issuer had a key of that name and has it no more.
+    fn has_lost(&self, kid: Option<&str>) -> bool {
+        let keys = self.keys.as_ref();
+        kid.is_some_and(|kid| keys.is_some_and(|keys| keys.has_lost(kid)))
+    }
+}
+
 /// Who asks for a fetch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reason {
@@ -143,24 +158,28 @@ impl JwksSource {
         self.fetch(Reason::Schedule, now_ms).await.1.succeeded
     }
 
+    /// What the last good answer says of a token's key.
+    pub(super) fn look(&self, kid: Option<&str>, algorithm: Algorithm) -> Lookup {
+        self.0.outcome.borrow().look(kid, algorithm)
+    }
+
     /// The key of a token's header. Errors: `token_invalid`; `issuer_unavailable` if the key is
-    /// unknown and the issuer cannot be asked now or did not answer, since it might know it.
+    /// unknown, never was the issuer's, and the issuer cannot be asked now or did not answer, since
+    /// it might know it.
     pub(super) async fn find(
         &self,
         kid: Option<&str>,
         algorithm: Algorithm,
         now_ms: u64,
     ) -> Result<Arc<Key>, Refusal> {
-        let look = |outcome: &Outcome| match &outcome.keys {
-            Some(keys) => keys.find(kid, algorithm),
-            None => Lookup::Unknown,
-        };
-        let mut known = look(&self.0.outcome.borrow());
+        let mut known = self.look(kid, algorithm);
         let mut unknown = invalid("the token's key is not known");
         if matches!(known, Lookup::Unknown) {
             let (fetch, outcome) = self.fetch(Reason::UnknownKey, now_ms).await;
-            known = look(&outcome);
-            if !outcome.succeeded {
+            known = outcome.look(kid, algorithm);
+            if outcome.has_lost(kid) {
+                // It was one of the issuer's and is not any more: a new token has another.
+            } else if !outcome.succeeded {
                 unknown = unavailable("the issuer's keys cannot be had now");
             } else if fetch == Fetch::HeldBack {
                 // A new token would have the same key: whoever has this one must only wait.

@@ -53,6 +53,9 @@ pub(crate) struct Key {
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<Arc<Key>>,
+    /// Names of keys that earlier sets had and this one has not, the last ones first; at most
+    /// [`KEYS_MAX`].
+    lost: Vec<String>,
 }
 
 /// What a set knows about a token's key.
@@ -78,11 +81,12 @@ impl KeySet {
         let usable = jwks.keys.into_iter().filter_map(Key::parse);
         Ok(KeySet {
             keys: usable.take(KEYS_MAX).map(Arc::new).collect(),
+            lost: Vec::new(),
         })
     }
 
     /// The same keys: those that `before` had keep their numbers, the others get the next ones
-    /// after `last`, which moves on.
+    /// after `last`, which moves on. Names that are gone since then are remembered.
     pub(crate) fn numbered(self, before: Option<&KeySet>, last: &mut KeyNo) -> KeySet {
         let mut keys: Vec<Arc<Key>> = Vec::with_capacity(self.keys.len());
         for mut key in self.keys {
@@ -99,7 +103,23 @@ impl KeySet {
             key_alone.number = number;
             keys.push(key);
         }
-        KeySet { keys }
+        let had = before.iter().flat_map(|before| {
+            let names = before.keys.iter().filter_map(|key| key.kid.as_ref());
+            names.chain(&before.lost)
+        });
+        let is_lost = |name: &&String| !keys.iter().any(|key| key.kid.as_ref() == Some(name));
+        let mut lost: Vec<String> = Vec::new();
+        for name in had.filter(is_lost) {
+            if lost.len() < KEYS_MAX && !lost.contains(name) {
+                lost.push(name.clone());
+            }
+        }
+        KeySet { keys, lost }
+    }
+
+    /// Whether an earlier set had a key of that name, and this one has none.
+    pub(crate) fn has_lost(&self, kid: &str) -> bool {
+        self.lost.iter().any(|lost| lost == kid)
     }
 
     /// How many keys can be used.

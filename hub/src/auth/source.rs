@@ -35,6 +35,16 @@ impl KeySource {
         }
     }
 
+    /// Whether it is known here what becomes of a token with such a header.
+    pub(crate) fn knows(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
+        let is_known = |lookup: Lookup| !matches!(lookup, Lookup::Unknown);
+        self.dev()
+            .is_some_and(|keys| is_known(keys.find(kid, algorithm)))
+            || self
+                .jwks()
+                .is_some_and(|jwks| is_known(jwks.look(kid, algorithm)))
+    }
+
     /// The key of a token's header. Errors: `token_invalid`, `issuer_unavailable`.
     pub(crate) async fn find(
         &self,

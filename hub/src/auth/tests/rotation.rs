@@ -240,6 +240,48 @@ async fn removed_key_is_worth_nothing_after_a_refresh() {
     assert!(verifier.verify(&kept, NOW_MS).await.is_ok());
 }
 
+/// A thousand devices come back with tokens of a key that was removed: each learns at once that it
+/// needs another one, though the issuer is asked for the first alone.
+#[tokio::test]
+async fn removed_key_is_known_to_be_removed_though_the_issuer_was_just_asked() {
+    let (old, new) = (Signer::ed("k1"), Signer::ed("k2"));
+    let issuer = TestIssuer::with(&[&old, &new]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    issuer.publish(&[&new]);
+    assert!(verifier.refresh(NOW_MS).await);
+    for user in ["ada", "bob", "eve"] {
+        let refused = code(&verifier, &old.token(user), NOW_MS).await;
+        assert_eq!(refused, Code::TokenInvalid, "{user}");
+    }
+    // Also while the issuer is away, and after the next set.
+    issuer.say(Answer::Status(StatusCode::BAD_GATEWAY));
+    let away = code(&verifier, &old.token("ada"), LATER_MS).await;
+    assert_eq!(away, Code::TokenInvalid);
+    issuer.publish(&[&new]);
+    assert!(verifier.refresh(LATER_MS).await);
+    let refused = code(&verifier, &old.token("bob"), LATER_MS).await;
+    assert_eq!(refused, Code::TokenInvalid);
+    // One that comes back is the issuer's again.
+    issuer.publish(&[&old, &new]);
+    assert!(verifier.refresh(LATER_MS).await);
+    assert!(verifier.verify(&old.token("ada"), LATER_MS).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_would_be_refused_whoever_signed_it_asks_the_issuer_for_nothing() {
+    let key = Signer::ed("k1");
+    let issuer = TestIssuer::with(&[&key]).await;
+    let verifier = verifier(&issuer.url);
+    assert!(verifier.refresh(NOW_MS).await);
+    let stranger = Signer::ed("x");
+    let expired = stranger.sign(&json!({"sub": "ada", "exp": NOW_S}));
+    assert_eq!(code(&verifier, &expired, NOW_MS).await, Code::TokenExpired);
+    let nobody = stranger.sign(&json!({"exp": NOW_S + 1}));
+    assert_eq!(code(&verifier, &nobody, NOW_MS).await, Code::TokenInvalid);
+    assert_eq!(issuer.fetches(), 1);
+}
+
 #[tokio::test]
 async fn key_replaced_under_the_same_name_drops_its_tokens() {
     let (old, new) = (Signer::ed("k1"), Signer::ed("k1"));
