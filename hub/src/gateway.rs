@@ -82,9 +82,9 @@ pub struct Gateway {
     /// What replies that are read of the store share.
     pub replies: ReplyRoom,
     /// How fast each user may push.
-    pub paces: Paces,
+    pub paces: Arc<Paces>,
     /// How fast each user's sockets may tell each other something.
-    pub telling: Paces,
+    pub telling: Arc<Paces>,
     /// Turns of counting and erasing users' data, which take connections of the store for long.
     pub user_data: Semaphore,
 }

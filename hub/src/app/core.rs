@@ -198,8 +198,8 @@ impl Core {
             data,
             storm: Storm::new(pull_held, context.metrics.pulls_held.clone()),
             replies,
-            paces: Paces::of_pushes(&config.limits),
-            telling: Paces::of_telling(&config.limits),
+            paces: Paces::of_pushes(&config.limits, &wheel),
+            telling: Paces::of_telling(&config.limits, &wheel),
             user_data: Semaphore::new(USER_DATA_AT_ONCE),
         };
         Ok(Core {

@@ -57,7 +57,8 @@ pub struct GatewayConfig {
     /// 64 MiB, default 256 KiB.
     pub outbox_bytes_max: u64,
     /// Milliseconds a socket or connection may take nothing of what is written to it, or a message
-    /// may take to arrive, before it is closed. So is a connection that takes less than 4 KiB/s of
+    /// may take to arrive, before it is closed; a message has a second more for each 4 KiB of it that
+    /// came. So is a connection that takes less than 4 KiB/s of
     /// its answers while they wait for it, over ten times this, or that has not taken a reply whole
     /// this long after the time it takes at 4 KiB/s (16 KiB/s if it is more than a user's share of
     /// `replies_bytes_max`). 100 to 600,000, default 30,000.

@@ -10,13 +10,14 @@
 //! What a user has told to its other sockets has a pace of its own.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use syncline_protocol::ids::UserId;
 use tokio::time::Instant;
 
 use crate::config::LimitsConfig;
+use crate::wheel::{Alarm, Sleeper, Wheel};
 
 /// How far ahead of its pace a user may be.
 pub const AHEAD: Duration = Duration::from_secs(10);
@@ -33,12 +34,14 @@ pub struct Load {
     pub bytes: usize,
 }
 
-/// The paces of a node's users.
+/// The paces of a node's users. Who owes nothing is forgotten, also while nobody pushes.
 #[derive(Debug)]
 pub struct Paces {
     changes_per_s: u64,
     bytes_per_s: u64,
     users: Mutex<Users>,
+    wheel: Arc<Wheel>,
+    alarm: Alarm,
 }
 
 #[derive(Debug)]
@@ -61,25 +64,28 @@ impl TooFast {
 
 impl Paces {
     /// Of pushes.
-    pub fn of_pushes(config: &LimitsConfig) -> Paces {
-        Paces::new(config.user_changes_per_s, config.user_bytes_per_s)
+    pub fn of_pushes(config: &LimitsConfig, wheel: &Arc<Wheel>) -> Arc<Paces> {
+        let per_s = (config.user_changes_per_s, config.user_bytes_per_s);
+        Paces::new(per_s, wheel)
     }
 
     /// Of what is told to other sockets and not stored: each that is told counts as a change.
-    pub fn of_telling(config: &LimitsConfig) -> Paces {
-        Paces::new(config.user_told_per_s, u64::MAX)
+    pub fn of_telling(config: &LimitsConfig, wheel: &Arc<Wheel>) -> Arc<Paces> {
+        Paces::new((config.user_told_per_s, u64::MAX), wheel)
     }
 
     /// Of so many changes and bytes a second.
-    pub fn new(changes_per_s: u64, bytes_per_s: u64) -> Paces {
-        Paces {
+    fn new((changes_per_s, bytes_per_s): (u64, u64), wheel: &Arc<Wheel>) -> Arc<Paces> {
+        Arc::new(Paces {
             changes_per_s,
             bytes_per_s,
             users: Mutex::new(Users {
                 paid_at: HashMap::new(),
                 remembered_max: REMEMBERED_MIN,
             }),
-        }
+            wheel: wheel.clone(),
+            alarm: Alarm::default(),
+        })
     }
 
     /// Whether a user may push now.
@@ -88,14 +94,27 @@ impl Paces {
     }
 
     /// Lets a push in, or says how long the user must wait with it.
-    pub fn take(&self, user: &UserId, load: Load, now: Instant) -> Result<(), TooFast> {
+    pub fn take(self: &Arc<Self>, user: &UserId, load: Load, now: Instant) -> Result<(), TooFast> {
         let cost = self.cost(load);
         self.with(|users| {
             let paid_at = users.check(user, now)?;
             users.forget_some(now);
             users.paid_at.insert(user.clone(), paid_at + cost);
             Ok(())
-        })
+        })?;
+        self.wake_to_forget();
+        Ok(())
+    }
+
+    fn wake_to_forget(self: &Arc<Self>) {
+        let at = self.wheel.after(self.wheel.now(), AHEAD);
+        self.wheel.wake_by(self.clone(), at);
+    }
+
+    /// Users that are remembered.
+    #[cfg(test)]
+    pub(in crate::gateway) fn remembered(&self) -> usize {
+        self.with(|users| users.paid_at.len())
     }
 
     fn cost(&self, load: Load) -> Duration {
@@ -109,6 +128,22 @@ impl Paces {
     fn with<T>(&self, act: impl FnOnce(&mut Users) -> T) -> T {
         // The map is whole whatever panicked while it was locked.
         act(&mut self.users.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Sleeper for Paces {
+    fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn ring(self: Arc<Self>) {
+        let is_done = self.with(|users| {
+            users.forget(Instant::now());
+            users.paid_at.is_empty()
+        });
+        if !is_done {
+            self.wake_to_forget();
+        }
     }
 }
 
@@ -130,9 +165,14 @@ impl Users {
     /// Forgets who owes nothing, each time that twice as many are remembered as then stayed.
     fn forget_some(&mut self, now: Instant) {
         if self.paid_at.len() >= self.remembered_max {
-            self.paid_at.retain(|_, paid_at| *paid_at > now);
-            self.remembered_max = (2 * self.paid_at.len()).max(REMEMBERED_MIN);
+            self.forget(now);
         }
+    }
+
+    fn forget(&mut self, now: Instant) {
+        self.paid_at.retain(|_, paid_at| *paid_at > now);
+        self.remembered_max = (2 * self.paid_at.len()).max(REMEMBERED_MIN);
+        self.paid_at.shrink_to(self.remembered_max);
     }
 }
 
@@ -145,6 +185,11 @@ mod tests {
         bytes: 100,
     };
 
+    fn paces(changes_per_s: u64, bytes_per_s: u64) -> Arc<Paces> {
+        let wheel = Arc::new(Wheel::new(1, AHEAD));
+        Paces::new((changes_per_s, bytes_per_s), &wheel)
+    }
+
     fn user(name: &str) -> UserId {
         UserId::trusted(name)
     }
@@ -155,7 +200,7 @@ mod tests {
 
     #[test]
     fn pushes_are_let_in_up_to_the_limit_and_one_past_it_waits() {
-        let (paces, now) = (Paces::new(5, 1 << 20), Instant::now());
+        let (paces, now) = (paces(5, 1 << 20), Instant::now());
         for _ in 0..50 {
             paces.take(&user("ada"), ONE, now).unwrap();
         }
@@ -172,7 +217,7 @@ mod tests {
 
     #[test]
     fn bytes_count_where_they_take_longer_than_changes() {
-        let (paces, now) = (Paces::new(1_000, 1_000), Instant::now());
+        let (paces, now) = (paces(1_000, 1_000), Instant::now());
         let bytes = |bytes| Load { changes: 1, bytes };
         paces.take(&user("ada"), bytes(9_999), now).unwrap();
         paces.take(&user("ada"), bytes(1), now).unwrap();
@@ -181,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_push_larger_than_the_limit_is_let_in_and_paid_for_by_what_follows() {
-        let (paces, now) = (Paces::new(100, 1 << 20), Instant::now());
+        let (paces, now) = (paces(100, 1 << 20), Instant::now());
         let large = Load {
             changes: 20_000,
             bytes: 1,
@@ -195,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_push_of_nothing_counts_as_a_change() {
-        let (paces, now) = (Paces::new(1, 1 << 20), Instant::now());
+        let (paces, now) = (paces(1, 1 << 20), Instant::now());
         let nothing = Load {
             changes: 0,
             bytes: 0,
@@ -206,13 +251,12 @@ mod tests {
 
     #[test]
     fn who_kept_its_pace_is_forgotten() {
-        let (paces, now) = (Paces::new(1, 1 << 20), Instant::now());
-        let remembered = || paces.with(|users| users.paid_at.len());
+        let (paces, now) = (paces(1, 1 << 20), Instant::now());
         for n in 0..REMEMBERED_MIN {
             paces.take(&user(&format!("u{n}")), ONE, now).unwrap();
         }
-        assert_eq!(remembered(), REMEMBERED_MIN);
+        assert_eq!(paces.remembered(), REMEMBERED_MIN);
         paces.take(&user("late"), ONE, now + secs(1)).unwrap();
-        assert_eq!(remembered(), 1);
+        assert_eq!(paces.remembered(), 1);
     }
 }

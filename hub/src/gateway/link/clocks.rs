@@ -121,9 +121,10 @@ impl Link {
         }
         // What is kept whole waits for the hub, not for the peer.
         let unfinished = !self.reader.is_at_rest() && !self.reader.has_kept();
+        let message_within = limits.message_within(self.reader.arrived_bytes());
         let mut next = wheel.after(wheel.now(), wait.min(limits.look_every()));
         if self.listens {
-            if unfinished && over(self.began_at, limits.stalled_max) {
+            if unfinished && over(self.began_at, message_within) {
                 return Err(Ending::Close(close::SLOW, "a message takes too long"));
             }
             if over(self.silent_since, limits.ping_after) {
@@ -136,7 +137,7 @@ impl Link {
             }
             next = next.min(wheel.after(self.silent_since, limits.ping_after));
             if unfinished {
-                next = next.min(wheel.after(self.began_at, limits.stalled_max));
+                next = next.min(wheel.after(self.began_at, message_within));
             }
         } else if self.is_paused() {
             next = next.min(self.second_ends());

@@ -9,6 +9,10 @@ use crate::gateway::ws::WsLimits;
 const FRAGMENTS_BEFORE_AUTH_MAX: usize = 16;
 const FRAGMENTS_MAX: usize = 1_024;
 
+/// Bytes a second at which a message must come, beside its time: who has a slow line gets through
+/// what it collected offline.
+const LEAST_BYTES_PER_S: u32 = 4 << 10;
+
 /// Limits of sockets, from the hub's config.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
@@ -16,8 +20,7 @@ pub struct SocketLimits {
     pub hello_within: Duration,
     /// A socket that was silent so long is pinged, and given up if it is silent as long again.
     pub ping_after: Duration,
-    /// A socket that takes nothing of what is written for so long is given up, and so is one
-    /// that takes longer to finish a message.
+    /// A socket that takes nothing of what is written for so long is given up.
     pub stalled_max: Duration,
     /// Bytes of one message.
     pub message_bytes_max: usize,
@@ -60,6 +63,12 @@ impl SocketLimits {
             message_bytes_max: self.message_bytes_max,
             fragments_max: FRAGMENTS_MAX,
         }
+    }
+
+    /// How long a message may be under way of which so many bytes have come.
+    pub(super) fn message_within(self, arrived_bytes: usize) -> Duration {
+        let bytes = u32::try_from(arrived_bytes).unwrap_or(u32::MAX);
+        self.stalled_max + Duration::from_secs(1) * bytes / LEAST_BYTES_PER_S
     }
 
     /// How long a socket may sleep before its deadlines are looked at again.

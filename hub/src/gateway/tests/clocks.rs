@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_protocol::error::close;
 use syncline_protocol::ids::AppId;
 use syncline_storage::faulty::{Fault, Operation};
-use tokio::time::{advance, pause, resume, sleep};
+use tokio::time::{advance, pause, resume, sleep, timeout};
 
 use super::hub::{Got, Hub, text};
-use super::{Counting, PING};
+use super::{Counting, PING, push};
 use crate::gateway::compat::socket::Compat;
 use crate::gateway::link::{Ending, Link};
 use crate::gateway::outbox::Speech;
+use crate::gateway::pace::AHEAD;
 use crate::gateway::socket::Native;
 use crate::gateway::task::{Protocol, Task, Wait};
 use crate::session::entry::Entry;
@@ -113,18 +114,68 @@ async fn a_socket_for_which_the_store_does_nothing_is_told_to_come_again() {
     again.message_of("delta").await;
 }
 
+/// Sends a message of 256 KiB in pieces of so many bytes, one a second. How many of them the peer had
+/// sent when it was told something, and what.
+async fn sent_in_pieces(bytes: usize) -> (usize, Got) {
+    const LEN: usize = 256 << 10;
+    let hub = Hub::start(|config| {
+        (config.gateway.ping_ms, config.gateway.stalled_ms) = (600_000, 30_000);
+    })
+    .await;
+    let mut peer = hub.attach("ada").await;
+    pause();
+    let mut frame = vec![0x81, 0x80 | 127];
+    frame.extend((LEN as u64).to_be_bytes());
+    frame.extend([0; 4]);
+    peer.send(&frame).await;
+    let mut message = br#"{"t":"ping","padding":""#.to_vec();
+    message.resize(LEN - 2, b'x');
+    message.extend(br#""}"#);
+    let mut told = None;
+    for (before, piece) in message.chunks(bytes).enumerate() {
+        peer.send(piece).await;
+        if let Ok(got) = timeout(Duration::from_secs(1), peer.got()).await {
+            told = Some((before + 1, got));
+            break;
+        }
+    }
+    resume();
+    told.expect("it is told nothing")
+}
+
+#[tokio::test]
+async fn a_message_that_keeps_coming_has_the_time_of_a_slow_line() {
+    let taken = sent_in_pieces(5 << 10).await;
+    assert_eq!(taken, (52, Got::message("pong")));
+    // After 30 s, and one for each 4 KiB.
+    let (sent, got) = sent_in_pieces(1 << 10).await;
+    assert_eq!(got, Got::Closed(close::SLOW));
+    assert!((39..=41).contains(&sent), "{sent}");
+}
+
+#[tokio::test]
+async fn who_owes_nothing_is_forgotten_though_nobody_pushes_any_more() {
+    let hub = pinging().await;
+    let mut peer = hub.attach("ada").await;
+    peer.send(&push(1, 1)).await;
+    peer.message_of("verdicts").await;
+    assert_eq!(hub.gateway().paces.remembered(), 1);
+    pause();
+    sleep(2 * AHEAD).await;
+    assert_eq!(hub.gateway().paces.remembered(), 0);
+}
+
 #[tokio::test]
 async fn a_notice_socket_has_ten_seconds_to_say_who_it_is_and_no_more() {
     let hub = Hub::start(|_| {}).await;
     let (link, mut peer) = hub.notice_link().await;
     pause();
     tokio::spawn(Task::new(link, Compat::new(AppId::trusted("todo"))));
-    sleep(Duration::from_millis(9_900)).await;
-    assert_eq!(hub.gateway().sockets.count(), 1);
-    sleep(Duration::from_millis(300)).await;
-    assert_eq!(hub.gateway().sockets.count(), 0);
-    let told = br#"{"type":"error","tables":["auth timeout"]}"#;
-    assert_eq!(peer.frame().await.1, told);
+    let early = timeout(Duration::from_millis(9_900), peer.frame()).await;
+    assert!(early.is_err(), "{early:?}");
+    let late = timeout(Duration::from_millis(300), peer.frame()).await;
+    let told: Value = serde_json::from_slice(&late.expect("nothing comes").1).unwrap();
+    assert_eq!(told, json!({"type": "error", "tables": ["auth timeout"]}));
     assert_eq!(peer.closed().await, 1008);
 }
 
@@ -138,6 +189,8 @@ async fn a_notice_socket_that_says_who_it_is_in_its_last_moment_is_let_in() {
     sleep(Duration::from_millis(9_900)).await;
     peer.send(&text(&json!({"type": "auth", "token": token})))
         .await;
+    // What the store does takes real time.
+    resume();
     assert_eq!(peer.frame().await.1, br#"{"type":"auth-ok"}"#);
 }
 

@@ -121,6 +121,14 @@ impl Reader {
         partial.is_some_and(|partial| partial.message.is_some())
     }
 
+    /// Bytes that have come of a message, or frame, that is not whole.
+    pub fn arrived_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| {
+            let message = partial.message.as_ref().map_or(0, Message::len);
+            message + partial.control.len() + partial.head.len
+        })
+    }
+
     /// Bytes held beside the reader itself, as the allocator counts them.
     pub fn held_bytes(&self) -> usize {
         self.partial.as_ref().map_or(0, |partial| {
