@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use syncline_protocol::ids::SpaceKey;
-use syncline_storage::types::StoreError;
+use syncline_storage::types::{SpaceView, StoreError};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
@@ -28,7 +28,7 @@ const PLACES: usize = 1 << 10;
 pub(super) struct Absent {
     hasher: RandomState,
     places: Box<[Mutex<Place>]>,
-    /// Rung when something is heard of a space of that place.
+    /// Rung when something is heard of a space of that place, and when its session wakes.
     bells: Box<[Notify]>,
 }
 
@@ -81,6 +81,24 @@ impl Absent {
     pub(super) fn heard(&self, space: &SpaceKey) {
         self.place(space).1.end();
         self.bell(space).notify_waiters();
+    }
+
+    /// A session that slept is woken.
+    pub(super) fn wakes(&self, space: &SpaceKey) {
+        self.bell(space).notify_waiters();
+    }
+
+    /// Waits until a session does not sleep any more with the view that was seen.
+    pub(super) async fn woken(&self, entry: &Entry, seen: SpaceView) {
+        loop {
+            let mut rung = pin!(self.bell(&entry.space).notified());
+            rung.as_mut().enable();
+            // One that woke before is not rung for again.
+            if entry.asleep_at() != Some(seen) {
+                return;
+            }
+            rung.await;
+        }
     }
 
     fn missed(&self) {

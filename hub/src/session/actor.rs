@@ -426,7 +426,7 @@ impl Live {
         let wheel = &self.shared.wheel;
         let now = wheel.now();
         let idle = now >= wheel.after(self.busy_at, self.idle());
-        if self.shown.take_used() {
+        if self.shown.take_used() && self.outboxes.is_empty() {
             self.busy_at = now;
         } else if idle && self.asked == 0 && self.state.is_quiet() && self.fall_asleep() {
             return myself.stop(None);

@@ -7,7 +7,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ractor::ActorRef;
 use syncline_cluster::ephemeral::Spoken;
@@ -336,18 +335,19 @@ impl Entry {
         *view
     }
 
-    /// Waits until a running session's view is another than the one that was seen, or so long.
-    pub(super) async fn changed(&self, seen: SpaceView, at_most: Duration) {
+    /// Waits until a running session's view is another than the one that was seen.
+    pub(super) async fn changed(&self, seen: SpaceView) {
         let mut shown = match &*self.lock() {
             State::Awake(awake) => awake.way.shown.view.subscribe(),
             _ => return,
         };
-        // The time over and the session gone mean the same: look again.
+        // The session gone means the same: look again.
         let is_another = |view: &Option<SpaceView>| view.is_some_and(|view| view != seen);
-        let _ = tokio::time::timeout(at_most, shown.wait_for(is_another)).await;
+        let _ = shown.wait_for(is_another).await;
     }
 
-    /// Keeps a running session from stopping for another while.
+    /// Keeps a running session without a socket from stopping for another while. One that has some
+    /// answers from its sleep.
     pub fn touch(&self) {
         if let State::Awake(awake) = &*self.lock() {
             let used = &awake.way.shown.used;

@@ -15,6 +15,7 @@ use syncline_protocol::ids::{AppId, SpaceKey};
 use syncline_storage::Store;
 use syncline_storage::types::SpaceView;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use self::shards::Shards;
 use super::absent::Absent;
@@ -150,11 +151,15 @@ impl Sessions {
         Some(intake)
     }
 
-    /// Waits until a space is another than it was seen, or so long. Its session is woken, so that it
-    /// hears of it.
+    /// Waits until a space is another than it was seen, or so long. A session that sleeps is left to:
+    /// whatever changes its space wakes it.
     pub async fn changed(&self, entry: &Arc<Entry>, seen: SpaceView, at_most: Duration) {
-        drop(self.room(entry));
-        entry.changed(seen, at_most).await;
+        let changing = async {
+            self.inner.absent.woken(entry, seen).await;
+            entry.changed(seen).await;
+        };
+        // The time over means the same: look again.
+        let _ = timeout(at_most, changing).await;
     }
 
     /// A socket leaves a space.
@@ -297,6 +302,7 @@ impl Sessions {
         let sessions = self.clone();
         if start.asleep.is_some() {
             self.inner.shared.metrics.sessions_asleep.dec();
+            self.inner.absent.wakes(&entry.space);
         }
         tokio::spawn(async move {
             let args = Args {

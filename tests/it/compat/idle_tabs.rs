@@ -4,17 +4,35 @@
 use serde_json::json;
 use syncline_tests::compat_device::CompatDevice;
 use syncline_tests::node::{Setup, TestNode};
+use syncline_tests::socket::Socket;
 use syncline_tests::{HUNG, until};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::sockets::authed;
 use super::two_devices::{K1, T};
 
 /// A node that holds pulls for longer than any test lasts.
 async fn node() -> TestNode {
+    TestNode::start_with(held_for_long()).await
+}
+
+fn held_for_long() -> Setup {
     let mut setup = Setup::default();
     setup.config.compat.pull_held_ms = 100 * HUNG.as_millis() as u64;
-    TestNode::start_with(setup).await
+    setup
+}
+
+/// The same where sessions soon sleep, and a tab of a user listens.
+async fn sleepy_node(mut setup: Setup) -> (TestNode, Socket) {
+    setup.config.session.idle_ms = 100;
+    let node = TestNode::start_with(setup).await;
+    let socket = authed(&node, "ada").await;
+    (node, socket)
+}
+
+fn asleep(node: &TestNode) -> i64 {
+    node.app.metrics().sessions_asleep.get()
 }
 
 /// How many pulls wait.
@@ -74,6 +92,37 @@ async fn a_change_is_told_to_the_pull_that_is_held() {
     let laptop = timeout(HUNG, storm).await.expect("it is not told").unwrap();
     assert_eq!(laptop.field(K1, "title"), Some(json!("b")));
     assert_eq!(held(&node), 0);
+}
+
+#[tokio::test]
+async fn a_session_whose_tabs_pull_again_and_again_sleeps() {
+    let mut setup = Setup::default();
+    setup.config.compat.pull_held_ms = 0;
+    let (node, _listening) = sleepy_node(setup).await;
+    let [_, mut laptop] = two_devices(&node).await;
+    let pulling = tokio::spawn(async move {
+        loop {
+            assert_eq!(laptop.pull("tasks").await, 200);
+        }
+    });
+    until("it sleeps", || asleep(&node) == 1).await;
+    assert!(!pulling.is_finished());
+    pulling.abort();
+}
+
+#[tokio::test]
+async fn a_pull_that_is_held_leaves_its_session_asleep_and_is_told_what_wakes_it() {
+    let (node, _listening) = sleepy_node(held_for_long()).await;
+    let [mut phone, laptop] = two_devices(&node).await;
+    until("it sleeps", || asleep(&node) == 1).await;
+    let slept = node.app.metrics().session_sleeps.get();
+    let storm = storm(&node, laptop).await;
+    assert_eq!((asleep(&node), held(&node)), (1, 1));
+    assert_eq!(node.app.metrics().session_sleeps.get(), slept);
+    phone.update(K1, ("title", json!("b")), T[1]);
+    assert_eq!(phone.push().await, 200);
+    let laptop = timeout(HUNG, storm).await.expect("it is not told").unwrap();
+    assert_eq!(laptop.field(K1, "title"), Some(json!("b")));
 }
 
 /// Its user has never written, so there is nothing yet that could change.

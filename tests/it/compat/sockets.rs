@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use syncline_hub::app::Parts;
 use syncline_hub::clock::{Clock, ManualClock, SystemClock};
+use syncline_protocol::stamp::Hlc;
 use syncline_tests::compat_device::CompatDevice;
 use syncline_tests::issuer::{EC_KID, Issuer};
 use syncline_tests::node::{Setup, TestNode};
 use syncline_tests::socket::Socket;
 
-async fn authed(node: &TestNode, user: &str) -> Socket {
+pub(super) async fn authed(node: &TestNode, user: &str) -> Socket {
     let mut socket = Socket::connect_to(node, "/ws/todo").await;
     socket
         .send(&json!({"type": "auth", "token": node.token(user)}))
@@ -139,6 +140,12 @@ async fn a_second_auth_as_another_user_moves_the_socket() {
     assert_eq!(
         (&health["status"], &health["service"]),
         (&json!("ok"), &json!("mana-sync"))
+    );
+    let told = Hlc::parse(health["timestamp"].as_str().unwrap()).unwrap();
+    let hour_ms = 3_600_000;
+    assert!(
+        told.wall_ms().abs_diff(SystemClock.now_ms()) < hour_ms,
+        "{health}"
     );
 }
 

@@ -17,6 +17,7 @@ use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{CommitError, PageLimit, StoreError};
 
+use crate::gateway::frame::Frame;
 use crate::session::cache::{Activation, Activations, Known, RecordCache};
 use crate::session::dormant::Dormant;
 use crate::session::event::{
@@ -68,6 +69,8 @@ pub(super) struct Desk {
     /// Store work asked for and not yet done.
     pub(super) asked: VecDeque<Effect>,
     pub(super) sent: BTreeMap<ConnId, Vec<Value>>,
+    /// The frames of what was told live.
+    pub(super) live: Vec<(ConnId, Frame)>,
     pub(super) closed: BTreeMap<ConnId, u16>,
     pub(super) replies: BTreeMap<CallId, CallReply>,
     pub(super) notes: Vec<Note>,
@@ -121,6 +124,7 @@ impl Desk {
                 bytes: usize::MAX,
             },
             asked: VecDeque::new(),
+            live: Vec::new(),
             sent: BTreeMap::new(),
             closed: BTreeMap::new(),
             replies: BTreeMap::new(),
@@ -175,6 +179,9 @@ impl Desk {
                 }
                 if let FrameKind::Bulk | FrameKind::Part = kind {
                     self.undrained.push(conn);
+                }
+                if let FrameKind::Live { .. } = kind {
+                    self.live.push((conn, frame.clone()));
                 }
                 self.sent
                     .entry(conn)

@@ -1,5 +1,7 @@
 //! Fan-out: who is told what.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use syncline_protocol::json::Json;
 use syncline_storage::model::ModelStore;
@@ -187,7 +189,7 @@ fn a_commit_too_large_to_be_told_live_is_read_by_those_who_want_it() {
 }
 
 #[test]
-fn what_is_told_live_is_measured_before_it_is_encoded() {
+fn what_is_told_live_is_bounded_in_bytes() {
     for (live_bytes_max, live) in [(4_999, false), (6_000, true)] {
         let (mut desk, phone, _) = telling_at_most(live_bytes_max);
         desk.start_push(phone, &[two_tables()]);
@@ -196,6 +198,23 @@ fn what_is_told_live_is_measured_before_it_is_encoded() {
         }
         assert_eq!(!desk.take_of(phone, "delta").is_empty(), live);
     }
+}
+
+#[test]
+fn a_commit_is_encoded_once_for_all_who_are_told_the_same() {
+    let (mut desk, phone, tablet) = telling_at_most(6_000);
+    let laptop = desk.hello(3, "laptop", None);
+    desk.settle();
+    desk.live.clear();
+    desk.push(phone, &[two_tables()]);
+    let told: BTreeMap<_, _> = desk
+        .live
+        .iter()
+        .map(|(conn, frame)| (*conn, frame.bytes()))
+        .collect();
+    assert_eq!(told.len(), 3);
+    assert_eq!(told[&phone].as_ptr(), told[&laptop].as_ptr());
+    assert_ne!(told[&phone], told[&tablet]);
 }
 
 #[test]
