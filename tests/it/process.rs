@@ -1,5 +1,6 @@
 //! The program as a person or a supervisor meets it: what it prints, how it ends.
 
+mod asleep;
 mod logging;
 mod memory;
 mod read_only;
@@ -23,6 +24,16 @@ pub(crate) fn hub(dir: &Path, args: &[&str]) -> Command {
         .env("HUB__ADMIN_LISTEN", "127.0.0.1:0")
         .stdin(Stdio::null());
     command
+}
+
+/// A metric without labels.
+async fn metric(node: &HubProcess, name: &str) -> u64 {
+    let answer = reqwest::get(format!("http://{}/metrics", node.admin)).await;
+    let text = answer.expect("it answers").text().await.expect("text");
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.expect(name).parse().expect("a number")
 }
 
 fn output(dir: &Path, args: &[&str]) -> Output {

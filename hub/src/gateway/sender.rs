@@ -101,7 +101,11 @@ impl Unwritten {
     }
 
     /// Writes until all is written or the stream takes no more. True if it took something.
-    fn write(&mut self, stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<bool> {
+    fn write(
+        &mut self,
+        stream: &mut (impl AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> io::Result<bool> {
         let mut some = false;
         while !self.frames.is_empty() {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
@@ -151,7 +155,55 @@ fn flush(stream: &mut Stream, cx: &mut Context<'_>) -> io::Result<Sent> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
+
+    /// Takes all it is given and counts the calls.
+    #[derive(Default)]
+    struct Calls(usize);
+
+    impl AsyncWrite for Calls {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0 += 1;
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.0 += 1;
+            Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn many_frames_go_out_in_one_call() {
+        for (count, calls) in [(1, 1), (SLICES_MAX, 1), (SLICES_MAX + 1, 2)] {
+            let mut unwritten = Unwritten {
+                frames: (0..count).map(|n| Frame::text(&n.to_string())).collect(),
+                taken: 0,
+            };
+            let mut stream = Calls::default();
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert!(unwritten.write(&mut stream, cx).unwrap());
+            assert_eq!((unwritten.frames.len(), stream.0), (0, calls));
+        }
+    }
 
     #[test]
     fn what_was_taken_is_gone_from_the_front_wherever_it_ends() {

@@ -185,7 +185,7 @@ pub(super) async fn send_all(hub: &Hub) -> usize {
         "{} fetches",
         hub.issuer.fetches()
     );
-    cases.len() * 4 + odd.len() + 3 * UNKNOWN_KEYS
+    cases.len() * 6 + odd.len() + 3 * UNKNOWN_KEYS
 }
 
 async fn http(hub: &Hub, case: &Case) {
@@ -202,6 +202,15 @@ async fn http(hub: &Hub, case: &Case) {
         .header("x-client-id: c")
         .header(bearer);
     pull.expect(Expect::Sentence(401)).check(hub).await;
+    let sync = Request::new(case.name, "POST", "/sync/todo");
+    let sync = sync.header(format!("authorization: Bearer {}", case.token));
+    let body = r#"{"clientId":"c","since":"1970-01-01T00:00:00.000Z","changes":[]}"#;
+    let sync = sync.body(body).expect(Expect::Sentence(401));
+    sync.check(hub).await;
+    let push = Request::new(case.name, "POST", "/v1/todo/push");
+    let push = push.header(format!("authorization: Bearer {}", case.token));
+    let push = push.body(r#"{"client":"c","muts":[]}"#);
+    push.expect(Expect::Code(401, case.code)).check(hub).await;
 }
 
 async fn native_socket(hub: &Hub, case: &Case) -> Result<()> {

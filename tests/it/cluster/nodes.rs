@@ -1,6 +1,8 @@
 //! Which nodes are there, as operators are told.
 
-use serde_json::json;
+use reqwest::Method;
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
 use syncline_tests::node::TestNode;
 use syncline_tests::until;
 
@@ -92,20 +94,42 @@ async fn a_node_alone_lists_itself_to_who_has_the_key_and_on_the_admin_listener_
     let nodes = listed(admin).await;
     assert_eq!((nodes.len(), &nodes[0]["node"]), (1, &json!("n1")));
     let path = "/api/v1/admin/cluster";
-    let get = |url: String, key: &str| {
-        let asked = reqwest::Client::new().get(url);
-        let asked = match key {
-            "" => asked,
-            key => asked.header("X-Service-Key", key),
-        };
-        async move { asked.send().await.unwrap().status().as_u16() }
+    let url = format!("http://{admin}{path}");
+    let asks = |method: Method, header: (&'static str, HeaderValue)| {
+        let asked = reqwest::Client::new().request(method, &url);
+        let asked = asked.header(header.0, header.1);
+        async move {
+            let answer = asked.send().await.unwrap();
+            let status = answer.status().as_u16();
+            let told: Value = answer.json().await.unwrap();
+            (status, told["code"].as_str().unwrap().to_owned())
+        }
     };
-    for key in ["", "wrong"] {
+    let refused = || (401, "token_invalid".to_owned());
+    let key = |key: &[u8]| ("x-service-key", HeaderValue::from_bytes(key).unwrap());
+    for header in [
+        key(b""),
+        key(b"wrong"),
+        key(&KEY.as_bytes()[1..]),
+        key(b"\xff"),
+        ("accept", HeaderValue::from_static("*/*")),
+        (
+            "authorization",
+            HeaderValue::try_from(format!("Bearer {}", node.token("ada"))).unwrap(),
+        ),
+    ] {
         assert_eq!(
-            get(format!("http://{admin}{path}"), key).await,
-            401,
-            "{key}"
+            asks(Method::GET, header.clone()).await,
+            refused(),
+            "{header:?}"
         );
     }
-    assert_eq!(get(node.url(path), KEY).await, 404);
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+        let not_allowed = (405, "method_not_allowed".to_owned());
+        let answer = asks(method.clone(), key(KEY.as_bytes())).await;
+        assert_eq!(answer, not_allowed, "{method}");
+    }
+    let public = reqwest::Client::new().get(node.url(path));
+    let public = public.header("x-service-key", KEY).send().await.unwrap();
+    assert_eq!(public.status().as_u16(), 404);
 }

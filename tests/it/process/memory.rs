@@ -57,15 +57,8 @@ impl Caller {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// A metric without labels.
     async fn metric(&self, name: &str) -> u64 {
-        let url = format!("http://{}/metrics", self.node.admin);
-        let answer = self.http.get(url).send().await.expect("it answers");
-        let text = answer.text().await.expect("text");
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.expect(name).parse().expect("a number")
+        super::metric(&self.node, name).await
     }
 
     /// A device with everything up to a commit. It has not read its welcome.

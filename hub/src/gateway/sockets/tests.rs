@@ -180,11 +180,17 @@ fn memory_is_given_back_when_most_sockets_are_gone() {
             .authenticate(ConnId(conn), None, &user(conn))
             .unwrap();
     }
+    // As at a drain, when all say goodbye at once.
+    for conn in 0..MANY {
+        sockets.part(ConnId(conn), &user(conn));
+    }
     for conn in 0..MANY {
         sockets.leave(ConnId(conn), Some(&user(conn)));
     }
     let open = sockets.lock();
     let room = [
+        open.parting.capacity(),
+        open.parting_of.capacity(),
         open.outboxes.capacity(),
         open.users.capacity(),
         open.addresses.capacity(),
