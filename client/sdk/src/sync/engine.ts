@@ -69,17 +69,20 @@ export class Engine {
       {
         hello: (over) => this.#hello(over),
         message: (message) => conversation.take(message),
-        dropped: () => {
+        isStuck: () => pusher.isStuck,
+        dropped: (why) => {
           conversation.over();
-          this.#dropped();
+          this.#dropped(why);
         },
         ended: (why) => this.#ended(why),
         failed,
       },
     ));
-    const pusher = (this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
-      next: async (after) =>
-        events.mayPush() ? nextPush(db, lead, after, around.now()) : { muts: [], more: false },
+    const pusher: Pusher = (this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
+      next: async (after, most) =>
+        events.mayPush()
+          ? nextPush(db, lead, { after, most, now: around.now() })
+          : { muts: [], more: false },
       send: (muts) => connector.link?.push(muts),
       pushing: (pushing) => tell({ pushing }),
       failed,
@@ -173,8 +176,8 @@ export class Engine {
     return { app, token, tables, client: id, confirmed, epoch, position: position(replica) };
   }
 
-  #dropped(): void {
-    this.#pusher.close();
+  #dropped(why?: Ended): void {
+    this.#pusher.close(why);
     this.#pace.stop();
     if (!this.#activity.online) return;
     this.#events.ephemeral(null);

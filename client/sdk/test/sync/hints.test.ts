@@ -129,13 +129,15 @@ test("a socket that never opens is given up", async () => {
   expect(ended).toEqual([{ is: "lost" }]);
 });
 
-test("where no socket gets a welcome it is polled, and one that did counts for nothing", async () => {
+/** How it is asked where all sockets break; `welcome`: those that had one; `stuck`: those that broke in a push. */
+async function attempts({ welcome, stuck }: { welcome: number[]; stuck: number[] }) {
   let opened = 0;
   let welcomed = () => {};
   class Socket {
+    bufferedAmount = 0;
     onclose: ((event: object) => void) | undefined;
     constructor() {
-      if (++opened === 2) welcomed();
+      if (welcome.includes(++opened)) welcomed();
       setImmediate(() => this.onclose?.({ code: 1006, reason: "" }));
     }
     close(): void {}
@@ -155,6 +157,7 @@ test("where no socket gets a welcome it is polled, and one that did counts for n
         return hello;
       },
       message: async () => {},
+      isStuck: () => stuck.includes(opened),
       dropped: () => {},
       ended: () => {},
       failed: () => {
@@ -165,7 +168,24 @@ test("where no socket gets a welcome it is polled, and one that did counts for n
     welcomed = () => connector.welcomed();
     connector.start();
   });
-  expect(asked).toEqual([...Array<string>(5).fill("websocket"), "http"]);
+  return asked;
+}
+
+const sockets = (count: number) => Array<string>(count).fill("websocket");
+
+test("where no socket gets a welcome it is polled, and one that did counts for nothing", async () => {
+  const asked = await attempts({ welcome: [2], stuck: [] });
+  expect(asked).toEqual([...sockets(5), "http"]);
+});
+
+test("where sockets get a welcome and then always break in a push it is polled", async () => {
+  const asked = await attempts({ welcome: [1, 2, 3, 4], stuck: [1, 2, 3, 4] });
+  expect(asked).toEqual([...sockets(3), "http"]);
+});
+
+test("one socket that carries a push is enough to go on with sockets", async () => {
+  const asked = await attempts({ welcome: [1, 2, 3, 4, 5, 6], stuck: [1, 2, 4, 5, 6] });
+  expect(asked).toEqual([...sockets(6), "http"]);
 });
 
 /** A conversation on a link, with a database of its own. */
