@@ -4,7 +4,7 @@
  * `Pusher`'s. What is known is in the database.
  */
 import { ProtocolError, type SynclineError } from "../core/errors.js";
-import { position } from "../core/copy.js";
+import { position } from "../core/position.js";
 import { restart, want } from "../core/replica.js";
 import type { OwnEphemeral } from "../core/wire.js";
 import type { Database } from "../storage/database.js";
@@ -16,8 +16,8 @@ import type { Surroundings } from "../surroundings.js";
 import { RESTING, type Activity } from "./activity.js";
 import { Connector, type Transport } from "./connector.js";
 import { Conversation, type Heard } from "./conversation.js";
-import { Pace } from "./ephemeral.js";
 import type { Ended, Hello } from "./link.js";
+import { Pace } from "./pace.js";
 import { Pusher } from "./pusher.js";
 import { Tokens, Unreachable, type Auth } from "./tokens.js";
 

@@ -2,7 +2,7 @@
  * The native protocol over HTTP, for networks that let no WebSocket through: it asks, and tells
  * what it was answered in the words of the socket.
  */
-import type { Position } from "../core/copy.js";
+import type { Position } from "../core/position.js";
 import { ProtocolError } from "../core/errors.js";
 import {
   object,

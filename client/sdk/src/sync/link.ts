@@ -4,7 +4,7 @@
  */
 import { ProtocolError } from "../core/errors.js";
 import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire.js";
-import type { Position } from "../core/copy.js";
+import type { Position } from "../core/position.js";
 
 /** Why a link ended, by what to do about it. */
 export type Ended =

@@ -11,7 +11,7 @@ import { carryOut } from "../../src/storage/incoming";
 import { Lead } from "../../src/storage/lead";
 import { write } from "../../src/storage/outbox";
 import { decide, nextPush, renumber } from "../../src/storage/sending";
-import { seen } from "../../src/storage/stamps";
+import { seen } from "../../src/storage/seen";
 
 const NOW = 1_770_000_000_000;
 let db: Database;
