@@ -94,7 +94,8 @@ export class Connector {
 
   /** Gives the link up. `why` it ended, if it was not this side that ends it. */
   drop(why?: Ended): void {
-    if (this.#isWelcome && !this.#events.isStuck()) this.#failures = this.#socketFailures = 0;
+    const isStuck = why?.is === "lost" && this.#events.isStuck();
+    if (this.#isWelcome && !isStuck) this.#failures = this.#socketFailures = 0;
     else if (why && this.#link instanceof WebSocketLink) this.#socketFailures++;
     this.#key?.abort();
     this.#key = null;

@@ -129,8 +129,15 @@ test("a socket that never opens is given up", async () => {
   expect(ended).toEqual([{ is: "lost" }]);
 });
 
-/** How it is asked where all sockets break; `welcome`: those that had one; `stuck`: those that broke in a push. */
-async function attempts({ welcome, stuck }: { welcome: number[]; stuck: number[] }) {
+/** Which sockets, in their order, had a welcome, ended in a push, and were ended by the hub. */
+interface Fates {
+  welcome: number[];
+  stuck: number[];
+  refused?: number[];
+}
+
+/** How it is asked where all sockets end. */
+async function attempts({ welcome, stuck, refused = [] }: Fates) {
   let opened = 0;
   let welcomed = () => {};
   class Socket {
@@ -138,7 +145,8 @@ async function attempts({ welcome, stuck }: { welcome: number[]; stuck: number[]
     onclose: ((event: object) => void) | undefined;
     constructor() {
       if (welcome.includes(++opened)) welcomed();
-      setImmediate(() => this.onclose?.({ code: 1006, reason: "" }));
+      const code = refused.includes(opened) ? 4001 : 1006;
+      setImmediate(() => this.onclose?.({ code, reason: "" }));
     }
     close(): void {}
   }
@@ -181,6 +189,12 @@ test("where no socket gets a welcome it is polled, and one that did counts for n
 test("where sockets get a welcome and then always break in a push it is polled", async () => {
   const asked = await attempts({ welcome: [1, 2, 3, 4], stuck: [1, 2, 3, 4] });
   expect(asked).toEqual([...sockets(3), "http"]);
+});
+
+test("a socket that the hub ends in a push for another reason is no less of use", async () => {
+  const all = [1, 2, 3, 4, 5];
+  const asked = await attempts({ welcome: all, stuck: all, refused: [1, 2] });
+  expect(asked).toEqual([...sockets(5), "http"]);
 });
 
 test("one socket that carries a push is enough to go on with sockets", async () => {
