@@ -1,12 +1,12 @@
 /** Presence, broadcasts and notices: told to who is connected, and kept by nobody. */
 import type { Home, Live } from "./collection.js";
 import { SynclineError } from "./core/errors.js";
-import { toJson, type Json } from "./core/json.js";
+import { checkLabel, toJson, type Json } from "./core/json.js";
+import { bytesOf } from "./core/utf8.js";
 import type { Ephemeral as Told } from "./core/wire.js";
 
-/** UTF-8 bytes of a presence or a broadcast's data as JSON, and of a room's name. */
+/** UTF-8 bytes of a presence or a broadcast's data as JSON. */
 const BYTES_MAX = 4_096;
-const ROOM_BYTES_MAX = 128;
 
 /** Another device that shows something of itself. */
 export interface Present<T extends Json = Json> {
@@ -54,9 +54,7 @@ export class Ephemeral {
    * label, 1 to 128 bytes. Errors: `value_invalid`, `ephemeral_too_large`.
    */
   async broadcast(room: string, data: Json): Promise<void> {
-    const bytes = new TextEncoder().encode(room).length;
-    if (bytes < 1 || bytes > ROOM_BYTES_MAX || /[\0-\x1f\x7f-\x9f]/.test(room))
-      throw new SynclineError("value_invalid", "a room's name is empty, too long or no text");
+    checkLabel(room, "a room's name");
     const checked = small(data, "a broadcast");
     (await this.#home.session()).tell({ t: "broadcast", room, data: checked });
   }
@@ -95,7 +93,7 @@ export class Ephemeral {
 
 function small(value: Json, what: string): Json {
   const checked = toJson(value, what);
-  if (new TextEncoder().encode(JSON.stringify(checked)).length > BYTES_MAX)
+  if (bytesOf(JSON.stringify(checked)) > BYTES_MAX)
     throw new SynclineError("ephemeral_too_large", `${what} is more than ${BYTES_MAX} bytes`);
   return checked;
 }

@@ -7,7 +7,7 @@ import { formersOf } from "./storage/former.js";
 import { moveUnsent } from "./storage/moving.js";
 import { tellAll } from "./storage/places.js";
 import { isLostStill } from "./storage/salvage.js";
-import { remains } from "./storage/verdicts.js";
+import { remains } from "./storage/remains.js";
 
 export async function moveOn(before: Session, next: Session): Promise<void> {
   const [from, to] = [before.db, next.db];

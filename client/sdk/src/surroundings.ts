@@ -52,6 +52,14 @@ function markersOf(all: { localStorage?: Storage }): Storage | undefined {
   }
 }
 
+/** Says something on a channel to those who listen there, of whom this tab is none. */
+export function sayOnce(name: string, { BroadcastChannel }: Surroundings, message: unknown): void {
+  if (!BroadcastChannel) return;
+  const channel = new BroadcastChannel(name);
+  channel.postMessage(message);
+  channel.close();
+}
+
 /**
  * Loads a part of the SDK, again and again if it cannot be had now, until `ended`. Errors: `stopped`.
  */

@@ -4,11 +4,11 @@
  */
 import type { OwnEphemeral } from "./core/wire.js";
 import type { Database } from "./storage/database.js";
-import { loaded, type Surroundings } from "./surroundings.js";
+import { loaded, sayOnce, type Surroundings } from "./surroundings.js";
 import { RESTING, type Activity } from "./sync/activity.js";
 import type { Engine, EngineOptions } from "./sync/engine.js";
 import { EphemeralState } from "./sync/ephemeral.js";
-import { sayOnce, Tabs, type TabMessage } from "./sync/leader.js";
+import { Tabs, type TabMessage } from "./sync/leader.js";
 
 interface SyncingEvents {
   /** The engine of this tab tells how far it is; other tabs call nothing. */
@@ -94,7 +94,8 @@ export class Syncing {
     if (this.#tabs?.leads) this.#engine?.wrote();
     else if (this.#tabs) this.#tabs.say({ t: "wrote" });
     // Syncing was stopped in this tab; another one may lead.
-    else if (this.#options) sayOnce(this.#db.name, this.#around, { t: "wrote" });
+    else if (this.#options)
+      sayOnce(this.#db.name, this.#around, { t: "wrote" } satisfies TabMessage);
   }
 
   /** Somebody waits for the hub. */

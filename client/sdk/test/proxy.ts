@@ -1,4 +1,4 @@
-/** A network between devices and the hub that can be cut, or lose what the hub answers. */
+/** A network between devices and the hub that can be cut, lose what the hub answers, or carry little. */
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 
@@ -7,6 +7,7 @@ export class Proxy {
   readonly #open = new Set<Socket>();
   #losing: { left: number; staysDown: boolean; lost: () => void } | null = null;
   #isDown = false;
+  #carried = { bytes: Infinity, over: "" };
 
   static async to(port: number): Promise<Proxy> {
     const proxy = new Proxy(port);
@@ -28,7 +29,13 @@ export class Proxy {
           for (const each of both) each.destroy();
         });
       }
-      device.on("data", (bytes) => hub.write(bytes));
+      let left: number | undefined;
+      device.on("data", (bytes) => {
+        left ??= bytes.includes(this.#carried.over) ? this.#carried.bytes : Infinity;
+        hub.write(bytes.subarray(0, left));
+        left -= bytes.length;
+        if (left < 0) device.destroy();
+      });
       hub.on("data", (bytes) => this.#pass(bytes, device));
     });
   }
@@ -58,6 +65,11 @@ export class Proxy {
    */
   loseAfter(bytes: number, { staysDown = false } = {}): Promise<void> {
     return new Promise((lost) => (this.#losing = { left: bytes, staysDown, lost }));
+  }
+
+  /** Each new connection breaks after so many bytes from the device; or only those of WebSockets. */
+  carry(bytes: number, over: "everything" | "sockets" = "everything"): void {
+    this.#carried = { bytes, over: over === "sockets" ? "Upgrade: websocket" : "" };
   }
 
   async stop(): Promise<void> {

@@ -75,28 +75,3 @@ export const NEW_REPLICA: Replica = {
 export function shownGen({ base, ahead }: Shown, table: string): number {
   return ahead[table] ?? base;
 }
-
-/** The generation a row of the table is written to; `null`: it is kept aside. */
-export function target(replica: Replica, table: string): number | null {
-  const { fill } = replica;
-  if (fill && (!fill.tables || fill.tables.includes(table))) return fill.gen;
-  return null;
-}
-
-/** What to say in `hello` and to ask over HTTP. */
-export interface Position {
-  cursor: Cursor | null;
-  /** Where a snapshot goes on. */
-  next: string | null;
-  /** Tables the cursor does not cover yet. */
-  backfill: string[];
-}
-
-export function position(replica: Replica): Position {
-  const { fill } = replica;
-  return {
-    cursor: replica.cursor,
-    next: fill && !fill.ended ? fill.next : null,
-    backfill: fill?.tables && !fill.ended ? fill.tables : [],
-  };
-}

@@ -1,5 +1,6 @@
 /** JSON values: what may be stored. */
 import { SynclineError } from "./errors.js";
+import { bytesOf } from "./utf8.js";
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 export type JsonObject = { [name: string]: Json };
@@ -57,18 +58,21 @@ export function toData(fields: object, place: string): JsonObject {
   return data;
 }
 
-/** UTF-8 bytes of an id, and of a field's or a collection's name. */
+/** UTF-8 bytes of an id, and of a field's, a collection's or a room's name. */
 const NAME_BYTES_MAX = 128;
 
-const UTF8 = new TextEncoder();
-
-/** Returns a name that the hub takes too: 1 to 128 bytes without control characters. */
-export function checkName(name: string, what = "an id"): string {
-  const bytes = typeof name === "string" ? UTF8.encode(name).length : 0;
-  const isText = !LONE.test(name) && !/[\0-\x1f\x7f-\x9f]/.test(name);
-  if (bytes < 1 || bytes > NAME_BYTES_MAX || !isText || name === "__proto__")
+/** Returns a label that the hub takes too: 1 to 128 bytes without control characters. */
+export function checkLabel(label: string, what: string): string {
+  const bytes = typeof label === "string" ? bytesOf(label) : 0;
+  const isText = !LONE.test(label) && !/[\0-\x1f\x7f-\x9f]/.test(label);
+  if (bytes < 1 || bytes > NAME_BYTES_MAX || !isText)
     throw new SynclineError("value_invalid", `${what} is empty, too long or no text`);
-  return name;
+  return label;
+}
+
+/** Returns a label that can also name a member of an object. */
+export function checkName(name: string, what = "an id"): string {
+  return checkLabel(name === "__proto__" ? "" : name, what);
 }
 
 function checkText(text: string, place: string): string {

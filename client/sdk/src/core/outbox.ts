@@ -9,17 +9,21 @@ import type { Change, Limits, Result } from "./wire.js";
 export const IN_FLIGHT_MAX = 200;
 
 /** Mutations of one push, at most. */
-const PUSH_MAX = 100;
+export const PUSH_MAX = 100;
 
-/** How many of `waiting`, in order, go into one push. At least one, if there is any. */
-export function pushLength(waiting: Weight[], limits: Limits): number {
+/** Bytes of one push, unless it is a single mutation: on a slow line a verdict comes now and then. */
+const PUSH_BYTES_MAX = 128 << 10;
+
+/** How many of `waiting`, in order, go into one push: `most`, but at least one, if there is any. */
+export function pushLength(waiting: Weight[], limits: Limits, most = PUSH_MAX): number {
+  const bytesMax = Math.min(limits.message_bytes, PUSH_BYTES_MAX);
   let bytes = AROUND_PUSH;
   let changes = 0;
   let length = 0;
-  for (const one of waiting.slice(0, PUSH_MAX)) {
+  for (const one of waiting.slice(0, most)) {
     bytes += one.bytes + AROUND_MUTATION;
     changes += one.changes;
-    if (length > 0 && (bytes > limits.message_bytes || changes > limits.changes_per_push)) break;
+    if (length > 0 && (bytes > bytesMax || changes > limits.changes_per_push)) break;
     length++;
   }
   return length;

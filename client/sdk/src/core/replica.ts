@@ -5,7 +5,8 @@
  */
 import { ProtocolError } from "./errors.js";
 import { recordSum } from "./sum.js";
-import { target, type Fill, type Replica } from "./copy.js";
+import type { Fill, Replica } from "./copy.js";
+import { target } from "./position.js";
 import { isLater } from "./hlc.js";
 import type { Delta, Entry, HubMessage, Reset, SnapshotEnd, SnapshotPart } from "./wire.js";
 

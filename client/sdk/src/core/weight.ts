@@ -1,4 +1,5 @@
 /** What mutations weigh, and what a hub takes at once. */
+import { bytesOf } from "./utf8.js";
 import type { Change, Limits } from "./wire.js";
 
 /** Bytes of a push besides its mutations, and of a mutation besides its changes. */
@@ -18,10 +19,8 @@ export interface Weight {
   changes: number;
 }
 
-const UTF8 = new TextEncoder();
-
 export function weigh(changes: Change[]): Weight {
-  return { bytes: UTF8.encode(JSON.stringify(changes)).length, changes: changes.length };
+  return { bytes: bytesOf(JSON.stringify(changes)), changes: changes.length };
 }
 
 /** Whether a hub with these limits takes a mutation at all, sent alone. */

@@ -4,7 +4,8 @@
  */
 import { stamp } from "../core/clock.js";
 import { correct } from "../core/correct.js";
-import { format, OLDEST, parse } from "../core/hlc.js";
+import { format, OLDEST } from "../core/hlc.js";
+import { parse } from "../core/rfc3339.js";
 import type { Database } from "./database.js";
 import { restamped } from "./stamps.js";
 

@@ -2,7 +2,8 @@
 import { Dexie, type Table } from "dexie";
 import { canonical } from "../core/canonical.js";
 import { packed } from "../core/weight.js";
-import { shownGen, target, type Fill, type Replica } from "../core/copy.js";
+import { shownGen, type Fill, type Replica } from "../core/copy.js";
+import { target } from "../core/position.js";
 import type { Step } from "../core/replica.js";
 import { isLater } from "../core/hlc.js";
 import type { Change, Cursor, Entry } from "../core/wire.js";
@@ -12,8 +13,8 @@ import type { Row, RowKey, StagedRow } from "./database.js";
 import type { Lead } from "./lead.js";
 import { lastMade, take } from "./outbox.js";
 import { historyLost, leavePassed, renumber } from "./sending.js";
-import { reshow, reshowAll } from "./shown.js";
-import { seen } from "./stamps.js";
+import { reshow } from "./shown.js";
+import { seen } from "./seen.js";
 
 /** Records of a snapshot that are written at once, and in one transaction while no caller waits. */
 const PUT_AT_ONCE = 50;
@@ -228,4 +229,13 @@ async function takeFirst(db: Database, mutations: Change[][]): Promise<boolean> 
   if ((await db.sent.count()) === 0) return false;
   await renumber(db);
   return true;
+}
+
+/** All records with own mutations over them: after the server's rows have been exchanged. */
+async function reshowAll(db: Database): Promise<void> {
+  const own = await db.own.toArray();
+  await reshow(
+    db,
+    own.map(({ t, id }) => ({ table: t, id })),
+  );
 }

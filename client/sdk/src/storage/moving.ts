@@ -8,7 +8,7 @@ import type { Change } from "../core/wire.js";
 import { recordKey, type Database, type Moved, type OutboxRow, type Stayed } from "./database.js";
 import { turned } from "./clock.js";
 import { take } from "./outbox.js";
-import { latestStamp, seen } from "./stamps.js";
+import { latestStamp, seen } from "./seen.js";
 import { settle } from "./verdicts.js";
 
 /** Runs of mutations that are remembered as moved. */

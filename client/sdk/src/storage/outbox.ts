@@ -1,14 +1,14 @@
 /** Own mutations as they are made: each is written in one transaction with the records it shows. */
 import { stamp } from "../core/clock.js";
 import { SynclineError } from "../core/errors.js";
-import { format, parse } from "../core/hlc.js";
+import { format } from "../core/hlc.js";
 import type { Json, JsonObject } from "../core/json.js";
 import { fits, weigh } from "../core/weight.js";
 import { lay } from "../core/overlay.js";
 import type { Change } from "../core/wire.js";
 import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database.js";
 import { reshow, shownNow } from "./shown.js";
-import { stampsOf } from "./stamps.js";
+import { stampsOf, wallOf } from "./stamps.js";
 import type { Made } from "./verdicts.js";
 
 /** What a caller wants done to one record. It gets its stamp when it is written. */
@@ -71,7 +71,7 @@ export function write(
 export async function take(db: Database, mutations: Change[][], n?: number): Promise<number[]> {
   const rows = mutations.map((changes, at): OutboxRow => {
     let latest = 0;
-    for (const text of changes.flatMap(stampsOf)) latest = Math.max(latest, parse(text)?.wall ?? 0);
+    for (const text of changes.flatMap(stampsOf)) latest = Math.max(latest, wallOf(text));
     const row = outboxRow(changes, latest);
     return n === undefined ? row : { ...row, n: n + at };
   });

@@ -4,7 +4,7 @@
  * database says which is the last; a word on a channel has every tab look there.
  */
 import { Dexie } from "dexie";
-import type { Surroundings } from "../surroundings.js";
+import { sayOnce, type Surroundings } from "../surroundings.js";
 import { placeName, type Database } from "./database.js";
 
 /** How many that could not be opened are kept, for what may be read of them later. */
@@ -80,11 +80,8 @@ export function forget(name: string, { engine }: Surroundings, upTo: number): vo
 }
 
 /** Has every tab that has a database of this name open look where the last one is. */
-export function tellAll(name: string, { BroadcastChannel }: Surroundings): void {
-  if (!BroadcastChannel) return;
-  const channel = new BroadcastChannel(channelOf(name));
-  channel.postMessage("look");
-  channel.close();
+export function tellAll(name: string, around: Surroundings): void {
+  sayOnce(channelOf(name), around, "look");
 }
 
 /** Calls back when it is to look. Returns what ends it. */

@@ -4,7 +4,7 @@
  * they do not wait for it; `everything` is for what happens to few.
  */
 import { fits, weigh } from "../core/weight.js";
-import { IN_FLIGHT_MAX, outcome, pushLength } from "../core/outbox.js";
+import { IN_FLIGHT_MAX, outcome, PUSH_MAX, pushLength } from "../core/outbox.js";
 import type { Change, Limits, Mutation, Result } from "../core/wire.js";
 import { newClient, recordKey } from "./database.js";
 import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database.js";
@@ -19,6 +19,16 @@ interface Push {
   more: boolean;
 }
 
+/** Which push is asked for. */
+interface Asked {
+  /** The number after which it begins. */
+  after: number;
+  /** Mutations of it, at most. */
+  most?: number;
+  /** By this device's clock. */
+  now: number;
+}
+
 /** What a push can be made of. */
 interface Waiting {
   client: Client;
@@ -29,15 +39,13 @@ interface Waiting {
 }
 
 /**
- * The next push: mutations after number `after`, in order. New ones get their numbers here, for
- * good. What this hub can never take is set aside for the user. None while something is to be
- * offered back.
+ * The next push: mutations in order. New ones get their numbers here, for good. What this hub can never
+ * take is set aside for the user. None while something is to be offered back.
  */
 export async function nextPush(
   db: Database,
   lead: Lead,
-  after: number,
-  now: number,
+  { after, most = PUSH_MAX, now }: Asked,
 ): Promise<Push> {
   for (;;) {
     const waiting = await db.transaction("r", [db.outbox, db.sent, db.local, db.meta], async () =>
@@ -53,7 +61,7 @@ export async function nextPush(
       waiting.fresh.length === 0 ||
       (await lead.over([db.sent], () => number(db, waiting)))
     ) {
-      return pushOf(waiting);
+      return pushOf(waiting, most);
     }
   }
 }
@@ -94,13 +102,13 @@ async function number(db: Database, { client, numbered, fresh }: Waiting): Promi
   return true;
 }
 
-function pushOf({ numbered, limits }: Waiting): Push {
+function pushOf({ numbered, limits }: Waiting, most: number): Push {
   // A limit may have been lowered since a mutation got its number, which must be used all the same.
   const sent = numbered.map(({ m, row }): Mutation => {
     return { m, changes: fits(weigh(row.c), limits) ? row.c : null };
   });
   const weights = sent.map(({ changes }) => weigh(changes ?? []));
-  const muts = sent.slice(0, pushLength(weights, limits));
+  const muts = sent.slice(0, pushLength(weights, limits, most));
   return { muts, more: muts.length < sent.length };
 }
 

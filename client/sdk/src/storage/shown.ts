@@ -59,15 +59,6 @@ export async function reshow(db: Database, touched: RecordName[]): Promise<void>
   await Promise.all([db.own.bulkPut(own), db.own.bulkDelete(alone)]);
 }
 
-/** All records with own mutations over them: after the server's rows have been exchanged. */
-export async function reshowAll(db: Database): Promise<void> {
-  const own = await db.own.toArray();
-  await reshow(
-    db,
-    own.map(({ t, id }) => ({ table: t, id })),
-  );
-}
-
 /** The mutations that touch any of these records, in order. */
 async function touching(db: Database, keys: string[]): Promise<OutboxRow[]> {
   // Of many records it is less work to read the whole outbox than to look each of them up.

@@ -1,16 +1,5 @@
 /** Stamps of own mutations. */
-import { observe } from "../core/clock.js";
-import { compare, isLater, parse, type Hlc } from "../core/hlc.js";
 import type { Change } from "../core/wire.js";
-import type { Database } from "./database.js";
-
-/** What other devices wrote was seen. Over `local`. */
-export async function seen(db: Database, latestAt: string): Promise<void> {
-  const at: Hlc | null = latestAt ? parse(latestAt) : null;
-  if (!at) return;
-  const clock = await db.read("clock");
-  if (compare(at, clock.hlc) > 0) await db.keep("clock", observe(clock, at));
-}
 
 /** A change as it would be if it were made at `at`. */
 export function restamped(change: Change, at: string): Change {
@@ -29,7 +18,7 @@ export function stampsOf(change: Change): string[] {
   return Object.values(change.fields).map((write) => write.updatedAt);
 }
 
-/** The latest stamp in these changes; empty if there is none. */
-export function latestStamp(changes: Change[]): string {
-  return changes.flatMap(stampsOf).reduce((latest, at) => (isLater(at, latest) ? at : latest), "");
+/** The wall time of a stamp as this device and the hub write it, in milliseconds since 1970; 0 of another. */
+export function wallOf(text: string): number {
+  return Date.parse(text.slice(0, "2026-11-24T10:00:00.123Z".length)) || 0;
 }

@@ -81,29 +81,12 @@ function gone(n: number, { ended = -Infinity, went = [], forgotten = -Infinity }
   return into ? { n, status: "away", went: into } : { n, status: "discarded" };
 }
 
-/** What a database that is left for another one tells of mutations that did not move. */
+/** What a database that is left for another one tells of mutations that did not move: see `remains`. */
 export interface Remains {
   client: Client;
   /** Mutations without a verdict, or refused. */
   waits: ReadonlySet<number>;
   settled: ReadonlyMap<number, SettledRow>;
-}
-
-/** Read before the session is closed: what has not moved then has its verdict, or is given up. */
-export function remains(db: Database): Promise<Remains> {
-  const { outbox, sent, settled, rejected, meta } = db;
-  return db.transaction("r", [outbox, sent, settled, rejected, meta], async () => {
-    const [client, there, refused, decided, rows] = await Promise.all([
-      db.read("client"),
-      outbox.toCollection().primaryKeys(),
-      rejected.toCollection().primaryKeys(),
-      sent.where("seq").aboveOrEqual(0).primaryKeys(),
-      settled.toArray(),
-    ]);
-    const waits = new Set([...there, ...refused]);
-    for (const n of decided) waits.delete(n);
-    return { client, waits, settled: new Map(rows.map((row) => [row.n, row])) };
-  });
 }
 
 /** What became of a mutation that did not move. */

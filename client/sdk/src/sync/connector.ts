@@ -9,7 +9,7 @@ import type { Polling } from "./http.js";
 import type { Ended, Hello, Link } from "./link.js";
 import { WebSocketLink } from "./websocket.js";
 
-/** Sockets that never got a welcome, before polling is tried; and how long polling lasts then. */
+/** Sockets in a row that were of no use, before polling is tried; and how long polling lasts then. */
 const SOCKET_TRIES = 3;
 const SOCKET_AGAIN_MS = 300_000;
 
@@ -21,8 +21,10 @@ interface ConnectorEvents {
   hello(over: "websocket" | "http"): Promise<Hello>;
   /** A message came. The next one is given when the promise is settled. */
   message(message: HubMessage): Promise<void>;
-  /** The link was dropped, by whichever side. */
-  dropped(): void;
+  /** What was pushed on the link has not been answered, nor anything else that was. */
+  isStuck(): boolean;
+  /** The link was dropped; `why` it ended, if it was not this side that ended it. */
+  dropped(why?: Ended): void;
   /** Why it ended, if it was not this side that ended it. */
   ended(why: Ended): void;
   failed(error: unknown): void;
@@ -41,7 +43,7 @@ export class Connector {
   #isWelcome = false;
   #again: ReturnType<typeof setTimeout> | undefined;
   #socketAgain: ReturnType<typeof setTimeout> | undefined;
-  /** Links in a row that got no welcome, and those of them that were sockets. */
+  /** Links in a row that got no welcome or carried no push, and those of them that were sockets. */
   #failures = 0;
   #socketFailures = 0;
 
@@ -88,19 +90,20 @@ export class Connector {
   /** The hub has said welcome on the link there is. */
   welcomed(): void {
     this.#isWelcome = true;
-    this.#failures = 0;
-    this.#socketFailures = 0;
   }
 
-  /** Gives the link up. */
-  drop(): void {
+  /** Gives the link up. `why` it ended, if it was not this side that ends it. */
+  drop(why?: Ended): void {
+    const isStuck = why?.is === "lost" && this.#events.isStuck();
+    if (this.#isWelcome && !isStuck) this.#failures = this.#socketFailures = 0;
+    else if (why && this.#link instanceof WebSocketLink) this.#socketFailures++;
     this.#key?.abort();
     this.#key = null;
     this.#isWelcome = false;
     this.#link?.close();
     this.#link = null;
     clearTimeout(this.#socketAgain);
-    this.#events.dropped();
+    this.#events.dropped(why);
   }
 
   /** Connects again, after `after` milliseconds or as `backoff` says. */
@@ -160,13 +163,13 @@ export class Connector {
 
   #trySocket(): void {
     if (this.#transport !== "auto" || !this.#around.WebSocket) return;
+    this.drop();
     this.#socketFailures = SOCKET_TRIES - 1;
     void this.#connect();
   }
 
   #ended(why: Ended): void {
-    if (this.#link instanceof WebSocketLink && !this.#isWelcome) this.#socketFailures++;
-    this.drop();
+    this.drop(why);
     this.#events.ended(why);
     if (why.is === "lost") this.comeBack({ after: why.after });
     else this.comeBack({ refused: why.is === "refused" });

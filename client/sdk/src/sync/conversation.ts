@@ -26,7 +26,7 @@ import { correctClock, isClockWrong } from "../storage/clock.js";
 import type { Surroundings } from "../surroundings.js";
 import type { Activity } from "./activity.js";
 import type { Connector } from "./connector.js";
-import type { Pace } from "./ephemeral.js";
+import type { Pace } from "./pace.js";
 import type { Pusher } from "./pusher.js";
 import { Unreachable, type Tokens } from "./tokens.js";
 

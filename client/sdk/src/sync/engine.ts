@@ -4,7 +4,7 @@
  * `Pusher`'s. What is known is in the database.
  */
 import { ProtocolError, type SynclineError } from "../core/errors.js";
-import { position } from "../core/copy.js";
+import { position } from "../core/position.js";
 import { restart, want } from "../core/replica.js";
 import type { OwnEphemeral } from "../core/wire.js";
 import type { Database } from "../storage/database.js";
@@ -16,8 +16,8 @@ import type { Surroundings } from "../surroundings.js";
 import { RESTING, type Activity } from "./activity.js";
 import { Connector, type Transport } from "./connector.js";
 import { Conversation, type Heard } from "./conversation.js";
-import { Pace } from "./ephemeral.js";
 import type { Ended, Hello } from "./link.js";
+import { Pace } from "./pace.js";
 import { Pusher } from "./pusher.js";
 import { Tokens, Unreachable, type Auth } from "./tokens.js";
 
@@ -69,17 +69,20 @@ export class Engine {
       {
         hello: (over) => this.#hello(over),
         message: (message) => conversation.take(message),
-        dropped: () => {
+        isStuck: () => pusher.isStuck,
+        dropped: (why) => {
           conversation.over();
-          this.#dropped();
+          this.#dropped(why);
         },
         ended: (why) => this.#ended(why),
         failed,
       },
     ));
-    const pusher = (this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
-      next: async (after) =>
-        events.mayPush() ? nextPush(db, lead, after, around.now()) : { muts: [], more: false },
+    const pusher: Pusher = (this.#pusher = new Pusher(options.pushDebounce, () => around.now(), {
+      next: async (after, most) =>
+        events.mayPush()
+          ? nextPush(db, lead, { after, most, now: around.now() })
+          : { muts: [], more: false },
       send: (muts) => connector.link?.push(muts),
       pushing: (pushing) => tell({ pushing }),
       failed,
@@ -173,8 +176,8 @@ export class Engine {
     return { app, token, tables, client: id, confirmed, epoch, position: position(replica) };
   }
 
-  #dropped(): void {
-    this.#pusher.close();
+  #dropped(why?: Ended): void {
+    this.#pusher.close(why);
     this.#pace.stop();
     if (!this.#activity.online) return;
     this.#events.ephemeral(null);

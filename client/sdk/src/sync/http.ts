@@ -2,7 +2,7 @@
  * The native protocol over HTTP, for networks that let no WebSocket through: it asks, and tells
  * what it was answered in the words of the socket.
  */
-import type { Position } from "../core/copy.js";
+import type { Position } from "../core/position.js";
 import { ProtocolError } from "../core/errors.js";
 import {
   object,
@@ -17,6 +17,7 @@ import type { Mutation, Refused, Result } from "../core/wire.js";
 import {
   endedBy,
   endedByFault,
+  LEAST_BYTES_PER_MS,
   type Ended,
   type Hello,
   type Link,
@@ -25,7 +26,7 @@ import {
 
 type Raw = Record<string, unknown>;
 
-/** A request that is not answered is given up after this time. */
+/** A request that is not answered is given up after this time, and that of its body on the slowest line. */
 const ANSWER_WITHIN_MS = 40_000;
 
 export interface Polling {
@@ -127,8 +128,7 @@ export class HttpLink implements Link {
 
   #send(muts: Mutation[]) {
     const epoch = this.#epoch ?? undefined;
-    const body = JSON.stringify({ client: this.#hello.client, epoch, muts });
-    return this.#ask("/push", { method: "POST", body });
+    return this.#ask("/push", JSON.stringify({ client: this.#hello.client, epoch, muts }));
   }
 
   async #judged(body: Raw, results: Result[]): Promise<void> {
@@ -228,14 +228,16 @@ export class HttpLink implements Link {
   }
 
   /** Asks. A refused push is the caller's; of what else is refused only a reset does not end the link. */
-  async #ask(path: string, init: RequestInit = {}): Promise<{ refused?: RefusedPush; body: Raw }> {
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+  async #ask(path: string, push?: string): Promise<{ refused?: RefusedPush; body: Raw }> {
+    const isPush = push !== undefined;
+    const init = isPush && { method: "POST", body: push };
+    const within = ANSWER_WITHIN_MS + Math.ceil((push?.length ?? 0) / LEAST_BYTES_PER_MS);
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(within)]);
     const headers = { authorization: `Bearer ${this.#token}`, "content-type": "application/json" };
     const response = await this.#fetch(this.#url + path, { ...init, headers, signal });
     const body = object(await response.json().catch(() => ({})), "an answer");
     if (response.ok) return { body };
     const { status } = response;
-    const isPush = init.method === "POST";
     // Of a body that is too large what stands before the hub may say so, in words of its own.
     if (isPush && status === 413) body["code"] ??= "body_too_large";
     if (typeof body["code"] !== "string") throw new Over({ is: "lost" });

@@ -147,15 +147,3 @@ export class Tabs {
     this.#unanswered = undefined;
   }
 }
-
-/** A word of a tab that takes no part. */
-export function sayOnce(
-  name: string,
-  { BroadcastChannel }: Surroundings,
-  message: TabMessage,
-): void {
-  if (!BroadcastChannel) return;
-  const channel = new BroadcastChannel(name);
-  channel.postMessage(message);
-  channel.close();
-}

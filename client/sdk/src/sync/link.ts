@@ -4,12 +4,15 @@
  */
 import { ProtocolError } from "../core/errors.js";
 import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire.js";
-import type { Position } from "../core/copy.js";
+import type { Position } from "../core/position.js";
 
 /** Why a link ended, by what to do about it. */
 export type Ended =
-  /** The network, or the hub went: come back with full jitter, or after so many milliseconds. */
-  | { is: "lost"; after?: number; code?: string; message?: string }
+  /**
+   * The network, or the hub went: come back with full jitter, or after so many milliseconds. `slow`: the
+   * hub waited too long for this device.
+   */
+  | { is: "lost"; after?: number; slow?: boolean; code?: string; message?: string }
   /** A fresh token is needed. */
   | { is: "auth"; code: string; message: string }
   /** The hub will say the same again: app unknown, forbidden, too old. */
@@ -54,7 +57,10 @@ export interface Network {
 }
 
 /** Close codes of the hub that mean something to do. */
-export const CLOSE = { auth: 4001, forbidden: 4003, limits: 4029 };
+export const CLOSE = { auth: 4001, forbidden: 4003, slow: 4008 };
+
+/** A line that carries less than these bytes in a millisecond is as good as none, to the hub too. */
+export const LEAST_BYTES_PER_MS = 4;
 
 /** What ended a link on this side: told, if what answered speaks no protocol of a hub. */
 export function endedByFault(error: unknown): Ended {

@@ -1,14 +1,17 @@
 /**
- * When the outbox is sent: a while after a write, at once after a welcome or verdicts, and not
- * while the hub asked for a pause. It knows what was sent on the link there is; what is in the
- * outbox is known to the database.
+ * When the outbox is sent, and how much of it at once: a while after a write, at once after a welcome
+ * or verdicts, and not while the hub asked for a pause. It knows what was sent on the link there is, and
+ * what the links before it carried; what is in the outbox is known to the database.
  */
+import { broke, carried, NEW_LINE, type Line } from "../core/line.js";
+import { PUSH_MAX } from "../core/outbox.js";
 import type { Mutation, Result } from "../core/wire.js";
+import type { Ended } from "./link.js";
 
 /** What a pusher does its work with. */
 interface PusherEvents {
-  /** The mutations after number `after` that go into one push, and whether there are more. */
-  next(after: number): Promise<{ muts: Mutation[]; more: boolean }>;
+  /** Up to `most` mutations after number `after` that go into one push, and whether there are more. */
+  next(after: number, most: number): Promise<{ muts: Mutation[]; more: boolean }>;
   send(muts: Mutation[]): void;
   /** Mutations are on their way, or no more are. */
   pushing(is: boolean): void;
@@ -27,8 +30,11 @@ export class Pusher {
   #links = 0;
   /** The last number sent on this link. */
   #pushed = 0;
-  /** The pushes of this link that may be unanswered: their last numbers, and when they were sent. */
-  #sent: { last: number; at: number }[] = [];
+  /** The pushes of this link that may be unanswered: their last numbers and lengths, and when they were sent. */
+  #sent: { last: number; length: number; at: number }[] = [];
+  /** Something was answered on this link. */
+  #isAnswered = false;
+  #line: Line = NEW_LINE;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #paused = false;
   #flushing = false;
@@ -47,9 +53,13 @@ export class Pusher {
     this.flush();
   }
 
-  /** The link is over. What had no verdict is sent again on the next one. */
-  close(): void {
+  /** The link is over. What had no verdict is sent again on the next one. `why` it ended, if by itself. */
+  close(why?: Ended): void {
+    const under = this.#isUnderWay && this.#sent[0];
+    if (under && why?.is === "lost")
+      this.#line = broke(this.#line, under.length, why.slow === true);
     this.#link = null;
+    this.#isAnswered = false;
     this.#pushed = 0;
     this.#sent = [];
     this.#paused = false;
@@ -92,7 +102,20 @@ export class Pusher {
     const numbers = results.map((result) => result.m);
     const asked = this.#sent.find(({ last }) => last >= Math.min(...numbers));
     this.#sent = this.#sent.filter(({ last }) => last > Math.max(...numbers));
-    return asked?.at ?? null;
+    if (!asked) return null;
+    this.#isAnswered = true;
+    this.#line = carried(this.#line);
+    return asked.at;
+  }
+
+  /** A push is under way, and nothing was answered on this link. */
+  get isStuck(): boolean {
+    return this.#isUnderWay && !this.#isAnswered;
+  }
+
+  /** The last push is neither answered nor refused. */
+  get #isUnderWay(): boolean {
+    return this.#sent.at(-1)?.last === this.#pushed;
   }
 
   async #sendAll(): Promise<void> {
@@ -101,14 +124,17 @@ export class Pusher {
       while (this.#again) {
         this.#again = false;
         const [link, after] = [this.#link, this.#pushed];
-        const { muts, more } = await this.#events.next(after);
+        const { most } = this.#line;
+        // A line that broke is given one push at a time; its verdicts have the next one sent.
+        if (most < PUSH_MAX && this.#isUnderWay) return;
+        const { muts, more } = await this.#events.next(after, most);
         const last = muts.at(-1);
         // Meanwhile the link may have ended, or a refusal asked for everything again.
         if (link === null || this.#link !== link || this.#paused || this.#pushed !== after)
           continue;
         if (last) {
           this.#pushed = last.m;
-          this.#sent.push({ last: last.m, at: this.#now() });
+          this.#sent.push({ last: last.m, length: muts.length, at: this.#now() });
           this.#events.send(muts);
           this.#again ||= more;
         }

@@ -12,15 +12,22 @@ import {
   CLOSE,
   endedBy,
   endedByFault,
+  LEAST_BYTES_PER_MS,
   type Ended,
   type Hello,
   type Link,
   type LinkEvents,
 } from "./link.js";
 
-/** A socket that said nothing for so long is asked, and given up if it says nothing to that. */
+/**
+ * A socket that said nothing for so long is asked, and given up if it says nothing to that: its answer
+ * has this time, and that of what left since it last spoke and may still be under way.
+ */
 const ASK_AFTER_MS = 25_000;
 const ANSWER_WITHIN_MS = 10_000;
+
+/** Nor is it given up while something of what was sent leaves in this time; what lies below it takes much at once. */
+const LEAVE_WITHIN_MS = 25_000;
 
 /** A socket must open and be welcomed within this time. */
 const OPEN_WITHIN_MS = 15_000;
@@ -30,6 +37,9 @@ export class WebSocketLink implements Link {
   readonly #events: LinkEvents;
   #over = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Bytes given to the socket, and those of them that had left when the hub last spoke. */
+  #given = 0;
+  #heard = 0;
   /** Messages are taken one after the other. */
   #queue: Promise<void> = Promise.resolve();
   /** What the hub said before it closed, and when it wants to be asked again. */
@@ -71,13 +81,18 @@ export class WebSocketLink implements Link {
   }
 
   #send(message: object): void {
-    if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(message));
+    if (this.#socket.readyState !== 1) return;
+    const before = this.#socket.bufferedAmount;
+    this.#socket.send(JSON.stringify(message));
+    this.#given += this.#socket.bufferedAmount - before;
   }
 
   #receive(text: string): void {
+    this.#heard = this.#gone;
     this.#expect(ASK_AFTER_MS, () => {
+      const waiting = this.#socket.bufferedAmount;
       this.#send({ t: "ping" });
-      this.#expect(ANSWER_WITHIN_MS, () => this.#end({ is: "lost" }));
+      this.#awaitAnswer(waiting);
     });
     this.#queue = this.#queue.then(() => this.#take(text));
   }
@@ -104,13 +119,30 @@ export class WebSocketLink implements Link {
     const { code: word = "closed", message = reason, retry = "after" } = this.#refused ?? {};
     if (code === CLOSE.auth) return endedBy(word, message, retry === "now" ? "after" : "reauth");
     if (code === CLOSE.forbidden) return endedBy(word, message, "never");
-    return this.#after === undefined ? { is: "lost" } : { is: "lost", after: this.#after };
+    const slow = code === CLOSE.slow;
+    const after = this.#after;
+    return { is: "lost", ...(slow && { slow }), ...(after !== undefined && { after }) };
   }
 
   #end(why: Ended): void {
     if (this.#over) return;
     this.close();
     this.#events.ended(why);
+  }
+
+  /** Bytes that have left. */
+  get #gone(): number {
+    return this.#given - this.#socket.bufferedAmount;
+  }
+
+  /** Waits while what was sent leaves, of which so many bytes are `waiting`, and then for the answer. */
+  #awaitAnswer(waiting: number): void {
+    const gone = this.#gone;
+    const arrives = ANSWER_WITHIN_MS + (gone - this.#heard) / LEAST_BYTES_PER_MS;
+    this.#expect(waiting > 0 ? LEAVE_WITHIN_MS : arrives, () => {
+      if (waiting > 0 && this.#gone > gone) this.#awaitAnswer(this.#socket.bufferedAmount);
+      else this.#end({ is: "lost" });
+    });
   }
 
   #expect(ms: number, otherwise: () => void): void {

@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { NEW_CLOCK, observe, stamp } from "../../src/core/clock";
 import { correct } from "../../src/core/correct";
-import { AHEAD_MS_MAX, compare, format, parse, tick, WALL_MIN } from "../../src/core/hlc";
+import { AHEAD_MS_MAX, compare, format, tick, WALL_MIN } from "../../src/core/hlc";
+import { parse } from "../../src/core/rfc3339";
+import { wallOf } from "../../src/storage/stamps";
 
 const NOW = 1_795_514_400_000;
 const wall = fc.integer({ min: WALL_MIN, max: NOW * 2 });
@@ -60,4 +62,13 @@ test("a clock far ahead stays until what was sent with it is judged", () => {
   const { clock, restamp } = correct(AHEAD, at(NOW), AHEAD.hlc.wall);
   expect(restamp).toBe(false);
   expect(clock.hlc).toEqual(AHEAD.hlc);
+});
+
+test("the wall time of a stamp that is written here is what a reader finds in it", () => {
+  for (const counter of [0, 1, 0xffff])
+    for (const wall of [WALL_MIN, 1_764_000_000_123, 253_402_300_799_999]) {
+      const text = format({ wall, counter });
+      expect([wallOf(text), parse(text)]).toEqual([wall, { wall, counter }]);
+    }
+  expect(wallOf("yesterday")).toBe(0);
 });

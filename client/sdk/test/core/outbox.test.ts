@@ -67,6 +67,13 @@ test("a push holds what the limits allow, and at least one", () => {
   ).toBe(100);
 });
 
+test("a push is no larger than asked for, and of large mutations holds few", () => {
+  const limits = { message_bytes: 1e9, changes_per_push: 1e9 };
+  expect(pushLength(Array(9).fill({ bytes: 10, changes: 1 }), limits, 3)).toBe(3);
+  expect(pushLength(Array(9).fill({ bytes: 50 << 10, changes: 1 }), limits)).toBe(2);
+  expect(pushLength(Array(9).fill({ bytes: 500 << 10, changes: 1 }), limits)).toBe(1);
+});
+
 test("bytes are those of UTF-8", () => {
   const change = { table: "t", id: "€", op: "delete", deletedAt: "" } as const;
   const text = JSON.stringify([change]);

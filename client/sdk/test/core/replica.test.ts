@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { ProtocolError } from "../../src/core/errors";
 import type { JsonObject } from "../../src/core/json";
 import { recordSum } from "../../src/core/sum";
-import { NEW_REPLICA, position, shownGen, type Replica } from "../../src/core/copy";
+import { NEW_REPLICA, shownGen, type Replica } from "../../src/core/copy";
+import { position } from "../../src/core/position";
 import { receive, restart, want, welcome, type Step } from "../../src/core/replica";
 import type { Delta, Entry, SnapshotEnd, SnapshotPart } from "../../src/core/wire";
 

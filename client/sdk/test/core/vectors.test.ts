@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { SynclineError } from "../../src/core/errors";
-import { compare, format, parse } from "../../src/core/hlc";
+import { compare, format } from "../../src/core/hlc";
+import { parse } from "../../src/core/rfc3339";
 import { toJson, type JsonObject } from "../../src/core/json";
 import { canonical } from "../../src/core/canonical";
 import { recordSum } from "../../src/core/sum";

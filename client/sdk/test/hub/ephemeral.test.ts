@@ -96,7 +96,7 @@ test("what the hub would refuse is refused at once, and what fits is told", asyn
   const tooLarge = { code: "ephemeral_too_large" };
   await expect(ephemeral.show("x".repeat(4_095))).rejects.toMatchObject(tooLarge);
   await expect(ephemeral.broadcast("r", "é".repeat(2_048))).rejects.toMatchObject(tooLarge);
-  for (const room of ["", "a\nb", "é".repeat(65)])
+  for (const room of ["", "a\nb", "\ud800", "é".repeat(65)])
     await expect(ephemeral.broadcast(room, 1)).rejects.toMatchObject({ code: "value_invalid" });
   await ephemeral.show("x".repeat(4_094));
   await ephemeral.broadcast("é".repeat(64), "é".repeat(2_047));

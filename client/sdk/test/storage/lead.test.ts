@@ -11,7 +11,7 @@ import { carryOut } from "../../src/storage/incoming";
 import { Lead } from "../../src/storage/lead";
 import { write } from "../../src/storage/outbox";
 import { decide, nextPush, renumber } from "../../src/storage/sending";
-import { seen } from "../../src/storage/stamps";
+import { seen } from "../../src/storage/seen";
 
 const NOW = 1_770_000_000_000;
 let db: Database;
@@ -26,7 +26,8 @@ afterEach(() => db.close());
 
 const insert = (id: string, title = id, now = NOW) =>
   write(db, [{ table: "t", id, op: "insert", data: { title } }], now);
-const numbers = async (after = 0) => (await nextPush(db, lead, after, NOW)).muts.map(({ m }) => m);
+const numbers = async (after = 0) =>
+  (await nextPush(db, lead, { after, now: NOW })).muts.map(({ m }) => m);
 
 test("a tab that was replaced writes nothing more", async () => {
   await insert("k");
@@ -77,7 +78,7 @@ test("what was read for a push gets no number if it is another by then", async (
     }
     return over.call(this, tables, work) as never;
   };
-  const { muts } = await nextPush(db, lead, 0, NOW);
+  const { muts } = await nextPush(db, lead, { after: 0, now: NOW });
   expect(muts.map(({ m, changes }) => [m, changes?.[0]?.id])).toEqual([[1, "l"]]);
 });
 

@@ -16,7 +16,7 @@ test("a mutation that has its number and became too large uses it up and is reje
   const insert = (id: string, title: string) =>
     write(db, [{ table: "t", id, op: "insert", data: { title } }], NOW);
   const numbers = async () => {
-    const { muts } = await nextPush(db, lead, 0, NOW);
+    const { muts } = await nextPush(db, lead, { after: 0, now: NOW });
     return muts.map(({ m, changes }) => [m, changes?.[0]?.id ?? null]);
   };
   await insert("a", "small");
@@ -72,14 +72,14 @@ test("deletes that were refused for one of them are sent one by one, before what
   const insert = (id: string) => ({ table: "t", id, op: "insert", data: {} }) as const;
   await write(db, ["a", "b", "c"].map(insert), NOW);
   const { n } = await write(db, ["a", "b", "c"].map(deleted), NOW);
-  await nextPush(db, lead, 0, NOW);
+  await nextPush(db, lead, { after: 0, now: NOW });
   await write(db, [insert("b")], NOW);
   const answer = { m: 1, status: "applied", seq: 1, code: "", message: "" } as const;
   const refused = { ...answer, m: 2, status: "rejected", code: "record_unknown" } as const;
   await db.everything(async () => decide(db, [answer, refused], NOW));
   expect(await db.rejected.count()).toBe(0);
   expect((await look(db, [n])).verdicts).toEqual(new Map());
-  const { muts } = await nextPush(db, lead, 2, NOW);
+  const { muts } = await nextPush(db, lead, { after: 2, now: NOW });
   expect(muts.map(({ m, changes }) => [m, changes?.map(({ op, id }) => `${op} ${id}`)])).toEqual([
     [3, ["delete a"]],
     [4, ["delete b"]],
@@ -126,11 +126,11 @@ test.each([
       changes.map(({ table, id }) => ({ table, id, op: "delete" })),
       NOW,
     );
-    await nextPush(db, lead, 0, NOW);
+    await nextPush(db, lead, { after: 0, now: NOW });
     const decides = (...results: Parameters<typeof decide>[1]) =>
       db.everything(async () => decide(db, results, NOW));
     await decides({ ...answer, m: 1 }, { ...refused("record_unknown"), m: 2 });
-    await nextPush(db, lead, 2, NOW);
+    await nextPush(db, lead, { after: 2, now: NOW });
     await decides(...answers.map((one, at) => ({ ...one, m: 3 + at })));
     const told = (await look(db, [n])).verdicts.get(n);
     expect(told?.status).toBe(status);

@@ -52,7 +52,7 @@ test("numbers and verdicts wait for no caller, nor callers for them", async () =
   named.length = 0;
   for (const id of ["a", "b", "c"]) await insert(db, id);
   const callers = named.splice(0);
-  const { muts } = await nextPush(db, lead, 0, NOW);
+  const { muts } = await nextPush(db, lead, { after: 0, now: NOW });
   expect(muts.map(({ m }) => m)).toEqual([1, 2, 3]);
   const results = muts.map(({ m }) => ({ m, status: "applied", seq: m, code: "", message: "" }));
   await lead.over([db.sent, db.settled], () => decide(db, results as never, NOW));

@@ -26,7 +26,7 @@ test("what was decided in a history that is lost is sent again", async () => {
   const lead = new Lead(db);
   await lead.take(async () => {});
   for (const id of ["a", "b", "c"]) await insert(db, id);
-  await nextPush(db, lead, 0, NOW);
+  await nextPush(db, lead, { after: 0, now: NOW });
   const result = { status: "applied", code: "", message: "" } as const;
   const results = [1, 2].map((m) => ({ ...result, m, seq: 40 + m }));
   await db.everything(async () => decide(db, results, NOW));
@@ -35,7 +35,7 @@ test("what was decided in a history that is lost is sent again", async () => {
   await db.everything(() => historyLost(db));
   expect(await undecided(db)).toBe(3);
   expect(await db.read("client")).toMatchObject({ head: 0, turn: turn + 1 });
-  const { muts } = await nextPush(db, lead, 0, NOW);
+  const { muts } = await nextPush(db, lead, { after: 0, now: NOW });
   expect(muts.map(({ changes }) => changes?.[0]?.id).sort()).toEqual(["a", "b", "c"]);
   db.close();
 });

@@ -2,7 +2,7 @@
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { afterEach, expect, test, vi } from "vitest";
 import { NEW_REPLICA } from "../../src/core/copy";
-import type { HubMessage } from "../../src/core/wire";
+import type { HubMessage, Mutation } from "../../src/core/wire";
 import { Database, newClient } from "../../src/storage/database";
 import { Lead } from "../../src/storage/lead";
 import { surroundings } from "../../src/surroundings";
@@ -28,22 +28,27 @@ const hello: Hello = {
 function socket() {
   const sent: { t: string }[] = [];
   const ended: Ended[] = [];
-  let made!: { onmessage(event: object): void; onclose(event: object): void };
+  let made!: Socket & { onmessage(event: object): void; onclose(event: object): void };
   class Socket {
     readyState = 1;
+    /** Bytes given to it that have not left. */
+    bufferedAmount = 0;
     constructor() {
       made = this as never;
     }
     send(text: string): void {
       sent.push(JSON.parse(text) as { t: string });
+      this.bufferedAmount += text.length;
     }
     close(): void {}
   }
   const events = { message: async () => {}, ended: (why: Ended) => void ended.push(why) };
   const link = new WebSocketLink(Socket as unknown as typeof WebSocket, "http://h", hello, events);
   const says = (message: object) => made.onmessage({ data: JSON.stringify(message) });
-  const closes = () => made.onclose({ code: 4010, reason: "draining" });
-  return { link, sent, ended, says, closes };
+  const closes = (code = 4010) => made.onclose({ code, reason: "draining" });
+  const leaves = (bytes = Infinity) =>
+    (made.bufferedAmount = Math.max(0, made.bufferedAmount - bytes));
+  return { link, sent, ended, says, closes, leaves };
 }
 
 test("a hub that goes says when it wants to be asked again", async () => {
@@ -53,10 +58,60 @@ test("a hub that goes says when it wants to be asked again", async () => {
   await passes(() => expect(ended).toEqual([{ is: "lost", after: 4_213 }]));
 });
 
+test("a hub that waited too long for a push says so", async () => {
+  const { ended, closes } = socket();
+  closes(4008);
+  await passes(() => expect(ended).toEqual([{ is: "lost", slow: true }]));
+});
+
+/** A push of about so many bytes. */
+const pushOf = (bytes: number): Mutation[] => [
+  { m: 1, changes: [{ table: "t", id: "x".repeat(bytes), op: "delete", deletedAt: "" }] },
+];
+
+test("a socket is not given up while what was sent still leaves, and has the time of the rest", async () => {
+  vi.useFakeTimers();
+  const { link, sent, ended, says, leaves } = socket();
+  says({ t: "pong" });
+  link.push(pushOf(1 << 20));
+  for (let second = 0; second < 256; second++) {
+    await vi.advanceTimersByTimeAsync(1_000);
+    leaves(4 << 10);
+  }
+  expect(sent.filter(({ t }) => t === "ping")).toHaveLength(1);
+  leaves();
+  // What is below may hold all of it.
+  await vi.advanceTimersByTimeAsync(250_000);
+  expect(ended).toEqual([]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ended).toEqual([{ is: "lost" }]);
+});
+
+test("a socket that takes nothing more of a push is given up", async () => {
+  vi.useFakeTimers();
+  const { link, ended, says, leaves } = socket();
+  says({ t: "pong" });
+  link.push(pushOf(1 << 20));
+  leaves(64 << 10);
+  await vi.advanceTimersByTimeAsync(50_000);
+  expect(ended).toEqual([{ is: "lost" }]);
+});
+
+test("a socket that took a small push and says nothing is given up as early as one that took none", async () => {
+  vi.useFakeTimers();
+  const { link, ended, says, leaves } = socket();
+  says({ t: "pong" });
+  link.push(pushOf(100));
+  leaves();
+  await vi.advanceTimersByTimeAsync(36_000);
+  expect(ended).toEqual([{ is: "lost" }]);
+});
+
 test("a socket that says nothing is asked, and given up if it does not answer", async () => {
   vi.useFakeTimers();
-  const { sent, ended, says } = socket();
+  const { sent, ended, says, leaves } = socket();
   for (let turn = 1; turn <= 3; turn++) {
+    leaves();
     says({ t: "pong" });
     await vi.advanceTimersByTimeAsync(25_000);
     expect(sent).toHaveLength(turn);
@@ -74,14 +129,24 @@ test("a socket that never opens is given up", async () => {
   expect(ended).toEqual([{ is: "lost" }]);
 });
 
-test("where no socket gets a welcome it is polled, and one that did counts for nothing", async () => {
+/** Which sockets, in their order, had a welcome, ended in a push, and were ended by the hub. */
+interface Fates {
+  welcome: number[];
+  stuck: number[];
+  refused?: number[];
+}
+
+/** How it is asked where all sockets end. */
+async function attempts({ welcome, stuck, refused = [] }: Fates) {
   let opened = 0;
   let welcomed = () => {};
   class Socket {
+    bufferedAmount = 0;
     onclose: ((event: object) => void) | undefined;
     constructor() {
-      if (++opened === 2) welcomed();
-      setImmediate(() => this.onclose?.({ code: 1006, reason: "" }));
+      if (welcome.includes(++opened)) welcomed();
+      const code = refused.includes(opened) ? 4001 : 1006;
+      setImmediate(() => this.onclose?.({ code, reason: "" }));
     }
     close(): void {}
   }
@@ -100,6 +165,7 @@ test("where no socket gets a welcome it is polled, and one that did counts for n
         return hello;
       },
       message: async () => {},
+      isStuck: () => stuck.includes(opened),
       dropped: () => {},
       ended: () => {},
       failed: () => {
@@ -110,7 +176,30 @@ test("where no socket gets a welcome it is polled, and one that did counts for n
     welcomed = () => connector.welcomed();
     connector.start();
   });
-  expect(asked).toEqual([...Array<string>(5).fill("websocket"), "http"]);
+  return asked;
+}
+
+const sockets = (count: number) => Array<string>(count).fill("websocket");
+
+test("where no socket gets a welcome it is polled, and one that did counts for nothing", async () => {
+  const asked = await attempts({ welcome: [2], stuck: [] });
+  expect(asked).toEqual([...sockets(5), "http"]);
+});
+
+test("where sockets get a welcome and then always break in a push it is polled", async () => {
+  const asked = await attempts({ welcome: [1, 2, 3, 4], stuck: [1, 2, 3, 4] });
+  expect(asked).toEqual([...sockets(3), "http"]);
+});
+
+test("a socket that the hub ends in a push for another reason is no less of use", async () => {
+  const all = [1, 2, 3, 4, 5];
+  const asked = await attempts({ welcome: all, stuck: all, refused: [1, 2] });
+  expect(asked).toEqual([...sockets(5), "http"]);
+});
+
+test("one socket that carries a push is enough to go on with sockets", async () => {
+  const asked = await attempts({ welcome: [1, 2, 3, 4, 5, 6], stuck: [1, 2, 4, 5, 6] });
+  expect(asked).toEqual([...sockets(6), "http"]);
 });
 
 /** A conversation on a link, with a database of its own. */

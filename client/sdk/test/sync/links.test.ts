@@ -1,5 +1,5 @@
 /** What a network or a broken hub does to a link ends it, and is no error of the page. */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { HttpLink } from "../../src/sync/http";
 import type { Ended, Hello } from "../../src/sync/link";
 import { WebSocketLink } from "../../src/sync/websocket";
@@ -46,10 +46,32 @@ test.each([
   expect(unhandled).toEqual([]);
 });
 
+test("a large push over HTTP has the time of the slowest line there may be", async () => {
+  const timeout = vi.spyOn(AbortSignal, "timeout");
+  const position = async () => hello.position;
+  const asked: string[] = [];
+  await new Promise<Ended>((ended) => {
+    const events = { message: async () => {}, ended };
+    const answer = async (url: unknown) => {
+      asked.push(String(url));
+      if (String(url).endsWith("/push")) throw new TypeError("as far as this goes");
+      return Response.json({ epoch: "e", from: 1, to: 1, head: 1, changes: [] });
+    };
+    const link = new HttpLink(answer, "http://hub", hello, events, { interval: 1e6, position });
+    const fields = { title: { value: "x".repeat(400 << 10), updatedAt: "" } };
+    link.push([{ m: 1, changes: [{ table: "t", id: "k", op: "update", fields }] }]);
+  });
+  const [look, push] = timeout.mock.calls.map(([ms]) => ms) as [number, number];
+  expect(asked).toHaveLength(2);
+  expect(push - look).toBeGreaterThanOrEqual(100_000);
+  timeout.mockRestore();
+});
+
 test("a message that cannot be read ends a socket", async () => {
   let socket!: { onmessage(event: { data: string }): void };
   class Socket {
     readyState = 1;
+    bufferedAmount = 0;
     constructor() {
       socket = this as never;
     }

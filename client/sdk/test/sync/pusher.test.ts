@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Mutation, Result } from "../../src/core/wire";
 import { Pusher } from "../../src/sync/pusher";
@@ -10,17 +11,25 @@ function pusher() {
   const outbox: Mutation[] = [];
   const pushes: number[][] = [];
   const made = new Pusher(0, () => 1_000, {
-    next: async (after) => ({ muts: outbox.filter(({ m }) => m > after), more: false }),
+    next: async (after, most) => {
+      const left = outbox.filter(({ m }) => m > after);
+      return { muts: left.slice(0, most), more: left.length > most };
+    },
     send: (muts) => pushes.push(muts.map(({ m }) => m)),
     pushing: () => {},
     failed: (error) => {
       throw error;
     },
   });
-  const write = async () => {
-    outbox.push({ m: outbox.length + 1, changes: [] });
+  const write = async (count = 1) => {
+    for (let more = 0; more < count; more++) outbox.push({ m: outbox.length + 1, changes: [] });
     made.wrote();
     await vi.advanceTimersByTimeAsync(1);
+  };
+  const comesBack = async () => {
+    made.open();
+    await vi.advanceTimersByTimeAsync(0);
+    return pushes.splice(0).map(({ length }) => length);
   };
   const judged = async (...numbers: number[]) => {
     const results = numbers.map((m): Result => {
@@ -31,7 +40,7 @@ function pusher() {
     await vi.advanceTimersByTimeAsync(0);
     return at;
   };
-  return { made, pushes, write, judged };
+  return { made, pushes, write, judged, comesBack };
 }
 
 test("what is written while a push is unanswered goes together when it is", async () => {
@@ -116,4 +125,144 @@ test("a link that ends takes what it sent along", async () => {
   made.open();
   await vi.advanceTimersByTimeAsync(0);
   expect(pushes).toEqual([[1], [1]]);
+});
+
+/** How a link ends that breaks. */
+const LOST = { is: "lost" } as const;
+
+test("what breaks off in a push again and again is pushed in less and less, one after the other", async () => {
+  const { made, write, comesBack } = pusher();
+  await write(120);
+  const tried = [];
+  for (let link = 0; link < 9; link++) {
+    tried.push(await comesBack());
+    made.close(LOST);
+  }
+  expect(tried).toEqual([[100, 20], [100, 20], [50], [25], [12], [6], [3], [1], [1]]);
+});
+
+test("a push for which the hub waited too long is halved at once", async () => {
+  const { made, write, comesBack } = pusher();
+  await write(120);
+  await comesBack();
+  made.close({ ...LOST, slow: true });
+  expect(await comesBack()).toEqual([50]);
+});
+
+test("a link that ends between pushes, or that this side ends, says nothing of the line", async () => {
+  const { made, write, comesBack } = pusher();
+  for (let link = 0; link < 5; link++) {
+    expect(await comesBack()).toEqual([]);
+    made.close(LOST);
+  }
+  await write(9);
+  for (let link = 0; link < 5; link++) {
+    expect(await comesBack()).toEqual([9]);
+    made.close();
+  }
+});
+
+test("what gets through in parts grows to the whole again", async () => {
+  const { made, pushes, write, judged, comesBack } = pusher();
+  await write(300);
+  for (let link = 0; link < 9; link++) {
+    await comesBack();
+    made.close(LOST);
+  }
+  expect(await comesBack()).toEqual([1]);
+  const grown = [];
+  for (let m = 1; m <= 300;) {
+    const last = pushes.length > 0 ? pushes.flat().at(-1)! : m;
+    grown.push(pushes.splice(0).map(({ length }) => length));
+    await judged(...Array.from({ length: last - m + 1 }, (_, at) => m + at));
+    m = last + 1;
+  }
+  expect(grown).toEqual([[], [2], [4], [8], [16], [32], [64], [100, 73]]);
+});
+
+test("a refusal is an answer: what it was of is pushed again, also on a line that broke", async () => {
+  const { made, pushes, write, comesBack } = pusher();
+  await write(4);
+  await comesBack();
+  made.close({ ...LOST, slow: true });
+  expect(await comesBack()).toEqual([2]);
+  expect(made.isStuck).toBe(true);
+  made.pause(500);
+  expect(made.isStuck).toBe(false);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(pushes).toEqual([[1, 2]]);
+});
+
+test("a link that answered a push is not stuck, whatever it has under way", async () => {
+  const { made, write, judged, comesBack } = pusher();
+  expect(made.isStuck).toBe(false);
+  await write();
+  await comesBack();
+  expect(made.isStuck).toBe(true);
+  await judged(1);
+  await write();
+  expect(made.isStuck).toBe(false);
+  made.close();
+  await comesBack();
+  expect(made.isStuck).toBe(true);
+});
+
+test("whatever a line carries of a backlog before it breaks, all gets through in order", async () => {
+  /** What becomes of a link: mutations it carries, and whether the last answer gets back. */
+  const link = fc.record({ carries: fc.integer({ min: 1, max: 150 }), answers: fc.boolean() });
+  const lines = fc.array(link, { minLength: 1, maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 400 }), lines, async (count, cycle) => {
+      const taken: number[] = [];
+      let answered = 0;
+      let answers: (() => void)[] = [];
+      let [left, isAnswered, isBroken] = [0, true, false];
+      const made = new Pusher(0, () => 1_000, {
+        next: async (after, most) => {
+          const from = Math.max(after, answered) + 1;
+          const length = Math.min(most, 100, count - from + 1);
+          const muts = Array.from({ length: Math.max(0, length) }, (_, at) => {
+            return { m: from + at, changes: [] };
+          });
+          return { muts, more: from + muts.length <= count };
+        },
+        send: (muts) => {
+          left -= muts.length;
+          isBroken ||= left < 0;
+          if (isBroken) return;
+          // The hub takes a number once, and the next one only.
+          for (const { m } of muts) {
+            expect(m).toBeLessThanOrEqual(taken.length + 1);
+            if (m > taken.length) taken.push(m);
+          }
+          answers.push(() => {
+            answered = muts.at(-1)!.m;
+            const results = muts.map(({ m }): Result => {
+              return { m, status: "applied", seq: m, code: "", message: "" };
+            });
+            made.answered(results);
+            made.flush();
+          });
+        },
+        pushing: () => {},
+        failed: (error) => {
+          throw error;
+        },
+      });
+      for (let links = 0; answered < count; links++) {
+        const { carries, answers: last } = cycle[links % cycle.length]!;
+        [left, isAnswered, isBroken, answers] = [carries, links % 3 === 0 || last, false, []];
+        made.open();
+        await vi.advanceTimersByTimeAsync(0);
+        while (answers.length > (isAnswered ? 0 : 1)) {
+          answers.shift()!();
+          await vi.advanceTimersByTimeAsync(0);
+        }
+        made.close(LOST);
+        if (links > 20 * count) throw new Error("it does not get through");
+      }
+      expect(taken).toEqual(Array.from({ length: count }, (_, at) => at + 1));
+    }),
+    { numRuns: 50 },
+  );
 });
