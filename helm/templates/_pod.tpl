@@ -113,29 +113,36 @@ spec:
         {{- with $v.pod.extraVolumeMounts }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+  {{- with include "syncline.volumes" . | trim }}
   volumes:
-    {{- if not (and (include "syncline.isSqlite" $root) (eq .component "hub")) }}
-    # Nothing in it outlives the pod: the data is in the store.
-    - name: data
-      emptyDir: {sizeLimit: 64Mi}
-    {{- end }}
-    {{- with $v.tls.existingSecret }}
-    - name: tls
-      secret: {secretName: {{ . }}, defaultMode: 0440}
-    {{- end }}
-    {{- with $v.store.caSecret }}
-    - name: store-ca
-      secret: {secretName: {{ . }}, defaultMode: 0440}
-    {{- end }}
-    {{- with $v.nats.tls.existingSecret }}
-    - name: nats-tls
-      secret: {secretName: {{ . }}, defaultMode: 0440}
-    {{- end }}
-    {{- if eq $v.nats.auth.kind "credentials" }}
-    - name: nats
-      secret: {secretName: {{ $v.nats.auth.existingSecret }}, defaultMode: 0440}
-    {{- end }}
-    {{- with $v.pod.extraVolumes }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{- define "syncline.volumes" -}}
+{{- $v := .root.Values -}}
+{{- if not (and (include "syncline.isSqlite" .root) (eq .component "hub")) }}
+# Nothing in it outlives the pod: the data is in the store.
+- name: data
+  emptyDir: {sizeLimit: 64Mi}
+{{- end }}
+{{- with $v.tls.existingSecret }}
+- name: tls
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- with $v.store.caSecret }}
+- name: store-ca
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- with $v.nats.tls.existingSecret }}
+- name: nats-tls
+  secret: {secretName: {{ . }}, defaultMode: 0440}
+{{- end }}
+{{- if eq $v.nats.auth.kind "credentials" }}
+- name: nats
+  secret: {secretName: {{ $v.nats.auth.existingSecret }}, defaultMode: 0440}
+{{- end }}
+{{- with $v.pod.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
