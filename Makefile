@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run print-web-dir demo test test-fast autobahn client chart sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
+.PHONY: run print-web-dir demo test test-fast autobahn client chart test-chart sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer and the demo app.
 run print-web-dir: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
@@ -40,6 +40,11 @@ client:
 # The chart alone, without a cluster: what it renders, what it refuses, whether the hub takes it.
 chart:
 	tests/chart/run.sh
+
+# The chart on a real API server: installed, upgraded, rolled back and removed with every values file.
+# Pods stay pending, since there is no node. Builds the server once, which takes minutes and Go.
+test-chart:
+	tests/chart/cluster/run.sh
 
 # The simulation alone: SEEDS seeds (16,000 by default) from SEED on. A failing seed prints how to
 # replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.

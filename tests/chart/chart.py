@@ -139,11 +139,11 @@ def variant(name):
 
 
 def of_kind(objects, kind, name=None):
-    """Those of a kind, and of a name if one is given."""
+    """Those of a kind and a name, where these are given."""
     return [
         object
         for object in objects
-        if object["kind"] == kind and name in (None, object["metadata"]["name"])
+        if kind in (None, object.get("kind")) and name in (None, object["metadata"]["name"])
     ]
 
 

@@ -16,4 +16,4 @@ tests/chart/tools.sh chart
 tests/services/nats.sh install
 
 # -B: no compiled files beside the sources.
-PATH=$PWD/target/chart/bin:$PATH exec target/chart/bin/python -B tests/chart/run.py "$@"
+PATH=$PWD/target/chart/bin:$PATH exec target/chart/bin/python -B tests/chart/run.py tests/chart "$@"

@@ -20,6 +20,7 @@ esac
 
 source tests/needs.sh
 python3 -c 'import ensurepip, venv' 2>/dev/null || install python3 python3-venv
+command -v openssl >/dev/null || install openssl
 
 # The copy is the last thing made, so a set-up that was cut short is done again.
 if ! cmp -s "$wanted" "$venv/installed.txt"; then
