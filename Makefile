@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run print-web-dir demo test test-fast autobahn client chart test-chart audit-chart sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
+.PHONY: run print-web-dir demo test test-fast autobahn client chart test-chart audit-chart test-image sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer and the demo app.
 run print-web-dir: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
@@ -49,6 +49,11 @@ test-chart:
 # What checkov finds in the rendered chart. Nothing may be left but what is excused where it is skipped.
 audit-chart:
 	tests/chart/audit.sh
+
+# The Dockerfile and compose.yaml, read as Docker reads them, and the build's steps in a clean directory,
+# twice. No engine is needed; Go is.
+test-image:
+	tests/image/run.sh
 
 # The simulation alone: SEEDS seeds (16,000 by default) from SEED on. A failing seed prints how to
 # replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.

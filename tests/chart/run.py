@@ -1,4 +1,4 @@
-"""Runs the tests of the chart in a directory and says how many passed: run.py DIRECTORY [NAME…]."""
+"""Runs the tests in a directory and says how many passed: run.py DIRECTORY [NAME…]."""
 
 import pathlib
 import sys
@@ -16,7 +16,7 @@ def main() -> int:
     # A part of a test that failed is told by itself; the test counts once.
     bad = [test for test, _ in result.failures + result.errors] + result.unexpectedSuccesses
     failed = len({getattr(test, "test_case", test) for test in bad})
-    print(f"chart: {result.testsRun - failed} passed, {failed} failed", flush=True)
+    print(f"{pathlib.Path(directory).name}: {result.testsRun - failed} passed, {failed} failed", flush=True)
     return 0 if result.testsRun and not failed and not result.skipped else 1
 
 
