@@ -18,6 +18,9 @@ KUBE = str(ROOT / "tests" / "services" / "kube.sh")
 # What the controllers do is done within moments, or never.
 PATIENCE_S = 60
 
+# So often a request is sent that the server wants later.
+TRIES = 10
+
 # Where each kind that the chart makes is found.
 PATHS = {
     "ConfigMap": ("api/v1", "configmaps"),
@@ -60,10 +63,14 @@ class Api:
             f"{self.server}/{path}", method=method, headers=headers,
             data=None if body is None else json.dumps(body).encode(),
         )  # fmt: skip
-        try:
-            return urllib.request.urlopen(request, context=self.tls, timeout=PATIENCE_S)
-        except urllib.error.HTTPError as error:
-            raise Refused(error.read().decode()) from None
+        for left in reversed(range(TRIES)):
+            try:
+                return urllib.request.urlopen(request, context=self.tls, timeout=PATIENCE_S)
+            except urllib.error.HTTPError as error:
+                if error.code != 429 or not left:
+                    raise Refused(error.read().decode()) from None
+                # A new kind is not served at once; the server says when to come again.
+                time.sleep(int(error.headers.get("Retry-After", 1)))
 
     def get(self, path):
         with self._open("GET", path) as answer:

@@ -110,7 +110,9 @@ class OnAServer(unittest.TestCase):
         self.file, over = VARIANTS[name]
         rendered = render(self.file, over)
 
-        self.helm("install", *self.values(), over=over)
+        said = self.helm("install", *self.values(), over=over)
+        self.assertIn(f"helm test {RELEASE} --namespace {self.namespace}", said)
+        self.assertEqual("for trying out" in said, "postgres" in over)
         for object in rendered:
             if object["kind"] != "Pod":
                 stored = self.api.listed(object["kind"], self.namespace, OWN)
