@@ -54,8 +54,8 @@ spec:
       labelSelector:
         matchLabels:
           {{- include "syncline.selector" (dict "root" $root "component" $.component) | nindent 10 }}
-      # Pods of the version before are going away.
       {{- if not (include "syncline.isSqlite" $root) }}
+      # Pods of the version before are going away.
       matchLabelKeys: [pod-template-hash]
       {{- end }}
     {{- end }}

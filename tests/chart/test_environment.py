@@ -100,6 +100,23 @@ class Environment(unittest.TestCase):
                         under = any(value.startswith(mount) for mount in mounts)
                         self.assertTrue(under, f"{name}: {pod} {variable}")
 
+    def test_a_hub_whose_rooms_are_full_is_not_killed_for_its_memory(self):
+        rooms = [
+            "gateway.bodies_bytes_max", "gateway.replies_bytes_max", "gateway.unfinished_bytes_max",
+            "session.pending_node_bytes", "session.cache_bytes",
+        ]  # fmt: skip
+        for name in VARIANTS:
+            templates = dict(hub_pods(variant(name)))
+            for pod, _, settings, complaints in checked(name):
+                # Compute pods have no devices.
+                if complaints or pod.endswith("-compute"):
+                    continue
+                limit = templates[pod]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+                full = sum(settings[key] for key in rooms)
+                full += 4 * 1024 * settings["store.sqlite_cache_kib"]
+                # A quarter more for what is not in a room.
+                self.assertGreater(int(limit.removesuffix("Gi")) << 30, full * 5 // 4, f"{name}: {pod}")
+
     def test_compute_pods_have_their_own_settings_over_the_others(self):
         settings = {pod: settings for pod, _, settings, _ in checked("compute")}
         own = settings["Deployment/live-syncline-compute"]
