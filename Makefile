@@ -3,7 +3,7 @@
 # Cargo is often installed where only a login shell looks.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: run print-web-dir demo test test-fast autobahn client sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
+.PHONY: run print-web-dir demo test test-fast autobahn client chart test-chart audit-chart test-image sim fmt lint bench-http bench-sockets bench-cluster bench-storage bench-compute bench-client
 
 # Build and start the hub on SQLite (./data) with the development issuer and the demo app.
 run print-web-dir: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
@@ -36,6 +36,24 @@ client: export CHROMIUM := $(or $(CHROMIUM),/usr/bin/chromium)
 client:
 	cargo build --workspace --locked --bin hub-under-test
 	cd client && npm ci && npm run lint && npm run size && npm test
+
+# The chart alone, without a cluster: what it renders, what it refuses, whether the hub takes it.
+chart:
+	tests/chart/run.sh
+
+# The chart on a real API server: installed, upgraded, rolled back and removed with every values file.
+# Pods stay pending, since there is no node. Builds the server once, which takes minutes and Go.
+test-chart:
+	tests/chart/cluster/run.sh
+
+# What checkov finds in the rendered chart. Nothing may be left but what is excused where it is skipped.
+audit-chart:
+	tests/chart/audit.sh
+
+# The Dockerfile and compose.yaml, read as Docker reads them, and the build's steps in a clean directory,
+# twice. No engine is needed; Go is.
+test-image:
+	tests/image/run.sh
 
 # The simulation alone: SEEDS seeds (12,800 by default) from SEED on. A failing seed prints how to
 # replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.

@@ -2,6 +2,7 @@
 # What a machine may lack, installed from Debian's packages if it does.
 #
 #   tests/needs.sh node    Node.js 20.19 or later, with npm
+#   tests/needs.sh go      Go 1.21 or later, which fetches a newer one by itself where a module asks for it
 #
 # To be sourced for the functions alone.
 
@@ -28,8 +29,22 @@ need_node() {
   echo "node $(node --version), npm $(npm --version)"
 }
 
-export -f install node_is_new need_node
+go_is_new() {
+  local version
+  version=$(go env GOVERSION 2>/dev/null) && [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
+}
 
-if [ "${1:-}" = node ]; then
-  need_node
-fi
+need_go() {
+  if ! go_is_new; then
+    install golang-go || return 1
+    go_is_new || { echo "Go 1.21 or later is needed: https://go.dev"; return 1; }
+  fi
+  go version
+}
+
+export -f install node_is_new need_node go_is_new need_go
+
+case "${1:-}" in
+  node) need_node ;;
+  go) need_go ;;
+esac

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the stages one after another, says how long each took, and fails if any failed.
 #
-#   tests/run.sh                  set-up, lint, rust, autobahn, client
+#   tests/run.sh                  set-up, lint, rust, autobahn, client, chart
 #   tests/run.sh --fast [FILTER]  set-up, rust (only tests whose name holds FILTER)
 #
 # Needs nothing but PATH, HOME and 12,000 open files in a process. All stages together may take an hour.
@@ -75,6 +75,11 @@ client() {
     npm run size && node ../tests/served_app.mjs && npm test
 }
 
+# The chart without a cluster; with one it is `make test-chart`.
+chart() {
+  tests/chart/run.sh
+}
+
 names=() results=() times=()
 failed=0
 
@@ -84,7 +89,7 @@ stage() {
   shift
   echo "== $name"
   # A shell of its own, so that `timeout` can end it with all it started.
-  export -f set_up lint rust autobahn client
+  export -f set_up lint rust autobahn client chart
   if ((left > 0)); then
     timeout --kill-after=10 "$left" bash -uo pipefail -c '"$@"' stage "$@" 2>&1 |
       tee "$LOGS/$name.log"
@@ -123,6 +128,7 @@ summary() {
   done
   [ ! -f "$LOGS/autobahn.log" ] || grep '^autobahn: ' "$LOGS/autobahn.log"
   [ ! -f "$LOGS/client.log" ] || grep -E '^ *(Test Files|Tests) |gzipped|^cold start' "$LOGS/client.log"
+  [ ! -f "$LOGS/chart.log" ] || grep -E '^(Ran [0-9]+ tests|chart: )' "$LOGS/chart.log"
 }
 
 rm -rf "$LOGS"
@@ -133,6 +139,7 @@ if stage set-up set_up; then
   stage rust rust "${filter[@]}"
   $fast || stage autobahn autobahn
   $fast || stage client client
+  $fast || stage chart chart
 fi
 summary
 exit "$failed"
