@@ -16,9 +16,12 @@ pub mod group;
 pub mod model;
 mod page;
 pub mod postgres;
+#[cfg(test)]
+mod proxy;
 pub mod sqlite;
 pub mod store;
 pub mod sync_log;
+mod tls;
 pub mod transfer;
 pub mod types;
 
