@@ -313,6 +313,9 @@ pub enum OpenError {
     /// It is not there, and nothing says how it is to be replicated.
     #[error("there is no keyspace {0}: make it, or say how it is replicated, as in ?replication=3")]
     NoKeyspace(String),
+    /// The one to be asked is not there, or is not named and there are several.
+    #[error("?datacenter=NAME must be one of those there are: {0}")]
+    Datacenter(String),
     /// The cluster did not answer, or refused.
     #[error("the cluster cannot be used: {0}")]
     Server(String),

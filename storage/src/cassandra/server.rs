@@ -3,12 +3,14 @@
 //! A read is of one partition, unpaged, so that all its rows are of one moment. Every write is a
 //! conditional batch of one partition, so that all writes of it are in one order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::{ExecutionError, RequestAttemptError};
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::retry::{DefaultRetryPolicy, FallthroughRetryPolicy};
 use scylla::response::query_result::QueryRowsResult;
@@ -17,7 +19,7 @@ use scylla::statement::batch::{Batch, BatchType};
 use syncline_protocol::ids::SpaceKey;
 
 use super::failure::{Failure, short};
-use super::options::{CassandraOptions, Encryption, OpenError};
+use super::options::{CassandraOptions, Encryption, OpenError, Serial};
 use super::row::{Found, Place, Row};
 use super::schema;
 use super::statements::{Statements, Text};
@@ -138,14 +140,20 @@ impl Server {
         &self.options
     }
 
-    /// Asks, and reads all rows at once.
+    /// Asks, and reads all rows at once. If the connection had ended, another one is asked.
     pub(super) async fn ask(
         &self,
         (text, level): (Text, Level),
         values: impl SerializeRow,
     ) -> Result<Rows, Failure> {
         let statement = self.statements.reading(text, level);
-        let answer = self.session.execute_unpaged(statement, values).await?;
+        let asking = || self.session.execute_unpaged(statement, &values);
+        let answer = match asking().await {
+            Err(ExecutionError::LastAttemptError(RequestAttemptError::BrokenConnectionError(
+                _,
+            ))) => asking().await?,
+            answer => answer?,
+        };
         Ok(Rows(answer.into_rows_result()?))
     }
 
@@ -264,7 +272,27 @@ async fn connect(options: &CassandraOptions) -> Result<Session, OpenError> {
         let config = tls::client_config(root_cert.as_deref()).map_err(OpenError::Tls)?;
         builder = builder.tls_context(Some(config));
     }
-    builder.build().await.map_err(|error| refused(&error))
+    let session = builder.build().await.map_err(|error| refused(&error))?;
+    check_datacenter(&session, options)?;
+    Ok(session)
+}
+
+/// What is agreed on by the nodes of one datacenter is not known in another: a space that is
+/// written through both would have two histories.
+fn check_datacenter(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
+    let state = session.get_cluster_state();
+    let nodes = state.get_nodes_info().iter();
+    let there: BTreeSet<String> = nodes.filter_map(|node| node.datacenter.clone()).collect();
+    let is_good = match &options.datacenter {
+        Some(named) => there.contains(named),
+        None => there.len() < 2 || options.serial == Serial::Global,
+    };
+    match is_good {
+        true => Ok(()),
+        false => Err(OpenError::Datacenter(
+            there.into_iter().collect::<Vec<_>>().join(", "),
+        )),
+    }
 }
 
 #[cfg(test)]

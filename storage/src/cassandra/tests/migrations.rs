@@ -57,6 +57,20 @@ fn who_only_reads_defines_nothing() {
 }
 
 #[test]
+fn a_datacenter_that_is_not_there_is_refused() {
+    runtime().block_on(async {
+        let mut options = options(&Server::shared().new_keyspace());
+        options.datacenter = Some("elsewhere".to_owned());
+        let refused = CassandraStore::open(&options).await;
+        let told = refused.map(drop).unwrap_err();
+        assert!(
+            matches!(&told, OpenError::Datacenter(there) if there == "datacenter1"),
+            "{told}"
+        );
+    });
+}
+
+#[test]
 fn a_keyspace_is_not_made_without_saying_how_it_is_replicated() {
     runtime().block_on(async {
         let mut options = options(&Server::shared().new_keyspace());
