@@ -58,13 +58,18 @@ impl CassandraStore {
     /// Connects and migrates the schema. Errors: the cluster does not answer or refuses, or the
     /// schema is newer than this program.
     pub async fn open(options: &CassandraOptions) -> Result<CassandraStore, OpenError> {
-        Ok(CassandraStore::on(Server::migrated(options).await?))
+        // The driver's future is large, and those that open a store hold it for as long as they live.
+        Ok(CassandraStore::on(
+            Box::pin(Server::migrated(options)).await?,
+        ))
     }
 
     /// The same for who only reads: the schema is left as it is. Errors: also if it is not this
     /// program's.
     pub async fn open_as_it_is(options: &CassandraOptions) -> Result<CassandraStore, OpenError> {
-        Ok(CassandraStore::on(Server::as_it_is(options).await?))
+        Ok(CassandraStore::on(
+            Box::pin(Server::as_it_is(options)).await?,
+        ))
     }
 
     fn on(server: Server) -> CassandraStore {

@@ -127,7 +127,10 @@ async fn version(session: &Session, options: &CassandraOptions) -> Result<Option
 
 /// The first cell of each row, where it is a number.
 async fn rows(session: &Session, asked: Statement) -> Result<Vec<Option<i64>>, OpenError> {
-    let answer = session.query_unpaged(asked, ()).await.map_err(refused)?;
+    let answer = session
+        .query_unpaged(asked, ())
+        .await
+        .map_err(|e| refused(&e))?;
     let answer = answer
         .into_rows_result()
         .map_err(|e| OpenError::Server(e.to_string()))?;
@@ -200,10 +203,10 @@ async fn run(session: &Session, statement: Statement) -> Result<(), OpenError> {
             DbError::AlreadyExists { .. },
             _,
         ))) => Ok(()),
-        answer => answer.map(drop).map_err(refused),
+        answer => answer.map(drop).map_err(|e| refused(&e)),
     }
 }
 
-fn refused(error: ExecutionError) -> OpenError {
+fn refused(error: &ExecutionError) -> OpenError {
     OpenError::Server(short(&error.to_string()).to_owned())
 }
