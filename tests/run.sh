@@ -38,7 +38,8 @@ set_up() {
   fi
   cc --version | head -n 1
   # Here and not in the tests, which would do it all at once.
-  tests/services/postgres.sh install && tests/services/nats.sh install
+  tests/services/postgres.sh install && tests/services/nats.sh install &&
+    tests/services/cassandra.sh install
 }
 
 lint() {
@@ -121,7 +122,7 @@ summary() {
   [ ! -f "$LOGS/rust.log" ] || grep -E '^(test result:|error: )|^test .* FAILED$' "$LOGS/rust.log"
   # The conformance suite and what else an engine is tried with are tests like others: built with
   # them, they cost half a minute and no second build.
-  for engine in sqlite postgres; do
+  for engine in sqlite postgres cassandra; do
     [ ! -f "$LOGS/rust.log" ] || printf 'engine %s: %s tests ok, %s failed\n' "$engine" \
       "$(grep -cE "^test $engine::.* ok$" "$LOGS/rust.log")" \
       "$(grep -cE "^test $engine::.* FAILED$" "$LOGS/rust.log")"

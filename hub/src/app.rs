@@ -105,9 +105,6 @@ pub enum StartError {
          again, or begin with an empty store"
     )]
     HalfImported,
-    /// The store is of an engine this program does not have.
-    #[error("store.url: only sqlite:PATH and postgres://… are built")]
-    StoreUnsupported,
     /// The sessions' supervisor did not start.
     #[error("{0}")]
     Sessions(NoSessions),

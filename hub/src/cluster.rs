@@ -82,7 +82,7 @@ impl Cluster {
         }
         let shares_store = matches!(
             config.store_url(),
-            StoreUrl::Postgres(_) | StoreUrl::Scylla(_)
+            StoreUrl::Postgres(_) | StoreUrl::Cassandra(_)
         );
         let is_alone = given.is_none() && nats.is_none() && !shares_store;
         let bus = given

@@ -116,7 +116,7 @@ macro_rules! conformance_tests {
                 erasing_leaves_other_spaces_alone,
                 spaces_of_a_name_are_found_in_all_apps,
                 erasing_needs_an_opened_space;
-            retention: spaces_are_listed_in_order,
+            retention: every_space_is_listed_once,
                 the_list_of_spaces_goes_on_after_one,
                 where_nothing_is_old_nothing_is_written,
                 a_space_never_written_is_forgotten_once_it_is_old,

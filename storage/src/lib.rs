@@ -2,13 +2,14 @@
 //!
 //! [`store`] is the contract and [`types`] its vocabulary; read those first.
 //! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the embedded
-//! engine, [`postgres`] the one that several hubs share. [`group`] turns many sessions' commits
+//! engine, [`postgres`] the one that several hubs share, [`cassandra`] the one without a primary. [`group`] turns many sessions' commits
 //! into few transactions. [`transfer`] is the contract of moving everything from one store into
 //! another, [`archive`] the file it travels in, [`sync_log`] the way out of the first user's old
 //! server. [`faulty`] is a store that fails on purpose, and [`conformance`] the suite that every engine must pass,
 //! with or without faults.
 
 pub mod archive;
+pub mod cassandra;
 pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;
@@ -16,9 +17,12 @@ pub mod group;
 pub mod model;
 mod page;
 pub mod postgres;
+#[cfg(test)]
+mod proxy;
 pub mod sqlite;
 pub mod store;
 pub mod sync_log;
+mod tls;
 pub mod transfer;
 pub mod types;
 

@@ -49,6 +49,11 @@ impl Page {
         true
     }
 
+    /// Bytes of its rows.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Ends the page before a row that does not fit it, which was last changed in commit `seq`.
     pub(crate) fn end_before(&mut self, seq: Seq) {
         self.begin(seq);

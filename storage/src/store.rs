@@ -110,7 +110,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError>;
 
-    /// Spaces, ordered by app and name, after `after`, at most `limit`.
+    /// Spaces after `after`, at most `limit`, in an order of the engine's own that stays.
     async fn spaces(
         &self,
         after: Option<&SpaceKey>,

@@ -7,6 +7,7 @@
 
 mod archive;
 mod bad_input;
+mod cassandra;
 mod cluster;
 mod compat;
 mod compute;

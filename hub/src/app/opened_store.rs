@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use syncline_storage::cassandra::{CassandraOptions, CassandraStore};
 use syncline_storage::postgres::{PostgresOptions, PostgresStore};
 use syncline_storage::sqlite::{SqliteOptions, SqliteReader, SqliteStore};
 use syncline_storage::transfer::{Export, Transfer};
@@ -41,8 +42,15 @@ impl OpenedStore {
                     file: None,
                 })
             }
-            // The config's check refuses it.
-            StoreUrl::Scylla(_) => Err(StartError::StoreUnsupported),
+            StoreUrl::Cassandra(url) => {
+                let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
+                let store = CassandraStore::open(&options).await.map_err(failed)?;
+                Ok(OpenedStore {
+                    store: Arc::new(store),
+                    lock: None,
+                    file: None,
+                })
+            }
         }
     }
 
@@ -102,7 +110,11 @@ pub(crate) async fn open_beside(config: &Config) -> Result<Box<dyn Export>, Star
             let store = PostgresStore::open_as_it_is(&options).await;
             Ok(Box::new(store.map_err(failed)?))
         }
-        StoreUrl::Scylla(_) => Err(StartError::StoreUnsupported),
+        StoreUrl::Cassandra(url) => {
+            let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
+            let store = CassandraStore::open_as_it_is(&options).await;
+            Ok(Box::new(store.map_err(failed)?))
+        }
     }
 }
 
@@ -113,7 +125,7 @@ pub(crate) fn expect_file(config: &Config) -> Result<(), StartError> {
             .metadata()
             .map(drop)
             .map_err(|error| unusable(&path, &error)),
-        StoreUrl::Postgres(_) | StoreUrl::Scylla(_) => Ok(()),
+        StoreUrl::Postgres(_) | StoreUrl::Cassandra(_) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use syncline_storage::cassandra::CassandraOptions;
 use syncline_storage::postgres::PostgresOptions;
 use syncline_storage::sqlite::CACHE_KIB;
 
@@ -12,7 +13,7 @@ use super::{Problems, parse, shown};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
-    /// `sqlite:PATH`, `postgres://…` or `scylla://HOST:PORT/KEYSPACE`. Default: `hub.db` in
+    /// `sqlite:PATH`, `postgres://…` or `cassandra://HOST:PORT,HOST/KEYSPACE`. Default: `hub.db` in
     /// the data directory, `sqlite:./data/hub.db`.
     ///
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`: everything is in the schema `syncline`,
@@ -21,6 +22,12 @@ pub struct StoreConfig {
     /// of the system's, `?sslmode=disable` does without. Twelve connections are used, each with
     /// statements of its own, so a pooler between must keep sessions. Several hubs may share a
     /// database and lose nothing; without `nats` a device is told late of what came to another.
+    ///
+    /// `cassandra://USER:PASSWORD@HOST:PORT,HOST/KEYSPACE`: an Apache Cassandra cluster. TLS as for
+    /// Postgres, with `?tls=disable` to do without. `?datacenter=NAME` is the datacenter whose
+    /// nodes are asked, `?serial=global` has all datacenters agree on every commit,
+    /// `?replication=3` or `?replication=dc1:3,dc2:3` has the keyspace made, and
+    /// `?commit_bytes_max=N` follows the server's `max_mutation_size`.
     #[serde(deserialize_with = "url", serialize_with = "shown_url")]
     pub url: Option<StoreUrl>,
     /// SQLite: the most that each of its four connections keeps of the database in memory, in
@@ -56,11 +63,7 @@ impl StoreConfig {
                 format!("names the directory {path}; it needs a file, as in sqlite:./data/hub.db")
             }),
             Some(StoreUrl::Postgres(url)) => PostgresOptions::parse(url).err(),
-            Some(StoreUrl::Scylla(_)) => {
-                let why =
-                    "asks for scylla, which is not built yet; use sqlite:PATH or postgres://…";
-                Some(why.to_owned())
-            }
+            Some(StoreUrl::Cassandra(url)) => CassandraOptions::parse(url).err(),
         };
         if let Some(why) = wrong {
             problems.push("store.url", why);
@@ -76,7 +79,7 @@ pub enum StoreUrl {
     /// The whole URL; it may hold a password.
     Postgres(String),
     /// The whole URL; it may hold a password.
-    Scylla(String),
+    Cassandra(String),
 }
 
 impl StoreUrl {
@@ -99,10 +102,10 @@ impl StoreUrl {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             return Ok(StoreUrl::Postgres(text.into()));
         }
-        if text.starts_with("scylla://") {
-            return Ok(StoreUrl::Scylla(text.into()));
+        if text.starts_with("cassandra://") || text.starts_with("scylla://") {
+            return Ok(StoreUrl::Cassandra(text.into()));
         }
-        Err("must be sqlite:PATH, postgres://… or scylla://HOST:PORT/KEYSPACE")
+        Err("must be sqlite:PATH, postgres://… or cassandra://HOST:PORT/KEYSPACE")
     }
 }
 
@@ -123,7 +126,7 @@ impl std::fmt::Display for StoreUrl {
         match self {
             StoreUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             StoreUrl::Postgres(_) => f.write_str("postgres://…"),
-            StoreUrl::Scylla(_) => f.write_str("scylla://…"),
+            StoreUrl::Cassandra(_) => f.write_str("cassandra://…"),
         }
     }
 }

@@ -8,8 +8,9 @@ use super::{ArchiveWriter, Summary};
 use crate::transfer::{Export, Sent};
 use crate::types::{PageLimit, StoreError};
 
-/// Names of spaces read at once.
-const SPACES_PAGE: usize = 1_000;
+/// Names of spaces read at once. An engine that does not keep them in this order looks at all of
+/// them for each page.
+const SPACES_PAGE: usize = 20_000;
 
 /// A page that waits while another is written.
 const PARTS_WAITING: usize = 1;

@@ -5,7 +5,6 @@ mod costs;
 mod failures;
 mod hosts;
 mod migrations;
-mod proxy;
 mod races;
 mod transfer;
 mod values;

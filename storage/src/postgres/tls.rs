@@ -1,20 +1,18 @@
-//! TLS to the server: rustls on aws-lc-rs, the server's certificate always verified.
+//! TLS to the server, as [`crate::tls`] sets it up, for the driver.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
 
 use super::options::{OpenError, PostgresOptions};
+use crate::tls;
 
 /// Makes the TLS sessions of all connections.
 #[derive(Clone)]
@@ -24,35 +22,8 @@ impl Tls {
     /// Trusts what the options name, else what the system trusts. Errors: a file that holds no
     /// certificates.
     pub(super) fn new(options: &PostgresOptions) -> Result<Tls, OpenError> {
-        let provider = Arc::new(default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| OpenError::Tls(error.to_string()))?;
-        let config = match &options.root_cert {
-            Some(path) => {
-                let failed = |why: String| OpenError::Tls(format!("{}: {why}", path.display()));
-                let mut roots = RootCertStore::empty();
-                let read =
-                    CertificateDer::pem_file_iter(path).map_err(|e| failed(e.to_string()))?;
-                for certificate in read {
-                    let certificate = certificate.map_err(|e| failed(e.to_string()))?;
-                    roots.add(certificate).map_err(|e| failed(e.to_string()))?;
-                }
-                if roots.is_empty() {
-                    return Err(failed("no certificates in it".to_owned()));
-                }
-                builder.with_root_certificates(roots).with_no_client_auth()
-            }
-            None => {
-                let verifier =
-                    Verifier::new(provider).map_err(|error| OpenError::Tls(error.to_string()))?;
-                builder
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(verifier))
-                    .with_no_client_auth()
-            }
-        };
-        Ok(Tls(Arc::new(config)))
+        let config = tls::client_config(options.root_cert.as_deref());
+        Ok(Tls(config.map_err(OpenError::Tls)?))
     }
 }
 

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rusqlite::Connection;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::statement::prepared::PreparedStatement;
 use syncline_protocol::delta::write_data;
 use syncline_protocol::ids::{Seq, WriterNo};
 use syncline_storage::faulty::Prng;
@@ -12,7 +15,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 use tokio_postgres::{Client, Statement};
 
-use super::engine::{Database, Engine, connect};
+use super::engine::{Database, Engine, connect, place};
 use super::fill::{SPACE_RECORDS, SPACES, record_key, space_key, task};
 use super::server::Server;
 use super::timing::{Load, Measured, Times};
@@ -34,11 +37,18 @@ const POSTGRES_TABLE: &str = "CREATE TABLE IF NOT EXISTS plain_changes(
 const POSTGRES_INSERT: &str =
     "INSERT INTO plain_changes(space, tbl, id, data) VALUES($1, $2, $3, $4::text::jsonb)";
 
+const CASSANDRA_TABLE: &str = "CREATE TABLE IF NOT EXISTS KS.plain_changes(
+    space text, no timeuuid, tbl text, id text, data text, PRIMARY KEY (space, no))";
+
+const CASSANDRA_INSERT: &str =
+    "INSERT INTO KS.plain_changes(space, no, tbl, id, data) VALUES(?, now(), ?, ?, ?)";
+
 /// Where inserts go.
 #[derive(Clone)]
 enum Way {
     Sqlite(Arc<Mutex<Connection>>),
     Postgres(Arc<(Client, Statement)>),
+    Cassandra(Arc<(Session, PreparedStatement)>),
 }
 
 /// Runs the load.
@@ -52,6 +62,7 @@ pub(crate) async fn run(engine: &Engine, load: Load) -> anyhow::Result<Measured>
             vec![Way::Sqlite(Arc::new(Mutex::new(conn)))]
         }
         Database::Server(server) => postgres_ways(server, load).await?,
+        Database::Cluster { url, .. } => cassandra_ways(url, load).await?,
     };
     // A session waits for its connection like any user of a pool.
     let ways: Vec<_> = ways
@@ -79,6 +90,19 @@ async fn postgres_ways(server: &Server, load: Load) -> anyhow::Result<Vec<Way>> 
         ways.push(Way::Postgres(Arc::new((client, insert))));
     }
     Ok(ways)
+}
+
+/// The driver sends what many ask on few connections: each session has a way.
+async fn cassandra_ways(url: &str, load: Load) -> anyhow::Result<Vec<Way>> {
+    let (address, keyspace) = place(url)?;
+    let session = SessionBuilder::new().known_node(address).build().await?;
+    let define = CASSANDRA_TABLE.replace("KS", keyspace);
+    session.query_unpaged(define, ()).await?;
+    let insert = session
+        .prepare(CASSANDRA_INSERT.replace("KS", keyspace))
+        .await?;
+    let way = Way::Cassandra(Arc::new((session, insert)));
+    Ok(vec![way; load.sessions])
 }
 
 async fn session(way: Arc<AsyncMutex<Way>>, (load, seed): (Load, u64)) -> anyhow::Result<Times> {
@@ -119,6 +143,11 @@ async fn insert(way: &Way, [space, table, id, data]: [&str; 4]) -> anyhow::Resul
             client
                 .execute(statement, &[&space, &table, &id, &data])
                 .await?;
+        }
+        Way::Cassandra(way) => {
+            let (session, statement) = &**way;
+            let values = (space, table, id, data);
+            session.execute_unpaged(statement, values).await?;
         }
     }
     Ok(())

@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use rusqlite::Connection;
+use scylla::client::session_builder::SessionBuilder;
 use syncline_storage::Store;
+use syncline_storage::cassandra::{CassandraOptions, CassandraStore};
 use syncline_storage::postgres::{PostgresOptions, PostgresStore};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 use tokio_postgres::{Client, NoTls};
 
-use super::fill::RECORDS;
+use super::cassandra;
+use super::fill::{RECORDS, space_key};
 use super::server::Server;
 
 /// What a server with room is given. All that makes commits durable stays on.
@@ -28,8 +33,16 @@ pub(crate) struct Engine {
 
 /// Where the store keeps its data.
 pub(crate) enum Database {
-    File { path: PathBuf, _dir: TempDir },
+    File {
+        path: PathBuf,
+        _dir: TempDir,
+    },
     Server(Server),
+    Cluster {
+        server: cassandra::Server,
+        /// A store's keyspace.
+        url: String,
+    },
 }
 
 impl Engine {
@@ -56,12 +69,31 @@ impl Engine {
         })
     }
 
+    /// On a node of its own, with its default for everything but `commitlog_sync`.
+    pub(crate) async fn cassandra(sync: &str) -> anyhow::Result<Engine> {
+        let server = cassandra::Server::start(&[&format!("commitlog_sync={sync}")]);
+        let url = server.new_keyspace();
+        let options = CassandraOptions::parse(&url).map_err(anyhow::Error::msg)?;
+        Ok(Engine {
+            store: Arc::new(CassandraStore::open(&options).await?),
+            database: Database::Cluster { server, url },
+        })
+    }
+
     /// Does what the database would do sooner or later.
     pub(crate) async fn settle(&self) -> anyhow::Result<()> {
         if let Database::Server(server) = &self.database {
             let client = connect(server).await?;
             client.batch_execute("VACUUM ANALYZE").await?;
             client.batch_execute("CHECKPOINT").await?;
+        }
+        if let Database::Cluster { server, .. } = &self.database {
+            // A node that starts writes what its log holds into its tables.
+            server.tell("crash");
+            server.tell("start");
+            while self.store.space(&space_key(0)).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
         Ok(())
     }
@@ -79,6 +111,7 @@ impl Engine {
                 let size = "SELECT pg_total_relation_size('syncline.record_states')";
                 connect(server).await?.query_one(size, &[]).await?.get(0)
             }
+            Database::Cluster { url, .. } => disk_usage(url).await?,
         };
         Ok(bytes as f64 / RECORDS as f64)
     }
@@ -89,4 +122,24 @@ pub(crate) async fn connect(server: &Server) -> anyhow::Result<Client> {
     let (client, connection) = tokio_postgres::connect(server.url(), NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+/// Bytes of a keyspace's table of spaces on the disk, to a mebibyte.
+async fn disk_usage(url: &str) -> anyhow::Result<i64> {
+    let (address, keyspace) = place(url)?;
+    let session = SessionBuilder::new().known_node(address).build().await?;
+    let asked = "SELECT mebibytes FROM system_views.disk_usage \
+         WHERE keyspace_name = ? AND table_name = 'spaces'";
+    let answer = session.query_unpaged(asked, (keyspace,)).await?;
+    let (mebibytes,) = answer.into_rows_result()?.first_row::<(i64,)>()?;
+    Ok(mebibytes << 20)
+}
+
+/// The node and the keyspace of a URL.
+pub(crate) fn place(url: &str) -> anyhow::Result<(&str, &str)> {
+    let place = url
+        .strip_prefix("cassandra://")
+        .and_then(|rest| rest.split_once('/'));
+    let (address, rest) = place.context("no address")?;
+    Ok((address, rest.split('?').next().unwrap_or(rest)))
 }

@@ -1,4 +1,4 @@
-//! What an engine does a second: `bench-storage [--engine sqlite|postgres] [--seconds N]`.
+//! What an engine does a second: `bench-storage [--engine sqlite|postgres|cassandra] [--seconds N]`.
 //!
 //! Commits of sessions through group commit, with marks, verdicts and a seq a field; beside each,
 //! in the same run, the alternative an application would write by itself: one autocommitted insert
@@ -6,6 +6,9 @@
 //! printed as they are measured.
 
 mod alternative;
+#[path = "../../../../tests/services/cassandra.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod cassandra;
 mod commits;
 mod engine;
 mod fill;
@@ -21,6 +24,7 @@ use clap::{Parser, ValueEnum};
 use syncline_hub::memory::Allocator;
 
 use self::engine::Engine;
+use self::server::script;
 use self::timing::Load;
 
 /// The hub's.
@@ -31,6 +35,27 @@ static ALLOCATOR: Allocator = Allocator;
 enum Which {
     Sqlite,
     Postgres,
+    /// With the server's own `commitlog_sync`, periodic: it answers before its disk has it.
+    Cassandra,
+    /// With `commitlog_sync: batch`.
+    CassandraBatch,
+}
+
+impl Which {
+    const ALL: [Which; 4] = [
+        Which::Sqlite,
+        Which::Postgres,
+        Which::Cassandra,
+        Which::CassandraBatch,
+    ];
+
+    /// Sessions at once, if nothing else is asked for.
+    fn sessions(self) -> [usize; 4] {
+        match self {
+            Which::Sqlite | Which::Postgres => [1, 16, 256, 1_024],
+            Which::Cassandra | Which::CassandraBatch => [1, 16, 64, 256],
+        }
+    }
 }
 
 /// Measures engines.
@@ -42,8 +67,8 @@ struct Arguments {
     /// Seconds of each load.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Sessions at once.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 256, 1_024])]
+    /// Sessions at once; each engine's own without.
+    #[arg(long, value_delimiter = ',')]
     sessions: Vec<usize>,
     /// Changes of a commit.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10])]
@@ -59,7 +84,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    for which in [Which::Sqlite, Which::Postgres] {
+    for which in Which::ALL {
         if arguments.engine.is_none_or(|only| only == which) {
             measure(which, &arguments).await?;
         }
@@ -71,6 +96,8 @@ async fn measure(which: Which, arguments: &Arguments) -> anyhow::Result<()> {
     let engine = match which {
         Which::Sqlite => Engine::sqlite().await?,
         Which::Postgres => Engine::postgres(arguments.committers).await?,
+        Which::Cassandra => Engine::cassandra("periodic").await?,
+        Which::CassandraBatch => Engine::cassandra("batch").await?,
     };
     println!("{which:?}: {} records", fill::RECORDS);
     fill::fill(&*engine.store).await?;
@@ -88,8 +115,12 @@ async fn measure(which: Which, arguments: &Arguments) -> anyhow::Result<()> {
         "p99 ms",
         "ratio"
     );
+    let sessions = match &arguments.sessions[..] {
+        [] => which.sessions().to_vec(),
+        asked => asked.to_vec(),
+    };
     for changes in &arguments.changes {
-        for sessions in &arguments.sessions {
+        for sessions in &sessions {
             let load = Load {
                 sessions: *sessions,
                 changes: *changes,

@@ -3,17 +3,6 @@
 use super::*;
 
 #[test]
-fn what_is_not_built_yet_says_so() {
-    let url = ("HUB__STORE__URL", "scylla://u:secret@db:9042/hub");
-    let said = refused("", &[url]);
-    assert!(
-        said.contains("not built yet") && said.contains(url.0),
-        "{said}"
-    );
-    assert!(!said.contains("secret"), "{said}");
-}
-
-#[test]
 fn store_urls_of_no_engine_are_refused() {
     for url in ["sqlite:", "sqlite::memory:", "mysql://x", "/tmp/hub.db"] {
         let said = refused("", &[("HUB__STORE__URL", url)]);
@@ -72,8 +61,19 @@ fn a_database_that_could_not_be_reached_is_refused_without_its_password() {
             "postgres://u:secret@db/hub?sslmode=prefer",
             "must be disable",
         ),
+        (
+            "cassandra://u:secret@db:port/hub",
+            "a port that is no number",
+        ),
+        ("cassandra://u:secret@/hub", "names no host"),
+        (
+            "scylla://u:secret@db/hub?serial=none",
+            "must be local or global",
+        ),
     ] {
         let said = refused("", &[("HUB__STORE__URL", url)]);
         assert!(said.contains(why) && !said.contains("secret"), "{said}");
     }
+    let url = "cassandra://u:secret@a:9042,b/hub?datacenter=dc1&replication=dc1:3";
+    assert!(load("", &[("HUB__STORE__URL", url)]).is_ok());
 }

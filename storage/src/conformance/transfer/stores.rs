@@ -235,7 +235,9 @@ pub(super) async fn parts(store: &dyn Transfer, space: &SpaceKey, page: PageLimi
 /// All of a store but epochs, and what only one engine keeps.
 pub(super) async fn everything(store: &dyn Transfer) -> Vec<(SpaceView, Vec<Part>)> {
     let mut all = Vec::new();
-    for space in store.spaces(None, usize::MAX).await.expect("listed") {
+    let mut spaces = store.spaces(None, usize::MAX).await.expect("listed");
+    spaces.sort();
+    for space in spaces {
         let mut view = store.space(&space).await.expect("read").expect("opened");
         (view.epoch, view.epoch_at_ms) = (Epoch(0), 0);
         let mut parts = parts(store, &space, UNLIMITED).await;

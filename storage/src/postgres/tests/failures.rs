@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use syncline_protocol::ids::{Seq, WriterNo};
 
-use super::proxy::{Cut, Proxy};
 use super::server::Server;
 use super::{opened, options, runtime};
 use crate::Store;
 use crate::conformance::space::{NOW, Space, UNLIMITED, client, key, titled};
 use crate::postgres::{PostgresOptions, PostgresStore};
+use crate::proxy::{Cut, Proxy};
 use crate::types::{Commit, CommitError, StoreError, epoch_after_erasure};
+
+/// The tag of the server's answer to COMMIT.
+const COMMITTED: &[u8] = b"COMMIT\0";
 
 /// What a hub would do about it takes a few tries.
 const TRIES: usize = 50;
@@ -107,7 +110,7 @@ fn a_server_that_stands_still_leaves_outcomes_open_and_nothing_torn() {
 async fn behind_proxy() -> (PostgresStore, Proxy, super::Database) {
     let database = Server::shared().database().await;
     let server = Server::shared().address();
-    let proxy = Proxy::to(server).await;
+    let proxy = Proxy::to(server, COMMITTED).await;
     let url = database.url().replace(server, &proxy.address.to_string());
     let options = PostgresOptions::parse(&url).unwrap();
     (

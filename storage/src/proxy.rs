@@ -1,4 +1,4 @@
-//! A way to the server that can be cut.
+//! A way to a server that can be cut, for the tests of the engines.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,29 +11,26 @@ use tokio::net::{TcpListener, TcpStream};
 /// When connections end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// Not at all.
     Never,
     /// At the next thing the client says; the server does not hear it.
     Requests,
-    /// Once the server says that it committed; the client hears nothing of the transaction.
+    /// Once the server says that it committed; the client hears nothing that was said since.
     Commits,
     /// The same, but the client hears what is answered before the end of the transaction.
     Ends,
 }
 
-/// The tag of the server's answer to COMMIT.
-const COMMITTED: &[u8] = b"COMMIT\0";
-
 /// The way. It ends with the runtime.
-pub(super) struct Proxy {
-    pub(super) address: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
     cut: Arc<AtomicU8>,
 }
 
 impl Proxy {
-    /// To a server, `HOST:PORT`.
-    pub(super) async fn to(server: &str) -> Proxy {
+    /// To a server, `HOST:PORT`, which has committed once it says `committed`.
+    pub(crate) async fn to(server: &str, committed: &'static [u8]) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cut = Arc::new(AtomicU8::new(Cut::Never as u8));
@@ -47,7 +44,7 @@ impl Proxy {
                 let (from_server, to_server) = server.into_split();
                 // Either end takes the other with it.
                 let requests = requests(from_client, to_server, seen.clone());
-                let answers = answers(from_server, to_client, seen.clone());
+                let answers = answers(from_server, to_client, (seen.clone(), committed));
                 tokio::spawn(async move {
                     tokio::select! {
                         () = requests => {}
@@ -59,7 +56,7 @@ impl Proxy {
         Proxy { address, cut }
     }
 
-    pub(super) fn cut(&self, cut: Cut) {
+    pub(crate) fn cut(&self, cut: Cut) {
         self.cut.store(cut as u8, Ordering::SeqCst);
     }
 }
@@ -73,23 +70,23 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<Atom
     }
 }
 
-async fn answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicU8>) {
+async fn answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    (cut, committed): (Arc<AtomicU8>, &'static [u8]),
+) {
+    let has_committed = |said: &[u8]| said.windows(committed.len()).any(|part| part == committed);
+
     let mut buffer = vec![0; 64 << 10];
     let mut withheld = Vec::new();
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         if is(&cut, Cut::Ends) {
-            let ended = buffer[..read]
-                .windows(COMMITTED.len())
-                .any(|said| said == COMMITTED);
-            if ended || to.write_all(&buffer[..read]).await.is_err() {
+            if has_committed(&buffer[..read]) || to.write_all(&buffer[..read]).await.is_err() {
                 return;
             }
         } else if is(&cut, Cut::Commits) {
             withheld.extend_from_slice(&buffer[..read]);
-            if withheld
-                .windows(COMMITTED.len())
-                .any(|said| said == COMMITTED)
-            {
+            if has_committed(&withheld) {
                 return;
             }
         } else if to.write_all(&buffer[..read]).await.is_err() {

@@ -1,0 +1,117 @@
+//! Commits: one conditional batch a space.
+//!
+//! What a commit expects is tested in the batch itself. What it does not say and the batch needs
+//! (where a record stood before, whether a client is known) is read before as a hint. If a
+//! condition did not hold, a read of now says whether the commit conflicts or the hint was old.
+
+mod judge;
+mod look;
+mod writes;
+
+use std::collections::HashMap;
+
+use futures_util::future::join_all;
+use syncline_protocol::ids::SpaceKey;
+use tokio::sync::Semaphore;
+
+use self::judge::fits;
+use self::look::{Seen, look};
+use self::writes::writes;
+use super::failure::{Failure, contended};
+use super::server::{Level, Server};
+use super::space::{TRIES_MAX, find};
+use crate::random;
+use crate::types::{Commit, CommitError, StoreError};
+
+/// [`crate::Store::commit`]: every space by itself, at most so many at once as there are permits.
+pub(super) async fn group(
+    server: &Server,
+    permits: &Semaphore,
+    commits: &[Commit],
+) -> Vec<Result<(), CommitError>> {
+    let mut by_space: HashMap<&SpaceKey, Vec<usize>> = HashMap::new();
+    for (at, commit) in commits.iter().enumerate() {
+        by_space.entry(&commit.space).or_default().push(at);
+    }
+    let chains = by_space.into_values().map(async |places| {
+        let mut answers = Vec::with_capacity(places.len());
+        for at in places {
+            let permit = permits.acquire().await;
+            answers.push((at, one(server, &commits[at]).await));
+            drop(permit);
+        }
+        answers
+    });
+    let mut answers = vec![Err(CommitError::Conflict); commits.len()];
+    for (at, answer) in join_all(chains).await.into_iter().flatten() {
+        answers[at] = answer;
+    }
+    answers
+}
+
+async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
+    let failed = |failure: Failure| CommitError::Store(failure.into());
+    let mut level = Level::Hint;
+    for _ in 0..TRIES_MAX {
+        let seen = look(server, commit, level).await.map_err(failed)?;
+        let hint_is_old = level == Level::Hint;
+        level = Level::Serial;
+        let Some(seen) = seen.filter(|seen| fits(commit, seen)) else {
+            if hint_is_old {
+                continue;
+            }
+            return Err(CommitError::Conflict);
+        };
+        let id = random()? as i64;
+        match attempt(server, commit, &seen, id).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(failure) => match resolve(server, commit, (id, failure)).await {
+                Resolved::Done => return Ok(()),
+                Resolved::NotDone => {}
+                Resolved::Open(error) => return Err(error.into()),
+            },
+        }
+    }
+    Err(contended().into())
+}
+
+async fn attempt(server: &Server, commit: &Commit, seen: &Seen, id: i64) -> Result<bool, Failure> {
+    let places = writes::Places::of(commit, seen);
+    server.write(&writes(commit, (seen, &places), id)).await
+}
+
+/// What became of a commit whose answer did not say.
+enum Resolved {
+    Done,
+    /// Nothing of it was done, and nothing of it is under way.
+    NotDone,
+    /// Nobody knows yet.
+    Open(StoreError),
+}
+
+/// A read of now finishes what was agreed on, or sees to it that it never will be; so it tells, as
+/// long as nothing else was written since, and the server itself is done with it.
+async fn resolve(server: &Server, commit: &Commit, (id, failure): (i64, Failure)) -> Resolved {
+    let is_settled = match failure {
+        Failure::GivenUp(_) => true,
+        Failure::Lost(_) => false,
+        refused => return Resolved::Open(refused.into()),
+    };
+    let Ok(found) = find(server, &commit.space).await else {
+        return Resolved::Open(failure.into());
+    };
+    let Some(row) = found.space() else {
+        return Resolved::Open(failure.into());
+    };
+    let stands = (row.view.epoch, row.view.head) == (commit.expect_epoch, commit.expect_head);
+    if row.last_commit == id {
+        Resolved::Done
+    } else if is_settled && stands && commit.head > commit.expect_head {
+        Resolved::NotDone
+    } else {
+        Resolved::Open(failure.into())
+    }
+}
+
+pub(super) use writes::letter_values;

@@ -1,0 +1,137 @@
+//! What is read before a commit.
+
+use std::collections::HashMap;
+
+use syncline_protocol::ids::{ClientKey, RecordKey, Seq, WriterNo};
+
+use super::super::failure::Failure;
+use super::super::row::{Place, SpaceRow, kind};
+use super::super::server::{Columns, Level, Server};
+use crate::types::{Commit, DEAD_LETTERS_MAX};
+
+/// Places asked for by one read.
+const PLACES_MAX: usize = 1_000;
+
+/// What a commit stands on.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) row: SpaceRow,
+    /// The clients that are known, of those whose marks move.
+    pub(super) marks: HashMap<ClientKey, SeenMark>,
+    /// Where the records stood that are there, of those that change. May be old: then a row that
+    /// says nothing is left behind.
+    pub(super) records: HashMap<RecordKey, SeenRecord>,
+    /// The dead letters, the oldest first; only where the commit has some.
+    pub(super) letters: Vec<SeenLetter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeenMark {
+    pub(super) writer: WriterNo,
+    pub(super) last: Option<u64>,
+    pub(super) given_count: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SeenRecord {
+    pub(super) seq: Seq,
+    pub(super) dead_at: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SeenLetter {
+    pub(super) place: Place,
+    pub(super) hash: Vec<u8>,
+}
+
+/// `None` for a space that was never opened.
+pub(super) async fn look(
+    server: &Server,
+    commit: &Commit,
+    level: Level,
+) -> Result<Option<Seen>, Failure> {
+    let marks = commit.marks.iter().map(|mark| Place::client(&mark.client));
+    let records = commit.records.iter().map(|(key, _)| Place::record(key));
+    let end = Place::end(kind::RECORD);
+    let mut places: Vec<Place> = std::iter::once(end).chain(marks).chain(records).collect();
+    // The marks stand in the first read, beside the space.
+    let rest = places.split_off(places.len().min(PLACES_MAX.max(1 + commit.marks.len())));
+    let rows = server
+        .at(&commit.space, &places, (Columns::Light, level))
+        .await?;
+    let Some(row) = rows.found()?.space() else {
+        return Ok(None);
+    };
+    let mut seen = Seen {
+        row,
+        marks: HashMap::new(),
+        records: HashMap::new(),
+        letters: Vec::new(),
+    };
+    seen.take(&rows)?;
+    for some in rest.chunks(PLACES_MAX) {
+        let asked = (Columns::Light, Level::Hint);
+        seen.take(&server.at(&commit.space, some, asked).await?)?;
+    }
+    if !commit.dead_letters.is_empty() {
+        seen.read_letters(server, commit, level).await?;
+    }
+    Ok(Some(seen))
+}
+
+impl Seen {
+    fn take(&mut self, rows: &super::super::server::Rows) -> Result<(), Failure> {
+        for row in rows.all()? {
+            let place = row.place()?;
+            if place.is_end() {
+                continue;
+            }
+            match place.kind {
+                kind::CLIENT if row.is_client()? => {
+                    let mark = SeenMark {
+                        writer: row.writer()?,
+                        last: row.last()?,
+                        given_count: row.given_count()?,
+                    };
+                    self.marks.insert(place.client_key(), mark);
+                }
+                kind::RECORD => {
+                    if let Some(seq) = row.seq()? {
+                        let dead_at = row.dead_at()?;
+                        let record = SeenRecord { seq, dead_at };
+                        self.records.insert(place.record_key(), record);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// If something was written meanwhile, the commit does not pass: see [`super::writes`].
+    async fn read_letters(
+        &mut self,
+        server: &Server,
+        commit: &Commit,
+        level: Level,
+    ) -> Result<(), Failure> {
+        let (from, to) = (Place::begin(kind::LETTER), Place::end(kind::LETTER));
+        // One more for the end. There are at most so many.
+        let asked = (Columns::Light, level, DEAD_LETTERS_MAX + 1);
+        let rows = server.range(&commit.space, (&from, &to), asked).await?;
+        for row in rows.all()? {
+            let place = row.place()?;
+            if !place.is_end() {
+                let hash = row.hash().to_vec();
+                self.letters.push(SeenLetter { place, hash });
+            }
+        }
+        if let Some(row) = rows.found()?.space()
+            && row.last_commit != self.row.last_commit
+        {
+            // Of no state, so that no condition holds.
+            self.row.last_commit = self.row.last_commit.wrapping_add(1);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! The tables, as numbered steps. The row `schema` of the table `meta` holds how many were taken.
+//!
+//! A step that was released is never edited: a change of the schema is a new step at the end.
+//! Every step can be taken again. Hubs that start at once take them at once: a table's id is in
+//! its definition, made of the names, so that those who define it at once define one table. (Without it each
+//! coordinator would give an id of its own, and rows written under one of them would be lost.)
+
+use scylla::client::session::Session;
+use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
+use scylla::statement::{Consistency, Statement};
+use sha2::{Digest, Sha256};
+
+use super::failure::short;
+use super::options::{CassandraOptions, OpenError};
+use super::value::Cells;
+
+/// A step's statements: the table's name, and its definition up to `WITH id`.
+type Step = &'static [(&'static str, &'static str)];
+
+/// Every step, in order.
+pub(super) const STEPS: &[Step] = &[SPACES];
+
+/// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
+/// bit is turned so that it orders as it does outside. Times are milliseconds since 1970.
+///
+/// `names` finds the apps of a space's name. A name is written before its space and stays when
+/// the space was forgotten, so what it finds is looked up. `imports` has one partition: what is
+/// being brought in is static, and a row is an archive that was brought in whole.
+const SPACES: Step = &[
+    (
+        "spaces",
+        "(
+    app text, space text,
+    kind tinyint, n bigint, a text, b text,
+    epoch bigint static, epoch_at bigint static, lost_at bigint static, erased_at bigint static,
+    head bigint static, gc_seq bigint static, swept bigint static, clock bigint static,
+    live bigint static, writers bigint static, last_commit bigint static, importing bigint static,
+    seq bigint, bytes int, dead_at bigint, committed_at bigint, state blob,
+    writer bigint, last bigint, used_at bigint, given_count bigint, given blob,
+    m bigint, hash blob, verdict blob,
+    at bigint, code text, tbl blob, id blob, change blob,
+    PRIMARY KEY ((app, space), kind, n, a, b))",
+    ),
+    ("names", "(space text, app text, PRIMARY KEY (space, app))"),
+    (
+        "imports",
+        "(
+    part text, archive blob,
+    bringing blob static, run bigint static, app text static, space text static,
+    ended_at bigint,
+    PRIMARY KEY (part, archive))",
+    ),
+];
+
+const META: (&str, &str) = ("meta", "(name text PRIMARY KEY, version bigint)");
+
+/// Brings the keyspace to the newest schema; made if it is not there and the options say how it
+/// is replicated. Many programs may do it at once.
+pub(super) async fn migrate(
+    session: &Session,
+    options: &CassandraOptions,
+) -> Result<(), OpenError> {
+    let found = version(session, options).await?;
+    if missing(found.unwrap_or(0))?.is_empty() {
+        return Ok(());
+    }
+    let keyspace = &options.keyspace;
+    if found.is_none() {
+        make_keyspace(session, options).await?;
+        define(session, keyspace, META).await?;
+        let begin =
+            format!("INSERT INTO {keyspace}.meta(name, version) VALUES('schema', 0) IF NOT EXISTS");
+        run(session, conditional(options, begin)).await?;
+    }
+    // Another one may have done it meanwhile, or more.
+    let found = version(session, options).await?.unwrap_or(0);
+    for step in missing(found)? {
+        for table in *step {
+            define(session, keyspace, *table).await?;
+        }
+    }
+    let known = STEPS.len();
+    let taken = format!(
+        "UPDATE {keyspace}.meta SET version = {known} WHERE name = 'schema' IF version < {known}"
+    );
+    run(session, conditional(options, taken)).await
+}
+
+/// Whether the keyspace has this program's schema: who only reads does not bring it there.
+pub(super) async fn check(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
+    let found = version(session, options).await?.unwrap_or(0);
+    match missing(found)?.is_empty() {
+        true => Ok(()),
+        false => Err(OpenError::SchemaOlder {
+            known: STEPS.len() as i64,
+        }),
+    }
+}
+
+fn missing(found: i64) -> Result<&'static [Step], OpenError> {
+    let taken = usize::try_from(found).ok();
+    let known = STEPS.len() as i64;
+    taken
+        .and_then(|taken| STEPS.get(taken..))
+        .ok_or(OpenError::SchemaNewer { found, known })
+}
+
+/// Steps taken; `None` without a table that says it.
+async fn version(session: &Session, options: &CassandraOptions) -> Result<Option<i64>, OpenError> {
+    let keyspace = &options.keyspace;
+    let there = format!(
+        "SELECT table_name FROM system_schema.tables \
+         WHERE keyspace_name = '{keyspace}' AND table_name = 'meta'"
+    );
+    let mut there = Statement::new(there);
+    there.set_consistency(Consistency::One);
+    if rows(session, there).await?.is_empty() {
+        return Ok(None);
+    }
+    let mut asked = Statement::new(format!(
+        "SELECT version FROM {keyspace}.meta WHERE name = 'schema'"
+    ));
+    asked.set_consistency(options.serial_read());
+    let found = rows(session, asked).await?;
+    Ok(Some(found.first().copied().flatten().unwrap_or(0)))
+}
+
+/// The first cell of each row, where it is a number.
+async fn rows(session: &Session, asked: Statement) -> Result<Vec<Option<i64>>, OpenError> {
+    let answer = session
+        .query_unpaged(asked, ())
+        .await
+        .map_err(|e| refused(&e))?;
+    let answer = answer
+        .into_rows_result()
+        .map_err(|e| OpenError::Server(e.to_string()))?;
+    let rows = answer
+        .rows::<Cells<'_>>()
+        .map_err(|e| OpenError::Server(e.to_string()))?;
+    let mut numbers = Vec::new();
+    for row in rows {
+        let row = row.map_err(|e| OpenError::Server(e.to_string()))?;
+        numbers.push(row.number(0).ok().flatten());
+    }
+    Ok(numbers)
+}
+
+async fn make_keyspace(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
+    let keyspace = &options.keyspace;
+    let there = format!(
+        "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
+    );
+    let mut there = Statement::new(there);
+    there.set_consistency(Consistency::One);
+    if !rows(session, there).await?.is_empty() {
+        return Ok(());
+    }
+    let Some(replication) = &options.replication else {
+        return Err(OpenError::NoKeyspace(keyspace.clone()));
+    };
+    let make = format!(
+        "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {}",
+        replication.cql()
+    );
+    run(session, Statement::new(make)).await
+}
+
+async fn define(
+    session: &Session,
+    keyspace: &str,
+    (table, columns): (&str, &str),
+) -> Result<(), OpenError> {
+    let id = table_id(keyspace, table);
+    let define = format!("CREATE TABLE IF NOT EXISTS {keyspace}.{table} {columns} WITH id = {id}");
+    run(session, Statement::new(define)).await
+}
+
+/// An id of the names, in the form of a random one (RFC 9562, version 8).
+fn table_id(keyspace: &str, table: &str) -> String {
+    let digest = Sha256::digest(format!("syncline/{keyspace}/{table}"));
+    let hex = crate::transfer::hex(&digest[..16]);
+    format!(
+        "{}-{}-8{}-8{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..]
+    )
+}
+
+fn conditional(options: &CassandraOptions, statement: String) -> Statement {
+    let mut statement = Statement::new(statement);
+    statement.set_consistency(options.quorum());
+    statement.set_serial_consistency(Some(options.serial_write()));
+    statement
+}
+
+async fn run(session: &Session, statement: Statement) -> Result<(), OpenError> {
+    match session.query_unpaged(statement, ()).await {
+        // Two who define the same thing at once: the second is told that it is there.
+        Err(ExecutionError::LastAttemptError(RequestAttemptError::DbError(
+            DbError::AlreadyExists { .. },
+            _,
+        ))) => Ok(()),
+        answer => answer.map(drop).map_err(|e| refused(&e)),
+    }
+}
+
+fn refused(error: &ExecutionError) -> OpenError {
+    OpenError::Server(short(&error.to_string()).to_owned())
+}

@@ -1,0 +1,366 @@
+//! The way to the cluster: what is asked of it, at which level, and what its answers mean.
+//!
+//! A read is of one partition, unpaged, so that all its rows are of one moment. Every write is a
+//! conditional batch of one partition, so that all writes of it are in one order.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use scylla::errors::{ExecutionError, RequestAttemptError};
+use scylla::policies::load_balancing::DefaultPolicy;
+use scylla::policies::retry::{DefaultRetryPolicy, FallthroughRetryPolicy};
+use scylla::response::query_result::QueryRowsResult;
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::batch::{Batch, BatchType};
+use syncline_protocol::ids::SpaceKey;
+
+use super::failure::{Failure, short};
+use super::options::{CassandraOptions, Encryption, OpenError, Serial};
+use super::row::{Found, Place, Row};
+use super::schema;
+use super::statements::{Statements, Text};
+use super::value::{Cells, Value};
+use crate::tls;
+use crate::types::StoreError;
+
+/// How current a read must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Of now: what others have begun is finished first.
+    Serial,
+    /// As a hint: it may lag, and may show what is not finished.
+    Hint,
+}
+
+/// How much of the rows is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Columns {
+    Light,
+    All,
+}
+
+/// A range of places: after the first, up to the second.
+pub(super) type Span<'a> = (&'a Place, &'a Place);
+
+/// A connected cluster, with every statement prepared.
+#[derive(Debug)]
+pub(super) struct Server {
+    session: Session,
+    statements: Statements,
+    options: CassandraOptions,
+}
+
+/// Rows as they came.
+pub(super) struct Rows(QueryRowsResult);
+
+impl Rows {
+    /// The cells of each of them.
+    pub(super) fn cells(&self) -> Result<Vec<Cells<'_>>, Failure> {
+        let rows = self.0.rows::<Cells<'_>>()?;
+        rows.map(|cells| cells.map_err(|error| unreadable(&error)))
+            .collect()
+    }
+
+    /// Each of them, of a statement that reads rows of a space.
+    pub(super) fn all(&self) -> Result<Vec<Row<'_>>, Failure> {
+        Ok(self.cells()?.into_iter().map(Row::new).collect())
+    }
+
+    /// The space they are of. Only of a read that cannot be empty.
+    pub(super) fn found(&self) -> Result<Found, Failure> {
+        match self.0.maybe_first_row::<Cells<'_>>() {
+            Ok(Some(cells)) => Ok(Found::read(&cells)?),
+            Err(error) => Err(unreadable(&error)),
+            Ok(None) => Ok(Found::Nothing { importing: None }),
+        }
+    }
+}
+
+fn unreadable(error: &impl ToString) -> Failure {
+    Failure::Store(StoreError::Damaged(short(&error.to_string()).to_owned()))
+}
+
+/// What is written at once.
+#[derive(Debug, Default)]
+pub(super) struct Writes<'a>(Vec<(Text, Vec<Value<'a>>)>);
+
+impl<'a> Writes<'a> {
+    pub(super) fn push(&mut self, statement: Text, values: Vec<Value<'a>>) {
+        self.0.push((statement, values));
+    }
+
+    /// Bytes on the wire, about.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |values: &Vec<Value<'_>>| values.iter().map(Value::bytes).sum::<usize>();
+        self.0.iter().map(|(_, values)| 32 + of(values)).sum()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// The first values of every statement: the partition.
+pub(super) fn of(space: &SpaceKey) -> Vec<Value<'_>> {
+    vec![
+        Value::Text(space.app.as_str()),
+        Value::Text(space.space.as_str()),
+    ]
+}
+
+impl Server {
+    /// Connects, and brings the schema to the newest.
+    pub(super) async fn migrated(options: &CassandraOptions) -> Result<Server, OpenError> {
+        let session = connect(options).await?;
+        schema::migrate(&session, options).await?;
+        Server::prepared(session, options).await
+    }
+
+    /// Connects, and leaves the schema as it is. Errors: also if it is not this program's.
+    pub(super) async fn as_it_is(options: &CassandraOptions) -> Result<Server, OpenError> {
+        let session = connect(options).await?;
+        schema::check(&session, options).await?;
+        Server::prepared(session, options).await
+    }
+
+    async fn prepared(session: Session, options: &CassandraOptions) -> Result<Server, OpenError> {
+        let statements = Statements::prepare(&session, options).await;
+        Ok(Server {
+            statements: statements.map_err(|error| refused(&error))?,
+            session,
+            options: options.clone(),
+        })
+    }
+
+    pub(super) fn options(&self) -> &CassandraOptions {
+        &self.options
+    }
+
+    /// Asks, and reads all rows at once. If the connection had ended, another one is asked.
+    pub(super) async fn ask(
+        &self,
+        (text, level): (Text, Level),
+        values: impl SerializeRow,
+    ) -> Result<Rows, Failure> {
+        let statement = self.statements.reading(text, level);
+        let asking = || self.session.execute_unpaged(statement, &values);
+        let answer = match asking().await {
+            Err(ExecutionError::LastAttemptError(RequestAttemptError::BrokenConnectionError(
+                _,
+            ))) => asking().await?,
+            answer => answer?,
+        };
+        Ok(Rows(answer.into_rows_result()?))
+    }
+
+    /// The rows of a range, at most `limit`.
+    pub(super) async fn range(
+        &self,
+        space: &SpaceKey,
+        (from, to): Span<'_>,
+        (columns, level, limit): (Columns, Level, usize),
+    ) -> Result<Rows, Failure> {
+        let mut values = of(space);
+        for place in [from, to] {
+            values.extend([
+                Value::Kind(place.kind),
+                Value::Int(place.n),
+                Value::Text(&place.a),
+                Value::Text(&place.b),
+            ]);
+        }
+        values.push(Value::Small(i32::try_from(limit).unwrap_or(i32::MAX)));
+        let text = match columns {
+            Columns::Light => Text::LightRange,
+            Columns::All => Text::Range,
+        };
+        self.ask((text, level), values).await
+    }
+
+    /// The rows at these places, in the order of the partition.
+    pub(super) async fn at(
+        &self,
+        space: &SpaceKey,
+        places: &[Place],
+        (columns, level): (Columns, Level),
+    ) -> Result<Rows, Failure> {
+        let text = match columns {
+            Columns::Light => Text::LightAt,
+            Columns::All => Text::At,
+        };
+        let places: Vec<_> = places.iter().map(Place::tuple).collect();
+        let values = (space.app.as_str(), space.space.as_str(), places);
+        self.ask((text, level), values).await
+    }
+
+    /// Writes all or nothing; `false` if a condition did not hold.
+    pub(super) async fn write(&self, writes: &Writes<'_>) -> Result<bool, Failure> {
+        let bytes_max = self.options.commit_bytes_max;
+        let (bytes, statements) = (writes.bytes(), writes.len());
+        if bytes > bytes_max || statements > usize::from(u16::MAX) {
+            return Err(Failure::Refused(format!(
+                "what is to be written at once has {bytes} bytes in {statements} statements, and \
+                 may have {bytes_max} (commit_bytes_max of store.url) and {}",
+                u16::MAX
+            )));
+        }
+        let batch = self.batch(writes);
+        let values: Vec<&[Value<'_>]> = writes.0.iter().map(|(_, values)| &values[..]).collect();
+        let answer = self.session.batch(&batch, values).await?;
+        let rows = answer.into_rows_result()?;
+        let cells = rows
+            .first_row::<Cells<'_>>()
+            .map_err(|error| unreadable(&error))?;
+        Ok(cells.bytes(0) == Some(&[1]))
+    }
+
+    /// Never asked twice: the first one may have been done.
+    pub(super) fn batch(&self, writes: &Writes<'_>) -> Batch {
+        let mut batch = Batch::new(BatchType::Unlogged);
+        for (text, _) in &writes.0 {
+            batch.append_statement(self.statements.writing(*text).clone());
+        }
+        batch.set_consistency(self.options.quorum());
+        batch.set_serial_consistency(Some(self.options.serial_write()));
+        batch.set_retry_policy(Some(Arc::new(FallthroughRetryPolicy::new())));
+        batch
+    }
+
+    /// Writes a row without a condition, into a table that has no others.
+    pub(super) async fn put(&self, text: Text, values: Vec<Value<'_>>) -> Result<(), Failure> {
+        let statement = self.statements.writing(text);
+        self.session.execute_unpaged(statement, values).await?;
+        Ok(())
+    }
+}
+
+fn refused(error: &impl ToString) -> OpenError {
+    OpenError::Server(short(&error.to_string()).to_owned())
+}
+
+async fn connect(options: &CassandraOptions) -> Result<Session, OpenError> {
+    let mut policy = DefaultPolicy::builder().token_aware(true);
+    if let Some(datacenter) = &options.datacenter {
+        // What is agreed on in one datacenter is not known in another.
+        policy = policy
+            .prefer_datacenter(datacenter.clone())
+            .permit_dc_failover(false);
+    }
+    let profile = ExecutionProfile::builder()
+        .consistency(options.quorum())
+        .serial_consistency(Some(options.serial_write()))
+        .request_timeout(Some(options.answer_timeout))
+        .retry_policy(Arc::new(DefaultRetryPolicy::new()))
+        .load_balancing_policy(policy.build())
+        .build();
+    let mut builder = SessionBuilder::new()
+        .known_nodes(&options.nodes)
+        .connection_timeout(options.connect_timeout)
+        .default_execution_profile_handle(profile.into_handle())
+        .fetch_schema_metadata(false)
+        .keepalive_interval(Duration::from_secs(5))
+        .keepalive_timeout(Duration::from_secs(10))
+        .schema_agreement_timeout(Duration::from_secs(30));
+    if let Some((user, password)) = &options.user {
+        builder = builder.user(user, password);
+    }
+    if let Encryption::On(root_cert) = &options.encryption {
+        let config = tls::client_config(root_cert.as_deref()).map_err(OpenError::Tls)?;
+        builder = builder.tls_context(Some(config));
+    }
+    let session = builder.build().await.map_err(|error| refused(&error))?;
+    check_datacenter(&session, options)?;
+    Ok(session)
+}
+
+/// What is agreed on by the nodes of one datacenter is not known in another: a space that is
+/// written through both would have two histories.
+fn check_datacenter(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
+    let state = session.get_cluster_state();
+    let nodes = state.get_nodes_info().iter();
+    let there: BTreeSet<String> = nodes.filter_map(|node| node.datacenter.clone()).collect();
+    let is_good = match &options.datacenter {
+        Some(named) => there.contains(named),
+        None => there.len() < 2 || options.serial == Serial::Global,
+    };
+    match is_good {
+        true => Ok(()),
+        false => Err(OpenError::Datacenter(
+            there.into_iter().collect::<Vec<_>>().join(", "),
+        )),
+    }
+}
+
+#[cfg(test)]
+impl Server {
+    pub(super) fn statement(
+        &self,
+        text: Text,
+        level: Level,
+    ) -> &scylla::statement::prepared::PreparedStatement {
+        self.statements.reading(text, level)
+    }
+
+    /// A statement of a test's; `KS` stands for the keyspace.
+    pub(super) async fn raw(&self, statement: &str) {
+        let statement = statement.replace("KS", &self.options.keyspace);
+        self.session
+            .query_unpaged(statement, ())
+            .await
+            .expect("it is done");
+    }
+
+    pub(super) async fn head(&self, space: &SpaceKey) -> syncline_protocol::ids::Seq {
+        let found = super::space::opened(self, space)
+            .await
+            .expect("it is there");
+        found.view.head
+    }
+
+    /// Removes what a test left.
+    pub(super) async fn empty(&self) {
+        let keyspace = &self.options.keyspace;
+        let found = self
+            .session
+            .query_unpaged(
+                format!("SELECT DISTINCT app, space FROM {keyspace}.spaces"),
+                (),
+            )
+            .await
+            .expect("it answers");
+        let found = found.into_rows_result().expect("rows");
+        for row in found.rows::<(String, String)>().expect("two texts") {
+            let (app, space) = row.expect("two texts");
+            // As every write of it is: a deletion by the clock could be older than what it is to remove.
+            let clear = format!(
+                "BEGIN UNLOGGED BATCH
+                UPDATE {keyspace}.spaces SET importing = null WHERE app = ? AND space = ? IF epoch != -1;
+                DELETE FROM {keyspace}.spaces WHERE app = ? AND space = ?;
+                APPLY BATCH"
+            );
+            self.session
+                .query_unpaged(clear, (&app, &space, &app, &space))
+                .await
+                .expect("it is emptied");
+            let clear = format!("DELETE FROM {keyspace}.names WHERE space = ?");
+            self.session
+                .query_unpaged(clear, (&space,))
+                .await
+                .expect("it is emptied");
+        }
+        let clear = format!(
+            "BEGIN UNLOGGED BATCH
+            UPDATE {keyspace}.imports SET bringing = null WHERE part = 'imports' IF run != -1;
+            DELETE FROM {keyspace}.imports WHERE part = 'imports';
+            APPLY BATCH"
+        );
+        self.session
+            .query_unpaged(clear, ())
+            .await
+            .expect("it is emptied");
+    }
+}

@@ -1,0 +1,347 @@
+//! Every statement, prepared once.
+
+use std::collections::HashMap;
+
+use futures_util::future::try_join_all;
+use scylla::client::session::Session;
+use scylla::errors::PrepareError;
+use scylla::statement::prepared::PreparedStatement;
+
+use super::options::CassandraOptions;
+use super::row::{HEAVY_COLUMNS, LIGHT_COLUMNS, SPACE_COLUMNS};
+use super::server::Level;
+
+/// A statement. The values of each are, in order, the marks in its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Text {
+    /// The static columns alone.
+    Space,
+    /// A range, without what is large.
+    LightRange,
+    /// A range.
+    Range,
+    /// Some places, without what is large.
+    LightAt,
+    /// Some places.
+    At,
+    /// The rows of some numbers, of any names.
+    Writers,
+    /// The last rows of a kind, the last first.
+    Last,
+    /// Spaces in the order of their tokens, after one.
+    SpacesAfter,
+    /// The first spaces.
+    SpacesFirst,
+    /// Apps with a space of a name.
+    Named,
+    /// What is being imported, or was.
+    Imports,
+    /// A name, before its space is made.
+    PutName,
+    /// Makes a space.
+    Open,
+    /// Forgets a space that was never written.
+    Forget,
+    /// What a commit moves of a space.
+    Move,
+    /// The same if nothing at all was written since.
+    MoveExact,
+    /// Another epoch.
+    ChangeEpoch,
+    /// What an erasure leaves.
+    Empty,
+    /// What a collection moves.
+    Sweep,
+    /// A client's mark.
+    Mark,
+    /// The same, if it was given as much as is expected.
+    MarkGiven,
+    /// That a client's last number is forgotten.
+    ForgetMark,
+    /// A record.
+    PutRecord,
+    /// That it was changed.
+    PutChange,
+    /// A row without content.
+    PutPlace,
+    /// A client, for an import.
+    PutClient,
+    /// A verdict.
+    PutVerdict,
+    /// A dead letter.
+    PutLetter,
+    /// Removes a row.
+    Remove,
+    /// Removes a range of `n` of a kind.
+    RemoveRange,
+    /// Removes everything of a partition.
+    RemoveAll,
+    /// Begins to write a space that is imported.
+    BeginSpace,
+    /// Gives up a space half imported.
+    DropSpace,
+    /// Tests that this run writes the space.
+    ImportPart,
+    /// Makes an imported space visible.
+    EndSpace,
+    /// Begins an import.
+    BeginImport,
+    /// A later run of it.
+    TakeOver,
+    /// Gives up an import that may not be.
+    GiveUp,
+    /// Which space is half written.
+    Half,
+    /// That none is.
+    NoHalf,
+    /// Everything is there.
+    EndImport,
+    /// The archive that was brought in whole.
+    PutArchive,
+}
+
+const ALL: &[Text] = &[
+    Text::Space,
+    Text::LightRange,
+    Text::Range,
+    Text::LightAt,
+    Text::At,
+    Text::Writers,
+    Text::Last,
+    Text::SpacesAfter,
+    Text::SpacesFirst,
+    Text::Named,
+    Text::Imports,
+    Text::PutName,
+    Text::Open,
+    Text::Forget,
+    Text::Move,
+    Text::MoveExact,
+    Text::ChangeEpoch,
+    Text::Empty,
+    Text::Sweep,
+    Text::Mark,
+    Text::MarkGiven,
+    Text::ForgetMark,
+    Text::PutRecord,
+    Text::PutChange,
+    Text::PutPlace,
+    Text::PutClient,
+    Text::PutVerdict,
+    Text::PutLetter,
+    Text::Remove,
+    Text::RemoveRange,
+    Text::RemoveAll,
+    Text::BeginSpace,
+    Text::DropSpace,
+    Text::ImportPart,
+    Text::EndSpace,
+    Text::BeginImport,
+    Text::TakeOver,
+    Text::GiveUp,
+    Text::Half,
+    Text::NoHalf,
+    Text::EndImport,
+    Text::PutArchive,
+];
+
+const PARTITION: &str = "app = ? AND space = ?";
+
+const PLACE: &str = "app = ? AND space = ? AND kind = ? AND n = ? AND a = ? AND b = ?";
+
+const MARK: &str = "SET writer = ?, last = ?, used_at = ?, given = ?, given_count = ?";
+
+const PUT: &str = "INSERT INTO KS.spaces(app, space, kind, n, a, b";
+
+/// The partition of `imports`.
+const PART: &str = "part = 'imports'";
+
+impl Text {
+    /// `KS` stands for the keyspace.
+    fn cql(self) -> String {
+        let select = |columns: &str| format!("SELECT {SPACE_COLUMNS}, {columns} FROM KS.spaces");
+        let light = || select(LIGHT_COLUMNS);
+        let all = || select(&format!("{LIGHT_COLUMNS}, {HEAVY_COLUMNS}"));
+        let range = "(kind, n, a, b) > (?, ?, ?, ?) AND (kind, n, a, b) <= (?, ?, ?, ?) LIMIT ?";
+        let at = "(kind, n, a, b) IN ?";
+        let update = |set: &str| format!("UPDATE KS.spaces SET {set}");
+        let import = |set: &str| format!("UPDATE KS.imports SET {set} WHERE {PART}");
+        match self {
+            Text::Space => {
+                format!("SELECT DISTINCT {SPACE_COLUMNS} FROM KS.spaces WHERE {PARTITION}")
+            }
+            Text::LightRange => format!("{} WHERE {PARTITION} AND {range}", light()),
+            Text::Range => format!("{} WHERE {PARTITION} AND {range}", all()),
+            Text::LightAt => format!("{} WHERE {PARTITION} AND {at}", light()),
+            Text::At => format!("{} WHERE {PARTITION} AND {at}", all()),
+            Text::Writers => format!("{} WHERE {PARTITION} AND (kind, n) IN ?", light()),
+            Text::Last => format!(
+                "{} WHERE {PARTITION} AND kind = ? ORDER BY kind DESC, n DESC, a DESC, b DESC LIMIT ?",
+                all()
+            ),
+            Text::SpacesAfter => "SELECT DISTINCT app, space, epoch FROM KS.spaces \
+                 WHERE token(app, space) > token(?, ?) LIMIT ?"
+                .to_owned(),
+            Text::SpacesFirst => {
+                "SELECT DISTINCT app, space, epoch FROM KS.spaces LIMIT ?".to_owned()
+            }
+            Text::Named => "SELECT app FROM KS.names WHERE space = ?".to_owned(),
+            Text::Imports => format!(
+                "SELECT bringing, run, app, space, archive, ended_at FROM KS.imports WHERE {PART}"
+            ),
+            Text::PutName => "INSERT INTO KS.names(space, app) VALUES(?, ?)".to_owned(),
+            Text::Open => format!(
+                "{} WHERE {PARTITION} IF epoch = null AND importing = null",
+                update(
+                    "epoch = ?, epoch_at = ?, lost_at = 0, erased_at = 0, head = 0, gc_seq = 0, \
+                     swept = 0, clock = ?, live = 0, writers = 0, last_commit = ?"
+                )
+            ),
+            Text::Forget => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                update(
+                    "epoch = null, epoch_at = null, lost_at = null, erased_at = null, \
+                     head = null, gc_seq = null, swept = null, clock = null, live = null, \
+                     writers = null, last_commit = null"
+                )
+            ),
+            Text::Move => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ?",
+                update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
+            ),
+            Text::MoveExact => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
+                 AND last_commit = ?",
+                update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
+            ),
+            Text::ChangeEpoch => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                update("epoch = ?, epoch_at = ?, lost_at = ?, last_commit = ?")
+            ),
+            Text::Empty => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                update(
+                    "epoch = ?, epoch_at = ?, erased_at = ?, gc_seq = ?, swept = ?, live = 0, \
+                     last_commit = ?"
+                )
+            ),
+            Text::Sweep => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                update("head = ?, swept = ?, gc_seq = ?, last_commit = ?")
+            ),
+            Text::Mark => {
+                format!("UPDATE KS.spaces {MARK} WHERE {PLACE} IF writer = ? AND last = ?")
+            }
+            Text::MarkGiven => format!(
+                "UPDATE KS.spaces {MARK} WHERE {PLACE} IF writer = ? AND last = ? AND given_count = ?"
+            ),
+            Text::ForgetMark => format!("{} WHERE {PLACE}", update("last = null, used_at = ?")),
+            Text::PutRecord => format!(
+                "{PUT}, seq, bytes, dead_at, committed_at, state) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            Text::PutChange => format!("{PUT}, bytes) VALUES(?, ?, ?, ?, ?, ?, ?)"),
+            Text::PutPlace => format!("{PUT}) VALUES(?, ?, ?, ?, ?, ?)"),
+            Text::PutClient => format!(
+                "{PUT}, writer, last, used_at, given, given_count) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            Text::PutVerdict => {
+                format!("{PUT}, m, hash, verdict) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            }
+            Text::PutLetter => format!(
+                "{PUT}, at, code, hash, tbl, id, change) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            Text::Remove => format!("DELETE FROM KS.spaces WHERE {PLACE}"),
+            Text::RemoveRange => {
+                format!("DELETE FROM KS.spaces WHERE {PARTITION} AND kind = ? AND n >= ? AND n < ?")
+            }
+            Text::RemoveAll => format!("DELETE FROM KS.spaces WHERE {PARTITION}"),
+            Text::BeginSpace => format!(
+                "{} WHERE {PARTITION} IF epoch = null",
+                update("importing = ?")
+            ),
+            Text::DropSpace => format!(
+                "{} WHERE {PARTITION} IF epoch = null",
+                update("importing = null")
+            ),
+            Text::ImportPart => format!(
+                "{} WHERE {PARTITION} IF importing = ? AND epoch = null",
+                update("last_commit = ?")
+            ),
+            Text::EndSpace => format!(
+                "{} WHERE {PARTITION} IF importing = ? AND epoch = null",
+                update(
+                    "epoch = ?, epoch_at = ?, lost_at = ?, erased_at = ?, head = ?, gc_seq = ?, \
+                     swept = ?, clock = ?, live = ?, writers = ?, last_commit = ?, importing = null"
+                )
+            ),
+            Text::BeginImport => format!(
+                "{} IF bringing = null",
+                import("bringing = ?, run = ?, app = null, space = null")
+            ),
+            Text::TakeOver => format!("{} IF bringing = ? AND run = ?", import("run = ?")),
+            Text::GiveUp => format!(
+                "{} IF run = ?",
+                import("bringing = null, run = null, app = null, space = null")
+            ),
+            Text::Half => format!("{} IF run = ?", import("app = ?, space = ?")),
+            Text::NoHalf => format!("{} IF run = ?", import("app = null, space = null")),
+            Text::EndImport => format!(
+                "{} IF run = ? AND app = null",
+                import("bringing = null, run = null")
+            ),
+            Text::PutArchive => {
+                "INSERT INTO KS.imports(part, archive, ended_at) VALUES('imports', ?, ?)".to_owned()
+            }
+        }
+    }
+}
+
+/// All of them, prepared.
+#[derive(Debug)]
+pub(super) struct Statements {
+    serial: HashMap<Text, PreparedStatement>,
+    /// Reads that are hints, and writes, whose level the batch says.
+    quorum: HashMap<Text, PreparedStatement>,
+}
+
+impl Statements {
+    pub(super) async fn prepare(
+        session: &Session,
+        options: &CassandraOptions,
+    ) -> Result<Statements, PrepareError> {
+        let keyspace = format!("{}.", options.keyspace);
+        let prepared = ALL.iter().map(async |text| {
+            let statement = session
+                .prepare(text.cql().replace("KS.", &keyspace))
+                .await?;
+            Ok::<_, PrepareError>((*text, statement))
+        });
+        let mut quorum: HashMap<Text, PreparedStatement> =
+            try_join_all(prepared).await?.into_iter().collect();
+        for statement in quorum.values_mut() {
+            statement.set_consistency(options.quorum());
+            statement.set_is_idempotent(true);
+            statement.set_use_cached_result_metadata(true);
+        }
+        let mut serial = quorum.clone();
+        for statement in serial.values_mut() {
+            statement.set_consistency(options.serial_read());
+        }
+        Ok(Statements { serial, quorum })
+    }
+
+    pub(super) fn reading(&self, text: Text, level: Level) -> &PreparedStatement {
+        let prepared = match level {
+            Level::Serial => &self.serial,
+            Level::Hint => &self.quorum,
+        };
+        prepared.get(&text).expect("all are prepared")
+    }
+
+    pub(super) fn writing(&self, text: Text) -> &PreparedStatement {
+        self.reading(text, Level::Hint)
+    }
+}

@@ -1,0 +1,93 @@
+//! What the server does not take, and what the engine does about it.
+
+use syncline_protocol::ids::Seq;
+
+use super::super::CassandraStore;
+use super::failures::said;
+use super::{opened, options, runtime};
+use crate::conformance::space::{Space, UNLIMITED, key, records, titled};
+use crate::types::{CommitError, StoreError};
+
+/// A commit of so many records of a quarter of a mebibyte.
+fn large(space: &Space<'_>, count: usize) -> crate::types::Commit {
+    let long = "x".repeat(250 << 10);
+    let records = (0..count).map(|n| (key("t", &format!("k{n:03}")), titled(&long, 0)));
+    space.draft(records.collect())
+}
+
+#[test]
+fn a_commit_of_ten_mebibytes_is_whole() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        space.accept(large(&space, 40)).await;
+        let page = space.changes(Seq(0), UNLIMITED).await;
+        assert_eq!((page.records.len(), page.to), (40, Seq(1)));
+    });
+}
+
+#[test]
+fn a_commit_larger_than_the_server_takes_is_refused_before_it_is_sent() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let space = Space::open(&store).await;
+        let refused = space.commit(large(&space, 60)).await;
+        let why = match refused {
+            Err(CommitError::Store(StoreError::Unavailable(why))) => why,
+            other => panic!("answered {other:?}"),
+        };
+        assert!(why.contains("commit_bytes_max"), "{why}");
+        assert_eq!(space.now().await, space.view);
+    });
+}
+
+/// Also where the options let it through: it is an error and no loss.
+#[test]
+fn a_commit_that_the_server_refuses_leaves_nothing() {
+    runtime().block_on(async {
+        let (_, lent) = opened().await;
+        let mut options = options(&lent.keyspace().url);
+        options.commit_bytes_max = usize::MAX;
+        let store = CassandraStore::open(&options).await.unwrap();
+        let space = Space::open(&store).await;
+        let refused = space.commit(large(&space, 80)).await;
+        assert!(matches!(refused, Err(CommitError::Store(_))), "{refused:?}");
+        assert_eq!(lent.store().server.head(&space.key).await, space.view.head);
+    });
+}
+
+/// The page is shorter then; those behind it hold the rest.
+#[test]
+fn changes_are_read_past_more_deletions_than_the_server_steps_over() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "first")]).await;
+        for _ in 0..2_500 {
+            let draft = space.draft(vec![(key("t", "moving"), titled("a", 0))]);
+            space.commit(draft).await.unwrap();
+            space.view.head = space.view.head.next();
+        }
+        let mut names = Vec::new();
+        let mut after = Seq(0).into();
+        loop {
+            let page = space.changes(after, records(10)).await;
+            names.extend(crate::conformance::space::names(&page.records));
+            if page.is_complete() {
+                break;
+            }
+            after = page.next();
+        }
+        assert_eq!(names, ["t/first", "t/moving"]);
+    });
+}
+
+#[test]
+fn a_space_that_is_not_there_is_told_so() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let nobody = crate::conformance::space::space_key("todo", "nobody");
+        let changes = crate::Store::changes(&store, &nobody, Seq(0).into(), UNLIMITED).await;
+        assert_eq!(said(changes), "the space was never opened");
+    });
+}

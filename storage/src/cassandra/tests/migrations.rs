@@ -1,0 +1,81 @@
+//! Keyspaces of any age, opened by any number of hubs.
+
+use futures_util::future::join_all;
+
+use super::super::OpenError;
+use super::server::Server;
+use super::{CassandraStore, options, runtime};
+use crate::conformance::space::{Space, key};
+
+const HUBS: usize = 3;
+
+#[test]
+fn hubs_that_start_at_once_define_everything_once() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        let opening = (0..HUBS).map(|_| CassandraStore::open(&options));
+        let stores: Result<Vec<_>, _> = join_all(opening).await.into_iter().collect();
+        let stores = stores.unwrap();
+        let mut space = Space::open(&stores[0]).await;
+        space.put(&[("t", "a")]).await;
+        for store in &stores {
+            let space = Space::open(store).await;
+            assert!(space.record(&key("t", "a")).await.is_some());
+        }
+    });
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_alone() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        let store = CassandraStore::open(&options).await.unwrap();
+        let newer = "UPDATE KS.meta SET version = 99 WHERE name = 'schema' IF version < 99";
+        store.server.raw(newer).await;
+        let refused = CassandraStore::open(&options).await.unwrap_err();
+        let is_newer = matches!(
+            refused,
+            OpenError::SchemaNewer {
+                found: 99,
+                known: 1
+            }
+        );
+        assert!(is_newer, "{refused}");
+        assert!(refused.to_string().contains("newer version"), "{refused}");
+    });
+}
+
+#[test]
+fn who_only_reads_defines_nothing() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        let refused = CassandraStore::open_as_it_is(&options).await;
+        assert!(matches!(refused, Err(OpenError::SchemaOlder { .. })));
+        drop(CassandraStore::open(&options).await.unwrap());
+        assert!(CassandraStore::open_as_it_is(&options).await.is_ok());
+    });
+}
+
+#[test]
+fn a_datacenter_that_is_not_there_is_refused() {
+    runtime().block_on(async {
+        let mut options = options(&Server::shared().new_keyspace());
+        options.datacenter = Some("elsewhere".to_owned());
+        let refused = CassandraStore::open(&options).await;
+        let told = refused.map(drop).unwrap_err();
+        assert!(
+            matches!(&told, OpenError::Datacenter(there) if there == "datacenter1"),
+            "{told}"
+        );
+    });
+}
+
+#[test]
+fn a_keyspace_is_not_made_without_saying_how_it_is_replicated() {
+    runtime().block_on(async {
+        let mut options = options(&Server::shared().new_keyspace());
+        options.replication = None;
+        let refused = CassandraStore::open(&options).await;
+        assert!(matches!(refused, Err(OpenError::NoKeyspace(_))));
+    });
+}

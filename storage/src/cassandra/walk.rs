@@ -1,0 +1,68 @@
+//! All rows of a kind, in parts, and whether everything read was of one state.
+
+use syncline_protocol::ids::SpaceKey;
+
+use super::failure::Failure;
+use super::row::{Place, Row, SpaceRow};
+use super::server::{Columns, Level, Server};
+
+/// Small rows read at once.
+const LIGHT_ROWS_MAX: usize = 5_000;
+
+/// Whole rows read at once: none is larger than a record may be.
+const ROWS_MAX: usize = 100;
+
+/// A reading in several parts, of one state as long as nothing is written.
+pub(super) struct Walk<'a> {
+    server: &'a Server,
+    space: &'a SpaceKey,
+    /// The state that all parts so far were of.
+    row: SpaceRow,
+    has_moved: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn of(server: &'a Server, space: &'a SpaceKey, row: SpaceRow) -> Walk<'a> {
+        Walk {
+            server,
+            space,
+            row,
+            has_moved: false,
+        }
+    }
+
+    /// Whether something was written since the state that this began with.
+    pub(super) fn has_moved(&self) -> bool {
+        self.has_moved
+    }
+
+    /// Hands every row of a kind to `take`, the one that ends it apart, until something is
+    /// written.
+    pub(super) async fn all(
+        &mut self,
+        (kind, columns): (i8, Columns),
+        mut take: impl FnMut(&Row<'_>, Place) -> Result<(), Failure> + Send,
+    ) -> Result<(), Failure> {
+        let (mut from, to) = (Place::begin(kind), Place::end(kind));
+        let rows_max = match columns {
+            Columns::Light => LIGHT_ROWS_MAX,
+            Columns::All => ROWS_MAX,
+        };
+        while !self.has_moved && !from.is_end() {
+            let asked = (columns, Level::Serial, rows_max);
+            let rows = self.server.range(self.space, (&from, &to), asked).await?;
+            let now = rows.found()?.space().map(|row| row.last_commit);
+            self.has_moved = now != Some(self.row.last_commit);
+            if self.has_moved {
+                break;
+            }
+            for row in rows.all()? {
+                from = row.place()?;
+                if !from.is_end() {
+                    take(&row, from.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
