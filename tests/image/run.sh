@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The image without an engine to build it: the Dockerfile and the compose file are read as Docker reads
 # them, and the build's own steps are taken twice, in a directory with nothing but the build's context
-# and no variables but the machine's. Two release builds: a quarter of an hour.
+# and no variables but the machine's. These are two release builds from nothing.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
