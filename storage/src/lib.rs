@@ -1,7 +1,8 @@
 //! Durable stores for spaces: one contract, several engines.
 //!
 //! [`store`] is the contract and [`types`] its vocabulary; read those first.
-//! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the embedded
+//! [`dead_letter`] says what is kept of a change that is set aside, [`jobs`] what a commit may
+//! enqueue and what becomes of it. [`sqlite`] is the embedded
 //! engine, [`postgres`] the one that several hubs share. [`group`] turns many sessions' commits
 //! into few transactions. [`transfer`] is the contract of moving everything from one store into
 //! another, [`archive`] the file it travels in, [`sync_log`] the way out of the first user's old
@@ -13,6 +14,7 @@ pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;
 pub mod group;
+pub mod jobs;
 pub mod model;
 mod page;
 pub mod postgres;
@@ -23,6 +25,7 @@ pub mod transfer;
 pub mod types;
 
 pub use dead_letter::DEAD_LETTER_BYTES_MAX;
+pub use jobs::JobStore;
 pub use store::Store;
 
 use syncline_protocol::ids::Epoch;

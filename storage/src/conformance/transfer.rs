@@ -189,6 +189,26 @@ pub async fn dead_letters_keep_their_order(from: &dyn Transfer, to: &dyn Transfe
     assert_eq!(kept, [letter("newest"), letter("second")]);
 }
 
+/// What waits is done here, what was leased too; the dead can be replayed.
+pub async fn jobs_arrive_and_are_done(from: &dyn Transfer, to: &dyn Transfer) {
+    fill(from).await;
+    bring(&archive_of(from).await, to)
+        .await
+        .expect("brought in");
+    let keys = async |to| {
+        let leases = stores::leases(to, 9).await;
+        let mut keys: Vec<String> = leases.iter().map(|one| one.name.key.to_string()).collect();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(keys(to).await, ["leased", "new"]);
+    let dead = to.dead_jobs(&stores::webhook(), None, 9).await;
+    let dead = dead.expect("they are read");
+    assert_eq!(dead.len(), 1);
+    assert_eq!(to.replay(&dead[0].name(), NOW).await, Ok(true));
+    assert_eq!(keys(to).await, ["dead"]);
+}
+
 /// However often and wherever it is interrupted.
 pub async fn an_interrupted_import_goes_on(from: &dyn Transfer, to: &dyn Transfer) {
     fill(from).await;

@@ -4,6 +4,8 @@
 mod costs;
 mod failures;
 mod hosts;
+mod job_costs;
+mod job_races;
 mod migrations;
 mod proxy;
 mod races;
@@ -71,6 +73,54 @@ mod conforms_with_two_hubs {
 
     crate::conformance_tests!(run);
     crate::racing_tests!(run);
+}
+
+mod jobs_conform {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            behaviour(&store).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_with_two_hubs {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, database) = opened().await;
+            let other = PostgresStore::open(&options(&database)).await.unwrap();
+            behaviour(&Alternating::new([store, other])).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_behind_faults {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            let store = FaultyStore::seeded(store, seed_of_test(), FAULTS);
+            behaviour(&Patient(store)).await;
+            let (store, _database) = opened().await;
+            behaviour(&Patient(losing_answers(store))).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
 }
 
 mod moves_to_another_database {

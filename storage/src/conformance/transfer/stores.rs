@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::given::{self, Carried, Claimed, Given};
-use syncline_protocol::ids::{ClientKey, Epoch, FieldName, Seq, SpaceKey};
+use syncline_protocol::ids::{ClientKey, Epoch, FieldName, NodeId, Seq, SpaceKey};
 use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
 use syncline_protocol::stamp::{Hlc, WallMs};
@@ -17,6 +17,10 @@ use super::super::space::{
 use super::LATER;
 use crate::archive::{
     ArchiveReader, ArchiveWriter, ImportFailure, ImportJob, Imported, PAGE, export, import, verify,
+};
+use crate::jobs::{
+    Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobMove, Lease, Origin,
+    Outcome, TriggerId, Wanted,
 };
 use crate::store::Store;
 use crate::transfer::{Import, Part, Sent, SpaceImage, Transfer};
@@ -66,6 +70,7 @@ pub(super) async fn fill(store: &dyn Transfer) {
     let mut commit = full.draft(vec![(key("tasks", "z"), titled("z", 1))]);
     commit.dead_letters = vec![letter("{\"first\":1}"), letter("second")];
     full.accept(commit).await;
+    fill_jobs(store, &mut full).await;
     // Another app of the same name, one that is empty, one that was erased.
     let mut chat = Space::open_named(store, "chat", "ada").await;
     chat.put(&[("rooms", "a")]).await;
@@ -74,6 +79,68 @@ pub(super) async fn fill(store: &dyn Transfer) {
     erased.put(&[("tasks", "secret")]).await;
     let erasure = store.erase(&erased.key, NOW + 5).await;
     erasure.expect("it is erased");
+}
+
+/// One that waits, and one that is dead.
+async fn fill_jobs(store: &dyn Transfer, full: &mut Space<'_>) {
+    let view = full.view;
+    let job = |key: &str| Job {
+        kind: webhook(),
+        key: JobKey::trusted(key),
+        due_at_ms: NOW - 9,
+        args: JobArgs::trusted(r#"{"a":["\u0000\"é",-0.5]}"#),
+        depth: 2,
+        origin: Origin {
+            epoch: view.epoch,
+            seq: view.head,
+            trigger: TriggerId::trusted("on done"),
+        },
+    };
+    let moves = ["waits", "dead", "leased"].map(|key| JobMove::Put {
+        job: job(key),
+        if_there: IfThere::Keep,
+    });
+    let mut commit = full.draft(Vec::new());
+    commit.jobs = moves.to_vec();
+    full.accept(commit).await;
+    for lease in leases(store, 3).await {
+        let outcome = match lease.name.key.as_str() {
+            "waits" => Outcome::Retry {
+                at_ms: NOW + 50,
+                error: JobError::new("late \"é"),
+            },
+            "dead" => Outcome::Dead {
+                error: JobError::new("no"),
+            },
+            _ => continue,
+        };
+        let finished = store.finish(&[Ended { lease, outcome }], NOW + 7).await;
+        assert_eq!(finished, Ok(vec![Ok(())]));
+    }
+    let mut commit = full.draft(Vec::new());
+    commit.jobs = vec![JobMove::Put {
+        job: job("new"),
+        if_there: IfThere::Keep,
+    }];
+    full.accept(commit).await;
+}
+
+pub(super) fn webhook() -> JobKind {
+    JobKind::trusted("webhook")
+}
+
+/// Leases jobs of [`webhook`].
+pub(super) async fn leases(store: &dyn Transfer, jobs: usize) -> Vec<Lease> {
+    let kind = webhook();
+    let claim = Claim {
+        wanted: vec![Wanted { kind, jobs }],
+        holder: NodeId::trusted("n1"),
+        now_ms: NOW,
+        lease_ms: 60_000,
+        per_space: jobs,
+    };
+    let leased = store.claim(&claim).await.expect("the store answers");
+    leased.into_iter().map(|one| one.lease).collect()
 }
 
 async fn fill_records(full: &mut Space<'_>) {
