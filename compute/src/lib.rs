@@ -1,4 +1,9 @@
-//! Work that sync events trigger. Nothing triggers yet: triggers, jobs and pools stand on
-//! the committed changes of [`syncline_cluster::event::CommitEvent`].
+//! Work that sync events trigger.
+//!
+//! [`recurrence`] says when something that repeats happens. [`triggers`] makes the jobs of a
+//! commit, [`jobs`] says when a job is tried again, given up, or due once more. All of it is pure:
+//! what time it is, and what is random, comes in. Nothing runs jobs yet.
 
+pub mod jobs;
 pub mod recurrence;
+pub mod triggers;

@@ -8,6 +8,7 @@
 //! | `verdict` | a remembered verdict |
 //! | `record` | a record, live or dead, with its stamps and seqs |
 //! | `dead_letter` | a change that was set aside |
+//! | `job` | a job that waits or is dead; what was leased waits |
 //! | `space_end` | how many of each the space has |
 //! | `end` | how many there are in all, and the SHA-256 of all before; comes last |
 //!
@@ -33,8 +34,10 @@ pub use writer::ArchiveWriter;
 use crate::transfer::Counts;
 use crate::types::PageLimit;
 
-/// The format that is written, and the only one that is read.
-pub const FORMAT: u32 = 1;
+/// The format that is written. It and those before it are read; the first one had no jobs.
+pub const FORMAT: u32 = 2;
+
+const FORMAT_MIN: u32 = 1;
 
 /// What export and import hold at once of a space: rows, and stored bytes of them.
 pub const PAGE: PageLimit = PageLimit {

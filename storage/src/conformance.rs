@@ -7,7 +7,7 @@
 //! the caller that the faulty runs need: it asks again until the store answers. [`Alternating`] is
 //! two hubs on one database, for the engines that share one, and [`Accompanied`] puts every commit
 //! into a group. Behaviours of [`transfer`] get two
-//! stores.
+//! stores, those of [`jobs`] a store that also has jobs.
 
 mod accompanied;
 mod alternating;
@@ -16,6 +16,7 @@ pub mod commits;
 pub mod dead_letters;
 pub mod epochs;
 pub mod erasure;
+pub mod jobs;
 pub mod marks;
 pub mod opening;
 mod patient;
@@ -184,6 +185,87 @@ macro_rules! conformance_tests {
                 a_space_never_opened_sends_nothing;
         }
     };
+    (@jobs $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            putting: a_job_is_put_by_its_commit,
+                jobs_of_a_conflicting_commit_are_not_written,
+                jobs_of_a_group_are_those_of_what_was_accepted,
+                jobs_alone_leave_the_head,
+                a_job_that_is_there_is_kept,
+                a_job_that_is_there_is_replaced,
+                moves_of_a_commit_follow_each_other,
+                a_cancelled_job_is_gone,
+                equal_keys_of_two_spaces_and_kinds_share_nothing,
+                a_job_round_trips,
+                a_space_with_a_job_is_not_forgotten,
+                erasing_takes_jobs_along,
+                a_space_never_opened_has_no_jobs;
+            leasing: a_job_is_claimed_once_it_is_due,
+                a_lease_says_whose_it_is_and_until_when,
+                a_leased_job_is_not_claimed_again,
+                a_lease_that_runs_out_is_claimed_again,
+                the_longest_due_come_first,
+                no_more_is_claimed_than_wanted,
+                a_claim_asks_of_each_kind_by_itself,
+                an_extended_lease_lasts,
+                a_lost_lease_is_not_extended,
+                who_lost_a_lease_cannot_finish,
+                a_late_finish_counts_while_nobody_else_has_the_job,
+                replacing_a_job_ends_its_lease,
+                keeping_a_leased_job_leaves_its_lease,
+                cancelling_a_job_ends_its_lease,
+                erasing_a_space_ends_its_leases,
+                a_lease_is_of_the_job_and_not_of_its_name;
+            ending: a_done_job_is_gone_and_its_key_is_free,
+                a_finish_may_be_repeated,
+                a_retried_job_waits_for_its_time,
+                a_retry_may_come_at_once,
+                a_job_that_is_due_again_begins_anew,
+                a_dead_job_is_kept_and_not_claimed,
+                a_dead_job_holds_its_key,
+                a_dead_job_is_replaced,
+                many_are_finished_in_one_call,
+                an_empty_call_has_no_answers;
+            fairness: a_space_with_many_due_jobs_leaves_room_for_others,
+                a_space_that_is_alone_gets_all_that_is_wanted,
+                a_space_gives_no_more_than_its_share,
+                spaces_take_turns,
+                putting_more_brings_no_turn_forward,
+                what_is_due_is_found_whatever_came_before,
+                spaces_without_anything_left_are_passed_over,
+                when_something_is_due_next_is_told,
+                what_is_told_in_vain_is_told_once;
+            people: a_job_is_cancelled_by_its_name,
+                a_job_that_waits_is_snoozed,
+                what_is_leased_or_dead_is_not_snoozed,
+                dead_jobs_are_told_newest_first,
+                a_dead_job_is_replayed,
+                all_dead_jobs_of_a_kind_are_replayed,
+                old_dead_jobs_are_forgotten,
+                jobs_are_counted_by_state;
+        }
+    };
+    (@job_transfer $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            transfer: jobs_arrive_and_are_done,
+                an_interrupted_import_of_jobs_goes_on;
+        }
+    };
+    (@racing_jobs $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            racing: claimers_at_once_lease_each_job_once,
+                commits_claims_and_ends_pass_each_other,
+                a_job_put_by_many_at_once_is_there_once;
+        }
+    };
+    (@desks $run:path; $($module:ident: $($name:ident),+;)+) => {
+        $($(
+            #[test]
+            fn $name() {
+                $run(|store| Box::pin($crate::conformance::jobs::$module::$name(store)));
+            }
+        )+)+
+    };
     (@pairs $run:path; $($module:ident: $($name:ident),+;)+) => {
         $($(
             #[test]
@@ -221,11 +303,38 @@ macro_rules! transfer_tests {
     };
 }
 
+/// The same for those of two stores that keep jobs: `$run` is a `fn(transfer::JobBehaviour)`.
+#[macro_export]
+macro_rules! job_transfer_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @job_transfer @pairs $run }
+    };
+}
+
+/// The same for the behaviours of jobs: `$run` is a `fn(jobs::Behaviour)`.
+#[macro_export]
+macro_rules! jobs_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @jobs @desks $run }
+    };
+}
+
+/// The same for the behaviours of jobs with several callers at once.
+#[macro_export]
+macro_rules! racing_jobs_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @racing_jobs @desks $run }
+    };
+}
+
 /// Every behaviour's name.
 pub const NAMES: &[&[&str]] = &[
     conformance_tests! { @list @names },
     conformance_tests! { @racing @names },
     conformance_tests! { @transfer @names },
+    conformance_tests! { @job_transfer @names },
+    conformance_tests! { @jobs @names },
+    conformance_tests! { @racing_jobs @names },
 ];
 
 #[cfg(test)]
@@ -248,6 +357,12 @@ mod tests {
             include_str!("conformance/erasure.rs"),
             include_str!("conformance/racing.rs"),
             include_str!("conformance/transfer.rs"),
+            include_str!("conformance/jobs/putting.rs"),
+            include_str!("conformance/jobs/leasing.rs"),
+            include_str!("conformance/jobs/ending.rs"),
+            include_str!("conformance/jobs/fairness.rs"),
+            include_str!("conformance/jobs/people.rs"),
+            include_str!("conformance/jobs/racing.rs"),
         ];
         let written: Vec<&str> = sources
             .iter()

@@ -4,6 +4,7 @@
 //! A fault before the inner call leaves the store as it is. A lost answer of a commit is the
 //! nasty one: it took effect, and the caller is told `Unavailable`.
 
+mod jobs;
 mod prng;
 
 use std::collections::HashMap;
@@ -55,6 +56,14 @@ pub enum Operation {
     Erase,
     /// [`Store::collect`], [`Store::forget_unwritten`].
     Collect,
+    /// [`JobStore::claim`](crate::JobStore::claim).
+    Claim,
+    /// [`JobStore::finish`](crate::JobStore::finish), [`JobStore::extend`](crate::JobStore::extend).
+    Finish,
+    /// What people do to jobs: cancel, snooze, replay, forget.
+    MoveJobs,
+    /// What is read of jobs.
+    ReadJobs,
 }
 
 /// What goes wrong with a call.
@@ -203,10 +212,11 @@ impl Plan {
         fault
     }
 
-    /// What these two answer is how much they removed. Once it is lost nobody can ask for it again,
-    /// so of them no answer is lost but as scripted.
+    /// What these answer is what they did. Once it is lost nobody can ask for it again, so of them
+    /// no answer is lost but as scripted.
     fn draw(&mut self, operation: Operation) -> Option<Fault> {
-        let counts = matches!(operation, Operation::Collect | Operation::Erase);
+        use Operation::{Claim, Collect, Erase, Finish, MoveJobs};
+        let counts = matches!(operation, Claim | Collect | Erase | Finish | MoveJobs);
         let rates = self.rates;
         let drawn = self.random.below(1_000) as u32;
         let refused = rates.refused;

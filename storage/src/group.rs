@@ -26,7 +26,7 @@ use committer::{Committer, Waiting};
 pub struct GroupLimits {
     /// Commits in a group. The next one begins another group.
     pub commits: usize,
-    /// Bytes of records in a group, as [`Record::size_bytes`] counts. A commit that would pass
+    /// Bytes of records in a group, as [`Record::size_bytes`] counts, and of jobs' arguments. A commit that would pass
     /// it begins another group; one larger than it goes alone.
     ///
     /// [`Record::size_bytes`]: syncline_protocol::record::Record::size_bytes

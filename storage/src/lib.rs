@@ -1,8 +1,9 @@
 //! Durable stores for spaces: one contract, several engines.
 //!
 //! [`store`] is the contract and [`types`] its vocabulary; read those first.
-//! [`dead_letter`] says what is kept of a change that is set aside. [`sqlite`] is the embedded
-//! engine, [`postgres`] the one that several hubs share, [`cassandra`] the one without a primary. [`group`] turns many sessions' commits
+//! [`dead_letter`] says what is kept of a change that is set aside, [`jobs`] what a commit may
+//! enqueue and what becomes of it. [`sqlite`] is the embedded engine, [`postgres`] the one that several
+//! hubs share, [`cassandra`] the one without a primary. [`group`] turns many sessions' commits
 //! into few transactions. [`transfer`] is the contract of moving everything from one store into
 //! another, [`archive`] the file it travels in, [`sync_log`] the way out of the first user's old
 //! server. [`faulty`] is a store that fails on purpose, and [`conformance`] the suite that every engine must pass,
@@ -14,6 +15,7 @@ pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;
 pub mod group;
+pub mod jobs;
 pub mod model;
 mod page;
 pub mod postgres;
@@ -27,6 +29,7 @@ pub mod transfer;
 pub mod types;
 
 pub use dead_letter::DEAD_LETTER_BYTES_MAX;
+pub use jobs::JobStore;
 pub use store::Store;
 
 use syncline_protocol::ids::Epoch;

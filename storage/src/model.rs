@@ -3,6 +3,8 @@
 //! It is what the simulation runs on and what the engines are compared with. Nothing in
 //! production uses it.
 
+mod jobs;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
+use self::jobs::{Row, Turns};
+use crate::jobs::{JobKey, JobKind};
 use crate::types::{
     After, ChangesPage, Collect, Collected, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter,
     EPOCH_APART_MS, Erased, Holdings, Keys, MarksRead, PageLimit, RecordsRead, SnapshotPage,
@@ -27,6 +31,7 @@ pub struct ModelStore {
     spaces: BTreeMap<SpaceKey, Space>,
     /// The next epoch; every space and every change takes another.
     epochs: u64,
+    turns: Turns,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +45,7 @@ struct Space {
     used_at_ms: BTreeMap<ClientKey, WallMs>,
     verdicts: BTreeMap<(WriterNo, u64), Remembered>,
     dead_letters: Vec<DeadLetter>,
+    jobs: BTreeMap<(JobKind, JobKey), Row>,
 }
 
 impl ModelStore {
@@ -48,6 +54,7 @@ impl ModelStore {
         ModelStore {
             spaces: BTreeMap::new(),
             epochs: seed,
+            turns: Turns::default(),
         }
     }
 
@@ -258,6 +265,7 @@ impl ModelStore {
             }
         }
         space.apply(commit);
+        self.move_jobs(commit);
         Ok(())
     }
 
@@ -330,7 +338,8 @@ impl ModelStore {
     /// See [`crate::Store::forget_unwritten`].
     pub fn forget_unwritten(&mut self, space: &SpaceKey, before_ms: WallMs) -> bool {
         let goes = |space: &Space| {
-            let is_empty = space.view.is_unwritten() && space.dead_letters.is_empty();
+            let is_empty =
+                space.view.is_unwritten() && space.dead_letters.is_empty() && space.jobs.is_empty();
             is_empty && space.view.epoch_at_ms < before_ms
         };
         self.spaces.get(space).is_some_and(goes) && self.spaces.remove(space).is_some()
@@ -422,6 +431,7 @@ impl Space {
             used_at_ms: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             dead_letters: Vec::new(),
+            jobs: BTreeMap::new(),
         }
     }
 
@@ -436,6 +446,7 @@ impl Space {
             records: self.records.len() as u64,
             clients: self.clients.len() as u64,
             dead_letters: self.dead_letters.len() as u64,
+            jobs: self.jobs.len() as u64,
         }
     }
 

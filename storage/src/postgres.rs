@@ -19,6 +19,7 @@ mod error;
 mod export;
 mod import;
 mod import_rows;
+mod jobs;
 mod marks;
 mod names;
 mod options;

@@ -17,6 +17,7 @@ mod erase;
 mod error;
 mod export;
 mod import;
+mod jobs;
 mod marks;
 mod names;
 mod options;

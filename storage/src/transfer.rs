@@ -12,8 +12,9 @@ use syncline_protocol::stamp::WallMs;
 use syncline_protocol::verdict::{Mark, Remembered};
 use tokio::sync::mpsc;
 
-use crate::Store;
+use crate::jobs::StoredJob;
 use crate::types::{DeadLetter, NEVER_MS, PageLimit, SpaceView, StoreError};
+use crate::{JobStore, Store};
 
 /// A space's row, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,8 @@ pub enum Part {
     Records(Vec<RecordImage>),
     /// The oldest first.
     DeadLetters(Vec<DeadLetter>),
+    /// Ordered by kind and key. What is leased comes as if its lease were lost.
+    Jobs(Vec<StoredJob>),
 }
 
 impl Part {
@@ -123,6 +126,7 @@ impl Part {
             Part::Verdicts(all) => all.len(),
             Part::Records(all) => all.len(),
             Part::DeadLetters(all) => all.len(),
+            Part::Jobs(all) => all.len(),
         }
     }
 
@@ -139,6 +143,7 @@ impl Part {
             Part::Verdicts(all) => counts.verdicts = all.len() as u64,
             Part::Records(all) => counts.records = all.len() as u64,
             Part::DeadLetters(all) => counts.dead_letters = all.len() as u64,
+            Part::Jobs(all) => counts.jobs = all.len() as u64,
         }
         counts
     }
@@ -164,6 +169,8 @@ pub struct Counts {
     pub records: u64,
     /// Dead letters.
     pub dead_letters: u64,
+    /// Jobs, dead ones included.
+    pub jobs: u64,
 }
 
 impl Counts {
@@ -173,6 +180,7 @@ impl Counts {
         self.verdicts += more.verdicts;
         self.records += more.records;
         self.dead_letters += more.dead_letters;
+        self.jobs += more.jobs;
     }
 }
 
@@ -248,9 +256,9 @@ pub enum ImportError {
         /// The space.
         space: SpaceKey,
         /// What the archive says.
-        expected: Counts,
+        expected: Box<Counts>,
         /// What the store holds.
-        found: Counts,
+        found: Box<Counts>,
     },
     /// The store failed. Another run goes on where this one ended.
     #[error(transparent)]
@@ -294,6 +302,11 @@ pub trait Import: Send + Sync {
 pub trait Transfer: Store + Export + Import {}
 
 impl<S: Store + Export + Import> Transfer for S {}
+
+/// One that also keeps jobs.
+pub trait JobTransfer: Transfer + JobStore {}
+
+impl<S: Transfer + JobStore> JobTransfer for S {}
 
 /// A page as it fills, of rows of any kind.
 pub(crate) struct Filling<T> {

@@ -13,6 +13,8 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 use syncline_protocol::wire::hub::ResetWhy;
 
+use crate::jobs::JobMove;
+
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SpaceView {
@@ -152,6 +154,9 @@ pub struct Commit {
     /// Changes that can never be stored, set aside for people, at most [`DEAD_LETTERS_MAX`]. The
     /// same one again is ignored.
     pub dead_letters: Vec<DeadLetter>,
+    /// What it enqueues and cancels, one after the other. A commit of jobs alone leaves the head,
+    /// as one of marks alone does.
+    pub jobs: Vec<JobMove>,
 }
 
 /// Dead letters kept of a space; the oldest go first.
@@ -277,6 +282,8 @@ pub struct Holdings {
     pub clients: u64,
     /// Dead letters.
     pub dead_letters: u64,
+    /// Jobs, dead ones included.
+    pub jobs: u64,
 }
 
 /// How exactly an engine knows when a client was last used, in milliseconds: a day. So the index

@@ -1,7 +1,7 @@
 //! All that is stored of a user, in all apps: counted, and erased. For the operator's servers, by
 //! the service key.
 //!
-//! The answer is `{"userId","counts":{table:n},"apps":{app:{"records","clients","deadLetters"}}}`:
+//! The answer is `{"userId","counts":{table:n},"apps":{app:{"records","clients","deadLetters","jobs"}}}`:
 //! live records by table over all apps, and everything by app. Of an erasure it is the receipt:
 //! what there was. Nobody of that name is an empty answer. If the store failed at some of it, the
 //! receipt comes with the refusal, and `"pending":[app]` names what is to be asked for again.
@@ -55,6 +55,7 @@ struct OfApp {
     records: u64,
     clients: u64,
     dead_letters: u64,
+    jobs: u64,
 }
 
 impl Answer {
@@ -66,6 +67,7 @@ impl Answer {
             records: held.records,
             clients: held.clients,
             dead_letters: held.dead_letters,
+            jobs: held.jobs,
         };
         self.apps.insert(space.app.as_str().to_owned(), of_app);
     }

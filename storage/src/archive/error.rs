@@ -22,8 +22,8 @@ pub enum ArchiveError {
     /// It begins otherwise.
     #[error("the file is no archive of a hub")]
     NoArchive,
-    /// A newer program wrote it.
-    #[error("the archive has format {0}, this program reads {FORMAT}")]
+    /// Another program wrote it.
+    #[error("the archive has format {0}, this program reads those up to {FORMAT}")]
     Format(u32),
     /// Its lines are whole, but not as many as it says.
     #[error("line {line} counts {told:?}, but there are {found:?}")]

@@ -142,10 +142,12 @@ fn append(part: &mut Option<Part>, row: Entry) -> Option<Part> {
         (Some(Part::Verdicts(all)), Entry::Verdict(one)) => all.push(one),
         (Some(Part::Records(all)), Entry::Record(one)) => all.push(one),
         (Some(Part::DeadLetters(all)), Entry::DeadLetter(one)) => all.push(one),
+        (Some(Part::Jobs(all)), Entry::Job(one)) => all.push(one),
         (_, Entry::Client(one)) => return Some(Part::Clients(vec![one])),
         (_, Entry::Verdict(one)) => return Some(Part::Verdicts(vec![one])),
         (_, Entry::Record(one)) => return Some(Part::Records(vec![one])),
         (_, Entry::DeadLetter(one)) => return Some(Part::DeadLetters(vec![one])),
+        (_, Entry::Job(one)) => return Some(Part::Jobs(vec![one])),
         (_, Entry::Space(_) | Entry::SpaceEnd(_)) => {}
     }
     None

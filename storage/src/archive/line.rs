@@ -21,6 +21,10 @@ use syncline_protocol::verdict::{Mark, Remembered};
 use crate::transfer::{ClientImage, Counts, RecordImage, Since, SpaceImage, VerdictImage};
 use crate::types::{DeadLetter, Erased, SpaceView};
 
+mod job;
+
+pub(super) use job::JobLine;
+
 type Text<'a> = Cow<'a, str>;
 
 /// A line's kind: its `t`.
@@ -43,6 +47,7 @@ kinds! {
     VerdictLine<'_>: "verdict";
     RecordLine<'_>: "record";
     DeadLetterLine<'_>: "dead_letter";
+    JobLine<'_>: "job";
     SpaceEndLine: "space_end";
     EndLine<'_>: "end";
 }
@@ -167,6 +172,9 @@ pub(super) struct SpaceEndLine {
     verdicts: u64,
     records: u64,
     dead_letters: u64,
+    /// None in the first format.
+    #[serde(default)]
+    jobs: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -404,6 +412,7 @@ impl From<Counts> for SpaceEndLine {
             verdicts: counts.verdicts,
             records: counts.records,
             dead_letters: counts.dead_letters,
+            jobs: counts.jobs,
         }
     }
 }
@@ -415,6 +424,7 @@ impl From<SpaceEndLine> for Counts {
             verdicts: line.verdicts,
             records: line.records,
             dead_letters: line.dead_letters,
+            jobs: line.jobs,
         }
     }
 }

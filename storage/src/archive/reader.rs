@@ -7,11 +7,12 @@ use syncline_protocol::ids::{ClientKey, RecordKey, SpaceKey};
 use syncline_protocol::limits::{DECODE_BYTES_MAX, MUTATIONS_IN_FLIGHT_MAX};
 
 use super::line::{
-    ClientLine, DeadLetterLine, EndLine, HeaderLine, Line, RecordLine, SpaceEndLine, SpaceLine,
-    Unreadable, VerdictLine,
+    ClientLine, DeadLetterLine, EndLine, HeaderLine, JobLine, Line, RecordLine, SpaceEndLine,
+    SpaceLine, Unreadable, VerdictLine,
 };
 use super::sum::{RunningSum, split};
-use super::{ArchiveError, FORMAT, Summary};
+use super::{ArchiveError, FORMAT, FORMAT_MIN, Summary};
+use crate::jobs::{JobKey, JobKind, StoredJob};
 use crate::transfer::{ClientImage, Counts, RecordImage, SpaceImage, VerdictImage, hex};
 use crate::types::DeadLetter;
 
@@ -31,6 +32,8 @@ pub enum Entry {
     Record(RecordImage),
     /// A dead letter.
     DeadLetter(DeadLetter),
+    /// A job.
+    Job(StoredJob),
     /// It ends, and holds as much as was counted.
     SpaceEnd(Counts),
 }
@@ -45,6 +48,7 @@ enum Place {
     Record(RecordKey),
     /// In any order.
     DeadLetter,
+    Job(JobKind, JobKey),
 }
 
 /// An archive as it is read. Damage ends it.
@@ -150,7 +154,7 @@ impl<R: BufRead> ArchiveReader<R> {
             .then(|| serde_json::from_str(text).ok())
             .flatten();
         let header = header.ok_or(ArchiveError::NoArchive)?;
-        if header.format != FORMAT {
+        if !(FORMAT_MIN..=FORMAT).contains(&header.format) {
             return Err(ArchiveError::Format(header.format));
         }
         self.summed(&line)?;
@@ -200,6 +204,10 @@ impl<R: BufRead> ArchiveReader<R> {
             Entry::DeadLetter(_) => {
                 self.here.dead_letters += 1;
                 Place::DeadLetter
+            }
+            Entry::Job(stored) => {
+                self.here.jobs += 1;
+                Place::Job(stored.job.kind.clone(), stored.job.key.clone())
             }
         };
         let Some(last) = &self.place else {
@@ -296,6 +304,8 @@ fn read_entry(text: &str) -> Result<Entry, Unreadable> {
         Ok(Entry::DeadLetter(
             parsed::<DeadLetterLine<'_>>(text)?.letter(),
         ))
+    } else if is_of::<JobLine<'_>>(text) {
+        parsed::<JobLine<'_>>(text)?.stored().map(Entry::Job)
     } else if is_of::<SpaceLine<'_>>(text) {
         parsed::<SpaceLine<'_>>(text)?.image().map(Entry::Space)
     } else if is_of::<SpaceEndLine>(text) {

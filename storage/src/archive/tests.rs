@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::conformance::space::{client, key, space_key, titled, tombstone};
+use crate::jobs::{
+    Job, JobArgs, JobError, JobKey, JobKind, JobState, Origin, StoredJob, TriggerId,
+};
 use crate::transfer::{ClientImage, Part, RecordImage, Since, SpaceImage};
 use crate::types::{DeadLetter, SpaceView};
 
@@ -41,6 +44,27 @@ fn letters(changes: &[&str]) -> Part {
         change: (*change).to_owned(),
     };
     Part::DeadLetters(changes.iter().map(letter).collect())
+}
+
+fn jobs(keys: &[&str]) -> Part {
+    let stored = |key: &&str| StoredJob {
+        job: Job {
+            kind: JobKind::trusted("webhook"),
+            key: JobKey::trusted(key),
+            due_at_ms: 5,
+            args: JobArgs::trusted(r#"{"a":[1,"\u0000"]}"#),
+            depth: 1,
+            origin: Origin {
+                epoch: Epoch(7),
+                seq: Seq(3),
+                trigger: TriggerId::trusted("t"),
+            },
+        },
+        state: JobState::Dead { at_ms: 9 },
+        attempt: 3,
+        error: Some(JobError::new("no answer")),
+    };
+    Part::Jobs(keys.iter().map(stored).collect())
 }
 
 fn clients(names: &[&str]) -> Part {
@@ -84,6 +108,7 @@ fn sample() -> Vec<u8> {
         records(&["1", "2"]),
         Part::Records(vec![dead]),
         letters(&["x", "x"]),
+        jobs(&["a", "b"]),
     ];
     of(&[("ada", &parts), ("bob", &[])])
 }
@@ -103,6 +128,7 @@ fn what_is_written_is_whole() {
         verdicts: 0,
         records: 3,
         dead_letters: 2,
+        jobs: 2,
     };
     assert_eq!((summary.spaces, summary.begun_ms), (2, 17));
     assert_eq!(summary.counts, counts);
@@ -164,9 +190,31 @@ fn lines_that_are_missing_doubled_or_swapped_are_found() {
 
 #[test]
 fn another_format_is_told_before_anything_of_it_is_tested() {
-    let newer = br#"{"t":"archive","format":2,"begun_ms":1,"sum":"of another kind"}"#;
+    let newer = br#"{"t":"archive","format":3,"begun_ms":1,"sum":"of another kind"}"#;
     let newer = [&newer[..], b"\nwhatever\n"].concat();
-    assert!(matches!(verify(&newer[..]), Err(ArchiveError::Format(2))));
+    assert!(matches!(verify(&newer[..]), Err(ArchiveError::Format(3))));
+}
+
+/// As an earlier version wrote it: without jobs, and without a word of them.
+#[test]
+fn an_archive_of_the_first_format_is_read() {
+    let mut sum = sum::RunningSum::default();
+    let mut archive = String::new();
+    let mut line = |text: &str| {
+        let end = sum.close(text);
+        archive.push_str(&format!("{text}{end}\n"));
+        crate::transfer::hex(&sum.digest())
+    };
+    line(r#"{"t":"archive","format":1,"begun_ms":17"#);
+    line(
+        r#"{"t":"space","app":"todo","space":"ada","epoch":"0000000000000007","epoch_at_ms":1,"lost_at_ms":0,"erased_at_ms":0,"head":3,"gc_seq":0,"swept":0,"clock":[0,0],"live":0,"writers":0"#,
+    );
+    let sha256 = line(r#"{"t":"space_end","clients":0,"verdicts":0,"records":0,"dead_letters":0"#);
+    line(&format!(
+        r#"{{"t":"end","spaces":1,"clients":0,"verdicts":0,"records":0,"dead_letters":0,"sha256":"{sha256}""#
+    ));
+    let summary = verify(archive.as_bytes()).unwrap();
+    assert_eq!((summary.spaces, summary.counts), (1, Counts::default()));
 }
 
 #[test]
@@ -225,12 +273,14 @@ fn counts_that_disagree_are_told_with_their_line() {
 /// Each would be an error of the store only when half of it is written.
 #[test]
 fn what_stands_twice_or_in_another_place_is_refused() {
-    let wrong: [&[Part]; 5] = [
+    let wrong: [&[Part]; 7] = [
         &[records(&["1", "1"])],
         &[records(&["2", "1"])],
         &[clients(&["b", "a"])],
         &[records(&["1"]), clients(&["a"])],
         &[letters(&["x"]), records(&["1"])],
+        &[jobs(&["a", "a"])],
+        &[jobs(&["a"]), letters(&["x"])],
     ];
     for parts in wrong {
         let refused = verify(&of(&[("ada", parts)])[..]);

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::line::{
-    ClientLine, DeadLetterLine, EndLine, HeaderLine, Line, RecordLine, SpaceEndLine, SpaceLine,
-    VerdictLine,
+    ClientLine, DeadLetterLine, EndLine, HeaderLine, JobLine, Line, RecordLine, SpaceEndLine,
+    SpaceLine, VerdictLine,
 };
 use super::sum::RunningSum;
 use super::{ExportError, FORMAT, Summary};
@@ -71,6 +71,12 @@ impl<W: Write> ArchiveWriter<W> {
             Part::DeadLetters(all) => {
                 for one in all {
                     self.line(&DeadLetterLine::of(one))?;
+                }
+            }
+            Part::Jobs(all) => {
+                for one in all {
+                    let line = JobLine::of(one).map_err(StoreError::Damaged)?;
+                    self.line(&line)?;
                 }
             }
         }

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use self::judge::fits;
 use self::look::{Seen, look};
 use self::writes::writes;
-use super::failure::{Failure, contended};
+use super::failure::{Failure, contended, no_jobs};
 use super::server::{Level, Server};
 use super::space::{TRIES_MAX, find};
 use crate::random;
@@ -50,6 +50,9 @@ pub(super) async fn group(
 }
 
 async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
+    if !commit.jobs.is_empty() {
+        return Err(no_jobs().into());
+    }
     let failed = |failure: Failure| CommitError::Store(failure.into());
     let mut level = Level::Hint;
     for _ in 0..TRIES_MAX {

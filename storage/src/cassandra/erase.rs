@@ -59,6 +59,7 @@ async fn counted(server: &Server, space: &SpaceKey) -> Result<(SpaceRow, Holding
             records,
             clients,
             dead_letters,
+            jobs: 0,
         };
         return Ok((row, holdings));
     }

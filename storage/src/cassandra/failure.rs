@@ -107,3 +107,8 @@ pub(super) fn short(text: &str) -> &str {
 pub(super) fn contended() -> StoreError {
     StoreError::Unavailable("the space is written by too many at once".to_owned())
 }
+
+/// What this engine is asked to keep and has no place for.
+pub(super) fn no_jobs() -> StoreError {
+    StoreError::Unavailable("jobs cannot be kept in Cassandra yet".to_owned())
+}

@@ -16,7 +16,7 @@ use syncline_protocol::stamp::WallMs;
 use super::CassandraStore;
 use super::commit::letter_values;
 use super::erase::push_remove_rows;
-use super::failure::{Failure, contended};
+use super::failure::{Failure, contended, no_jobs};
 use super::row::{ALIVE, Found, Place, kind, ordered_clock};
 use super::server::{Columns, Level, Server, Writes, of};
 use super::space::{TRIES_MAX, at, ends, find, list, opened, push_ends, put_name};
@@ -201,6 +201,7 @@ impl Import for CassandraStore {
             Part::Verdicts(all) => writing.verdicts(all).await,
             Part::Records(all) => writing.records(all).await,
             Part::DeadLetters(all) => writing.dead_letters(all).await,
+            Part::Jobs(_) => Err(no_jobs().into()),
         }
     }
 
@@ -216,8 +217,8 @@ impl Import for CassandraStore {
         if found != expected {
             return Err(ImportError::Differs {
                 space: key,
-                expected,
-                found,
+                expected: Box::new(expected),
+                found: Box::new(found),
             });
         }
         let id = random()? as i64;
@@ -312,6 +313,7 @@ async fn counts(server: &Server, space: &SpaceKey) -> Result<Counts, Failure> {
         verdicts: of(kind::VERDICT),
         records: of(kind::RECORD),
         dead_letters: of(kind::LETTER),
+        jobs: 0,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Two hubs on one database: every call goes to the other store.
 
+mod jobs;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;

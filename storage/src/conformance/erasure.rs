@@ -49,6 +49,7 @@ pub async fn holdings_are_counted(store: &dyn Store) {
         records: 4,
         clients: 1,
         dead_letters: 1,
+        jobs: 0,
     };
     assert_eq!(store.holdings(&space.key).await, Ok(expected));
 }

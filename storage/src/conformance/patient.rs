@@ -129,6 +129,8 @@ macro_rules! again {
     }};
 }
 
+mod jobs;
+
 #[async_trait]
 impl<S: Store> Store for Patient<S> {
     async fn open_space(&self, space: &SpaceKey, now_ms: WallMs) -> Result<SpaceView, StoreError> {

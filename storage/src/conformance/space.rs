@@ -158,6 +158,7 @@ impl<'s> Space<'s> {
                 .collect(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 

@@ -13,16 +13,22 @@ use tokio::sync::mpsc;
 
 use self::interrupted::Interrupted;
 use self::stores::{
-    SPACES, archive_of, bring, bring_paged, everything, fill, gave, letter, numbered,
+    SPACES, archive_of, bring, bring_paged, everything, fill, fill_jobs, gave, letter, numbered,
 };
 use super::space::{NOW, Space, key, space_key, titled};
 use crate::archive::{ArchiveWriter, ExportError, ImportFailure, Imported, PAGE, export};
-use crate::transfer::{Counts, ImportError, Part, Sent, Transfer};
+use crate::transfer::{Counts, ImportError, JobTransfer, Part, Sent, Transfer};
 use crate::types::{CommitError, EPOCH_APART_MS, Keys, PageLimit};
 
 /// A behaviour, ready to be run on two stores.
 pub type Behaviour =
     for<'a> fn(&'a dyn Transfer, &'a dyn Transfer) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// One of stores that keep jobs.
+pub type JobBehaviour = for<'a> fn(
+    &'a dyn JobTransfer,
+    &'a dyn JobTransfer,
+) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// When the import happens.
 const LATER: u64 = NOW + 1_000_000;
@@ -192,9 +198,13 @@ pub async fn dead_letters_keep_their_order(from: &dyn Transfer, to: &dyn Transfe
 /// However often and wherever it is interrupted.
 pub async fn an_interrupted_import_goes_on(from: &dyn Transfer, to: &dyn Transfer) {
     fill(from).await;
+    bring_interrupted(from, to).await;
+}
+
+/// Brings everything in by runs of which each gets further than the one before, by one call.
+async fn bring_interrupted(from: &dyn Transfer, to: &dyn Transfer) {
     let archive = archive_of(from).await;
     let mut whole = 0;
-    // Each run gets further than the one before, by one call.
     for calls in 1.. {
         let run = bring(&archive, &Interrupted::after(to, calls)).await;
         match run {
@@ -211,6 +221,34 @@ pub async fn an_interrupted_import_goes_on(from: &dyn Transfer, to: &dyn Transfe
         whole = there;
     }
     assert_eq!(everything(to).await, everything(from).await);
+}
+
+/// What waits is done here, what was leased too; the dead can be replayed.
+pub async fn jobs_arrive_and_are_done(from: &dyn JobTransfer, to: &dyn JobTransfer) {
+    fill(from).await;
+    fill_jobs(from).await;
+    bring(&archive_of(from).await, to)
+        .await
+        .expect("brought in");
+    let keys = async |to| {
+        let leases = stores::leases(to, 9).await;
+        let mut keys: Vec<String> = leases.iter().map(|one| one.name.key.to_string()).collect();
+        keys.sort_unstable();
+        keys
+    };
+    assert_eq!(keys(to).await, ["leased", "new"]);
+    let dead = to.dead_jobs(&stores::webhook(), None, 9).await;
+    let dead = dead.expect("they are read");
+    assert_eq!(dead.len(), 1);
+    assert_eq!(to.replay(&dead[0].name(), NOW).await, Ok(true));
+    assert_eq!(keys(to).await, ["dead"]);
+}
+
+/// The same of a store that keeps jobs.
+pub async fn an_interrupted_import_of_jobs_goes_on(from: &dyn JobTransfer, to: &dyn JobTransfer) {
+    fill(from).await;
+    fill_jobs(from).await;
+    bring_interrupted(from, to).await;
 }
 
 /// Nobody sees half of it, nor can anybody make another one in its place.

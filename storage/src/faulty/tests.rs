@@ -3,6 +3,8 @@
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
+mod jobs;
+
 use super::{Fault, FaultRates, FaultyStore, Operation};
 use crate::Store;
 use crate::conformance::space::{NOW, Space, key, space_key, titled};

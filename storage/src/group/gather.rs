@@ -6,6 +6,7 @@ use syncline_protocol::ids::SpaceKey;
 
 use super::GroupLimits;
 use super::committer::Waiting;
+use crate::jobs::JobMove;
 use crate::types::Commit;
 
 /// Gathers groups: commits in the order they came, at most one a space, within the limits.
@@ -54,7 +55,7 @@ impl Gatherer {
     }
 
     fn place(&mut self, group: &mut Group, waiting: Waiting) {
-        let bytes = record_bytes(&waiting.commit);
+        let bytes = commit_bytes(&waiting.commit);
         let full = !group.waiting.is_empty()
             && (group.waiting.len() >= self.limits.commits
                 || group.bytes.saturating_add(bytes) > self.limits.bytes);
@@ -71,9 +72,13 @@ impl Gatherer {
     }
 }
 
-fn record_bytes(commit: &Commit) -> usize {
-    let records = commit.records.iter();
-    records.map(|(_, record)| record.size_bytes()).sum()
+fn commit_bytes(commit: &Commit) -> usize {
+    let records = commit.records.iter().map(|(_, record)| record.size_bytes());
+    let jobs = commit.jobs.iter().map(|one| match one {
+        JobMove::Put { job, .. } => job.args.as_str().len(),
+        JobMove::Cancel { .. } => 0,
+    });
+    records.chain(jobs).sum()
 }
 
 #[cfg(test)]
@@ -101,6 +106,7 @@ mod tests {
             records: vec![(key("t", "a"), Arc::new(record))],
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            jobs: Vec::new(),
         };
         let (answer, _) = oneshot::channel();
         Waiting { commit, answer }
@@ -146,7 +152,7 @@ mod tests {
     #[test]
     fn a_group_holds_as_many_bytes_as_the_limit() {
         let commits = || ["a", "b"].map(|space| waiting(space, 0, 100)).into();
-        let each = record_bytes(&waiting("a", 0, 100).commit);
+        let each = commit_bytes(&waiting("a", 0, 100).commit);
         assert_eq!(groups(limits(9, 2 * each), commits()), [vec!["a0", "b0"]]);
         assert_eq!(
             groups(limits(9, 2 * each - 1), commits()),

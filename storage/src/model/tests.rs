@@ -1,5 +1,7 @@
 //! The model keeps the contract: every behaviour of the suite holds on it.
 
+mod jobs;
+
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -143,3 +145,18 @@ fn run(behaviour: Behaviour) {
 }
 
 crate::conformance_tests!(run);
+
+mod jobs_conform {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(behaviour(&Shared(Mutex::new(ModelStore::new(0)))));
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}

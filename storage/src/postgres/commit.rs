@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use futures_util::future::join4;
+use futures_util::future::{join, join4};
 use tokio_postgres::types::ToSql;
 
 use super::PostgresStore;
@@ -19,6 +19,7 @@ use super::call::transaction;
 use super::connection::Connection;
 use super::dead_letters;
 use super::error::{Failure, unreadable};
+use super::jobs;
 use crate::types::{Commit, CommitError, StoreError};
 
 /// Tries of a transaction that lost to another one. Where every commit locks in one order this
@@ -261,13 +262,14 @@ async fn send(
     let columns = columns(batch);
     let lock = client.query(&statements.lock, &locked);
     let write = client.query(&statements.commit, &columns);
-    let has_letters = |(_, commit): &(i64, &Commit)| !commit.dead_letters.is_empty();
-    let has_letters = commits.iter().any(has_letters);
-    if let ([_], false) = (commits, has_letters) {
+    let has_more =
+        |(_, commit): &(i64, &Commit)| !(commit.dead_letters.is_empty() && commit.jobs.is_empty());
+    let has_more = commits.iter().any(has_more);
+    if let ([_], false) = (commits, has_more) {
         let is_accepted = alone::commit(connection, batch).await?;
         return Ok(if is_accepted { Vec::new() } else { vec![0] });
     }
-    if !has_letters {
+    if !has_more {
         // Each is sent when it is first polled, and they are polled in this order.
         let begin = client.batch_execute(BEGIN);
         let end = client.batch_execute(END);
@@ -279,13 +281,17 @@ async fn send(
         return Ok(refused);
     }
     let all = async {
-        lock.await?;
-        let refused = places(&write.await?)?;
-        for (place, (sid, commit)) in commits.iter().enumerate() {
-            if !refused.contains(&place) {
-                dead_letters::write(connection, *sid, commit).await?;
-            }
+        let (locked, written) = join(lock, write).await;
+        locked?;
+        let refused = places(&written?)?;
+        let places = commits.iter().enumerate();
+        let accepted = places.filter(|(place, _)| !refused.contains(place));
+        let accepted: Vec<(i64, &Commit)> = accepted.map(|(_, commit)| *commit).collect();
+        for (sid, commit) in &accepted {
+            dead_letters::write(connection, *sid, commit).await?;
         }
+        // Large, and most commits have none.
+        Box::pin(jobs::write(connection, &accepted)).await?;
         Ok(refused)
     };
     transaction(connection, BEGIN, all).await

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use tokio_postgres::{Client, Config, Statement};
 use tracing::debug;
 
 use super::error::Failure;
+use super::jobs::JobStatements;
 use super::options::{PostgresOptions, Synchronous};
 use super::tls::Tls;
 use super::{alone, changes, commit, dead_letters, marks, names, records, snapshot, space};
@@ -157,6 +158,7 @@ pub(super) struct Statements {
     pub(super) read_dead_letters: Statement,
     pub(super) write_dead_letters: Statement,
     pub(super) forget_dead_letters: Statement,
+    pub(super) jobs: JobStatements,
 }
 
 impl Statements {
@@ -185,7 +187,8 @@ impl Statements {
             dead_letters::WRITE,
             dead_letters::FORGET,
         ];
-        let prepared = try_join_all(texts.map(|text| client.prepare(text))).await?;
+        let prepared = try_join_all(texts.map(|text| client.prepare(text)));
+        let (prepared, jobs) = try_join(prepared, JobStatements::prepare(client)).await?;
         let mut prepared = prepared.into_iter();
         let mut next = || prepared.next().expect("one a text");
         // In the order of the texts.
@@ -212,6 +215,7 @@ impl Statements {
             read_dead_letters: next(),
             write_dead_letters: next(),
             forget_dead_letters: next(),
+            jobs,
         })
     }
 }

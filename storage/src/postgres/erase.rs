@@ -8,6 +8,7 @@ use super::call::{BEGIN_PATIENT, BEGIN_PATIENT_READ, Call, transaction};
 use super::collect::lock;
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
+use super::jobs;
 use super::space::{SpaceRow, find, opened};
 use crate::types::{EPOCH_APART_MS, Holdings, epoch_after_erasure};
 
@@ -17,7 +18,8 @@ const TABLES: &str = "SELECT tbl, count(*) FROM syncline.record_states
 const COUNTS: &str = "SELECT
     (SELECT count(*) FROM syncline.record_states WHERE sid = $1),
     (SELECT count(*) FROM syncline.clients WHERE sid = $1),
-    (SELECT count(*) FROM syncline.dead_letters WHERE sid = $1)";
+    (SELECT count(*) FROM syncline.dead_letters WHERE sid = $1),
+    (SELECT count(*) FROM syncline.jobs WHERE sid = $1)";
 
 const REMOVE: [&str; 4] = [
     "DELETE FROM syncline.record_states WHERE sid = $1",
@@ -66,6 +68,7 @@ async fn counted(connection: &Connection, row: SpaceRow) -> Result<Holdings, Fai
         records: count(0)?,
         clients: count(1)?,
         dead_letters: count(2)?,
+        jobs: count(3)?,
     })
 }
 
@@ -90,7 +93,7 @@ impl Erase<'_> {
         let client = &connection.client;
         let row = lock(connection, self.space).await?;
         let mut holdings = counted(connection, row).await?;
-        for sql in REMOVE {
+        for sql in REMOVE.into_iter().chain(jobs::REMOVE) {
             client.execute(sql, &[&row.sid]).await?;
         }
         let epoch = epoch_after_erasure(row.view.epoch, self.random).0 as i64;

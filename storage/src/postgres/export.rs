@@ -22,9 +22,11 @@ use super::connection::Connection;
 use super::dead_letters::letter;
 use super::error::{Failure, damaged, unreadable};
 use super::import::IsHalf;
+use super::jobs;
 use super::marks::{remembered, writer_no};
 use super::records::record;
 use super::space::{List, find};
+use crate::jobs::StoredJob;
 use crate::transfer::{
     ClientImage, Export, Filling, Measured, Part, RecordImage, Sent, Since, SpaceImage,
     VerdictImage,
@@ -111,7 +113,8 @@ async fn send(
             && sending.rows(RECORDS, Part::Records, record_image).await?
             && sending
                 .rows(DEAD_LETTERS, Part::DeadLetters, sized_letter)
-                .await?;
+                .await?
+            && sending.rows(jobs::ALL, Part::Jobs, job).await?;
         if !all {
             return Ok(false);
         }
@@ -211,4 +214,10 @@ fn sized_letter(row: &Row, _: i64) -> Measured<DeadLetter> {
     let letter = letter(row)?;
     let bytes = letter.bytes();
     Ok((letter, bytes))
+}
+
+fn job(row: &Row, _: i64) -> Measured<StoredJob> {
+    let job = jobs::stored(row)?.unleased();
+    let bytes = job.bytes();
+    Ok((job, bytes))
 }

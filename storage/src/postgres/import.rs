@@ -12,6 +12,7 @@ use super::call::{BEGIN_PATIENT, Call, transaction};
 use super::connection::Connection;
 use super::error::{Failure, unreadable};
 use super::import_rows::write;
+use super::jobs;
 use super::space::{find, opened, ordered_clock};
 use crate::random;
 use crate::transfer::{
@@ -53,7 +54,8 @@ const COUNTS: &str = "SELECT
     (SELECT count(*) FROM syncline.clients WHERE sid = $1),
     (SELECT count(*) FROM syncline.verdicts WHERE sid = $1),
     (SELECT count(*) FROM syncline.record_states WHERE sid = $1),
-    (SELECT count(*) FROM syncline.dead_letters WHERE sid = $1)";
+    (SELECT count(*) FROM syncline.dead_letters WHERE sid = $1),
+    (SELECT count(*) FROM syncline.jobs WHERE sid = $1)";
 
 const WRITE_SPACE: &str = "INSERT INTO syncline.spaces(sid, app, space, epoch, epoch_at, lost_at,
         head, gc_seq, clock, live, writers, swept, erased_at)
@@ -192,7 +194,7 @@ impl Call for BeginSpace<'_> {
                 Err(refused) => return Ok(Err(refused)),
             };
             if let Some(sid) = half {
-                for sql in REMOVE {
+                for sql in REMOVE.into_iter().chain(jobs::REMOVE) {
                     client.execute(sql, &[&sid]).await?;
                 }
                 client.execute(END_SPACE, &[&archive]).await?;
@@ -259,18 +261,20 @@ impl EndSpace {
             verdicts: count(1)?,
             records: count(2)?,
             dead_letters: count(3)?,
+            jobs: count(4)?,
         };
         let key = &self.space.key;
         if found != self.expected {
             return Ok(Err(ImportError::Differs {
                 space: key.clone(),
-                expected: self.expected,
-                found,
+                expected: Box::new(self.expected),
+                found: Box::new(found),
             }));
         }
         if self.write_space(connection, sid).await? == 0 {
             return Ok(Err(ImportError::SpaceTaken(key.clone())));
         }
+        client.execute(jobs::IMPORT_QUEUES, &[&sid]).await?;
         let archive = &self.run.archive[..];
         client.execute(END_SPACE, &[&archive]).await?;
         Ok(Ok(opened(find(connection, key).await?)?.view))

@@ -7,6 +7,7 @@ use tokio_postgres::types::ToSql;
 use super::batch::slot;
 use super::connection::Connection;
 use super::error::Failure;
+use super::jobs;
 use crate::transfer::{ClientImage, Part, RecordImage, VerdictImage};
 use crate::types::DeadLetter;
 
@@ -40,6 +41,7 @@ pub(super) async fn write(connection: &Connection, sid: i64, part: &Part) -> Res
         Part::Verdicts(all) => writing.verdicts(all).await,
         Part::Records(all) => writing.records(all).await,
         Part::DeadLetters(all) => writing.dead_letters(all).await,
+        Part::Jobs(all) => jobs::import(connection, sid, all).await,
     }
 }
 
@@ -49,7 +51,7 @@ struct Writing<'a> {
 }
 
 /// One column of rows.
-fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
+pub(super) fn column<'r, R, T>(rows: &'r [R], value: impl Fn(&'r R) -> T) -> Vec<T> {
     rows.iter().map(value).collect()
 }
 

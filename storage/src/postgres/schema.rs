@@ -11,7 +11,7 @@ use super::error::{Failure, told};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE, IMPORTS];
+pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE, IMPORTS, JOBS];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
@@ -130,6 +130,48 @@ CREATE TABLE IF NOT EXISTS syncline.imports(
     app text COLLATE "C",
     space text COLLATE "C"
 );
+"#;
+
+/// Jobs. `at` is when a job may be claimed: when it is due, when it is tried again, when its lease
+/// is over; null once it is dead, which it is since `dead_at`. `lease` counts leases and what ends
+/// one, so with `no`, which is never given twice, it names a lease. A row of `job_queues` is a space
+/// that has jobs of a kind to be looked at by `turn_at`; `turn` counts its turns since it last had
+/// nothing due.
+const JOBS: &str = r#"
+CREATE TABLE IF NOT EXISTS syncline.jobs(
+    no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sid bigint NOT NULL,
+    due_at bigint NOT NULL,
+    at bigint,
+    dead_at bigint,
+    lease bigint NOT NULL,
+    epoch bigint NOT NULL,
+    seq bigint NOT NULL,
+    state bigint NOT NULL,
+    attempt bigint NOT NULL,
+    depth bigint NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    origin text NOT NULL,
+    holder text,
+    args text NOT NULL,
+    error text
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX IF NOT EXISTS jobs_key ON syncline.jobs(sid, kind, key);
+CREATE INDEX IF NOT EXISTS jobs_at ON syncline.jobs(kind, sid, at, no, state)
+    WHERE at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS jobs_dead ON syncline.jobs(kind, dead_at, no)
+    WHERE dead_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS syncline.job_queues(
+    sid bigint NOT NULL,
+    turn_at bigint NOT NULL,
+    turn bigint NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    PRIMARY KEY(sid, kind)
+) WITH (fillfactor = 70);
+CREATE INDEX IF NOT EXISTS job_queues_turn
+    ON syncline.job_queues(kind, turn_at, turn, sid);
 "#;
 
 /// Where the version is. Its one row is also the lock that programs which start at once take.

@@ -39,12 +39,13 @@ pub(super) const CREATE: &str = "INSERT INTO syncline.spaces
     WHERE NOT EXISTS (SELECT 1 FROM syncline.imports WHERE ended_at IS NULL)
     ON CONFLICT (app, space) DO NOTHING";
 
-/// A space that says nothing to anybody: no record, no client, nothing set aside, no erasure, its first
-/// epoch. Asked seldom, so it does not stay prepared.
+/// A space that says nothing to anybody: no record, no client, nothing set aside, no job, no erasure,
+/// its first epoch. Asked seldom, so it does not stay prepared.
 const FORGET_UNWRITTEN: &str = "DELETE FROM syncline.spaces
     WHERE app = $1 AND space = $2 AND epoch_at < $3 AND head = 0 AND writers = 0
         AND lost_at = 0 AND erased_at = 0
-        AND NOT EXISTS (SELECT 1 FROM syncline.dead_letters d WHERE d.sid = spaces.sid)";
+        AND NOT EXISTS (SELECT 1 FROM syncline.dead_letters d WHERE d.sid = spaces.sid)
+        AND NOT EXISTS (SELECT 1 FROM syncline.jobs j WHERE j.sid = spaces.sid)";
 
 /// A commit that is waited for is seen by the next statement only.
 const LOCK: &str = "SELECT FROM syncline.spaces WHERE app = $1 AND space = $2 FOR UPDATE";

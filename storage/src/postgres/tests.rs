@@ -4,6 +4,8 @@
 mod costs;
 mod failures;
 mod hosts;
+mod job_costs;
+mod job_races;
 mod migrations;
 mod races;
 mod transfer;
@@ -88,6 +90,54 @@ mod conforms_with_two_hubs {
     crate::racing_tests!(run);
 }
 
+mod jobs_conform {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            behaviour(&store).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_with_two_hubs {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, database) = opened().await;
+            let other = PostgresStore::open(&options(&database)).await.unwrap();
+            behaviour(&Alternating::new([store, other])).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_behind_faults {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            let store = FaultyStore::seeded(store, seed_of_test(), FAULTS);
+            behaviour(&Patient(store)).await;
+            let (store, _database) = opened().await;
+            behaviour(&Patient(losing_answers(store))).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+}
+
 mod moves_to_another_database {
     use super::*;
     use crate::conformance::transfer;
@@ -99,7 +149,15 @@ mod moves_to_another_database {
         });
     }
 
+    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+        runtime().block_on(async {
+            let ((from, _from), (to, _to)) = (opened().await, opened().await);
+            behaviour(&from, &to).await;
+        });
+    }
+
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run_with_jobs);
 }
 
 mod moves_from_sqlite {
@@ -114,7 +172,16 @@ mod moves_from_sqlite {
         });
     }
 
+    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+        runtime().block_on(async {
+            let (_dir, from) = sqlite();
+            let (to, _database) = opened().await;
+            behaviour(&from, &to).await;
+        });
+    }
+
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run_with_jobs);
 }
 
 mod moves_to_sqlite {
@@ -129,7 +196,16 @@ mod moves_to_sqlite {
         });
     }
 
+    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+        runtime().block_on(async {
+            let (from, _database) = opened().await;
+            let (_dir, to) = sqlite();
+            behaviour(&from, &to).await;
+        });
+    }
+
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run_with_jobs);
 }
 
 mod conforms_behind_faults {

@@ -10,7 +10,7 @@ use syncline_protocol::stamp::WallMs;
 use syncline_protocol::verdict::Remembered;
 
 use super::space::{self, SpaceRow};
-use super::{dead_letters, error};
+use super::{dead_letters, error, jobs};
 use crate::types::{Commit, CommitError, MarkMove, StoreError, used_at_ms};
 
 /// Verdicts kept of a client, and the modulus of their slots.
@@ -155,7 +155,8 @@ fn write(
     for (mark, stored) in commit.marks.iter().zip(stored) {
         write_mark(tx, (sid, commit.now_ms), mark, stored)?;
     }
-    dead_letters::write(tx, sid, commit)
+    dead_letters::write(tx, sid, commit)?;
+    jobs::write(tx, sid, commit)
 }
 
 fn write_records(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), StoreError> {

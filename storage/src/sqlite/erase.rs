@@ -8,6 +8,7 @@ use syncline_protocol::ids::{SpaceKey, TableName};
 use syncline_protocol::stamp::WallMs;
 
 use super::checkpoint::Cutter;
+use super::jobs;
 use super::space::{self, SpaceRow};
 use crate::types::{EPOCH_APART_MS, Holdings, StoreError, epoch_after_erasure};
 
@@ -15,10 +16,11 @@ const TABLES: &str = "SELECT tbl, count(*) FROM records
     WHERE sid = ?1 AND dead_at IS NULL GROUP BY tbl ORDER BY tbl";
 
 /// In the order in which they are counted.
-const COUNTS: [&str; 3] = [
+const COUNTS: [&str; 4] = [
     "SELECT count(*) FROM records WHERE sid = ?1",
     "SELECT count(*) FROM clients WHERE sid = ?1",
     "SELECT count(*) FROM dead_letters WHERE sid = ?1",
+    "SELECT count(*) FROM jobs WHERE sid = ?1",
 ];
 
 const REMOVE: [&str; 4] = [
@@ -46,13 +48,14 @@ fn counted(conn: &Connection, row: SpaceRow) -> Result<Holdings, StoreError> {
         let count: i64 = conn.query_row(sql, [row.sid], |row| row.get(0))?;
         Ok(count as u64)
     };
-    let [records, clients, dead_letters] = COUNTS;
+    let [records, clients, dead_letters, jobs] = COUNTS;
     Ok(Holdings {
         view: row.view,
         tables: tables.collect::<Result<_, _>>()?,
         records: count(records)?,
         clients: count(clients)?,
         dead_letters: count(dead_letters)?,
+        jobs: count(jobs)?,
     })
 }
 
@@ -66,7 +69,7 @@ pub(super) fn erase(
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let row = space::get(&tx, space)?;
     let mut holdings = counted(&tx, row)?;
-    for sql in REMOVE {
+    for sql in REMOVE.into_iter().chain(jobs::REMOVE) {
         tx.execute(sql, [row.sid])?;
     }
     let epoch = epoch_after_erasure(row.view.epoch, random);

@@ -10,7 +10,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::dead_letters::letter;
 use super::records::stored;
-use super::{error, space};
+use super::{error, jobs, space};
+use crate::jobs::StoredJob;
 use crate::transfer::{
     ClientImage, Filling, Measured, Part, RecordImage, Sent, Since, SpaceImage, VerdictImage,
 };
@@ -54,7 +55,8 @@ pub(super) fn export(
         && sending.rows(conn, CLIENTS, Part::Clients, client)?
         && sending.rows(conn, VERDICTS, Part::Verdicts, verdict)?
         && sending.rows(conn, RECORDS, Part::Records, record)?
-        && sending.rows(conn, DEAD_LETTERS, Part::DeadLetters, sized_letter)?;
+        && sending.rows(conn, DEAD_LETTERS, Part::DeadLetters, sized_letter)?
+        && sending.rows(conn, jobs::ALL, Part::Jobs, job)?;
     Ok(())
 }
 
@@ -139,4 +141,10 @@ fn sized_letter(row: &Row<'_>, _: i64) -> Measured<DeadLetter> {
     let letter = letter(row)?;
     let bytes = letter.bytes();
     Ok((letter, bytes))
+}
+
+fn job(row: &Row<'_>, _: i64) -> Measured<StoredJob> {
+    let job = jobs::stored(row)?.unleased();
+    let bytes = job.bytes();
+    Ok((job, bytes))
 }

@@ -9,7 +9,7 @@ use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::SqliteStore;
-use super::{commit, dead_letters, space};
+use super::{commit, dead_letters, jobs, space};
 use crate::random;
 use crate::transfer::{
     Begun, ClientImage, Counts, Import, ImportError, ImportRun, Part, RecordImage, SpaceImage,
@@ -57,7 +57,8 @@ const COUNTS: &str = "SELECT
     (SELECT count(*) FROM clients WHERE sid = ?1),
     (SELECT count(*) FROM verdicts WHERE sid = ?1),
     (SELECT count(*) FROM records WHERE sid = ?1),
-    (SELECT count(*) FROM dead_letters WHERE sid = ?1)";
+    (SELECT count(*) FROM dead_letters WHERE sid = ?1),
+    (SELECT count(*) FROM jobs WHERE sid = ?1)";
 
 const WRITE_SPACE: &str = "INSERT INTO spaces(sid, app, space, epoch, epoch_at, lost_at, head,
         gc_seq, clock, live, writers, swept, erased_at)
@@ -207,7 +208,7 @@ fn begin_space(
     space: &SpaceKey,
 ) -> Result<Option<SpaceView>, ImportError> {
     if let Some(sid) = half(tx, run)? {
-        for text in REMOVE {
+        for text in REMOVE.into_iter().chain(jobs::REMOVE) {
             tx.prepare_cached(text)
                 .and_then(|mut remove| remove.execute([sid]))
                 .map_err(sql)?;
@@ -233,6 +234,7 @@ fn write(tx: &Transaction<'_>, sid: i64, part: &Part) -> Result<(), StoreError> 
         Part::Verdicts(all) => all.iter().try_for_each(|one| write_verdict(tx, sid, one)),
         Part::Records(all) => all.iter().try_for_each(|one| write_record(tx, sid, one)),
         Part::DeadLetters(all) => all.iter().try_for_each(|one| write_letter(tx, sid, one)),
+        Part::Jobs(all) => all.iter().try_for_each(|one| jobs::import(tx, sid, one)),
     }
 }
 
@@ -283,8 +285,8 @@ fn end_space(
     if found != expected {
         return Err(ImportError::Differs {
             space: image.key.clone(),
-            expected,
-            found,
+            expected: Box::new(expected),
+            found: Box::new(found),
         });
     }
     let view = &image.view;
@@ -307,6 +309,7 @@ fn end_space(
     if statement.execute(written).map_err(sql)? == 0 {
         return Err(ImportError::SpaceTaken(image.key.clone()));
     }
+    jobs::import_queues(tx, sid).map_err(sql)?;
     tx.prepare_cached(END_SPACE)
         .and_then(|mut end| end.execute([run.archive]))
         .map_err(sql)?;
@@ -322,6 +325,7 @@ fn counted(tx: &Transaction<'_>, sid: i64) -> Result<Counts, StoreError> {
             verdicts: count(1)?,
             records: count(2)?,
             dead_letters: count(3)?,
+            jobs: count(4)?,
         })
     })?;
     Ok(counts)

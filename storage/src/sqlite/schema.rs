@@ -15,6 +15,7 @@ pub(super) const STEPS: &[&str] = &[
     RETENTION,
     ERASURE,
     IMPORTS,
+    JOBS,
 ];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
@@ -119,6 +120,45 @@ CREATE TABLE imports(
     app TEXT,
     space TEXT
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Jobs. `at` is when a job may be claimed: when it is due, when it is tried again, when its lease
+/// is over; null once it is dead, which it is since `dead_at`. `lease` counts leases and what ends
+/// one, so with `no`, which is never given twice, it names a lease. A row of `job_queues` is a space
+/// that has jobs of a kind to be looked at by `turn_at`; `turn` counts its turns since it last had
+/// nothing due.
+const JOBS: &str = "
+CREATE TABLE jobs(
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    sid INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    at INTEGER,
+    dead_at INTEGER,
+    attempt INTEGER NOT NULL,
+    lease INTEGER NOT NULL,
+    holder TEXT,
+    depth INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    args TEXT NOT NULL,
+    error TEXT
+) STRICT;
+CREATE UNIQUE INDEX jobs_key ON jobs(sid, kind, key);
+CREATE INDEX jobs_at ON jobs(kind, sid, at, no, state) WHERE at IS NOT NULL;
+CREATE INDEX jobs_dead ON jobs(kind, dead_at, no) WHERE dead_at IS NOT NULL;
+
+CREATE TABLE job_queues(
+    sid INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    turn_at INTEGER NOT NULL,
+    turn INTEGER NOT NULL,
+    PRIMARY KEY(sid, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_queues_turn ON job_queues(kind, turn_at, turn, sid);
 ";
 
 /// Whether the file has this program's schema: who only reads does not bring it there.

@@ -23,12 +23,13 @@ const CREATE: &str =
     WHERE NOT EXISTS (SELECT 1 FROM imports WHERE ended_at IS NULL)
     ON CONFLICT(app, space) DO NOTHING";
 
-/// A space that says nothing to anybody: no record, no client, nothing set aside, no erasure, its first
-/// epoch.
+/// A space that says nothing to anybody: no record, no client, nothing set aside, no job, no erasure,
+/// its first epoch.
 const FORGET_UNWRITTEN: &str = "DELETE FROM spaces
     WHERE app = ?1 AND space = ?2 AND epoch_at < ?3 AND head = 0 AND writers = 0
         AND lost_at = 0 AND erased_at = 0
-        AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.sid = spaces.sid)";
+        AND NOT EXISTS (SELECT 1 FROM dead_letters d WHERE d.sid = spaces.sid)
+        AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.sid = spaces.sid)";
 
 const CHANGE_EPOCH: &str =
     "UPDATE spaces SET epoch = ?4, epoch_at = max(?5, epoch_at + ?6), lost_at = ?5

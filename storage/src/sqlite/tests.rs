@@ -4,6 +4,7 @@ mod beside;
 mod costs;
 mod erasing;
 mod failures;
+mod job_costs;
 mod migrations;
 mod wal;
 
@@ -73,6 +74,34 @@ mod conforms_with_two_stores_on_a_file {
     crate::racing_tests!(run);
 }
 
+mod jobs_conform {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let opened = opened();
+        runtime().block_on(behaviour(&opened.store));
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_with_two_stores_on_a_file {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let Opened { store, dir } = opened();
+        let options = SqliteOptions::new(dir.path().join(FILE));
+        let stores = Alternating::new([store, SqliteStore::open(&options).unwrap()]);
+        runtime().block_on(behaviour(&stores));
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
 mod moves_to_another_file {
     use super::*;
     use crate::conformance::transfer;
@@ -82,7 +111,13 @@ mod moves_to_another_file {
         runtime().block_on(behaviour(&from.store, &to.store));
     }
 
+    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+        let (from, to) = (opened(), opened());
+        runtime().block_on(behaviour(&from.store, &to.store));
+    }
+
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run_with_jobs);
 }
 
 mod conforms_behind_faults {
@@ -98,4 +133,20 @@ mod conforms_behind_faults {
     }
 
     crate::conformance_tests!(run);
+}
+
+mod jobs_conform_behind_faults {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let first = opened();
+        let store = Patient(FaultyStore::seeded(first.store, seed_of_test(), FAULTS));
+        runtime().block_on(behaviour(&store));
+        let second = opened();
+        let store = Patient(losing_answers(second.store));
+        runtime().block_on(behaviour(&store));
+    }
+
+    crate::jobs_tests!(run);
 }

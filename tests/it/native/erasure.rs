@@ -51,7 +51,7 @@ async fn what_a_user_has_is_counted_and_erased_with_a_receipt() {
     let _ada = phone(&node, "ada", SHORT).await;
     let _bob = phone(&node, "bob", "bobs").await;
     let counted = user_data(&node, Method::GET, "ada").await;
-    let app = json!({"records": 3, "clients": 1, "deadLetters": 0});
+    let app = json!({"records": 3, "clients": 1, "deadLetters": 0, "jobs": 0});
     let expected =
         json!({"userId": "ada", "counts": {"tags": 1, "tasks": 2}, "apps": {"todo": app}});
     assert_eq!(counted, expected);

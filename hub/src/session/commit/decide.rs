@@ -345,6 +345,7 @@ impl Deciding {
             records: records.clone(),
             marks: self.marks.into_values().collect(),
             dead_letters: self.letters.take(),
+            jobs: Vec::new(),
         };
         let empty =
             commit.records.is_empty() && commit.marks.is_empty() && commit.dead_letters.is_empty();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::given::{self, Carried, Claimed, Given};
-use syncline_protocol::ids::{ClientKey, Epoch, FieldName, Seq, SpaceKey};
+use syncline_protocol::ids::{ClientKey, Epoch, FieldName, NodeId, Seq, SpaceKey};
 use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
 use syncline_protocol::stamp::{Hlc, WallMs};
@@ -18,8 +18,12 @@ use super::LATER;
 use crate::archive::{
     ArchiveReader, ArchiveWriter, ImportFailure, ImportJob, Imported, PAGE, export, import, verify,
 };
+use crate::jobs::{
+    Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobMove, Lease, Origin,
+    Outcome, TriggerId, Wanted,
+};
 use crate::store::Store;
-use crate::transfer::{Import, Part, Sent, SpaceImage, Transfer};
+use crate::transfer::{Import, JobTransfer, Part, Sent, SpaceImage, Transfer};
 use crate::types::{Collect, Collected, DeadLetter, Keys, PageLimit, SpaceView, USED_APART_MS};
 
 /// Spaces of [`fill`].
@@ -58,7 +62,7 @@ pub(super) fn image(key: &SpaceKey) -> SpaceImage {
     }
 }
 
-/// Some of everything that a store can hold, in four spaces.
+/// Some of everything that a store can hold but jobs, in four spaces.
 pub(super) async fn fill(store: &dyn Transfer) {
     let mut full = Space::open_named(store, "todo", "ada").await;
     fill_records(&mut full).await;
@@ -74,6 +78,69 @@ pub(super) async fn fill(store: &dyn Transfer) {
     erased.put(&[("tasks", "secret")]).await;
     let erasure = store.erase(&erased.key, NOW + 5).await;
     erasure.expect("it is erased");
+}
+
+/// One that waits, one that is dead, one that is leased and one that is new.
+pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
+    let mut full = Space::open_named(store, "todo", "ada").await;
+    let view = full.view;
+    let job = |key: &str| Job {
+        kind: webhook(),
+        key: JobKey::trusted(key),
+        due_at_ms: NOW - 9,
+        args: JobArgs::trusted(r#"{"a":["\u0000\"é",-0.5]}"#),
+        depth: 2,
+        origin: Origin {
+            epoch: view.epoch,
+            seq: view.head,
+            trigger: TriggerId::trusted("on done"),
+        },
+    };
+    let moves = ["waits", "dead", "leased"].map(|key| JobMove::Put {
+        job: job(key),
+        if_there: IfThere::Keep,
+    });
+    let mut commit = full.draft(Vec::new());
+    commit.jobs = moves.to_vec();
+    full.accept(commit).await;
+    for lease in leases(store, 3).await {
+        let outcome = match lease.name.key.as_str() {
+            "waits" => Outcome::Retry {
+                at_ms: NOW + 50,
+                error: JobError::new("late \"é"),
+            },
+            "dead" => Outcome::Dead {
+                error: JobError::new("no"),
+            },
+            _ => continue,
+        };
+        let finished = store.finish(&[Ended { lease, outcome }], NOW + 7).await;
+        assert_eq!(finished, Ok(vec![Ok(())]));
+    }
+    let mut commit = full.draft(Vec::new());
+    commit.jobs = vec![JobMove::Put {
+        job: job("new"),
+        if_there: IfThere::Keep,
+    }];
+    full.accept(commit).await;
+}
+
+pub(super) fn webhook() -> JobKind {
+    JobKind::trusted("webhook")
+}
+
+/// Leases jobs of [`webhook`].
+pub(super) async fn leases(store: &dyn JobTransfer, jobs: usize) -> Vec<Lease> {
+    let kind = webhook();
+    let claim = Claim {
+        wanted: vec![Wanted { kind, jobs }],
+        holder: NodeId::trusted("n1"),
+        now_ms: NOW,
+        lease_ms: 60_000,
+        per_space: jobs,
+    };
+    let leased = store.claim(&claim).await.expect("the store answers");
+    leased.into_iter().map(|one| one.lease).collect()
 }
 
 async fn fill_records(full: &mut Space<'_>) {

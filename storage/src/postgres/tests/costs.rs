@@ -30,7 +30,7 @@ async fn filled(store: &PostgresStore, name: &str, count: u64) -> Seq {
 }
 
 /// As the server does by itself after a while.
-async fn analyze(store: &PostgresStore) {
+pub(super) async fn analyze(store: &PostgresStore) {
     let lent = store.calling.lend().await.unwrap();
     let analyzed = lent.connection.client.batch_execute("ANALYZE").await;
     analyzed.unwrap();
@@ -46,7 +46,11 @@ async fn rows_read<C: Call>(store: &PostgresStore, call: C) -> i64 {
 }
 
 /// Rows of these tables that the work reads over the connection.
-async fn rows_read_by(connection: &Connection, tables: &[&str], work: impl AsyncFnOnce()) -> i64 {
+pub(super) async fn rows_read_by(
+    connection: &Connection,
+    tables: &[&str],
+    work: impl AsyncFnOnce(),
+) -> i64 {
     let client = &connection.client;
     let count = async || {
         client

@@ -54,6 +54,7 @@ fn filled(records: impl IntoIterator<Item = (RecordKey, Record)>) -> Filled {
                 records: vec![(record_key, Arc::new(Record { seq, ..record }))],
                 marks: Vec::new(),
                 dead_letters: Vec::new(),
+                jobs: Vec::new(),
             }
         })
         .collect();
@@ -84,7 +85,7 @@ fn steps(conn: &Connection, sql: &str, read: impl FnOnce(&Connection)) -> i32 {
     status(StatementStatus::VmStep) - before
 }
 
-fn assert_equal_steps(small: i32, large: i32) {
+pub(super) fn assert_equal_steps(small: i32, large: i32) {
     assert!(
         small > 0 && (large - small).abs() <= STEPS_APART_MAX,
         "{small} steps in the small space, {large} in the large one"
@@ -126,6 +127,7 @@ fn steps_inside_a_commit(tasks: u64) -> i32 {
         records: all.collect(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
+        jobs: Vec::new(),
     };
     assert!(commit::group(&mut conn, &[commit]).unwrap()[0].is_ok());
     let after = After {
@@ -346,6 +348,7 @@ fn age(conn: &mut Connection, now_ms: u64, count: u64) {
         records: dead.collect(),
         marks: marks.collect(),
         dead_letters: Vec::new(),
+        jobs: Vec::new(),
     };
     assert!(commit::group(conn, &[commit]).unwrap()[0].is_ok());
 }

@@ -1,0 +1,7 @@
+//! What is decided about jobs: when they are tried again and given up ([`retry`]), how long a worker
+//! may hold one ([`lease`]), when a schedule is due ([`cron`]). Their store is
+//! [`syncline_storage::JobStore`].
+
+pub mod cron;
+pub mod lease;
+pub mod retry;

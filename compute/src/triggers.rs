@@ -1,0 +1,33 @@
+//! Triggers: which jobs a commit makes.
+//!
+//! A trigger of the config names a table, what must happen to a record of it, and the job that
+//! follows. [`Triggers::of`] checks them, [`Triggers::jobs_of`] looks at what a commit did and says
+//! which jobs it puts. Both are pure. A job is named by its trigger, the record and the commit, so
+//! it is made once, however often the commit is tried.
+//!
+//! What a job writes may trigger jobs again. Each is one deeper than the change that made it, and at
+//! [`DEPTH_MAX`] no more are made: what was left out is told ([`Cut`]), not passed over in silence.
+
+mod args;
+mod checked;
+mod condition;
+mod config;
+mod event;
+#[cfg(test)]
+mod tests;
+
+pub use checked::{TriggerError, Triggers};
+pub use config::{ConditionConfig, Is, Side, TriggerConfig, When};
+pub use event::{Changed, Committed, Cut, CutWhy, Fired};
+
+/// How deep a change may be whose jobs are made, by default.
+pub const DEPTH_MAX: u8 = 8;
+
+/// Jobs that one commit makes at most. Those past it are left out, and told.
+pub const JOBS_PER_COMMIT_MAX: usize = 10_000;
+
+/// Triggers of an app.
+pub const TRIGGERS_MAX: usize = 1_000;
+
+/// Conditions of a trigger.
+pub const CONDITIONS_MAX: usize = 32;

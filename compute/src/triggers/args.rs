@@ -1,0 +1,161 @@
+//! A job's arguments, made of a record: JSON in which some texts stand for something else.
+
+use serde_json::Value;
+use syncline_protocol::ids::FieldName;
+use syncline_protocol::json::{Json, push_string};
+use syncline_protocol::limits::JSON_DEPTH_CEILING;
+use syncline_storage::jobs::{ArgsTooLarge, JOB_ARGS_BYTES_MAX, JobArgs};
+
+use super::condition::field;
+use super::config::{Side, When};
+use super::event::{Changed, Committed};
+
+/// Arguments before they are about a record.
+#[derive(Clone, Debug)]
+pub(super) struct Template(Vec<Piece>);
+
+#[derive(Clone, Debug)]
+enum Piece {
+    /// As it is.
+    Text(String),
+    App,
+    Space,
+    Table,
+    Id,
+    Who,
+    When,
+    Seq,
+    Field(Side, FieldName),
+}
+
+/// What arguments may be about.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) committed: &'a Committed<'a>,
+    pub(super) changed: &'a Changed<'a>,
+    pub(super) when: When,
+}
+
+impl Template {
+    /// Checks arguments. Errors: what is wrong with them.
+    pub(super) fn of(args: &Value) -> Result<Template, String> {
+        let text = Json::parse(&args.to_string(), JSON_DEPTH_CEILING);
+        let text = text.map_err(|refusal| refusal.message)?;
+        if text.as_str().len() > JOB_ARGS_BYTES_MAX {
+            return Err(ArgsTooLarge(text.as_str().len()).to_string());
+        }
+        let mut template = Template(Vec::new());
+        template.add(args)?;
+        Ok(template)
+    }
+
+    fn add(&mut self, value: &Value) -> Result<(), String> {
+        match value {
+            Value::String(text) => self.add_text(text)?,
+            Value::Array(all) => {
+                self.text("[");
+                for (n, one) in all.iter().enumerate() {
+                    self.text(if n == 0 { "" } else { "," });
+                    self.add(one)?;
+                }
+                self.text("]");
+            }
+            Value::Object(members) => {
+                self.text("{");
+                for (n, (name, one)) in members.iter().enumerate() {
+                    self.text(if n == 0 { "" } else { "," });
+                    self.quoted(name);
+                    self.text(":");
+                    self.add(one)?;
+                }
+                self.text("}");
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.text(&value.to_string()),
+        }
+        Ok(())
+    }
+
+    fn add_text(&mut self, text: &str) -> Result<(), String> {
+        let Some(named) = text.strip_prefix('$') else {
+            self.quoted(text);
+            return Ok(());
+        };
+        if named.starts_with('$') {
+            self.quoted(named);
+            return Ok(());
+        }
+        let piece = match named {
+            "app" => Piece::App,
+            "space" => Piece::Space,
+            "table" => Piece::Table,
+            "id" => Piece::Id,
+            "who" => Piece::Who,
+            "when" => Piece::When,
+            "seq" => Piece::Seq,
+            _ => match named.split_once('.') {
+                Some(("after", name)) => Piece::Field(Side::After, field(name)?),
+                Some(("before", name)) => Piece::Field(Side::Before, field(name)?),
+                _ => {
+                    return Err(format!(
+                        "{text:?} stands for nothing; write \"${text}\" for itself"
+                    ));
+                }
+            },
+        };
+        self.0.push(piece);
+        Ok(())
+    }
+
+    fn quoted(&mut self, text: &str) {
+        let mut quoted = String::new();
+        push_string(&mut quoted, text);
+        self.text(&quoted);
+    }
+
+    fn text(&mut self, more: &str) {
+        match self.0.last_mut() {
+            Some(Piece::Text(text)) => text.push_str(more),
+            _ => self.0.push(Piece::Text(more.to_owned())),
+        }
+    }
+
+    /// The arguments about a record. Errors: its values are too large.
+    pub(super) fn filled(&self, about: About<'_>) -> Result<JobArgs, ArgsTooLarge> {
+        let mut text = String::new();
+        for piece in &self.0 {
+            piece.write(&mut text, about);
+        }
+        // Members stand in the config's order, which is not always the canonical one.
+        let args = Json::parse(&text, usize::MAX).unwrap_or_else(|_| Json::trusted(&text));
+        JobArgs::new(args)
+    }
+}
+
+impl Piece {
+    fn write(&self, out: &mut String, about: About<'_>) {
+        let (space, key) = (about.committed.space, about.changed.key);
+        match self {
+            Piece::Text(text) => out.push_str(text),
+            Piece::App => push_string(out, space.app.as_str()),
+            Piece::Space => push_string(out, space.space.as_str()),
+            Piece::Table => push_string(out, key.table.as_str()),
+            Piece::Id => push_string(out, key.id.as_str()),
+            Piece::Who => push_string(out, about.changed.who),
+            Piece::When => push_string(out, when(about.when)),
+            Piece::Seq => out.push_str(&about.committed.seq.0.to_string()),
+            Piece::Field(side, name) => {
+                let value = about.changed.value(*side, name.as_str());
+                out.push_str(value.map_or("null", Json::as_str));
+            }
+        }
+    }
+}
+
+fn when(when: When) -> &'static str {
+    match when {
+        When::Insert => "insert",
+        When::Update => "update",
+        When::Delete => "delete",
+        When::Any => "any",
+    }
+}

@@ -1,0 +1,187 @@
+//! The triggers of an app, checked once, and what they make of a commit.
+
+use std::collections::{HashMap, HashSet};
+
+use sha2::{Digest, Sha256};
+use syncline_protocol::ids::{FieldName, TableName};
+use syncline_protocol::limits::NAME_BYTES_CEILING;
+use syncline_storage::jobs::{IfThere, Job, JobKey, JobKind, JobMove, Origin, TriggerId};
+
+use super::args::{About, Template};
+use super::condition::{Condition, field};
+use super::config::{TriggerConfig, When};
+use super::event::{Changed, Committed, Cut, CutWhy, Fired};
+use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, TRIGGERS_MAX};
+
+/// Why triggers are none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("trigger {id}: {why}")]
+pub struct TriggerError {
+    /// Which.
+    pub id: String,
+    /// What does not fit, for people.
+    pub why: String,
+}
+
+/// The triggers of an app.
+#[derive(Clone, Debug, Default)]
+pub struct Triggers {
+    by_table: HashMap<TableName, Vec<Trigger>>,
+    depth_max: u8,
+}
+
+#[derive(Clone, Debug)]
+struct Trigger {
+    id: TriggerId,
+    when: When,
+    fields: Option<Vec<FieldName>>,
+    conditions: Vec<Condition>,
+    kind: JobKind,
+    args: Template,
+}
+
+impl Triggers {
+    /// Checks the triggers of an app. `depth_max` is how deep a change may be whose jobs are made.
+    /// Errors: the first that is none.
+    pub fn of(configs: &[TriggerConfig], depth_max: u8) -> Result<Triggers, TriggerError> {
+        let mut triggers = Triggers {
+            by_table: HashMap::new(),
+            depth_max,
+        };
+        let mut ids = HashSet::new();
+        for (n, config) in configs.iter().enumerate() {
+            let wrong = |why| TriggerError {
+                id: config.id.clone(),
+                why,
+            };
+            if n >= TRIGGERS_MAX {
+                return Err(wrong(format!("an app has at most {TRIGGERS_MAX}")));
+            }
+            if !ids.insert(&config.id) {
+                return Err(wrong("there are two of this id".to_owned()));
+            }
+            let table = TableName::parse_within(&config.table, NAME_BYTES_CEILING);
+            let table = table.map_err(|e| wrong(format!("table: {}", e.message)))?;
+            let trigger = Trigger::of(config).map_err(wrong)?;
+            triggers.by_table.entry(table).or_default().push(trigger);
+        }
+        Ok(triggers)
+    }
+
+    /// Whether anything looks at a table.
+    pub fn look_at(&self, table: &TableName) -> bool {
+        self.by_table.contains_key(table)
+    }
+
+    /// The jobs of a commit, in the order of its records and of the triggers in the config.
+    pub fn jobs_of(&self, committed: &Committed<'_>) -> Fired {
+        let mut fired = Fired::default();
+        for changed in committed.changed {
+            let Some(triggers) = self.by_table.get(&changed.key.table) else {
+                continue;
+            };
+            let Some(when) = changed.what() else { continue };
+            let about = About {
+                committed,
+                changed,
+                when,
+            };
+            for trigger in triggers.iter().filter(|one| one.fires(changed, when)) {
+                self.fire(trigger, about, &mut fired);
+            }
+        }
+        fired
+    }
+
+    fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {
+        let job = match (trigger.job(about), about.changed.depth) {
+            (_, depth) if depth >= self.depth_max => Err(CutWhy::TooDeep(depth)),
+            (_, _) if fired.moves.len() >= JOBS_PER_COMMIT_MAX => Err(CutWhy::TooMany),
+            (job, _) => job,
+        };
+        match job {
+            Ok(job) => fired.moves.push(JobMove::Put {
+                job,
+                if_there: IfThere::Keep,
+            }),
+            Err(why) => fired.cut.push(Cut {
+                trigger: trigger.id.clone(),
+                record: about.changed.key.clone(),
+                why,
+            }),
+        }
+    }
+}
+
+impl Trigger {
+    fn of(config: &TriggerConfig) -> Result<Trigger, String> {
+        let id = TriggerId::parse(&config.id).map_err(|e| format!("id: {}", e.message))?;
+        let kind = JobKind::parse(&config.job).map_err(|e| format!("job: {}", e.message))?;
+        if config.condition.len() > CONDITIONS_MAX {
+            return Err(format!("condition: at most {CONDITIONS_MAX}"));
+        }
+        let fields = match &config.fields {
+            Some(names) if names.is_empty() => {
+                return Err("fields: none is named; leave it out for all".to_owned());
+            }
+            Some(names) => {
+                let names = names
+                    .iter()
+                    .map(|name| field(name))
+                    .collect::<Result<_, _>>();
+                Some(names.map_err(|why| format!("fields: {why}"))?)
+            }
+            None => None,
+        };
+        let conditions = config.condition.iter().map(|one| {
+            Condition::of(one).map_err(|why| format!("condition on {:?}: {why}", one.field))
+        });
+        Ok(Trigger {
+            id,
+            when: config.when,
+            fields,
+            conditions: conditions.collect::<Result<_, _>>()?,
+            kind,
+            args: Template::of(&config.args).map_err(|why| format!("args: {why}"))?,
+        })
+    }
+
+    fn fires(&self, changed: &Changed<'_>, when: When) -> bool {
+        let field_changed = |name: &FieldName| changed.field_changed(name.as_str());
+        let fields = self.fields.as_ref();
+        (self.when == When::Any || self.when == when)
+            && fields.is_none_or(|fields| fields.iter().any(field_changed))
+            && self.conditions.iter().all(|one| one.holds(changed))
+    }
+
+    fn job(&self, about: About<'_>) -> Result<Job, CutWhy> {
+        let args = self.args.filled(about);
+        Ok(Job {
+            kind: self.kind.clone(),
+            key: self.key(about),
+            due_at_ms: about.committed.now_ms,
+            args: args.map_err(|too_large| CutWhy::ArgsTooLarge(too_large.0))?,
+            depth: about.changed.depth,
+            origin: Origin {
+                epoch: about.committed.epoch,
+                seq: about.committed.seq,
+                trigger: self.id.clone(),
+            },
+        })
+    }
+
+    /// Of the trigger, the commit and the record: what the same commit makes when it is tried again
+    /// is the same job. The space is the job's own.
+    fn key(&self, about: About<'_>) -> JobKey {
+        let (epoch, seq) = (about.committed.epoch, about.committed.seq.0);
+        let key = about.changed.key;
+        let (table, id) = (key.table.as_str(), key.id.as_str());
+        let begins = format!("{}/{epoch}/{seq}", self.id);
+        JobKey::parse(&format!("{begins}/{table}/{id}")).unwrap_or_else(|_| {
+            // A table's name holds no line feed.
+            let digest = Sha256::digest(format!("{table}\n{id}").as_bytes());
+            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            JobKey::trusted(&format!("{begins}#{hex}"))
+        })
+    }
+}

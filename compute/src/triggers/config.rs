@@ -1,0 +1,96 @@
+//! Triggers as the config has them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One trigger of an app.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriggerConfig {
+    /// What it is called, unique in its app. It is part of its jobs' keys.
+    pub id: String,
+    /// The table it looks at.
+    pub table: String,
+    /// What must happen to a record.
+    pub when: When,
+    /// Only if one of these fields changed. Of a record that appears or goes, all it has or had did.
+    #[serde(default)]
+    pub fields: Option<Vec<String>>,
+    /// Only if all of these hold.
+    #[serde(default)]
+    pub condition: Vec<ConditionConfig>,
+    /// The kind of job.
+    pub job: String,
+    /// What the job is about: JSON, in which a text that begins with `$` stands for something else.
+    ///
+    /// | text | stands for |
+    /// |---|---|
+    /// | `$app` `$space` `$table` `$id` | the record's place |
+    /// | `$who` | who changed it |
+    /// | `$when` | `insert`, `update` or `delete` |
+    /// | `$seq` | the commit's number |
+    /// | `$after.NAME` | the field's value afterwards, null if it is not there |
+    /// | `$before.NAME` | the field's value before, likewise |
+    /// | `$$…` | the text without its first `$` |
+    #[serde(default)]
+    pub args: Value,
+}
+
+/// What must happen to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// It appears.
+    Insert,
+    /// A value of it changes.
+    Update,
+    /// It goes.
+    Delete,
+    /// Any of these.
+    Any,
+}
+
+/// What must hold of a field: either `is` or `equals`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConditionConfig {
+    /// The field.
+    pub field: String,
+    /// How it must be.
+    #[serde(default)]
+    pub is: Option<Is>,
+    /// What its value must be.
+    #[serde(default, deserialize_with = "there")]
+    pub equals: Option<Value>,
+    /// In which of the two states, afterwards by default. Not for `changed`, which looks at both.
+    #[serde(default)]
+    pub side: Option<Side>,
+}
+
+/// Null is a value to be equal to, which serde would take for nothing.
+fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
+}
+
+/// How a field must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Is {
+    /// There, with a value other than null.
+    Set,
+    /// Not there, or null.
+    Unset,
+    /// Another than before.
+    Changed,
+}
+
+/// One of the two states of a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Before the commit.
+    Before,
+    /// After it.
+    #[default]
+    After,
+}

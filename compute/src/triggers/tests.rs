@@ -1,0 +1,432 @@
+//! Which jobs follow from what a commit does, by table.
+
+use serde_json::{Value, json};
+use syncline_protocol::ids::{
+    AppId, Epoch, FieldName, RecordId, RecordKey, Seq, SpaceId, SpaceKey, TableName, WriterNo,
+};
+use syncline_protocol::json::Json;
+use syncline_protocol::record::{Field, Record};
+use syncline_protocol::stamp::{Hlc, Stamp};
+use syncline_storage::jobs::{JOB_ARGS_BYTES_MAX, JOB_KEY_BYTES_MAX, Job, JobMove};
+
+use super::*;
+
+const NOW: u64 = 1_795_514_400_000;
+
+fn stamp(ms: u64) -> Stamp {
+    Stamp {
+        at: Hlc::new(NOW + ms, 0),
+        writer: WriterNo(1),
+    }
+}
+
+/// A live record whose fields were written at a time.
+fn live_at(ms: u64, fields: Value) -> Record {
+    let Value::Object(fields) = fields else {
+        panic!("fields are an object");
+    };
+    let field = |(name, value): (&String, &Value)| Field {
+        name: FieldName::trusted(name),
+        value: Json::trusted(&value.to_string()),
+        stamp: stamp(ms),
+        seq: Seq(1),
+    };
+    Record {
+        inserted: Some(stamp(0)),
+        fields: fields.iter().map(field).collect(),
+        ..Record::default()
+    }
+}
+
+fn live(fields: Value) -> Record {
+    live_at(1, fields)
+}
+
+/// A deleted one, under which fields may be hidden.
+fn dead(fields: Value) -> Record {
+    Record {
+        deleted: Some(stamp(5)),
+        ..live_at(9, fields)
+    }
+}
+
+fn trigger(config: &Value) -> TriggerConfig {
+    let mut whole = json!({"id": "t", "table": "tasks", "when": "any", "job": "webhook"});
+    let members = whole.as_object_mut().unwrap();
+    members.extend(config.as_object().unwrap().clone());
+    serde_json::from_value(whole).unwrap()
+}
+
+fn triggers(configs: &[Value]) -> Triggers {
+    let configs: Vec<TriggerConfig> = configs.iter().map(trigger).collect();
+    Triggers::of(&configs, DEPTH_MAX).unwrap()
+}
+
+fn key(table: &str, id: &str) -> RecordKey {
+    RecordKey {
+        table: TableName::trusted(table),
+        id: RecordId::trusted(id),
+    }
+}
+
+fn space() -> SpaceKey {
+    SpaceKey {
+        app: AppId::trusted("todo"),
+        space: SpaceId::trusted("ada"),
+    }
+}
+
+fn fired_by(triggers: &Triggers, changed: &[Changed<'_>]) -> Fired {
+    triggers.jobs_of(&Committed {
+        space: &space(),
+        epoch: Epoch(7),
+        seq: Seq(3),
+        now_ms: NOW,
+        changed,
+    })
+}
+
+/// What one change of a task makes.
+fn fired(triggers: &Triggers, before: Option<&Record>, after: &Record) -> Fired {
+    let change = Changed {
+        key: &key("tasks", "k1"),
+        before,
+        after,
+        who: "ada",
+        depth: 0,
+    };
+    fired_by(triggers, &[change])
+}
+
+fn jobs(fired: Fired) -> Vec<Job> {
+    assert_eq!(fired.cut, []);
+    let job = |one| match one {
+        JobMove::Put { job, .. } => job,
+        JobMove::Cancel { .. } => panic!("nothing is cancelled"),
+    };
+    fired.moves.into_iter().map(job).collect()
+}
+
+fn fires(config: Value, before: Option<&Record>, after: &Record) -> bool {
+    !jobs(fired(&triggers(&[config]), before, after)).is_empty()
+}
+
+#[test]
+fn a_trigger_fires_for_what_it_is_told_to() {
+    let (a, b, gone) = (
+        live(json!({"x": 1})),
+        live(json!({"x": 2})),
+        dead(json!({})),
+    );
+    // What happens: insert, insert after a delete, update, delete, nothing that lives.
+    let changes = [
+        (None, &a),
+        (Some(&gone), &a),
+        (Some(&a), &b),
+        (Some(&a), &gone),
+        (Some(&gone), &gone),
+        (None, &gone),
+    ];
+    for (when, expected) in [
+        ("insert", [true, true, false, false, false, false]),
+        ("update", [false, false, true, false, false, false]),
+        ("delete", [false, false, false, true, false, false]),
+        ("any", [true, true, true, true, false, false]),
+    ] {
+        let found = changes.map(|(before, after)| fires(json!({"when": when}), before, after));
+        assert_eq!(found, expected, "{when}");
+    }
+}
+
+/// Design: nobody is told of it, and nothing follows from it.
+#[test]
+fn a_change_of_stamps_alone_makes_no_job() {
+    let (before, after) = (live_at(1, json!({"x": 1})), live_at(2, json!({"x": 1})));
+    assert!(!fires(json!({}), Some(&before), &after));
+    // Nor does what is hidden under a delete.
+    let (before, after) = (dead(json!({"x": 1})), dead(json!({"x": 2})));
+    assert!(!fires(json!({}), Some(&before), &after));
+}
+
+#[test]
+fn other_tables_make_no_job() {
+    let record = live(json!({}));
+    let change = Changed {
+        key: &key("files", "k1"),
+        before: None,
+        after: &record,
+        who: "ada",
+        depth: 0,
+    };
+    let triggers = triggers(&[json!({})]);
+    assert_eq!(fired_by(&triggers, &[change]), Fired::default());
+    assert!(triggers.look_at(&key("tasks", "").table));
+    assert!(!triggers.look_at(&key("files", "").table));
+}
+
+#[test]
+fn named_fields_are_looked_at_and_no_others() {
+    let before = live(json!({"done": false, "title": "a", "old": 1}));
+    let cases = [
+        (json!({"done": true, "title": "a", "old": 1}), true),
+        (json!({"done": false, "title": "b", "old": 1}), false),
+        (json!({"done": false, "title": "a"}), true),
+        (
+            json!({"done": false, "title": "a", "old": 1, "new": 1}),
+            false,
+        ),
+    ];
+    for (after, expected) in cases {
+        let fields = json!({"fields": ["done", "old"]});
+        assert_eq!(
+            fires(fields, Some(&before), &live(after.clone())),
+            expected,
+            "{after}"
+        );
+    }
+    let fields = || json!({"fields": ["done"]});
+    assert!(fires(fields(), None, &before), "it appears with it");
+    assert!(
+        fires(fields(), Some(&before), &dead(json!({}))),
+        "it goes with it"
+    );
+    assert!(!fires(fields(), None, &live(json!({"title": "a"}))));
+}
+
+#[test]
+fn conditions_hold_or_do_not() {
+    let before = live(json!({"done": false, "due": null, "title": "a"}));
+    let after = live(json!({"done": true, "due": null, "title": "a", "n": 1.5}));
+    let cases = [
+        (json!({"field": "done", "equals": true}), true),
+        (
+            json!({"field": "done", "equals": true, "side": "before"}),
+            false,
+        ),
+        (
+            json!({"field": "done", "equals": false, "side": "before"}),
+            true,
+        ),
+        (json!({"field": "done", "is": "changed"}), true),
+        (json!({"field": "title", "is": "changed"}), false),
+        (json!({"field": "n", "is": "changed"}), true),
+        (json!({"field": "due", "is": "set"}), false),
+        (json!({"field": "due", "is": "unset"}), true),
+        (json!({"field": "none", "is": "unset"}), true),
+        (
+            json!({"field": "title", "is": "set", "side": "before"}),
+            true,
+        ),
+        (json!({"field": "n", "is": "unset", "side": "before"}), true),
+        (json!({"field": "due", "equals": null}), true),
+        (json!({"field": "none", "equals": null}), false),
+        (json!({"field": "n", "equals": 1.50}), true),
+        (json!({"field": "title", "equals": "a"}), true),
+        (json!({"field": "title", "equals": ["a"]}), false),
+    ];
+    for (condition, expected) in &cases {
+        let config = json!({"condition": [condition]});
+        assert_eq!(
+            fires(config, Some(&before), &after),
+            *expected,
+            "{condition}"
+        );
+    }
+    let all = json!({"condition": [cases[0].0, cases[3].0]});
+    assert!(fires(all, Some(&before), &after));
+    let not_all = json!({"condition": [cases[0].0, cases[4].0]});
+    assert!(!fires(not_all, Some(&before), &after));
+}
+
+#[test]
+fn arguments_are_about_the_record() {
+    let args = json!({
+        "where": ["$app", "$space", "$table", "$id"],
+        "who": "$who", "when": "$when", "seq": "$seq",
+        "now": "$after.title", "then": "$before.title", "gone": "$after.none", "dotted": "$after.a.b",
+        "text": "plain", "price": "$$5", "n": [1, true, null, {"x": "$after.list"}],
+    });
+    let before = live(json!({"title": "a"}));
+    let after = live(json!({"a.b": 0, "list": [1, {"y": "z"}], "title": "b\"$id"}));
+    let made = jobs(fired(
+        &triggers(&[json!({"args": args})]),
+        Some(&before),
+        &after,
+    ));
+    let found: Value = serde_json::from_str(made[0].args.as_str()).unwrap();
+    let expected = json!({
+        "where": ["todo", "ada", "tasks", "k1"],
+        "who": "ada", "when": "update", "seq": 3,
+        "now": "b\"$id", "then": "a", "gone": null, "dotted": 0,
+        "text": "plain", "price": "$5", "n": [1, true, null, {"x": [1, {"y": "z"}]}],
+    });
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn of_a_deleted_record_arguments_tell_what_it_was() {
+    let args = json!({"args": {"was": "$before.title", "is": "$after.title"}});
+    let (before, after) = (
+        live(json!({"title": "a"})),
+        dead(json!({"title": "hidden"})),
+    );
+    let made = jobs(fired(&triggers(&[args]), Some(&before), &after));
+    assert_eq!(made[0].args.as_str(), r#"{"is":null,"was":"a"}"#);
+}
+
+#[test]
+fn a_job_is_named_by_its_trigger_the_commit_and_the_record() {
+    let record = live(json!({}));
+    let made = jobs(fired(&triggers(&[json!({})]), None, &record));
+    assert_eq!(made[0].key.as_str(), "t/0000000000000007/3/tasks/k1");
+    assert_eq!((made[0].due_at_ms, made[0].depth), (NOW, 0));
+    assert_eq!(made[0].origin.trigger.as_str(), "t");
+    assert_eq!(
+        (made[0].origin.epoch, made[0].origin.seq),
+        (Epoch(7), Seq(3))
+    );
+    let again = jobs(fired(&triggers(&[json!({})]), None, &record));
+    assert_eq!(made, again, "the same commit makes the same jobs");
+}
+
+#[test]
+fn names_too_long_for_a_key_are_still_told_apart() {
+    let record = live(json!({}));
+    let names = ["a", "b"].map(|end| format!("{}{end}", "x".repeat(1_000)));
+    let keys = names.each_ref().map(|id| key("tasks", id));
+    let changes = keys.each_ref().map(|key| Changed {
+        key,
+        before: None,
+        after: &record,
+        who: "ada",
+        depth: 0,
+    });
+    let made = jobs(fired_by(&triggers(&[json!({})]), &changes));
+    assert_ne!(made[0].key, made[1].key);
+    assert!(
+        made.iter()
+            .all(|job| job.key.as_str().len() <= JOB_KEY_BYTES_MAX)
+    );
+}
+
+#[test]
+fn every_trigger_that_fits_makes_its_job() {
+    let all = triggers(&[
+        json!({"id": "one"}),
+        json!({"id": "two", "when": "delete"}),
+        json!({"id": "three", "job": "mail"}),
+    ]);
+    let made = jobs(fired(&all, None, &live(json!({}))));
+    let kinds: Vec<(&str, &str)> = made
+        .iter()
+        .map(|job| (job.origin.trigger.as_str(), job.kind.as_str()))
+        .collect();
+    assert_eq!(kinds, [("one", "webhook"), ("three", "mail")]);
+}
+
+/// A job that writes what triggers it would never end.
+#[test]
+fn a_circle_of_jobs_is_cut_and_told() {
+    let record = live(json!({}));
+    let triggers = triggers(&[json!({})]);
+    let at = |depth| {
+        let change = Changed {
+            key: &key("tasks", "k1"),
+            before: None,
+            after: &record,
+            who: "job",
+            depth,
+        };
+        fired_by(&triggers, &[change])
+    };
+    let last = jobs(at(DEPTH_MAX - 1));
+    assert_eq!(last[0].depth, DEPTH_MAX - 1);
+    let beyond = at(DEPTH_MAX);
+    assert_eq!(beyond.moves, []);
+    assert_eq!(beyond.cut.len(), 1);
+    assert_eq!(beyond.cut[0].why, CutWhy::TooDeep(DEPTH_MAX));
+    assert_eq!(beyond.cut[0].trigger.as_str(), "t");
+}
+
+#[test]
+fn arguments_that_grow_too_large_are_cut_and_told() {
+    let large = live(json!({"x": "y".repeat(JOB_ARGS_BYTES_MAX)}));
+    let fired = fired(&triggers(&[json!({"args": "$after.x"})]), None, &large);
+    assert_eq!(fired.moves, []);
+    assert_eq!(
+        fired.cut[0].why,
+        CutWhy::ArgsTooLarge(JOB_ARGS_BYTES_MAX + 2)
+    );
+}
+
+#[test]
+fn jobs_past_what_a_commit_may_make_are_cut_and_told() {
+    let record = live(json!({}));
+    let key = key("tasks", "k1");
+    let change = Changed {
+        key: &key,
+        before: None,
+        after: &record,
+        who: "ada",
+        depth: 0,
+    };
+    let fired = fired_by(
+        &triggers(&[json!({})]),
+        &vec![change; JOBS_PER_COMMIT_MAX + 1],
+    );
+    assert_eq!(
+        (fired.moves.len(), fired.cut.len()),
+        (JOBS_PER_COMMIT_MAX, 1)
+    );
+    assert_eq!(fired.cut[0].why, CutWhy::TooMany);
+}
+
+#[test]
+fn what_is_no_trigger_is_told_and_why() {
+    let cases = [
+        (json!({"id": ""}), "trigger : id"),
+        (json!({"table": ""}), "trigger t: table"),
+        (json!({"job": "j".repeat(65)}), "job: "),
+        (json!({"fields": []}), "fields: none is named"),
+        (json!({"fields": ["\u{0}"]}), "fields: "),
+        (
+            json!({"args": {"a": ["$title"]}}),
+            "\"$title\" stands for nothing",
+        ),
+        (json!({"args": "$after."}), "args: "),
+        (json!({"args": "x".repeat(JOB_ARGS_BYTES_MAX)}), "args: "),
+        (
+            json!({"condition": [{"field": "x"}]}),
+            "condition on \"x\": either",
+        ),
+        (
+            json!({"condition": [{"field": "x", "is": "set", "equals": 1}]}),
+            "either",
+        ),
+        (
+            json!({"condition": [{"field": "x", "is": "changed", "side": "after"}]}),
+            "both sides",
+        ),
+    ];
+    for (config, expected) in cases {
+        let refused = Triggers::of(&[trigger(&config)], DEPTH_MAX).unwrap_err();
+        assert!(refused.to_string().contains(expected), "{refused}");
+    }
+    let twice = [trigger(&json!({})), trigger(&json!({}))];
+    let refused = Triggers::of(&twice, DEPTH_MAX).unwrap_err();
+    assert_eq!(refused.to_string(), "trigger t: there are two of this id");
+}
+
+#[test]
+fn a_config_that_names_something_else_is_refused() {
+    let wrong = [
+        json!({"id": "t", "table": "a", "when": "upsert", "job": "j"}),
+        json!({"id": "t", "table": "a", "when": "any", "job": "j", "kind": "j"}),
+        json!({"id": "t", "when": "any", "job": "j"}),
+        json!({"id": "t", "table": "a", "when": "any", "job": "j", "condition": [{"field": "x", "not": 1}]}),
+    ];
+    for config in wrong {
+        let read = serde_json::from_value::<TriggerConfig>(config.clone());
+        assert!(read.is_err(), "{config}");
+    }
+}

@@ -1,0 +1,152 @@
+//! What people see of jobs and do to them.
+
+use super::super::space::NOW;
+use super::WithJobs;
+use super::desk::{
+    Desk, LEASE_MS, claimed, due, finish, job, keep, keys, of_kind, untried, webhook, why,
+};
+use crate::jobs::{DeadJob, JobCounts, JobState, Outcome};
+
+/// Whatever it does then.
+pub async fn a_job_is_cancelled_by_its_name(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put(&["a"]).await;
+    assert_eq!(store.cancel(&desk.name("a")).await, Ok(true));
+    assert_eq!(store.cancel(&desk.name("a")).await, Ok(false));
+    assert_eq!(desk.stored("a").await, None);
+    assert!(claimed(store, 9, NOW).await.is_empty());
+}
+
+/// Later, or sooner; it is for that time then.
+pub async fn a_job_that_waits_is_snoozed(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put(&["a"]).await;
+    assert_eq!(store.snooze(&desk.name("a"), NOW + 500).await, Ok(true));
+    assert_eq!(desk.stored("a").await, Some(untried(due("a", NOW + 500))));
+    assert!(claimed(store, 9, NOW + 499).await.is_empty());
+    assert_eq!(store.snooze(&desk.name("a"), NOW + 100).await, Ok(true));
+    assert_eq!(keys(&claimed(store, 9, NOW + 100).await), ["a"]);
+}
+
+/// The one is under way, the other is over.
+pub async fn what_is_leased_or_dead_is_not_snoozed(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.dead("dead", NOW).await;
+    desk.leased("leased").await;
+    for key in ["dead", "leased", "never there"] {
+        let before = desk.stored(key).await;
+        assert_eq!(store.snooze(&desk.name(key), NOW + 9).await, Ok(false));
+        assert_eq!(desk.stored(key).await, before, "{key}");
+    }
+}
+
+async fn dead(store: &dyn WithJobs, after: Option<&DeadJob>, limit: usize) -> Vec<DeadJob> {
+    let after = after.map(|dead| dead.cursor);
+    let dead = store.dead_jobs(&webhook(), after, limit).await;
+    dead.expect("the store answers")
+}
+
+fn dead_keys(dead: &[DeadJob]) -> Vec<&str> {
+    dead.iter()
+        .map(|dead| dead.stored.job.key.as_str())
+        .collect()
+}
+
+/// Of all spaces, page by page.
+pub async fn dead_jobs_are_told_newest_first(store: &dyn WithJobs) {
+    let mut ada = Desk::open_named(store, "ada").await;
+    let mut bob = Desk::open_named(store, "bob").await;
+    ada.dead("1", NOW + 1).await;
+    bob.dead("2", NOW + 2).await;
+    ada.dead("3", NOW + 2).await;
+    bob.dead("4", NOW + 4).await;
+    let first = dead(store, None, 3).await;
+    assert_eq!(dead_keys(&first), ["4", "3", "2"]);
+    assert_eq!(first[0].name(), bob.name("4"));
+    assert_eq!(Some(&first[0].stored), bob.stored("4").await.as_ref());
+    assert_eq!(dead_keys(&dead(store, first.first(), 1).await), ["3"]);
+    assert_eq!(dead_keys(&dead(store, first.get(1), 9).await), ["2", "1"]);
+    assert_eq!(dead_keys(&dead(store, first.last(), 9).await), ["1"]);
+}
+
+/// All its tries are before it; why it died is still told.
+pub async fn a_dead_job_is_replayed(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.dead("a", NOW).await;
+    assert_eq!(store.replay(&desk.name("a"), NOW + 5).await, Ok(true));
+    assert_eq!(store.replay(&desk.name("a"), NOW + 5).await, Ok(false));
+    let stored = desk.stored("a").await.expect("it is there");
+    assert_eq!(stored.state, JobState::Retry { at_ms: NOW + 5 });
+    assert_eq!((stored.attempt, stored.error), (0, Some(why())));
+    assert_eq!(dead(store, None, 9).await, []);
+    let leased = claimed(store, 9, NOW + 5).await;
+    assert_eq!((leased[0].attempt, &leased[0].job), (1, &job("a")));
+}
+
+/// The oldest first, of one kind.
+pub async fn all_dead_jobs_of_a_kind_are_replayed(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    let mut other = Desk::open_named(store, "bob").await;
+    for (n, key) in ["1", "2", "3"].into_iter().enumerate() {
+        desk.dead(key, NOW + n as u64).await;
+    }
+    other.dead("4", NOW + 9).await;
+    let mail = of_kind("mail", "a").kind;
+    assert_eq!(store.replay_all(&mail, NOW + 9, 9).await, Ok(0));
+    assert_eq!(store.replay_all(&webhook(), NOW + 9, 3).await, Ok(3));
+    assert_eq!(dead_keys(&dead(store, None, 9).await), ["4"]);
+    assert_eq!(
+        store.replay_all(&webhook(), NOW + 8, 3).await,
+        Ok(0),
+        "it died since"
+    );
+    assert_eq!(store.replay_all(&webhook(), NOW + 9, 3).await, Ok(1));
+    let mut leased = claimed(store, 9, NOW + 9).await;
+    leased.extend(claimed(store, 9, NOW + 9).await);
+    assert_eq!(leased.len(), 4);
+}
+
+/// The oldest first; the young ones stay, and so do those that live.
+pub async fn old_dead_jobs_are_forgotten(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    for (n, key) in ["1", "2", "3"].into_iter().enumerate() {
+        desk.dead(key, NOW + n as u64).await;
+    }
+    desk.put(&["lives"]).await;
+    let forget = async |before_ms, limit| store.forget_dead(&webhook(), before_ms, limit).await;
+    assert_eq!(forget(NOW, 9).await, Ok(0));
+    assert_eq!(forget(NOW + 2, 1).await, Ok(1));
+    assert_eq!(desk.stored("1").await, None);
+    assert_eq!(forget(NOW + 2, 9).await, Ok(1));
+    assert_eq!(dead_keys(&dead(store, None, 9).await), ["3"]);
+    assert_eq!(desk.stored("lives").await, Some(untried(job("lives"))));
+}
+
+/// Of each kind asked, in that order.
+pub async fn jobs_are_counted_by_state(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    let mut other = Desk::open_named(store, "bob").await;
+    desk.dead("dead", NOW).await;
+    let lease = desk.leased("retry").await.lease;
+    let retry = Outcome::Retry {
+        at_ms: NOW + LEASE_MS,
+        error: why(),
+    };
+    assert_eq!(finish(store, &lease, retry).await, Ok(()));
+    desk.leased("leased").await;
+    other.put(&["a", "b"]).await;
+    desk.commit(vec![keep(of_kind("mail", "a"))]).await;
+    let kinds = ["none", "webhook", "mail"].map(|kind| of_kind(kind, "a").kind);
+    let counts = store.job_counts(&kinds).await;
+    let webhooks = JobCounts {
+        scheduled: 2,
+        leased: 1,
+        retry: 1,
+        dead: 1,
+    };
+    let mails = JobCounts {
+        scheduled: 1,
+        ..JobCounts::default()
+    };
+    assert_eq!(counts, Ok(vec![JobCounts::default(), webhooks, mails]));
+}

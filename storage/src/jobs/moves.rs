@@ -1,0 +1,106 @@
+//! What the moves of one commit amount to, so that no engine has to care for their order.
+
+use std::collections::BTreeMap;
+
+use super::{IfThere, Job, JobKey, JobKind, JobMove};
+
+/// What becomes of one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net<'m> {
+    /// A job is put.
+    Put(&'m Job, IfThere),
+    /// What is there goes.
+    Cancel,
+}
+
+/// What the moves amount to when they are made one after the other, ordered by kind and key, each
+/// once: the order in which every transaction takes jobs.
+pub fn net(moves: &[JobMove]) -> BTreeMap<(&JobKind, &JobKey), Net<'_>> {
+    let mut nets: BTreeMap<(&JobKind, &JobKey), Net<'_>> = BTreeMap::new();
+    for one in moves {
+        let (name, then) = match one {
+            JobMove::Put { job, if_there } => ((&job.kind, &job.key), Net::Put(job, *if_there)),
+            JobMove::Cancel { kind, key } => ((kind, key), Net::Cancel),
+        };
+        let before = nets.get(&name).copied();
+        let both = match (before, then) {
+            // The one before it is there by then.
+            (Some(put @ Net::Put(..)), Net::Put(_, IfThere::Keep)) => put,
+            // Nothing is.
+            (Some(Net::Cancel), Net::Put(job, IfThere::Keep)) => Net::Put(job, IfThere::Replace),
+            (_, then) => then,
+        };
+        nets.insert(name, both);
+    }
+    nets
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_protocol::ids::{Epoch, Seq};
+
+    use super::super::{JobArgs, Origin, TriggerId};
+    use super::*;
+
+    fn job(key: &str, due_at_ms: u64) -> Job {
+        Job {
+            kind: JobKind::trusted("k"),
+            key: JobKey::trusted(key),
+            due_at_ms,
+            args: JobArgs::trusted("null"),
+            depth: 0,
+            origin: Origin {
+                epoch: Epoch(1),
+                seq: Seq(1),
+                trigger: TriggerId::trusted("t"),
+            },
+        }
+    }
+
+    fn put(due_at_ms: u64, if_there: IfThere) -> JobMove {
+        let job = job("a", due_at_ms);
+        JobMove::Put { job, if_there }
+    }
+
+    fn cancel() -> JobMove {
+        let Job { kind, key, .. } = job("a", 0);
+        JobMove::Cancel { kind, key }
+    }
+
+    #[test]
+    fn moves_of_one_name_amount_to_one() {
+        use IfThere::{Keep, Replace};
+        let cases = [
+            (vec![put(1, Keep), put(2, Keep)], Some((1, Keep))),
+            (vec![put(1, Keep), put(2, Replace)], Some((2, Replace))),
+            (vec![put(1, Replace), put(2, Keep)], Some((1, Replace))),
+            (vec![cancel(), put(1, Keep)], Some((1, Replace))),
+            (vec![cancel(), put(1, Replace)], Some((1, Replace))),
+            (vec![put(1, Keep), cancel()], None),
+            (
+                vec![put(1, Keep), cancel(), put(3, Keep)],
+                Some((3, Replace)),
+            ),
+            (vec![cancel(), cancel()], None),
+        ];
+        for (moves, expected) in cases {
+            let nets = net(&moves);
+            let found = match nets.values().next() {
+                Some(Net::Put(job, if_there)) => Some((job.due_at_ms, *if_there)),
+                Some(Net::Cancel) => None,
+                None => panic!("nothing of {moves:?}"),
+            };
+            assert_eq!((nets.len(), found), (1, expected), "{moves:?}");
+        }
+    }
+
+    #[test]
+    fn names_come_in_order() {
+        let moves = ["b", "a", "c"].map(|key| JobMove::Put {
+            job: job(key, 0),
+            if_there: IfThere::Keep,
+        });
+        let keys: Vec<&str> = net(&moves).keys().map(|(_, key)| key.as_str()).collect();
+        assert_eq!(keys, ["a", "b", "c"]);
+    }
+}

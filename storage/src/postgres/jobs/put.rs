@@ -1,0 +1,209 @@
+//! What commits do to jobs, in their own transaction, for a group of them at once.
+
+use futures_util::future::{OptionFuture, join5};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error, Statement};
+
+use crate::jobs::{IfThere, Job, Net, SCHEDULED, net};
+use crate::postgres::connection::Connection;
+use crate::postgres::error::Failure;
+use crate::types::Commit;
+
+/// Brings queues forward to when jobs of theirs come, and holds them.
+pub(super) const FORWARD: &str = "INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
+    SELECT n.sid, n.kind, min(n.turn_at), 0
+    FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(sid, kind, turn_at)
+    GROUP BY n.sid, n.kind ORDER BY n.sid, n.kind COLLATE \"C\"
+    ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
+    WHERE excluded.turn_at < q.turn_at";
+
+/// Jobs that are there already, in the order in which everybody takes them.
+pub(super) const LOCK: &str = "SELECT FROM unnest($1::bigint[], $2::text[], $3::text[])
+        AS n(sid, kind, key)
+    JOIN syncline.jobs j ON j.sid = n.sid AND j.kind = n.kind AND j.key = n.key
+    ORDER BY j.sid, j.kind, j.key FOR UPDATE OF j";
+
+macro_rules! insert {
+    () => {
+        "INSERT INTO syncline.jobs AS j
+            (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args)
+        SELECT n.sid, n.kind, n.key, $1::bigint, n.due_at, n.due_at, 0, 0, n.depth, n.epoch, n.seq,
+            n.origin, n.args
+        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                $8::bigint[], $9::text[], $10::text[])
+            AS n(sid, kind, key, due_at, depth, epoch, seq, origin, args)
+        ON CONFLICT (sid, kind, key) DO "
+    };
+}
+
+pub(super) const KEEP: &str = concat!(insert!(), "NOTHING");
+
+pub(super) const REPLACE: &str = concat!(
+    insert!(),
+    "UPDATE SET state = excluded.state, due_at = excluded.due_at, at = excluded.at,
+        dead_at = NULL, attempt = 0, lease = j.lease + 1, holder = NULL, depth = excluded.depth,
+        epoch = excluded.epoch, seq = excluded.seq, origin = excluded.origin,
+        args = excluded.args, error = NULL"
+);
+
+pub(super) const CANCEL: &str = "DELETE FROM syncline.jobs j
+    USING unnest($1::bigint[], $2::text[], $3::text[]) AS n(sid, kind, key)
+    WHERE j.sid = n.sid AND j.kind = n.kind AND j.key = n.key";
+
+/// Jobs that are put, a list a column.
+#[derive(Default)]
+struct Puts<'c> {
+    sid: Vec<i64>,
+    kind: Vec<&'c str>,
+    key: Vec<&'c str>,
+    due_at: Vec<i64>,
+    depth: Vec<i64>,
+    epoch: Vec<i64>,
+    seq: Vec<i64>,
+    origin: Vec<&'c str>,
+    args: Vec<&'c str>,
+}
+
+impl<'c> Puts<'c> {
+    fn add(&mut self, sid: i64, job: &'c Job) {
+        self.sid.push(sid);
+        self.kind.push(job.kind.as_str());
+        self.key.push(job.key.as_str());
+        self.due_at.push(job.due_at_ms as i64);
+        self.depth.push(i64::from(job.depth));
+        self.epoch.push(job.origin.epoch.0 as i64);
+        self.seq.push(job.origin.seq.0 as i64);
+        self.origin.push(job.origin.trigger.as_str());
+        self.args.push(job.args.as_str());
+    }
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 10] {
+        [
+            &SCHEDULED,
+            &self.sid,
+            &self.kind,
+            &self.key,
+            &self.due_at,
+            &self.depth,
+            &self.epoch,
+            &self.seq,
+            &self.origin,
+            &self.args,
+        ]
+    }
+}
+
+/// Names of jobs, a list a column.
+#[derive(Default)]
+struct Names<'c> {
+    sid: Vec<i64>,
+    kind: Vec<&'c str>,
+    key: Vec<&'c str>,
+}
+
+impl<'c> Names<'c> {
+    fn add(&mut self, sid: i64, (kind, key): (&'c str, &'c str)) {
+        self.sid.push(sid);
+        self.kind.push(kind);
+        self.key.push(key);
+    }
+}
+
+/// Queues that jobs come to, a list a column.
+#[derive(Default)]
+struct Queues<'c> {
+    sid: Vec<i64>,
+    kind: Vec<&'c str>,
+    turn_at: Vec<i64>,
+}
+
+/// Everything of a group.
+#[derive(Default)]
+struct Moves<'c> {
+    queues: Queues<'c>,
+    /// All names that are put or cancelled.
+    named: Names<'c>,
+    kept: Puts<'c>,
+    replaced: Puts<'c>,
+    cancelled: Names<'c>,
+}
+
+impl<'c> Moves<'c> {
+    fn add(&mut self, sid: i64, commit: &'c Commit) {
+        for ((kind, key), net) in net(&commit.jobs) {
+            let name = (kind.as_str(), key.as_str());
+            self.named.add(sid, name);
+            match net {
+                Net::Put(job, if_there) => {
+                    // What is overdue when it comes goes behind what was due before: else a space
+                    // could always be the first.
+                    let turn_at_ms = job.due_at_ms.max(commit.now_ms);
+                    self.queues.sid.push(sid);
+                    self.queues.kind.push(name.0);
+                    self.queues.turn_at.push(turn_at_ms as i64);
+                    match if_there {
+                        IfThere::Keep => self.kept.add(sid, job),
+                        IfThere::Replace => self.replaced.add(sid, job),
+                    }
+                }
+                Net::Cancel => self.cancelled.add(sid, name),
+            }
+        }
+    }
+}
+
+/// Writes what commits that were accepted do to jobs, in their transaction. They come in the order
+/// of their spaces' numbers.
+pub(in crate::postgres) async fn write(
+    connection: &Connection,
+    commits: &[(i64, &Commit)],
+) -> Result<(), Failure> {
+    let mut moves = Moves::default();
+    for (sid, commit) in commits {
+        moves.add(*sid, commit);
+    }
+    let Moves {
+        queues,
+        named,
+        kept,
+        replaced,
+        cancelled,
+    } = &moves;
+    if named.sid.is_empty() {
+        return Ok(());
+    }
+    let (client, statements) = (&connection.client, &connection.statements.jobs);
+    let some = |is_some: bool, statement, columns| {
+        OptionFuture::from(is_some.then(|| execute(client, statement, columns)))
+    };
+    let forward: [&(dyn ToSql + Sync); 3] = [&queues.sid, &queues.kind, &queues.turn_at];
+    let lock: [&(dyn ToSql + Sync); 3] = [&named.sid, &named.kind, &named.key];
+    let cancel: [&(dyn ToSql + Sync); 3] = [&cancelled.sid, &cancelled.kind, &cancelled.key];
+    let (kept_columns, replaced_columns) = (kept.columns(), replaced.columns());
+    // Each is sent when it is first polled, and they are polled in this order.
+    let (forwarded, locked, kept, replaced, cancelled) = join5(
+        some(!queues.sid.is_empty(), &statements.forward, &forward),
+        execute(client, &statements.lock, &lock),
+        some(!kept.sid.is_empty(), &statements.keep, &kept_columns),
+        some(
+            !replaced.sid.is_empty(),
+            &statements.replace,
+            &replaced_columns,
+        ),
+        some(!cancelled.sid.is_empty(), &statements.cancel, &cancel),
+    )
+    .await;
+    locked?;
+    for written in [forwarded, kept, replaced, cancelled].into_iter().flatten() {
+        written?;
+    }
+    Ok(())
+}
+
+async fn execute(
+    client: &Client,
+    statement: &Statement,
+    columns: &[&(dyn ToSql + Sync)],
+) -> Result<u64, Error> {
+    client.execute(statement, columns).await
+}

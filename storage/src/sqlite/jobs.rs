@@ -1,0 +1,184 @@
+//! Jobs in the file: rows of `jobs`, and for each space and kind with a job that is not dead a row
+//! of `job_queues`, which says when to look there and whose turn it is.
+//!
+//! A queue's time is never later than when it next has something to claim. It is brought forward
+//! when a job comes, and put right by a claim; what goes leaves it too early, which costs one look.
+
+pub(super) mod claim;
+mod finish;
+pub(super) mod people;
+mod store;
+
+use rusqlite::{Connection, Row, Transaction, params};
+use syncline_protocol::ids::{Epoch, Seq};
+use syncline_protocol::stamp::WallMs;
+
+use crate::jobs::{
+    IfThere, Job, JobArgs, JobError, JobKey, JobKind, Net, Origin, SCHEDULED, StateColumns,
+    StoredJob, TriggerId, net,
+};
+use crate::types::{Commit, StoreError};
+
+const KEEP: &str = "INSERT INTO jobs
+        (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT(sid, kind, key) DO NOTHING";
+
+const REPLACE: &str = "INSERT INTO jobs
+        (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args)
+    VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT(sid, kind, key) DO UPDATE
+    SET state = excluded.state, due_at = excluded.due_at, at = excluded.at, dead_at = NULL,
+        attempt = 0, lease = lease + 1, holder = NULL, depth = excluded.depth,
+        epoch = excluded.epoch, seq = excluded.seq, origin = excluded.origin,
+        args = excluded.args, error = NULL";
+
+const CANCEL: &str = "DELETE FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3";
+
+/// Brings a queue forward to when a job of it comes.
+const FORWARD: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn) VALUES(?1, ?2, ?3, 0)
+    ON CONFLICT(sid, kind) DO UPDATE SET turn_at = excluded.turn_at
+    WHERE excluded.turn_at < turn_at";
+
+/// Everything of a job, as [`stored`] reads it.
+macro_rules! columns {
+    () => {
+        "kind, key, state, due_at, at, dead_at, holder, attempt, depth, epoch, seq, origin, args,
+        error"
+    };
+}
+use columns;
+
+/// Those of a space, for who exports it.
+pub(super) const ALL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM jobs WHERE sid = ?1 ORDER BY kind, key"
+);
+
+const IMPORT: &str = concat!(
+    "INSERT INTO jobs(sid, lease, ",
+    columns!(),
+    ") VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+);
+
+const IMPORT_QUEUES: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn)
+    SELECT sid, kind, min(at), 0 FROM jobs WHERE sid = ?1 AND at IS NOT NULL GROUP BY kind";
+
+/// Everything of a space.
+pub(super) const REMOVE: [&str; 2] = [
+    "DELETE FROM job_queues WHERE sid = ?1",
+    "DELETE FROM jobs WHERE sid = ?1",
+];
+
+/// Writes what a commit does to the jobs of its space.
+pub(super) fn write(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), StoreError> {
+    for ((kind, key), net) in net(&commit.jobs) {
+        match net {
+            Net::Put(job, if_there) => put(tx, (sid, commit.now_ms), (job, if_there))?,
+            Net::Cancel => {
+                let name = params![sid, kind.as_str(), key.as_str()];
+                tx.prepare_cached(CANCEL)?.execute(name)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn put(
+    tx: &Transaction<'_>,
+    (sid, now_ms): (i64, WallMs),
+    (job, if_there): (&Job, IfThere),
+) -> Result<(), StoreError> {
+    let sql = match if_there {
+        IfThere::Keep => KEEP,
+        IfThere::Replace => REPLACE,
+    };
+    let written = tx.prepare_cached(sql)?.execute(params![
+        sid,
+        job.kind.as_str(),
+        job.key.as_str(),
+        SCHEDULED,
+        job.due_at_ms as i64,
+        job.depth,
+        job.origin.epoch.0 as i64,
+        job.origin.seq.0 as i64,
+        job.origin.trigger.as_str(),
+        job.args.as_str()
+    ])?;
+    if written > 0 {
+        // What is overdue when it comes goes behind what was due before: else a space could always
+        // be the first.
+        forward(tx, (sid, job.kind.as_str()), job.due_at_ms.max(now_ms))?;
+    }
+    Ok(())
+}
+
+/// Has a queue be looked at by then.
+fn forward(
+    tx: &Transaction<'_>,
+    (sid, kind): (i64, &str),
+    turn_at_ms: WallMs,
+) -> Result<(), StoreError> {
+    let queue = params![sid, kind, turn_at_ms as i64];
+    tx.prepare_cached(FORWARD)?.execute(queue)?;
+    Ok(())
+}
+
+/// Reads the columns of [`columns`].
+pub(super) fn stored(row: &Row<'_>) -> Result<StoredJob, StoreError> {
+    let state = StateColumns {
+        state: row.get(2)?,
+        at: row.get(4)?,
+        dead_at: row.get(5)?,
+        holder: row.get(6)?,
+    };
+    let error: Option<String> = row.get(13)?;
+    Ok(StoredJob {
+        job: Job {
+            kind: JobKind::trusted(&row.get::<_, String>(0)?),
+            key: JobKey::trusted(&row.get::<_, String>(1)?),
+            due_at_ms: row.get::<_, i64>(3)? as u64,
+            args: JobArgs::trusted(&row.get::<_, String>(12)?),
+            depth: row.get(8)?,
+            origin: Origin {
+                epoch: Epoch(row.get::<_, i64>(9)? as u64),
+                seq: Seq(row.get::<_, i64>(10)? as u64),
+                trigger: TriggerId::trusted(&row.get::<_, String>(11)?),
+            },
+        },
+        state: state.read()?,
+        attempt: row.get(7)?,
+        error: error.map(|error| JobError::new(&error)),
+    })
+}
+
+/// Writes a job of an archive. Its queue comes with its space: [`import_queues`].
+pub(super) fn import(tx: &Transaction<'_>, sid: i64, image: &StoredJob) -> Result<(), StoreError> {
+    let state = StateColumns::of(image);
+    let job = &image.job;
+    tx.prepare_cached(IMPORT)?.execute(params![
+        sid,
+        job.kind.as_str(),
+        job.key.as_str(),
+        state.state,
+        job.due_at_ms as i64,
+        state.at,
+        state.dead_at,
+        state.holder,
+        image.attempt,
+        job.depth,
+        job.origin.epoch.0 as i64,
+        job.origin.seq.0 as i64,
+        job.origin.trigger.as_str(),
+        job.args.as_str(),
+        image.error.as_ref().map(JobError::as_str)
+    ])?;
+    Ok(())
+}
+
+/// Has the jobs of an imported space be claimed.
+pub(super) fn import_queues(conn: &Connection, sid: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached(IMPORT_QUEUES)?.execute([sid])?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Ending leases, each only by who holds it.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use syncline_protocol::stamp::WallMs;
+
+use super::forward;
+use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseLost, Outcome, RETRY, SCHEDULED};
+use crate::types::StoreError;
+
+const EXTEND: &str = "UPDATE jobs SET at = ?4 WHERE no = ?1 AND lease = ?2 AND state = ?3";
+
+const DONE: &str = "DELETE FROM jobs WHERE no = ?1 AND lease = ?2 AND state = ?3";
+
+const GIVE_UP: &str = "UPDATE jobs SET state = ?4, at = NULL, dead_at = ?5, error = ?6,
+    holder = NULL WHERE no = ?1 AND lease = ?2 AND state = ?3";
+
+const TRY_AGAIN: &str = "UPDATE jobs SET state = ?4, at = ?5, error = ?6, holder = NULL
+    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
+
+const DUE_AGAIN: &str = "UPDATE jobs SET state = ?4, due_at = ?5, at = ?5, attempt = 0,
+    error = NULL, holder = NULL
+    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
+
+type Answers = Vec<Result<(), LeaseLost>>;
+
+/// See [`crate::JobStore::extend`].
+pub(super) fn extend(
+    conn: &mut Connection,
+    leases: &[Lease],
+    until_ms: WallMs,
+) -> Result<Answers, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut answers = Vec::with_capacity(leases.len());
+    for lease in leases {
+        let (no, number) = numbers(lease);
+        let written =
+            tx.prepare_cached(EXTEND)?
+                .execute(params![no, number, LEASED, until_ms as i64])?;
+        answers.push(held(written));
+    }
+    tx.commit()?;
+    Ok(answers)
+}
+
+/// See [`crate::JobStore::finish`].
+pub(super) fn finish(
+    conn: &mut Connection,
+    ended: &[Ended],
+    now_ms: WallMs,
+) -> Result<Answers, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let answers = ended.iter().map(|one| finish_one(&tx, one, now_ms));
+    let answers = answers.collect::<Result<_, _>>()?;
+    tx.commit()?;
+    Ok(answers)
+}
+
+fn numbers(lease: &Lease) -> (i64, i64) {
+    (lease.no.0 as i64, lease.number as i64)
+}
+
+fn held(written: usize) -> Result<(), LeaseLost> {
+    match written {
+        0 => Err(LeaseLost),
+        _ => Ok(()),
+    }
+}
+
+fn finish_one(
+    tx: &Transaction<'_>,
+    ended: &Ended,
+    now_ms: WallMs,
+) -> Result<Result<(), LeaseLost>, StoreError> {
+    let (no, number) = numbers(&ended.lease);
+    let now = now_ms as i64;
+    let (queue, at_ms): (Option<(i64, String)>, WallMs) = match &ended.outcome {
+        Outcome::Done => {
+            let written = tx
+                .prepare_cached(DONE)?
+                .execute(params![no, number, LEASED])?;
+            return Ok(held(written));
+        }
+        Outcome::Dead { error } => {
+            let row = params![no, number, LEASED, DEAD, now, error.as_str()];
+            return Ok(held(tx.prepare_cached(GIVE_UP)?.execute(row)?));
+        }
+        Outcome::Retry { at_ms, error } => {
+            let row = params![no, number, LEASED, RETRY, *at_ms as i64, error.as_str()];
+            let mut statement = tx.prepare_cached(TRY_AGAIN)?;
+            let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
+            (queue.optional()?, *at_ms)
+        }
+        Outcome::Again { due_at_ms } => {
+            let row = params![no, number, LEASED, SCHEDULED, *due_at_ms as i64];
+            let mut statement = tx.prepare_cached(DUE_AGAIN)?;
+            let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
+            (queue.optional()?, *due_at_ms)
+        }
+    };
+    let Some((sid, kind)) = queue else {
+        return Ok(Err(LeaseLost));
+    };
+    forward(tx, (sid, &kind), at_ms.max(now_ms))?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,197 @@
+//! What people ask of jobs: looking at one, cancelling, another time, the dead ones, how many.
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
+use syncline_protocol::stamp::WallMs;
+
+use super::{CANCEL, columns, forward, stored};
+use crate::jobs::{
+    DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKind, JobName, JobNo, LEASED, RETRY,
+    SCHEDULED, StoredJob,
+};
+use crate::sqlite::space;
+use crate::types::StoreError;
+
+const ONE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3"
+);
+
+const SNOOZE: &str = "UPDATE jobs SET state = ?4, due_at = ?5, at = ?5
+    WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state IN (?4, ?6)";
+
+/// The newest first.
+pub(in crate::sqlite) const DEAD_ONES: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", no, (SELECT app FROM spaces s WHERE s.sid = jobs.sid),
+        (SELECT space FROM spaces s WHERE s.sid = jobs.sid)
+    FROM jobs
+    WHERE kind = ?1 AND (dead_at, no) < (?2, ?3) AND dead_at IS NOT NULL
+    ORDER BY dead_at DESC, no DESC LIMIT ?4"
+);
+
+const REPLAY: &str = "UPDATE jobs SET state = ?4, at = ?5, dead_at = NULL, attempt = 0
+    WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state = ?6";
+
+const OLDEST_DEAD: &str = "SELECT no, sid FROM jobs
+    WHERE kind = ?1 AND dead_at <= ?2 ORDER BY dead_at, no LIMIT ?3";
+
+const REPLAY_NO: &str = "UPDATE jobs SET state = ?2, at = ?3, dead_at = NULL, attempt = 0
+    WHERE no = ?1";
+
+const FORGET: &str = "DELETE FROM jobs WHERE no IN (SELECT no FROM jobs
+    WHERE kind = ?1 AND dead_at < ?2 ORDER BY dead_at, no LIMIT ?3)";
+
+const COUNT_LIVING: &str = "SELECT state, count(*) FROM
+    (SELECT state FROM jobs WHERE kind = ?1 AND at IS NOT NULL LIMIT ?2) GROUP BY state";
+
+const COUNT_DEAD: &str = "SELECT count(*) FROM
+    (SELECT 1 FROM jobs WHERE kind = ?1 AND dead_at IS NOT NULL LIMIT ?2)";
+
+fn bigint(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// See [`crate::JobStore::job`].
+pub(super) fn job(conn: &Connection, name: &JobName) -> Result<Option<StoredJob>, StoreError> {
+    let Some(row) = space::find(conn, &name.space)? else {
+        return Ok(None);
+    };
+    let mut statement = conn.prepare_cached(ONE)?;
+    let mut rows = statement.query(params![row.sid, name.kind.as_str(), name.key.as_str()])?;
+    rows.next()?.map(stored).transpose()
+}
+
+/// See [`crate::JobStore::cancel`].
+pub(super) fn cancel(conn: &mut Connection, name: &JobName) -> Result<bool, StoreError> {
+    let Some(row) = space::find(conn, &name.space)? else {
+        return Ok(false);
+    };
+    let named = params![row.sid, name.kind.as_str(), name.key.as_str()];
+    Ok(conn.prepare_cached(CANCEL)?.execute(named)? > 0)
+}
+
+/// Runs a change of one job, which brings its queue forward where it was made.
+fn change(
+    conn: &mut Connection,
+    name: &JobName,
+    (sql, state, at_ms, before): (&str, i64, WallMs, i64),
+) -> Result<bool, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let Some(row) = space::find(&tx, &name.space)? else {
+        return Ok(false);
+    };
+    let (kind, key) = (name.kind.as_str(), name.key.as_str());
+    let asked = params![row.sid, kind, key, state, at_ms as i64, before];
+    let changed = tx.prepare_cached(sql)?.execute(asked)? > 0;
+    if changed {
+        forward(&tx, (row.sid, kind), at_ms)?;
+    }
+    tx.commit()?;
+    Ok(changed)
+}
+
+/// See [`crate::JobStore::snooze`].
+pub(super) fn snooze(
+    conn: &mut Connection,
+    name: &JobName,
+    due_at_ms: WallMs,
+) -> Result<bool, StoreError> {
+    change(conn, name, (SNOOZE, SCHEDULED, due_at_ms, RETRY))
+}
+
+/// See [`crate::JobStore::replay`].
+pub(super) fn replay(
+    conn: &mut Connection,
+    name: &JobName,
+    now_ms: WallMs,
+) -> Result<bool, StoreError> {
+    change(conn, name, (REPLAY, RETRY, now_ms, DEAD))
+}
+
+/// See [`crate::JobStore::dead_jobs`].
+pub(in crate::sqlite) fn dead_jobs(
+    conn: &Connection,
+    kind: &JobKind,
+    (after, limit): (Option<DeadCursor>, usize),
+) -> Result<Vec<DeadJob>, StoreError> {
+    let place = after.map(|after| (after.at_ms as i64, after.no.0 as i64));
+    let (at, no) = place.unwrap_or((i64::MAX, i64::MAX));
+    let mut statement = conn.prepare_cached(DEAD_ONES)?;
+    let mut rows = statement.query(params![kind.as_str(), at, no, bigint(limit)])?;
+    let mut dead = Vec::new();
+    while let Some(row) = rows.next()? {
+        dead.push(DeadJob {
+            cursor: DeadCursor {
+                at_ms: row.get::<_, i64>(5)? as u64,
+                no: JobNo(row.get::<_, i64>(14)? as u64),
+            },
+            space: SpaceKey {
+                app: AppId::trusted(&row.get::<_, String>(15)?),
+                space: SpaceId::trusted(&row.get::<_, String>(16)?),
+            },
+            stored: stored(row)?,
+        });
+    }
+    Ok(dead)
+}
+
+/// See [`crate::JobStore::replay_all`].
+pub(super) fn replay_all(
+    conn: &mut Connection,
+    kind: &JobKind,
+    (now_ms, limit): (WallMs, usize),
+) -> Result<usize, StoreError> {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let now = now_ms as i64;
+    let mut statement = tx.prepare_cached(OLDEST_DEAD)?;
+    let asked = params![kind.as_str(), now, bigint(limit)];
+    let dead = statement.query_map(asked, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let dead: Vec<(i64, i64)> = dead.collect::<Result<_, _>>()?;
+    drop(statement);
+    for (no, sid) in &dead {
+        tx.prepare_cached(REPLAY_NO)?
+            .execute(params![no, RETRY, now])?;
+        forward(&tx, (*sid, kind.as_str()), now_ms)?;
+    }
+    tx.commit()?;
+    Ok(dead.len())
+}
+
+/// See [`crate::JobStore::forget_dead`].
+pub(super) fn forget_dead(
+    conn: &Connection,
+    kind: &JobKind,
+    (before_ms, limit): (WallMs, usize),
+) -> Result<usize, StoreError> {
+    let asked = params![kind.as_str(), before_ms as i64, bigint(limit)];
+    Ok(conn.prepare_cached(FORGET)?.execute(asked)?)
+}
+
+/// See [`crate::JobStore::job_counts`].
+pub(in crate::sqlite) fn counts(
+    conn: &Connection,
+    kind: &JobKind,
+) -> Result<JobCounts, StoreError> {
+    let most = JOBS_COUNTED_MAX as i64;
+    let mut counts = JobCounts::default();
+    let mut living = conn.prepare_cached(COUNT_LIVING)?;
+    let mut rows = living.query(params![kind.as_str(), most])?;
+    while let Some(row) = rows.next()? {
+        let count = row.get::<_, i64>(1)? as u64;
+        match row.get::<_, i64>(0)? {
+            LEASED => counts.leased = count,
+            RETRY => counts.retry = count,
+            _ => counts.scheduled = count,
+        }
+    }
+    let mut dead = conn.prepare_cached(COUNT_DEAD)?;
+    let dead: i64 = dead
+        .query_row(params![kind.as_str(), most], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0);
+    counts.dead = dead as u64;
+    Ok(counts)
+}
