@@ -55,9 +55,9 @@ audit-chart:
 test-image:
 	tests/image/run.sh
 
-# The simulation alone: SEEDS seeds (12,800 by default) from SEED on. A failing seed prints how to
+# The simulation alone: SEEDS seeds (16,000 by default) from SEED on. A failing seed prints how to
 # replay it: SIM_SEED=n SIM_TRACE=1 make sim tells one line by line.
-sim: export SIM_SEEDS := $(or $(SEEDS),$(SIM_SEEDS),12800)
+sim: export SIM_SEEDS := $(or $(SEEDS),$(SIM_SEEDS),16000)
 sim: export SIM_SEED := $(or $(SEED),$(SIM_SEED),0)
 sim:
 	cargo test --workspace --locked --test it whatever_happens -- --nocapture

@@ -14,14 +14,14 @@
 #   resume  lets it go on
 #
 # The input ends with the program that holds its other end, however that ends; so no server is
-# left behind by a test that was killed. ScyllaDB is in no package registry: it is not tried here.
+# left behind by a test that was killed. ScyllaDB is not tried here.
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 VERSION=5.0.8
 
 here=$(dirname "$(readlink -f "$0")")
 place=$(readlink -f "$here/../..")/target/cassandra
-# SHA-256 of every jar: what the registry gives is what it gave when this was written.
+# SHA-256 of every jar, so that it is this one and no other.
 wanted=$here/cassandra-jars.sha256
 
 is_installed() {

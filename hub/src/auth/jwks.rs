@@ -102,7 +102,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the issuer had a key of that name and has it no more.
+    /// Whether the issuer had a key of that name and has it no more, by two answers in a row.
     fn has_lost(&self, kid: Option<&str>) -> bool {
         let keys = self.keys.as_ref();
         kid.is_some_and(|kid| keys.is_some_and(|keys| keys.has_lost(kid)))

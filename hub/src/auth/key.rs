@@ -53,8 +53,10 @@ pub(crate) struct Key {
 #[derive(Debug, Default)]
 pub struct KeySet {
     keys: Vec<Arc<Key>>,
-    /// Names of keys that earlier sets had and this one has not, the last ones first; at most
-    /// [`KEYS_MAX`].
+    /// Names of keys that the set before had and this one has not. The issuer may have another answer
+    /// elsewhere.
+    missing: Vec<String>,
+    /// Those that the set before had not either, the last ones first; at most [`KEYS_MAX`].
     lost: Vec<String>,
 }
 
@@ -81,13 +83,14 @@ impl KeySet {
         let usable = jwks.keys.into_iter().filter_map(Key::parse);
         Ok(KeySet {
             keys: usable.take(KEYS_MAX).map(Arc::new).collect(),
+            missing: Vec::new(),
             lost: Vec::new(),
         })
     }
 
     /// The same keys: those that `before` had keep their numbers, the others get the next ones
     /// after `last`, which moves on. Names that are gone since then are remembered.
-    pub(crate) fn numbered(self, before: Option<&KeySet>, last: &mut KeyNo) -> KeySet {
+    pub(crate) fn numbered<'b>(self, before: Option<&'b KeySet>, last: &mut KeyNo) -> KeySet {
         let mut keys: Vec<Arc<Key>> = Vec::with_capacity(self.keys.len());
         for mut key in self.keys {
             let known = before.iter().flat_map(|before| &before.keys).chain(&keys);
@@ -103,21 +106,26 @@ impl KeySet {
             key_alone.number = number;
             keys.push(key);
         }
-        let had = before.iter().flat_map(|before| {
-            let names = before.keys.iter().filter_map(|key| key.kid.as_ref());
-            names.chain(&before.lost)
-        });
-        let is_lost = |name: &&String| !keys.iter().any(|key| key.kid.as_ref() == Some(name));
+        let is_gone = |name: &&String| !keys.iter().any(|key| key.kid.as_ref() == Some(name));
+        let names = |before: &'b KeySet| before.keys.iter().filter_map(|key| key.kid.as_ref());
+        let missing = before.into_iter().flat_map(names).filter(is_gone);
+        let was_missing = before
+            .iter()
+            .flat_map(|before| before.missing.iter().chain(&before.lost));
         let mut lost: Vec<String> = Vec::new();
-        for name in had.filter(is_lost) {
+        for name in was_missing.filter(is_gone) {
             if lost.len() < KEYS_MAX && !lost.contains(name) {
                 lost.push(name.clone());
             }
         }
-        KeySet { keys, lost }
+        KeySet {
+            missing: missing.cloned().collect(),
+            keys,
+            lost,
+        }
     }
 
-    /// Whether an earlier set had a key of that name, and this one has none.
+    /// Whether an earlier set had a key of that name, and neither this one nor the one before has.
     pub(crate) fn has_lost(&self, kid: &str) -> bool {
         self.lost.iter().any(|lost| lost == kid)
     }

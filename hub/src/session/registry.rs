@@ -179,6 +179,8 @@ impl Sessions {
                 }
                 self.inner.shared.metrics.sessions_asleep.dec();
                 self.forget(entry);
+                // Who waits for a change would hear of none any more, and looks again.
+                self.inner.absent.wakes(&entry.space);
             }
         }
     }

@@ -236,7 +236,7 @@ impl Changes<'_> {
             None => place.n as u64 > before.gc_seq.0,
         };
         let is_same = found.looked == Looked::AtOnce
-            && space.view.swept == before.swept
+            && (space.view.epoch, space.view.swept) == (before.epoch, before.swept)
             && !found.told.iter().any(has_moved);
         let mut page = Page::new(self.limit);
         for told in &found.told {

@@ -10,7 +10,7 @@ use super::request::{Expect, Request};
 use super::{ADA, BOB, Hub};
 
 /// Tokens under keys nobody has.
-const UNKNOWN_KEYS: usize = 300;
+const UNKNOWN_KEYS: usize = 100;
 
 /// Fetches of keys they may cause: the node's own, and in 30 s one that unknown keys ask for and
 /// one that bad signatures ask for; should the table take so long, others.

@@ -35,6 +35,8 @@ impl Hub {
         command.env("HUB__SESSION__IDLE_MS", "100");
         command.env("HUB__SESSION__CACHE_BYTES", "0");
         command.env("HUB__STORE__SQLITE_CACHE_KIB", "256");
+        // Nobody answers a ping here while the others are opened.
+        command.env("HUB__GATEWAY__PING_MS", "600000");
         let node = HubProcess::start(command);
         Hub { node, _dir: dir }
     }

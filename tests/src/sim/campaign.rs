@@ -11,7 +11,7 @@ use super::trace::Violation;
 use super::world::{Ending, live};
 
 /// Seeds of a whole campaign.
-pub const SEEDS: u64 = 12_800;
+pub const SEEDS: u64 = 16_000;
 
 /// How often each fault must have fired in a whole campaign.
 const FIRED_MIN: u64 = 1_000;

@@ -5,6 +5,7 @@
 
 mod notice;
 mod pulls;
+mod snapshots;
 mod starts;
 mod syncs;
 
@@ -32,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         starts::measure(&args.hub).await?;
         syncs::measure(&args.hub, args.seconds).await?;
         notice::measure(&args.hub, args.seconds).await?;
-        pulls::measure(&args.hub, args.seconds).await
+        pulls::measure(&args.hub, args.seconds).await?;
+        snapshots::measure(&args.hub, args.seconds).await
     })
 }

@@ -47,10 +47,14 @@ pub(crate) enum Database {
 
 impl Engine {
     /// In a new directory below the working one, so on the disk that the code is on.
-    pub(crate) async fn sqlite() -> anyhow::Result<Engine> {
+    pub(crate) async fn sqlite(checkpoints_by_writer: bool) -> anyhow::Result<Engine> {
         let dir = tempfile::tempdir_in(".")?;
         let path = dir.path().join("hub.db");
-        let options = SqliteOptions::new(&path);
+        let mut options = SqliteOptions::new(&path);
+        if checkpoints_by_writer {
+            // The thread is never asked, and the writer copies all there is.
+            (options.checkpoint_pages, options.restart_pages) = (u32::MAX, 4_000);
+        }
         let open = move || SqliteStore::open(&options);
         Ok(Engine {
             store: Arc::new(tokio::task::spawn_blocking(open).await??),

@@ -79,6 +79,9 @@ struct Arguments {
     /// Without the alternative.
     #[arg(long)]
     alone: bool,
+    /// Have SQLite's writer make the checkpoints, every 4,000 pages, in place of a thread beside it.
+    #[arg(long)]
+    checkpoints_by_writer: bool,
 }
 
 #[tokio::main]
@@ -94,7 +97,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn measure(which: Which, arguments: &Arguments) -> anyhow::Result<()> {
     let engine = match which {
-        Which::Sqlite => Engine::sqlite().await?,
+        Which::Sqlite => Engine::sqlite(arguments.checkpoints_by_writer).await?,
         Which::Postgres => Engine::postgres(arguments.committers).await?,
         Which::Cassandra => Engine::cassandra("periodic").await?,
         Which::CassandraBatch => Engine::cassandra("batch").await?,
