@@ -179,6 +179,8 @@ describe.skipIf(!hasChromium)("the Todo app in Chromium", () => {
     const { page, url, network, close } = await world.device(PHONE);
     await page.goto(url);
     await signIn(page, "offline");
+    // A new account gets its first tasks once it is known to be new.
+    await hubHolds(world.hub, "offline", hasTask("Water the plants"));
     await syncs(page, "Synced");
     await keepsFiles(page);
     network.goDown();

@@ -10,6 +10,7 @@ import {
   edit,
   enter,
   field,
+  heading,
   row,
   shows,
   submit,
@@ -129,8 +130,11 @@ test("what a guest was adding goes along into the account", async () => {
   tell("ada");
   await isSomebody(todo, "ada");
   go();
-  await shows(() => expect(titles()).toContain("Buy milk"));
   await appears(() => button(/^Garden/));
+  // The project is shown when it is there, and with it what is in it.
+  await shows(() => heading("Garden"));
+  await click(/^All tasks/);
+  await shows(() => expect(titles()).toContain("Buy milk"));
 });
 
 test("what a guest was adding is not that of the guest who comes after the account", async () => {
