@@ -295,7 +295,8 @@ macro_rules! racing_tests {
     };
 }
 
-/// The same for the behaviours of two stores: `$run` is a `fn(transfer::Behaviour)`.
+/// The same for the behaviours of two stores: `$run` is a `fn(transfer::Behaviour)`, or one of
+/// `transfer::JobBehaviour`.
 #[macro_export]
 macro_rules! transfer_tests {
     ($run:path) => {

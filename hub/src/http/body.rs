@@ -138,8 +138,8 @@ impl<S: Send + Sync> FromRequest<S> for RawBody {
     }
 }
 
-/// What so many bytes may take at the least rate.
-fn time_for(bytes: usize) -> Duration {
+/// What so many bytes may take at the least rate: of a body, and of a message on a socket.
+pub(crate) fn time_for(bytes: usize) -> Duration {
     Duration::from_millis(bytes as u64 * 1_000 / LEAST_BYTES_PER_S)
 }
 

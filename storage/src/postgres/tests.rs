@@ -142,14 +142,7 @@ mod moves_to_another_database {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
-        runtime().block_on(async {
-            let ((from, _from), (to, _to)) = (opened().await, opened().await);
-            behaviour(&from, &to).await;
-        });
-    }
-
-    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         runtime().block_on(async {
             let ((from, _from), (to, _to)) = (opened().await, opened().await);
             behaviour(&from, &to).await;
@@ -157,22 +150,14 @@ mod moves_to_another_database {
     }
 
     crate::transfer_tests!(run);
-    crate::job_transfer_tests!(run_with_jobs);
+    crate::job_transfer_tests!(run);
 }
 
 mod moves_from_sqlite {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
-        runtime().block_on(async {
-            let (_dir, from) = sqlite();
-            let (to, _database) = opened().await;
-            behaviour(&from, &to).await;
-        });
-    }
-
-    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         runtime().block_on(async {
             let (_dir, from) = sqlite();
             let (to, _database) = opened().await;
@@ -181,22 +166,14 @@ mod moves_from_sqlite {
     }
 
     crate::transfer_tests!(run);
-    crate::job_transfer_tests!(run_with_jobs);
+    crate::job_transfer_tests!(run);
 }
 
 mod moves_to_sqlite {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
-        runtime().block_on(async {
-            let (from, _database) = opened().await;
-            let (_dir, to) = sqlite();
-            behaviour(&from, &to).await;
-        });
-    }
-
-    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         runtime().block_on(async {
             let (from, _database) = opened().await;
             let (_dir, to) = sqlite();
@@ -205,7 +182,7 @@ mod moves_to_sqlite {
     }
 
     crate::transfer_tests!(run);
-    crate::job_transfer_tests!(run_with_jobs);
+    crate::job_transfer_tests!(run);
 }
 
 mod conforms_behind_faults {

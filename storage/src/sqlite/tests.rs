@@ -106,18 +106,13 @@ mod moves_to_another_file {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
-        let (from, to) = (opened(), opened());
-        runtime().block_on(behaviour(&from.store, &to.store));
-    }
-
-    fn run_with_jobs(behaviour: transfer::JobBehaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         let (from, to) = (opened(), opened());
         runtime().block_on(behaviour(&from.store, &to.store));
     }
 
     crate::transfer_tests!(run);
-    crate::job_transfer_tests!(run_with_jobs);
+    crate::job_transfer_tests!(run);
 }
 
 mod conforms_behind_faults {

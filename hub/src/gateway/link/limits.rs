@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use crate::config::GatewayConfig;
 use crate::gateway::ws::WsLimits;
+use crate::http::body::time_for;
 
 /// Frames of one message, before and after the client is known.
 const FRAGMENTS_BEFORE_AUTH_MAX: usize = 16;
 const FRAGMENTS_MAX: usize = 1_024;
-
-/// Bytes a second at which a message must come, beside its time: who has a slow line gets through
-/// what it collected offline.
-const LEAST_BYTES_PER_S: u32 = 4 << 10;
 
 /// Limits of sockets, from the hub's config.
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +64,7 @@ impl SocketLimits {
 
     /// How long a message may be under way of which so many bytes have come.
     pub(super) fn message_within(self, arrived_bytes: usize) -> Duration {
-        let bytes = u32::try_from(arrived_bytes).unwrap_or(u32::MAX);
-        self.stalled_max + Duration::from_secs(1) * bytes / LEAST_BYTES_PER_S
+        self.stalled_max + time_for(arrived_bytes)
     }
 
     /// How long a socket may sleep before its deadlines are looked at again.
