@@ -1,9 +1,10 @@
 //! Work that sync events trigger.
 //!
 //! [`recurrence`] says when something that repeats happens. [`triggers`] makes the jobs of a
-//! commit, [`jobs`] says when a job is tried again, given up, or due once more. All of it is pure:
-//! what time it is, and what is random, comes in. Nothing runs jobs yet.
+//! commit, [`jobs`] says when a job is tried again, given up, or due once more. These are pure: what
+//! time it is, and what is random, comes in. [`worker`] is what does jobs of a kind.
 
 pub mod jobs;
 pub mod recurrence;
 pub mod triggers;
+pub mod worker;
