@@ -5,7 +5,8 @@ use std::sync::Arc;
 use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
-use syncline_protocol::stamp::Hlc;
+use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_storage::jobs::first_due_ms;
 use syncline_storage::types::Commit;
 
 /// A commit that is durable.
@@ -31,6 +32,8 @@ pub struct CommitEvent {
     pub records: Vec<(RecordKey, Arc<Record>)>,
     /// The clients whose marks moved: their writer number and last mutation.
     pub marks: Vec<MarkMoved>,
+    /// When the first of the jobs is due that it put; `None` if it put none.
+    pub jobs_due_ms: Option<WallMs>,
 }
 
 /// Where a space is.
@@ -86,6 +89,7 @@ impl CommitEvent {
             writers: commit.writers,
             records: commit.records.clone(),
             marks: moved.collect(),
+            jobs_due_ms: first_due_ms(&commit.jobs),
         }
     }
 

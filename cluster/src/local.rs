@@ -93,6 +93,7 @@ mod tests {
             writers: WriterNo(0),
             records: Vec::new(),
             marks: Vec::new(),
+            jobs_due_ms: None,
         }))
     }
 

@@ -17,7 +17,7 @@ mod event;
 mod tests;
 
 pub use checked::{TriggerError, Triggers};
-pub use config::{ConditionConfig, Is, Side, TriggerConfig, When};
+pub use config::{ConditionConfig, Is, Per, Side, TriggerConfig, When};
 pub use event::{Changed, Committed, Cut, CutWhy, Fired};
 
 /// How deep a change may be whose jobs are made, by default.

@@ -11,12 +11,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize};
 use syncline_protocol::ids::{AppId, NodeId};
 
+pub mod app;
 pub mod auth;
 pub mod cluster;
 pub mod compat;
 mod file;
 pub mod gateway;
 pub mod hidden;
+pub mod jobs;
 pub mod limits;
 pub mod log;
 pub mod metrics;
@@ -25,6 +27,7 @@ mod node;
 pub(crate) mod parse;
 pub mod problem;
 pub mod retention;
+pub mod role;
 pub mod session;
 mod setting;
 mod shown;
@@ -34,17 +37,20 @@ pub mod tls;
 mod variables;
 pub mod web;
 
+pub use app::{AppConfig, AppConfigs};
 pub use auth::AuthConfig;
 pub use cluster::ClusterConfig;
 pub use compat::CompatConfig;
 pub use gateway::GatewayConfig;
 pub use hidden::Hidden;
+pub use jobs::JobsConfig;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
 pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use problem::{Problem, Problems};
 pub use retention::RetentionConfig;
+pub use role::Role;
 pub use session::SessionConfig;
 pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
@@ -68,9 +74,18 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Seconds from SIGTERM until what is still open is cut off. 0 to 3,600, default 10.
     pub drain_s: u64,
+    /// What this node is there for: `sync`, taking connections of devices and servers, and
+    /// `compute`, doing jobs. Default both. One without `sync` has no public listener.
+    #[serde(deserialize_with = "roles", serialize_with = "shown::list")]
+    pub roles: Vec<Role>,
     /// The apps served. Empty, the default, serves every valid name.
     #[serde(deserialize_with = "apps", serialize_with = "shown::list")]
     pub apps: Vec<AppId>,
+    /// What single apps ask for, `[app.NAME]`. Only in the file.
+    #[serde(deserialize_with = "app::by_name", serialize_with = "app::shown")]
+    pub app: AppConfigs,
+    /// How jobs are done.
+    pub jobs: JobsConfig,
     /// The durable store.
     pub store: StoreConfig,
     /// The bus between nodes.
@@ -107,7 +122,10 @@ impl Default for Config {
             node: node::derived(),
             data_dir: PathBuf::from("./data"),
             drain_s: 10,
+            roles: Role::ALL.to_vec(),
             apps: Vec::new(),
+            app: AppConfigs::new(),
+            jobs: JobsConfig::default(),
             store: StoreConfig::default(),
             nats: NatsConfig::default(),
             cluster: ClusterConfig::default(),
@@ -147,6 +165,9 @@ impl Config {
         if self.listen == self.admin_listen && self.listen.port() != 0 {
             problems.push("admin_listen", "is the same address as listen");
         }
+        self.check_roles(&mut problems);
+        self.jobs.check(&mut problems);
+        self.check_apps(&mut problems);
         self.check_store(&mut problems);
         self.nats.check(&mut problems);
         self.cluster.check(&mut problems);
@@ -168,6 +189,26 @@ impl Config {
         problems.into_result()
     }
 
+    fn check_roles(&self, problems: &mut Problems) {
+        if self.roles.is_empty() {
+            problems.push("roles", "is empty: a node without a role does nothing");
+        }
+        let alone = !self.roles.contains(&Role::Sync);
+        if alone && matches!(self.store_url(), StoreUrl::Sqlite(_)) {
+            let why = "leaves out sync, and a SQLite file has one hub: nobody else could serve it";
+            problems.push("roles", why);
+        }
+    }
+
+    fn check_apps(&self, problems: &mut Problems) {
+        for (app, config) in &self.app {
+            if !self.apps.is_empty() && !self.apps.contains(app) {
+                problems.push("app", format!("{app}: is not one of the apps in apps"));
+            }
+            config.check(app, self.jobs.depth_max, problems);
+        }
+    }
+
     fn check_store(&self, problems: &mut Problems) {
         if self.data_dir.as_os_str().is_empty() {
             problems.push("data_dir", "is empty");
@@ -175,6 +216,13 @@ impl Config {
         self.store.check(problems);
         self.log.check(problems);
     }
+}
+
+fn roles<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Role>, D::Error> {
+    let mut roles = parse::list(from, str::parse::<Role>)?;
+    roles.sort_unstable();
+    roles.dedup();
+    Ok(roles)
 }
 
 fn apps<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<AppId>, D::Error> {

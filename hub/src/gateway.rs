@@ -3,11 +3,12 @@
 //! [`upgrade`] takes a request out of HTTP and makes a task of it ([`task`]), whose connection
 //! is a [`link`], whose protocol [`socket`] or [`compat`] (the first user's clients); [`ws`] is
 //! the strict framing under it, [`outbox`] what a session holds of a socket. [`api`] is the
-//! native protocol over HTTP. [`access`] decides who may use which space, [`intake`] is
+//! native protocol over HTTP, [`call`] a push without a socket. [`access`] decides who may use which space, [`intake`] is
 //! the back-pressure on what comes in, [`pace`] how fast one user may push.
 
 pub mod access;
 pub mod api;
+pub(crate) mod call;
 pub mod compat;
 mod entering;
 pub mod frame;

@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod config;
 pub mod gateway;
 pub mod http;
+pub mod jobs;
 pub mod lifecycle;
 pub mod memory;
 pub mod retention;

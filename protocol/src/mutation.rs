@@ -101,8 +101,14 @@ impl Mutation {
             let message = format!("a key is longer than {most} bytes or has control characters");
             Refusal::new(Code::NameInvalid, message)
         })?;
-        let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get), limits);
-        Ok((client, Mutation { m: 1, hash, asked }))
+        let changes = raw.changes.map_or("null", RawValue::get);
+        Ok((client, Mutation::of_changes(changes, limits)))
+    }
+
+    /// Changes that are the only ones of their client.
+    pub fn of_changes(changes: &str, limits: &Limits) -> Mutation {
+        let (hash, asked) = read_changes(changes, limits);
+        Mutation { m: 1, hash, asked }
     }
 
     /// How many changes it holds; a rejected one counts as one.

@@ -24,7 +24,7 @@ mod states;
 mod store;
 mod types;
 
-pub use moves::{Net, net};
+pub use moves::{Net, first_due_ms, net};
 pub use names::{JobKey, JobKind, JobName, TriggerId};
 pub(crate) use states::{DEAD, LEASED, RETRY, SCHEDULED, StateColumns};
 pub use store::JobStore;

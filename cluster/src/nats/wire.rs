@@ -61,6 +61,7 @@ struct ContentV1<'a> {
     #[serde(borrow)]
     records: Vec<(&'a str, &'a str, &'a [u8])>,
     marks: Vec<MarkV1<'a>>,
+    jobs_due_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,6 +124,7 @@ pub(super) fn encode_commit(event: &CommitEvent, origin: u64, bytes_max: usize) 
         writers: event.writers.0,
         records: records.collect(),
         marks: marks.collect(),
+        jobs_due_ms: event.jobs_due_ms,
     }));
     match whole.len() > bytes_max {
         true => bare(None),
@@ -244,6 +246,7 @@ fn decode_commit(space: &SpaceKey, bytes: &[u8], own: u64) -> Result<Option<Hear
         writers: WriterNo(content.writers),
         records: records?,
         marks: marks?,
+        jobs_due_ms: content.jobs_due_ms,
     }))))
 }
 

@@ -14,7 +14,7 @@ use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use syncline_protocol::json::Json;
 use syncline_protocol::limits::JSON_DEPTH_CEILING;
@@ -30,7 +30,7 @@ use self::zoned::Moment;
 pub const PATTERN_BYTES_MAX: usize = 256;
 
 /// A schedule as the config has it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScheduleConfig {
     /// What it is called, unique among the schedules of its space.
@@ -55,7 +55,7 @@ fn utc() -> String {
 }
 
 /// What becomes of times that passed while nobody ran the schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missed {
     /// They are left out.
@@ -117,7 +117,9 @@ impl Schedule {
                 config.timezone
             ))
         })?;
-        let args = Json::parse(&config.args.to_string(), JSON_DEPTH_CEILING);
+        // As triggers' jobs have theirs, beside what those are about.
+        let args = format!("{{\"args\":{}}}", config.args);
+        let args = Json::parse(&args, JSON_DEPTH_CEILING);
         let args = args.map_err(|e| wrong(format!("args: {}", e.message)))?;
         let args = JobArgs::new(args).map_err(|error| wrong(format!("args: {error}")))?;
         let said = format!("{}\n{}", config.cron, config.timezone);

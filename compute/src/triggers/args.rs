@@ -4,6 +4,7 @@ use serde_json::Value;
 use syncline_protocol::ids::FieldName;
 use syncline_protocol::json::{Json, push_string};
 use syncline_protocol::limits::JSON_DEPTH_CEILING;
+use syncline_protocol::record::Record;
 use syncline_storage::jobs::{ArgsTooLarge, JOB_ARGS_BYTES_MAX, JobArgs};
 
 use super::condition::field;
@@ -26,6 +27,7 @@ enum Piece {
     When,
     Seq,
     Field(Side, FieldName),
+    Record(Side),
 }
 
 /// What arguments may be about.
@@ -92,6 +94,8 @@ impl Template {
             "who" => Piece::Who,
             "when" => Piece::When,
             "seq" => Piece::Seq,
+            "after" => Piece::Record(Side::After),
+            "before" => Piece::Record(Side::Before),
             _ => match named.split_once('.') {
                 Some(("after", name)) => Piece::Field(Side::After, field(name)?),
                 Some(("before", name)) => Piece::Field(Side::Before, field(name)?),
@@ -119,20 +123,46 @@ impl Template {
         }
     }
 
-    /// The arguments about a record. Errors: its values are too large.
+    /// The arguments about a record: its place, who changed it and how, and what the trigger says.
+    /// Errors: its values are too large, whole records left out.
     pub(super) fn filled(&self, about: About<'_>) -> Result<JobArgs, ArgsTooLarge> {
-        let mut text = String::new();
-        for piece in &self.0 {
-            piece.write(&mut text, about);
+        self.written(about, Whole::There)
+            .or_else(|_| self.written(about, Whole::LeftOut))
+    }
+
+    fn written(&self, about: About<'_>, whole: Whole) -> Result<JobArgs, ArgsTooLarge> {
+        let mut text = String::from("{");
+        let place = [
+            ("\"id\":", Piece::Id),
+            (",\"table\":", Piece::Table),
+            (",\"when\":", Piece::When),
+            (",\"who\":", Piece::Who),
+        ];
+        for (name, piece) in place {
+            text.push_str(name);
+            piece.write(&mut text, about, whole);
         }
+        text.push_str(",\"args\":");
+        for piece in &self.0 {
+            piece.write(&mut text, about, whole);
+        }
+        text.push('}');
         // Members stand in the config's order, which is not always the canonical one.
         let args = Json::parse(&text, usize::MAX).unwrap_or_else(|_| Json::trusted(&text));
         JobArgs::new(args)
     }
 }
 
+/// Whether whole records are part of arguments.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    There,
+    /// They are too large: null stands there, and who wants them reads them.
+    LeftOut,
+}
+
 impl Piece {
-    fn write(&self, out: &mut String, about: About<'_>) {
+    fn write(&self, out: &mut String, about: About<'_>, whole: Whole) {
         let (space, key) = (about.committed.space, about.changed.key);
         match self {
             Piece::Text(text) => out.push_str(text),
@@ -147,8 +177,24 @@ impl Piece {
                 let value = about.changed.value(*side, name.as_str());
                 out.push_str(value.map_or("null", Json::as_str));
             }
+            Piece::Record(side) => match about.changed.shown(*side) {
+                Some(record) if whole == Whole::There => push_record(out, record),
+                _ => out.push_str("null"),
+            },
         }
     }
+}
+
+/// The fields of a record, by name.
+fn push_record(out: &mut String, record: &Record) {
+    out.push('{');
+    for (n, field) in record.fields.iter().enumerate() {
+        out.push_str(if n == 0 { "" } else { "," });
+        push_string(out, field.name.as_str());
+        out.push(':');
+        out.push_str(field.value.as_str());
+    }
+    out.push('}');
 }
 
 fn when(when: When) -> &'static str {

@@ -1,15 +1,17 @@
 //! The triggers of an app, checked once, and what they make of a commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
-use syncline_protocol::ids::{FieldName, TableName};
+use syncline_protocol::ids::{FieldName, RecordKey, TableName};
 use syncline_protocol::limits::NAME_BYTES_CEILING;
-use syncline_storage::jobs::{IfThere, Job, JobKey, JobKind, JobMove, Origin, TriggerId};
+use syncline_storage::jobs::{
+    IfThere, JOB_KEY_BYTES_MAX, Job, JobKey, JobKind, JobMove, Origin, TriggerId,
+};
 
 use super::args::{About, Template};
 use super::condition::{Condition, field};
-use super::config::{TriggerConfig, When};
+use super::config::{Per, TriggerConfig, When};
 use super::event::{Changed, Committed, Cut, CutWhy, Fired};
 use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, TRIGGERS_MAX};
 
@@ -37,6 +39,7 @@ struct Trigger {
     fields: Option<Vec<FieldName>>,
     conditions: Vec<Condition>,
     kind: JobKind,
+    per: Per,
     args: Template,
 }
 
@@ -93,6 +96,21 @@ impl Triggers {
         fired
     }
 
+    /// Every kind of job that they make, each once.
+    pub fn kinds(&self) -> Vec<&JobKind> {
+        let all: BTreeSet<&JobKind> = self.all().map(|trigger| &trigger.kind).collect();
+        all.into_iter().collect()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_table.is_empty()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Trigger> {
+        self.by_table.values().flatten()
+    }
+
     fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {
         let job = match (trigger.job(about), about.changed.depth) {
             (_, depth) if depth >= self.depth_max => Err(CutWhy::TooDeep(depth)),
@@ -102,7 +120,10 @@ impl Triggers {
         match job {
             Ok(job) => fired.moves.push(JobMove::Put {
                 job,
-                if_there: IfThere::Keep,
+                if_there: match trigger.per {
+                    Per::Commit => IfThere::Keep,
+                    Per::Record => IfThere::Replace,
+                },
             }),
             Err(why) => fired.cut.push(Cut {
                 trigger: trigger.id.clone(),
@@ -142,6 +163,7 @@ impl Trigger {
             fields,
             conditions: conditions.collect::<Result<_, _>>()?,
             kind,
+            per: config.per,
             args: Template::of(&config.args).map_err(|why| format!("args: {why}"))?,
         })
     }
@@ -170,18 +192,27 @@ impl Trigger {
         })
     }
 
-    /// Of the trigger, the commit and the record: what the same commit makes when it is tried again
-    /// is the same job. The space is the job's own.
+    /// Of the trigger, the record and, if there is one job for each, the commit: what the same commit
+    /// makes when it is tried again is the same job. The space is the job's own.
     fn key(&self, about: About<'_>) -> JobKey {
         let (epoch, seq) = (about.committed.epoch, about.committed.seq.0);
-        let key = about.changed.key;
-        let (table, id) = (key.table.as_str(), key.id.as_str());
-        let begins = format!("{}/{epoch}/{seq}", self.id);
-        JobKey::parse(&format!("{begins}/{table}/{id}")).unwrap_or_else(|_| {
-            // A table's name holds no line feed.
-            let digest = Sha256::digest(format!("{table}\n{id}").as_bytes());
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            JobKey::trusted(&format!("{begins}#{hex}"))
-        })
+        let begins = match self.per {
+            Per::Commit => format!("{}/{epoch}/{seq}", self.id),
+            Per::Record => self.id.to_string(),
+        };
+        JobKey::trusted(&of_record(&begins, about.changed.key))
     }
+}
+
+/// A name for something of a record: as it is spelled, where that fits, else by a hash.
+fn of_record(begins: &str, key: &RecordKey) -> String {
+    let (table, id) = (key.table.as_str(), key.id.as_str());
+    let plain = format!("{begins}/{table}/{id}");
+    if plain.len() <= JOB_KEY_BYTES_MAX {
+        return plain;
+    }
+    // A table's name holds no line feed.
+    let digest = Sha256::digest(format!("{table}\n{id}").as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{begins}#{hex}")
 }

@@ -1,10 +1,10 @@
 //! Triggers as the config has them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One trigger of an app.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerConfig {
     /// What it is called, unique in its app. It is part of its jobs' keys.
@@ -21,7 +21,15 @@ pub struct TriggerConfig {
     pub condition: Vec<ConditionConfig>,
     /// The kind of job.
     pub job: String,
-    /// What the job is about: JSON, in which a text that begins with `$` stands for something else.
+    /// How many jobs there are of a record at once.
+    #[serde(default)]
+    pub per: Per,
+    /// Whether the jobs of a record are done one after the other, in the order of its commits. Of
+    /// webhooks they are, unless this says otherwise.
+    #[serde(default)]
+    pub ordered: Option<bool>,
+    /// What the job is told besides the record's place: JSON, in which a text that begins with `$`
+    /// stands for something else.
     ///
     /// | text | stands for |
     /// |---|---|
@@ -31,13 +39,15 @@ pub struct TriggerConfig {
     /// | `$seq` | the commit's number |
     /// | `$after.NAME` | the field's value afterwards, null if it is not there |
     /// | `$before.NAME` | the field's value before, likewise |
+    /// | `$after` | the whole record afterwards, null if it is gone, or too large for a job |
+    /// | `$before` | the whole record before, likewise |
     /// | `$$…` | the text without its first `$` |
     #[serde(default)]
     pub args: Value,
 }
 
 /// What must happen to a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// It appears.
@@ -50,8 +60,20 @@ pub enum When {
     Any,
 }
 
+/// How many jobs of a trigger there are for one record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// One for each commit that fires it.
+    #[default]
+    Commit,
+    /// One, which is put anew by each commit that fires it: what was not done yet is done once, of
+    /// the record as it is then.
+    Record,
+}
+
 /// What must hold of a field: either `is` or `equals`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConditionConfig {
     /// The field.
@@ -73,7 +95,7 @@ fn there<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::
 }
 
 /// How a field must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Is {
     /// There, with a value other than null.
@@ -85,7 +107,7 @@ pub enum Is {
 }
 
 /// One of the two states of a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// Before the commit.

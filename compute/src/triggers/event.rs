@@ -42,12 +42,17 @@ pub struct Changed<'a> {
 impl<'a> Changed<'a> {
     /// A field's value that shows; `None` if it is not there, or the record is dead.
     pub(super) fn value(&self, side: Side, name: &str) -> Option<&'a Json> {
+        let field = self.shown(side)?.field(name)?;
+        Some(&field.value)
+    }
+
+    /// One of its states; `None` if it was not there, or dead.
+    pub(super) fn shown(&self, side: Side) -> Option<&'a Record> {
         let record = match side {
             Side::Before => self.before?,
             Side::After => self.after,
         };
-        let field = record.is_live().then(|| record.field(name))?;
-        field.map(|field| &field.value)
+        record.is_live().then_some(record)
     }
 
     /// Whether a field shows another value than before.

@@ -7,7 +7,7 @@ use syncline_protocol::ids::{
 use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
 use syncline_protocol::stamp::{Hlc, Stamp};
-use syncline_storage::jobs::{JOB_ARGS_BYTES_MAX, JOB_KEY_BYTES_MAX, Job, JobMove};
+use syncline_storage::jobs::{IfThere, JOB_ARGS_BYTES_MAX, JOB_KEY_BYTES_MAX, Job, JobMove};
 
 use super::*;
 
@@ -254,13 +254,68 @@ fn arguments_are_about_the_record() {
         &after,
     ));
     let found: Value = serde_json::from_str(made[0].args.as_str()).unwrap();
+    let about = json!({"table": "tasks", "id": "k1", "when": "update", "who": "ada"});
+    for (name, value) in about.as_object().unwrap() {
+        assert_eq!(&found[name], value, "{name}");
+    }
     let expected = json!({
         "where": ["todo", "ada", "tasks", "k1"],
         "who": "ada", "when": "update", "seq": 3,
         "now": "b\"$id", "then": "a", "gone": null, "dotted": 0,
         "text": "plain", "price": "$5", "n": [1, true, null, {"x": [1, {"y": "z"}]}],
     });
-    assert_eq!(found, expected);
+    assert_eq!(found["args"], expected);
+}
+
+/// What is too large for a job is read by who does it.
+#[test]
+fn whole_records_stand_in_arguments_unless_they_are_too_large() {
+    let config = json!({"args": {"now": "$after", "then": "$before", "title": "$after.title"}});
+    let args_of = |before: Option<&Record>, after: &Record| {
+        let made = jobs(fired(&triggers(&[config.clone()]), before, after));
+        let found: Value = serde_json::from_str(made[0].args.as_str()).unwrap();
+        found["args"].clone()
+    };
+    let (small, gone) = (live(json!({"n": [1], "title": "a"})), dead(json!({"x": 1})));
+    let expected = json!({"now": {"n": [1], "title": "a"}, "then": null, "title": "a"});
+    assert_eq!(args_of(None, &small), expected);
+    let expected = json!({"now": null, "then": {"n": [1], "title": "a"}, "title": null});
+    assert_eq!(args_of(Some(&small), &gone), expected);
+    let large = live(json!({"title": "b", "x": "y".repeat(JOB_ARGS_BYTES_MAX)}));
+    let expected = json!({"now": null, "then": null, "title": "b"});
+    assert_eq!(args_of(Some(&small), &large), expected);
+}
+
+/// What was not done yet is done once, of the record as it is then.
+#[test]
+fn one_job_for_a_record_is_put_anew_by_each_commit() {
+    let record = live(json!({}));
+    let per_record = fired(&triggers(&[json!({"per": "record"})]), None, &record);
+    let [JobMove::Put { job, if_there }] = &per_record.moves[..] else {
+        panic!("one job: {per_record:?}");
+    };
+    assert_eq!(
+        (job.key.as_str(), *if_there),
+        ("t/tasks/k1", IfThere::Replace)
+    );
+    let per_commit = fired(&triggers(&[json!({})]), None, &record);
+    let [JobMove::Put { if_there, .. }] = &per_commit.moves[..] else {
+        panic!("one job: {per_commit:?}");
+    };
+    assert_eq!(*if_there, IfThere::Keep);
+}
+
+#[test]
+fn kinds_are_told_each_once() {
+    let all = triggers(&[
+        json!({}),
+        json!({"id": "u", "job": "mail"}),
+        json!({"id": "v"}),
+    ]);
+    let kinds: Vec<&str> = all.kinds().into_iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(kinds, ["mail", "webhook"]);
+    assert!(!all.is_empty());
+    assert!(Triggers::default().is_empty());
 }
 
 #[test]
@@ -271,7 +326,9 @@ fn of_a_deleted_record_arguments_tell_what_it_was() {
         dead(json!({"title": "hidden"})),
     );
     let made = jobs(fired(&triggers(&[args]), Some(&before), &after));
-    assert_eq!(made[0].args.as_str(), r#"{"is":null,"was":"a"}"#);
+    let found: Value = serde_json::from_str(made[0].args.as_str()).unwrap();
+    assert_eq!(found["args"], json!({"is": null, "was": "a"}));
+    assert_eq!(found["when"], "delete");
 }
 
 #[test]
@@ -353,10 +410,9 @@ fn arguments_that_grow_too_large_are_cut_and_told() {
     let large = live(json!({"x": "y".repeat(JOB_ARGS_BYTES_MAX)}));
     let fired = fired(&triggers(&[json!({"args": "$after.x"})]), None, &large);
     assert_eq!(fired.moves, []);
-    assert_eq!(
-        fired.cut[0].why,
-        CutWhy::ArgsTooLarge(JOB_ARGS_BYTES_MAX + 2)
-    );
+    let about = json!({"args": "", "table": "tasks", "id": "k1", "when": "insert", "who": "ada"});
+    let bytes = about.to_string().len() + JOB_ARGS_BYTES_MAX;
+    assert_eq!(fired.cut[0].why, CutWhy::ArgsTooLarge(bytes));
 }
 
 #[test]

@@ -39,6 +39,7 @@ use crate::gateway::{Gateway, api, compat, upgrade, user_data};
 use crate::http::guard::counted;
 use crate::http::routes::{cluster, compute};
 use crate::http::{Context, ReplyRoom};
+use crate::jobs::{AppTriggers, JobsBell};
 use crate::memory;
 use crate::session::actor::{PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
@@ -144,6 +145,9 @@ impl Core {
             echo_bytes_max: replies.reply_bytes_max(),
             ..SessionLimits::default()
         };
+        let triggers = AppTriggers::of(&config.app, config.jobs.depth_max);
+        let triggers = triggers.expect("the config was checked");
+        let bell = JobsBell::default();
         let wheel = Arc::new(wheel(config));
         let epoch_change_interval_ms = limits.epoch_change_interval_ms;
         let shared = Shared {
@@ -155,6 +159,8 @@ impl Core {
             clock: context.clock.clone(),
             metrics: context.metrics.clone(),
             limits,
+            triggers,
+            bell: bell.clone(),
             page: READER_PAGE,
             pages: Arc::new(Semaphore::new(PAGES_AT_ONCE)),
             undecided: Arc::new(Undecided::new(

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+/// Tables that no variable can hold.
+const ONLY_IN_FILE: [&str; 2] = ["app", "webhooks"];
+
 /// One value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -14,8 +17,11 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} (", self.key, self.message)?;
-        write!(f, "{})", super::source::variable(self.key))
+        write!(f, "{} {}", self.key, self.message)?;
+        match ONLY_IN_FILE.contains(&self.key) {
+            true => Ok(()),
+            false => write!(f, " ({})", super::source::variable(self.key)),
+        }
     }
 }
 

@@ -22,19 +22,42 @@ fn write(out: &mut String, key: &str, value: &Value) {
         Value::Object(members) => {
             for (name, value) in members {
                 let dot = if key.is_empty() { "" } else { "." };
-                write(out, &format!("{key}{dot}{name}"), value);
+                write(out, &format!("{key}{dot}{}", bare(name)), value);
             }
         }
         Value::String(text) if text.ends_with(HIDDEN) => {
             out.push_str(&format!("# {key}: {text}\n"));
         }
         Value::Null => out.push_str(&format!("# {key} is not set\n")),
-        // Strings, numbers and lists of strings are written in TOML as they are in JSON, but for
-        // the one control character that JSON leaves as it is.
-        value => {
-            let text = value.to_string().replace('\u{7f}', "\\u007F");
-            out.push_str(&format!("{key} = {text}\n"));
+        value => out.push_str(&format!("{key} = {}\n", inline(value))),
+    }
+}
+
+/// A name as TOML has it before `=`.
+fn bare(name: &str) -> String {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    match !name.is_empty() && name.bytes().all(is_bare) {
+        true => name.to_owned(),
+        false => inline(&Value::from(name)),
+    }
+}
+
+/// A value on one line. Strings and numbers are written in TOML as they are in JSON, but for the one
+/// control character that JSON leaves as it is. What is not set is left out, as TOML has no null.
+fn inline(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(inline).collect();
+            format!("[{}]", items.join(", "))
         }
+        Value::Object(members) => {
+            let members = members.iter().filter(|(_, value)| !value.is_null());
+            let members: Vec<String> = members
+                .map(|(name, value)| format!("{} = {}", bare(name), inline(value)))
+                .collect();
+            format!("{{{}}}", members.join(", "))
+        }
+        value => value.to_string().replace('\u{7f}', "\\u007F"),
     }
 }
 

@@ -28,11 +28,12 @@ use super::event::{
     Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, Sender, Sync,
 };
 use super::registry::Place;
-use super::state::{Context, SessionLimits, SessionState};
+use super::state::{Context, SessionLimits, SessionParts, SessionState};
 use crate::clock::Clock;
 use crate::cluster::ephemera::Ephemera;
 use crate::gateway::intake::{Permit, Undecided};
 use crate::gateway::outbox::Outbox;
+use crate::jobs::{AppTriggers, JobsBell};
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
 use crate::wheel::{Tick, Wheel};
@@ -59,6 +60,10 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Limits of each session.
     pub limits: SessionLimits,
+    /// What follows from changes, by app.
+    pub triggers: AppTriggers,
+    /// Told of jobs that commits put.
+    pub bell: JobsBell,
     /// How much one read of changes may hold.
     pub page: PageLimit,
     /// Such reads at once, of all sessions: however many fall behind together, the store is asked
@@ -231,10 +236,14 @@ impl Actor for Session {
             draining,
         } = args;
         let space = place.entry.space.clone();
-        let own = (shared.limits.clone(), shared.activations.clone());
+        let parts = SessionParts {
+            limits: shared.limits.clone(),
+            activations: shared.activations.clone(),
+            triggers: shared.triggers.of_app(&space.app),
+        };
         let (state, outboxes) = match asleep {
             Some(Asleep { dormant, outboxes }) => {
-                let state = SessionState::wake(space.clone(), shared.node.clone(), dormant, own);
+                let state = SessionState::wake(space.clone(), shared.node.clone(), dormant, parts);
                 let outboxes = outboxes.into_iter().map(|outbox| (outbox.conn, outbox));
                 (state, outboxes.collect())
             }
@@ -244,7 +253,7 @@ impl Actor for Session {
                     .await
                     .inspect_err(|error| shared.metrics.note_damage(error))?;
                 shown.show(view);
-                let state = SessionState::new(space.clone(), shared.node.clone(), view, own);
+                let state = SessionState::new(space.clone(), shared.node.clone(), view, parts);
                 (state, HashMap::new())
             }
         };
@@ -494,6 +503,7 @@ impl Live {
                     ephemera.tell(&self.space, what);
                 }
             }
+            Effect::RingForJobs(due_ms) => self.shared.bell.ring(due_ms),
             Effect::TellHead { epoch, head } => {
                 let space = self.space.clone();
                 self.shared.log.moved(SpaceHead { space, epoch, head });
@@ -524,6 +534,8 @@ impl Live {
             Note::CatchUp => metrics.catch_ups.inc(),
             Note::Resync => metrics.resyncs.inc(),
             Note::Tie => metrics.stamp_ties.inc(),
+            Note::JobsPut(count) => metrics.jobs_put.inc_by(count as u64),
+            Note::JobCut(why) => metrics.jobs_cut.inc(why),
             Note::LettersLeftOut(count) => metrics.dead_letters_left_out.inc_by(count as u64),
         }
     }

@@ -3,6 +3,7 @@
 mod claims;
 pub(super) mod decide;
 mod decide_sync;
+mod following;
 mod letters;
 mod working;
 
@@ -17,6 +18,7 @@ use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
 
 use self::decide::{Decided, Deciding, Outcome};
+use self::following::label;
 use super::cache::{Known, known_bytes};
 use super::event::{CallReply, Effect, Note, Waiter};
 use super::fanout::Answers;
@@ -195,7 +197,8 @@ impl SessionState {
 
     fn decide(&mut self, loading: Loading, cx: &mut Context<'_>) {
         let Loading { count, base, .. } = loading;
-        let mut deciding = Deciding::new(self.view, base, self.limits.data);
+        let mut deciding =
+            Deciding::new(self.view, base, (self.limits.data, self.triggers.clone()));
         for pending in self.pending.iter().take(count) {
             let client = self
                 .clients
@@ -283,6 +286,7 @@ impl SessionState {
         if decided.letters_left_out > 0 {
             cx.note(Note::LettersLeftOut(decided.letters_left_out));
         }
+        self.tell_of_jobs(&decided, cx);
         let mut answers = Answers::default();
         let mut authors: Vec<ClientKey> = Vec::new();
         let mut rest = None;
@@ -299,6 +303,12 @@ impl SessionState {
                 Outcome::Verdict { writer, m, verdict } => {
                     client.writer = Some(writer);
                     client.decided = Some(m);
+                    let answer = Answer::Verdict(verdict);
+                    cx.note(Note::Verdict(VerdictStatus::from(&answer)));
+                    answers.add(&pending.waiters, &pending.client, m, &answer);
+                }
+                Outcome::Unkept { m, verdict } => {
+                    client.taken = client.decided.unwrap_or(0);
                     let answer = Answer::Verdict(verdict);
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
@@ -339,6 +349,26 @@ impl SessionState {
             self.fan_out(from, &decided.records, &authors, cx);
         }
         self.trim_clients();
+    }
+}
+
+impl SessionState {
+    /// Jobs were put, or left out, by a commit that is durable.
+    fn tell_of_jobs(&self, decided: &Decided, cx: &mut Context<'_>) {
+        if decided.jobs > 0 {
+            cx.note(Note::JobsPut(decided.jobs));
+        }
+        if let Some(due_ms) = decided.jobs_due_ms {
+            cx.effect(Effect::RingForJobs(due_ms));
+        }
+        for cut in &decided.jobs_cut {
+            cx.note(Note::JobCut(label(cut)));
+        }
+        if let Some(first) = decided.jobs_cut.first() {
+            let (trigger, why) = (&first.trigger, first.why);
+            let jobs = decided.jobs_cut.len();
+            tracing::warn!(space = %self.space, jobs, %trigger, %why, "jobs were not made");
+        }
     }
 }
 

@@ -15,12 +15,12 @@ use syncline_protocol::ids::{ClientKey, NodeId, Seq, SpaceKey, TableName, Writer
 use syncline_protocol::json::Json;
 use syncline_storage::types::SpaceView;
 
-use super::cache::{Activation, Activations};
+use super::cache::Activation;
 use super::conn::{Conn, Phase};
 use super::elsewhere::Elsewhere;
 use super::event::ConnId;
 use super::few::Few;
-use super::state::{SessionLimits, SessionState, Work};
+use super::state::{SessionParts, SessionState, Work};
 
 /// What is kept of a sleeping session.
 #[derive(Debug)]
@@ -189,9 +189,9 @@ impl SessionState {
         space: SpaceKey,
         node: NodeId,
         dormant: Dormant,
-        own: (SessionLimits, Activations),
+        parts: SessionParts,
     ) -> SessionState {
-        let mut state = SessionState::new(space, node, dormant.view, own);
+        let mut state = SessionState::new(space, node, dormant.view, parts);
         state.activation = dormant.activation;
         let head = dormant.view.head;
         for socket in dormant.sockets {

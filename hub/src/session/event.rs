@@ -12,6 +12,7 @@ use syncline_protocol::error::Refusal;
 use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, TableName, WriterNo};
 use syncline_protocol::json::Json;
 use syncline_protocol::mutation::Mutation;
+use syncline_protocol::stamp::WallMs;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::types::{
@@ -22,7 +23,7 @@ use syncline_storage::types::{
 use super::synced::Synced;
 use crate::gateway::frame::Frame;
 use crate::gateway::intake::Permit;
-use crate::telemetry::labels::VerdictStatus;
+use crate::telemetry::labels::{JobCut, VerdictStatus};
 
 /// A socket on this node, numbered by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,12 +190,18 @@ pub struct Sender {
     pub client: ClientKey,
     /// The first epoch it knew under this id, if it says so.
     pub epoch: Option<Epoch>,
+    /// How many jobs stand between what it pushes and somebody's own change: 0 unless it is a job.
+    pub depth: u8,
 }
 
 impl From<ClientKey> for Sender {
     fn from(client: ClientKey) -> Sender {
-        let epoch = None;
-        Sender { client, epoch }
+        let (epoch, depth) = (None, 0);
+        Sender {
+            client,
+            epoch,
+            depth,
+        }
     }
 }
 
@@ -255,6 +262,8 @@ pub struct HeldPush {
     pub client: ClientKey,
     /// The first epoch it knew under this id, if it says so.
     pub epoch: Option<Epoch>,
+    /// How many jobs stand between it and somebody's own change.
+    pub depth: u8,
     /// In order of number.
     pub muts: Vec<Mutation>,
     /// Back-pressure.
@@ -366,6 +375,8 @@ pub enum Effect {
     Show(ConnId, ClientKey, Option<Json>),
     /// Tell them something else that nobody stores.
     Tell(Spoken),
+    /// Tell those who do jobs that there are some, the first of them due then.
+    RingForJobs(WallMs),
     /// Something worth counting.
     Note(Note),
 }
@@ -439,4 +450,8 @@ pub enum Note {
     Tie,
     /// So many changes that can never be stored were set aside and are not kept.
     LettersLeftOut(usize),
+    /// So many jobs were put by a commit.
+    JobsPut(usize),
+    /// A job was not made.
+    JobCut(JobCut),
 }

@@ -62,6 +62,8 @@ pub(super) struct Pending {
     pub(super) since: Option<Since>,
     /// When it was taken: the time its stamps are judged by, kept through retries.
     pub(super) taken_at_ms: WallMs,
+    /// How many jobs stand between it and somebody's own change: 0 of what is no job's.
+    pub(super) depth: u8,
     pub(super) waiters: Vec<Waiter>,
     /// Of a changeset that is merged in parts: what is still to be merged after this one.
     pub(super) later: Vec<SyncChange>,

@@ -58,13 +58,21 @@ impl SessionState {
                     let held = HeldPush {
                         client,
                         epoch: None,
+                        depth: 0,
                         muts: push.muts,
                         permit: push.permit.map(Arc::new),
                     };
                     self.number(held, Waiter::Conn(conn), Known::Remembered, cx);
                 }
             }
-            Origin::Call(call, Sender { client, epoch }) => {
+            Origin::Call(
+                call,
+                Sender {
+                    client,
+                    epoch,
+                    depth,
+                },
+            ) => {
                 let known = self
                     .clients
                     .get(&client)
@@ -72,6 +80,7 @@ impl SessionState {
                 let held = HeldPush {
                     client,
                     epoch,
+                    depth,
                     muts: push.muts,
                     permit: push.permit.map(Arc::new),
                 };
@@ -228,6 +237,7 @@ impl SessionState {
     fn sort(&mut self, push: HeldPush, (waiter, gap): (Waiter, Gap), cx: &mut Context<'_>) {
         let HeldPush {
             client,
+            depth,
             muts,
             permit,
             ..
@@ -252,6 +262,7 @@ impl SessionState {
                     asked: Asked::Mutation(mutation),
                     since: None,
                     taken_at_ms: cx.now_ms,
+                    depth,
                     waiters: vec![waiter],
                     later: Vec::new(),
                     earlier: None,

@@ -5,7 +5,9 @@
 //! missed event) it becomes `stale`, and [`super::refresh`] runs before anything else.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
+use syncline_compute::triggers::Triggers;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientKey, NodeId, SpaceKey};
 use syncline_protocol::limits::{Limits, MESSAGE_BYTES_MAX, OUTBOX_BYTES_MAX};
@@ -66,6 +68,17 @@ impl Default for SessionLimits {
     }
 }
 
+/// What a session is given by its node.
+#[derive(Clone, Debug, Default)]
+pub struct SessionParts {
+    /// What bounds it.
+    pub limits: SessionLimits,
+    /// Gives activations, of which no two of a node are equal.
+    pub activations: Activations,
+    /// What follows from changes of its app's records.
+    pub triggers: Arc<Triggers>,
+}
+
 /// What a step is given besides the event.
 pub struct Context<'a> {
     /// The hub's clock.
@@ -109,6 +122,8 @@ pub struct SessionState {
     pub(super) space: SpaceKey,
     pub(super) node: NodeId,
     pub(super) limits: SessionLimits,
+    /// What follows from changes of its app's records.
+    pub(super) triggers: Arc<Triggers>,
     /// The space as of the last commit made or applied here.
     pub(super) view: SpaceView,
     /// Which cache entries are of this view.
@@ -178,12 +193,18 @@ impl SessionState {
         space: SpaceKey,
         node: NodeId,
         view: SpaceView,
-        (limits, activations): (SessionLimits, Activations),
+        parts: SessionParts,
     ) -> SessionState {
+        let SessionParts {
+            limits,
+            activations,
+            triggers,
+        } = parts;
         SessionState {
             space,
             node,
             limits,
+            triggers,
             view,
             activation: activations.next(),
             activations,
@@ -216,6 +237,15 @@ impl SessionState {
     /// What bounds it.
     pub fn limits(&self) -> &SessionLimits {
         &self.limits
+    }
+
+    /// What it was given by its node.
+    pub fn parts(&self) -> SessionParts {
+        SessionParts {
+            limits: self.limits.clone(),
+            activations: self.activations.clone(),
+            triggers: self.triggers.clone(),
+        }
     }
 
     /// The space as this session knows it.

@@ -13,6 +13,7 @@ mod ended_tokens;
 mod entries;
 mod erasing;
 mod failing;
+mod following;
 mod foreign;
 mod hearing;
 mod in_parts;

@@ -32,6 +32,7 @@ impl SessionState {
             asked: Asked::Sync(sync.changes),
             since: Some(sync.since),
             taken_at_ms: cx.now_ms,
+            depth: 0,
             waiters: vec![Waiter::Call(sync.call)],
             later: Vec::new(),
             earlier: None,

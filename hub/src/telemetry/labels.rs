@@ -87,6 +87,18 @@ label! {
 }
 
 label! {
+    /// Why a trigger that fired made no job.
+    JobCut("why") {
+        /// Jobs follow from each other in a circle.
+        TooDeep = "too_deep",
+        /// What it would have been told is too large.
+        ArgsTooLarge = "args_too_large",
+        /// The commit makes too many.
+        TooMany = "too_many",
+    }
+}
+
+label! {
     /// Why somebody was not let in.
     AuthFailure("code") {
         /// No token, or one that cannot be verified.

@@ -8,7 +8,7 @@ use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::StoreError;
 
 use super::instrument::{Attempts, Counters, Instrument, PairCounters, Seconds};
-use super::labels::{AuthFailure, CatchUpCause, Route, StatusClass, VerdictStatus};
+use super::labels::{AuthFailure, CatchUpCause, JobCut, Route, StatusClass, VerdictStatus};
 use crate::session::event::FrameKind;
 
 macro_rules! metrics {
@@ -56,6 +56,8 @@ metrics! {
     epoch_changes: IntCounter = "syncline_epoch_changes_total", "Epochs this node gave because the store had lost commits.";
     stamp_ties: IntCounter = "syncline_stamp_ties_total", "Writes of one stamp and different values, decided by the values.";
     dead_letters_left_out: IntCounter = "syncline_dead_letters_left_out_total", "Changes that can never be stored, refused and named to their client and not kept: too many in one request.";
+    jobs_put: IntCounter = "syncline_jobs_put_total", "Jobs that commits put, because a trigger fired.";
+    jobs_cut: Counters<JobCut> = "syncline_jobs_cut_total", "Jobs that were not made although a trigger fired, by why: the change is lost to what they were for.";
     catch_ups: IntCounter = "syncline_catch_ups_total", "Pages of changes read for devices that were behind, over sockets and HTTP.";
     resyncs: IntCounter = "syncline_resyncs_total", "Slow devices whose queued changes were left to the store.";
     node_catch_ups: Counters<CatchUpCause> = "syncline_node_catch_ups_total", "Times a session read the store for what other nodes committed, by how it learnt that it must.";

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use syncline_protocol::stamp::WallMs;
+
 use super::{IfThere, Job, JobKey, JobKind, JobMove};
 
 /// What becomes of one name.
@@ -33,6 +35,15 @@ pub fn net(moves: &[JobMove]) -> BTreeMap<(&JobKind, &JobKey), Net<'_>> {
         nets.insert(name, both);
     }
     nets
+}
+
+/// When the first of the jobs is due that these moves put; `None` if they put none.
+pub fn first_due_ms(moves: &[JobMove]) -> Option<WallMs> {
+    let due = moves.iter().filter_map(|one| match one {
+        JobMove::Put { job, .. } => Some(job.due_at_ms),
+        JobMove::Cancel { .. } => None,
+    });
+    due.min()
 }
 
 #[cfg(test)]
@@ -92,6 +103,16 @@ mod tests {
             };
             assert_eq!((nets.len(), found), (1, expected), "{moves:?}");
         }
+    }
+
+    #[test]
+    fn the_first_that_is_put_says_when_jobs_are_due() {
+        let keep = IfThere::Keep;
+        assert_eq!(
+            first_due_ms(&[put(5, keep), cancel(), put(3, keep)]),
+            Some(3)
+        );
+        assert_eq!(first_due_ms(&[cancel()]), None);
     }
 
     #[test]

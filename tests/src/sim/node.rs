@@ -18,7 +18,7 @@ use syncline_hub::session::dormant::Dormant;
 use syncline_hub::session::event::{
     CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer,
 };
-use syncline_hub::session::state::{Context, SessionLimits, SessionState};
+use syncline_hub::session::state::{Context, SessionLimits, SessionParts, SessionState};
 use syncline_hub::session::turns::Turns;
 use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::wire::hub::ResetWhy;
@@ -192,10 +192,14 @@ impl Node {
             live_bytes_max: plan.outbox_bytes_max,
             ..SessionLimits::default()
         };
-        let own = (limits, self.activations.clone());
+        let parts = SessionParts {
+            limits,
+            activations: self.activations.clone(),
+            triggers: Arc::default(),
+        };
         self.incarnation += 1;
         self.session = Some(Session {
-            state: SessionState::new(space.clone(), self.name.clone(), view, own),
+            state: SessionState::new(space.clone(), self.name.clone(), view, parts),
             outboxes: BTreeMap::new(),
             woken: Vec::new(),
             shown: Rc::new(Cell::new(view)),
@@ -289,9 +293,9 @@ impl Node {
             return;
         }
         let space = session.state.space().clone();
-        let own = (session.state.limits().clone(), self.activations.clone());
+        let parts = session.state.parts();
         let dormant = session.state.sleep();
-        session.state = SessionState::wake(space, self.name.clone(), dormant, own);
+        session.state = SessionState::wake(space, self.name.clone(), dormant, parts);
         aids.counts.add(Kind::Slept);
     }
 
@@ -383,6 +387,7 @@ fn count(note: Note, aids: &mut Aids) {
         Note::Resync => Kind::Resync,
         Note::Tie => Kind::Tie,
         Note::LettersLeftOut(_) => Kind::LettersLeftOut,
+        Note::JobsPut(_) | Note::JobCut(_) => return,
     };
     aids.counts.add(kind);
 }

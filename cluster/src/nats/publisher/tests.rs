@@ -58,6 +58,7 @@ fn commit(length: usize) -> Arc<CommitEvent> {
         writers: WriterNo(1),
         records: vec![(key, Arc::new(record))],
         marks: Vec::new(),
+        jobs_due_ms: None,
     })
 }
 

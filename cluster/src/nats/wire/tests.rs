@@ -64,6 +64,7 @@ fn event(value: &str) -> CommitEvent {
         writers: WriterNo(2),
         records: vec![(key, Arc::new(record(value)))],
         marks: vec![mark("phone", Some(4)), mark("laptop", None)],
+        jobs_due_ms: Some(9),
     }
 }
 

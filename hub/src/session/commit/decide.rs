@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use syncline_compute::triggers::{Committed, Cut, Triggers};
 use syncline_protocol::change::{self, ClaimedChange, Op};
 use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::error::{Code, Refusal};
@@ -15,10 +16,12 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
+use syncline_storage::jobs::first_due_ms;
 use syncline_storage::types::{Commit, EPOCH_APART_MS, MarkMove, SpaceView};
 
 use super::Base;
 use super::claims::Kept;
+use super::following::{Author, Following};
 use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
@@ -45,6 +48,7 @@ pub(super) struct Deciding {
     /// Given stamps of clients without numbers, where this batch moved them.
     pub(super) given_stamps: HashMap<ClientKey, Arc<Given>>,
     pub(super) letters: Letters,
+    following: Following,
     ties: usize,
 }
 
@@ -61,6 +65,12 @@ pub(in crate::session) struct Decided {
     pub(super) ties: usize,
     /// Dead letters that are not kept.
     pub(super) letters_left_out: usize,
+    /// Jobs that the commit puts.
+    pub(super) jobs: usize,
+    /// When the first of them is due.
+    pub(super) jobs_due_ms: Option<WallMs>,
+    /// Jobs that were not made.
+    pub(super) jobs_cut: Vec<Cut>,
 }
 
 impl Decided {
@@ -79,6 +89,8 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
+    /// A job's write that was refused. Nothing is remembered of it.
+    Unkept { m: u64, verdict: Verdict },
     /// A changeset's, and what is remembered of its client.
     Synced { synced: Synced, kept: Kept },
 }
@@ -95,7 +107,11 @@ struct Trial {
 
 impl Deciding {
     /// A batch on records that are current at `view`'s head.
-    pub(super) fn new(view: SpaceView, base: Base, limits: Limits) -> Deciding {
+    pub(super) fn new(
+        view: SpaceView,
+        base: Base,
+        (limits, triggers): (Limits, Arc<Triggers>),
+    ) -> Deciding {
         Deciding {
             view,
             seq: view.head.next(),
@@ -109,6 +125,7 @@ impl Deciding {
             marks: BTreeMap::new(),
             given_stamps: HashMap::new(),
             letters: Letters::default(),
+            following: Following::new(triggers),
             ties: 0,
         }
     }
@@ -123,19 +140,24 @@ impl Deciding {
     }
 
     fn mutation(&mut self, pending: &Pending, mutation: &Mutation, client: &Client) -> Outcome {
+        let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
         let clock = self.clock;
         let verdict = match &mutation.asked {
             Err(refusal) => Err(refusal.clone()),
             Ok(changes) => self
                 .check_touched(changes)
-                .and_then(|()| self.try_changes(changes, writer, pending.taken_at_ms)),
+                .and_then(|()| self.try_changes(changes, writer, pending)),
         };
         let verdict = verdict.unwrap_or_else(|refusal| {
             self.clock = clock;
             Verdict::rejected(refusal, self.view.head)
         });
         let m = mutation.m;
+        if pending.depth > 0 && matches!(verdict.status, Status::Rejected(_)) {
+            self.take_back_writers(&pending.client, writers);
+            return Outcome::Unkept { m, verdict };
+        }
         let remembered = Remembered {
             m,
             hash: mutation.hash,
@@ -223,14 +245,15 @@ impl Deciding {
         &mut self,
         changes: &[ClaimedChange],
         writer: WriterNo,
-        taken_at_ms: WallMs,
+        pending: &Pending,
     ) -> Result<Verdict, Refusal> {
+        let taken_at_ms = pending.taken_at_ms;
         let mut trial = Trial::default();
         let mut budget = verdict::WINNERS_BUDGET;
         for change in changes {
             self.try_change((change, writer, taken_at_ms), &mut trial, &mut budget)?;
         }
-        self.keep(trial.touched, trial.ties);
+        self.keep(trial.touched, trial.ties, pending);
         if mutant(Mutant::DropSupersededWinner) && !trial.changed {
             trial.winners.clear();
         }
@@ -299,9 +322,16 @@ impl Deciding {
     }
 
     /// Takes over what a mutation or a changeset made of records.
-    pub(super) fn keep(&mut self, touched: Workings, ties: usize) {
+    pub(super) fn keep(&mut self, touched: Workings, ties: usize, pending: &Pending) {
         self.ties += ties;
-        self.dirty.extend(touched.changed());
+        let author = Author {
+            user: pending.client.user.clone(),
+            depth: pending.depth,
+        };
+        for (key, record) in touched.changed() {
+            self.following.changed(&key, &author);
+            self.dirty.insert(key, record);
+        }
     }
 
     /// The commit, if there is anything to commit, and what follows from it.
@@ -325,6 +355,16 @@ impl Deciding {
         if mutant(Mutant::SkipMark) {
             self.marks.clear();
         }
+        let fired = self.following.jobs(
+            (&self.base, &self.dirty),
+            Committed {
+                space: &space,
+                epoch: self.view.epoch,
+                seq: self.seq,
+                now_ms,
+                changed: &[],
+            },
+        );
         let records: Vec<(RecordKey, Arc<Record>)> = self.dirty.into_iter().collect();
         let view = SpaceView {
             head,
@@ -345,8 +385,9 @@ impl Deciding {
             records: records.clone(),
             marks: self.marks.into_values().collect(),
             dead_letters: self.letters.take(),
-            jobs: Vec::new(),
+            jobs: fired.moves,
         };
+        // Jobs are of records.
         let empty =
             commit.records.is_empty() && commit.marks.is_empty() && commit.dead_letters.is_empty();
         let view = if empty { self.view } else { view };
@@ -357,6 +398,9 @@ impl Deciding {
                 outcomes: self.outcomes,
                 ties: self.ties,
                 letters_left_out: self.letters.left_out,
+                jobs: commit.jobs.len(),
+                jobs_due_ms: first_due_ms(&commit.jobs),
+                jobs_cut: fired.cut,
             },
             (!empty).then_some(commit),
         )

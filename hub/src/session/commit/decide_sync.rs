@@ -127,7 +127,7 @@ impl Deciding {
             self.given_stamps
                 .insert(pending.client.clone(), given.clone());
         }
-        self.keep(std::mem::take(&mut set.touched), set.ties);
+        self.keep(std::mem::take(&mut set.touched), set.ties, pending);
         let synced = Synced {
             epoch: self.epoch(),
             writer: known.then_some(writer),

@@ -134,6 +134,7 @@ fn a_gap_in_what_is_heard_is_read_from_the_store() {
         writers: Default::default(),
         records: vec![],
         marks: vec![],
+        jobs_due_ms: None,
     };
     one.step(Event::Heard(Arc::new(event)));
     one.settle();

@@ -18,13 +18,13 @@ use syncline_storage::model::ModelStore;
 use syncline_storage::types::{CommitError, PageLimit, StoreError};
 
 use crate::gateway::frame::Frame;
-use crate::session::cache::{Activation, Activations, Known, RecordCache};
+use crate::session::cache::{Activation, Known, RecordCache};
 use crate::session::dormant::Dormant;
 use crate::session::event::{
     Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
     Sync,
 };
-use crate::session::state::{Context, SessionLimits, SessionState};
+use crate::session::state::{Context, SessionLimits, SessionParts, SessionState};
 use crate::session::synced::Synced;
 
 /// 2026-11-24T10:00:00Z.
@@ -89,6 +89,8 @@ pub(super) struct Desk {
     pub(super) spoken: Vec<Spoken>,
     /// Where other nodes were told that the space is.
     pub(super) heads_told: Vec<(Epoch, Seq)>,
+    /// When jobs are due that it rang for.
+    pub(super) rung: Vec<u64>,
 }
 
 pub(super) fn space() -> SpaceKey {
@@ -111,11 +113,19 @@ impl Desk {
     }
 
     /// A session on a store that exists already.
-    pub(super) fn on(mut store: ModelStore, limits: SessionLimits) -> Desk {
+    pub(super) fn on(store: ModelStore, limits: SessionLimits) -> Desk {
+        let parts = SessionParts {
+            limits,
+            ..SessionParts::default()
+        };
+        Desk::with(store, parts)
+    }
+
+    /// The same with all that a node gives.
+    pub(super) fn with(mut store: ModelStore, parts: SessionParts) -> Desk {
         let view = store.open_space(&space(), NOW_MS);
-        let own = (limits, Activations::default());
         Desk {
-            state: SessionState::new(space(), NodeId::trusted("n1"), view, own),
+            state: SessionState::new(space(), NodeId::trusted("n1"), view, parts),
             store,
             cache: MapCache::default(),
             now_ms: NOW_MS,
@@ -139,6 +149,7 @@ impl Desk {
             shown: Vec::new(),
             spoken: Vec::new(),
             heads_told: Vec::new(),
+            rung: Vec::new(),
         }
     }
 
@@ -150,8 +161,8 @@ impl Desk {
 
     /// The session wakes.
     pub(super) fn wake(&mut self, dormant: Dormant) {
-        let own = (SessionLimits::default(), Activations::default());
-        self.state = SessionState::wake(space(), NodeId::trusted("n1"), dormant, own);
+        let parts = self.state.parts();
+        self.state = SessionState::wake(space(), NodeId::trusted("n1"), dormant, parts);
     }
 
     /// Gives the session an event and notes what it wants; store work waits in `asked`.
@@ -203,6 +214,7 @@ impl Desk {
             Effect::Note(note) => self.notes.push(note),
             Effect::Show(conn, _, state) => self.shown.push((conn, state)),
             Effect::Tell(spoken) => self.spoken.push(spoken),
+            Effect::RingForJobs(due_ms) => self.rung.push(due_ms),
             Effect::TellHead { epoch, head } => self.heads_told.push((epoch, head)),
             store => self.asked.push_back(store),
         }

@@ -440,6 +440,7 @@ fn commit() -> Arc<CommitEvent> {
         writers: WriterNo::default(),
         records: Vec::new(),
         marks: Vec::new(),
+        jobs_due_ms: None,
     })
 }
 

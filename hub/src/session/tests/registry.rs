@@ -21,6 +21,7 @@ use super::desk::{insert, mutation};
 use crate::clock::SystemClock;
 use crate::gateway::intake::Undecided;
 use crate::gateway::outbox::Outbox;
+use crate::jobs::{AppTriggers, JobsBell};
 use crate::session::actor::{Message, PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
 use crate::session::entry::Entry;
@@ -65,6 +66,8 @@ impl World {
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
             limits: SessionLimits::default(),
+            triggers: AppTriggers::default(),
+            bell: JobsBell::default(),
             page: PageLimit {
                 records: 100,
                 bytes: 1 << 20,

@@ -82,6 +82,7 @@ impl Native {
         Sender {
             client: self.client.clone(),
             epoch: self.first_epoch,
+            depth: 0,
         }
     }
 

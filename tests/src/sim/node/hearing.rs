@@ -44,8 +44,8 @@ impl Node {
         let (Some(session), Some(dormant)) = (&mut self.session, self.waking.take()) else {
             return;
         };
-        let own = (session.state.limits().clone(), self.activations.clone());
-        session.state = SessionState::wake(space.clone(), self.name.clone(), dormant, own);
+        let parts = session.state.parts();
+        session.state = SessionState::wake(space.clone(), self.name.clone(), dormant, parts);
         self.run();
     }
 

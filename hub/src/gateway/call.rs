@@ -1,0 +1,106 @@
+//! A push without a socket: of an HTTP request, or of a job.
+
+use std::time::Duration;
+
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{ClientId, ClientKey, SpaceKey, UserId};
+use syncline_protocol::mutation::Mutation;
+use syncline_protocol::wire::client::Numbered;
+use tokio::sync::oneshot;
+
+use super::Gateway;
+use crate::session::actor::Message;
+use crate::session::event::{CallReply, Sender};
+
+/// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
+/// to it that it takes effect once.
+const PUSH_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often a session that stops at the very moment is looked for again.
+const CALL_TRIES: usize = 5;
+
+/// Who pushes, and where.
+#[derive(Debug)]
+pub(crate) struct Pusher {
+    /// The user, or `@service`, or `@jobs`.
+    pub(crate) user: UserId,
+    /// The space.
+    pub(crate) space: SpaceKey,
+    /// How many jobs stand between what it pushes and somebody's own change.
+    pub(crate) depth: u8,
+    /// Bytes of what it pushes, as they came.
+    pub(crate) bytes: usize,
+}
+
+impl Gateway {
+    /// Has the session judge one client's mutations. Errors: `slow`, `unavailable`.
+    pub(crate) async fn call(
+        &self,
+        pusher: &Pusher,
+        Numbered {
+            client,
+            epoch,
+            muts,
+        }: Numbered,
+    ) -> Result<CallReply, Refusal> {
+        let user = pusher.user.clone();
+        let sender = Sender {
+            client: ClientKey { user, client },
+            epoch,
+            depth: pusher.depth,
+        };
+        let mut muts = Some(muts);
+        for _ in 0..CALL_TRIES {
+            let entry = self.sessions.get(&pusher.space);
+            let Some(room) = self.sessions.room(&entry) else {
+                continue;
+            };
+            let permit = room.permit(pusher.user.as_str(), pusher.bytes).await;
+            let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Call {
+                call: self.next_call(),
+                sender: sender.clone(),
+                muts: muts.take().unwrap_or_default(),
+                permit: Some(permit),
+                reply,
+            };
+            match self.sessions.tell(&entry, message) {
+                Ok(()) => {
+                    let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else {
+                        break;
+                    };
+                    // A session that ended has not answered: the client repeats, the marks tell.
+                    return answer.map_err(|_| ended());
+                }
+                // The message comes back whole from a session that had just ended.
+                Err(message) => {
+                    if let Message::Call { muts: back, .. } = *message {
+                        muts = Some(back);
+                    }
+                }
+            }
+        }
+        let message = "no verdict in time; repeat the push";
+        Err(Refusal::new(Code::Unavailable, message))
+    }
+
+    /// Has it judge a write under a key, which is a client of its own.
+    pub(crate) async fn call_keyed(
+        &self,
+        pusher: &Pusher,
+        (client, mutation): (ClientId, Mutation),
+    ) -> Result<CallReply, Refusal> {
+        let push = Numbered {
+            client,
+            epoch: None,
+            muts: vec![mutation],
+        };
+        self.call(pusher, push).await
+    }
+}
+
+/// What is told who waited for a session that ended.
+pub(crate) fn ended() -> Refusal {
+    Refusal::new(Code::Unavailable, "the session ended; repeat the push")
+}
