@@ -26,6 +26,10 @@ pub const DEPTH_MAX: u8 = 8;
 /// Jobs that one commit makes at most. Those past it are left out, and told.
 pub const JOBS_PER_COMMIT_MAX: usize = 10_000;
 
+/// The kind whose jobs are in the order of their record's commits, unless a trigger says otherwise:
+/// whoever hears of them from outside would else hear of an old state last.
+pub const ORDERED_KIND: &str = "webhook";
+
 /// Triggers of an app.
 pub const TRIGGERS_MAX: usize = 1_000;
 

@@ -14,7 +14,7 @@
 //!
 //! Each line ends in `sum`: the first four bytes of the SHA-256 of all lines up to it, so damage is
 //! found at the line it is in. What is no text is base64; values stand as the JSON they are. Rows
-//! come in the order of their keys, and a space is read from one snapshot. Reading and writing keep
+//! come in the order of their keys, dead letters and jobs in that in which they came, and a space is read from one snapshot. Reading and writing keep
 //! a line in memory, export and import a few pages.
 
 mod error;
@@ -34,8 +34,9 @@ pub use writer::ArchiveWriter;
 use crate::transfer::Counts;
 use crate::types::PageLimit;
 
-/// The format that is written. It and those before it are read; the first one had no jobs.
-pub const FORMAT: u32 = 2;
+/// The format that is written. It and those before it are read; the first one had no jobs, the second none
+/// with a lane, and its jobs stand by kind and key.
+pub const FORMAT: u32 = 3;
 
 const FORMAT_MIN: u32 = 1;
 

@@ -235,6 +235,17 @@ macro_rules! conformance_tests {
                 spaces_without_anything_left_are_passed_over,
                 when_something_is_due_next_is_told,
                 what_is_told_in_vain_is_told_once;
+            lanes: a_job_waits_for_the_one_before_it_in_its_lane,
+                other_lanes_hold_nobody_up,
+                jobs_of_one_commit_are_in_the_order_of_its_moves,
+                numbers_grow_in_the_order_of_commits,
+                dead_jobs_hold_nobody_up,
+                a_replayed_job_has_its_old_place,
+                a_replaced_job_goes_to_the_end_of_its_lane,
+                a_job_that_is_due_again_lets_others_pass,
+                a_lost_lease_has_nothing_ahead,
+                a_job_given_back_has_not_been_tried,
+                a_retried_job_given_back_waits_for_its_next_try;
             people: a_job_is_cancelled_by_its_name,
                 a_job_that_waits_is_snoozed,
                 what_is_leased_or_dead_is_not_snoozed,
@@ -248,6 +259,7 @@ macro_rules! conformance_tests {
     (@job_transfer $($how:tt)*) => {
         $crate::conformance_tests! { $($how)*;
             transfer: jobs_arrive_and_are_done,
+                lanes_keep_their_order,
                 an_interrupted_import_of_jobs_goes_on;
         }
     };
@@ -362,6 +374,7 @@ mod tests {
             include_str!("conformance/jobs/leasing.rs"),
             include_str!("conformance/jobs/ending.rs"),
             include_str!("conformance/jobs/fairness.rs"),
+            include_str!("conformance/jobs/lanes.rs"),
             include_str!("conformance/jobs/people.rs"),
             include_str!("conformance/jobs/racing.rs"),
         ];

@@ -25,7 +25,7 @@ mod store;
 mod types;
 
 pub use moves::{Net, first_due_ms, net};
-pub use names::{JobKey, JobKind, JobName, TriggerId};
+pub use names::{JobKey, JobKind, JobLane, JobName, TriggerId};
 pub(crate) use states::{DEAD, LEASED, RETRY, SCHEDULED, StateColumns};
 pub use store::JobStore;
 pub use types::{
@@ -38,6 +38,9 @@ pub const JOB_KIND_BYTES_MAX: usize = 64;
 
 /// Bytes of a key: a trigger, a table, an id and a commit fit.
 pub const JOB_KEY_BYTES_MAX: usize = 640;
+
+/// Bytes of a lane: a trigger, a table and an id fit.
+pub const JOB_LANE_BYTES_MAX: usize = 640;
 
 /// Bytes of a trigger's name.
 pub const TRIGGER_BYTES_MAX: usize = 64;

@@ -114,7 +114,7 @@ pub enum Part {
     Records(Vec<RecordImage>),
     /// The oldest first.
     DeadLetters(Vec<DeadLetter>),
-    /// Ordered by kind and key. What is leased comes as if its lease were lost.
+    /// In the order they were put. What is leased comes as if its lease were lost.
     Jobs(Vec<StoredJob>),
 }
 

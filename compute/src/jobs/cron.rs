@@ -162,6 +162,7 @@ impl Schedule {
         let job = Job {
             kind: self.kind.clone(),
             key: self.key.clone(),
+            lane: None,
             due_at_ms: self.next_after(now_ms)?,
             args: self.args.clone(),
             depth: 0,

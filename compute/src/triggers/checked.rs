@@ -6,14 +6,14 @@ use sha2::{Digest, Sha256};
 use syncline_protocol::ids::{FieldName, RecordKey, TableName};
 use syncline_protocol::limits::NAME_BYTES_CEILING;
 use syncline_storage::jobs::{
-    IfThere, JOB_KEY_BYTES_MAX, Job, JobKey, JobKind, JobMove, Origin, TriggerId,
+    IfThere, JOB_KEY_BYTES_MAX, Job, JobKey, JobKind, JobLane, JobMove, Origin, TriggerId,
 };
 
 use super::args::{About, Template};
 use super::condition::{Condition, field};
 use super::config::{Per, TriggerConfig, When};
 use super::event::{Changed, Committed, Cut, CutWhy, Fired};
-use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, TRIGGERS_MAX};
+use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, ORDERED_KIND, TRIGGERS_MAX};
 
 /// Why triggers are none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,7 @@ struct Trigger {
     conditions: Vec<Condition>,
     kind: JobKind,
     per: Per,
+    is_ordered: bool,
     args: Template,
 }
 
@@ -164,6 +165,7 @@ impl Trigger {
             conditions: conditions.collect::<Result<_, _>>()?,
             kind,
             per: config.per,
+            is_ordered: config.ordered.unwrap_or(config.job == ORDERED_KIND),
             args: Template::of(&config.args).map_err(|why| format!("args: {why}"))?,
         })
     }
@@ -181,6 +183,7 @@ impl Trigger {
         Ok(Job {
             kind: self.kind.clone(),
             key: self.key(about),
+            lane: self.is_ordered.then(|| self.lane(about)),
             due_at_ms: about.committed.now_ms,
             args: args.map_err(|too_large| CutWhy::ArgsTooLarge(too_large.0))?,
             depth: about.changed.depth,
@@ -201,6 +204,11 @@ impl Trigger {
             Per::Record => self.id.to_string(),
         };
         JobKey::trusted(&of_record(&begins, about.changed.key))
+    }
+
+    /// Of the trigger and the record.
+    fn lane(&self, about: About<'_>) -> JobLane {
+        JobLane::trusted(&of_record(self.id.as_str(), about.changed.key))
     }
 }
 

@@ -306,6 +306,20 @@ fn one_job_for_a_record_is_put_anew_by_each_commit() {
 }
 
 #[test]
+fn webhooks_of_a_record_are_in_a_lane_and_what_else_says_so() {
+    let record = live(json!({}));
+    let lane = |config: Value| {
+        let made = jobs(fired(&triggers(&[config]), None, &record));
+        made[0].lane.as_ref().map(|lane| lane.as_str().to_owned())
+    };
+    let of_record = Some("t/tasks/k1".to_owned());
+    assert_eq!(lane(json!({})), of_record);
+    assert_eq!(lane(json!({"ordered": false})), None);
+    assert_eq!(lane(json!({"job": "mail"})), None);
+    assert_eq!(lane(json!({"job": "mail", "ordered": true})), of_record);
+}
+
+#[test]
 fn kinds_are_told_each_once() {
     let all = triggers(&[
         json!({}),

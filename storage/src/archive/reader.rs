@@ -12,7 +12,7 @@ use super::line::{
 };
 use super::sum::{RunningSum, split};
 use super::{ArchiveError, FORMAT, FORMAT_MIN, Summary};
-use crate::jobs::{JobKey, JobKind, StoredJob};
+use crate::jobs::StoredJob;
 use crate::transfer::{ClientImage, Counts, RecordImage, SpaceImage, VerdictImage, hex};
 use crate::types::DeadLetter;
 
@@ -48,7 +48,8 @@ enum Place {
     Record(RecordKey),
     /// In any order.
     DeadLetter,
-    Job(JobKind, JobKey),
+    /// In any order: see [`Part::Jobs`](crate::transfer::Part::Jobs).
+    Job,
 }
 
 /// An archive as it is read. Damage ends it.
@@ -205,15 +206,15 @@ impl<R: BufRead> ArchiveReader<R> {
                 self.here.dead_letters += 1;
                 Place::DeadLetter
             }
-            Entry::Job(stored) => {
+            Entry::Job(_) => {
                 self.here.jobs += 1;
-                Place::Job(stored.job.kind.clone(), stored.job.key.clone())
+                Place::Job
             }
         };
         let Some(last) = &self.place else {
             return Err(self.damaged("it is of no space"));
         };
-        if *last > place || (*last == place && place != Place::DeadLetter) {
+        if *last > place || (*last == place && !matches!(place, Place::DeadLetter | Place::Job)) {
             return Err(self.damaged("it is out of order"));
         }
         self.place = Some(place);

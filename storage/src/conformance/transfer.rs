@@ -244,6 +244,22 @@ pub async fn jobs_arrive_and_are_done(from: &dyn JobTransfer, to: &dyn JobTransf
     assert_eq!(keys(to).await, ["dead"]);
 }
 
+/// That in which they were put, whatever their names and when they are due.
+pub async fn lanes_keep_their_order(from: &dyn JobTransfer, to: &dyn JobTransfer) {
+    let order = ["b", "c", "a"];
+    let mut space = ada(from).await;
+    stores::put_in_lane(&mut space, &order).await;
+    bring(&archive_of(from).await, to)
+        .await
+        .expect("brought in");
+    let mut leases = stores::leases(to, 3).await;
+    leases.sort_by_key(|lease| lease.no);
+    let keys: Vec<&str> = leases.iter().map(|lease| lease.name.key.as_str()).collect();
+    assert_eq!(keys, order);
+    assert_eq!(to.ahead(&leases[0]).await, Ok(None));
+    assert!(matches!(to.ahead(&leases[1]).await, Ok(Some(_))));
+}
+
 /// The same of a store that keeps jobs.
 pub async fn an_interrupted_import_of_jobs_goes_on(from: &dyn JobTransfer, to: &dyn JobTransfer) {
     fill(from).await;

@@ -36,6 +36,11 @@ impl<S: Store + JobStore> JobStore for FaultyStore<S> {
         self.with_fault(Operation::Finish, call).await
     }
 
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+        let call = self.inner.ahead(lease);
+        self.with_fault(Operation::ReadJobs, call).await
+    }
+
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {
         let call = self.inner.job(name);
         self.with_fault(Operation::ReadJobs, call).await

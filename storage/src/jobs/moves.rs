@@ -15,11 +15,11 @@ pub enum Net<'m> {
     Cancel,
 }
 
-/// What the moves amount to when they are made one after the other, ordered by kind and key, each
-/// once: the order in which every transaction takes jobs.
-pub fn net(moves: &[JobMove]) -> BTreeMap<(&JobKind, &JobKey), Net<'_>> {
-    let mut nets: BTreeMap<(&JobKind, &JobKey), Net<'_>> = BTreeMap::new();
-    for one in moves {
+/// What the moves amount to when they are made one after the other: each name once, in the order in
+/// which what is left of them was put.
+pub fn net(moves: &[JobMove]) -> Vec<((&JobKind, &JobKey), Net<'_>)> {
+    let mut nets: BTreeMap<(&JobKind, &JobKey), (usize, Net<'_>)> = BTreeMap::new();
+    for (place, one) in moves.iter().enumerate() {
         let (name, then) = match one {
             JobMove::Put { job, if_there } => ((&job.kind, &job.key), Net::Put(job, *if_there)),
             JobMove::Cancel { kind, key } => ((kind, key), Net::Cancel),
@@ -27,14 +27,20 @@ pub fn net(moves: &[JobMove]) -> BTreeMap<(&JobKind, &JobKey), Net<'_>> {
         let before = nets.get(&name).copied();
         let both = match (before, then) {
             // The one before it is there by then.
-            (Some(put @ Net::Put(..)), Net::Put(_, IfThere::Keep)) => put,
+            (Some(put @ (_, Net::Put(..))), Net::Put(_, IfThere::Keep)) => put,
             // Nothing is.
-            (Some(Net::Cancel), Net::Put(job, IfThere::Keep)) => Net::Put(job, IfThere::Replace),
-            (_, then) => then,
+            (Some((_, Net::Cancel)), Net::Put(job, IfThere::Keep)) => {
+                (place, Net::Put(job, IfThere::Replace))
+            }
+            (_, then) => (place, then),
         };
         nets.insert(name, both);
     }
-    nets
+    let mut nets: Vec<_> = nets.into_iter().collect();
+    nets.sort_unstable_by_key(|(_, (place, _))| *place);
+    nets.into_iter()
+        .map(|(name, (_, net))| (name, net))
+        .collect()
 }
 
 /// When the first of the jobs is due that these moves put; `None` if they put none.
@@ -57,6 +63,7 @@ mod tests {
         Job {
             kind: JobKind::trusted("k"),
             key: JobKey::trusted(key),
+            lane: None,
             due_at_ms,
             args: JobArgs::trusted("null"),
             depth: 0,
@@ -96,9 +103,9 @@ mod tests {
         ];
         for (moves, expected) in cases {
             let nets = net(&moves);
-            let found = match nets.values().next() {
-                Some(Net::Put(job, if_there)) => Some((job.due_at_ms, *if_there)),
-                Some(Net::Cancel) => None,
+            let found = match nets.first() {
+                Some((_, Net::Put(job, if_there))) => Some((job.due_at_ms, *if_there)),
+                Some((_, Net::Cancel)) => None,
                 None => panic!("nothing of {moves:?}"),
             };
             assert_eq!((nets.len(), found), (1, expected), "{moves:?}");
@@ -116,12 +123,23 @@ mod tests {
     }
 
     #[test]
-    fn names_come_in_order() {
-        let moves = ["b", "a", "c"].map(|key| JobMove::Put {
+    fn names_come_in_the_order_they_were_put() {
+        use IfThere::{Keep, Replace};
+        let put = |(key, if_there)| JobMove::Put {
             job: job(key, 0),
-            if_there: IfThere::Keep,
-        });
-        let keys: Vec<&str> = net(&moves).keys().map(|(_, key)| key.as_str()).collect();
-        assert_eq!(keys, ["a", "b", "c"]);
+            if_there,
+        };
+        // `b` stays where it was, `a` is put anew.
+        let puts = [
+            ("b", Keep),
+            ("a", Keep),
+            ("c", Keep),
+            ("b", Keep),
+            ("a", Replace),
+        ];
+        let moves = puts.map(put);
+        let nets = net(&moves);
+        let keys: Vec<&str> = nets.iter().map(|((_, key), _)| key.as_str()).collect();
+        assert_eq!(keys, ["b", "c", "a"]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncline_protocol::error::Refusal;
 use syncline_protocol::ids::{SpaceKey, check_name};
 
-use super::{JOB_KEY_BYTES_MAX, JOB_KIND_BYTES_MAX, TRIGGER_BYTES_MAX};
+use super::{JOB_KEY_BYTES_MAX, JOB_KIND_BYTES_MAX, JOB_LANE_BYTES_MAX, TRIGGER_BYTES_MAX};
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $bytes_max:ident) => {
@@ -56,6 +56,10 @@ name!(
     JobKey, "job key", JOB_KEY_BYTES_MAX
 );
 name!(
+    /// Jobs that must be done one after the other.
+    JobLane, "job lane", JOB_LANE_BYTES_MAX
+);
+name!(
     /// What asked for a job: a trigger or a schedule of the config.
     TriggerId, "trigger", TRIGGER_BYTES_MAX
 );
@@ -93,5 +97,12 @@ mod tests {
         assert!(JobKey::parse(&"k".repeat(JOB_KEY_BYTES_MAX)).is_ok());
         assert!(JobKey::parse(&"k".repeat(JOB_KEY_BYTES_MAX + 1)).is_err());
         assert!(JobKey::parse("a\0b").is_err());
+    }
+
+    #[test]
+    fn a_lane_is_640_bytes_and_no_more() {
+        assert!(JobLane::parse(&"l".repeat(JOB_LANE_BYTES_MAX)).is_ok());
+        assert!(JobLane::parse(&"l".repeat(JOB_LANE_BYTES_MAX + 1)).is_err());
+        assert!(JobLane::parse("").is_err());
     }
 }

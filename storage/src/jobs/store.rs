@@ -40,6 +40,11 @@ pub trait JobStore: Send + Sync + 'static {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError>;
 
+    /// When the job that must be done before this one may be claimed, or its lease ends: the first
+    /// of the same lane that was put before it. `None` if there is none, or the lease is lost. Dead
+    /// jobs hold nobody up.
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError>;
+
     /// The job of a name; `None` if there is none (any more).
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError>;
 

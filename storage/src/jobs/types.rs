@@ -6,7 +6,9 @@ use syncline_protocol::ids::{Epoch, NodeId, Seq, SpaceKey};
 use syncline_protocol::json::Json;
 use syncline_protocol::stamp::WallMs;
 
-use super::{JOB_ARGS_BYTES_MAX, JOB_ERROR_BYTES_MAX, JobKey, JobKind, JobName, TriggerId};
+use super::{
+    JOB_ARGS_BYTES_MAX, JOB_ERROR_BYTES_MAX, JobKey, JobKind, JobLane, JobName, TriggerId,
+};
 
 /// A job as it is enqueued. Its space is the commit's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +17,9 @@ pub struct Job {
     pub kind: JobKind,
     /// Which of these, unique in the space and kind.
     pub key: JobKey,
+    /// Jobs of one space, kind and lane are done one after the other, in the order they were put:
+    /// see [`JobStore::ahead`](super::JobStore::ahead). One without a lane waits for no other.
+    pub lane: Option<JobLane>,
     /// Not before this, by the clock of who claims. Of a schedule: the time it is for.
     pub due_at_ms: WallMs,
     /// What it is about.
@@ -96,7 +101,8 @@ pub enum JobMove {
 pub enum IfThere {
     /// It stays as it is, and what is put is left out.
     Keep,
-    /// It becomes what is put, as if it had never been tried. Who holds its lease has lost it.
+    /// It becomes what is put, as if it had never been tried, at the end of its lane. Who holds its
+    /// lease has lost it.
     Replace,
 }
 
@@ -125,7 +131,9 @@ pub struct Wanted {
     pub jobs: usize,
 }
 
-/// A job's number in its store: never given twice, whatever becomes of the job.
+/// A job's number in its store: never given twice, whatever becomes of the job. Those of one space
+/// grow in the order in which its jobs were put: of commits, and of the moves of one. What is
+/// replaced or due again is put anew; what is replayed keeps its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobNo(pub u64);
 
@@ -177,11 +185,18 @@ pub enum Outcome {
         /// Why.
         error: JobError,
     },
-    /// It did what it had to, and is due once more: as if it were put again, but never free
-    /// meanwhile. So a schedule fires once, whoever puts it however often.
+    /// It did what it had to, and is due once more: as if it were put again, at the end of its
+    /// lane, but never free meanwhile. So a schedule fires once, whoever puts it however often.
     Again {
         /// When.
         due_at_ms: WallMs,
+    },
+    /// It is given back untried, because another one of its lane must be done first: the try is not
+    /// counted, and it is not claimed before `at_ms`. It is scheduled, or if it was tried before
+    /// waits for its next try.
+    Wait {
+        /// When.
+        at_ms: WallMs,
     },
     /// It is given up and kept for people.
     Dead {
@@ -267,10 +282,15 @@ impl StoredJob {
     /// Bytes of its texts.
     pub(crate) fn bytes(&self) -> usize {
         let Job {
-            kind, key, args, ..
+            kind,
+            key,
+            lane,
+            args,
+            ..
         } = &self.job;
+        let lane = lane.as_ref().map_or(0, |lane| lane.as_str().len());
         let error = self.error.as_ref().map_or(0, |error| error.as_str().len());
-        kind.as_str().len() + key.as_str().len() + args.as_str().len() + error
+        kind.as_str().len() + key.as_str().len() + lane + args.as_str().len() + error
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Row {
     no: JobNo,
     /// The number of its last lease.
     lease: u64,
+    /// Until when it waits, if it was given back before its first try.
+    waits_until_ms: Option<WallMs>,
     stored: StoredJob,
 }
 
@@ -32,11 +34,23 @@ pub(super) struct Turns {
     last: BTreeMap<(JobKind, SpaceKey), u64>,
 }
 
+impl Turns {
+    fn put(&mut self, job: &Job) -> Row {
+        self.jobs += 1;
+        Row {
+            no: JobNo(self.jobs),
+            lease: 0,
+            waits_until_ms: None,
+            stored: untried(job),
+        }
+    }
+}
+
 impl Row {
     /// When it may be claimed; `None` if it is dead.
     fn at_ms(&self) -> Option<WallMs> {
         match &self.stored.state {
-            JobState::Scheduled => Some(self.stored.job.due_at_ms),
+            JobState::Scheduled => Some(self.waits_until_ms.unwrap_or(self.stored.job.due_at_ms)),
             JobState::Leased { until_ms, .. } => Some(*until_ms),
             JobState::Retry { at_ms } => Some(*at_ms),
             JobState::Dead { .. } => None,
@@ -64,6 +78,10 @@ fn untried(job: &Job) -> StoredJob {
     }
 }
 
+fn is_first_try(stored: &StoredJob) -> bool {
+    stored.attempt == 0 && stored.error.is_none()
+}
+
 impl ModelStore {
     /// What a commit that was accepted does to the jobs of its space.
     pub(super) fn move_jobs(&mut self, commit: &Commit) {
@@ -76,20 +94,10 @@ impl ModelStore {
                 (Net::Cancel, _) => {
                     space.jobs.remove(&name);
                 }
-                (Net::Put(job, _), None) => {
-                    self.turns.jobs += 1;
-                    let row = Row {
-                        no: JobNo(self.turns.jobs),
-                        lease: 0,
-                        stored: untried(job),
-                    };
-                    space.jobs.insert(name, row);
-                }
-                (Net::Put(job, IfThere::Replace), Some(row)) => {
-                    row.lease += 1;
-                    row.stored = untried(job);
-                }
                 (Net::Put(_, IfThere::Keep), Some(_)) => {}
+                (Net::Put(job, _), _) => {
+                    space.jobs.insert(name, self.turns.put(job));
+                }
             }
         }
     }
@@ -173,7 +181,8 @@ impl ModelStore {
     }
 
     fn finish_one(&mut self, ended: &Ended, now_ms: WallMs) -> Result<(), LeaseLost> {
-        let stored = &mut self.leased(&ended.lease)?.stored;
+        let row = self.leased(&ended.lease)?;
+        let stored = &mut row.stored;
         match &ended.outcome {
             Outcome::Done => {
                 self.cancel_job(&ended.lease.name);
@@ -184,7 +193,18 @@ impl ModelStore {
             }
             Outcome::Again { due_at_ms } => {
                 stored.job.due_at_ms = *due_at_ms;
-                *stored = untried(&stored.job);
+                let job = stored.job.clone();
+                let anew = self.turns.put(&job);
+                *self.leased(&ended.lease)? = anew;
+            }
+            Outcome::Wait { at_ms } => {
+                stored.attempt -= 1;
+                if is_first_try(stored) {
+                    stored.state = JobState::Scheduled;
+                    row.waits_until_ms = Some(*at_ms);
+                } else {
+                    stored.state = JobState::Retry { at_ms: *at_ms };
+                }
             }
             Outcome::Dead { error } => {
                 stored.state = JobState::Dead { at_ms: now_ms };
@@ -194,10 +214,25 @@ impl ModelStore {
         Ok(())
     }
 
-    fn job_mut(&mut self, name: &JobName) -> Option<&mut StoredJob> {
+    /// See [`crate::JobStore::ahead`].
+    pub fn ahead(&self, lease: &Lease) -> Option<WallMs> {
+        let name = &lease.name;
+        let jobs = &self.spaces.get(&name.space)?.jobs;
+        let mine = jobs.get(&(name.kind.clone(), name.key.clone()))?;
+        if !mine.is_leased() || (mine.no, mine.lease) != (lease.no, lease.number) {
+            return None;
+        }
+        let lane = mine.stored.job.lane.as_ref()?;
+        let of_lane = jobs.iter().filter(|((kind, _), row)| {
+            *kind == name.kind && row.stored.job.lane.as_ref() == Some(lane) && row.no < mine.no
+        });
+        let living = of_lane.filter_map(|(_, row)| Some((row.no, row.at_ms()?)));
+        living.min().map(|(_, at_ms)| at_ms)
+    }
+
+    fn job_mut(&mut self, name: &JobName) -> Option<&mut Row> {
         let jobs = &mut self.spaces.get_mut(&name.space)?.jobs;
-        let row = jobs.get_mut(&(name.kind.clone(), name.key.clone()))?;
-        Some(&mut row.stored)
+        jobs.get_mut(&(name.kind.clone(), name.key.clone()))
     }
 
     /// See [`crate::JobStore::job`].
@@ -218,10 +253,11 @@ impl ModelStore {
     pub fn snooze(&mut self, name: &JobName, due_at_ms: WallMs) -> bool {
         let waits =
             |state: &JobState| matches!(state, JobState::Scheduled | JobState::Retry { .. });
-        let job = self.job_mut(name).filter(|stored| waits(&stored.state));
-        let Some(stored) = job else { return false };
-        stored.state = JobState::Scheduled;
-        stored.job.due_at_ms = due_at_ms;
+        let job = self.job_mut(name).filter(|row| waits(&row.stored.state));
+        let Some(row) = job else { return false };
+        row.waits_until_ms = None;
+        row.stored.state = JobState::Scheduled;
+        row.stored.job.due_at_ms = due_at_ms;
         true
     }
 
@@ -259,10 +295,11 @@ impl ModelStore {
 
     /// See [`crate::JobStore::replay`].
     pub fn replay(&mut self, name: &JobName, now_ms: WallMs) -> bool {
-        let is_dead = |stored: &&mut StoredJob| matches!(stored.state, JobState::Dead { .. });
-        let Some(stored) = self.job_mut(name).filter(is_dead) else {
+        let is_dead = |row: &&mut Row| row.dead_at_ms().is_some();
+        let Some(row) = self.job_mut(name).filter(is_dead) else {
             return false;
         };
+        let stored = &mut row.stored;
         stored.state = JobState::Retry { at_ms: now_ms };
         stored.attempt = 0;
         true
@@ -327,6 +364,7 @@ fn lease(
     (until_ms, holder): (WallMs, &NodeId),
 ) -> LeasedJob {
     row.lease += 1;
+    row.waits_until_ms = None;
     row.stored.attempt += 1;
     row.stored.state = JobState::Leased {
         until_ms,

@@ -11,6 +11,7 @@
 
 mod claim;
 mod finish;
+mod lanes;
 mod people;
 mod put;
 mod store;
@@ -23,7 +24,7 @@ use super::connection::Connection;
 use super::error::{Failure, unreadable};
 use super::import_rows::column;
 use crate::jobs::{
-    Job, JobArgs, JobError, JobKey, JobKind, Origin, StateColumns, StoredJob, TriggerId,
+    Job, JobArgs, JobError, JobKey, JobKind, JobLane, Origin, StateColumns, StoredJob, TriggerId,
 };
 use crate::types::StoreError;
 
@@ -31,32 +32,35 @@ use crate::types::StoreError;
 pub(super) use claim::Claiming;
 #[cfg(test)]
 pub(super) use finish::Finish;
+#[cfg(test)]
+pub(super) use lanes::Ahead;
 pub(super) use put::write;
 
 /// Everything of a job, as [`stored`] reads it.
 macro_rules! columns {
     () => {
         "j.kind, j.key, j.state, j.due_at, j.at, j.dead_at, j.holder, j.attempt, j.depth, j.epoch,
-        j.seq, j.origin, j.args, j.error"
+        j.seq, j.origin, j.args, j.error, j.lane"
     };
 }
 use columns;
 
 /// Columns of [`columns`].
-const COLUMNS: usize = 14;
+const COLUMNS: usize = 15;
 
-/// Those of a space, for who exports it.
+/// Those of a space, for who exports it, in the order they were put. Sorted apart, because the order
+/// of all jobs' numbers must not be walked for them.
 pub(super) const ALL: &str = concat!(
-    "SELECT ",
+    "WITH j AS MATERIALIZED (SELECT * FROM syncline.jobs WHERE sid = $1) SELECT ",
     columns!(),
-    " FROM syncline.jobs j WHERE j.sid = $1 ORDER BY j.kind, j.key"
+    " FROM j ORDER BY j.no"
 );
 
 const IMPORT: &str = "INSERT INTO syncline.jobs(sid, lease, kind, key, state, due_at, at, dead_at,
-        holder, attempt, depth, epoch, seq, origin, args, error)
+        holder, attempt, depth, epoch, seq, origin, args, error, lane)
     SELECT $1, 0, * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-        $13::text[], $14::text[], $15::text[])";
+        $13::text[], $14::text[], $15::text[], $16::text[])";
 
 /// Has the jobs of an imported space be claimed.
 pub(super) const IMPORT_QUEUES: &str = "INSERT INTO syncline.job_queues(sid, kind, turn_at, turn)
@@ -73,8 +77,7 @@ pub(super) const REMOVE: [&str; 2] = [
 pub(super) struct JobStatements {
     forward: Statement,
     lock: Statement,
-    keep: Statement,
-    replace: Statement,
+    insert: Statement,
     cancel: Statement,
     take_queues: Statement,
     lease: Statement,
@@ -85,6 +88,8 @@ pub(super) struct JobStatements {
     give_up: Statement,
     try_again: Statement,
     due_again: Statement,
+    wait: Statement,
+    ahead: Statement,
 }
 
 impl JobStatements {
@@ -92,8 +97,7 @@ impl JobStatements {
         let texts = [
             put::FORWARD,
             put::LOCK,
-            put::KEEP,
-            put::REPLACE,
+            put::INSERT,
             put::CANCEL,
             claim::TAKE_QUEUES,
             claim::LEASE,
@@ -104,6 +108,8 @@ impl JobStatements {
             finish::GIVE_UP,
             finish::TRY_AGAIN,
             finish::DUE_AGAIN,
+            finish::WAIT,
+            lanes::AHEAD,
         ];
         let prepared = texts.map(|text| client.prepare(text));
         let prepared = futures_util::future::try_join_all(prepared).await?;
@@ -113,8 +119,7 @@ impl JobStatements {
         Ok(JobStatements {
             forward: next(),
             lock: next(),
-            keep: next(),
-            replace: next(),
+            insert: next(),
             cancel: next(),
             take_queues: next(),
             lease: next(),
@@ -125,6 +130,8 @@ impl JobStatements {
             give_up: next(),
             try_again: next(),
             due_again: next(),
+            wait: next(),
+            ahead: next(),
         })
     }
 }
@@ -161,6 +168,7 @@ pub(super) fn stored(row: &Row) -> Result<StoredJob, StoreError> {
         job: Job {
             kind: JobKind::trusted(text(row, 0)?),
             key: JobKey::trusted(text(row, 1)?),
+            lane: some_text(14)?.map(JobLane::trusted),
             due_at_ms: number(row, 3)? as u64,
             args: JobArgs::trusted(text(row, 12)?),
             depth: small(row, 8)?,
@@ -199,6 +207,7 @@ pub(super) async fn import(
         &column(all, |one| one.job.origin.trigger.as_str()),
         &column(all, |one| one.job.args.as_str()),
         &column(all, |one| one.error.as_ref().map(JobError::as_str)),
+        &column(all, |one| one.job.lane.as_ref().map(JobLane::as_str)),
     ];
     connection.client.execute(IMPORT, &columns).await?;
     Ok(())

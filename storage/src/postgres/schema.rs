@@ -11,7 +11,14 @@ use super::error::{Failure, told};
 use super::options::OpenError;
 
 /// Every step, in order. All the missing ones are taken in one transaction.
-pub(super) const STEPS: &[&str] = &[SPACES_RECORDS_MARKS, RETENTION, ERASURE, IMPORTS, JOBS];
+pub(super) const STEPS: &[&str] = &[
+    SPACES_RECORDS_MARKS,
+    RETENTION,
+    ERASURE,
+    IMPORTS,
+    JOBS,
+    LANES,
+];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970. `last`
@@ -172,6 +179,13 @@ CREATE TABLE IF NOT EXISTS syncline.job_queues(
 ) WITH (fillfactor = 70);
 CREATE INDEX IF NOT EXISTS job_queues_turn
     ON syncline.job_queues(kind, turn_at, turn, sid);
+"#;
+
+/// Jobs of a lane are done in the order of their numbers. The dead hold nobody up.
+const LANES: &str = r#"
+ALTER TABLE syncline.jobs ADD COLUMN IF NOT EXISTS lane text COLLATE "C";
+CREATE INDEX IF NOT EXISTS jobs_lane ON syncline.jobs(sid, kind, lane, no)
+    WHERE lane IS NOT NULL AND at IS NOT NULL;
 "#;
 
 /// Where the version is. Its one row is also the lock that programs which start at once take.

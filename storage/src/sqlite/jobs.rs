@@ -6,6 +6,7 @@
 
 pub(super) mod claim;
 mod finish;
+pub(super) mod lanes;
 pub(super) mod people;
 mod store;
 
@@ -14,24 +15,27 @@ use syncline_protocol::ids::{Epoch, Seq};
 use syncline_protocol::stamp::WallMs;
 
 use crate::jobs::{
-    IfThere, Job, JobArgs, JobError, JobKey, JobKind, Net, Origin, SCHEDULED, StateColumns,
-    StoredJob, TriggerId, net,
+    IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobLane, Net, Origin, SCHEDULED,
+    StateColumns, StoredJob, TriggerId, net,
 };
 use crate::types::{Commit, StoreError};
 
-const KEEP: &str = "INSERT INTO jobs
-        (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10)
-    ON CONFLICT(sid, kind, key) DO NOTHING";
+macro_rules! insert {
+    ($or:literal) => {
+        concat!(
+            "INSERT ",
+            $or,
+            "INTO jobs(sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin,
+                args, lane)
+            VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10, ?11)"
+        )
+    };
+}
 
-const REPLACE: &str = "INSERT INTO jobs
-        (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args)
-    VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10)
-    ON CONFLICT(sid, kind, key) DO UPDATE
-    SET state = excluded.state, due_at = excluded.due_at, at = excluded.at, dead_at = NULL,
-        attempt = 0, lease = lease + 1, holder = NULL, depth = excluded.depth,
-        epoch = excluded.epoch, seq = excluded.seq, origin = excluded.origin,
-        args = excluded.args, error = NULL";
+const KEEP: &str = concat!(insert!(""), " ON CONFLICT(sid, kind, key) DO NOTHING");
+
+/// The one that is there goes, and the new one has a number of its own: at the end of its lane.
+const REPLACE: &str = insert!("OR REPLACE ");
 
 const CANCEL: &str = "DELETE FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3";
 
@@ -44,22 +48,25 @@ const FORWARD: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn) VALUES(?
 macro_rules! columns {
     () => {
         "kind, key, state, due_at, at, dead_at, holder, attempt, depth, epoch, seq, origin, args,
-        error"
+        error, lane"
     };
 }
 use columns;
 
-/// Those of a space, for who exports it.
+/// Columns of [`columns`].
+const COLUMNS: usize = 15;
+
+/// Those of a space, for who exports it, in the order they were put.
 pub(super) const ALL: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM jobs WHERE sid = ?1 ORDER BY kind, key"
+    " FROM jobs WHERE sid = ?1 ORDER BY +no"
 );
 
 const IMPORT: &str = concat!(
     "INSERT INTO jobs(sid, lease, ",
     columns!(),
-    ") VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+    ") VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
 );
 
 const IMPORT_QUEUES: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn)
@@ -104,7 +111,8 @@ fn put(
         job.origin.epoch.0 as i64,
         job.origin.seq.0 as i64,
         job.origin.trigger.as_str(),
-        job.args.as_str()
+        job.args.as_str(),
+        job.lane.as_ref().map(JobLane::as_str)
     ])?;
     if written > 0 {
         // What is overdue when it comes goes behind what was due before: else a space could always
@@ -134,10 +142,12 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredJob, StoreError> {
         holder: row.get(6)?,
     };
     let error: Option<String> = row.get(13)?;
+    let lane: Option<String> = row.get(14)?;
     Ok(StoredJob {
         job: Job {
             kind: JobKind::trusted(&row.get::<_, String>(0)?),
             key: JobKey::trusted(&row.get::<_, String>(1)?),
+            lane: lane.map(|lane| JobLane::trusted(&lane)),
             due_at_ms: row.get::<_, i64>(3)? as u64,
             args: JobArgs::trusted(&row.get::<_, String>(12)?),
             depth: row.get(8)?,
@@ -172,7 +182,8 @@ pub(super) fn import(tx: &Transaction<'_>, sid: i64, image: &StoredJob) -> Resul
         job.origin.seq.0 as i64,
         job.origin.trigger.as_str(),
         job.args.as_str(),
-        image.error.as_ref().map(JobError::as_str)
+        image.error.as_ref().map(JobError::as_str),
+        job.lane.as_ref().map(JobLane::as_str)
     ])?;
     Ok(())
 }

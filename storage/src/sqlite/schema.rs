@@ -16,6 +16,7 @@ pub(super) const STEPS: &[&str] = &[
     ERASURE,
     IMPORTS,
     JOBS,
+    LANES,
 ];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
@@ -159,6 +160,12 @@ CREATE TABLE job_queues(
     PRIMARY KEY(sid, kind)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX job_queues_turn ON job_queues(kind, turn_at, turn, sid);
+";
+
+/// Jobs of a lane are done in the order of their numbers. The dead hold nobody up.
+const LANES: &str = "
+ALTER TABLE jobs ADD COLUMN lane TEXT;
+CREATE INDEX jobs_lane ON jobs(sid, kind, lane, no) WHERE lane IS NOT NULL AND at IS NOT NULL;
 ";
 
 /// Whether the file has this program's schema: who only reads does not bring it there.

@@ -6,7 +6,7 @@ use syncline_protocol::ids::{Epoch, Seq};
 
 use super::{Text, Unreadable};
 use crate::jobs::{
-    Job, JobArgs, JobError, JobKey, JobKind, JobState, Origin, StoredJob, TriggerId,
+    Job, JobArgs, JobError, JobKey, JobKind, JobLane, JobState, Origin, StoredJob, TriggerId,
 };
 
 /// At most one of `retry_ms` and `dead_ms`; neither of a job that was not tried yet.
@@ -16,6 +16,9 @@ pub(in crate::archive) struct JobLine<'a> {
     kind: Text<'a>,
     #[serde(borrow)]
     key: Text<'a>,
+    /// None in the formats before the third.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    lane: Option<Text<'a>>,
     due_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_ms: Option<u64>,
@@ -48,6 +51,7 @@ impl<'a> JobLine<'a> {
         Ok(JobLine {
             kind: job.kind.as_str().into(),
             key: job.key.as_str().into(),
+            lane: job.lane.as_ref().map(|lane| lane.as_str().into()),
             due_ms: job.due_at_ms,
             retry_ms,
             dead_ms,
@@ -72,6 +76,7 @@ impl<'a> JobLine<'a> {
             job: Job {
                 kind: JobKind::trusted(&self.kind),
                 key: JobKey::trusted(&self.key),
+                lane: self.lane.map(|lane| JobLane::trusted(&lane)),
                 due_at_ms: self.due_ms,
                 args: JobArgs::trusted(self.args.get()),
                 depth: self.depth,

@@ -33,6 +33,10 @@ impl<S: Store + JobStore> JobStore for Alternating<S> {
         self.next().finish(ended, now_ms).await
     }
 
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+        self.next().ahead(lease).await
+    }
+
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {
         self.next().job(name).await
     }

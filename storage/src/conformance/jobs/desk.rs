@@ -27,6 +27,7 @@ pub(super) fn due(key: &str, due_at_ms: WallMs) -> Job {
     Job {
         kind: webhook(),
         key: JobKey::trusted(key),
+        lane: None,
         due_at_ms,
         args: JobArgs::trusted("null"),
         depth: 0,

@@ -117,6 +117,7 @@ pub async fn who_lost_a_lease_cannot_finish(store: &dyn WithJobs) {
         Outcome::Done,
         Outcome::Dead { error: why.clone() },
         Outcome::Again { due_at_ms: 1 },
+        Outcome::Wait { at_ms: 1 },
         Outcome::Retry {
             at_ms: 1,
             error: why,

@@ -5,7 +5,7 @@ use syncline_protocol::ids::{Epoch, Seq};
 use super::super::space::{NOW, key, titled};
 use super::WithJobs;
 use super::desk::{Desk, cancel, claimed, due, job, keep, keys, of_kind, replace, untried};
-use crate::jobs::{Job, JobArgs, JobKey, Origin, TriggerId};
+use crate::jobs::{JOB_LANE_BYTES_MAX, Job, JobArgs, JobKey, JobLane, Origin, TriggerId};
 
 /// With the records, in one transaction.
 pub async fn a_job_is_put_by_its_commit(store: &dyn WithJobs) {
@@ -135,6 +135,7 @@ pub async fn a_job_round_trips(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
     let odd = Job {
         key: JobKey::trusted("t/é\u{1f600}\"'\\%_/1"),
+        lane: Some(JobLane::trusted(&"é".repeat(JOB_LANE_BYTES_MAX / 2))),
         args: JobArgs::trusted(r#"{"a":["\u0000é",1e-300,null],"ß":"\\\""}"#),
         depth: u8::MAX,
         origin: Origin {

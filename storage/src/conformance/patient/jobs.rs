@@ -32,6 +32,10 @@ impl<S: JobStore> JobStore for Patient<S> {
         again!(self.0.finish(ended, now_ms))
     }
 
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+        again!(self.0.ahead(lease))
+    }
+
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {
         again!(self.0.job(name))
     }

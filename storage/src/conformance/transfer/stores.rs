@@ -19,8 +19,8 @@ use crate::archive::{
     ArchiveReader, ArchiveWriter, ImportFailure, ImportJob, Imported, PAGE, export, import, verify,
 };
 use crate::jobs::{
-    Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobMove, Lease, Origin,
-    Outcome, TriggerId, Wanted,
+    Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobLane, JobMove, Lease,
+    Origin, Outcome, TriggerId, Wanted,
 };
 use crate::store::Store;
 use crate::transfer::{Import, JobTransfer, Part, Sent, SpaceImage, Transfer};
@@ -80,13 +80,11 @@ pub(super) async fn fill(store: &dyn Transfer) {
     erasure.expect("it is erased");
 }
 
-/// One that waits, one that is dead, one that is leased and one that is new.
-pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
-    let mut full = Space::open_named(store, "todo", "ada").await;
-    let view = full.view;
-    let job = |key: &str| Job {
+fn job(view: &SpaceView, key: &str) -> Job {
+    Job {
         kind: webhook(),
         key: JobKey::trusted(key),
+        lane: Some(JobLane::trusted("a \"lane\"")),
         due_at_ms: NOW - 9,
         args: JobArgs::trusted(r#"{"a":["\u0000\"é",-0.5]}"#),
         depth: 2,
@@ -95,7 +93,29 @@ pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
             seq: view.head,
             trigger: TriggerId::trusted("on done"),
         },
+    }
+}
+
+/// Jobs of one lane, the last one due first.
+pub(super) async fn put_in_lane(space: &mut Space<'_>, keys: &[&str]) {
+    let view = space.view;
+    let put = |(n, key): (usize, &&str)| JobMove::Put {
+        job: Job {
+            due_at_ms: NOW - n as u64,
+            ..job(&view, key)
+        },
+        if_there: IfThere::Keep,
     };
+    let mut commit = space.draft(Vec::new());
+    commit.jobs = keys.iter().enumerate().map(put).collect();
+    space.accept(commit).await;
+}
+
+/// One that waits, one that is dead, one that is leased and one that is new.
+pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
+    let mut full = Space::open_named(store, "todo", "ada").await;
+    let view = full.view;
+    let job = |key: &str| job(&view, key);
     let moves = ["waits", "dead", "leased"].map(|key| JobMove::Put {
         job: job(key),
         if_there: IfThere::Keep,

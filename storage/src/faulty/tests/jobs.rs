@@ -31,6 +31,7 @@ async fn with_a_job(store: &FaultyStore<SqliteStore>) {
     let job = Job {
         kind: JobKind::trusted("webhook"),
         key: JobKey::trusted("a"),
+        lane: None,
         due_at_ms: NOW,
         args: JobArgs::trusted("null"),
         depth: 0,

@@ -32,6 +32,10 @@ impl JobStore for Shared {
         Ok(self.0.lock().unwrap().finish(ended, now_ms))
     }
 
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+        Ok(self.0.lock().unwrap().ahead(lease))
+    }
+
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {
         Ok(self.0.lock().unwrap().job(name))
     }

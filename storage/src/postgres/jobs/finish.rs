@@ -44,9 +44,17 @@ pub(in crate::postgres) const TRY_AGAIN: &str = "UPDATE syncline.jobs j
     FROM unnest($1::bigint[], $2::bigint[], $5::bigint[], $6::text[]) AS l(no, lease, at, error)
     WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
 
+/// As if it were put again, so under another number.
 pub(in crate::postgres) const DUE_AGAIN: &str = "UPDATE syncline.jobs j
-    SET state = $4, due_at = l.at, at = l.at, attempt = 0, error = NULL, holder = NULL
+    SET no = DEFAULT, state = $4, due_at = l.at, at = l.at, attempt = 0, error = NULL,
+        holder = NULL
     FROM unnest($1::bigint[], $2::bigint[], $5::bigint[]) AS l(no, lease, at)
+    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING l.no, l.lease";
+
+pub(in crate::postgres) const WAIT: &str = "UPDATE syncline.jobs j
+    SET state = CASE WHEN j.attempt = 1 AND j.error IS NULL THEN $4::bigint ELSE $5::bigint END,
+        at = l.at, attempt = j.attempt - 1, holder = NULL
+    FROM unnest($1::bigint[], $2::bigint[], $6::bigint[]) AS l(no, lease, at)
     WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
 
 const EXTEND: &str = "UPDATE syncline.jobs j SET at = $4
@@ -127,6 +135,8 @@ struct Ends<'a> {
     retry_error: Vec<&'a str>,
     again: Leases,
     again_at: Vec<i64>,
+    wait: Leases,
+    wait_at: Vec<i64>,
     /// Those that come back, and when they are to be looked at.
     back: Leases,
     back_at: Vec<i64>,
@@ -156,6 +166,11 @@ impl<'a> Ends<'a> {
                 self.again.add(lease);
                 self.again_at.push(*due_at_ms as i64);
                 *due_at_ms
+            }
+            Outcome::Wait { at_ms } => {
+                self.wait.add(lease);
+                self.wait_at.push(*at_ms as i64);
+                *at_ms
             }
         };
         self.back.add(lease);
@@ -199,6 +214,7 @@ async fn finish(
         dead,
         retry,
         again,
+        wait,
         ..
     } = ends;
     let forward: [&(dyn ToSql + Sync); 3] = [&back.no, &back.number, &ends.back_at];
@@ -227,8 +243,16 @@ async fn finish(
         &SCHEDULED,
         &ends.again_at,
     ];
+    let give_back: [&(dyn ToSql + Sync); 6] = [
+        &wait.no,
+        &wait.number,
+        &LEASED,
+        &SCHEDULED,
+        &RETRY,
+        &ends.wait_at,
+    ];
     // Each is sent when it is first polled, and they are polled in this order.
-    let (forwarded, locked, (over, given_up), tried, due) = join5(
+    let (forwarded, locked, (over, given_up), tried, (due, waits)) = join5(
         some(back, &statements.forward_leased, &forward),
         query(client, &statements.lock_leased, &lock),
         join(
@@ -236,13 +260,16 @@ async fn finish(
             some(dead, &statements.give_up, &give_up),
         ),
         some(retry, &statements.try_again, &try_again),
-        some(again, &statements.due_again, &due_again),
+        join(
+            some(again, &statements.due_again, &due_again),
+            some(wait, &statements.wait, &give_back),
+        ),
     )
     .await;
     forwarded.transpose()?;
     locked?;
     let mut written = Written::new();
-    for rows in [over, given_up, tried, due].into_iter().flatten() {
+    for rows in [over, given_up, tried, due, waits].into_iter().flatten() {
         add(&mut written, &rows?)?;
     }
     Ok(written)

@@ -1,10 +1,10 @@
 //! What commits do to jobs, in their own transaction, for a group of them at once.
 
-use futures_util::future::{OptionFuture, join5};
+use futures_util::future::{OptionFuture, join4};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
-use crate::jobs::{IfThere, Job, Net, SCHEDULED, net};
+use crate::jobs::{IfThere, Job, JobLane, Net, SCHEDULED, net};
 use crate::postgres::connection::Connection;
 use crate::postgres::error::Failure;
 use crate::types::Commit;
@@ -23,28 +23,16 @@ pub(super) const LOCK: &str = "SELECT FROM unnest($1::bigint[], $2::text[], $3::
     JOIN syncline.jobs j ON j.sid = n.sid AND j.kind = n.kind AND j.key = n.key
     ORDER BY j.sid, j.kind, j.key FOR UPDATE OF j";
 
-macro_rules! insert {
-    () => {
-        "INSERT INTO syncline.jobs AS j
-            (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args)
-        SELECT n.sid, n.kind, n.key, $1::bigint, n.due_at, n.due_at, 0, 0, n.depth, n.epoch, n.seq,
-            n.origin, n.args
-        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-                $8::bigint[], $9::text[], $10::text[])
-            AS n(sid, kind, key, due_at, depth, epoch, seq, origin, args)
-        ON CONFLICT (sid, kind, key) DO "
-    };
-}
-
-pub(super) const KEEP: &str = concat!(insert!(), "NOTHING");
-
-pub(super) const REPLACE: &str = concat!(
-    insert!(),
-    "UPDATE SET state = excluded.state, due_at = excluded.due_at, at = excluded.at,
-        dead_at = NULL, attempt = 0, lease = j.lease + 1, holder = NULL, depth = excluded.depth,
-        epoch = excluded.epoch, seq = excluded.seq, origin = excluded.origin,
-        args = excluded.args, error = NULL"
-);
+/// In the order in which they were put, which is that of their numbers. What they replace is gone by
+/// then, and what is there is kept.
+pub(super) const INSERT: &str = "INSERT INTO syncline.jobs
+        (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args, lane)
+    SELECT n.sid, n.kind, n.key, $1::bigint, n.due_at, n.due_at, 0, 0, n.depth, n.epoch, n.seq,
+        n.origin, n.args, n.lane
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+            $8::bigint[], $9::text[], $10::text[], $11::text[])
+        AS n(sid, kind, key, due_at, depth, epoch, seq, origin, args, lane)
+    ON CONFLICT (sid, kind, key) DO NOTHING";
 
 pub(super) const CANCEL: &str = "DELETE FROM syncline.jobs j
     USING unnest($1::bigint[], $2::text[], $3::text[]) AS n(sid, kind, key)
@@ -62,6 +50,7 @@ struct Puts<'c> {
     seq: Vec<i64>,
     origin: Vec<&'c str>,
     args: Vec<&'c str>,
+    lane: Vec<Option<&'c str>>,
 }
 
 impl<'c> Puts<'c> {
@@ -75,9 +64,10 @@ impl<'c> Puts<'c> {
         self.seq.push(job.origin.seq.0 as i64);
         self.origin.push(job.origin.trigger.as_str());
         self.args.push(job.args.as_str());
+        self.lane.push(job.lane.as_ref().map(JobLane::as_str));
     }
 
-    fn columns(&self) -> [&(dyn ToSql + Sync); 10] {
+    fn columns(&self) -> [&(dyn ToSql + Sync); 11] {
         [
             &SCHEDULED,
             &self.sid,
@@ -89,6 +79,7 @@ impl<'c> Puts<'c> {
             &self.seq,
             &self.origin,
             &self.args,
+            &self.lane,
         ]
     }
 }
@@ -123,9 +114,9 @@ struct Moves<'c> {
     queues: Queues<'c>,
     /// All names that are put or cancelled.
     named: Names<'c>,
-    kept: Puts<'c>,
-    replaced: Puts<'c>,
-    cancelled: Names<'c>,
+    /// Those that go, because they are cancelled or replaced.
+    gone: Names<'c>,
+    put: Puts<'c>,
 }
 
 impl<'c> Moves<'c> {
@@ -141,12 +132,12 @@ impl<'c> Moves<'c> {
                     self.queues.sid.push(sid);
                     self.queues.kind.push(name.0);
                     self.queues.turn_at.push(turn_at_ms as i64);
-                    match if_there {
-                        IfThere::Keep => self.kept.add(sid, job),
-                        IfThere::Replace => self.replaced.add(sid, job),
+                    self.put.add(sid, job);
+                    if if_there == IfThere::Replace {
+                        self.gone.add(sid, name);
                     }
                 }
-                Net::Cancel => self.cancelled.add(sid, name),
+                Net::Cancel => self.gone.add(sid, name),
             }
         }
     }
@@ -165,9 +156,8 @@ pub(in crate::postgres) async fn write(
     let Moves {
         queues,
         named,
-        kept,
-        replaced,
-        cancelled,
+        gone,
+        put,
     } = &moves;
     if named.sid.is_empty() {
         return Ok(());
@@ -178,23 +168,18 @@ pub(in crate::postgres) async fn write(
     };
     let forward: [&(dyn ToSql + Sync); 3] = [&queues.sid, &queues.kind, &queues.turn_at];
     let lock: [&(dyn ToSql + Sync); 3] = [&named.sid, &named.kind, &named.key];
-    let cancel: [&(dyn ToSql + Sync); 3] = [&cancelled.sid, &cancelled.kind, &cancelled.key];
-    let (kept_columns, replaced_columns) = (kept.columns(), replaced.columns());
+    let cancel: [&(dyn ToSql + Sync); 3] = [&gone.sid, &gone.kind, &gone.key];
+    let insert = put.columns();
     // Each is sent when it is first polled, and they are polled in this order.
-    let (forwarded, locked, kept, replaced, cancelled) = join5(
+    let (forwarded, locked, gone, put) = join4(
         some(!queues.sid.is_empty(), &statements.forward, &forward),
         execute(client, &statements.lock, &lock),
-        some(!kept.sid.is_empty(), &statements.keep, &kept_columns),
-        some(
-            !replaced.sid.is_empty(),
-            &statements.replace,
-            &replaced_columns,
-        ),
-        some(!cancelled.sid.is_empty(), &statements.cancel, &cancel),
+        some(!gone.sid.is_empty(), &statements.cancel, &cancel),
+        some(!put.sid.is_empty(), &statements.insert, &insert),
     )
     .await;
     locked?;
-    for written in [forwarded, kept, replaced, cancelled].into_iter().flatten() {
+    for written in [forwarded, gone, put].into_iter().flatten() {
         written?;
     }
     Ok(())

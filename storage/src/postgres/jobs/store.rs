@@ -6,6 +6,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::claim::{Claiming, NextDue};
 use super::finish::{Extend, Finish};
+use super::lanes::Ahead;
 use super::people::{Cancel, Counting, DeadOnes, ForgetDead, OldDead, One, ReplayAll, Waits};
 use crate::jobs::{
     Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
@@ -34,6 +35,10 @@ impl JobStore for PostgresStore {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         self.call(Finish { ended, now_ms }).await
+    }
+
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+        self.call(Ahead(lease)).await
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

@@ -4,12 +4,12 @@ use syncline_protocol::ids::{Epoch, NodeId, Seq};
 
 use super::super::PostgresStore;
 use super::super::call::Call;
-use super::super::jobs::Claiming;
+use super::super::jobs::{Ahead, Claiming};
 use super::costs::{analyze, rows_read_by};
 use super::{opened, runtime};
 use crate::conformance::space::{NOW, Space};
 use crate::jobs::{
-    Claim, IfThere, Job, JobArgs, JobKey, JobKind, JobMove, Origin, TriggerId, Wanted,
+    Claim, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, Origin, TriggerId, Wanted,
 };
 
 pub(super) fn kind(name: &str) -> JobKind {
@@ -20,6 +20,7 @@ pub(super) fn job(of: &str, n: usize, due_at_ms: u64) -> Job {
     Job {
         kind: kind(of),
         key: JobKey::trusted(&format!("{n:06}")),
+        lane: Some(JobLane::trusted(&format!("{of} {}", n % 2))),
         due_at_ms,
         args: JobArgs::trusted("null"),
         depth: 0,
@@ -90,6 +91,40 @@ fn a_claim_costs_what_it_leases_whatever_waits() {
                 );
                 lent.give_back();
             }
+        }
+    });
+}
+
+#[test]
+fn what_is_ahead_is_found_however_long_the_lane() {
+    runtime().block_on(async {
+        let (store, _database) = opened().await;
+        put(&store, ("ada", "first"), 2_000, NOW - 9).await;
+        put(&store, ("ada", "webhook"), 2_000, NOW - 9).await;
+        put(&store, ("bob", "webhook"), 2_000, NOW - 9).await;
+        let all = Claim {
+            per_space: usize::MAX,
+            wanted: vec![Wanted {
+                kind: kind("webhook"),
+                jobs: 4_000,
+            }],
+            ..claim_of_ten("webhook")
+        };
+        let leased = crate::JobStore::claim(&store, &all).await.unwrap();
+        let last = leased.iter().max_by_key(|one| one.lease.no).unwrap();
+        for counted in ["never", "just now"] {
+            if counted == "just now" {
+                analyze(&store).await;
+            }
+            let lent = store.calling.lend().await.unwrap();
+            let connection = &lent.connection;
+            let looking = async || {
+                let ahead = Ahead(&last.lease).run(connection).await;
+                assert!(ahead.is_ok_and(|ahead| ahead == Some(NOW + 60_000)));
+            };
+            let read = rows_read_by(connection, &["jobs"], looking).await;
+            assert_eq!(read, 2, "the job and the one ahead, counted {counted}");
+            lent.give_back();
         }
     });
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
 
-use super::{columns, stored};
+use super::{COLUMNS, columns, stored};
 use crate::jobs::{
     CLAIM_PASSES_MAX, Claim, JobKind, JobName, JobNo, LEASED, Lease, LeasedJob, Wanted,
 };
@@ -133,7 +133,7 @@ fn take_turn(
     let mut rows = due.query(params![asked.kind.as_str(), asked.sid, now, share])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let numbers: (i64, i64) = (row.get(14)?, row.get(15)?);
+        let numbers: (i64, i64) = (row.get(COLUMNS)?, row.get(COLUMNS + 1)?);
         found.push((stored(row)?, numbers));
     }
     let until_ms = asked.claim.now_ms.saturating_add(asked.claim.lease_ms);

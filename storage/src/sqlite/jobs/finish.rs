@@ -17,8 +17,15 @@ const GIVE_UP: &str = "UPDATE jobs SET state = ?4, at = NULL, dead_at = ?5, erro
 const TRY_AGAIN: &str = "UPDATE jobs SET state = ?4, at = ?5, error = ?6, holder = NULL
     WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
 
-const DUE_AGAIN: &str = "UPDATE jobs SET state = ?4, due_at = ?5, at = ?5, attempt = 0,
-    error = NULL, holder = NULL
+/// As if it were put again, so under another number.
+const DUE_AGAIN: &str = "INSERT OR REPLACE INTO jobs(sid, kind, key, state, due_at, at, attempt,
+        lease, depth, epoch, seq, origin, args, lane)
+    SELECT sid, kind, key, ?4, ?5, ?5, 0, 0, depth, epoch, seq, origin, args, lane FROM jobs
+    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
+
+const WAIT: &str = "UPDATE jobs SET
+        state = CASE WHEN attempt = 1 AND error IS NULL THEN ?4 ELSE ?5 END,
+        at = ?6, attempt = attempt - 1, holder = NULL
     WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
 
 type Answers = Vec<Result<(), LeaseLost>>;
@@ -95,6 +102,12 @@ fn finish_one(
             let mut statement = tx.prepare_cached(DUE_AGAIN)?;
             let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
             (queue.optional()?, *due_at_ms)
+        }
+        Outcome::Wait { at_ms } => {
+            let row = params![no, number, LEASED, SCHEDULED, RETRY, *at_ms as i64];
+            let mut statement = tx.prepare_cached(WAIT)?;
+            let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
+            (queue.optional()?, *at_ms)
         }
     };
     let Some((sid, kind)) = queue else {

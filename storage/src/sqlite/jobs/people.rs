@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
 
-use super::{CANCEL, columns, forward, stored};
+use super::{CANCEL, COLUMNS, columns, forward, stored};
 use crate::jobs::{
     DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKind, JobName, JobNo, LEASED, RETRY,
     SCHEDULED, StoredJob,
@@ -126,11 +126,11 @@ pub(in crate::sqlite) fn dead_jobs(
         dead.push(DeadJob {
             cursor: DeadCursor {
                 at_ms: row.get::<_, i64>(5)? as u64,
-                no: JobNo(row.get::<_, i64>(14)? as u64),
+                no: JobNo(row.get::<_, i64>(COLUMNS)? as u64),
             },
             space: SpaceKey {
-                app: AppId::trusted(&row.get::<_, String>(15)?),
-                space: SpaceId::trusted(&row.get::<_, String>(16)?),
+                app: AppId::trusted(&row.get::<_, String>(COLUMNS + 1)?),
+                space: SpaceId::trusted(&row.get::<_, String>(COLUMNS + 2)?),
             },
             stored: stored(row)?,
         });

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use syncline_protocol::stamp::WallMs;
 
-use super::{claim, finish, people};
+use super::{claim, finish, lanes, people};
 use crate::jobs::{
     Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
     LeasedJob, StoredJob,
@@ -44,6 +44,13 @@ impl JobStore for SqliteStore {
         let ended = ended.to_vec();
         self.writer
             .run(move |conn| finish::finish(conn, &ended, now_ms))
+            .await
+    }
+
+    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+        let lease = lease.clone();
+        self.readers
+            .read(move |conn| lanes::ahead(conn, &lease))
             .await
     }
 

@@ -6,10 +6,11 @@ use syncline_protocol::ids::{Epoch, NodeId, Seq};
 use super::costs::assert_equal_steps;
 use crate::conformance::space::{NOW, space_key};
 use crate::jobs::{
-    Claim, IfThere, Job, JobArgs, JobKey, JobKind, JobMove, Origin, TriggerId, Wanted,
+    Claim, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobNo, Lease, Origin,
+    TriggerId, Wanted,
 };
 use crate::sqlite::connection::{self, Role};
-use crate::sqlite::jobs::{claim, people};
+use crate::sqlite::jobs::{claim, lanes, people};
 use crate::sqlite::{SqliteOptions, commit, schema, space};
 use crate::types::Commit;
 
@@ -42,6 +43,7 @@ impl Filled {
         let job = |n: usize| Job {
             kind: webhook(),
             key: JobKey::trusted(&format!("{n:06}")),
+            lane: Some(JobLane::trusted("a record")),
             due_at_ms,
             args: JobArgs::trusted("null"),
             depth: 0,
@@ -123,6 +125,40 @@ fn what_is_not_due_yet_costs_a_claim_nothing() {
     assert_equal_steps(small.steps_of_ten(), large.steps_of_ten());
     small.put("later", 5_000, NOW + 9);
     assert_equal_steps(small.steps_of_ten(), large.steps_of_ten());
+}
+
+/// Steps of looking for what is ahead of the job of a lane that was put last.
+fn steps_of_ahead(jobs: usize) -> i32 {
+    let mut filled = filled(3, jobs, NOW - 9);
+    let lease = "UPDATE jobs SET state = 1 WHERE no = (SELECT max(no) FROM jobs)
+        RETURNING no, lease, (SELECT space FROM spaces s WHERE s.sid = jobs.sid)";
+    let mut leases = filled.conn.prepare(lease).unwrap();
+    let lease = leases.query_row([], |row| {
+        let (no, lease): (i64, i64) = (row.get(0)?, row.get(1)?);
+        Ok(Lease {
+            name: JobName {
+                space: space_key("todo", &row.get::<_, String>(2)?),
+                kind: webhook(),
+                key: JobKey::trusted("last"),
+            },
+            no: JobNo(no as u64),
+            number: lease as u64,
+        })
+    });
+    let lease = lease.unwrap();
+    drop(leases);
+    let conn = &mut filled.conn;
+    assert_eq!(lanes::ahead(conn, &lease), Ok(Some(NOW - 9)));
+    let statement = conn.prepare_cached(lanes::AHEAD).unwrap();
+    for which in [StatementStatus::Sort, StatementStatus::FullscanStep] {
+        assert_eq!(statement.get_status(which), 0);
+    }
+    statement.get_status(StatementStatus::VmStep)
+}
+
+#[test]
+fn what_is_ahead_is_found_however_long_the_lane() {
+    assert_equal_steps(steps_of_ahead(20), steps_of_ahead(20_000));
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Where the rows of a job are in its space's partition.
+//!
+//! Numbers in a text are of a fixed width, so that texts order as they do; names hold no control
+//! characters, so a zero byte ends one.
+
+use syncline_protocol::stamp::WallMs;
+
+use super::super::row::{Place, kind};
+use super::Kept;
+use crate::jobs::{JobKey, JobKind, JobLane, JobNo};
+use crate::types::StoreError;
+
+/// What a job is called in its space.
+pub(super) type Name = (JobKind, JobKey);
+
+/// `n` of the rows that order what lives, and of those that order the dead.
+const LIVING: i64 = 0;
+const DEAD: i64 = 1;
+
+pub(super) fn job((of, key): &Name) -> Place {
+    Place::new(kind::JOB, 0, (of.as_str(), key.as_str()))
+}
+
+pub(super) fn queue(of: &JobKind) -> Place {
+    Place::new(kind::QUEUE, 0, (of.as_str(), ""))
+}
+
+/// By when it may be claimed, or when it died; then by number.
+pub(super) fn order(kept: &Kept) -> Place {
+    let job = &kept.stored.job;
+    let n = if kept.is_dead() { DEAD } else { LIVING };
+    let a = format!("{}\0{:016x}{:016x}", job.kind, kept.at_ms, kept.no.0);
+    Place::new(kind::ORDER, n, (&a, job.key.as_str()))
+}
+
+/// Of one that lives and has a lane.
+pub(super) fn lane(kept: &Kept) -> Option<Place> {
+    let job = &kept.stored.job;
+    let lane = job.lane.as_ref().filter(|_| !kept.is_dead())?;
+    let a = format!("{}{:016x}", lane_begins(&job.kind, lane), kept.no.0);
+    Some(Place::new(kind::LANE, 0, (&a, job.key.as_str())))
+}
+
+fn lane_begins(of: &JobKind, lane: &JobLane) -> String {
+    format!("{of}\0{lane}\0")
+}
+
+/// All that live of a kind.
+pub(super) fn living_of(of: &JobKind) -> (Place, Place) {
+    let begin = Place::new(kind::ORDER, LIVING, (&format!("{of}\0"), ""));
+    let end = Place::new(kind::ORDER, LIVING, (&format!("{of}\u{1}"), ""));
+    (begin, end)
+}
+
+/// Those of a lane that were put before a number.
+pub(super) fn ahead_in_lane((of, lane): (&JobKind, &JobLane), no: JobNo) -> (Place, Place) {
+    let begins = lane_begins(of, lane);
+    let end = format!("{begins}{:016x}", no.0);
+    let place = |a: &str| Place::new(kind::LANE, 0, (a, ""));
+    (place(&begins), place(&end))
+}
+
+/// What a row of the order says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ordered {
+    pub(super) name: Name,
+    pub(super) is_dead: bool,
+    pub(super) at_ms: WallMs,
+    pub(super) no: JobNo,
+}
+
+impl Ordered {
+    pub(super) fn of(place: &Place) -> Result<Ordered, StoreError> {
+        let damaged = || StoreError::Damaged("a row of a job's order".to_owned());
+        let (of, rest) = place.a.split_once('\0').ok_or_else(damaged)?;
+        let number = |from, to| {
+            let digits = rest.get(from..to);
+            let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+            number.ok_or_else(damaged)
+        };
+        Ok(Ordered {
+            name: (JobKind::trusted(of), JobKey::trusted(&place.b)),
+            is_dead: place.n == DEAD,
+            at_ms: number(0, 16)?,
+            no: JobNo(number(16, 32)?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::kept;
+    use super::*;
+
+    #[test]
+    fn places_order_as_times_and_numbers_do() {
+        let places = [(9, 300), (10, 2), (10, 300), (256, 1)].map(|(at_ms, no)| {
+            let kept = kept(at_ms, no);
+            order(&kept)
+        });
+        assert!(places.is_sorted(), "{places:?}");
+        let (begin, end) = living_of(&JobKind::trusted("k"));
+        assert!(places.iter().all(|place| begin < *place && *place < end));
+        let (_, end_of_another) = living_of(&JobKind::trusted("j"));
+        assert!(places.iter().all(|place| end_of_another < *place));
+    }
+
+    #[test]
+    fn what_is_ordered_is_read_again() {
+        let kept = kept(10, 300);
+        let read = Ordered::of(&order(&kept)).unwrap();
+        let job = kept.stored.job;
+        let name = (job.kind, job.key);
+        let expected = Ordered {
+            name,
+            is_dead: false,
+            at_ms: 10,
+            no: JobNo(300),
+        };
+        assert_eq!(read, expected);
+    }
+}
