@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware::from_fn;
+use syncline_compute::runner::NotStarted;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::auth::{DevIssuer, DevKeyError, JwksError, JwksSource, KeySource, Verifier};
-use crate::config::{AuthConfig, Config, Problems, TlsConfig};
+use crate::config::{AuthConfig, Config, Problems, Role, TlsConfig};
 use crate::gateway::compat;
 use crate::http::{Context, Files, Server, ServerLimits, Shares, bind, guarded, routes, serve};
 use crate::lifecycle::{Lifecycle, Stage};
@@ -105,6 +106,9 @@ pub enum StartError {
          again, or begin with an empty store"
     )]
     HalfImported,
+    /// The workers of jobs did not start.
+    #[error("{0}")]
+    Jobs(#[from] NotStarted),
     /// The sessions' supervisor did not start.
     #[error("{0}")]
     Sessions(NoSessions),
@@ -154,7 +158,8 @@ impl App {
         Ok(app)
     }
 
-    /// Where clients connect, with the port that was taken.
+    /// Where clients connect, with the port that was taken; as the config has it where nobody may,
+    /// on a node without the role `sync`.
     pub fn public_addr(&self) -> SocketAddr {
         self.public_addr
     }
@@ -237,20 +242,22 @@ impl App {
             let with = (context.metrics.clone(), files);
             guarded(router, limits.clone(), with)
         };
-        let files = config.web.dir.as_deref().map(Files::of);
-        let (public, public_addr) = bind("listen", config.listen)?;
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;
-        let sync =
-            routes::public(context, (&config.metrics, files.is_some())).merge(self.core.routes());
-        // Around the guard, because a browser must be let read its refusals too.
-        let sync = guarded(sync, files)
-            .layer(from_fn(compat::in_sentences))
-            .layer(self.core.cors());
         let admin_routes = routes::admin(context).merge(self.core.admin_routes(&config.node));
-        let servers = [
-            (public, self.tls.clone(), sync),
-            (admin, None, guarded(admin_routes, None)),
-        ];
+        let mut servers = vec![(admin, None, guarded(admin_routes, None))];
+        if config.roles.contains(&Role::Sync) {
+            let (public, public_addr) = bind("listen", config.listen)?;
+            let files = config.web.dir.as_deref().map(Files::of);
+            let plain = routes::public(context, (&config.metrics, files.is_some()));
+            // Around the guard, because a browser must be let read its refusals too.
+            let sync = guarded(plain.merge(self.core.routes()), files)
+                .layer(from_fn(compat::in_sentences))
+                .layer(self.core.cors());
+            servers.push((public, self.tls.clone(), sync));
+            self.public_addr = public_addr;
+        }
+        self.admin_addr = admin_addr;
+        let context = &self.context;
         for (listener, tls, router) in servers {
             self.tasks.spawn(serve(Server {
                 listener,
@@ -261,7 +268,6 @@ impl App {
                 metrics: context.metrics.clone(),
             }));
         }
-        (self.public_addr, self.admin_addr) = (public_addr, admin_addr);
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use syncline_protocol::error::Refusal;
 use crate::app::StartError;
 use crate::auth::DevKeyError;
 use crate::config::source::Sources;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Role};
 
 mod check_config;
 mod new_epoch;
@@ -55,6 +55,9 @@ struct Settings {
     /// Run the development issuer, which gives anyone a token for any user. Loopback only.
     #[arg(long)]
     dev: bool,
+    /// What this node is there for, in place of what the configuration says: sync, compute.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Vec<Role>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -209,6 +212,7 @@ impl Settings {
             file: self.config.clone(),
             env,
             dev: self.dev,
+            roles: self.roles.clone(),
         })
     }
 }
@@ -217,7 +221,7 @@ fn for_store(file: Option<PathBuf>, env: Vec<(OsString, OsString)>) -> Result<Co
     Config::load_for_store(&Sources {
         file,
         env,
-        dev: false,
+        ..Sources::default()
     })
 }
 

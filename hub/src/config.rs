@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize};
 use syncline_protocol::ids::{AppId, NodeId};
 
+use crate::jobs::kinds;
+
 pub mod app;
 pub mod auth;
 pub mod cluster;
@@ -36,6 +38,7 @@ pub mod store;
 pub mod tls;
 mod variables;
 pub mod web;
+pub mod webhooks;
 
 pub use app::{AppConfig, AppConfigs};
 pub use auth::AuthConfig;
@@ -56,6 +59,7 @@ pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
 pub use tls::TlsConfig;
 pub use web::WebConfig;
+pub use webhooks::{WebhookConfig, WebhookConfigs};
 
 /// Everything a node is told from outside.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -86,6 +90,8 @@ pub struct Config {
     pub app: AppConfigs,
     /// How jobs are done.
     pub jobs: JobsConfig,
+    /// Servers that jobs are posted to, `[webhooks.NAME]`.
+    pub webhooks: WebhookConfigs,
     /// The durable store.
     pub store: StoreConfig,
     /// The bus between nodes.
@@ -126,6 +132,7 @@ impl Default for Config {
             apps: Vec::new(),
             app: AppConfigs::new(),
             jobs: JobsConfig::default(),
+            webhooks: WebhookConfigs::new(),
             store: StoreConfig::default(),
             nats: NatsConfig::default(),
             cluster: ClusterConfig::default(),
@@ -167,6 +174,7 @@ impl Config {
         }
         self.check_roles(&mut problems);
         self.jobs.check(&mut problems);
+        webhooks::check(&self.webhooks, &mut problems);
         self.check_apps(&mut problems);
         self.check_store(&mut problems);
         self.nats.check(&mut problems);
@@ -194,6 +202,9 @@ impl Config {
             problems.push("roles", "is empty: a node without a role does nothing");
         }
         let alone = !self.roles.contains(&Role::Sync);
+        if alone && self.auth.dev {
+            problems.push("roles", "leaves out sync, and the development issuer needs it");
+        }
         if alone && matches!(self.store_url(), StoreUrl::Sqlite(_)) {
             let why = "leaves out sync, and a SQLite file has one hub: nobody else could serve it";
             problems.push("roles", why);
@@ -206,6 +217,11 @@ impl Config {
                 problems.push("app", format!("{app}: is not one of the apps in apps"));
             }
             config.check(app, self.jobs.depth_max, problems);
+            for (id, job, args) in config.jobs() {
+                if let Err(why) = kinds::check(job, args, &self.webhooks) {
+                    problems.push("app", format!("{app}: {id}: {why}"));
+                }
+            }
         }
     }
 
@@ -219,10 +235,7 @@ impl Config {
 }
 
 fn roles<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Role>, D::Error> {
-    let mut roles = parse::list(from, str::parse::<Role>)?;
-    roles.sort_unstable();
-    roles.dedup();
-    Ok(roles)
+    parse::list(from, str::parse::<Role>).map(role::each_once)
 }
 
 fn apps<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<AppId>, D::Error> {

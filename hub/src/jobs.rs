@@ -1,9 +1,17 @@
-//! Jobs on this node: what follows from an app's changes ([`app_triggers`]), who is told that there
-//! are some ([`bell`]), and how they have changes written ([`system_client`]).
+//! Jobs on this node.
+//!
+//! [`app_triggers`] is what follows from an app's changes, which sessions put with their commits;
+//! [`bell`] tells whoever does jobs that there are some. [`doing`] does them: a runner of
+//! `syncline_compute` whose workers are of the [`kinds`] there are, whose changes go through sessions
+//! ([`system_client`]), and the [`upkeep`] beside it. [`metrics`] is what is counted of it all.
 
 pub mod app_triggers;
 pub mod bell;
+pub(crate) mod doing;
+pub mod kinds;
+mod metrics;
 pub mod system_client;
+mod upkeep;
 
 pub use app_triggers::AppTriggers;
 pub use bell::JobsBell;

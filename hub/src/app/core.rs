@@ -1,7 +1,7 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::Bus;
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::limits::Limits;
-use syncline_storage::Store;
+use syncline_storage::{JobStore, Store};
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::types::PageLimit;
 use tokio::sync::Semaphore;
@@ -27,7 +27,7 @@ use super::store_watch::{SeenBy, watch};
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::cluster::{Cluster, rebalance};
-use crate::config::{ClusterConfig, Config};
+use crate::config::{ClusterConfig, Config, Role};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::intake::Undecided;
@@ -37,8 +37,9 @@ use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::unfinished::Unfinished;
 use crate::gateway::{Gateway, api, compat, upgrade, user_data};
 use crate::http::guard::counted;
-use crate::http::routes::{cluster, compute};
+use crate::http::routes::{cluster, compute, jobs};
 use crate::http::{Context, ReplyRoom};
+use crate::jobs::doing::{Doing, DoingParts};
 use crate::jobs::{AppTriggers, JobsBell};
 use crate::memory;
 use crate::session::actor::{PAGES_AT_ONCE, Shared};
@@ -68,6 +69,8 @@ pub struct Parts {
     pub clock: Option<Arc<dyn Clock>>,
     /// The store; what the config names by default.
     pub store: Option<Arc<dyn Store>>,
+    /// Its jobs, where the store is given; without them none are done.
+    pub jobs: Option<Arc<dyn JobStore>>,
     /// The bus; what the config names by default, else of this process alone.
     pub bus: Option<Arc<dyn Bus>>,
 }
@@ -90,6 +93,10 @@ impl Parts {
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) gateway: Arc<Gateway>,
+    /// The jobs of its store.
+    jobs: Option<Arc<dyn JobStore>>,
+    /// `None` once it ended, or where nobody does jobs.
+    doing: Mutex<Option<Doing>>,
     committers: Committers,
     cluster: Cluster,
     /// What hears the other nodes.
@@ -111,8 +118,8 @@ impl Core {
         parts: Parts,
         (context, verifier): (&Context, Arc<Verifier>),
     ) -> Result<Core, StartError> {
-        let (store, lock, seen_by) = match parts.store {
-            Some(store) => (store, None, SeenBy::Commits),
+        let (store, jobs, lock, seen_by) = match parts.store {
+            Some(store) => (store, parts.jobs, None, SeenBy::Commits),
             None => {
                 let opened = OpenedStore::open(config).await?;
                 opened.expect_whole().await?;
@@ -121,7 +128,7 @@ impl Core {
                     Some(file) => SeenBy::File(file),
                     None => SeenBy::Questions(store.clone()),
                 };
-                (store, opened.lock, seen_by)
+                (store, Some(opened.jobs), opened.lock, seen_by)
             }
         };
         let cluster = Cluster::reach(config, parts.bus, context).await?;
@@ -153,7 +160,7 @@ impl Core {
         let shared = Shared {
             node: config.node.clone(),
             store: store.clone(),
-            log,
+            log: log.clone(),
             cache: NodeCache::new(config.session.cache_bytes),
             activations: Activations::default(),
             clock: context.clock.clone(),
@@ -208,8 +215,24 @@ impl Core {
             telling: Paces::of_telling(&config.limits, &wheel),
             user_data: Semaphore::new(USER_DATA_AT_ONCE),
         };
+        let gateway = Arc::new(gateway);
+        let wanted = jobs.as_ref().filter(|_| config.roles.contains(&Role::Compute));
+        let doing = match wanted {
+            Some(jobs) => {
+                let parts = DoingParts {
+                    jobs: jobs.clone(),
+                    log,
+                    gateway: gateway.clone(),
+                    bell,
+                };
+                Some(Doing::start(config, parts).await?)
+            }
+            None => None,
+        };
         Ok(Core {
-            gateway: Arc::new(gateway),
+            gateway,
+            jobs,
+            doing: Mutex::new(doing),
             committers,
             cluster,
             listening,
@@ -237,7 +260,11 @@ impl Core {
     /// The routes of the admin listener that ask for what is in here.
     pub(super) fn admin_routes(&self, node: &NodeId) -> Router {
         let nodes = self.cluster.nodes.clone();
-        cluster::routes(self.gateway.clone(), nodes, node.as_str())
+        let routes = cluster::routes(self.gateway.clone(), nodes, node.as_str());
+        match &self.jobs {
+            Some(jobs) => routes.merge(jobs::routes(self.gateway.clone(), jobs.clone())),
+            None => routes,
+        }
     }
 
     /// Web pages of the listed origins may call.
@@ -270,6 +297,11 @@ impl Core {
     /// of a drain. A session that the store holds up keeps them no longer than a quarter of it.
     /// Returns when the last one is closed and all is finished.
     pub(super) async fn drain(&self, within: Duration) {
+        let doing = self.doing.lock().expect("nobody panics with it").take();
+        if let Some(doing) = doing {
+            // What jobs have written goes through the sessions, so they end first.
+            let _ = timeout(within / 4, doing.drain()).await;
+        }
         let mut finishing = pin!(self.gateway.sessions.drain());
         let is_finished = timeout(within / 4, &mut finishing).await.is_ok();
         self.gateway.sockets.drain(within);

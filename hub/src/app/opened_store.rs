@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use syncline_storage::JobStore;
 use syncline_storage::cassandra::{CassandraOptions, CassandraStore};
 use syncline_storage::postgres::{PostgresOptions, PostgresStore};
 use syncline_storage::sqlite::{SqliteOptions, SqliteReader, SqliteStore};
@@ -19,6 +20,8 @@ use crate::config::{Config, StoreUrl};
 /// A store and what goes with it.
 pub(crate) struct OpenedStore {
     pub(crate) store: Arc<dyn Transfer>,
+    /// Its jobs.
+    pub(crate) jobs: Arc<dyn JobStore>,
     /// Of a file that is this program's alone; to be dropped after the store.
     pub(crate) lock: Option<StoreLock>,
     /// The file it is in, on this machine.
@@ -36,8 +39,10 @@ impl OpenedStore {
             StoreUrl::Postgres(url) => {
                 let options = PostgresOptions::parse(&url).map_err(StartError::Store)?;
                 let store = PostgresStore::open(&options).await.map_err(failed)?;
+                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    store: Arc::new(store),
+                    jobs: store.clone(),
+                    store,
                     lock: None,
                     file: None,
                 })
@@ -45,8 +50,10 @@ impl OpenedStore {
             StoreUrl::Cassandra(url) => {
                 let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
                 let store = CassandraStore::open(&options).await.map_err(failed)?;
+                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    store: Arc::new(store),
+                    jobs: store.clone(),
+                    store,
                     lock: None,
                     file: None,
                 })
@@ -154,8 +161,10 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<OpenedStore, StartError> {
     };
     let store = SqliteStore::open(&options);
     let store = store.map_err(|error| StartError::Store(format!("{}: {error}", path.display())))?;
+    let store = Arc::new(store);
     Ok(OpenedStore {
-        store: Arc::new(store),
+        jobs: store.clone(),
+        store,
         lock: Some(lock),
         file: Some(SameFile::of(path).map_err(failed)?),
     })

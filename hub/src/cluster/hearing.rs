@@ -45,6 +45,9 @@ impl Hearer {
         let sessions = &self.sessions;
         match heard {
             Heard::Commit(event) => {
+                if let Some(due_ms) = event.jobs_due_ms {
+                    sessions.ring_for_jobs(due_ms);
+                }
                 if let Some(entry) = sessions.heard(&event.space) {
                     sessions.hear(&entry, event);
                 }

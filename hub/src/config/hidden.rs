@@ -17,7 +17,7 @@ impl Hidden {
     }
 
     /// The text, for whoever needs it to be let in.
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }

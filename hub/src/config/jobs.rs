@@ -24,8 +24,6 @@ pub struct JobsConfig {
     pub retry_first_ms: u64,
     /// The longest such wait, in milliseconds. 10 to 86,400,000, default 3,600,000.
     pub retry_longest_ms: u64,
-    /// Jobs of one space that are taken at once, so that others come in between. 1 to 1,000, default 8.
-    pub per_space: u64,
     /// Milliseconds until an idle node looks for jobs that nobody told it of. 10 to 60,000, default
     /// 1,000.
     pub poll_ms: u64,
@@ -45,7 +43,6 @@ impl Default for JobsConfig {
             attempts_max: retry.attempts_max.into(),
             retry_first_ms: retry.first_ms,
             retry_longest_ms: retry.longest_ms,
-            per_space: 8,
             poll_ms: 1_000,
             dead_days: 30,
             depth_max: syncline_compute::triggers::DEPTH_MAX.into(),
@@ -62,7 +59,6 @@ impl JobsConfig {
         problems.range("jobs.attempts_max", self.attempts_max, 1..=1_000);
         problems.range("jobs.retry_first_ms", self.retry_first_ms, 10..=hour_ms);
         problems.range("jobs.retry_longest_ms", self.retry_longest_ms, 10..=day_ms);
-        problems.range("jobs.per_space", self.per_space, 1..=1_000);
         problems.range("jobs.poll_ms", self.poll_ms, 10..=60_000);
         problems.range("jobs.dead_days", self.dead_days, 1..=3_650);
         problems.range("jobs.depth_max", self.depth_max, 1..=100);

@@ -37,3 +37,10 @@ impl FromStr for Role {
         found.ok_or_else(|| "must be one of \"sync\", \"compute\"".to_owned())
     }
 }
+
+/// Each once, in their order.
+pub(super) fn each_once(mut roles: Vec<Role>) -> Vec<Role> {
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}

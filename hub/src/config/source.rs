@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::file::ConfigFile;
 use super::setting::{Table, alone, deserializer, lay, leaves, of_file};
 use super::variables::{Variable, ours, table};
-use super::{Config, Problems};
+use super::{Config, Problems, Role};
 
 pub use super::file::DEFAULT_FILE;
 pub use super::variables::{ENV_PREFIX, variable};
@@ -22,6 +22,8 @@ pub struct Sources {
     pub env: Vec<(OsString, OsString)>,
     /// `--dev` was given.
     pub dev: bool,
+    /// What `--roles` says; nothing if it was not given.
+    pub roles: Vec<Role>,
 }
 
 /// The configuration cannot be used.
@@ -71,6 +73,9 @@ impl Config {
         lay(&mut settings, table(&variables));
         let mut config = read(settings).map_err(|why| in_environment(vec![why]))?;
         config.auth.dev |= sources.dev;
+        if !sources.roles.is_empty() {
+            config.roles = super::role::each_once(sources.roles.clone());
+        }
         Ok(config)
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod cluster;
 pub mod compute;
 mod dev;
 mod health;
+pub(crate) mod jobs;
 mod page;
 
 /// The plain routes of the public listener. Sync routes are merged with them before

@@ -12,6 +12,7 @@ use syncline_cluster::ephemeral::{Ephemeral, RollCall, Spoken};
 use syncline_cluster::event::{CommitEvent, SpaceHead};
 use syncline_cluster::heartbeat::Instance;
 use syncline_protocol::ids::{AppId, SpaceKey};
+use syncline_protocol::stamp::WallMs;
 use syncline_storage::Store;
 use syncline_storage::types::SpaceView;
 use tokio::sync::oneshot;
@@ -246,6 +247,11 @@ impl Sessions {
             // One that ended has forgotten them.
             drop(self.tell(&entry, Message::Event(event)));
         }
+    }
+
+    /// Another node's commit has put jobs.
+    pub(crate) fn ring_for_jobs(&self, due_ms: WallMs) {
+        self.inner.shared.bell.ring(due_ms);
     }
 
     /// Every space that is open here now.

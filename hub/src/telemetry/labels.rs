@@ -162,6 +162,8 @@ label! {
         UserData = "user_data",
         /// `/api/v1/admin/cluster`
         Cluster = "cluster",
+        /// `/api/v1/admin/jobs…`
+        Jobs = "jobs",
         /// `/api/v1/compute/…`
         Compute = "compute",
         /// No route of ours.

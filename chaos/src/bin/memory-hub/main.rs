@@ -24,6 +24,7 @@ fn main() -> anyhow::Result<()> {
         file: None,
         env: std::env::vars_os().collect(),
         dev: true,
+        ..Sources::default()
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

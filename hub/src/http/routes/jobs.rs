@@ -1,0 +1,252 @@
+//! `/api/v1/admin/jobs…`: jobs that were given up, for people, and what may be done about one. For
+//! the operator's servers, by the service key; on the admin listener alone.
+//!
+//! - `GET /api/v1/admin/jobs` counts jobs by kind and state:
+//!   `{"kinds":[{"kind","scheduled","leased","retry","dead"}]}`, each up to 10,000.
+//! - `GET /api/v1/admin/jobs/dead?kind=&after=&limit=` lists dead ones, the newest first:
+//!   `{"jobs":[{"app","space","kind","key","dueAt","diedAt","attempts","error","trigger","args"}],
+//!   "next"}`; `next` is what `after` is for what follows, null at the end.
+//! - `POST /api/v1/admin/jobs/{replay|cancel|snooze}` with `{"app","space","kind","key"}`, and for
+//!   `snooze` `"dueAt"`, does that to one job: `{"done":true}`, or false if there is no such job, or
+//!   it is in a state in which that cannot be done. `replay` without a key is of all dead ones of the
+//!   kind: `{"done":12}`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use syncline_protocol::error::{Code, Refusal};
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
+use syncline_protocol::object;
+use syncline_protocol::stamp::{Hlc, WallMs, wall_text};
+use syncline_storage::JobStore;
+use syncline_storage::jobs::{DeadCursor, DeadJob, JobKey, JobKind, JobName, JobNo};
+
+use crate::gateway::Gateway;
+use crate::http::error::json;
+use crate::http::guard::counted;
+use crate::http::query::Asking;
+use crate::http::{HttpError, RawBody};
+use crate::jobs::kinds;
+use crate::telemetry::labels::Route;
+
+/// Dead jobs of one answer, unless fewer are asked for.
+const LISTED_MAX: usize = 100;
+
+/// Dead jobs replayed in one transaction.
+const REPLAYED_AT_ONCE: usize = 500;
+
+/// What the routes need.
+struct Desk {
+    gateway: Arc<Gateway>,
+    jobs: Arc<dyn JobStore>,
+}
+
+/// The routes, of a store that has jobs.
+pub(crate) fn routes(gateway: Arc<Gateway>, jobs: Arc<dyn JobStore>) -> Router {
+    let act = |act| counted(Route::Jobs, act);
+    Router::new()
+        .route("/api/v1/admin/jobs", act(get(count)))
+        .route("/api/v1/admin/jobs/dead", act(get(list_dead)))
+        .route("/api/v1/admin/jobs/replay", act(post(replay)))
+        .route("/api/v1/admin/jobs/cancel", act(post(cancel)))
+        .route("/api/v1/admin/jobs/snooze", act(post(snooze)))
+        .with_state(Arc::new(Desk { gateway, jobs }))
+}
+
+async fn count(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, HttpError> {
+    #[derive(Serialize)]
+    struct Counted<'k> {
+        kind: &'k str,
+        scheduled: u64,
+        leased: u64,
+        retry: u64,
+        dead: u64,
+    }
+    desk.gateway.access.service(&headers)?;
+    let kinds = kinds::all();
+    let counts = desk.jobs.job_counts(&kinds).await;
+    let counts = counts.map_err(|error| desk.gateway.store_failed(&error))?;
+    let counted = kinds.iter().zip(counts).map(|(kind, counts)| Counted {
+        kind: kind.as_str(),
+        scheduled: counts.scheduled,
+        leased: counts.leased,
+        retry: counts.retry,
+        dead: counts.dead,
+    });
+    answer(&serde_json::json!({"kinds": counted.collect::<Vec<_>>()}))
+}
+
+#[derive(Debug, Deserialize)]
+struct DeadQuery {
+    kind: String,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Dead<'d> {
+    app: &'d str,
+    space: &'d str,
+    kind: &'d str,
+    key: &'d str,
+    due_at: String,
+    died_at: String,
+    attempts: u32,
+    error: Option<&'d str>,
+    trigger: &'d str,
+    args: &'d RawValue,
+}
+
+impl<'d> Dead<'d> {
+    fn of(dead: &'d DeadJob) -> Dead<'d> {
+        let DeadJob {
+            space,
+            cursor,
+            stored,
+        } = dead;
+        let args = serde_json::from_str(stored.job.args.as_str());
+        Dead {
+            app: space.app.as_str(),
+            space: space.space.as_str(),
+            kind: stored.job.kind.as_str(),
+            key: stored.job.key.as_str(),
+            due_at: wall_text(stored.job.due_at_ms),
+            died_at: wall_text(cursor.at_ms),
+            attempts: stored.attempt,
+            error: stored.error.as_ref().map(|error| error.as_str()),
+            trigger: stored.job.origin.trigger.as_str(),
+            args: args.expect("arguments are JSON"),
+        }
+    }
+}
+
+async fn list_dead(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    query: Asking<DeadQuery>,
+) -> Result<Response, HttpError> {
+    desk.gateway.access.service(&headers)?;
+    let query = query.read()?;
+    let kind = JobKind::parse(&query.kind)?;
+    let after = query.after.as_deref().map(cursor).transpose()?;
+    let limit = query.limit.unwrap_or(LISTED_MAX).clamp(1, LISTED_MAX);
+    let dead = desk.jobs.dead_jobs(&kind, after, limit).await;
+    let dead = dead.map_err(|error| desk.gateway.store_failed(&error))?;
+    let next = (dead.len() == limit).then(|| dead.last()).flatten();
+    let next = next.map(|last| format!("{}-{}", last.cursor.at_ms, last.cursor.no.0));
+    let jobs: Vec<Dead<'_>> = dead.iter().map(Dead::of).collect();
+    answer(&serde_json::json!({"jobs": jobs, "next": next}))
+}
+
+fn cursor(text: &str) -> Result<DeadCursor, Refusal> {
+    let read = || {
+        let (at_ms, no) = text.split_once('-')?;
+        Some(DeadCursor {
+            at_ms: at_ms.parse().ok()?,
+            no: JobNo(no.parse().ok()?),
+        })
+    };
+    let unknown = || Refusal::new(Code::BadMessage, "after is none that was told as next");
+    read().ok_or_else(unknown)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Which {
+    kind: String,
+    app: Option<String>,
+    space: Option<String>,
+    key: Option<String>,
+    due_at: Option<String>,
+}
+
+impl Which {
+    /// The one job that is meant.
+    fn name(&self) -> Result<JobName, Refusal> {
+        let missing = || Refusal::new(Code::BadMessage, "app, space, kind and key name a job");
+        let named = |text: &Option<String>| text.clone().ok_or_else(missing);
+        Ok(JobName {
+            space: SpaceKey {
+                app: AppId::parse(&named(&self.app)?)?,
+                space: SpaceId::parse(&named(&self.space)?)?,
+            },
+            kind: JobKind::parse(&self.kind)?,
+            key: JobKey::parse(&named(&self.key)?)?,
+        })
+    }
+
+    fn due_at_ms(&self) -> Result<WallMs, Refusal> {
+        let due = self.due_at.as_deref().and_then(|text| Hlc::parse(text).ok());
+        let missing = || Refusal::new(Code::BadMessage, "dueAt is no time (RFC 3339)");
+        due.map(|at| at.wall_ms()).ok_or_else(missing)
+    }
+}
+
+async fn which(desk: &Desk, headers: &HeaderMap, body: RawBody) -> Result<Which, HttpError> {
+    if let Err(refusal) = desk.gateway.access.service(headers) {
+        body.refuse();
+        return Err(refusal.into());
+    }
+    let body = body.read("@service").await?;
+    let text = std::str::from_utf8(&body.bytes).unwrap_or_default();
+    let which = object::from_str(text);
+    which.map_err(|error| Refusal::new(Code::BadMessage, format!("the body: {error}")).into())
+}
+
+async fn replay(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, HttpError> {
+    let which = which(&desk, &headers, body).await?;
+    let failed = |error| desk.gateway.store_failed(&error);
+    let now_ms = desk.gateway.clock.now_ms();
+    if which.key.is_some() {
+        let done = desk.jobs.replay(&which.name()?, now_ms).await.map_err(failed)?;
+        return answer(&serde_json::json!({ "done": done }));
+    }
+    let kind = JobKind::parse(&which.kind)?;
+    let mut all = 0;
+    loop {
+        let replayed = desk.jobs.replay_all(&kind, now_ms, REPLAYED_AT_ONCE).await;
+        let replayed = replayed.map_err(failed)?;
+        all += replayed;
+        if replayed < REPLAYED_AT_ONCE {
+            return answer(&serde_json::json!({ "done": all }));
+        }
+    }
+}
+
+async fn cancel(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, HttpError> {
+    let which = which(&desk, &headers, body).await?;
+    let done = desk.jobs.cancel(&which.name()?).await;
+    let done = done.map_err(|error| desk.gateway.store_failed(&error))?;
+    answer(&serde_json::json!({ "done": done }))
+}
+
+async fn snooze(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, HttpError> {
+    let which = which(&desk, &headers, body).await?;
+    let done = desk.jobs.snooze(&which.name()?, which.due_at_ms()?).await;
+    let done = done.map_err(|error| desk.gateway.store_failed(&error))?;
+    answer(&serde_json::json!({ "done": done }))
+}
+
+fn answer(value: &impl Serialize) -> Result<Response, HttpError> {
+    let text = serde_json::to_string(value).expect("plain data");
+    Ok(json(StatusCode::OK, text))
+}

@@ -1,0 +1,131 @@
+//! Doing jobs on this node: a runner with a pool for each kind, and the upkeep beside it.
+
+use std::sync::Arc;
+
+use syncline_cluster::ChangeLog;
+use syncline_compute::jobs::cron::Schedule;
+use syncline_compute::jobs::schedules::Schedules;
+use syncline_compute::recurring::Recurring;
+use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts};
+use syncline_compute::worker::Worker;
+use syncline_protocol::ids::{AppId, SpaceId};
+use syncline_storage::JobStore;
+use syncline_storage::jobs::JobKind;
+use tokio::task::JoinHandle;
+
+use super::metrics::JobMetrics;
+use super::system_client::HubClient;
+use super::upkeep::{SCHEDULES_SPACE, Upkeep};
+use super::{JobsBell, kinds};
+use crate::config::{Config, webhooks};
+use crate::gateway::Gateway;
+
+/// What it takes.
+pub(crate) struct DoingParts {
+    pub(crate) jobs: Arc<dyn JobStore>,
+    pub(crate) log: ChangeLog,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) bell: JobsBell,
+}
+
+/// Jobs are done for as long as it is there. When it is dropped they are left where they are, as by a
+/// crash: somebody has them again when their leases run out.
+#[derive(Debug)]
+pub(crate) struct Doing {
+    runner: Runner,
+    upkeep: Aborting,
+}
+
+#[derive(Debug)]
+struct Aborting(JoinHandle<()>);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Doing {
+    /// Starts, with a config that was checked.
+    pub(crate) async fn start(config: &Config, parts: DoingParts) -> Result<Doing, NotStarted> {
+        let DoingParts {
+            jobs,
+            log,
+            gateway,
+            bell,
+        } = parts;
+        let clock = gateway.clock.clone();
+        let kinds = kinds::all();
+        let metrics = JobMetrics::shown(&gateway.metrics, &kinds);
+        let metrics = metrics.expect("a new registry shows each once");
+        let schedules = schedules(config, clock.now_ms());
+        let counted = metrics.clone();
+        let now = clock.clone();
+        let space = SpaceId::trusted(SCHEDULES_SPACE);
+        let runner = Runner::start(RunnerParts {
+            jobs: jobs.clone(),
+            node: config.node.clone(),
+            now: Arc::new(move || now.now_ms()),
+            // Without randomness nodes that start together ask together, which is no harm.
+            seed: getrandom::u64().unwrap_or_default(),
+            poll_ms: config.jobs.poll_ms,
+            kinds: specs(config, &gateway),
+            schedules: Arc::new(Schedules::of(&space, schedules.clone())),
+            system: Arc::new(HubClient(gateway.clone())),
+            told: Arc::new(move |told| counted.note(told)),
+        });
+        let runner = runner.await?;
+        let ring = runner.bell();
+        bell.heard_by(move |due_ms| ring.ring(due_ms));
+        let upkeep = Upkeep {
+            jobs,
+            store: gateway.store.clone(),
+            log,
+            clock,
+            bell,
+            metrics,
+            kinds,
+            schedules,
+            dead_days: config.jobs.dead_days,
+        };
+        let upkeep = Aborting(tokio::spawn(upkeep.run()));
+        Ok(Doing { runner, upkeep })
+    }
+
+    /// Takes no more jobs and finishes those that have begun.
+    pub(crate) async fn drain(self) {
+        drop(self.upkeep);
+        self.runner.drain().await;
+    }
+}
+
+fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
+    let webhooks = webhooks::endpoints(&config.webhooks).expect("the config was checked");
+    let workers: [(&str, Arc<dyn Worker>); 2] = [
+        (
+            kinds::RECURRENCE,
+            Arc::new(Recurring::new(gateway.store.clone())),
+        ),
+        (kinds::WEBHOOK, Arc::new(webhooks)),
+    ];
+    let spec = |(kind, worker)| KindSpec {
+        kind: JobKind::trusted(kind),
+        worker,
+        concurrency: usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX),
+        lease: config.jobs.lease(),
+        retry: config.jobs.retry(),
+        time_ms: config.jobs.time_ms,
+    };
+    workers.map(spec).into()
+}
+
+fn schedules(config: &Config, now_ms: u64) -> Vec<(AppId, Vec<Schedule>)> {
+    let of_app = |(app, config): (&AppId, &crate::config::AppConfig)| {
+        let schedules = config.schedules.iter();
+        // What was checked fires again and again.
+        let schedules = schedules.filter_map(|schedule| Schedule::of(schedule, now_ms).ok());
+        (app.clone(), schedules.collect::<Vec<_>>())
+    };
+    let all = config.app.iter().map(of_app);
+    all.filter(|(_, schedules)| !schedules.is_empty()).collect()
+}

@@ -1,0 +1,155 @@
+//! What is done about jobs now and then: the jobs of schedules that are not there are put, those that
+//! were given up long ago are forgotten, and all are counted. Every node that does jobs does all of
+//! it; the store sees to it that twice is as good as once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use syncline_cluster::ChangeLog;
+use syncline_compute::jobs::cron::Schedule;
+use syncline_compute::jobs::schedules::missing;
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
+use syncline_protocol::stamp::WallMs;
+use syncline_storage::jobs::{JobKind, JobName};
+use syncline_storage::types::{Commit, CommitError, StoreError};
+use syncline_storage::{JobStore, Store};
+use tracing::{info, warn};
+
+use super::JobsBell;
+use super::metrics::JobMetrics;
+use crate::clock::Clock;
+
+/// The space of an app's schedules. No user can have it: `@` never begins a `sub`.
+pub(crate) const SCHEDULES_SPACE: &str = "@schedules";
+
+/// From one count of jobs, and one look whether schedules are there, to the next.
+const LOOK_APART: Duration = Duration::from_secs(15);
+
+/// Looks from one time of forgetting to the next: an hour.
+const LOOKS_TO_FORGETTING: u64 = 240;
+
+/// Jobs forgotten in one transaction.
+const FORGOTTEN_AT_ONCE: usize = 500;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// What it takes.
+pub(super) struct Upkeep {
+    pub(super) jobs: Arc<dyn JobStore>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) log: ChangeLog,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) bell: JobsBell,
+    pub(super) metrics: JobMetrics,
+    pub(super) kinds: Vec<JobKind>,
+    /// Of each app that has any.
+    pub(super) schedules: Vec<(AppId, Vec<Schedule>)>,
+    pub(super) dead_days: u64,
+}
+
+impl Upkeep {
+    /// Goes on for ever. To be dropped at any moment.
+    pub(super) async fn run(self) {
+        for look in 0.. {
+            self.put_schedules().await;
+            self.count().await;
+            if look % LOOKS_TO_FORGETTING == 0 {
+                self.forget().await;
+            }
+            tokio::time::sleep(LOOK_APART).await;
+        }
+    }
+
+    async fn count(&self) {
+        match self.jobs.job_counts(&self.kinds).await {
+            Ok(counts) => self.metrics.stand(&self.kinds, &counts),
+            Err(error) => warn!(%error, "jobs could not be counted"),
+        }
+    }
+
+    async fn forget(&self) {
+        let before_ms = self.clock.now_ms().saturating_sub(self.dead_days * DAY_MS);
+        for kind in &self.kinds {
+            loop {
+                let forgotten = self.jobs.forget_dead(kind, before_ms, FORGOTTEN_AT_ONCE).await;
+                match forgotten {
+                    Ok(FORGOTTEN_AT_ONCE) => {}
+                    Ok(0) => break,
+                    Ok(jobs) => {
+                        info!(%kind, jobs, "jobs that were given up long ago are forgotten");
+                        break;
+                    }
+                    Err(error) => {
+                        warn!(%kind, %error, "jobs that were given up could not be forgotten");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn put_schedules(&self) {
+        for (app, schedules) in &self.schedules {
+            let space = SpaceKey {
+                app: app.clone(),
+                space: SpaceId::trusted(SCHEDULES_SPACE),
+            };
+            match self.put_missing(&space, schedules).await {
+                Ok(()) => {}
+                // Another node was first: the next look finds them there.
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Store(error)) => {
+                    warn!(%app, %error, "schedules could not be put");
+                }
+            }
+        }
+    }
+
+    async fn put_missing(
+        &self,
+        space: &SpaceKey,
+        schedules: &[Schedule],
+    ) -> Result<(), CommitError> {
+        let now_ms = self.clock.now_ms();
+        let existing = self.existing(space, schedules).await?;
+        if existing.iter().all(Option::is_some) {
+            return Ok(());
+        }
+        let view = self.store.open_space(space, now_ms).await?;
+        let existing: Vec<_> = existing.into_iter().flatten().collect();
+        let moves = missing(schedules, &existing, &view, now_ms);
+        let commit = Commit {
+            space: space.clone(),
+            expect_epoch: view.epoch,
+            expect_head: view.head,
+            head: view.head,
+            clock: view.clock,
+            live: view.live,
+            writers: view.writers,
+            now_ms,
+            records: Vec::new(),
+            marks: Vec::new(),
+            dead_letters: Vec::new(),
+            jobs: moves,
+        };
+        let due_ms: Option<WallMs> = syncline_storage::jobs::first_due_ms(&commit.jobs);
+        self.log.commit(commit).await?;
+        if let Some(due_ms) = due_ms {
+            self.bell.ring(due_ms);
+        }
+        Ok(())
+    }
+
+    async fn existing(
+        &self,
+        space: &SpaceKey,
+        schedules: &[Schedule],
+    ) -> Result<Vec<Option<syncline_storage::jobs::StoredJob>>, StoreError> {
+        let mut existing = Vec::with_capacity(schedules.len());
+        for schedule in schedules {
+            let name: JobName = schedule.name(space.clone());
+            existing.push(self.jobs.job(&name).await?);
+        }
+        Ok(existing)
+    }
+}
