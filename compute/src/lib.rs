@@ -2,8 +2,10 @@
 //!
 //! [`recurrence`] says when something that repeats happens. [`triggers`] makes the jobs of a
 //! commit, [`jobs`] says when a job is tried again, given up, or due once more. These are pure: what
-//! time it is, and what is random, comes in. [`worker`] is what does jobs of a kind.
+//! time it is, and what is random, comes in. [`worker`] is what does jobs of a kind, [`about`] reads what
+//! a job is about.
 
+pub mod about;
 pub mod jobs;
 pub mod recurrence;
 pub mod triggers;
