@@ -1,0 +1,173 @@
+//! Webhooks: jobs whose work is somebody else's server.
+//!
+//! A job names an endpoint of the config and is posted to it as a signed event, with the headers of
+//! Standard Webhooks 1.0. The event's id is the same in every try of the job, so that who has seen
+//! it answers without doing it again; two tries may still be under way at once. The answer may hold
+//! changes, which are written as the job's own.
+//!
+//! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
+//! sent, `signature` signs it, `reply` reads what comes back. [`guard`] keeps events from addresses
+//! that are not the internet's: at every connection, of names (`names`) as of plain addresses, and
+//! without proxies or redirects that would lead around it. Order among the events of a record, tries
+//! and waits are not decided here, but by whoever runs jobs.
+
+mod config;
+mod event;
+pub mod guard;
+mod names;
+mod reply;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Url, redirect};
+use syncline_storage::jobs::JobError;
+
+pub use config::{
+    NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, Secret, TIMEOUT_MS,
+    TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, URL_BYTES_MAX, WEBHOOKS_MAX, WebhookConfig,
+};
+pub use reply::RETRY_AFTER_MS_MAX;
+pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
+
+use self::config::Checked;
+use self::event::Event;
+use self::names::{Guarded, Names, System};
+use self::signature::Signer;
+use crate::about::About;
+use crate::worker::{Task, Worked, Worker};
+
+/// How long connecting may take, of the time an answer may take.
+const CONNECT_MS_MAX: u64 = 10_000;
+
+/// Connections to an endpoint that are kept while nothing is sent.
+const IDLE_CONNECTIONS_MAX: usize = 8;
+
+const USER_AGENT: &str = concat!("syncline/", env!("CARGO_PKG_VERSION"));
+
+/// Posts jobs to the endpoints of the config.
+pub struct Webhooks(HashMap<String, Endpoint>);
+
+impl std::fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Where events are posted.
+struct Endpoint {
+    url: Url,
+    client: Client,
+    signer: Signer,
+    timeout_ms: u64,
+    reply_bytes_max: usize,
+}
+
+impl Webhooks {
+    /// Checks endpoints by name. Errors: everything that is wrong with them, a sentence each.
+    pub fn of(configs: &BTreeMap<String, WebhookConfig>) -> Result<Webhooks, Vec<String>> {
+        Webhooks::named_by(configs, &(Arc::new(System) as Arc<dyn Names>))
+    }
+
+    fn named_by(
+        configs: &BTreeMap<String, WebhookConfig>,
+        names: &Arc<dyn Names>,
+    ) -> Result<Webhooks, Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut endpoints = HashMap::new();
+        for (name, checked) in config::check(configs, &mut wrong) {
+            match Endpoint::of(checked, names.clone()) {
+                Ok(endpoint) => {
+                    endpoints.insert(name, endpoint);
+                }
+                Err(error) => wrong.push(format!("webhook {name:?}: {error}")),
+            }
+        }
+        match wrong.is_empty() {
+            true => Ok(Webhooks(endpoints)),
+            false => Err(wrong),
+        }
+    }
+
+    /// Whether an endpoint is there, for whoever checks what names it.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn endpoint_of(&self, task: &Task) -> Result<(&Endpoint, Event), JobError> {
+        let about = About::of(&task.job.args)?;
+        let sent: event::Args = about.args()?;
+        let unknown = || JobError::new(&format!("webhook_unknown: {:?}", sent.to));
+        let endpoint = self.0.get(&sent.to).ok_or_else(unknown)?;
+        Ok((endpoint, Event::of(task, about.record, sent.data)))
+    }
+}
+
+#[async_trait]
+impl Worker for Webhooks {
+    async fn work(&self, task: &Task) -> Worked {
+        match self.endpoint_of(task) {
+            Ok((endpoint, event)) => endpoint.post(&event, task).await,
+            Err(error) => Worked::Hopeless(error),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Errors: TLS cannot be set up, for want of root certificates.
+    fn of(checked: Checked, names: Arc<dyn Names>) -> Result<Endpoint, String> {
+        let timeout = Duration::from_millis(checked.timeout_ms);
+        let mut client = Client::builder()
+            .user_agent(USER_AGENT)
+            .timeout(timeout)
+            .connect_timeout(timeout.min(Duration::from_millis(CONNECT_MS_MAX)))
+            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .dns_resolver(Guarded::new(names, checked.reach));
+        if checked.url.scheme() == "http" {
+            // No TLS, so no roots: a machine without any can still post.
+            client = client.tls_certs_only([]);
+        }
+        let client = client.build();
+        Ok(Endpoint {
+            url: checked.url,
+            client: client.map_err(|error| reply::said(error, None))?,
+            signer: Signer::new(&checked.secrets),
+            timeout_ms: checked.timeout_ms,
+            reply_bytes_max: checked.reply_bytes_max,
+        })
+    }
+
+    async fn post(&self, event: &Event, task: &Task) -> Worked {
+        let body = event.to_json();
+        let at_s = task.now_ms / 1_000;
+        let signature = self.signer.sign(event.id(), at_s, &body);
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .header("webhook-id", event.id())
+            .header("webhook-timestamp", at_s)
+            .header("webhook-signature", signature)
+            .body(body);
+        match request.send().await {
+            Ok(response) => {
+                let limits = reply::Limits {
+                    now_ms: task.now_ms,
+                    timeout_ms: self.timeout_ms,
+                    bytes_max: self.reply_bytes_max,
+                };
+                reply::read(response, &self.url, limits).await
+            }
+            Err(error) => reply::failed(reply::said(error, Some(self.timeout_ms)), 0),
+        }
+    }
+}

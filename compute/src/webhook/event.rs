@@ -1,0 +1,113 @@
+//! What is posted.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use syncline_storage::jobs::Job;
+
+use crate::about::AboutRecord;
+use crate::worker::Task;
+
+/// What a job says of itself: `{to = "llm", data = {…}}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// The endpoint.
+    pub(super) to: String,
+    /// Passed on as it is.
+    #[serde(default)]
+    pub(super) data: Option<Box<RawValue>>,
+}
+
+/// The body of a request. What a schedule does not have is left out.
+#[derive(Serialize)]
+pub(super) struct Event {
+    /// The idempotency key: of the job and the time it is for, so the same in each try.
+    id: String,
+    /// What asked for it, a trigger or a schedule.
+    trigger: String,
+    app: String,
+    space: String,
+    #[serde(flatten)]
+    change: Option<Change>,
+    /// Which try this is, from 1.
+    attempt: u32,
+    /// When it was begun, RFC 3339.
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Box<RawValue>>,
+}
+
+/// The change that a trigger saw.
+#[derive(Serialize)]
+struct Change {
+    table: String,
+    record: String,
+    when: String,
+    who: String,
+    /// The commit, by which events of a record are in order, within an epoch.
+    seq: u64,
+    epoch: String,
+}
+
+impl Event {
+    pub(super) fn of(
+        task: &Task,
+        record: Option<AboutRecord>,
+        data: Option<Box<RawValue>>,
+    ) -> Event {
+        let origin = &task.job.origin;
+        let change = record.map(|record| Change {
+            table: record.key.table.to_string(),
+            record: record.key.id.to_string(),
+            when: record.when,
+            who: record.who,
+            seq: origin.seq.0,
+            epoch: origin.epoch.to_string(),
+        });
+        Event {
+            id: id_of(task),
+            trigger: origin.trigger.to_string(),
+            app: task.space.app.to_string(),
+            space: task.space.space.to_string(),
+            change,
+            attempt: task.attempt,
+            at: rfc3339(task.now_ms),
+            data,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are JSON")
+    }
+}
+
+/// A trigger's job has the commit in its key, a schedule's is told apart by its due time, which no
+/// retry moves. The job's number is no part: it is another one in a store that was moved.
+fn id_of(task: &Task) -> String {
+    let Job {
+        kind,
+        key,
+        due_at_ms,
+        ..
+    } = &task.job;
+    // No name holds a line feed.
+    let (app, space) = (&task.space.app, &task.space.space);
+    let named = format!("{app}\n{space}\n{kind}\n{key}\n{due_at_ms}");
+    let digest = Sha256::digest(named.as_bytes());
+    let hex: String = digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("job_{hex}")
+}
+
+fn rfc3339(ms: u64) -> String {
+    let at = i64::try_from(ms).ok();
+    let at = at.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    at.map_or_else(String::new, |at| format!("{at:.3}"))
+}

@@ -1,0 +1,218 @@
+//! What an endpoint answers, and what becomes of the job.
+//!
+//! | answer | becomes of the job |
+//! |---|---|
+//! | 2xx | done, with the `changes` of its body |
+//! | 408, 409, 425, 429, 5xx, no answer in time, none at all | failed: tried again |
+//! | 3xx | hopeless: nothing is followed |
+//! | other 4xx | hopeless |
+//!
+//! A 2xx whose body is too long, late or no JSON where it says to be is a failure: who sent it
+//! meant something by it.
+
+use std::error::Error;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use syncline_protocol::object;
+use syncline_protocol::stamp::WallMs;
+use syncline_storage::jobs::JobError;
+
+use crate::worker::{Changes, Worked};
+
+/// The longest wait an endpoint may ask for, in milliseconds: a day. A longer one counts as it.
+pub const RETRY_AFTER_MS_MAX: u64 = 86_400_000;
+
+/// Bytes of a refusing answer that are shown.
+const SHOWN_BYTES_MAX: usize = 256;
+
+/// What an answer is held to.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// When the try began.
+    pub(super) now_ms: WallMs,
+    /// How long the whole answer may take.
+    pub(super) timeout_ms: u64,
+    /// Bytes of its body.
+    pub(super) bytes_max: usize,
+}
+
+/// Reads an answer to its end, or as far as it matters. `url` is what was asked.
+pub(super) async fn read(mut response: Response, url: &Url, limits: Limits) -> Worked {
+    let status = response.status();
+    if status.is_success() {
+        let is_json = says_json(response.headers());
+        return match body(&mut response, limits).await {
+            Ok(body) => done(&body, is_json),
+            Err(why) => failed(format!("{status}: {why}"), 0),
+        };
+    }
+    let wait_ms = asked_wait_ms(status, response.headers(), limits.now_ms);
+    let shown = shown(&beginning(&mut response).await, url);
+    if status.is_redirection() {
+        return Worked::Hopeless(JobError::new(&format!(
+            "webhook_redirected: {status}: redirects are not followed"
+        )));
+    }
+    let said = format!("{status}: {shown}");
+    match status {
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::CONFLICT
+        | StatusCode::TOO_EARLY
+        | StatusCode::TOO_MANY_REQUESTS => failed(said, wait_ms),
+        _ if status.is_client_error() => {
+            Worked::Hopeless(JobError::new(&format!("webhook_refused: {said}")))
+        }
+        _ => failed(said, wait_ms),
+    }
+}
+
+/// A failure, for another try.
+pub(super) fn failed(why: impl std::fmt::Display, wait_ms: u64) -> Worked {
+    Worked::Failed {
+        error: JobError::new(&format!("webhook_failed: {why}")),
+        wait_ms,
+    }
+}
+
+/// What went wrong, all the way down, without the address.
+pub(super) fn said(error: reqwest::Error, timeout_ms: Option<u64>) -> String {
+    if let (true, Some(timeout_ms)) = (error.is_timeout(), timeout_ms) {
+        return format!("no answer within {timeout_ms} ms");
+    }
+    let error = error.without_url();
+    let mut said = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        said = format!("{said}: {cause}");
+        next = cause.source();
+    }
+    said
+}
+
+async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String> {
+    let bytes_max = limits.bytes_max;
+    let too_long = || format!("the answer is longer than {bytes_max} bytes");
+    let said_bytes = response.content_length().unwrap_or(0);
+    if usize::try_from(said_bytes).is_ok_and(|bytes| bytes > bytes_max) {
+        return Err(too_long());
+    }
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(body),
+            Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => return Err(too_long()),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(error) => return Err(said(error, Some(limits.timeout_ms))),
+        }
+    }
+}
+
+/// As much as is shown of a refusal; what cannot be read is not.
+async fn beginning(response: &mut Response) -> Vec<u8> {
+    let mut begun = Vec::new();
+    while begun.len() < SHOWN_BYTES_MAX {
+        match response.chunk().await {
+            Ok(Some(chunk)) => begun.extend_from_slice(&chunk),
+            _ => break,
+        }
+    }
+    begun.truncate(SHOWN_BYTES_MAX);
+    begun
+}
+
+/// Text of what is printable. Pages of errors quote what was asked, which may hold a token.
+fn shown(bytes: &[u8], url: &Url) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let is_plain = |c: &char| !c.is_control() && *c != char::REPLACEMENT_CHARACTER;
+    let mut text: String = text.chars().filter(is_plain).collect();
+    let values = url.query_pairs().map(|(_, value)| value.into_owned());
+    let mut hidden: Vec<String> = values.collect();
+    hidden.extend(url.query().map(str::to_owned));
+    hidden.extend(url.password().map(str::to_owned));
+    hidden.push(url.username().to_owned());
+    // The longest first: one may be a part of another.
+    hidden.sort_by_key(|one| std::cmp::Reverse(one.len()));
+    for one in hidden.iter().filter(|one| !one.is_empty()) {
+        text = text.replace(one.as_str(), "…");
+    }
+    text
+}
+
+fn says_json(headers: &HeaderMap) -> bool {
+    let written = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = written
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+#[derive(Deserialize)]
+struct Reply<'a> {
+    #[serde(borrow, default)]
+    changes: Option<&'a RawValue>,
+}
+
+/// A job that is done, by what came with it.
+fn done(body: &[u8], is_json: bool) -> Worked {
+    let text = std::str::from_utf8(body).unwrap_or("\u{0}").trim();
+    if text.is_empty() {
+        return Worked::Done(None);
+    }
+    if let Err(error) = serde_json::from_str::<&RawValue>(text) {
+        return match is_json {
+            true => failed(format!("the answer is no JSON: {error}"), 0),
+            false => Worked::Done(None),
+        };
+    }
+    let changes = match object::from_str::<Reply<'_>>(text) {
+        Ok(reply) => reply.changes.map(RawValue::get),
+        // No object, or one that says `changes` twice.
+        Err(error) if text.starts_with('{') => {
+            return failed(format!("the answer cannot be read: {error}"), 0);
+        }
+        Err(_) => None,
+    };
+    match changes {
+        None | Some("null") => Worked::Done(None),
+        Some(list) if list.starts_with('[') => match list[1..].trim_start().starts_with(']') {
+            true => Worked::Done(None),
+            false => Worked::Done(Some(Changes(list.to_owned()))),
+        },
+        Some(_) => failed("the answer's changes are no list", 0),
+    }
+}
+
+/// How long an endpoint asks to be left alone; 0 if it does not.
+fn asked_wait_ms(status: StatusCode, headers: &HeaderMap, now_ms: WallMs) -> u64 {
+    let asks = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    let written = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let Some(written) = written.filter(|_| asks.contains(&status)) else {
+        return 0;
+    };
+    wait_ms(written.trim(), now_ms).min(RETRY_AFTER_MS_MAX)
+}
+
+/// Seconds, or a date of HTTP (RFC 9110 section 5.6.7, the form that is to be written).
+fn wait_ms(written: &str, now_ms: WallMs) -> u64 {
+    if !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = written.parse::<u64>().unwrap_or(u64::MAX);
+        return seconds.saturating_mul(1_000);
+    }
+    let date = jiff::fmt::rfc2822::parse(written);
+    let date_ms = date.map(|date| date.timestamp().as_millisecond());
+    let date_ms = date_ms.ok().and_then(|ms| u64::try_from(ms).ok());
+    date_ms.map_or(0, |ms| ms.saturating_sub(now_ms))
+}

@@ -1,0 +1,120 @@
+//! What is posted.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::server::Server;
+use super::*;
+
+fn header<'a>(head: &'a str, name: &str) -> &'a str {
+    let find = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");
+    head.lines().find_map(find).unwrap_or_default()
+}
+
+async fn posted(task: &Task) -> (String, Value) {
+    let mut server = Server::saying("200 OK", "").await;
+    let worked = at(&server.url, &json!({})).work(task).await;
+    assert_eq!(worked, Worked::Done(None));
+    let (head, body) = server.request().await;
+    (head, serde_json::from_str(&body).unwrap())
+}
+
+#[tokio::test]
+async fn a_triggers_job_is_posted_with_its_record() {
+    let (head, mut body) = posted(&task()).await;
+    assert!(head.starts_with("post /hook http/1.1\r\n"), "{head}");
+    assert_eq!(header(&head, "content-type"), "application/json");
+    let agent = format!("syncline/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(header(&head, "user-agent"), agent);
+    assert_eq!(header(&head, "webhook-timestamp"), "1795514400");
+    let id = body["id"].take();
+    assert_eq!(header(&head, "webhook-id"), id);
+    let expected = json!({
+        "id": null, "trigger": "t", "app": "todo", "space": "ada", "table": "tasks",
+        "record": "k1", "when": "update", "who": "ada", "seq": 3, "epoch": "0000000000000007",
+        "attempt": 1, "at": "2026-11-24T10:00:00.123Z", "data": {"title": "Buy milk"},
+    });
+    assert_eq!(body, expected);
+}
+
+#[tokio::test]
+async fn a_schedules_job_is_posted_without_one() {
+    let task = with_args(&json!({"args": {"to": "llm"}}));
+    let (_, body) = posted(&task).await;
+    let names: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["app", "at", "attempt", "id", "space", "trigger"]);
+}
+
+/// Whoever has the body and the secret can tell that it is ours.
+#[tokio::test]
+async fn what_is_posted_is_signed_by_both_secrets() {
+    let old = "fedcba9876543210fedcba9876543210";
+    let mut server = Server::saying("200 OK", "").await;
+    let webhooks = at(&server.url, &json!({"old_secret": old}));
+    webhooks.work(&task()).await;
+    let request = server.request_text().await;
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let (id, at_s) = (
+        header(head, "webhook-id"),
+        header(head, "webhook-timestamp"),
+    );
+    let signatures: Vec<&str> = header(head, "webhook-signature").split(' ').collect();
+    assert_eq!(signatures.len(), 2);
+    for (signature, secret) in signatures.iter().zip([SECRET, old]) {
+        let tag = STANDARD
+            .decode(signature.strip_prefix("v1,").unwrap())
+            .unwrap();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let text = format!("{id}.{at_s}.{body}");
+        assert!(hmac::verify(&key, text.as_bytes(), &tag).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn an_event_has_one_id_in_all_tries_and_stores() {
+    let (_, first) = posted(&task()).await;
+    let again = Task {
+        attempt: 5,
+        now_ms: NOW + 60_000,
+        no: JobNo(9),
+        ..task()
+    };
+    let (_, second) = posted(&again).await;
+    assert_eq!(first["id"], second["id"]);
+    assert_eq!(
+        (&second["attempt"], &second["at"]),
+        (&json!(5), &json!("2026-11-24T10:01:00.123Z"))
+    );
+}
+
+#[tokio::test]
+async fn other_jobs_firings_and_spaces_have_other_ids() {
+    let mut tasks = vec![task(), task(), task(), task(), task()];
+    tasks[1].job.key = JobKey::trusted("t/0000000000000007/4/tasks/k1");
+    tasks[2].job.due_at_ms += 1;
+    tasks[3].space.space = SpaceId::trusted("bob");
+    tasks[4].space.app = AppId::trusted("calendar");
+    let mut ids = std::collections::BTreeSet::new();
+    for task in &tasks {
+        ids.insert(posted(task).await.1["id"].to_string());
+    }
+    assert_eq!(ids.len(), tasks.len());
+}
+
+#[tokio::test]
+async fn what_no_endpoint_can_be_asked_is_hopeless() {
+    let webhooks = at("http://127.0.0.1:1/", &json!({}));
+    for (args, why) in [
+        (
+            json!({"args": {"to": "other"}}),
+            "webhook_unknown: \"other\"",
+        ),
+        (json!({"args": {}}), "args_invalid: "),
+        (json!({"args": {"to": "llm", "url": "x"}}), "args_invalid: "),
+        (json!(null), "args_invalid: "),
+    ] {
+        let said = hopeless(webhooks.work(&with_args(&args)).await);
+        assert!(said.starts_with(why), "{said}");
+    }
+}
