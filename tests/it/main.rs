@@ -14,6 +14,7 @@ mod compute;
 mod crate_line;
 mod descriptors;
 mod durability;
+mod jobs;
 mod native;
 mod postgres;
 mod process;

@@ -2,13 +2,14 @@
 //! [`hub_process`], the real program; [`issuer`], who signs tokens; [`certificate`], two for TLS;
 //! [`raw_http`], requests by hand; [`socket`], one WebSocket seen from outside, and
 //! [`raw_socket`], one as bytes; [`device`], a device with a local replica and an outbox, as an
-//! SDK has them; [`load`], the writers of the durability tests; [`race`], committers
+//! SDK has them; [`endpoint`], a server that webhooks are posted to; [`load`], the writers of the durability tests; [`race`], committers
 //! that fight for spaces. [`sim`] needs none of them: it
 //! has worlds of its own.
 
 pub mod certificate;
 pub mod compat_device;
 pub mod device;
+pub mod endpoint;
 pub mod hub_process;
 pub mod issuer;
 pub mod load;

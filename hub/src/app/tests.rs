@@ -49,6 +49,7 @@ fn config(env: &[(&str, &str)]) -> Result<Config, crate::config::ConfigError> {
             .map(|(key, value)| ((*key).into(), (*value).into()))
             .collect(),
         dev: true,
+        ..Sources::default()
     })
 }
 

@@ -25,7 +25,7 @@ fn load(toml: &str, env: &[(&str, &str)]) -> Result<Config, String> {
     let sources = Sources {
         file: Some(file),
         env: env.map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        dev: false,
+        ..Sources::default()
     };
     Config::load(&sources).map_err(|error| error.to_string())
 }

@@ -1,0 +1,153 @@
+//! What an operator sees of jobs and does about them, on the admin listener.
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use syncline_tests::HUNG;
+use syncline_tests::device::Device;
+use syncline_tests::endpoint::{Endpoint, Reply};
+use syncline_tests::node::TestNode;
+
+use super::{KEY, insert, posts_tasks, setup};
+
+fn url(node: &TestNode, path: &str) -> String {
+    format!("http://{}/api/v1/admin/jobs{path}", node.app.admin_addr())
+}
+
+/// What a question is answered.
+pub(super) async fn asked(node: &TestNode, path: &str) -> (StatusCode, Value) {
+    let question = Client::new().get(url(node, path)).header("x-service-key", KEY);
+    let answer = question.send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+pub(super) async fn told(node: &TestNode, path: &str, body: &Value) -> (StatusCode, Value) {
+    let order = Client::new().post(url(node, path)).header("x-service-key", KEY);
+    let answer = order.body(body.to_string()).send().await.unwrap();
+    (answer.status(), answer.json().await.unwrap())
+}
+
+/// Waits until so many webhooks were given up.
+pub(super) async fn until_dead(node: &TestNode, count: usize) -> Vec<Value> {
+    let looking = async {
+        loop {
+            let (status, listed) = asked(node, "/dead?kind=webhook").await;
+            assert_eq!(status, 200, "{listed}");
+            let dead = listed["jobs"].as_array().unwrap();
+            if dead.len() >= count {
+                return dead.clone();
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HUNG, looking).await.expect("none is given up")
+}
+
+fn name(dead: &Value) -> Value {
+    let members = ["app", "space", "kind", "key"];
+    members.map(|member| (member.to_owned(), dead[member].clone())).into_iter().collect()
+}
+
+/// A node on which two tasks were posted to a server that refused both for good.
+async fn two_dead(endpoint: &Endpoint) -> (TestNode, Vec<Value>) {
+    for _ in 0..2 {
+        endpoint.reply(Reply::With(400, json!({"why": "no"})));
+    }
+    let node = TestNode::start_with(setup(endpoint, &posts_tasks())).await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    for id in ["k1", "k2"] {
+        phone.edit(&insert(id, &json!({"title": id})));
+    }
+    phone.push().await;
+    let dead = until_dead(&node, 2).await;
+    (node, dead)
+}
+
+#[tokio::test]
+async fn a_job_that_was_given_up_is_listed_with_its_reason_and_done_when_it_is_replayed() {
+    let endpoint = Endpoint::start().await;
+    let (node, dead) = two_dead(&endpoint).await;
+    let error = dead[0]["error"].as_str().unwrap();
+    assert!(error.contains("400"), "{error}");
+    let (_, counted) = asked(&node, "").await;
+    let webhooks = &counted["kinds"][1];
+    assert_eq!((&webhooks["kind"], &webhooks["dead"]), (&json!("webhook"), &json!(2)));
+
+    let (status, done) = told(&node, "/replay", &name(&dead[0])).await;
+    assert_eq!((status, done), (StatusCode::OK, json!({"done": true})));
+    let posted = endpoint.until_posted(3).await;
+    let before = posted[..2].iter().filter(|one| one.id() == posted[2].id());
+    assert_eq!(before.count(), 1, "it is the same event");
+    // It is not dead any more.
+    let (_, done) = told(&node, "/replay", &name(&dead[0])).await;
+    assert_eq!(done, json!({"done": false}));
+    let (_, done) = told(&node, "/replay", &json!({"kind": "webhook"})).await;
+    assert_eq!(done, json!({"done": 1}));
+    endpoint.until_posted(4).await;
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_by_its_name() {
+    let endpoint = Endpoint::start().await;
+    let (node, dead) = two_dead(&endpoint).await;
+    for done in [true, false] {
+        let (status, answer) = told(&node, "/cancel", &name(&dead[1])).await;
+        assert_eq!((status, answer), (StatusCode::OK, json!({"done": done})));
+    }
+    assert_eq!(until_dead(&node, 1).await, [dead[0].clone()]);
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn dead_jobs_are_listed_page_by_page() {
+    let endpoint = Endpoint::start().await;
+    let (node, dead) = two_dead(&endpoint).await;
+    let (_, first) = asked(&node, "/dead?kind=webhook&limit=1").await;
+    assert_eq!(first["jobs"], json!([dead[0]]));
+    let next = first["next"].as_str().unwrap();
+    let (_, second) = asked(&node, &format!("/dead?kind=webhook&limit=1&after={next}")).await;
+    assert_eq!(second["jobs"], json!([dead[1]]));
+    let next = second["next"].as_str().unwrap();
+    let (_, third) = asked(&node, &format!("/dead?kind=webhook&limit=1&after={next}")).await;
+    assert_eq!(third, json!({"jobs": [], "next": null}));
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn only_the_operator_s_servers_may_and_what_cannot_be_read_is_told() {
+    let endpoint = Endpoint::start().await;
+    let node = TestNode::start_with(setup(&endpoint, &posts_tasks())).await;
+    let http = Client::new();
+    for path in ["", "/dead?kind=webhook"] {
+        let answer = http.get(url(&node, path)).send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+    }
+    for path in ["/replay", "/cancel", "/snooze"] {
+        let answer = http.post(url(&node, path)).body("{}").send().await.unwrap();
+        assert_eq!(answer.status(), 401, "{path}");
+        // And nobody on the public listener.
+        let path = node.url(&format!("/api/v1/admin/jobs{path}"));
+        let order = http.post(path).header("x-service-key", KEY);
+        assert_eq!(order.send().await.unwrap().status(), 404);
+    }
+    let whole = json!({"app": "todo", "space": "ada", "kind": "webhook", "key": "k"});
+    let wrong = [
+        ("/replay", json!([])),
+        ("/replay", json!({"key": "k"})),
+        ("/cancel", json!({"kind": "webhook", "key": "k"})),
+        ("/cancel", json!({"app": "", "space": "ada", "kind": "webhook", "key": "k"})),
+        ("/snooze", whole.clone()),
+        ("/snooze", json!({"app": "todo", "space": "ada", "kind": "w", "key": "k", "dueAt": "soon"})),
+    ];
+    for (path, body) in wrong {
+        let (status, answer) = told(&node, path, &body).await;
+        assert_eq!(status, 400, "{path} {body}: {answer}");
+        assert!(answer["code"].is_string(), "{answer}");
+    }
+    let (status, _) = asked(&node, "/dead?kind=webhook&after=last").await;
+    assert_eq!(status, 400);
+    let (status, answer) = told(&node, "/cancel", &whole).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({"done": false})));
+    node.app.shutdown().await;
+}

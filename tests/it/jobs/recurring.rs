@@ -1,0 +1,68 @@
+//! What repeats goes on by itself.
+
+use serde_json::json;
+use syncline_tests::device::Device;
+use syncline_tests::endpoint::Endpoint;
+use syncline_tests::node::TestNode;
+
+use super::{insert, setup, update};
+
+#[tokio::test]
+async fn completing_a_repeating_task_makes_its_next_instance_on_every_device() {
+    let endpoint = Endpoint::start().await;
+    let triggers = json!([{"id": "repeat", "table": "tasks", "when": "update", "per": "record",
+        "fields": ["done"], "condition": [{"field": "done", "equals": true}],
+        "job": "recurrence", "args": {"do": "next", "rule": "rule", "start": "due"}}]);
+    let node = TestNode::start_with(setup(&endpoint, &triggers)).await;
+    let (mut phone, mut laptop) = (Device::new("ada", "phone"), Device::new("ada", "laptop"));
+    phone.connect(&node).await;
+    laptop.connect(&node).await;
+    let task = json!({"title": "Water the plants", "due": "2099-03-01", "done": false,
+        "rule": "FREQ=WEEKLY"});
+    phone.edit(&insert("k1", &task));
+    phone.push().await;
+    laptop.reach(1).await;
+    // Both complete it, one of them offline; there is one next instance.
+    laptop.disconnect();
+    laptop.edit(&update("k1", "done", &json!(true)));
+    phone.edit(&update("k1", "done", &json!(true)));
+    phone.push().await;
+    phone.reach(3).await;
+    laptop.connect(&node).await;
+    phone.reach(laptop.seq()).await;
+    let open = |device: &Device| {
+        let tasks = device.told().iter().filter(|((table, _), _)| table == "tasks");
+        let open = tasks.filter(|(_, data)| data["done"] == false);
+        open.map(|(_, data)| data["due"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(open(&phone), [json!("2099-03-08")]);
+    assert_eq!(open(&laptop), open(&phone));
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_event_s_occurrences_are_records_and_follow_it() {
+    let endpoint = Endpoint::start().await;
+    let triggers = json!([{"id": "calendar", "table": "tasks", "when": "any", "per": "record",
+        "job": "recurrence",
+        "args": {"do": "occurrences", "into": "occurrences", "days": 7, "rule": "rule"}}]);
+    let node = TestNode::start_with(setup(&endpoint, &triggers)).await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    let event = json!({"title": "Stand-up", "rule": "FREQ=DAILY",
+        "startsAt": "2026-01-05T09:00:00.000Z", "endsAt": "2026-01-05T09:15:00.000Z"});
+    phone.edit(&insert("e1", &event));
+    phone.push().await;
+    phone.reach(2).await;
+    let occurrences = |device: &Device| {
+        let all = device.told().keys().filter(|(table, _)| table == "occurrences");
+        all.count()
+    };
+    // A week, and a day behind.
+    assert!((7..=9).contains(&occurrences(&phone)), "{:?}", phone.told());
+    phone.edit(&json!([{"table": "tasks", "id": "e1", "op": "delete"}]));
+    phone.push().await;
+    phone.reach(4).await;
+    assert_eq!(occurrences(&phone), 0);
+    node.app.shutdown().await;
+}
