@@ -17,6 +17,7 @@ use jiff::tz::TimeZone;
 mod calendar;
 mod days;
 pub mod limits;
+mod onward;
 mod parse;
 mod readings;
 mod refused;
@@ -29,6 +30,7 @@ mod times;
 mod work;
 mod zone;
 
+pub use onward::{Onward, Step, ends, onward};
 pub use refused::Refused;
 pub use work::Work;
 

@@ -56,7 +56,7 @@ pub(super) fn read(text: &str) -> Result<Text, Refused> {
 }
 
 /// Joins lines that were folded (RFC 5545 section 3.1).
-fn unfold(text: &str) -> String {
+pub(super) fn unfold(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     text.replace("\n ", "").replace("\n\t", "")
 }

@@ -14,6 +14,7 @@ mod occurrences;
 mod ruled;
 
 pub(super) use occurrences::Occurrences;
+use ruled::Ruled;
 
 /// Steps that reading a zone of the database counts.
 const ZONE_STEPS: usize = 200;
@@ -123,6 +124,29 @@ impl Series {
     pub(super) fn starts_at(&self) -> i64 {
         let mut zone = Zone::new(self.start.zone.clone());
         zone.place(self.start.reading).instant
+    }
+
+    /// How many its rule may have in all, if it says so.
+    pub(super) fn count(&self) -> Option<u32> {
+        self.rule.as_ref()?.count
+    }
+
+    /// How many its rule has before an instant, those that exceptions leave out among them: what
+    /// `COUNT` counts.
+    pub(super) fn ruled_before(&self, instant: i64, work: &mut Work) -> Result<u32, Refused> {
+        let Some(rule) = &self.rule else {
+            return Ok(0);
+        };
+        let mut ruled = Ruled::new(rule, &self.start, self.starts_at(), instant);
+        let mut before = 0;
+        while let Some(next) = ruled.next(work)? {
+            if next >= instant {
+                break;
+            }
+            work.spend(1)?;
+            before += 1;
+        }
+        Ok(before)
     }
 
     /// The occurrences from `from` to before `to`, seconds UTC, ascending.
