@@ -1,0 +1,235 @@
+//! What repeats, as records: the next instance of a task that was done, the occurrences of an event
+//! in a window that rolls.
+//!
+//! Args of a trigger say which of the two ([`NextArgs`], [`OccurrencesArgs`]) and how the fields are
+//! called. The worker reads the record as it is now, not as it was when the job was put, so a job
+//! that is late or done twice writes what is right then, or nothing. Ids of what it writes follow
+//! from the record and the occurrence: two jobs of one occurrence make one record.
+//!
+//! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `written` makes
+//! the changes. Rules are expanded off the async threads, within the steps that every expansion has.
+
+mod args;
+mod next;
+mod occurrences;
+#[cfg(test)]
+mod tests;
+mod times;
+mod written;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use syncline_protocol::ids::{RecordId, RecordKey};
+use syncline_protocol::record::Record;
+use syncline_storage::Store;
+use syncline_storage::jobs::JobError;
+use syncline_storage::types::{PageLimit, StoreError};
+
+pub use args::{
+    COPIED_MAX, DAYS_MAX, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs, check_args,
+};
+
+use self::next::Completed;
+use self::occurrences::Difference;
+use crate::about::About;
+use crate::recurrence::Refused;
+use crate::worker::{Task, Worked, Worker};
+
+/// Changes that one try writes. What is left is written by the same job, at once.
+pub const CHANGES_MAX: usize = 500;
+
+/// Bytes of such changes; one is always written.
+pub const CHANGES_BYTES_MAX: usize = 1 << 20;
+
+/// Occurrences of an event that are looked at. An event with more is given up.
+pub const EXISTING_MAX: usize = 10_000;
+
+/// How often a window moves on, in milliseconds.
+pub const ROLL_MS: u64 = 86_400_000;
+
+/// Of one read of occurrences.
+const PAGE: PageLimit = PageLimit {
+    records: 1_000,
+    bytes: 4 << 20,
+};
+
+/// Writes what repeats.
+pub struct Recurring {
+    store: Arc<dyn Store>,
+}
+
+impl std::fmt::Debug for Recurring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recurring")
+    }
+}
+
+/// Why a try ends without an answer.
+enum Stopped {
+    /// Something that may pass.
+    Failed(String),
+    /// It does not pass by itself.
+    Hopeless(JobError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Stopped {
+        Stopped::Failed(error.to_string())
+    }
+}
+
+impl From<Refused> for Stopped {
+    fn from(refused: Refused) -> Stopped {
+        Stopped::Hopeless(JobError::new(&format!("{}: {refused}", refused.code())))
+    }
+}
+
+impl From<JobError> for Stopped {
+    fn from(error: JobError) -> Stopped {
+        Stopped::Hopeless(error)
+    }
+}
+
+#[async_trait]
+impl Worker for Recurring {
+    async fn work(&self, task: &Task) -> Worked {
+        match self.worked(task).await {
+            Ok(worked) => worked,
+            Err(Stopped::Failed(why)) => Worked::Failed {
+                error: JobError::new(&why),
+                wait_ms: 0,
+            },
+            Err(Stopped::Hopeless(error)) => Worked::Hopeless(error),
+        }
+    }
+}
+
+impl Recurring {
+    /// Of the records of a store.
+    pub fn new(store: Arc<dyn Store>) -> Recurring {
+        Recurring { store }
+    }
+
+    async fn worked(&self, task: &Task) -> Result<Worked, Stopped> {
+        let about = About::of(&task.job.args)?;
+        let args = args::read(&about.args::<Value>()?).map_err(|why| args::invalid(&why))?;
+        let record = about
+            .record
+            .ok_or_else(|| args::invalid("there is no record"))?;
+        match args {
+            RecurringArgs::Next(args) => self.next(task, record.key, args).await,
+            RecurringArgs::Occurrences(args) => {
+                args.check_table(&record.key.table)
+                    .map_err(|why| args::invalid(&why))?;
+                self.occurrences(task, record.key, args).await
+            }
+        }
+    }
+
+    async fn next(&self, task: &Task, key: RecordKey, args: NextArgs) -> Result<Worked, Stopped> {
+        let record = self.record(task, &key).await?;
+        let Some(completed) = Completed::of(record, &key, &args) else {
+            return Ok(Worked::Done(None));
+        };
+        let next_key = completed.next_key();
+        let stored = self.stored(task, &next_key).await?;
+        if stored.is_some_and(|next| next.inserted.is_some() || next.deleted.is_some()) {
+            // It was made before. Whoever deleted it since meant to.
+            return Ok(Worked::Done(None));
+        }
+        let next = apart(move || completed.next(&args)).await??;
+        Ok(Worked::Done(next))
+    }
+
+    async fn occurrences(
+        &self,
+        task: &Task,
+        key: RecordKey,
+        args: OccurrencesArgs,
+    ) -> Result<Worked, Stopped> {
+        let event = self.record(task, &key).await?;
+        let now_ms = task.now_ms;
+        let args = Arc::new(args);
+        let (event, difference) = {
+            let args = args.clone();
+            let key = key.clone();
+            apart(move || {
+                let difference = Difference::of(event.as_ref(), &key, &args, now_ms);
+                difference.map(|difference| (event, difference))
+            })
+            .await??
+        };
+        let difference = self.compared(task, difference, &args).await?;
+        let goes_on = difference.goes_on();
+        let (changes, is_whole) = difference.changes();
+        if !is_whole {
+            // Another time than this one, under which nothing more is written.
+            let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
+            return Ok(Worked::Again { due_at_ms, changes });
+        }
+        let is_latest = event.is_some_and(|event| args.is_latest(&event, &task.job.origin));
+        Ok(match goes_on && is_latest {
+            true => Worked::Again {
+                due_at_ms: task.now_ms.max(task.job.due_at_ms) + ROLL_MS,
+                changes,
+            },
+            false => Worked::Done(changes),
+        })
+    }
+
+    /// Looks at what there is of an event, page by page, until there is no more or enough to write.
+    async fn compared(
+        &self,
+        task: &Task,
+        mut difference: Difference,
+        args: &OccurrencesArgs,
+    ) -> Result<Difference, Stopped> {
+        let tables = [args.into.clone()];
+        let mut after = RecordKey {
+            table: args.into.clone(),
+            id: RecordId::trusted(difference.prefix()),
+        };
+        let mut seen = 0;
+        while !difference.is_full() {
+            let page = self
+                .store
+                .snapshot(&task.space, Some(&tables), Some(&after), PAGE)
+                .await?;
+            for (key, record) in page.records {
+                if !key.id.as_str().starts_with(difference.prefix()) {
+                    return Ok(difference);
+                }
+                seen += 1;
+                if seen > EXISTING_MAX {
+                    let why = format!("too_many_occurrences: there are more than {EXISTING_MAX}");
+                    return Err(Stopped::Hopeless(JobError::new(&why)));
+                }
+                difference.take(&key.id, &record);
+                after = key;
+            }
+            if !page.more {
+                break;
+            }
+        }
+        Ok(difference)
+    }
+
+    /// The record, if it is live.
+    async fn record(&self, task: &Task, key: &RecordKey) -> Result<Option<Record>, Stopped> {
+        Ok(self.stored(task, key).await?.filter(Record::is_live))
+    }
+
+    async fn stored(&self, task: &Task, key: &RecordKey) -> Result<Option<Record>, Stopped> {
+        let keys = std::slice::from_ref(key);
+        let mut read = self.store.records(&task.space, keys, usize::MAX).await?;
+        Ok(read.records.pop().flatten())
+    }
+}
+
+/// Runs what may take a core for a while where it holds up nobody.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stopped> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Stopped::Failed(format!("the expansion ended: {error}")))
+}

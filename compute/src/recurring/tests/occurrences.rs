@@ -1,0 +1,404 @@
+//! Occurrences of an event in a window that rolls.
+
+use super::*;
+
+fn args(members: Value) -> Value {
+    let mut whole = json!({"do": "occurrences", "into": "occurrences", "days": 7});
+    let Value::Object(members) = members else {
+        panic!("members are an object");
+    };
+    whole.as_object_mut().unwrap().extend(members);
+    whole
+}
+
+/// Every day at 9:00 in Berlin, for half an hour, since the beginning of the month.
+fn event(members: Value) -> Value {
+    let mut whole = json!({
+        "calendar": "c1", "title": "Stand-up", "startsAt": "2026-11-01T08:00:00.000Z",
+        "endsAt": "2026-11-01T08:30:00.000Z", "isAllDay": false, "timezone": "Europe/Berlin",
+        "repeat": "FREQ=DAILY", "status": "confirmed",
+    });
+    let Value::Object(members) = members else {
+        panic!("members are an object");
+    };
+    whole.as_object_mut().unwrap().extend(members);
+    whole
+}
+
+async fn with_event(members: Value) -> Space {
+    let mut space = Space::open().await;
+    space.insert("events", "e1", event(members)).await;
+    space
+}
+
+impl Space {
+    /// The starts of an event's occurrences.
+    async fn starts(&self) -> Vec<String> {
+        let all = self.table("occurrences").await;
+        let start = |(_, data): (String, Value)| data["startsAt"].as_str().unwrap().to_owned();
+        all.into_iter().map(start).collect()
+    }
+
+    async fn keep(&mut self, members: Value) -> Option<u64> {
+        let task = self.task(("events", "e1"), &args(members));
+        self.run(&task).await
+    }
+}
+
+/// Days of November at eight.
+fn days(days: std::ops::RangeInclusive<u32>) -> Vec<String> {
+    days.map(|day| format!("2026-11-{day:02}T08:00:00.000Z"))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_event_has_its_occurrences_from_a_day_ago_to_days_ahead() {
+    let mut space = with_event(json!({})).await;
+    let now_ms = space.now_ms;
+    assert_eq!(space.keep(json!({})).await, Some(now_ms + ROLL_MS));
+    let mut expected = days(24..=30);
+    expected.push("2026-12-01T08:00:00.000Z".to_owned());
+    assert_eq!(space.starts().await, expected);
+    let (id, data) = space.table("occurrences").await.remove(0);
+    assert!(id.ends_with(".20261124T080000Z") && id.len() <= 128, "{id}");
+    let expected = json!({
+        "event": "e1", "occursAt": "2026-11-24T08:00:00.000Z", "calendar": "c1",
+        "title": "Stand-up", "startsAt": "2026-11-24T08:00:00.000Z",
+        "endsAt": "2026-11-24T08:30:00.000Z", "isAllDay": false, "timezone": "Europe/Berlin",
+        "status": "confirmed",
+    });
+    assert_eq!(data, expected);
+}
+
+#[tokio::test]
+async fn a_job_that_is_done_twice_says_the_same_and_then_nothing() {
+    let mut space = with_event(json!({})).await;
+    let task = space.task(("events", "e1"), &args(json!({})));
+    assert_eq!(space.work(&task).await, space.work(&task).await);
+    let due_at_ms = space.run(&task).await.unwrap();
+    let again = space.work(&task).await;
+    let changes = None;
+    assert_eq!(again, Worked::Again { due_at_ms, changes });
+}
+
+#[tokio::test]
+async fn the_window_rolls_on_day_by_day() {
+    let mut space = with_event(json!({})).await;
+    let mut task = space.task(("events", "e1"), &args(json!({"days": 3})));
+    for day in 24..=27 {
+        let due_at_ms = space.run(&task).await.unwrap();
+        let expected = days(day..=day + 3);
+        assert_eq!(space.starts().await, expected, "on the {day}th");
+        task.job.due_at_ms = due_at_ms;
+        task.now_ms = due_at_ms;
+        space.now_ms = due_at_ms;
+    }
+}
+
+/// An outage of three days: one job puts all of it right.
+#[tokio::test]
+async fn a_late_job_makes_up_for_what_was_missed() {
+    let mut space = with_event(json!({})).await;
+    let mut task = space.task(("events", "e1"), &args(json!({"days": 3})));
+    space.run(&task).await;
+    space.now_ms = NOW + 3 * DAY;
+    task.now_ms = space.now_ms;
+    assert_eq!(space.run(&task).await, Some(NOW + 4 * DAY));
+    assert_eq!(space.starts().await, days(27..=30)[..].to_vec());
+}
+
+/// Clocks in Berlin go back on 25 October 2026.
+#[tokio::test]
+async fn occurrences_keep_what_the_clock_shows() {
+    let begins =
+        json!({"startsAt": "2026-10-20T07:00:00.000Z", "endsAt": "2026-10-20T07:30:00.000Z"});
+    let mut space = Space::open().await;
+    // 2026-10-24T10:00:00Z.
+    space.now_ms = NOW - 31 * DAY;
+    space.insert("events", "e1", event(begins)).await;
+    space.keep(json!({"days": 2})).await;
+    let expected = [
+        "2026-10-24T07:00:00.000Z",
+        "2026-10-25T08:00:00.000Z",
+        "2026-10-26T08:00:00.000Z",
+    ];
+    assert_eq!(space.starts().await, expected);
+}
+
+#[tokio::test]
+async fn days_stay_days_and_times_of_the_clock_stay_those() {
+    let all_day = json!({"startsAt": "2026-11-01", "endsAt": "2026-11-02"});
+    let mut space = with_event(all_day).await;
+    space.keep(json!({"days": 2})).await;
+    let (id, data) = space.table("occurrences").await.remove(0);
+    assert!(id.ends_with(".20261124"), "{id}");
+    assert_eq!(
+        (&data["startsAt"], &data["endsAt"]),
+        (&json!("2026-11-24"), &json!("2026-11-25"))
+    );
+    let local = json!({"startsAt": "2026-11-01T09:00", "endsAt": "2026-11-01T10:00"});
+    let mut space = with_event(local).await;
+    space.keep(json!({"days": 2})).await;
+    let (_, data) = space.table("occurrences").await.remove(0);
+    assert_eq!(data["startsAt"], "2026-11-24T09:00:00");
+    assert_eq!(data["endsAt"], "2026-11-24T10:00:00");
+}
+
+#[tokio::test]
+async fn exceptions_have_no_record() {
+    let mut space = with_event(json!({
+        "repeat": "FREQ=DAILY;UNTIL=20261128\nEXDATE:20261125T080000Z",
+        "except": ["2026-11-26T08:00:00.000Z", "2026-11-27"],
+    }))
+    .await;
+    space.keep(json!({})).await;
+    let expected = ["2026-11-24T08:00:00.000Z", "2026-11-28T08:00:00.000Z"];
+    assert_eq!(space.starts().await, expected);
+}
+
+#[tokio::test]
+async fn an_event_that_moved_takes_its_occurrences_along() {
+    let mut space = with_event(json!({})).await;
+    space.keep(json!({"days": 2})).await;
+    let moved =
+        json!({"startsAt": "2026-11-01T09:00:00.000Z", "endsAt": "2026-11-01T10:00:00.000Z"});
+    space.update("events", "e1", moved).await;
+    space.keep(json!({"days": 2})).await;
+    let expected = [24, 25, 26].map(|day| format!("2026-11-{day}T09:00:00.000Z"));
+    assert_eq!(space.starts().await, expected);
+    let rule = json!({"repeat": "FREQ=WEEKLY;BYDAY=WE"});
+    space.update("events", "e1", rule).await;
+    space.keep(json!({"days": 2})).await;
+    assert_eq!(space.starts().await, ["2026-11-25T09:00:00.000Z"]);
+}
+
+/// Only what changed is written.
+#[tokio::test]
+async fn what_was_copied_follows_the_event() {
+    let mut space = with_event(json!({})).await;
+    space.keep(json!({"days": 2})).await;
+    let change = json!({"title": "Daily", "endsAt": "2026-11-01T08:15:00.000Z", "color": "red"});
+    space.update("events", "e1", change).await;
+    let task = space.task(("events", "e1"), &args(json!({"days": 2})));
+    let Worked::Again { changes, .. } = space.work(&task).await else {
+        panic!("it goes on");
+    };
+    let changes: Value = serde_json::from_str(&changes.unwrap().0).unwrap();
+    let first = &changes.as_array().unwrap()[0];
+    assert_eq!(first["op"], "update");
+    let expected = json!({
+        "title": {"value": "Daily"}, "endsAt": {"value": "2026-11-24T08:15:00.000Z"},
+    });
+    assert_eq!(first["fields"], expected);
+    assert_eq!(changes.as_array().unwrap().len(), 3);
+    space.run(&task).await;
+    let Worked::Again { changes, .. } = space.work(&task).await else {
+        panic!("it goes on");
+    };
+    assert_eq!(changes, None);
+}
+
+#[tokio::test]
+async fn an_event_that_went_takes_its_occurrences_with_it() {
+    let ends: [(&str, Value); 4] = [
+        ("deleted", Value::Null),
+        ("without a rule", json!({"repeat": null})),
+        ("without a start", json!({"startsAt": null})),
+        ("ended", json!({"repeat": "FREQ=DAILY;UNTIL=20261110"})),
+    ];
+    for (how, change) in ends {
+        let mut space = with_event(json!({})).await;
+        space.insert("events", "e2", event(json!({}))).await;
+        let other = space.task(("events", "e2"), &args(json!({"days": 1})));
+        space.run(&other).await;
+        space.keep(json!({})).await;
+        match change {
+            Value::Null => space.delete("events", "e1").await,
+            change => space.update("events", "e1", change).await,
+        }
+        assert_eq!(space.keep(json!({})).await, None, "{how}");
+        assert_eq!(
+            space.starts().await,
+            days(24..=25),
+            "the other's stay: {how}"
+        );
+        let done = space
+            .work(&space.task(("events", "e1"), &args(json!({}))))
+            .await;
+        assert_eq!(done, Worked::Done(None), "{how}");
+    }
+}
+
+/// One that ends is kept until the last is behind the window.
+#[tokio::test]
+async fn a_series_that_ends_is_done_when_the_last_is_behind() {
+    let mut space = with_event(json!({"repeat": "FREQ=DAILY;COUNT=25"})).await;
+    let mut task = space.task(("events", "e1"), &args(json!({})));
+    let mut seen = Vec::new();
+    while let Some(due_at_ms) = space.run(&task).await {
+        seen.push(space.starts().await.len());
+        (task.now_ms, task.job.due_at_ms, space.now_ms) = (due_at_ms, due_at_ms, due_at_ms);
+    }
+    // The 24th and 25th, then the 25th, then none.
+    assert_eq!(seen, [2, 1]);
+    assert!(space.starts().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_somebody_edited_is_left_alone() {
+    let mut space = with_event(json!({})).await;
+    space.keep(json!({"days": 2})).await;
+    let ids: Vec<String> = space
+        .table("occurrences")
+        .await
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    let edit = json!({"edited": true, "title": "Longer", "startsAt": "2026-11-25T07:00:00.000Z"});
+    space.update("occurrences", &ids[1], edit).await;
+    let edited = space.table("occurrences").await[1].clone();
+    space
+        .update("events", "e1", json!({"title": "Daily"}))
+        .await;
+    space.keep(json!({"days": 2})).await;
+    assert_eq!(space.table("occurrences").await[1], edited);
+    space
+        .update("events", "e1", json!({"repeat": "FREQ=MONTHLY"}))
+        .await;
+    space.keep(json!({"days": 2})).await;
+    assert_eq!(
+        space.table("occurrences").await,
+        std::slice::from_ref(&edited)
+    );
+    space.delete("events", "e1").await;
+    space.keep(json!({"days": 2})).await;
+    assert_eq!(space.table("occurrences").await, [edited]);
+}
+
+/// Many at once come in parts, each under a due time of its own.
+#[tokio::test]
+async fn what_is_too_much_for_one_write_goes_on_at_once() {
+    let mut space = with_event(json!({"repeat": "FREQ=HOURLY"})).await;
+    let with = json!({"days": 50});
+    let mut task = space.task(("events", "e1"), &args(with.clone()));
+    let mut counts = Vec::new();
+    loop {
+        let due_at_ms = space.run(&task).await.unwrap();
+        counts.push(space.starts().await.len());
+        assert!(due_at_ms > task.job.due_at_ms);
+        if due_at_ms >= task.now_ms + ROLL_MS {
+            break;
+        }
+        task.job.due_at_ms = due_at_ms;
+    }
+    assert_eq!(counts, [500, 1_000, 1_224]);
+    // So do deletes.
+    space.delete("events", "e1").await;
+    let mut task = space.task(("events", "e1"), &args(with));
+    let mut left = Vec::new();
+    while let Some(due_at_ms) = space.run(&task).await {
+        left.push(space.starts().await.len());
+        task.job.due_at_ms = due_at_ms;
+    }
+    assert_eq!(left, [724, 224]);
+    assert!(space.starts().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_write_of_500_may_not_be_all_and_one_of_499_is() {
+    for (count, expected) in [(499, &[true][..]), (500, &[false, true])] {
+        let rule = format!("FREQ=MINUTELY;COUNT={count}");
+        let begins = json!({"repeat": rule, "startsAt": "2026-11-24T10:00:00.000Z"});
+        let mut space = with_event(begins).await;
+        let mut task = space.task(("events", "e1"), &args(json!({})));
+        for is_whole in expected {
+            let due_at_ms = space.run(&task).await.unwrap();
+            assert_eq!(space.starts().await.len(), count);
+            assert_eq!(due_at_ms >= task.now_ms + ROLL_MS, *is_whole, "{count}");
+            task.job.due_at_ms = due_at_ms;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_window_holds_5000_and_not_one_more() {
+    for (count, is_taken) in [(5_000, true), (5_001, false)] {
+        let rule = format!("FREQ=MINUTELY;COUNT={count}");
+        let begins = json!({"repeat": rule, "startsAt": "2026-11-24T10:00:00.000Z"});
+        let space = with_event(begins).await;
+        let task = space.task(("events", "e1"), &args(json!({})));
+        match space.work(&task).await {
+            Worked::Again { .. } => assert!(is_taken, "{count}"),
+            Worked::Hopeless(error) => {
+                assert!(!is_taken, "{count}");
+                assert!(error.as_str().starts_with("too_many_occurrences: "));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_has_10000_occurrences_that_are_there_and_not_one_more() {
+    let mut space = with_event(json!({"repeat": "FREQ=YEARLY"})).await;
+    space.keep(json!({"days": 366})).await;
+    let (id, _) = space.table("occurrences").await.remove(0);
+    let prefix = id.split_once('.').unwrap().0.to_owned();
+    let edited = |n: usize| {
+        let id = format!("{prefix}.x{n}");
+        json!({"table": "occurrences", "id": id, "op": "insert", "data": {"edited": true}})
+    };
+    let task = space.task(("events", "e1"), &args(json!({"days": 366})));
+    // With the one that is there, 10,000 in all.
+    for part in [0..4_999, 4_999..9_999] {
+        let changes: Vec<Value> = part.map(edited).collect();
+        space.write(&Value::from(changes).to_string()).await;
+    }
+    assert!(matches!(space.work(&task).await, Worked::Again { .. }));
+    space
+        .write(&Value::from(vec![edited(9_999)]).to_string())
+        .await;
+    let said = space.hopeless(&task).await;
+    assert!(said.starts_with("too_many_occurrences: "), "{said}");
+}
+
+/// Large fields: a write is bounded in bytes too.
+#[tokio::test]
+async fn what_is_copied_bounds_a_write_by_its_bytes() {
+    let title = "x".repeat(200 << 10);
+    let mut space = with_event(json!({"title": title})).await;
+    let task = space.task(("events", "e1"), &args(json!({"days": 20})));
+    space.run(&task).await;
+    // The sixth brings it above 1 MiB.
+    assert_eq!(space.starts().await.len(), 6);
+}
+
+/// Each change of an event has a job of its own, of which one rolls the window.
+#[tokio::test]
+async fn only_the_job_of_the_last_change_goes_on() {
+    let mut space = with_event(json!({})).await;
+    let first = space.task(("events", "e1"), &args(json!({"days": 2})));
+    space
+        .update("events", "e1", json!({"title": "Daily"}))
+        .await;
+    let second = space.task(("events", "e1"), &args(json!({"days": 2})));
+    assert_eq!(space.run(&first).await, None, "it does its work and ends");
+    assert_eq!(space.table("occurrences").await[0].1["title"], "Daily");
+    assert!(space.run(&second).await.is_some());
+    // A change that the trigger does not look at puts no job.
+    let looked_at = json!({"days": 2, "fields": ["title", "repeat"]});
+    let third = space.task(("events", "e1"), &args(looked_at));
+    space.update("events", "e1", json!({"color": "red"})).await;
+    assert!(space.run(&third).await.is_some());
+    space
+        .update("events", "e1", json!({"repeat": "FREQ=WEEKLY"}))
+        .await;
+    assert_eq!(space.run(&third).await, None);
+}
+
+#[tokio::test]
+async fn a_longer_past_is_kept_where_it_is_wanted() {
+    let mut space = with_event(json!({})).await;
+    space.keep(json!({"days": 1, "past_days": 3})).await;
+    assert_eq!(space.starts().await, days(22..=25));
+}

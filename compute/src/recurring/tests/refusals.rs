@@ -1,0 +1,131 @@
+//! What cannot be done, and what is said of it.
+
+use super::*;
+
+const OCCURRENCES: &str = r#"{"do":"occurrences","into":"occurrences","days":366}"#;
+
+async fn both(data: Value) -> [String; 2] {
+    let mut space = Space::open().await;
+    let mut whole =
+        json!({"done": true, "due": "2026-11-24T10:00", "startsAt": "2026-11-24T10:00"});
+    let Value::Object(data) = data else {
+        panic!("members are an object");
+    };
+    whole.as_object_mut().unwrap().extend(data);
+    space.insert("tasks", "k1", whole).await;
+    let next = space.task(("tasks", "k1"), &json!({"do": "next"}));
+    let occurrences = serde_json::from_str(OCCURRENCES).unwrap();
+    let occurrences = space.task(("tasks", "k1"), &occurrences);
+    [
+        space.hopeless(&next).await,
+        space.hopeless(&occurrences).await,
+    ]
+}
+
+#[tokio::test]
+async fn a_rule_or_zone_that_is_none_is_hopeless() {
+    let dates: Vec<String> = (0..501)
+        .map(|n| format!("2027-01-01T00:{:02}:{:02}Z", n / 60, n % 60))
+        .collect();
+    for (data, code) in [
+        (json!({"repeat": "FREQ=SOMETIMES"}), "rule_invalid: "),
+        (json!({"repeat": "every day"}), "rule_invalid: "),
+        (
+            json!({"repeat": format!("FREQ=DAILY;BYMONTH={}", "1,".repeat(3_000))}),
+            "rule_too_long: ",
+        ),
+        (
+            json!({"repeat": "FREQ=DAILY", "timezone": "Mars/Olympus"}),
+            "zone_unknown: ",
+        ),
+        (
+            json!({"repeat": "FREQ=DAILY", "except": dates}),
+            "too_many_dates: ",
+        ),
+    ] {
+        for said in both(data.clone()).await {
+            assert!(said.starts_with(code), "{said}");
+        }
+    }
+}
+
+/// Rules that would hold up a core, or fill a space.
+#[tokio::test]
+async fn a_hostile_rule_is_hopeless() {
+    let old = json!({
+        "due": "1900-01-01T00:00", "startsAt": "1900-01-01T00:00",
+        "repeat": "FREQ=SECONDLY;INTERVAL=7;COUNT=400000000",
+    });
+    for said in both(old).await {
+        assert!(said.starts_with("too_much_work: "), "{said}");
+    }
+    let mut space = Space::open().await;
+    let data = json!({"startsAt": "2026-11-24T10:00:00Z", "repeat": "FREQ=HOURLY"});
+    space.insert("events", "e1", data).await;
+    let task = space.task(
+        ("events", "e1"),
+        &serde_json::from_str(OCCURRENCES).unwrap(),
+    );
+    let said = space.hopeless(&task).await;
+    assert!(said.starts_with("too_many_occurrences: "), "{said}");
+}
+
+#[tokio::test]
+async fn args_that_say_something_else_are_hopeless() {
+    let space = Space::open().await;
+    for args in [
+        json!({}),
+        json!(null),
+        json!({"do": "later"}),
+        json!({"do": "next", "field": "x"}),
+        json!({"do": "next", "rule": ""}),
+        json!({"do": "next", "zone": "Mars/Olympus"}),
+        json!({"do": "occurrences", "days": 7}),
+        json!({"do": "occurrences", "into": "", "days": 7}),
+        json!({"do": "occurrences", "into": "o", "days": 0}),
+        json!({"do": "occurrences", "into": "o", "days": 367}),
+        json!({"do": "occurrences", "into": "o", "days": 7, "past_days": 0}),
+        json!({"do": "occurrences", "into": "o", "days": 7, "past_days": 367}),
+        json!({"do": "occurrences", "into": "o", "days": 7, "copy": vec!["x"; 65]}),
+    ] {
+        assert!(check_args(&args).is_err(), "{args}");
+        let said = space.hopeless(&space.task(("tasks", "k1"), &args)).await;
+        assert!(said.starts_with("args_invalid: "), "{said}");
+    }
+    for args in [
+        json!({"do": "next"}),
+        json!({"do": "occurrences", "into": "o", "days": 366, "past_days": 366, "copy": vec!["x"; 64]}),
+        json!({"do": "occurrences", "into": "o", "days": 1}),
+    ] {
+        assert_eq!(check_args(&args), Ok(()));
+    }
+    let own = json!({"do": "occurrences", "into": "events", "days": 7});
+    let said = space.hopeless(&space.task(("events", "e1"), &own)).await;
+    assert!(said.contains("into: the events' own table"), "{said}");
+}
+
+#[tokio::test]
+async fn a_schedules_job_is_about_no_record() {
+    let space = Space::open().await;
+    let mut task = space.task(("tasks", "k1"), &json!({}));
+    task.job.args = JobArgs::trusted(r#"{"args":{"do":"next"}}"#);
+    let said = space.hopeless(&task).await;
+    assert!(said.ends_with("there is no record"), "{said}");
+}
+
+/// A space that is not there is a store that cannot say.
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_asked_again() {
+    let mut space = Space::open().await;
+    space.key.space = SpaceId::trusted("nobody");
+    for args in [
+        json!({"do": "next"}),
+        serde_json::from_str(OCCURRENCES).unwrap(),
+    ] {
+        let worked = space.work(&space.task(("tasks", "k1"), &args)).await;
+        let Worked::Failed { error, .. } = worked else {
+            panic!("{worked:?}");
+        };
+        assert!(error.as_str().starts_with("store unavailable"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Changes as a client would push them.
+
+use syncline_protocol::ids::{RecordId, TableName};
+use syncline_protocol::json::{Json, push_string};
+use syncline_protocol::stamp::Hlc;
+
+use super::{CHANGES_BYTES_MAX, CHANGES_MAX};
+use crate::worker::Changes;
+
+/// A field and its value.
+pub(super) type Value<'a> = (&'a str, &'a Json);
+
+/// A list of changes while it is made.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    text: String,
+    changes: usize,
+}
+
+impl Written {
+    /// No more is to be written at once.
+    pub(super) fn is_full(&self) -> bool {
+        self.changes >= CHANGES_MAX || self.text.len() >= CHANGES_BYTES_MAX
+    }
+
+    /// Makes a record, as of a time if one is given.
+    pub(super) fn insert<'a>(
+        &mut self,
+        (table, id): (&TableName, &RecordId),
+        fields: impl IntoIterator<Item = Value<'a>>,
+        at: Option<Hlc>,
+    ) {
+        self.begin(table, id, "insert");
+        self.text.push_str(",\"data\":{");
+        for (n, (name, value)) in fields.into_iter().enumerate() {
+            self.name(n, name);
+            self.text.push_str(value.as_str());
+        }
+        self.text.push('}');
+        if let Some(at) = at {
+            self.text.push_str(",\"insertedAt\":");
+            push_string(&mut self.text, &at.to_string());
+        }
+        self.text.push('}');
+    }
+
+    /// Writes fields of a record.
+    pub(super) fn update<'a>(
+        &mut self,
+        (table, id): (&TableName, &RecordId),
+        fields: impl IntoIterator<Item = Value<'a>>,
+    ) {
+        self.begin(table, id, "update");
+        self.text.push_str(",\"fields\":{");
+        for (n, (name, value)) in fields.into_iter().enumerate() {
+            self.name(n, name);
+            self.text.push_str("{\"value\":");
+            self.text.push_str(value.as_str());
+            self.text.push('}');
+        }
+        self.text.push_str("}}");
+    }
+
+    /// Deletes a record.
+    pub(super) fn delete(&mut self, (table, id): (&TableName, &RecordId)) {
+        self.begin(table, id, "delete");
+        self.text.push('}');
+    }
+
+    /// All of them; `None` if there are none.
+    pub(super) fn changes(self) -> Option<Changes> {
+        (self.changes > 0).then(|| Changes(format!("[{}]", self.text)))
+    }
+
+    fn begin(&mut self, table: &TableName, id: &RecordId, op: &str) {
+        if self.changes > 0 {
+            self.text.push(',');
+        }
+        self.changes += 1;
+        self.text.push_str("{\"table\":");
+        push_string(&mut self.text, table.as_str());
+        self.text.push_str(",\"id\":");
+        push_string(&mut self.text, id.as_str());
+        self.text.push_str(",\"op\":");
+        push_string(&mut self.text, op);
+    }
+
+    fn name(&mut self, n: usize, name: &str) {
+        if n > 0 {
+            self.text.push(',');
+        }
+        push_string(&mut self.text, name);
+        self.text.push(':');
+    }
+}
