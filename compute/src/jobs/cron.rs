@@ -16,11 +16,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::json::Json;
 use syncline_protocol::limits::JSON_DEPTH_CEILING;
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{
-    IfThere, Job, JobArgs, JobKey, JobKind, JobMove, Origin, Outcome, TriggerId,
+    IfThere, Job, JobArgs, JobKey, JobKind, JobMove, JobName, Origin, Outcome, TriggerId,
 };
 use syncline_storage::types::SpaceView;
 
@@ -150,6 +151,15 @@ impl Schedule {
     /// [`Outcome::Done`], and nothing of it done.
     pub fn is_of(&self, job: &Job) -> bool {
         (&job.kind, &job.key) == (&self.kind, &self.key)
+    }
+
+    /// What its job is called in a space.
+    pub fn name(&self, space: SpaceKey) -> JobName {
+        JobName {
+            space,
+            kind: self.kind.clone(),
+            key: self.key.clone(),
+        }
     }
 
     /// Names a firing to what it has an effect on.

@@ -1,0 +1,95 @@
+//! The schedules of all apps, and which jobs are theirs.
+//!
+//! The jobs of schedules stand in one space of each app that has no other jobs. What is there and of
+//! no schedule is of one that was changed or removed, and ends.
+
+use std::collections::HashMap;
+
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
+use syncline_protocol::stamp::WallMs;
+use syncline_storage::jobs::{JobMove, JobName, StoredJob};
+use syncline_storage::types::SpaceView;
+
+use super::cron::Schedule;
+
+/// The schedules of a hub.
+#[derive(Clone, Debug, Default)]
+pub struct Schedules {
+    /// The space of their jobs in every app; `None` if there are none.
+    space: Option<SpaceId>,
+    by_name: HashMap<JobName, Schedule>,
+}
+
+/// What a job has to do with schedules.
+#[derive(Clone, Copy, Debug)]
+pub enum Firing<'s> {
+    /// Nothing.
+    Not,
+    /// It is one's.
+    Of(&'s Schedule),
+    /// It was one's, which is there no more. It is to be ended, and nothing of it done.
+    Gone,
+}
+
+impl<'s> Firing<'s> {
+    /// The schedule, if it is there.
+    pub fn schedule(self) -> Option<&'s Schedule> {
+        match self {
+            Firing::Of(schedule) => Some(schedule),
+            Firing::Not | Firing::Gone => None,
+        }
+    }
+}
+
+impl Schedules {
+    /// The schedules of apps, whose jobs stand in this space of theirs.
+    pub fn of(
+        space: &SpaceId,
+        apps: impl IntoIterator<Item = (AppId, Vec<Schedule>)>,
+    ) -> Schedules {
+        let mut by_name = HashMap::new();
+        for (app, schedules) in apps {
+            for schedule in schedules {
+                let space = space.clone();
+                let app = app.clone();
+                by_name.insert(schedule.name(SpaceKey { app, space }), schedule);
+            }
+        }
+        let space = Some(space.clone());
+        Schedules { space, by_name }
+    }
+
+    /// What a job has to do with them.
+    pub fn firing(&self, name: &JobName) -> Firing<'_> {
+        match self.by_name.get(name) {
+            Some(schedule) => Firing::Of(schedule),
+            None if self.space.as_ref() == Some(&name.space.space) => Firing::Gone,
+            None => Firing::Not,
+        }
+    }
+
+    /// What the jobs of a space's schedules are called: those to look for before [`missing`].
+    pub fn names(&self, space: &SpaceKey) -> Vec<JobName> {
+        let names = self.by_name.keys().filter(|name| name.space == *space);
+        let mut names: Vec<JobName> = names.cloned().collect();
+        names.sort();
+        names
+    }
+}
+
+/// Puts the jobs of schedules that are not among those of their space, dead ones included.
+pub fn missing(
+    schedules: &[Schedule],
+    existing: &[StoredJob],
+    view: &SpaceView,
+    now_ms: WallMs,
+) -> Vec<JobMove> {
+    let has_job = |schedule: &&Schedule| existing.iter().any(|stored| schedule.is_of(&stored.job));
+    let missing = schedules.iter().filter(|schedule| !has_job(schedule));
+    missing
+        .filter_map(|schedule| schedule.put(view, now_ms))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
