@@ -1,0 +1,324 @@
+//! The runner's state: which jobs it holds, and what is to be done about them next.
+//!
+//! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
+//! what is asked of the store and when (`asking`), what is held and for how long (`holding`), the
+//! order inside lanes (`lanes`), and how leases end (`ending`).
+//!
+//! ```text
+//!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
+//!                  │           │
+//!                  │           └─ lease lost: stopped, forgotten when its worker has stopped
+//!                  └─ given back: ended
+//! ```
+//!
+//! Never more is held of a kind than its workers and its ready queue take, whatever waits. What
+//! ended is held until the store has it.
+
+mod asking;
+mod ending;
+mod holding;
+mod lanes;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use syncline_protocol::ids::NodeId;
+use syncline_protocol::stamp::WallMs;
+use syncline_storage::jobs::{JobKind, Lease, LeasedJob};
+
+use self::asking::Asking;
+use self::ending::Ending;
+use self::holding::HubClock;
+use self::lanes::{Lane, LaneKey};
+use super::event::{Effect, Event, Now, TryId};
+use super::outcome::{Concluded, End, Tried, concluded, given_up_or_not};
+use super::told::Told;
+use crate::jobs::lease::LeasePolicy;
+use crate::jobs::retry::{Moment, RetryPolicy, mixed};
+use crate::jobs::schedules::{Firing, Schedules};
+use crate::worker::Task;
+
+/// The rules of a kind.
+#[derive(Clone, Debug)]
+pub struct KindRules {
+    /// The kind.
+    pub kind: JobKind,
+    /// Workers of it, at least 1. As many more jobs may be leased and wait for one.
+    pub concurrency: usize,
+    /// How long leases last.
+    pub lease: LeasePolicy,
+    /// When it is tried again.
+    pub retry: RetryPolicy,
+    /// How long a try may take, in milliseconds. It may take as long again to write what it changes.
+    pub time_ms: u64,
+}
+
+/// What a runner is.
+#[derive(Clone, Debug)]
+pub struct RunnerRules {
+    /// Who holds its leases, for people to see.
+    pub node: NodeId,
+    /// Parts runners that were started together.
+    pub seed: u64,
+    /// The longest time without a look at the store, in milliseconds, at least 1: as long as a job
+    /// waits of which nobody told.
+    pub poll_ms: u64,
+    /// What it does; each kind once.
+    pub kinds: Vec<KindRules>,
+    /// Which jobs are firings of schedules.
+    pub schedules: Arc<Schedules>,
+}
+
+/// The state of a runner.
+#[derive(Debug)]
+pub struct RunnerState {
+    rules: RunnerRules,
+    pools: Vec<Pool>,
+    tries: HashMap<TryId, Try>,
+    lanes: HashMap<LaneKey, Lane>,
+    /// The last number of a try.
+    last_id: u64,
+    /// Moves the seed.
+    drawn: u64,
+    asking: Asking,
+    /// No lease has to be looked at before, in the runner's time.
+    leases_due_run_ms: u64,
+    clock: HubClock,
+    ending: Ending,
+    draining: bool,
+    drained: bool,
+    effects: Vec<Effect>,
+}
+
+/// What is held of a kind.
+#[derive(Debug, Default)]
+struct Pool {
+    /// Jobs that are leased.
+    held: usize,
+    /// Which of them wait for a worker, or for another one of their lane.
+    waiting: usize,
+    /// Which of these may begin, in order.
+    ready: VecDeque<TryId>,
+    /// Workers that are at work.
+    running: usize,
+    /// There may be something to claim.
+    hungry: bool,
+}
+
+/// A job that is held.
+#[derive(Debug)]
+struct Try {
+    /// The place of its kind.
+    pool: usize,
+    lease: Lease,
+    lane: Option<LaneKey>,
+    due_at_ms: WallMs,
+    attempt: u32,
+    /// When the lease ends, in the runner's time.
+    until_run_ms: u64,
+    /// It is asked whether it may last longer.
+    extending: bool,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing of it is done.
+    Waiting(LeasedJob),
+    /// A worker has it, since then in the runner's time.
+    Running(u64),
+    /// Its lease is lost, and its worker is told to stop.
+    Stopping,
+    /// It ended, and the store does not have it yet.
+    Ended {
+        concluded: Concluded,
+        /// How long its worker took.
+        ran_ms: Option<u64>,
+        /// The store was told, and did not answer.
+        told: bool,
+    },
+}
+
+impl RunnerState {
+    /// The state of a runner that starts.
+    pub fn new(rules: RunnerRules) -> RunnerState {
+        let pool = || Pool {
+            hungry: true,
+            ..Pool::default()
+        };
+        RunnerState {
+            pools: rules.kinds.iter().map(|_| pool()).collect(),
+            rules,
+            tries: HashMap::new(),
+            lanes: HashMap::new(),
+            last_id: 0,
+            drawn: 0,
+            asking: Asking::default(),
+            leases_due_run_ms: u64::MAX,
+            clock: HubClock::default(),
+            ending: Ending::default(),
+            draining: false,
+            drained: false,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes one event. The first is [`Event::Woke`].
+    pub fn step(&mut self, event: Event, now: Now) -> Vec<Effect> {
+        self.look_at_clock(now);
+        match event {
+            Event::Woke => {}
+            Event::Rung(due_at_ms) => self.rung(due_at_ms, now),
+            Event::Claimed(answer) => self.claimed(answer, now),
+            Event::Due(answer) => self.told_due(answer, now),
+            Event::Ahead { id, answer } => self.told_ahead(id, answer, now),
+            Event::Tried { id, end } => self.tried(id, end, now),
+            Event::Extended {
+                ids,
+                until_run_ms,
+                answer,
+            } => self.extended(&ids, until_run_ms, answer, now),
+            Event::Finished(answer) => self.finished(answer, now),
+            Event::Drain => self.drain(now),
+        }
+        self.look_at_leases(now);
+        self.begin(now);
+        self.finish(now);
+        self.ask(now);
+        if self.draining && !self.drained && self.tries.is_empty() && !self.asking.is_claiming() {
+            self.drained = true;
+            self.effects.push(Effect::Drained);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When it wants to be woken, in its own time: no later than [`RunnerRules::poll_ms`] from now
+    /// unless it waits for an answer.
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        let leases = (self.leases_due_run_ms < u64::MAX).then_some(self.leases_due_run_ms);
+        [leases, self.ending.wake_at_ms(), self.ask_at_ms()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Nothing new is claimed, and what has not begun is given back.
+    fn drain(&mut self, now: Now) {
+        self.draining = true;
+        let waits = |one: &Try| matches!(one.stage, Stage::Waiting(_));
+        let waiting = self.tries.iter().filter(|(_, one)| waits(one));
+        let mut waiting: Vec<TryId> = waiting.map(|(id, _)| *id).collect();
+        waiting.sort_unstable();
+        for id in waiting {
+            self.give_back(id, now.wall_ms, now);
+        }
+    }
+
+    /// Workers that are free take what is ready.
+    fn begin(&mut self, now: Now) {
+        for pool in 0..self.pools.len() {
+            while self.pools[pool].running < self.rules.kinds[pool].concurrency.max(1) {
+                let Some(id) = self.pools[pool].ready.pop_front() else {
+                    break;
+                };
+                self.begin_try(id, now);
+            }
+        }
+    }
+
+    fn begin_try(&mut self, id: TryId, now: Now) {
+        // Others were given back while they were ready, or their lease was lost.
+        let waits = |one: &&mut Try| matches!(one.stage, Stage::Waiting(_));
+        let Some(one) = self.tries.get_mut(&id).filter(waits) else {
+            return;
+        };
+        let kind = &self.rules.kinds[one.pool];
+        let firing = self.rules.schedules.firing(&one.lease.name);
+        let given_up = match firing {
+            Firing::Gone => Some(syncline_storage::jobs::Outcome::Done),
+            Firing::Of(_) | Firing::Not => kind.retry.before_start(one.attempt),
+        };
+        if let Some(outcome) = given_up {
+            let of = Tried {
+                attempt: one.attempt,
+                due_at_ms: one.due_at_ms,
+                schedule: firing.schedule(),
+            };
+            let concluded = given_up_or_not(outcome, of, now.wall_ms);
+            self.conclude(id, concluded, now);
+            return;
+        }
+        let stage = std::mem::replace(&mut one.stage, Stage::Running(now.run_ms));
+        let Stage::Waiting(leased) = stage else {
+            unreachable!("it was looked whether {id:?} waits");
+        };
+        let pool = one.pool;
+        let lag_ms = now.wall_ms.saturating_sub(one.due_at_ms);
+        let told = Told::Began {
+            kind: kind.kind.clone(),
+            lag_ms: (one.attempt == 1).then_some(lag_ms),
+        };
+        self.pools[pool].waiting -= 1;
+        self.pools[pool].running += 1;
+        let task = Box::new(Task::of(leased, now.wall_ms));
+        self.effects.push(Effect::Tell(told));
+        self.effects.push(Effect::Begin { id, pool, task });
+    }
+
+    /// A worker is free again.
+    fn tried(&mut self, id: TryId, end: End, now: Now) {
+        let seed = self.draw();
+        let Some(one) = self.tries.get(&id) else {
+            return;
+        };
+        let (pool, began_run_ms) = match one.stage {
+            Stage::Running(began_run_ms) => (one.pool, Some(began_run_ms)),
+            Stage::Stopping => (one.pool, None),
+            Stage::Waiting(_) | Stage::Ended { .. } => return,
+        };
+        self.pools[pool].running -= 1;
+        let kind = &self.rules.kinds[pool];
+        if let End::Panicked(error) = &end {
+            let (kind, error) = (kind.kind.clone(), error.clone());
+            self.effects
+                .push(Effect::Tell(Told::Panicked { kind, error }));
+        }
+        if began_run_ms.is_none() {
+            self.forget(id);
+            return;
+        }
+        let of = Tried {
+            attempt: one.attempt,
+            due_at_ms: one.due_at_ms,
+            schedule: self.rules.schedules.firing(&one.lease.name).schedule(),
+        };
+        let at = Moment {
+            now_ms: now.wall_ms,
+            seed,
+        };
+        let concluded = concluded(end, of, &kind.retry, at);
+        self.conclude(id, concluded, now);
+    }
+
+    /// Forgets what is not held any more.
+    fn forget(&mut self, id: TryId) {
+        let Some(one) = self.tries.remove(&id) else {
+            return;
+        };
+        let pool = &mut self.pools[one.pool];
+        pool.held -= 1;
+        pool.waiting -= usize::from(matches!(one.stage, Stage::Waiting(_)));
+    }
+
+    fn tell(&mut self, told: Told) {
+        self.effects.push(Effect::Tell(told));
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        mixed(self.rules.seed ^ self.drawn.rotate_left(32))
+    }
+}
+
+#[cfg(test)]
+mod tests;

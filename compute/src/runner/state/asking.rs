@@ -1,0 +1,281 @@
+//! When the store is asked for jobs.
+//!
+//! It is asked while there is room and there may be something: after a claim that got any, when
+//! somebody rang, and when something is due. Else it is asked when that will be, at least every
+//! `poll_ms`, so a ring that was lost costs no more than that.
+
+use syncline_protocol::stamp::WallMs;
+use syncline_storage::jobs::{Claim, LeasedJob, Wanted};
+use syncline_storage::types::StoreError;
+
+use super::super::backoff::Backoff;
+use super::super::event::{Effect, Now, TryId};
+use super::super::told::{StoreCall, Told};
+use super::lanes::LaneKey;
+use super::{RunnerState, Stage, Try};
+
+/// The shortest wait after a claim that got nothing although something was due: others hold it. It
+/// doubles from claim to claim, up to `poll_ms`.
+const EMPTY_PAUSE_MS: u64 = 10;
+
+/// Of so many jobs that a pool takes one space may give one at a time.
+const SPACES_PER_POOL: usize = 4;
+
+/// What is asked, and when next.
+#[derive(Debug, Default)]
+pub(super) struct Asking {
+    call: Call,
+    backoff: Backoff,
+    /// Claims that got nothing, one after the other.
+    empty: u32,
+    /// Somebody rang while the store was asked.
+    rung: bool,
+    /// When to look next, in the runner's time.
+    look_run_ms: u64,
+    /// When something is due, as far as is known.
+    due_at_ms: Option<WallMs>,
+    /// Whose turn it is to be asked for first.
+    first: usize,
+}
+
+#[derive(Debug, Default)]
+enum Call {
+    #[default]
+    Nothing,
+    Claim {
+        /// For these.
+        pools: Vec<usize>,
+        asked_run_ms: u64,
+        lease_ms: u64,
+    },
+    NextDue,
+}
+
+impl Asking {
+    pub(super) fn is_claiming(&self) -> bool {
+        matches!(self.call, Call::Claim { .. })
+    }
+}
+
+impl RunnerState {
+    /// How many more jobs of a kind it takes. Only when half of what may wait has begun, so that
+    /// claims are not made for one job at a time.
+    fn room(&self, pool: usize) -> usize {
+        let held = &self.pools[pool];
+        let workers = self.rules.kinds[pool].concurrency.max(1);
+        let room = (2 * workers).saturating_sub(held.held);
+        if held.waiting <= workers / 2 { room } else { 0 }
+    }
+
+    /// Asks what is to be asked now.
+    pub(super) fn ask(&mut self, now: Now) {
+        let is_free = matches!(self.asking.call, Call::Nothing);
+        if self.draining || !is_free || !self.asking.backoff.is_over(now.run_ms) {
+            return;
+        }
+        if self.is_after_jump() {
+            return;
+        }
+        let is_due = |due_at_ms: WallMs| due_at_ms <= now.wall_ms;
+        if now.run_ms >= self.asking.look_run_ms && self.asking.due_at_ms.is_some_and(is_due) {
+            self.asking.due_at_ms = None;
+            self.asking.look_run_ms = now.run_ms + self.rules.poll_ms;
+            self.pools.iter_mut().for_each(|pool| pool.hungry = true);
+        }
+        let count = self.pools.len();
+        let turns = (0..count).map(|turn| (self.asking.first + turn) % count);
+        let open: Vec<usize> = turns.filter(|pool| self.room(*pool) > 0).collect();
+        let hungry = open.iter().filter(|pool| self.pools[**pool].hungry);
+        let hungry: Vec<usize> = hungry.copied().collect();
+        if let Some(first) = hungry.first() {
+            self.claim(*first, &hungry, now);
+        } else if !open.is_empty() && now.run_ms >= self.asking.look_run_ms {
+            // What has no room is not asked for, and may have something when it has.
+            for (at, pool) in self.pools.iter_mut().enumerate() {
+                pool.hungry |= !open.contains(&at);
+            }
+            let kinds = open.iter().map(|pool| self.rules.kinds[*pool].kind.clone());
+            self.effects.push(Effect::NextDue(kinds.collect()));
+            self.asking.call = Call::NextDue;
+        }
+    }
+
+    /// Claims for all that want and whose leases last as long as the first one's.
+    fn claim(&mut self, first: usize, hungry: &[usize], now: Now) {
+        let lease_ms = self.rules.kinds[first].lease.lease_ms;
+        let alike = hungry
+            .iter()
+            .filter(|pool| self.rules.kinds[**pool].lease.lease_ms == lease_ms);
+        let pools: Vec<usize> = alike.copied().collect();
+        let wanted = pools.iter().map(|pool| Wanted {
+            kind: self.rules.kinds[*pool].kind.clone(),
+            jobs: self.room(*pool),
+        });
+        let workers = pools.iter().map(|pool| self.rules.kinds[*pool].concurrency);
+        let claim = Claim {
+            wanted: wanted.collect(),
+            holder: self.rules.node.clone(),
+            now_ms: now.wall_ms,
+            lease_ms,
+            per_space: (workers.max().unwrap_or(1) / SPACES_PER_POOL).max(1),
+        };
+        self.effects.push(Effect::Claim(claim));
+        self.asking.first = first + 1;
+        self.asking.rung = false;
+        self.asking.call = Call::Claim {
+            pools,
+            asked_run_ms: now.run_ms,
+            lease_ms,
+        };
+    }
+
+    /// Somebody put jobs.
+    pub(super) fn rung(&mut self, due_at_ms: WallMs, now: Now) {
+        if due_at_ms <= now.wall_ms {
+            self.asking.rung = true;
+            self.asking.empty = 0;
+            self.pools.iter_mut().for_each(|pool| pool.hungry = true);
+        } else {
+            self.look_when_due(due_at_ms, now);
+        }
+    }
+
+    /// Looks when something is due, or before.
+    fn look_when_due(&mut self, due_at_ms: WallMs, now: Now) {
+        let known = self.asking.due_at_ms.unwrap_or(WallMs::MAX);
+        self.asking.due_at_ms = Some(known.min(due_at_ms));
+        let wait_ms = due_at_ms.saturating_sub(now.wall_ms);
+        let look_run_ms = now.run_ms.saturating_add(wait_ms);
+        self.asking.look_run_ms = self.asking.look_run_ms.min(look_run_ms);
+    }
+
+    pub(super) fn claimed(&mut self, answer: Result<Vec<LeasedJob>, StoreError>, now: Now) {
+        let call = std::mem::take(&mut self.asking.call);
+        let Call::Claim {
+            pools,
+            asked_run_ms,
+            lease_ms,
+        } = call
+        else {
+            return;
+        };
+        let leased = match answer {
+            Ok(leased) => leased,
+            Err(error) => return self.asked_in_vain(StoreCall::Claim, &error, now),
+        };
+        self.asking.backoff.went_well();
+        if leased.is_empty() {
+            self.asking.empty = self.asking.empty.saturating_add(1);
+            for pool in pools {
+                self.pools[pool].hungry = self.asking.rung;
+            }
+            self.asking.look_run_ms = now.run_ms;
+            return;
+        }
+        self.asking.empty = 0;
+        for pool in pools {
+            let kind = &self.rules.kinds[pool].kind;
+            let jobs = leased.iter().filter(|one| one.job.kind == *kind).count();
+            if jobs > 0 {
+                let kind = kind.clone();
+                self.tell(Told::Claimed { kind, jobs });
+            }
+        }
+        let until_run_ms = asked_run_ms + lease_ms;
+        for one in leased {
+            self.hold(one, until_run_ms, now);
+        }
+    }
+
+    /// Takes a job that was leased.
+    fn hold(&mut self, leased: LeasedJob, until_run_ms: u64, now: Now) {
+        let kind = &leased.job.kind;
+        let pool = self.rules.kinds.iter().position(|of| of.kind == *kind);
+        // Only what was asked for is leased.
+        let Some(pool) = pool else { return };
+        self.lose_older(&leased, now);
+        self.last_id += 1;
+        let id = TryId(self.last_id);
+        let lane = leased.job.lane.as_ref().map(|lane| LaneKey {
+            space: leased.lease.name.space.clone(),
+            pool,
+            lane: lane.clone(),
+        });
+        self.pools[pool].held += 1;
+        self.pools[pool].waiting += 1;
+        let one = Try {
+            pool,
+            lease: leased.lease.clone(),
+            lane: lane.clone(),
+            due_at_ms: leased.job.due_at_ms,
+            attempt: leased.attempt,
+            until_run_ms,
+            extending: false,
+            stage: Stage::Waiting(leased),
+        };
+        self.tries.insert(id, one);
+        self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
+        if self.draining {
+            self.give_back(id, now.wall_ms, now);
+            return;
+        }
+        match lane {
+            Some(lane) => self.enter_lane(&lane, id),
+            None => self.pools[pool].ready.push_back(id),
+        }
+    }
+
+    pub(super) fn told_due(&mut self, answer: Result<Option<WallMs>, StoreError>, now: Now) {
+        self.asking.call = Call::Nothing;
+        let due_at_ms = match answer {
+            Ok(due_at_ms) => due_at_ms,
+            Err(error) => return self.asked_in_vain(StoreCall::NextDue, &error, now),
+        };
+        self.asking.backoff.went_well();
+        self.asking.due_at_ms = None;
+        self.asking.look_run_ms = now.run_ms + self.rules.poll_ms;
+        let is_due = due_at_ms.is_some_and(|due_at_ms| due_at_ms <= now.wall_ms);
+        if let Some(due_at_ms) = due_at_ms {
+            self.look_when_due(due_at_ms, now);
+        }
+        if !is_due {
+            self.asking.empty = 0;
+        } else if self.asking.empty > 0 {
+            let doublings = (self.asking.empty - 1).min(16);
+            let pause_ms = (EMPTY_PAUSE_MS << doublings).min(self.rules.poll_ms);
+            self.asking.look_run_ms = now.run_ms + pause_ms;
+        }
+    }
+
+    fn asked_in_vain(&mut self, call: StoreCall, error: &StoreError, now: Now) {
+        let seed = self.draw();
+        self.asking.backoff.failed(now.run_ms, seed);
+        self.store_failed(call, error);
+    }
+
+    pub(super) fn store_failed(&mut self, call: StoreCall, error: &StoreError) {
+        let error = error.to_string();
+        self.tell(Told::StoreFailed { call, error });
+    }
+
+    /// When the store is to be asked, if nothing happens before.
+    pub(super) fn ask_at_ms(&self) -> Option<u64> {
+        let is_free = matches!(self.asking.call, Call::Nothing);
+        if self.draining || !is_free || self.is_after_jump() {
+            return None;
+        }
+        let pools = 0..self.pools.len();
+        let is_open = pools.clone().any(|pool| self.room(pool) > 0);
+        let wants = |pool: usize| self.pools[pool].hungry && self.room(pool) > 0;
+        let is_wanted = pools.clone().any(wants);
+        let at_ms = match (is_open, is_wanted) {
+            (false, _) => return None,
+            (true, true) => self.asking.backoff.until_run_ms,
+            (true, false) => self
+                .asking
+                .look_run_ms
+                .max(self.asking.backoff.until_run_ms),
+        };
+        Some(at_ms)
+    }
+}

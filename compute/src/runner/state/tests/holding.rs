@@ -1,0 +1,119 @@
+//! How long leases are held.
+
+use super::super::*;
+use super::desk::{Desk, NOW, job, kind, many, rules};
+
+#[test]
+fn leases_of_what_is_at_work_and_of_what_waits_are_extended() {
+    let mut desk = Desk::with(rules(2), many(4));
+    assert_eq!(desk.leased(), 4);
+    desk.pass(100_000);
+    assert!(desk.stopped.is_empty());
+    let later = desk.now.wall_ms;
+    let claim = syncline_storage::jobs::Claim {
+        wanted: vec![syncline_storage::jobs::Wanted {
+            kind: kind(),
+            jobs: 9,
+        }],
+        holder: NodeId::trusted("n2"),
+        now_ms: later,
+        lease_ms: 30_000,
+        per_space: 9,
+    };
+    assert_eq!(desk.store.claim(&claim), [], "nobody else gets them");
+}
+
+/// The store is away: after 25 of 30 seconds it does not count on its leases.
+#[test]
+fn what_cannot_be_extended_is_stopped_before_its_lease_ends() {
+    let mut desk = Desk::with(rules(1), many(2));
+    let (id, _) = desk.begun[0];
+    desk.is_away = true;
+    desk.pass(24_999);
+    assert!(desk.stopped.is_empty());
+    desk.pass(1);
+    assert_eq!(desk.stopped, [id]);
+    let lost = desk
+        .told
+        .iter()
+        .filter(|told| matches!(told, Told::LeaseLost { .. }));
+    assert_eq!(lost.count(), 2, "the one that waits too");
+    // Its worker is not free before it has stopped.
+    desk.is_away = false;
+    desk.pass(10_000);
+    assert_eq!(desk.begun.len(), 1);
+    desk.end(End::Stopped);
+    assert_eq!((desk.begun.len(), desk.ends()), (1, vec![]));
+}
+
+/// Two calls may fail before.
+#[test]
+fn one_extension_that_fails_costs_no_lease() {
+    let mut desk = Desk::with(rules(1), vec![job("a", NOW)]);
+    desk.pass(9_999);
+    desk.is_away = true;
+    desk.pass(5_000);
+    desk.is_away = false;
+    desk.pass(60_000);
+    assert!(desk.stopped.is_empty());
+    desk.end(End::Done);
+    assert_eq!(desk.stored("a"), None);
+}
+
+#[test]
+fn who_loses_a_lease_is_told_to_stop_and_ends_nothing() {
+    let mut desk = Desk::with(rules(1), vec![job("a", NOW)]);
+    let (id, task) = desk.begun[0].clone();
+    let name = syncline_storage::jobs::JobName {
+        space: task.space,
+        kind: kind(),
+        key: task.job.key,
+    };
+    assert!(desk.store.cancel_job(&name));
+    desk.pass(10_000);
+    assert_eq!(desk.stopped, [id]);
+    desk.end(End::Done);
+    assert_eq!(desk.ends(), []);
+}
+
+/// No jump of the hub's clock moves a lease here; the store knows who has it.
+#[test]
+fn a_clock_that_jumps_stops_nothing() {
+    let mut desk = Desk::with(rules(1), vec![job("a", NOW)]);
+    for jump_ms in [3_600_000_i64, -7_200_000, 86_400_000] {
+        desk.now.wall_ms = desk.now.wall_ms.saturating_add_signed(jump_ms);
+        desk.pass(20_000);
+    }
+    assert!(desk.stopped.is_empty());
+    desk.end(End::Done);
+    assert_eq!(desk.stored("a"), None);
+}
+
+/// Its clock went ahead an hour, and the store did not answer when it was told of that.
+#[test]
+fn who_claims_what_it_holds_already_stops_the_older_try() {
+    let mut desk = Desk::with(rules(2), vec![job("a", NOW)]);
+    let (id, _) = desk.begun[0];
+    desk.is_away = true;
+    desk.now.wall_ms += 3_600_000;
+    desk.step(Event::Woke);
+    desk.is_away = false;
+    desk.pass(1_000);
+    assert_eq!(desk.stopped, [id]);
+    assert_eq!(desk.at_work(), ["a", "a"]);
+    desk.end(End::Done);
+    assert_eq!(desk.ends(), [], "the older one ends nothing");
+    desk.end(End::Done);
+    assert_eq!(desk.stored("a"), None);
+}
+
+/// It takes twice its time and does not let itself be stopped: others may have the job.
+#[test]
+fn a_worker_that_is_stuck_keeps_its_place_and_not_its_job() {
+    let mut desk = Desk::with(rules(1), vec![job("a", NOW)]);
+    let (id, _) = desk.begun[0];
+    desk.pass(120_000);
+    assert!(desk.stopped.is_empty());
+    desk.pass(31_000);
+    assert_eq!(desk.stopped, [id]);
+}

@@ -1,0 +1,91 @@
+//! Stores that fail, and several runners on one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use syncline_storage::JobStore;
+use syncline_storage::faulty::{Fault, FaultRates, FaultyStore, Operation};
+
+use super::super::*;
+use super::site::{Site, done, job, kind, put, space, sqlite, works};
+
+/// One call of six fails, and what is told of each job is written once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runners_on_a_store_that_fails_do_all_jobs() {
+    for seed in 0..5 {
+        let (inner, dir) = sqlite();
+        let rates = FaultRates {
+            refused: 170,
+            ..FaultRates::default()
+        };
+        let mut site = Site::on(FaultyStore::seeded(inner, seed, rates), dir);
+        for n in 0..8 {
+            let jobs = (0..10).map(|m| job(&format!("{n}-{m}"))).collect();
+            put(&*site.store, &space(&format!("s{n}")), jobs).await;
+        }
+        let tries = Arc::new(AtomicU32::new(0));
+        let mut runners = Vec::new();
+        for _ in 0..2 {
+            let tries = tries.clone();
+            let worker = works(move |task| {
+                let try_no = tries.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    assert!(try_no % 7 != 3, "a worker may panic");
+                    done(&task)
+                }
+            });
+            let mut parts = site.parts(worker);
+            parts.kinds[0].retry.attempts_max = 20;
+            runners.push(Runner::start(parts).await.unwrap());
+        }
+        let mut left = 80;
+        while left > 0 {
+            let ends = site.ends(1).await;
+            left -= usize::from(ends[0].1 == How::Done);
+        }
+        let counts = site.store.inner().job_counts(&[kind()]).await.unwrap();
+        assert_eq!(counts, [syncline_storage::jobs::JobCounts::default()]);
+        assert_eq!(site.system.written.lock().unwrap().len(), 80, "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_claim_leased_whose_answer_was_lost_is_done_when_its_lease_is_over() {
+    let (inner, dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    store.script(Operation::Claim, Some(Fault::AnswerLost));
+    let mut site = Site::on(store, dir);
+    site.put(&["a"]).await;
+    let _runner = site.runner(works(|task| async move { done(&task) })).await;
+    let told = site
+        .until(|told| matches!(told, Told::Ended { how: How::Done, .. }))
+        .await;
+    let failed = |told: &&Told| matches!(told, Told::StoreFailed { .. });
+    assert_eq!(told.iter().filter(failed).count(), 1);
+}
+
+#[tokio::test]
+async fn an_end_whose_answer_was_lost_is_told_once() {
+    let (inner, dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    store.script(Operation::Finish, Some(Fault::AnswerLost));
+    let mut site = Site::on(store, dir);
+    site.put(&["a"]).await;
+    let _runner = site.runner(works(|task| async move { done(&task) })).await;
+    assert_eq!(site.ends(1).await, [("a".to_owned(), How::Done, None)]);
+    site.put(&["b"]).await;
+    assert_eq!(site.ends(1).await, [("b".to_owned(), How::Done, None)]);
+}
+
+#[tokio::test]
+async fn a_call_of_the_store_that_panics_has_failed() {
+    let (inner, dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    for operation in [Operation::Claim, Operation::ReadJobs, Operation::Finish] {
+        store.script(operation, Some(Fault::Panicked));
+    }
+    let mut site = Site::on(store, dir);
+    site.put(&["a"]).await;
+    let _runner = site.runner(works(|task| async move { done(&task) })).await;
+    assert_eq!(site.ends(1).await, [("a".to_owned(), How::Done, None)]);
+}
