@@ -203,7 +203,10 @@ impl Config {
         }
         let alone = !self.roles.contains(&Role::Sync);
         if alone && self.auth.dev {
-            problems.push("roles", "leaves out sync, and the development issuer needs it");
+            problems.push(
+                "roles",
+                "leaves out sync, and the development issuer needs it",
+            );
         }
         if alone && matches!(self.store_url(), StoreUrl::Sqlite(_)) {
             let why = "leaves out sync, and a SQLite file has one hub: nobody else could serve it";

@@ -1,7 +1,7 @@
 //! Several hubs on one Postgres, and a real NATS server between them.
 
 #[path = "../services/nats.rs"]
-mod server;
+pub(crate) mod server;
 
 mod contending;
 mod draining;
@@ -13,7 +13,7 @@ mod losing;
 mod moving;
 mod nodes;
 mod prefixes;
-mod processes;
+pub(crate) mod processes;
 mod proxy;
 mod roaming;
 mod shedding;

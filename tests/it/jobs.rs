@@ -4,7 +4,6 @@ mod operator;
 mod processes;
 mod recurring;
 mod scheduled;
-mod server_api;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -35,9 +34,12 @@ fn setup(endpoint: &Endpoint, triggers: &Value) -> Setup {
         ..AppConfig::default()
     };
     setup.config.app.insert(AppId::trusted("todo"), todo);
-    setup.config.auth.service_key = Some(ServiceKey::parse(KEY).unwrap());
+    setup.config.auth.service_key = Some(ServiceKey::new(KEY).unwrap());
     // What fails is tried again at once.
-    (setup.config.jobs.retry_first_ms, setup.config.jobs.retry_longest_ms) = (10, 10);
+    (
+        setup.config.jobs.retry_first_ms,
+        setup.config.jobs.retry_longest_ms,
+    ) = (10, 10);
     setup
 }
 

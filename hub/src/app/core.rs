@@ -1,8 +1,8 @@
 //! The sync part of a node: store, commits, bus, sessions, gateway.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,9 +12,9 @@ use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::Bus;
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::limits::Limits;
-use syncline_storage::{JobStore, Store};
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
 use syncline_storage::types::PageLimit;
+use syncline_storage::{JobStore, Store};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
@@ -90,7 +90,6 @@ impl Parts {
 }
 
 /// The running sync part.
-#[derive(Debug)]
 pub(super) struct Core {
     pub(super) gateway: Arc<Gateway>,
     /// The jobs of its store.
@@ -111,6 +110,15 @@ pub(super) struct Core {
     _lock: Option<StoreLock>,
 }
 
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core")
+            .field("gateway", &self.gateway)
+            .field("doing", &self.doing)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Core {
     /// Opens the store and starts what works on it.
     pub(super) async fn start(
@@ -128,7 +136,7 @@ impl Core {
                     Some(file) => SeenBy::File(file),
                     None => SeenBy::Questions(store.clone()),
                 };
-                (store, Some(opened.jobs), opened.lock, seen_by)
+                (store, opened.jobs, opened.lock, seen_by)
             }
         };
         let cluster = Cluster::reach(config, parts.bus, context).await?;
@@ -216,7 +224,9 @@ impl Core {
             user_data: Semaphore::new(USER_DATA_AT_ONCE),
         };
         let gateway = Arc::new(gateway);
-        let wanted = jobs.as_ref().filter(|_| config.roles.contains(&Role::Compute));
+        let wanted = jobs
+            .as_ref()
+            .filter(|_| config.roles.contains(&Role::Compute));
         let doing = match wanted {
             Some(jobs) => {
                 let parts = DoingParts {

@@ -21,7 +21,7 @@ use crate::config::{Config, StoreUrl};
 pub(crate) struct OpenedStore {
     pub(crate) store: Arc<dyn Transfer>,
     /// Its jobs.
-    pub(crate) jobs: Arc<dyn JobStore>,
+    pub(crate) jobs: Option<Arc<dyn JobStore>>,
     /// Of a file that is this program's alone; to be dropped after the store.
     pub(crate) lock: Option<StoreLock>,
     /// The file it is in, on this machine.
@@ -41,7 +41,7 @@ impl OpenedStore {
                 let store = PostgresStore::open(&options).await.map_err(failed)?;
                 let store = Arc::new(store);
                 Ok(OpenedStore {
-                    jobs: store.clone(),
+                    jobs: Some(store.clone()),
                     store,
                     lock: None,
                     file: None,
@@ -50,10 +50,9 @@ impl OpenedStore {
             StoreUrl::Cassandra(url) => {
                 let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
                 let store = CassandraStore::open(&options).await.map_err(failed)?;
-                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    jobs: store.clone(),
-                    store,
+                    jobs: None,
+                    store: Arc::new(store),
                     lock: None,
                     file: None,
                 })
@@ -163,7 +162,7 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<OpenedStore, StartError> {
     let store = store.map_err(|error| StartError::Store(format!("{}: {error}", path.display())))?;
     let store = Arc::new(store);
     Ok(OpenedStore {
-        jobs: store.clone(),
+        jobs: Some(store.clone()),
         store,
         lock: Some(lock),
         file: Some(SameFile::of(path).map_err(failed)?),

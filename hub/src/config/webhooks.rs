@@ -58,7 +58,10 @@ impl WebhookConfig {
         Endpoint {
             url: secret(&self.url),
             secret: secret(&self.secret),
-            old_secret: self.old_secret.as_ref().map(|old| Secret::new(old.reveal())),
+            old_secret: self
+                .old_secret
+                .as_ref()
+                .map(|old| Secret::new(old.reveal())),
             timeout_ms: self.timeout_ms,
             private: self.private,
             ports: self.ports.clone(),
@@ -69,7 +72,9 @@ impl WebhookConfig {
 
 /// The endpoints, ready to be posted to. Errors: everything that is wrong with them.
 pub(crate) fn endpoints(configs: &WebhookConfigs) -> Result<Webhooks, Vec<String>> {
-    let endpoints = configs.iter().map(|(name, config)| (name.clone(), config.endpoint()));
+    let endpoints = configs
+        .iter()
+        .map(|(name, config)| (name.clone(), config.endpoint()));
     Webhooks::of(&endpoints.collect())
 }
 

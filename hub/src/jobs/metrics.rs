@@ -57,7 +57,10 @@ impl JobMetrics {
                 "syncline_job_lag_seconds",
                 "Seconds from when a job was due to when its first try began.",
             )?,
-            took: seconds("syncline_job_seconds", "Seconds that one try of a job took.")?,
+            took: seconds(
+                "syncline_job_seconds",
+                "Seconds that one try of a job took.",
+            )?,
             leases_lost: counters(
                 "syncline_job_leases_lost_total",
                 "Jobs of which a node lost the lease while it did them: it was too slow, or its \
@@ -122,10 +125,15 @@ impl JobMetrics {
                 ran_ms,
             } => {
                 let kind = name.kind.as_str();
-                let text = HOWS.iter().find(|(one, _)| *one == how).map_or("", |(_, text)| text);
+                let text = HOWS
+                    .iter()
+                    .find(|(one, _)| *one == how)
+                    .map_or("", |(_, text)| text);
                 self.ended.with_label_values(&[kind, text]).inc();
                 if let Some(ran_ms) = ran_ms {
-                    self.took.with_label_values(&[kind]).observe(seconds(ran_ms));
+                    self.took
+                        .with_label_values(&[kind])
+                        .observe(seconds(ran_ms));
                 }
                 let error = error.as_ref().map(|error| error.as_str());
                 match how {

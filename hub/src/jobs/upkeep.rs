@@ -71,7 +71,10 @@ impl Upkeep {
         let before_ms = self.clock.now_ms().saturating_sub(self.dead_days * DAY_MS);
         for kind in &self.kinds {
             loop {
-                let forgotten = self.jobs.forget_dead(kind, before_ms, FORGOTTEN_AT_ONCE).await;
+                let forgotten = self
+                    .jobs
+                    .forget_dead(kind, before_ms, FORGOTTEN_AT_ONCE)
+                    .await;
                 match forgotten {
                     Ok(FORGOTTEN_AT_ONCE) => {}
                     Ok(0) => break,

@@ -50,7 +50,7 @@ async fn start(command: Command) -> HubProcess {
 }
 
 /// Ends one by a signal; its exit code.
-pub(super) async fn end(hub: HubProcess, signal: &'static str) -> Option<i32> {
+pub(crate) async fn end(hub: HubProcess, signal: &'static str) -> Option<i32> {
     let ended = tokio::task::spawn_blocking(move || hub.end(signal));
     ended.await.unwrap().0
 }
@@ -67,7 +67,7 @@ async fn hub_with_device(
     (hub, device)
 }
 
-pub(super) async fn token(hub: &HubProcess) -> String {
+pub(crate) async fn token(hub: &HubProcess) -> String {
     let asked = reqwest::Client::new().post(format!("http://{}/dev/token", hub.public));
     let answer = asked
         .body(json!({"user": "ada"}).to_string())

@@ -15,13 +15,17 @@ fn url(node: &TestNode, path: &str) -> String {
 
 /// What a question is answered.
 pub(super) async fn asked(node: &TestNode, path: &str) -> (StatusCode, Value) {
-    let question = Client::new().get(url(node, path)).header("x-service-key", KEY);
+    let question = Client::new()
+        .get(url(node, path))
+        .header("x-service-key", KEY);
     let answer = question.send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
 
 pub(super) async fn told(node: &TestNode, path: &str, body: &Value) -> (StatusCode, Value) {
-    let order = Client::new().post(url(node, path)).header("x-service-key", KEY);
+    let order = Client::new()
+        .post(url(node, path))
+        .header("x-service-key", KEY);
     let answer = order.body(body.to_string()).send().await.unwrap();
     (answer.status(), answer.json().await.unwrap())
 }
@@ -39,12 +43,17 @@ pub(super) async fn until_dead(node: &TestNode, count: usize) -> Vec<Value> {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(HUNG, looking).await.expect("none is given up")
+    tokio::time::timeout(HUNG, looking)
+        .await
+        .expect("none is given up")
 }
 
 fn name(dead: &Value) -> Value {
     let members = ["app", "space", "kind", "key"];
-    members.map(|member| (member.to_owned(), dead[member].clone())).into_iter().collect()
+    members
+        .map(|member| (member.to_owned(), dead[member].clone()))
+        .into_iter()
+        .collect()
 }
 
 /// A node on which two tasks were posted to a server that refused both for good.
@@ -71,7 +80,10 @@ async fn a_job_that_was_given_up_is_listed_with_its_reason_and_done_when_it_is_r
     assert!(error.contains("400"), "{error}");
     let (_, counted) = asked(&node, "").await;
     let webhooks = &counted["kinds"][1];
-    assert_eq!((&webhooks["kind"], &webhooks["dead"]), (&json!("webhook"), &json!(2)));
+    assert_eq!(
+        (&webhooks["kind"], &webhooks["dead"]),
+        (&json!("webhook"), &json!(2))
+    );
 
     let (status, done) = told(&node, "/replay", &name(&dead[0])).await;
     assert_eq!((status, done), (StatusCode::OK, json!({"done": true})));
@@ -136,9 +148,15 @@ async fn only_the_operator_s_servers_may_and_what_cannot_be_read_is_told() {
         ("/replay", json!([])),
         ("/replay", json!({"key": "k"})),
         ("/cancel", json!({"kind": "webhook", "key": "k"})),
-        ("/cancel", json!({"app": "", "space": "ada", "kind": "webhook", "key": "k"})),
+        (
+            "/cancel",
+            json!({"app": "", "space": "ada", "kind": "webhook", "key": "k"}),
+        ),
         ("/snooze", whole.clone()),
-        ("/snooze", json!({"app": "todo", "space": "ada", "kind": "w", "key": "k", "dueAt": "soon"})),
+        (
+            "/snooze",
+            json!({"app": "todo", "space": "ada", "kind": "w", "key": "k", "dueAt": "soon"}),
+        ),
     ];
     for (path, body) in wrong {
         let (status, answer) = told(&node, path, &body).await;

@@ -31,9 +31,13 @@ async fn completing_a_repeating_task_makes_its_next_instance_on_every_device() {
     laptop.connect(&node).await;
     phone.reach(laptop.seq()).await;
     let open = |device: &Device| {
-        let tasks = device.told().iter().filter(|((table, _), _)| table == "tasks");
+        let tasks = device
+            .told()
+            .iter()
+            .filter(|((table, _), _)| table == "tasks");
         let open = tasks.filter(|(_, data)| data["done"] == false);
-        open.map(|(_, data)| data["due"].clone()).collect::<Vec<_>>()
+        open.map(|(_, data)| data["due"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(open(&phone), [json!("2099-03-08")]);
     assert_eq!(open(&laptop), open(&phone));
@@ -55,7 +59,10 @@ async fn an_event_s_occurrences_are_records_and_follow_it() {
     phone.push().await;
     phone.reach(2).await;
     let occurrences = |device: &Device| {
-        let all = device.told().keys().filter(|(table, _)| table == "occurrences");
+        let all = device
+            .told()
+            .keys()
+            .filter(|(table, _)| table == "occurrences");
         all.count()
     };
     // A week, and a day behind.

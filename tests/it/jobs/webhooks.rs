@@ -13,7 +13,12 @@ use super::{SECRET, insert, posts_tasks, setup, update};
 /// What the server of the endpoint would do before it believes an event.
 fn is_signed(posted: &Posted) -> bool {
     let header = |name: &str| posted.headers.get(name).unwrap().to_str().unwrap();
-    let signed = format!("{}.{}.{}", posted.id(), header("webhook-timestamp"), posted.body);
+    let signed = format!(
+        "{}.{}.{}",
+        posted.id(),
+        header("webhook-timestamp"),
+        posted.body
+    );
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let signature = STANDARD.encode(hmac::sign(&key, signed.as_bytes()));
     header("webhook-signature") == format!("v1,{signature}")
@@ -93,7 +98,10 @@ async fn a_circle_of_changes_ends() {
     phone.reach(9).await;
     assert_eq!(endpoint.posted().len(), 8);
     let shown = node.app.metrics().render();
-    assert!(shown.contains("syncline_jobs_cut_total{why=\"too_deep\"} 1"), "{shown}");
+    assert!(
+        shown.contains("syncline_jobs_cut_total{why=\"too_deep\"} 1"),
+        "{shown}"
+    );
     node.app.shutdown().await;
 }
 
@@ -110,7 +118,10 @@ async fn changes_that_cannot_be_written_end_the_job_and_say_why() {
     phone.edit(&insert("k1", &json!({"title": "a"})));
     phone.push().await;
     let dead = super::operator::until_dead(&node, 1).await;
-    assert_eq!((dead[0]["attempts"].as_u64(), &dead[0]["space"]), (Some(1), &json!("ada")));
+    assert_eq!(
+        (dead[0]["attempts"].as_u64(), &dead[0]["space"]),
+        (Some(1), &json!("ada"))
+    );
     let error = dead[0]["error"].as_str().unwrap();
     assert!(error.contains("record_unknown"), "{error}");
     node.app.shutdown().await;

@@ -183,7 +183,10 @@ impl Which {
     }
 
     fn due_at_ms(&self) -> Result<WallMs, Refusal> {
-        let due = self.due_at.as_deref().and_then(|text| Hlc::parse(text).ok());
+        let due = self
+            .due_at
+            .as_deref()
+            .and_then(|text| Hlc::parse(text).ok());
         let missing = || Refusal::new(Code::BadMessage, "dueAt is no time (RFC 3339)");
         due.map(|at| at.wall_ms()).ok_or_else(missing)
     }
@@ -209,7 +212,11 @@ async fn replay(
     let failed = |error| desk.gateway.store_failed(&error);
     let now_ms = desk.gateway.clock.now_ms();
     if which.key.is_some() {
-        let done = desk.jobs.replay(&which.name()?, now_ms).await.map_err(failed)?;
+        let done = desk
+            .jobs
+            .replay(&which.name()?, now_ms)
+            .await
+            .map_err(failed)?;
         return answer(&serde_json::json!({ "done": done }));
     }
     let kind = JobKind::parse(&which.kind)?;

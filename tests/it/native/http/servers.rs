@@ -92,3 +92,38 @@ async fn a_write_under_a_key_takes_effect_once() {
         );
     }
 }
+
+/// A server reads what a device may: all of a space, and what changed since.
+#[tokio::test]
+async fn a_service_reads_the_space_it_names() {
+    let mut setup = Setup::default();
+    setup.config.auth.service_key = Some(syncline_hub::auth::ServiceKey::new("hush").unwrap());
+    let node = TestNode::start_with(setup).await;
+    let http = Client::new();
+    let ask = async |key: &str, path: &str| {
+        let question = http.get(node.url(path)).header("x-service-key", key);
+        read(question.send().await.unwrap()).await
+    };
+    let pushed = http
+        .post(node.url("/v1/todo/push?space=ada"))
+        .header("x-service-key", "hush")
+        .body(inserts(1, 0..3).to_string());
+    let (status, pushed) = read(pushed.send().await.unwrap()).await;
+    assert_eq!(status, 200, "{pushed}");
+    let (status, snapshot) = ask("hush", "/v1/todo/snapshot?space=ada").await;
+    assert_eq!(status, 200, "{snapshot}");
+    assert_eq!(snapshot["changes"].as_array().unwrap().len(), 3);
+    let epoch = snapshot["epoch"].as_str().unwrap();
+    let since = format!("/v1/todo/changes?space=ada&epoch={epoch}&after=0");
+    let (status, changes) = ask("hush", &since).await;
+    assert_eq!((status, &changes["to"]), (200, &pushed["head"]));
+    for (key, path, refused) in [
+        ("wrong", since.as_str(), 401),
+        ("hush", "/v1/todo/snapshot", 400),
+        ("hush", "/v1/todo/changes?after=0", 400),
+    ] {
+        assert_eq!(ask(key, path).await.0, refused, "{path}");
+    }
+    let (_, others) = ask("hush", "/v1/todo/snapshot?space=grace").await;
+    assert_eq!(others["changes"], json!([]));
+}
