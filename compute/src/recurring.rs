@@ -164,8 +164,10 @@ impl Recurring {
         let difference = self.compared(task, difference, &args).await?;
         let goes_on = difference.goes_on();
         let (changes, is_whole) = difference.changes();
-        if !is_whole {
-            // Another time than this one, under which nothing more is written.
+        // What an earlier try wrote under this time, and did not live to say, is in the store, and
+        // nothing more is written under it.
+        let is_first = task.attempt == 1 || changes.is_none();
+        if !(is_whole && is_first) {
             let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
             return Ok(Worked::Again { due_at_ms, changes });
         }

@@ -13,6 +13,7 @@ mod exceptions;
 mod hostile;
 mod naive;
 mod refusals;
+mod steps;
 mod tables;
 mod zones;
 

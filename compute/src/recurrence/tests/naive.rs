@@ -16,7 +16,7 @@ use crate::recurrence::calendar::DAY_S;
 
 /// A rule, as proptest makes it.
 #[derive(Clone, Debug)]
-struct Made {
+pub(super) struct Made {
     freq: &'static str,
     interval: i64,
     count: Option<usize>,
@@ -32,7 +32,7 @@ struct Made {
     minutes: Vec<i64>,
     seconds: Vec<i64>,
     positions: Vec<i64>,
-    begins: DateTime,
+    pub(super) begins: DateTime,
     zone: &'static str,
 }
 
@@ -42,7 +42,7 @@ const FREQS: [&str; 7] = [
 const NAMES: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
 impl Made {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = format!("FREQ={};WKST={}", self.freq, NAMES[self.wkst]);
         text += &format!(";INTERVAL={}", self.interval);
         if let Some(count) = self.count {
@@ -301,7 +301,7 @@ fn weekdays() -> impl Strategy<Value = Vec<(i64, usize)>> {
 }
 
 prop_compose! {
-    fn made()(
+    pub(super) fn made()(
         freq in prop::sample::select(FREQS.to_vec()),
         (interval, wkst) in (prop_oneof![2 => Just(1_i64), 1 => 2..=5_i64, 1 => 6..=100_i64], 0..7_usize),
         (count, until) in prop_oneof![

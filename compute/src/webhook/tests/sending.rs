@@ -118,3 +118,35 @@ async fn what_no_endpoint_can_be_asked_is_hopeless() {
         assert!(said.starts_with(why), "{said}");
     }
 }
+
+/// A proxy would connect for us, to whatever address it finds. The test runs another one, in a
+/// process that is told of a proxy.
+#[tokio::test]
+async fn no_proxy_of_the_environment_is_used() {
+    let proxy = Server::saying("200 OK", "").await;
+    let test = "webhook::tests::sending::a_schedules_job_is_posted_without_one";
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", test])
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy");
+    for name in [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        child.env(name, format!("http://127.0.0.1:{}", proxy.port));
+    }
+    let output = tokio::task::spawn_blocking(move || child.output())
+        .await
+        .unwrap()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    assert_eq!(proxy.waiting(), 0);
+}
