@@ -6,3 +6,4 @@ mod ending;
 mod fairness;
 mod holding;
 mod lanes;
+mod world;

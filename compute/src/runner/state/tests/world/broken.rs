@@ -1,0 +1,32 @@
+//! Rules that can be broken on purpose.
+
+/// A rule that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The store lets anybody end a job, whatever lease is shown.
+    FinishIgnoresLease,
+    /// What a try writes is told apart by the try, not by the job.
+    WriteOncePerTry,
+    /// Jobs of a lane do not wait for others.
+    AheadIsNobody,
+    /// Some tries end without a word.
+    EndIsNotSaid,
+    /// Tries are not counted, so a job that ends its process is begun for ever.
+    TriesAreNotCounted,
+    /// A lease that was given is given again, with the same number.
+    NumberComesAgain,
+    /// Leases are not extended, and the runners believe that they are.
+    ExtendDoesNothing,
+}
+
+impl Broken {
+    pub(super) const ALL: [Broken; 7] = [
+        Broken::FinishIgnoresLease,
+        Broken::WriteOncePerTry,
+        Broken::AheadIsNobody,
+        Broken::EndIsNotSaid,
+        Broken::TriesAreNotCounted,
+        Broken::NumberComesAgain,
+        Broken::ExtendDoesNothing,
+    ];
+}

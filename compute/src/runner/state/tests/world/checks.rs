@@ -1,0 +1,199 @@
+//! What must be true whatever happens.
+
+use std::collections::BTreeMap;
+
+use syncline_storage::jobs::{Ended, JobName, JobNo, JobState, Lease, Outcome};
+
+use super::World;
+use super::broken::Broken;
+use super::jobs::Way;
+use crate::worker::Task;
+
+/// How often something came about for which the world is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// Processes that ended while they held jobs.
+    pub(super) killed_holding: usize,
+    /// Tries that were stopped.
+    pub(super) stopped: usize,
+    /// Leases that were extended.
+    pub(super) extended: usize,
+    /// Ends of tries whose lease was lost.
+    pub(super) ends_too_late: usize,
+    /// Jobs that were given back.
+    pub(super) given_back: usize,
+    /// Jobs that were given up.
+    pub(super) dead: usize,
+}
+
+impl Seen {
+    /// As often as in several worlds.
+    pub(super) fn and(self, other: Seen) -> Seen {
+        Seen {
+            killed_holding: self.killed_holding + other.killed_holding,
+            stopped: self.stopped + other.stopped,
+            extended: self.extended + other.extended,
+            ends_too_late: self.ends_too_late + other.ends_too_late,
+            given_back: self.given_back + other.given_back,
+            dead: self.dead + other.dead,
+        }
+    }
+
+    /// The rarest.
+    pub(super) fn least(self) -> usize {
+        let counts = [
+            self.killed_holding,
+            self.stopped,
+            self.extended,
+            self.ends_too_late,
+            self.given_back,
+            self.dead,
+        ];
+        counts.into_iter().min().unwrap_or(0)
+    }
+}
+
+/// What was seen so far.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    pub(super) seen: Seen,
+    /// The last lease of each name.
+    leases: BTreeMap<JobName, Lease>,
+    /// Which jobs somebody ended as done, or to be due again.
+    done: BTreeMap<(JobName, JobNo), u64>,
+    /// What is written: by name and version, which number and time wrote it. Each of these writes
+    /// once, as a hub sees to it.
+    written: BTreeMap<(JobName, u64), Vec<(JobNo, u64)>>,
+}
+
+impl Checks {
+    /// Of two leases of a name the later is the greater.
+    pub(super) fn leased(&mut self, lease: &Lease) -> Result<(), String> {
+        let before = self.leases.insert(lease.name.clone(), lease.clone());
+        match before {
+            Some(before) if (before.no, before.number) >= (lease.no, lease.number) => {
+                Err(format!("{lease:?} comes after {before:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn last_lease(&self, name: &JobName) -> Option<Lease> {
+        self.leases.get(name).cloned()
+    }
+
+    /// Nobody ends what another one has ended.
+    pub(super) fn finished(&mut self, ended: &Ended) -> Result<(), String> {
+        self.seen.given_back += usize::from(matches!(ended.outcome, Outcome::Wait { .. }));
+        self.seen.dead += usize::from(matches!(ended.outcome, Outcome::Dead { .. }));
+        if !matches!(ended.outcome, Outcome::Done | Outcome::Again { .. }) {
+            return Ok(());
+        }
+        let lease = &ended.lease;
+        let times = self.done.entry((lease.name.clone(), lease.no)).or_default();
+        *times += 1;
+        match *times {
+            1 => Ok(()),
+            times => Err(format!("{} was ended {times} times", lease.name)),
+        }
+    }
+}
+
+impl World {
+    fn version(task: &Task) -> u64 {
+        task.job.args.as_str().parse().expect("it is a number")
+    }
+
+    /// Whether a job that is due twice was not written before under another number.
+    pub(super) fn is_first_time(&self, task: &Task) -> bool {
+        let version = World::version(task);
+        let written = self.checks.written.iter();
+        let mut of_job = written.filter(|((name, of), _)| {
+            (&name.space, &name.key, *of) == (&task.space, &task.job.key, version)
+        });
+        of_job.all(|(_, writes)| writes.iter().all(|(no, _)| *no >= task.no))
+    }
+
+    /// Writes what a job changes, as a hub does: once for its number and time. Who has lost the
+    /// lease and does not know it yet may come out of turn, since the store tells of a lost lease
+    /// that nobody is ahead.
+    pub(super) fn write(
+        &mut self,
+        name: &JobName,
+        task: &Task,
+        is_held: bool,
+    ) -> Result<(), String> {
+        let version = World::version(task);
+        let plan = &self.plans.by_name[name];
+        if version > plan.version {
+            return Err(format!("{name} in version {version} was never put"));
+        }
+        if version == plan.version && !plan.cancelled && is_held {
+            self.is_its_turn(name)?;
+        }
+        let mut wrote = (task.no, task.job.due_at_ms);
+        if self.is_broken(Broken::WriteOncePerTry) {
+            wrote.1 += u64::from(task.attempt);
+        }
+        let writes = self.checks.written.entry((name.clone(), version));
+        let writes = writes.or_default();
+        if !writes.contains(&wrote) {
+            writes.push(wrote);
+        }
+        Ok(())
+    }
+
+    /// In its lane all that were put before are done, dead, or were taken away; unless it was
+    /// written before.
+    fn is_its_turn(&self, name: &JobName) -> Result<(), String> {
+        let mine = &self.plans.by_name[name];
+        if self
+            .checks
+            .written
+            .contains_key(&(name.clone(), mine.version))
+            || mine.lane.is_none()
+        {
+            return Ok(());
+        }
+        for (other, plan) in &self.plans.by_name {
+            let is_before = plan.place < mine.place && plan.lane == mine.lane;
+            if !is_before || other.space != name.space {
+                continue;
+            }
+            let state = self.store.job(other).map(|stored| stored.state);
+            if state.is_some_and(|state| !matches!(state, JobState::Dead { .. })) {
+                return Err(format!("{name} was done before {other}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// At the end: what was to be done is done, once, and the rest is kept.
+    pub(super) fn check_all(&self) -> Result<(), String> {
+        for (name, plan) in &self.plans.by_name {
+            let stored = self.store.job(name);
+            let is_dead = stored
+                .as_ref()
+                .is_some_and(|stored| matches!(stored.state, JobState::Dead { .. }));
+            let writes = self.checks.written.get(&(name.clone(), plan.version));
+            let times = writes.map_or(0, Vec::len);
+            if plan.cancelled {
+                if stored.is_some() || times > 2 {
+                    return Err(format!("{name} was cancelled: {stored:?}, wrote {times}"));
+                }
+                continue;
+            }
+            let (expected, expects_dead) = match plan.way {
+                Way::Hopeless | Way::Poison => (0, true),
+                Way::Twice => (2, false),
+                Way::Well | Way::Fails | Way::Panics | Way::Slow => (1, false),
+            };
+            if times != expected || is_dead != expects_dead || stored.is_some() != expects_dead {
+                return Err(format!(
+                    "{name}: wrote {times} times, not {expected}: {writes:?}; stored: {stored:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
