@@ -83,6 +83,8 @@ bench-sockets:
 bench-cluster:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos
 	target/release/bench-cluster --hub target/release/hub
+	target/release/bench-cluster --hub target/release/hub --store cassandra --only contention
+	target/release/bench-cluster --hub target/release/hub --store sqlite --only contention
 
 # What the stores do a second, beside one insert a change: SQLite, and a Postgres of its own.
 bench-storage:

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sha2::{Digest, Sha256};
 use syncline_protocol::error::Refusal;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
@@ -80,14 +81,41 @@ pub trait Worker: Send + Sync + 'static {
 pub struct SystemWrite {
     /// Where.
     pub space: SpaceKey,
-    /// Whose: what one job writes takes effect once.
-    pub job: JobNo,
-    /// Which time the job was due, of one that is due again and again: each writes once.
+    /// What it is called, 32 hex digits: the same in every try of a job, and another one each time the
+    /// job is due. What is written under one name takes effect once.
+    pub name: String,
+    /// When the job was due.
     pub due_at_ms: WallMs,
     /// How many jobs stand between these changes and somebody's own: one more than the job's.
     pub depth: u8,
     /// What.
     pub changes: Changes,
+}
+
+impl SystemWrite {
+    /// What a job writes. Its name follows from the job's, from what put it and from when it is due,
+    /// and not from its number, which is another one in a store that was moved.
+    pub fn of(task: &Task, changes: Changes) -> SystemWrite {
+        let Job {
+            kind,
+            key,
+            due_at_ms,
+            depth,
+            origin,
+            ..
+        } = &task.job;
+        let (epoch, seq) = (origin.epoch, origin.seq.0);
+        // No name holds a line feed.
+        let named = format!("{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");
+        let digest = Sha256::digest(named.as_bytes());
+        SystemWrite {
+            space: task.space.clone(),
+            name: digest[..16].iter().map(|byte| format!("{byte:02x}")).collect(),
+            due_at_ms: *due_at_ms,
+            depth: depth.saturating_add(1),
+            changes,
+        }
+    }
 }
 
 /// Why changes of a job were not written.
@@ -104,8 +132,8 @@ pub enum NotWritten {
 /// Writes to spaces for jobs: an ordinary client, whose changes devices receive by sync.
 #[async_trait]
 pub trait SystemClient: Send + Sync + 'static {
-    /// Has changes merged and stored. What was written before under the same job and time is not
-    /// written again.
+    /// Has changes merged and stored. What was written before under the same name is not written
+    /// again.
     async fn write(&self, write: SystemWrite) -> Result<(), NotWritten>;
 }
 

@@ -179,7 +179,10 @@ impl Config {
         self.check_store(&mut problems);
         self.nats.check(&mut problems);
         self.cluster.check(&mut problems);
-        self.auth.check(self.listen, &mut problems);
+        if self.roles.contains(&Role::Sync) {
+            // Who takes no connections lets nobody in.
+            self.auth.check(self.listen, &mut problems);
+        }
         self.session.check(&mut problems);
         self.compat.check(&mut problems);
         self.gateway.check(&mut problems);

@@ -4,6 +4,8 @@
 #[path = "../services/cassandra.rs"]
 pub(crate) mod server;
 
+mod hubs;
+
 use std::sync::Arc;
 
 use syncline_hub::config::StoreUrl;

@@ -7,7 +7,7 @@ use syncline_storage::jobs::JobError;
 use tokio::time::timeout;
 
 use super::outcome::End;
-use crate::worker::{Changes, NotWritten, SystemClient, SystemWrite, Task, Worked, Worker};
+use crate::worker::{NotWritten, SystemClient, SystemWrite, Task, Worked, Worker};
 
 /// What the tries of a kind need.
 pub(super) struct Means {
@@ -31,7 +31,7 @@ pub(super) async fn attempt(means: &Means, task: &Task) -> End {
         Worked::Hopeless(error) => return End::Hopeless(error),
     };
     let Some(changes) = changes else { return end };
-    let write = means.system.write(write_of(task, changes));
+    let write = means.system.write(SystemWrite::of(task, changes));
     match timeout(means.time, write).await {
         Ok(Ok(())) => end,
         Ok(Err(NotWritten::Refused(refusal))) => {
@@ -42,16 +42,6 @@ pub(super) async fn attempt(means: &Means, task: &Task) -> End {
             failed(&format!("its changes were not written: {refusal}"))
         }
         Err(_) => too_long("writing its changes", means.time),
-    }
-}
-
-fn write_of(task: &Task, changes: Changes) -> SystemWrite {
-    SystemWrite {
-        space: task.space.clone(),
-        job: task.no,
-        due_at_ms: task.job.due_at_ms,
-        depth: task.job.depth.saturating_add(1),
-        changes,
     }
 }
 

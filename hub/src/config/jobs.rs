@@ -62,9 +62,6 @@ impl JobsConfig {
         problems.range("jobs.poll_ms", self.poll_ms, 10..=60_000);
         problems.range("jobs.dead_days", self.dead_days, 1..=3_650);
         problems.range("jobs.depth_max", self.depth_max, 1..=100);
-        if self.retry_longest_ms < self.retry_first_ms {
-            problems.push("jobs.retry_longest_ms", "is less than jobs.retry_first_ms");
-        }
     }
 
     /// How long jobs are held.

@@ -28,7 +28,7 @@ pub struct HubClient(pub Arc<Gateway>);
 #[async_trait]
 impl SystemClient for HubClient {
     async fn write(&self, write: SystemWrite) -> Result<(), NotWritten> {
-        let client = format!("{KEYED_CLIENT}job/{}/{}", write.job.0, write.due_at_ms);
+        let client = format!("{KEYED_CLIENT}job/{}", write.name);
         let mutation = Mutation::of_changes(&write.changes.0, &self.0.data);
         if let Err(refusal) = &mutation.asked {
             return Err(NotWritten::Refused(refusal.clone()));

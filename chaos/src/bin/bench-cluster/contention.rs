@@ -23,6 +23,11 @@ pub(crate) async fn measure(hubs: &Hubs, seconds: u64) -> anyhow::Result<()> {
     for writers in WRITERS {
         let lasts = Duration::from_secs(seconds);
         let alone = Run::of(hubs, writers, 1, lasts).await?;
+        if hubs.count() < COUNT {
+            let (rate, fairness) = (alone.rate, alone.fairness);
+            println!("  {writers:>7} {rate:>12.0} {:>9}   fairness on one hub {fairness:.2}", "-");
+            continue;
+        }
         let spread = Run::of(hubs, writers, COUNT, lasts).await?;
         println!(
             "  {writers:>7} {:>12.0} {:>9.0}   {:>6.2} {:>8.2} {:>10} {:>8.2}   {:>5.2}",

@@ -1,10 +1,12 @@
-//! Three hubs on servers of their own.
+//! Hubs on servers of their own: three, or one where the store has no more.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+use clap::ValueEnum;
 use syncline_chaos::hub::Hub;
 
+use crate::cassandra::Server as Cassandra;
 use crate::client::{NOTHING, Who};
 use crate::nats::Server as Nats;
 use crate::postgres::Server as Postgres;
@@ -16,32 +18,82 @@ const SETTINGS: [&str; 2] = ["shared_buffers=1GB", "max_wal_size=8GB"];
 /// How many hubs.
 pub(crate) const COUNT: usize = 3;
 
+/// Where they keep what they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Database {
+    Postgres,
+    Cassandra,
+    /// A file each, which is one hub's.
+    Sqlite,
+}
+
+/// A server that ends with the bench.
+enum Server {
+    Postgres(Postgres),
+    Cassandra(Cassandra, String),
+}
+
+impl Server {
+    fn url(&self) -> &str {
+        match self {
+            Server::Postgres(server) => server.url(),
+            Server::Cassandra(_, url) => url,
+        }
+    }
+}
+
+impl Database {
+    /// How many hubs serve one.
+    pub(crate) fn hubs(self) -> usize {
+        match self {
+            Database::Postgres | Database::Cassandra => COUNT,
+            Database::Sqlite => 1,
+        }
+    }
+
+    fn start(self) -> Option<Server> {
+        match self {
+            Database::Postgres => Some(Server::Postgres(Postgres::start(&SETTINGS))),
+            Database::Cassandra => {
+                let server = Cassandra::start(&[]);
+                let url = server.new_keyspace();
+                Some(Server::Cassandra(server, url))
+            }
+            Database::Sqlite => None,
+        }
+    }
+}
+
 /// Running hubs. They end before the servers do.
 pub(crate) struct Hubs {
     hubs: Vec<Hub>,
-    _postgres: Postgres,
+    _server: Option<Server>,
     _nats: Nats,
 }
 
 impl Hubs {
     /// Starts the servers and the hubs.
-    pub(crate) async fn start(program: &Path) -> anyhow::Result<Hubs> {
-        let (postgres, nats) = (Postgres::start(&SETTINGS), Nats::start());
+    pub(crate) async fn start(program: &Path, database: Database) -> anyhow::Result<Hubs> {
+        let (server, nats) = (database.start(), Nats::start());
         let mut hubs = Vec::new();
-        for i in 0..COUNT {
+        for i in 0..database.hubs() {
             let name = format!("n{i}");
-            let settings = [
-                ("NODE", name.as_str()),
-                ("STORE__URL", postgres.url()),
-                ("NATS__URL", nats.url()),
-            ];
+            let mut settings = vec![("NODE", name.as_str()), ("NATS__URL", nats.url())];
+            if let Some(server) = &server {
+                settings.push(("STORE__URL", server.url()));
+            }
             hubs.push(Hub::start_with(program, &settings).await?);
         }
         Ok(Hubs {
             hubs,
-            _postgres: postgres,
+            _server: server,
             _nats: nats,
         })
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.hubs.len()
     }
 
     /// Where one listens.

@@ -1,7 +1,10 @@
-//! Measures three hub processes on one Postgres and one NATS server: `make bench-cluster`.
+//! Measures three hub processes on one database and one NATS server: `make bench-cluster`.
 //!
 //! Everything shares this machine: the hubs, both servers and the loader, which is one thread.
 
+#[path = "../../../../tests/services/cassandra.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod cassandra;
 #[path = "../bench-sockets/client.rs"]
 #[allow(dead_code, reason = "the other bench uses more of it")]
 mod client;
@@ -22,7 +25,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use self::hubs::Hubs;
+use self::hubs::{COUNT, Database, Hubs};
 // Where `nats` looks for it.
 use self::postgres::script;
 
@@ -32,6 +35,9 @@ struct Args {
     /// The program.
     #[arg(long, default_value = "target/release/hub")]
     hub: PathBuf,
+    /// Where the hubs keep what they are told. Delays are measured where there are three.
+    #[arg(long, value_enum, default_value_t = Database::Postgres)]
+    store: Database,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -49,8 +55,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
-    let hubs = Hubs::start(&args.hub).await?;
-    if "delays".contains(&args.only) {
+    let hubs = Hubs::start(&args.hub, args.store).await?;
+    if hubs.count() == COUNT && "delays".contains(&args.only) {
         delays::measure(&hubs, args.seconds).await?;
     }
     if "contention".contains(&args.only) {

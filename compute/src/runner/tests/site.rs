@@ -112,10 +112,10 @@ pub(super) fn done(task: &Task) -> Worked {
     Worked::Done(Some(Changes(task.job.key.to_string())))
 }
 
-/// What jobs wrote: each job and time once, as a hub keeps it.
+/// What jobs wrote: each name once, as a hub keeps it.
 #[derive(Default)]
 pub(super) struct System {
-    pub(super) written: Mutex<BTreeMap<(String, u64, WallMs), SystemWrite>>,
+    pub(super) written: Mutex<BTreeMap<(String, String), SystemWrite>>,
     /// What the next writes are answered instead.
     pub(super) answers: Mutex<Vec<NotWritten>>,
 }
@@ -126,7 +126,7 @@ impl SystemClient for System {
         if let Some(answer) = self.answers.lock().unwrap().pop() {
             return Err(answer);
         }
-        let key = (write.space.to_string(), write.job.0, write.due_at_ms);
+        let key = (write.space.to_string(), write.name.clone());
         self.written.lock().unwrap().entry(key).or_insert(write);
         Ok(())
     }

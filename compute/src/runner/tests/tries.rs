@@ -23,10 +23,11 @@ async fn jobs_are_done_what_they_change_is_written_and_they_are_gone() {
         assert_eq!(site.stored(key).await, None);
     }
     let written = site.system.written.lock().unwrap();
-    let wrote: Vec<(&str, u8)> = written
+    let mut wrote: Vec<(&str, u8)> = written
         .values()
         .map(|write| (write.changes.0.as_str(), write.depth))
         .collect();
+    wrote.sort_unstable();
     assert_eq!(wrote, [("a", 3), ("b", 3), ("c", 3)]);
     drop(runner);
 }

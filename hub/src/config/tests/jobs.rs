@@ -1,0 +1,133 @@
+//! What the config says of jobs: triggers, schedules, where they are posted, who does them.
+
+use super::*;
+
+const WEBHOOK: &str = r#"
+    [webhooks.llm]
+    url = "https://llm.example.com/hook"
+    secret = "a secret of thirty-two bytes or so"
+"#;
+
+const TRIGGER: &str = r#"
+    [[app.todo.triggers]]
+    id = "answer"
+    table = "tasks"
+    when = "insert"
+    condition = [{field = "done", equals = false}, {field = "title", is = "set"}]
+    job = "webhook"
+    args = {to = "llm", data = {title = "$after.title", all = "$after"}}
+"#;
+
+const SCHEDULE: &str = r#"
+    [[app."a.b".schedules]]
+    id = "digest"
+    cron = "0 7 * * MON-FRI"
+    timezone = "Europe/Berlin"
+    job = "webhook"
+    args = {to = "llm"}
+"#;
+
+fn all() -> String {
+    format!("{WEBHOOK}{TRIGGER}{SCHEDULE}")
+}
+
+#[test]
+fn triggers_and_schedules_are_read_by_app() {
+    let config = load(&all(), &[]).unwrap();
+    let apps: Vec<&str> = config.app.keys().map(AppId::as_str).collect();
+    assert_eq!(apps, ["a.b", "todo"]);
+    let triggers = crate::jobs::AppTriggers::of(&config.app, config.jobs.depth_max).unwrap();
+    assert!(!triggers.of_app(&AppId::trusted("todo")).is_empty());
+    assert!(triggers.of_app(&AppId::trusted("a.b")).is_empty());
+    assert!(triggers.of_app(&AppId::trusted("other")).is_empty());
+}
+
+/// An operator may take what is shown for a file, but for the secrets.
+#[test]
+fn what_is_shown_of_them_can_be_read_again() {
+    let config = load(&all(), &[]).unwrap();
+    let shown = config.settings();
+    assert!(!shown.contains("thirty-two"), "{shown}");
+    assert!(!shown.contains("llm.example.com"), "{shown}");
+    let secrets = [
+        ("HUB__WEBHOOKS__LLM__URL", "https://llm.example.com/hook"),
+        ("HUB__WEBHOOKS__LLM__SECRET", "a secret of thirty-two bytes or so"),
+    ];
+    let again = load(&shown, &secrets).unwrap();
+    assert_eq!(again.app, config.app);
+    assert_eq!(again.webhooks, config.webhooks);
+}
+
+#[test]
+fn a_secret_may_come_from_the_environment() {
+    let toml = "[webhooks.llm]\nurl = \"https://llm.example.com/\"";
+    let said = refused(toml, &[]);
+    assert!(said.contains("webhooks webhook \"llm\": secret"), "{said}");
+    let secret = ("HUB__WEBHOOKS__LLM__SECRET", "a secret of thirty-two bytes or so");
+    assert!(load(toml, &[secret]).is_ok());
+}
+
+#[test]
+fn what_cannot_be_done_is_told_and_where() {
+    let with = |toml: &str, from: &str, to: &str| {
+        assert!(toml.contains(from), "{from}");
+        refused(&toml.replace(from, to), &[])
+    };
+    let cases = [
+        (r#"job = "webhook""#, r#"job = "fax""#, r#"answer: job: nobody does "fax""#),
+        (r#"to = "llm","#, r#"to = "nobody","#, "answer: args: there is no [webhooks.nobody]"),
+        (r#"to = "llm","#, "", "answer: args: a webhook's name the endpoint"),
+        (r#"id = "answer""#, r#"id = """#, "app todo: trigger : id"),
+        (r#""$after.title""#, r#""$title""#, "app todo: trigger answer: args: "),
+        (r#"0 7 * * MON-FRI"#, "0 7 31 2 *", "app a.b: schedule digest: cron"),
+        ("Europe/Berlin", "Europe/Atlantis", "timezone"),
+        ("https://", "http://", "http is for what is private"),
+        (r#"when = "insert""#, r#"when = "upsert""#, "unknown variant `upsert`"),
+    ];
+    for (from, to, expected) in cases {
+        let said = with(&all(), from, to);
+        assert!(said.contains(expected), "{expected} in {said}");
+        assert!(!said.contains("HUB__APP"), "no variable can hold it: {said}");
+    }
+    let twice = format!("{}{TRIGGER}", all());
+    assert!(refused(&twice, &[]).contains("there are two of this id"));
+    let twice = format!("{}{SCHEDULE}", all());
+    assert!(refused(&twice, &[]).contains("there are two of this id"));
+    let unserved = format!("apps = [\"notes\"]\n{}", all());
+    assert!(refused(&unserved, &[]).contains("app todo: is not one of the apps in apps"));
+}
+
+#[test]
+fn a_node_has_a_role_and_one_of_a_file_has_both() {
+    assert_eq!(load("", &[]).unwrap().roles, Role::ALL);
+    let postgres = ("HUB__STORE__URL", "postgres://syncline@127.0.0.1/syncline");
+    let role = |role| ("HUB__ROLES", role);
+    let roles = |env: &[(&str, &str)]| load("", env).map(|config| config.roles);
+    assert_eq!(roles(&[role("sync")]).unwrap(), [Role::Sync]);
+    assert_eq!(roles(&[postgres, role("compute")]).unwrap(), [Role::Compute]);
+    assert_eq!(roles(&[role("compute, sync,sync")]).unwrap(), Role::ALL);
+    let said = roles(&[role("compute")]).unwrap_err();
+    assert!(said.contains("a SQLite file has one hub"), "{said}");
+    assert!(roles(&[role("both")]).is_err());
+    assert!(load("roles = []", &[]).is_err());
+}
+
+/// It lets nobody in, so it need not know whose tokens are good.
+#[test]
+fn a_node_that_takes_no_connections_needs_no_issuer() {
+    let env = [
+        ("HUB__STORE__URL", "postgres://syncline@127.0.0.1/syncline"),
+        ("HUB__ROLES", "compute"),
+    ];
+    let sources = Sources {
+        env: env.map(|(key, value)| (key.into(), value.into())).to_vec(),
+        ..Sources::default()
+    };
+    assert!(Config::load(&sources).is_ok());
+    let dev = Sources {
+        dev: true,
+        ..sources
+    };
+    let said = Config::load(&dev).unwrap_err().to_string();
+    assert!(said.contains("the development issuer needs it"), "{said}");
+}

@@ -1,0 +1,306 @@
+//! Real hub processes on one Cassandra, which all end or stand still in the middle of what they do:
+//! what was acknowledged is there, nothing is there twice, and both hubs show the same.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use syncline_tests::hub_process::HubProcess;
+use syncline_tests::issuer::Issuer;
+use syncline_tests::socket::{Got, Socket};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::server::Server;
+use crate::cluster::processes::{end, start_hub_of};
+use crate::cluster::server::Server as Nats;
+
+/// Two users, each with as many devices that write as there are hubs, and one more.
+const USERS: usize = 2;
+const DEVICES: usize = 3;
+
+/// Mutations that must be answered between two faults.
+const BETWEEN: u64 = 40;
+
+/// Ten times as long as that may take, a server's start included.
+const HUNG: Duration = Duration::from_secs(120);
+
+/// How long a device waits for an answer before it looks elsewhere.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is done to them, in an order that the seed gives.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    KillHub(usize),
+    PauseHub(usize),
+    PauseStore,
+    CrashStore,
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::KillHub(0),
+    Fault::PauseStore,
+    Fault::PauseHub(1),
+    Fault::KillHub(1),
+    Fault::CrashStore,
+    Fault::PauseHub(0),
+];
+
+/// The same in another order for each seed.
+fn shuffled(seed: u64) -> Vec<Fault> {
+    let mut faults = FAULTS.to_vec();
+    let mut random = seed;
+    for at in (1..faults.len()).rev() {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        faults.swap(at, usize::try_from(random >> 33).unwrap() % (at + 1));
+    }
+    faults
+}
+
+/// Where hubs are now.
+type Hubs = Arc<Mutex<Vec<SocketAddr>>>;
+
+/// A device that writes without a pause, on whichever hub takes it.
+struct Writer {
+    token: String,
+    client: String,
+    hubs: Hubs,
+    /// The next number.
+    m: u64,
+    tries: usize,
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Writes until it is stopped; the last number that is known to be decided.
+    async fn write(mut self) -> u64 {
+        while !self.stop.load(Relaxed) {
+            if self.connection().await.is_none() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        // What was sent last may have been taken.
+        loop {
+            if let Some((_, decided)) = self.connect().await {
+                return decided;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// One connection, to its end.
+    async fn connection(&mut self) -> Option<()> {
+        let (mut socket, decided) = self.connect().await?;
+        // Nothing that was answered is lost, and nothing is decided that was not sent.
+        assert!(decided + 1 == self.m || decided == self.m, "{}: {decided} of {}", self.client, self.m);
+        self.m = decided + 1;
+        while !self.stop.load(Relaxed) {
+            let m = self.m;
+            let (own, field) = (format!("{}-{m}", self.client), format!("of {}", self.client));
+            let fields = json!({field: {"value": m}});
+            let push = json!({"t": "push", "muts": [{"m": m, "changes": [
+                {"table": "tasks", "id": own, "op": "insert", "data": {"m": m}},
+                {"table": "tasks", "id": "shared", "op": "insert", "data": {}},
+                {"table": "tasks", "id": "shared", "op": "update", "fields": fields},
+            ]}]});
+            socket.send(&push).await;
+            let verdicts = answer(&mut socket, "verdicts").await?;
+            let result = &verdicts["results"][0];
+            assert_eq!((&result["m"], &result["status"]), (&json!(m), &json!("applied")));
+            self.m += 1;
+            self.answered.fetch_add(1, Relaxed);
+        }
+        Some(())
+    }
+
+    /// A socket with its welcome, and which number the hub says is the last decided.
+    async fn connect(&mut self) -> Option<(Socket, u64)> {
+        self.tries += 1;
+        let address = {
+            let hubs = self.hubs.lock().unwrap();
+            hubs[self.tries % hubs.len()]
+        };
+        // One that stands still takes the connection, and nothing else.
+        let connecting = timeout(PATIENCE, Socket::try_connect_at(address));
+        let mut socket = connecting.await.ok().flatten()?;
+        let acked = (self.m > 1).then(|| self.m - 1);
+        let hello = json!({"t": "hello", "v": 1, "app": "todo", "client": self.client,
+            "token": self.token, "cursor": null, "acked": acked});
+        socket.send(&hello).await;
+        let welcome = answer(&mut socket, "welcome").await?;
+        Some((socket, welcome["acked"].as_u64().unwrap_or(0)))
+    }
+}
+
+/// The answer of this type; `None` if it does not come: the hub is gone, or its store is.
+async fn answer(socket: &mut Socket, t: &str) -> Option<Value> {
+    loop {
+        match timeout(PATIENCE, socket.next()).await {
+            Ok(Got::Message(message)) if message["t"] == t => return Some(message),
+            Ok(Got::Message(message)) => match message["t"].as_str() {
+                Some("delta" | "snapshot" | "snapshot_end") => {}
+                Some("slow" | "reconnect") => return None,
+                Some("error") => {
+                    assert_ne!(message["retry"], "never", "{message}");
+                    return None;
+                }
+                _ => panic!("unexpected: {message}"),
+            },
+            Ok(Got::Closed(_)) | Err(_) => return None,
+        }
+    }
+}
+
+/// Everything of a user, as a hub shows it. Asked until the store is there.
+async fn shown(hub: SocketAddr, token: &str) -> BTreeMap<String, Value> {
+    let client = reqwest::Client::new();
+    let (mut all, mut next) = (BTreeMap::new(), String::new());
+    loop {
+        let url = format!("http://{hub}/v1/todo/snapshot{next}");
+        let asked = client.get(url).bearer_auth(token).send().await.unwrap();
+        if asked.status() == 503 {
+            sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        let page: Value = asked.json().await.unwrap();
+        for change in page["changes"].as_array().expect("changes") {
+            let id = change["id"].as_str().unwrap().to_owned();
+            assert!(all.insert(id, change["data"].clone()).is_none(), "twice: {change}");
+        }
+        match page["next"].as_str() {
+            Some(place) => next = format!("?next={place}"),
+            None => return all,
+        }
+    }
+}
+
+struct World {
+    store: Server,
+    url: String,
+    bus: Nats,
+    issuer: Issuer,
+    dirs: [tempfile::TempDir; 2],
+    hubs: Vec<Option<HubProcess>>,
+    addresses: Hubs,
+}
+
+impl World {
+    async fn start() -> World {
+        let store = Server::start(&["commitlog_sync=batch"]);
+        let mut world = World {
+            url: store.new_keyspace(),
+            store,
+            bus: Nats::start(),
+            issuer: Issuer::start().await,
+            dirs: [(); 2].map(|()| tempfile::tempdir().unwrap()),
+            hubs: vec![None, None],
+            addresses: Arc::default(),
+        };
+        // One makes the schema at once with the other.
+        let (one, two) = tokio::join!(world.hub(0), world.hub(1));
+        *world.addresses.lock().unwrap() = vec![one.public, two.public];
+        world.hubs = vec![Some(one), Some(two)];
+        world
+    }
+
+    async fn hub(&self, at: usize) -> HubProcess {
+        let dir: &Path = self.dirs[at].path();
+        let name = ["n0", "n1"][at];
+        start_hub_of(&self.issuer, (&self.url, self.bus.url()), (name, dir)).await
+    }
+
+    async fn suffer(&mut self, fault: Fault) {
+        match fault {
+            Fault::KillHub(at) => {
+                let hub = self.hubs[at].take().expect("it runs");
+                end(hub, "KILL").await;
+                let hub = self.hub(at).await;
+                self.addresses.lock().unwrap()[at] = hub.public;
+                self.hubs[at] = Some(hub);
+            }
+            Fault::PauseHub(at) => {
+                let hub = self.hubs[at].as_ref().expect("it runs");
+                hub.signal("STOP");
+                sleep(Duration::from_secs(2)).await;
+                hub.signal("CONT");
+            }
+            Fault::PauseStore => {
+                self.store.tell("pause");
+                sleep(Duration::from_secs(2)).await;
+                self.store.tell("resume");
+            }
+            Fault::CrashStore => {
+                self.store.tell("crash");
+                self.store.tell("start");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice() {
+    let seed = std::env::var("HUBS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    println!("HUBS_SEED={seed}");
+    let mut world = World::start().await;
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let tokens: Vec<String> = (0..USERS).map(|user| world.issuer.token(&format!("u{user}"))).collect();
+    let mut writing: Vec<(usize, String, JoinHandle<u64>)> = Vec::new();
+    for (user, token) in tokens.iter().enumerate() {
+        for device in 0..DEVICES {
+            let client = format!("w{device}");
+            let writer = Writer {
+                token: token.clone(),
+                client: client.clone(),
+                hubs: world.addresses.clone(),
+                m: 1,
+                tries: device,
+                stop: stop.clone(),
+                answered: answered.clone(),
+            };
+            writing.push((user, client, tokio::spawn(writer.write())));
+        }
+    }
+    for fault in shuffled(seed) {
+        goes_on(&answered).await;
+        println!("{fault:?}");
+        world.suffer(fault).await;
+    }
+    goes_on(&answered).await;
+    stop.store(true, Relaxed);
+    let mut decided: Vec<BTreeMap<String, u64>> = vec![BTreeMap::new(); USERS];
+    for (user, client, writer) in writing {
+        let last = timeout(HUNG, writer).await.expect("it hangs").expect("a writer failed");
+        decided[user].insert(client, last);
+    }
+    let hubs = world.addresses.lock().unwrap().clone();
+    for (token, decided) in tokens.iter().zip(&decided) {
+        let shows = shown(hubs[0], token).await;
+        assert_eq!(shown(hubs[1], token).await, shows, "both show the same");
+        for (client, last) in decided {
+            let own = shows.keys().filter(|id| id.starts_with(&format!("{client}-"))).count();
+            assert_eq!(own as u64, *last, "{client}: each mutation once");
+            let told = &shows["shared"][format!("of {client}")];
+            assert_eq!(told, last, "{client}: what it wrote last is what there is");
+        }
+        assert_eq!(shows.len() as u64, 1 + decided.values().sum::<u64>());
+    }
+    for hub in world.hubs.into_iter().flatten() {
+        end(hub, "TERM").await;
+    }
+}
+
+/// Waits until so many more were answered.
+async fn goes_on(answered: &AtomicU64) {
+    let before = answered.load(Relaxed);
+    let going = async {
+        while answered.load(Relaxed) < before + BETWEEN {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(HUNG, going).await.expect("nothing is answered any more");
+}
