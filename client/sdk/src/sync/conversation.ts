@@ -94,6 +94,20 @@ export class Conversation {
     this.#isForgotten = false;
   }
 
+  /**
+   * Another link said hello with this device's id. If this tab still leads it was another machine with
+   * a copy of the database, and this one takes another id: with one, each would end the other's link.
+   */
+  async replaced(): Promise<void> {
+    const { lead, db, connector } = this.#parts;
+    try {
+      await lead.everything(() => renumber(db));
+      connector.comeBack();
+    } catch (error) {
+      this.#events.failed(error);
+    }
+  }
+
   /** Resolves when the message has taken effect, or failed. */
   async take(message: HubMessage): Promise<void> {
     const { connector } = this.#parts;
