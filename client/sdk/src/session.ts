@@ -207,7 +207,7 @@ export class Session {
 
   /** What was lost with another database is this account's loss. */
   async tellLost(lost: Lost): Promise<void> {
-    await this.#loss.is(lost, (kept) => this.work(() => this.db.keep("lost", kept)));
+    await this.#loss.set(lost, (kept) => this.work(() => this.db.keep("lost", kept)));
   }
 
   /** That the database was lost has been seen. Resolves when every tab knows, also later ones. */

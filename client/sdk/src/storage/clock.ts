@@ -5,7 +5,7 @@
 import { correct } from "../core/correct.js";
 import { OLDEST } from "../core/hlc.js";
 import { parse } from "../core/rfc3339.js";
-import type { Database } from "./database.js";
+import { nextSendingVersion, type Database } from "./database.js";
 import { restamped, stampEach } from "./stamps.js";
 
 /** The hub's time as it told it, and when this device had asked and was answered. */
@@ -36,7 +36,7 @@ export async function correctClock(db: Database, told: Told): Promise<void> {
       clock = made.clock;
       await db.outbox.put({ ...row, c: made.changes, w: clock.hlc.wall });
     }
-    await turned(db);
+    await bumpSendingVersion(db);
   }
   await db.keep("clock", clock);
 }
@@ -54,7 +54,7 @@ async function corrected(db: Database, { hub, asked, came }: Told) {
 }
 
 /** What was to be sent is another now. */
-export async function turned(db: Database): Promise<void> {
+export async function bumpSendingVersion(db: Database): Promise<void> {
   const client = await db.read("client");
-  await db.keep("client", { ...client, turn: client.turn + 1 });
+  await db.keep("client", { ...client, sendingVersion: nextSendingVersion(client) });
 }

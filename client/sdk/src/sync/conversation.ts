@@ -21,7 +21,7 @@ import type { Database } from "../storage/database.js";
 import { forgetFormers, formersOf } from "../storage/former.js";
 import { carryOut, carryOutPart, sweep } from "../storage/incoming.js";
 import type { Lead } from "../storage/lead.js";
-import { decide, passed, renumber } from "../storage/sending.js";
+import { decide, dropPassed, renumber } from "../storage/sending.js";
 import { correctClock, isClockWrong } from "../storage/clock.js";
 import type { Surroundings } from "../surroundings.js";
 import type { Activity, StatusError } from "./activity.js";
@@ -240,7 +240,7 @@ export class Conversation {
       const told = { hub: hello.now, asked: connector.openedAt, came: around.now() };
       await correctClock(db, told);
       const { replica } = await this.#applied((copy) => welcome(copy, hello.epoch, hello.head));
-      await passed(db);
+      await dropPassed(db);
       return replica;
     });
     if (!replica) return this.#isForgotten ? undefined : this.#beAnother(true);
@@ -281,7 +281,7 @@ export class Conversation {
       : [db.sent, db.settled];
     const decided = await this.#heard(() => decide(db, results, around.now()), tables);
     if (decided.renumbers) return this.#beAnother(false);
-    if (decided.passes) await this.#heard(() => passed(db));
+    if (decided.passes) await this.#heard(() => dropPassed(db));
     this.#refusals = 0;
     if (this.#showsRefusal) this.#tellError(null);
     pusher.flush();
