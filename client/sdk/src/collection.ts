@@ -32,8 +32,6 @@ export interface CollectionOptions<T extends Identified> {
     pushDebounce?: number;
     /** Milliseconds between two looks for news where no WebSocket is to be had. Default 30,000. */
     pullInterval?: number;
-    /** Names what the hub does with concurrent writes. It is the only one, and nothing reads this. */
-    conflictStrategy?: "field-level-lww";
   };
 }
 
