@@ -78,6 +78,16 @@ export interface Live<R> {
   subscribe(next: (result: R) => void, error?: (error: unknown) => void): () => void;
 }
 
+/** What a live query has told, as a value: the entries for Svelte and React make it. */
+export interface Reading<R> {
+  /** The last result; `undefined` before the first one. */
+  readonly current: R | undefined;
+  /** What is asked for now has not been answered: `current` is of what was asked before. */
+  readonly isStale: boolean;
+  /** Why what is asked for now has failed; `undefined` if it has not, or was answered since. */
+  readonly error: unknown;
+}
+
 /** What a collection needs of its store. */
 export interface Home {
   session(): Promise<Session>;
