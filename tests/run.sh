@@ -43,7 +43,7 @@ set_up() {
 }
 
 lint() {
-  cargo fmt --all --check &&
+  tests/error_codes.sh && cargo fmt --all --check &&
     cargo clippy --workspace --all-targets --locked -- -D warnings
 }
 

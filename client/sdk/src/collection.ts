@@ -32,8 +32,6 @@ export interface CollectionOptions<T extends Identified> {
     pushDebounce?: number;
     /** Milliseconds between two looks for news where no WebSocket is to be had. Default 30,000. */
     pullInterval?: number;
-    /** Names what the hub does with concurrent writes. It is the only one, and nothing reads this. */
-    conflictStrategy?: "field-level-lww";
   };
 }
 
@@ -78,6 +76,16 @@ export interface Write {
 export interface Live<R> {
   /** Calls `next` with every new result. Returns what ends it. */
   subscribe(next: (result: R) => void, error?: (error: unknown) => void): () => void;
+}
+
+/** What a live query has told, as a value: the entries for Svelte and React make it. */
+export interface Reading<R> {
+  /** The last result; `undefined` before the first one. */
+  readonly current: R | undefined;
+  /** What is asked for now has not been answered: `current` is of what was asked before. */
+  readonly isStale: boolean;
+  /** Why what is asked for now has failed; `undefined` if it has not, or was answered since. */
+  readonly error: unknown;
 }
 
 /** What a collection needs of its store. */

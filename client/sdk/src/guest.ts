@@ -2,7 +2,6 @@
  * What becomes of a guest's data when the guest signs in. Each way can be broken off and repeated,
  * and other tabs of the guest may go on writing: what they write moves in too, or is a new guest's.
  */
-import { stamp } from "./core/clock.js";
 import { format, OLDEST } from "./core/hlc.js";
 import type { JsonObject } from "./core/json.js";
 import { packed } from "./core/weight.js";
@@ -12,6 +11,7 @@ import { NEW_HERE, newClient, WENT_MAX } from "./storage/database.js";
 import type { Client, Database, Went } from "./storage/database.js";
 import { lastMade, take, toChange, type Edit } from "./storage/outbox.js";
 import { remains } from "./storage/remains.js";
+import { stampEach } from "./storage/stamps.js";
 import { settle } from "./storage/verdicts.js";
 import { LONG_THERE, movedUpTo, moveUnsent, noteMoved } from "./storage/moving.js";
 import { partSeeds } from "./storage/staying.js";
@@ -127,9 +127,9 @@ async function replace(guest: Session, account: Session, id: string): Promise<vo
     const mutations: Change[][] = [];
     for (const edits of differences(await all(db), local))
       for (const some of packed(edits, (edit) => toChange(edit, LONGEST_STAMP), limits)) {
-        clock = stamp(clock, now);
-        const at = format(clock.hlc);
-        mutations.push(some.map((edit) => toChange(edit, at)));
+        const made = stampEach(clock, now, some, toChange);
+        clock = made.clock;
+        mutations.push(made.changes);
       }
     await db.keep("clock", clock);
     const to = (await take(db, mutations)).at(-1) ?? LONG_THERE;
@@ -140,7 +140,10 @@ async function replace(guest: Session, account: Session, id: string): Promise<vo
   });
 }
 
-/** Edits that make one like the other, in two parts: an insert beside its delete would not be later. */
+/**
+ * Edits that make one like the other, in two parts: a delete of what the hub does not know any more is
+ * refused, with what stands beside it.
+ */
 function differences(remote: Records, local: Records): [Edit[], Edit[]] {
   const deletes: Edit[] = [];
   const others: Edit[] = [];

@@ -13,6 +13,7 @@ export type {
   New,
   Patch,
   Query,
+  Reading,
   SortKey,
   Write,
 } from "./collection.js";

@@ -28,7 +28,7 @@ export class Loss {
   }
 
   /** Tells it from now on, and has it kept by `keep`. */
-  async is(lost: Lost, keep: (lost: Lost) => Promise<void>): Promise<void> {
+  async set(lost: Lost, keep: (lost: Lost) => Promise<void>): Promise<void> {
     this.#lost = lost;
     this.#turn++;
     this.#writing++;

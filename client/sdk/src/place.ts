@@ -6,7 +6,7 @@ import type { Session } from "./session.js";
 import { formersOf } from "./storage/former.js";
 import { moveUnsent } from "./storage/moving.js";
 import { tellAll } from "./storage/places.js";
-import { isLostStill } from "./storage/salvage.js";
+import { keepLoss } from "./storage/salvage.js";
 import { remains } from "./storage/remains.js";
 
 export async function moveOn(before: Session, next: Session): Promise<void> {
@@ -15,7 +15,7 @@ export async function moveOn(before: Session, next: Session): Promise<void> {
   if ((await formersOf(to)).some(({ name }) => name === from.asked)) {
     const { id } = await from.read("client");
     await moveUnsent(from, to, id);
-    if (from.place === to.place - 1) await isLostStill(to, await from.read("lost"));
+    if (from.place === to.place - 1) await keepLoss(to, await from.read("lost"));
     tellAll(to.asked, before.options.around);
   }
   before.closeFor(next, await remains(from));

@@ -1,7 +1,5 @@
 /** Writes that the hub refused for good. They wait here until somebody decides, and block nothing. */
 import { SynclineError } from "./core/errors.js";
-import { stamp } from "./core/clock.js";
-import { format } from "./core/hlc.js";
 import { checkName, toData, toJson } from "./core/json.js";
 import { fits, weigh } from "./core/weight.js";
 import { lay } from "./core/overlay.js";
@@ -11,7 +9,7 @@ import type { Home, Live } from "./collection.js";
 import { recordKey, type Database, type OwnRow, type RejectedRow } from "./storage/database.js";
 import { take } from "./storage/outbox.js";
 import { shownNow } from "./storage/shown.js";
-import { restamped } from "./storage/stamps.js";
+import { restamped, stampEach } from "./storage/stamps.js";
 import { settle } from "./storage/verdicts.js";
 
 export interface Rejected {
@@ -71,10 +69,10 @@ export class RejectedWrites {
     const work = () =>
       db.everything(async () => {
         if (!(await db.rejected.get(id))) throw missing(id);
-        const clock = stamp(await db.read("clock"), this.#now());
+        const kept = await db.read("clock");
+        const { clock, changes: made } = stampEach(kept, this.#now(), altered, restamped);
         await db.keep("clock", clock);
         await db.rejected.delete(id);
-        const made = altered.map((one) => restamped(one, format(clock.hlc)));
         const { shown, limits } = await db.read("here");
         if (!fits(weigh(made), limits))
           throw new SynclineError("mutation_too_large", "more than the hub takes at once");

@@ -10,21 +10,15 @@ import { Loss } from "./loss.js";
 import { Pending } from "./pending.js";
 import { databaseName, type Database, type Lost } from "./storage/database.js";
 import { formersOf } from "./storage/former.js";
-import {
-  begin,
-  endStay,
-  isOfDatabase,
-  openDatabase,
-  toSyncline,
-  unlessCutOff,
-} from "./storage/open.js";
+import { Reopening } from "./reopening.js";
+import { endStay, isOfDatabase, openDatabase, toSyncline } from "./storage/open.js";
 import { undecided, write, type Edit } from "./storage/outbox.js";
 import { hear, lastPlace, markedPlace } from "./storage/places.js";
 import { plant, type Seed } from "./storage/seeds.js";
 import type * as Salvaging from "./storage/salvage.js";
 import { remained, type Made, type Remains, type Verdict } from "./storage/verdicts.js";
 import { watch } from "./storage/watch.js";
-import { loaded, part, pauseToReopen, type Surroundings } from "./surroundings.js";
+import { loaded, part, type Surroundings } from "./surroundings.js";
 import { RESTING, type Activity } from "./sync/activity.js";
 import type { EngineOptions } from "./sync/engine.js";
 import type { EphemeralState } from "./sync/ephemeral.js";
@@ -80,10 +74,7 @@ export class Session {
   readonly #until: Until;
   readonly #loss = new Loss();
   readonly #ended = new AbortController();
-  /** The browser closed the database, and it is not open again. */
-  isReopening = false;
-  /** Settled when it is open again, or the session is closed. */
-  #reopened: Promise<void> = Promise.resolve();
+  readonly #reopening: Reopening;
   /** It is to sync, also once it is open again. */
   #isStarted = false;
   /** This tab is ending the account's stay. */
@@ -122,14 +113,29 @@ export class Session {
     });
     this.#until = new Until(db);
     this.#verdicts = new Awaited(db, {
-      work: (work) => this.#tried(work),
+      work: (work) => this.#reopening.work(work),
       begins: () => this.#pending.begins(),
       looked: (turn, looked) => {
         if (this.#pending.looked(turn, looked)) this.#changed();
       },
       isPassing: () => this.isReopening && !this.isClosed,
     });
-    db.on("close", () => this.#reopen());
+    const seeds = engine ? [] : options.seeds;
+    const { signal: ended } = this.#ended;
+    this.#reopening = new Reopening(
+      { db, seeds, around, ended },
+      {
+        isBehind: () => this.isBehind(),
+        closed: (open) => {
+          this.#syncing.stop();
+          events.reopening(this, open);
+        },
+        behind: () => events.isBehind(),
+        failed: (error) => this.#syncing.shows({ ...RESTING, error }),
+        opened: () => this.#lookAnew(),
+        done: () => this.#goOn(),
+      },
+    );
     this.#unwatch = this.#watch();
     this.#unhear = hear(db.asked, around, () => void this.#lookForNext());
   }
@@ -207,7 +213,7 @@ export class Session {
 
   /** What was lost with another database is this account's loss. */
   async tellLost(lost: Lost): Promise<void> {
-    await this.#loss.is(lost, (kept) => this.work(() => this.db.keep("lost", kept)));
+    await this.#loss.set(lost, (kept) => this.work(() => this.db.keep("lost", kept)));
   }
 
   /** That the database was lost has been seen. Resolves when every tab knows, also later ones. */
@@ -215,6 +221,11 @@ export class Session {
     const kept = this.tellLost("");
     this.#changed();
     await kept;
+  }
+
+  /** The browser closed the database, and it is not open again. */
+  get isReopening(): boolean {
+    return this.#reopening.isUnderWay;
   }
 
   get isClosed(): boolean {
@@ -268,7 +279,7 @@ export class Session {
     this.#leaving = true;
     try {
       if (await this.#endFormers(how)) return false;
-      if (!(await this.#tried(() => endStay(db, options.around, how)))) return false;
+      if (!(await this.#reopening.work(() => endStay(db, options.around, how)))) return false;
     } catch (error) {
       // Another tab was faster.
       if ((error as Partial<SynclineError>).code !== "signed_out") throw toSyncline(error);
@@ -305,16 +316,9 @@ export class Session {
    * and those of the database as ones that an app can act on.
    */
   async work<T>(work: () => Promise<T>): Promise<T> {
-    return this.#tried(work).catch((error: unknown) => {
+    return this.#reopening.work(work).catch((error: unknown) => {
       throw this.toSyncline(error);
     });
-  }
-
-  /** Again if the browser closed the database meanwhile, once that is open in its new stay. */
-  #tried<T>(work: () => Promise<T>): Promise<T> {
-    return unlessCutOff(this.db, () =>
-      this.isReopening ? this.#reopened.then(() => work()) : work(),
-    );
   }
 
   /** An error of its database as one that an app can act on. What the app itself threw stays that. */
@@ -400,7 +404,7 @@ export class Session {
   #holds<T>(look: () => Promise<T | null>): Promise<T> {
     return this.#until.holds(async () => {
       if (this.isClosed) throw closed();
-      const found = await this.#tried(look).catch((error: unknown) => {
+      const found = await this.#reopening.work(look).catch((error: unknown) => {
         // It is looked at again when the database is open.
         if (this.isReopening || this.isClosed) return null;
         throw toSyncline(error);
@@ -415,55 +419,20 @@ export class Session {
     this.#events.changed();
   }
 
-  /** The browser closed the database: it was evicted, or the user cleared it. */
-  #reopen(): void {
-    if (this.isClosed || this.isReopening) return;
-    this.isReopening = true;
-    this.#syncing.stop();
-    this.#reopened = this.#openAgain();
-    this.#events.reopening(this, this.#reopened);
+  /** The database is open again, or a new one is. */
+  async #lookAnew(): Promise<void> {
+    this.#loss.looked(this.#loss.turn, await this.db.read("lost"));
+    // A new one counts from the start.
+    this.#pending.restart();
+    this.#syncing.shows(RESTING);
   }
 
-  async #openAgain(): Promise<void> {
-    const { signal } = this.#ended;
-    if (await this.isBehind()) {
-      // Another one has taken its place, and this one was deleted.
-      this.#events.isBehind();
-      return new Promise((resolve) => {
-        if (signal.aborted) resolve();
-        signal.addEventListener("abort", () => resolve());
-      });
-    }
-    for (let tries = 1; !signal.aborted && !(await this.#isOpenAgain()); tries++)
-      await pauseToReopen(tries, this.options.around, signal);
-    this.isReopening = false;
-    if (signal.aborted) return;
+  #goOn(): void {
     // What watches a database does not see that another one has taken its place.
     this.#unwatch();
     this.#unwatch = this.#watch();
     this.#verdicts.restart();
     if (this.#isStarted) this.start();
-  }
-
-  /** False with an error to be shown, such as that of a browser that is still deleting. */
-  async #isOpenAgain(): Promise<boolean> {
-    const { db, options } = this;
-    try {
-      // It may be closed at this moment, and not yet open to be opened.
-      await Promise.resolve();
-      await db.open();
-      await begin(db, options.around);
-      if (!options.engine) await plant(db, options.seeds);
-      this.#loss.looked(this.#loss.turn, await db.read("lost"));
-      // A new one counts from the start.
-      this.#pending.restart();
-      this.#syncing.shows(RESTING);
-      return true;
-    } catch (error) {
-      const { code, message } = toSyncline(error) as SynclineError;
-      this.#syncing.shows({ ...RESTING, error: { code, message } });
-      return false;
-    }
   }
 
   async #plantIfEmpty({ complete }: Activity): Promise<void> {

@@ -70,6 +70,25 @@ export class Disk {
     await Promise.all(deleted);
   }
 
+  /** Another machine's disk with what is on this one, as a copied profile has it; no store is open on it. */
+  async copied(): Promise<Disk> {
+    const copy = new Disk();
+    for (const [key, value] of this.#marks) copy.#marks.set(key, value);
+    for (const { name, version } of await this.indexedDB.databases()) {
+      const from = await asked(this.indexedDB.open(name!, version));
+      const opening = copy.indexedDB.open(name!, version);
+      opening.onupgradeneeded = () => {
+        for (const store of from.objectStoreNames)
+          makeLike(opening.result, from.transaction(store).objectStore(store));
+      };
+      const to = await asked(opening);
+      for (const store of from.objectStoreNames) await copyRows(from, to, store);
+      from.close();
+      to.close();
+    }
+    return copy;
+  }
+
   /** Opens the app on it. */
   open(given: Given = {}) {
     const {
@@ -109,6 +128,36 @@ export class Disk {
       random: () => 0.02,
     };
   }
+}
+
+function asked<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error as DOMException);
+  });
+}
+
+function makeLike(db: IDBDatabase, store: IDBObjectStore): void {
+  const { keyPath, autoIncrement } = store;
+  const made = db.createObjectStore(store.name, { keyPath, autoIncrement });
+  for (const name of store.indexNames) {
+    const { keyPath, unique, multiEntry } = store.index(name);
+    made.createIndex(name, keyPath, { unique, multiEntry });
+  }
+}
+
+/** Copies the rows, and which number the next one gets. */
+async function copyRows(from: IDBDatabase, to: IDBDatabase, name: string): Promise<void> {
+  const there = from.transaction(name, "readwrite").objectStore(name);
+  const rows: unknown[] = await asked(there.getAll());
+  const next = there.autoIncrement ? ((await asked(there.add({}))) as number) : null;
+  if (next !== null) await asked(there.delete(next));
+  const here = to.transaction(name, "readwrite").objectStore(name);
+  if (next !== null) {
+    here.put({ n: next - 1 });
+    here.delete(next - 1);
+  }
+  await Promise.all(rows.map((row) => asked(here.put(row))));
 }
 
 /** A browser that cannot open the first databases there were of a name, or of one, until it is told to. */

@@ -12,7 +12,7 @@ test("a look that was begun before this tab told of a loss does not take it back
   const loss = new Loss();
   const before = loss.turn;
   const { keep, done } = keeping();
-  const told = loss.is("evicted", keep);
+  const told = loss.set("evicted", keep);
   const meanwhile = loss.turn;
   loss.looked(before, "");
   loss.looked(meanwhile, "");
@@ -31,7 +31,7 @@ test("what could not be kept is told again by the next look", async () => {
   const loss = new Loss();
   loss.looked(loss.turn, "unreadable");
   const full = new Error("full");
-  await expect(loss.is("", () => Promise.reject(full))).rejects.toBe(full);
+  await expect(loss.set("", () => Promise.reject(full))).rejects.toBe(full);
   expect(loss.error).toBeNull();
   loss.looked(loss.turn, "unreadable");
   expect(loss.error?.code).toBe("storage_lost");

@@ -1,7 +1,7 @@
 //! Measures a real hub process over loopback: `make bench-http`.
 //!
 //! One thread of load beside the hub, keep-alive connections written by hand, so that most of
-//! the two cores is the hub's. Every figure is of one run; the commands are in the README.
+//! the two cores is the hub's. Every figure is of one run; docs/figures.md has them.
 
 mod notice;
 mod pulls;

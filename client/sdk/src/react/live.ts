@@ -1,16 +1,6 @@
 /** A live query as a hook. */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { Live } from "../index.js";
-
-/** What a live query has told. */
-export interface Reading<R> {
-  /** The last result; `undefined` before the first one. */
-  readonly current: R | undefined;
-  /** What is asked for now has not been answered: `current` is of what was asked before. */
-  readonly isStale: boolean;
-  /** Why what is asked for now has failed; `undefined` if it has not, or was answered since. */
-  readonly error: unknown;
-}
+import type { Live, Reading } from "../index.js";
 
 /**
  * The result of a live query. `asked` is what `make` depends on: another query begins when it

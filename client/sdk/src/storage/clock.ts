@@ -2,12 +2,11 @@
  * The device's clock, corrected by the hub's, with what it has stamped. All of it runs inside a
  * transaction over `local`, `sent`, `meta` and, to correct the clock, `outbox`.
  */
-import { stamp } from "../core/clock.js";
 import { correct } from "../core/correct.js";
-import { format, OLDEST } from "../core/hlc.js";
+import { OLDEST } from "../core/hlc.js";
 import { parse } from "../core/rfc3339.js";
-import type { Database } from "./database.js";
-import { restamped } from "./stamps.js";
+import { nextSendingVersion, type Database } from "./database.js";
+import { restamped, stampEach } from "./stamps.js";
 
 /** The hub's time as it told it, and when this device had asked and was answered. */
 export interface Told {
@@ -33,11 +32,11 @@ export async function correctClock(db: Database, told: Told): Promise<void> {
     for (const row of await db.outbox.orderBy("n").toArray()) {
       // A seed is as old as it says.
       if (sent.has(row.n as number) || row.w <= OLDEST.wall) continue;
-      clock = stamp(clock, told.came);
-      const at = format(clock.hlc);
-      await db.outbox.put({ ...row, c: row.c.map((one) => restamped(one, at)), w: clock.hlc.wall });
+      const made = stampEach(clock, told.came, row.c, restamped);
+      clock = made.clock;
+      await db.outbox.put({ ...row, c: made.changes, w: clock.hlc.wall });
     }
-    await turned(db);
+    await bumpSendingVersion(db);
   }
   await db.keep("clock", clock);
 }
@@ -55,7 +54,7 @@ async function corrected(db: Database, { hub, asked, came }: Told) {
 }
 
 /** What was to be sent is another now. */
-export async function turned(db: Database): Promise<void> {
+export async function bumpSendingVersion(db: Database): Promise<void> {
   const client = await db.read("client");
-  await db.keep("client", { ...client, turn: client.turn + 1 });
+  await db.keep("client", { ...client, sendingVersion: nextSendingVersion(client) });
 }

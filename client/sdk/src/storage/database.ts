@@ -134,8 +134,11 @@ export interface Client {
   head: number;
   /** The first history this id was told of; absent before, and in what older versions stored. */
   epoch?: string;
-  /** Counts how often what was to be sent became another: its numbers, its order or its stamps. */
-  turn: number;
+  /**
+   * Counts how often what was to be sent became another: its numbers, its order or its stamps. Absent
+   * in what older versions stored, until the next time.
+   */
+  sendingVersion?: number;
   /** Mutations up to this `n` that are not here any more were given up, as all was. */
   ended?: number;
   /** Of those, the ones that moved into an account; the last `WENT_MAX`. */
@@ -182,8 +185,13 @@ export interface Stayed {
 }
 
 export function newClient(ended?: number, went?: Went[]): Client {
-  const client = { id: `c-${uuid()}`, last: 0, confirmed: 0, head: 0, turn: 0 };
+  const client = { id: `c-${uuid()}`, last: 0, confirmed: 0, head: 0, sendingVersion: 0 };
   return { ...client, ...(ended !== undefined && { ended }), ...(went && { went }) };
+}
+
+/** What to keep as `sendingVersion` when what was to be sent becomes another. */
+export function nextSendingVersion({ sendingVersion = 0 }: Client): number {
+  return sendingVersion + 1;
 }
 
 /** Sign-ins of a guest that are remembered. */

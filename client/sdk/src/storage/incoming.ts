@@ -12,9 +12,9 @@ import { GONE_MAX, newClient, recordKey, type Database } from "./database.js";
 import type { Row, RowKey, StagedRow } from "./database.js";
 import type { Lead } from "./lead.js";
 import { lastMade, take } from "./outbox.js";
-import { historyLost, leavePassed, renumber } from "./sending.js";
+import { forgetDecided, leavePassed, renumber } from "./sending.js";
 import { reshow } from "./shown.js";
-import { seen } from "./seen.js";
+import { observeStamp } from "./seen.js";
 
 /** Records of a snapshot that are written at once, and in one transaction while no caller waits. */
 const PUT_AT_ONCE = 50;
@@ -29,7 +29,7 @@ const LOOKED_UP_MAX = 50;
 /** Writes what a step asks for, over everything. True if this device is another client from now on. */
 export async function carryOut(db: Database, before: Replica, step: Step): Promise<boolean> {
   if (step.erases) await erase(db);
-  if (step.losesHistory) await historyLost(db);
+  if (step.losesHistory) await forgetDecided(db);
   const { replica: now, completes } = step;
   const isReplaced = completes && before.fill?.tables === null;
   const aside = completes && before.staged && !isReplaced;
@@ -41,7 +41,7 @@ export async function carryOut(db: Database, before: Replica, step: Step): Promi
     putRows(db, step.rows.map(toRow), (table) => target(now, table) ?? shown(table)),
     completes ? putRows(db, told, shown) : db.staged.bulkAdd(told),
     db.keep("replica", now),
-    seen(db, latestOf(before, step)),
+    observeStamp(db, latestOf(before, step)),
     completes && before.fill && showOthers(db, now),
   ]);
   if (!completes) return step.erases;

@@ -6,9 +6,9 @@
 import { isLater } from "../core/hlc.js";
 import type { Change } from "../core/wire.js";
 import { recordKey, type Database, type Moved, type OutboxRow, type Stayed } from "./database.js";
-import { turned } from "./clock.js";
+import { bumpSendingVersion } from "./clock.js";
 import { take } from "./outbox.js";
-import { latestStamp, seen } from "./seen.js";
+import { latestStamp, observeStamp } from "./seen.js";
 import { settle } from "./verdicts.js";
 
 /** Runs of mutations that are remembered as moved. */
@@ -72,7 +72,7 @@ export async function moveUnsent(
     const moved = later.map(({ n }, at) => ({ n, status: "moved", to: behind[at] }) as const);
     await settle(to, moved);
     // What is edited from now on comes after what is moved, also if a clock is set back.
-    await seen(to, latestStamp(mutations.flat()));
+    await observeStamp(to, latestStamp(mutations.flat()));
     if (choice) await to.keep("stayed", { id, ...choice.stayed });
     await noteMoved(to, id, last, runsOf(rows, ns));
     return last;
@@ -107,7 +107,7 @@ async function laterOnes(db: Database, changes: Change[]): Promise<Required<Outb
   const found = (rest as Required<OutboxRow>[]).filter(({ n }) => !sent.has(n));
   await db.outbox.bulkDelete(found.map(({ n }) => n));
   // Somebody may be about to send one of them.
-  await turned(db);
+  await bumpSendingVersion(db);
   return found;
 }
 

@@ -1,14 +1,12 @@
 /** Own mutations as they are made: each is written in one transaction with the records it shows. */
-import { stamp } from "../core/clock.js";
 import { SynclineError } from "../core/errors.js";
-import { format } from "../core/hlc.js";
 import type { Json, JsonObject } from "../core/json.js";
 import { fits, weigh } from "../core/weight.js";
 import { lay } from "../core/overlay.js";
 import type { Change } from "../core/wire.js";
 import { recordKey, type Database, type OutboxRow, type OwnRow } from "./database.js";
 import { reshow, shownNow } from "./shown.js";
-import { stampsOf, wallOf } from "./stamps.js";
+import { stampEach, stampsOf, wallOf } from "./stamps.js";
 import type { Made } from "./verdicts.js";
 
 /** What a caller wants done to one record. It gets its stamp when it is written. */
@@ -38,9 +36,7 @@ export function write(
       here,
       shownNow(db, shown, edits),
     ]);
-    const clock = stamp(kept, now);
-    const at = format(clock.hlc);
-    const changes = edits.map((edit) => toChange(edit, at));
+    const { clock, changes } = stampEach(kept, now, edits, toChange);
     if (!fits(weigh(changes), limits))
       throw new SynclineError("mutation_too_large", "the write is more than the hub takes at once");
     const mutations: Change[][] = [];

@@ -22,7 +22,7 @@ export async function salvage(db: Database, around: Surroundings): Promise<boole
   const before = await db.outbox.count();
   const losses: Lost[] = [];
   for (const former of await formersOf(db)) losses.push(await salvageFrom(former, db, around));
-  if (losses.length > 0) await isLostStill(db, losses.find((lost) => lost) ?? "");
+  if (losses.length > 0) await keepLoss(db, losses.find((lost) => lost) ?? "");
   const isAny = (await db.outbox.count()) > before;
   // Who waits for what became of them may look here.
   if (isAny) tellAll(db.asked, around);
@@ -30,7 +30,7 @@ export async function salvage(db: Database, around: Surroundings): Promise<boole
 }
 
 /** What is known now of what could not be read. */
-export async function isLostStill(db: Database, lost: Lost): Promise<void> {
+export async function keepLoss(db: Database, lost: Lost): Promise<void> {
   await db.everything(async () => {
     if ((await db.read("lost")) === "unreadable") await db.keep("lost", lost);
   });

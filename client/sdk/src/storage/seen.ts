@@ -6,8 +6,8 @@ import type { Change } from "../core/wire.js";
 import type { Database } from "./database.js";
 import { stampsOf } from "./stamps.js";
 
-/** What other devices wrote was seen. Over `local`. */
-export async function seen(db: Database, latestAt: string): Promise<void> {
+/** Keeps the clock behind no stamp of other devices that was seen. Over `local`. */
+export async function observeStamp(db: Database, latestAt: string): Promise<void> {
   const at: Hlc | null = latestAt ? parse(latestAt) : null;
   if (!at) return;
   const clock = await db.read("clock");

@@ -6,7 +6,7 @@
 import { fits, weigh } from "../core/weight.js";
 import { IN_FLIGHT_MAX, outcome, PUSH_MAX, pushLength } from "../core/outbox.js";
 import type { Change, Limits, Mutation, Result } from "../core/wire.js";
-import { newClient, recordKey } from "./database.js";
+import { newClient, nextSendingVersion, recordKey } from "./database.js";
 import type { Client, Database, OutboxRow, SentRow, SettledRow } from "./database.js";
 import type { Lead } from "./lead.js";
 import { isPart, partsOf, wholeOf } from "./parts.js";
@@ -93,7 +93,7 @@ async function whatWaits(db: Database, after: number): Promise<Waiting | null> {
 /** Gives numbers to what has none. False if what was to be sent is another by now. */
 async function number(db: Database, { client, numbered, fresh }: Waiting): Promise<boolean> {
   const now = await db.read("client");
-  if (now.id !== client.id || now.turn !== client.turn) return false;
+  if (now.id !== client.id || now.sendingVersion !== client.sendingVersion) return false;
   const rows = fresh.map((row): SentRow => {
     numbered.push({ m: ++now.last, row });
     return { n: row.n as number, m: now.last, w: row.w };
@@ -116,7 +116,7 @@ function pushOf({ numbered, limits }: Waiting, most: number): Push {
 interface Decided {
   /** This client's numbers are of no use any more: what else was decided is asked again. */
   renumbers: boolean;
-  /** The copy shows some of it by itself: see `passed`. */
+  /** The copy shows some of it by itself: see `dropPassed`. */
   passes: boolean;
 }
 
@@ -179,8 +179,8 @@ export async function leavePassed(db: Database, seq: number): Promise<Change[]> 
   return rows.flatMap((row) => row?.c ?? []);
 }
 
-/** The same, if the copy is complete; and what is shown then. Over everything. */
-export async function passed(db: Database): Promise<void> {
+/** The same, if the copy is complete, and shows what is left. Over everything. */
+export async function dropPassed(db: Database): Promise<void> {
   const { cursor, complete } = await db.read("replica");
   if (cursor && complete) await reshow(db, await leavePassed(db, cursor.seq));
 }
@@ -233,11 +233,11 @@ function rejectTooLarge(db: Database, row: OutboxRow, now: number): Promise<void
  * The history in which mutations were decided is not the hub's any more: those the copy does not
  * show by itself are made again.
  */
-export async function historyLost(db: Database): Promise<void> {
+export async function forgetDecided(db: Database): Promise<void> {
   const client = await db.read("client");
   await Promise.all([
     db.sent.where("seq").aboveOrEqual(0).delete(),
-    db.keep("client", { ...client, head: 0, turn: client.turn + 1 }),
+    db.keep("client", { ...client, head: 0, sendingVersion: nextSendingVersion(client) }),
   ]);
 }
 

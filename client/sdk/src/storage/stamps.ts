@@ -1,5 +1,25 @@
 /** Stamps of own mutations. */
+import { stamp, type ClockState } from "../core/clock.js";
+import { format } from "../core/hlc.js";
 import type { Change } from "../core/wire.js";
+
+/**
+ * The changes that `made` makes of items, each later than the one before it, and the clock after them.
+ * Of two with one stamp the hub would not take the last: a delete covers what is as old as it is, and of
+ * two values of a field it takes the greater one.
+ */
+export function stampEach<T>(
+  clock: ClockState,
+  now: number,
+  items: readonly T[],
+  made: (item: T, at: string) => Change,
+): { clock: ClockState; changes: Change[] } {
+  const changes = items.map((item) => {
+    clock = stamp(clock, now);
+    return made(item, format(clock.hlc));
+  });
+  return { clock, changes };
+}
 
 /** A change as it would be if it were made at `at`. */
 export function restamped(change: Change, at: string): Change {

@@ -5,7 +5,8 @@ import Panel from "./DebugPanel.svelte";
 import Status from "./SyncStatus.svelte";
 
 export { getStore, setStore } from "./context.js";
-export { live, statusOf, type Reactive, type Reading } from "./reactive.svelte.js";
+export type { Reading } from "../index.js";
+export { live, statusOf, type Reactive } from "./reactive.svelte.js";
 export { say } from "./words.js";
 
 /** `store` is by default that of `setStore`. Named here, since not every resolution finds a component's types. */

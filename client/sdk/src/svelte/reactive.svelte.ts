@@ -1,19 +1,9 @@
 /** What a store tells, as values that whoever reads them shows again when they change. */
 import { createSubscriber } from "svelte/reactivity";
-import type { Live, LocalStore, Status } from "../index.js";
+import type { Live, LocalStore, Reading, Status } from "../index.js";
 
 export interface Reactive<R> {
   readonly current: R;
-}
-
-/** What a live query has told. */
-export interface Reading<R> extends Reactive<R | undefined> {
-  /** The last result; `undefined` before the first one. */
-  readonly current: R | undefined;
-  /** What is asked for now has not been answered: `current` is of what was asked before. */
-  readonly isStale: boolean;
-  /** Why what is asked for now has failed; `undefined` if it has not, or was answered since. */
-  readonly error: unknown;
 }
 
 /**

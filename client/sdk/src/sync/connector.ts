@@ -171,6 +171,8 @@ export class Connector {
   #ended(why: Ended): void {
     this.drop(why);
     this.#events.ended(why);
+    // Whoever takes another id comes back with it.
+    if (why.is === "replaced") return;
     if (why.is === "lost") this.comeBack({ after: why.after });
     else this.comeBack({ refused: why.is === "refused" });
   }

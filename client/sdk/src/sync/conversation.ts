@@ -21,10 +21,10 @@ import type { Database } from "../storage/database.js";
 import { forgetFormers, formersOf } from "../storage/former.js";
 import { carryOut, carryOutPart, sweep } from "../storage/incoming.js";
 import type { Lead } from "../storage/lead.js";
-import { decide, passed, renumber } from "../storage/sending.js";
+import { decide, dropPassed, renumber } from "../storage/sending.js";
 import { correctClock, isClockWrong } from "../storage/clock.js";
 import type { Surroundings } from "../surroundings.js";
-import type { Activity } from "./activity.js";
+import type { Activity, StatusError } from "./activity.js";
 import type { Connector } from "./connector.js";
 import type { Pace } from "./pace.js";
 import type { Pusher } from "./pusher.js";
@@ -82,6 +82,8 @@ export class Conversation {
   #broken = 0;
   /** Pushes refused in a row. */
   #refusals = 0;
+  /** The error shown is that of a push that was refused for good on this link. */
+  #showsRefusal = false;
 
   constructor(parts: Parts, events: ConversationEvents) {
     this.#parts = parts;
@@ -92,6 +94,21 @@ export class Conversation {
   over(): void {
     this.#epoch = null;
     this.#isForgotten = false;
+    this.#showsRefusal = false;
+  }
+
+  /**
+   * Another link said hello with this device's id. If this tab still leads it was another machine with
+   * a copy of the database, and this one takes another id: with one, each would end the other's link.
+   */
+  async replaced(): Promise<void> {
+    const { lead, db, connector } = this.#parts;
+    try {
+      await lead.everything(() => renumber(db));
+      connector.comeBack();
+    } catch (error) {
+      this.#events.failed(error);
+    }
   }
 
   /** Resolves when the message has taken effect, or failed. */
@@ -223,7 +240,7 @@ export class Conversation {
       const told = { hub: hello.now, asked: connector.openedAt, came: around.now() };
       await correctClock(db, told);
       const { replica } = await this.#applied((copy) => welcome(copy, hello.epoch, hello.head));
-      await passed(db);
+      await dropPassed(db);
       return replica;
     });
     if (!replica) return this.#isForgotten ? undefined : this.#beAnother(true);
@@ -264,8 +281,9 @@ export class Conversation {
       : [db.sent, db.settled];
     const decided = await this.#heard(() => decide(db, results, around.now()), tables);
     if (decided.renumbers) return this.#beAnother(false);
-    if (decided.passes) await this.#heard(() => passed(db));
+    if (decided.passes) await this.#heard(() => dropPassed(db));
     this.#refusals = 0;
+    if (this.#showsRefusal) this.#tellError(null);
     pusher.flush();
   }
 
@@ -292,7 +310,8 @@ export class Conversation {
       return void this.#refresh();
     }
     const isFinal = retry === "never" || retry === "upgrade";
-    if (isFinal) this.#events.tell({ error: { code, message } });
+    if (isFinal) this.#tellError({ code, message });
+    this.#showsRefusal ||= isFinal;
     pusher.pause(backoff(++this.#refusals, around.random(), isFinal));
   }
 
@@ -307,12 +326,18 @@ export class Conversation {
       const token = await tokens.fresh();
       if (link !== connector.link) return;
       link?.auth(token);
-      this.#events.tell({ error: null });
+      this.#tellError(null);
       pusher.resume();
     } catch (error) {
       if (error instanceof Unreachable) return;
       const { code = "token_failed", message = "" } = error as Partial<SynclineError>;
-      this.#events.tell({ error: { code, message } });
+      this.#tellError({ code, message });
     }
+  }
+
+  /** An error of the link there is, or that it has none. */
+  #tellError(error: StatusError | null): void {
+    this.#showsRefusal = false;
+    this.#events.tell({ error });
   }
 }

@@ -74,7 +74,10 @@ export class Engine {
           conversation.over();
           this.#dropped(why);
         },
-        ended: (why) => this.#ended(why),
+        ended: (why) => {
+          if (why.is === "replaced") void conversation.replaced();
+          else this.#ended(why);
+        },
         failed,
       },
     ));
@@ -184,7 +187,7 @@ export class Engine {
     this.#tell({ online: false, pushing: false });
   }
 
-  #ended(why: Ended): void {
+  #ended(why: Exclude<Ended, { is: "replaced" }>): void {
     if (why.is === "auth") this.#tokens.drop();
     const { code, message = "" } = why;
     if (code !== undefined) this.#tell({ error: { code, message } });

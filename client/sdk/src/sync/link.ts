@@ -16,7 +16,9 @@ export type Ended =
   /** A fresh token is needed. */
   | { is: "auth"; code: string; message: string }
   /** The hub will say the same again: app unknown, forbidden, too old. */
-  | { is: "refused"; code: string; message: string };
+  | { is: "refused"; code: string; message: string }
+  /** Another link said hello with this one's id. */
+  | { is: "replaced" };
 
 /** What a link calls. */
 export interface LinkEvents {
@@ -57,7 +59,7 @@ export interface Network {
 }
 
 /** Close codes of the hub that mean something to do. */
-export const CLOSE = { auth: 4001, forbidden: 4003, slow: 4008 };
+export const CLOSE = { auth: 4001, forbidden: 4003, slow: 4008, replaced: 4009 };
 
 /** A line that carries less than these bytes in a millisecond is as good as none, to the hub too. */
 export const LEAST_BYTES_PER_MS = 4;

@@ -119,6 +119,7 @@ export class WebSocketLink implements Link {
     const { code: word = "closed", message = reason, retry = "after" } = this.#refused ?? {};
     if (code === CLOSE.auth) return endedBy(word, message, retry === "now" ? "after" : "reauth");
     if (code === CLOSE.forbidden) return endedBy(word, message, "never");
+    if (code === CLOSE.replaced) return { is: "replaced" };
     const slow = code === CLOSE.slow;
     const after = this.#after;
     return { is: "lost", ...(slow && { slow }), ...(after !== undefined && { after }) };

@@ -22,8 +22,12 @@ const TABS_MAX = 3;
 /** How long everything may take to be equal once the faults have ended. */
 const SETTLES_WITHIN_MS = 30_000;
 
+/** What one edit of several does to a record; `set` inserts it where it is not there. */
+type Op = "set" | "delete";
+
 type Step =
   | { do: "insert" | "update" | "own" | "delete"; device: number; key: number }
+  | { do: "write"; device: number; key: number | null; ops: Op[] }
   | {
       do:
         | ("down" | "up" | "crash" | "evict" | "lose-disk" | "expire" | "short" | "sync")
@@ -42,6 +46,15 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constantFrom("insert", "update", "own", "delete"),
       device,
       key: fc.nat(2),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("write"),
+      device,
+      key: fc.option(fc.nat(2)),
+      ops: fc.array(fc.constantFrom("set", "delete"), { minLength: 2, maxLength: 4 }),
     }),
   },
   {
@@ -177,14 +190,41 @@ class Subject {
     const fields = { title: `${this.name} ${n}`, n };
     const isThere = (await tasks.get(id)) !== undefined;
     if (kind === "own" && !this.#wasEvicted) this.own = n;
-    try {
+    await this.#unlessOvertaken(id, async () => {
       if (kind === "delete") await tasks.delete(id);
       else if (isThere) await tasks.update(id, fields);
       else await tasks.insert({ id, ...fields });
+    });
+  }
+
+  /** One write of several edits to a record that all of them write, or of the own one, which stays. */
+  async write(key: number | null, ops: Op[]): Promise<void> {
+    const { store, tasks } = this.#writer();
+    const id = key === null ? this.name : `k${key}`;
+    const all: Op[] = key === null ? [...ops, "set"] : ops;
+    this.#count += all.length;
+    let isThere = (await tasks.get(id)) !== undefined;
+    const edits = all.map((op, at) => {
+      // The later, the less: where the hub took the greater one it would show.
+      const n = this.#count - 1 - at;
+      const fields = { title: `${this.name} ${n}`, n };
+      const wasThere = isThere;
+      isThere = op === "set";
+      if (op === "delete") return tasks.edits.delete(id);
+      return wasThere ? tasks.edits.update(id, fields) : tasks.edits.insert({ id, ...fields });
+    });
+    if (key === null && !this.#wasEvicted) this.own = this.#count - all.length;
+    await this.#unlessOvertaken(id, async () => void (await store.write(edits)));
+  }
+
+  /** Another device's change of a record that all write may have come in between, or one from a lost disk. */
+  async #unlessOvertaken(id: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
-      // Another device's change came in between.
-      const { code } = error as { code?: string };
-      if (kind === "own" || !["record_missing", "record_exists"].includes(code ?? "")) throw error;
+      const { code = "" } = error as { code?: string };
+      const isOvertaken = ["record_missing", "record_exists"].includes(code);
+      if (!isOvertaken || (id === this.name && this.own !== null)) throw error;
     }
   }
 }
@@ -202,6 +242,8 @@ async function take(step: Step, subjects: Subject[]): Promise<void> {
     case "own":
     case "delete":
       return subject.change(step.do, step.key);
+    case "write":
+      return subject.write(step.key, step.ops);
     case "down":
       return subject.proxy.goDown();
     case "up":

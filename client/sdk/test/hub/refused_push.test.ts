@@ -1,7 +1,8 @@
 /** Pushes that a hub refuses as a whole, which must not block what is in them. */
 import { afterEach, expect, test } from "vitest";
+import { WebSocket as NodeSocket } from "ws";
 import type { Write } from "../../src/index";
-import { Disk } from "../device";
+import { Disk, reaches } from "../device";
 import { Hub } from "../hub";
 
 let hub: Hub;
@@ -56,4 +57,35 @@ test("a mutation that is too large for a request is rejected alone", async () =>
     ["k0", "k7", "k8", "k19"].map((id) => ["body_too_large", id]),
   );
   await app.store.close();
+});
+
+test("a refusal is told until a verdict shows that pushes are taken again", async () => {
+  hub = await Hub.start();
+  let isDamaged = true;
+  /** Damages the first push on its way. */
+  class Damaging extends NodeSocket {
+    override send(text: string): void {
+      const isPush = (JSON.parse(text) as { t: string }).t === "push";
+      super.send(isPush && isDamaged ? '{"t":"push","muts":0}' : text);
+      if (isPush) isDamaged = false;
+    }
+  }
+  const { store, tasks } = new Disk().open({
+    serverUrl: hub.url,
+    auth: { account: "ada", token: () => hub.token("ada") },
+    transport: "websocket",
+    around: { WebSocket: Damaging as unknown as typeof WebSocket },
+  });
+  await store.caughtUp();
+  const statuses: string[] = [];
+  store.onStatus(({ status }) => statuses.push(status));
+  const isTold = reaches(store, ({ error }) => error?.code === "bad_message");
+  const write = await tasks.insert({ title: "pushed again" });
+  await isTold;
+  expect(await write.synced()).toBe("applied");
+  await store.caughtUp();
+  expect(store.status).toMatchObject({ status: "synced", error: null });
+  // On the link there was.
+  expect(statuses).not.toContain("offline");
+  await store.close();
 });

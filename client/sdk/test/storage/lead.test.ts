@@ -11,7 +11,7 @@ import { carryOut } from "../../src/storage/incoming";
 import { Lead } from "../../src/storage/lead";
 import { write } from "../../src/storage/outbox";
 import { decide, nextPush, renumber } from "../../src/storage/sending";
-import { seen } from "../../src/storage/seen";
+import { observeStamp } from "../../src/storage/seen";
 
 const NOW = 1_770_000_000_000;
 let db: Database;
@@ -72,7 +72,7 @@ test("what was read for a push gets no number if it is another by then", async (
       isFirst = false;
       await db.everything(async () => {
         await db.outbox.clear();
-        await db.keep("client", { ...(await renumber(db)), turn: 7 });
+        await db.keep("client", { ...(await renumber(db)), sendingVersion: 7 });
       });
       await insert("l");
     }
@@ -102,7 +102,7 @@ const delta = (seq: number, rows: Entry[]): Step => {
 const LATE = "2026-06-01T00:00:00.000Z";
 
 test("what is edited comes after what was told", async () => {
-  await db.everything(async () => seen(db, ""));
+  await db.everything(async () => observeStamp(db, ""));
   const { replica } = delta(1, []);
   await db.everything(async () => carryOut(db, replica, delta(1, [told("k", "theirs", LATE)])));
   await insert("l");

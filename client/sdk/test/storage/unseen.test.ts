@@ -8,7 +8,7 @@ import { carryOut } from "../../src/storage/incoming";
 import { Lead } from "../../src/storage/lead";
 import { movedAs, moveUnsent } from "../../src/storage/moving";
 import { take, undecided, write } from "../../src/storage/outbox";
-import { decide, historyLost, nextPush } from "../../src/storage/sending";
+import { decide, forgetDecided, nextPush } from "../../src/storage/sending";
 import { look, settle } from "../../src/storage/verdicts";
 
 const NOW = 1_770_000_000_000;
@@ -31,10 +31,13 @@ test("what was decided in a history that is lost is sent again", async () => {
   const results = [1, 2].map((m) => ({ ...result, m, seq: 40 + m }));
   await db.everything(async () => decide(db, results, NOW));
   expect(await undecided(db)).toBe(1);
-  const { turn } = await db.read("client");
-  await db.everything(() => historyLost(db));
+  const { sendingVersion } = await db.read("client");
+  await db.everything(() => forgetDecided(db));
   expect(await undecided(db)).toBe(3);
-  expect(await db.read("client")).toMatchObject({ head: 0, turn: turn + 1 });
+  expect(await db.read("client")).toMatchObject({
+    head: 0,
+    sendingVersion: sendingVersion! + 1,
+  });
   const { muts } = await nextPush(db, lead, { after: 0, now: NOW });
   expect(muts.map(({ changes }) => changes?.[0]?.id).sort()).toEqual(["a", "b", "c"]);
   db.close();
@@ -113,5 +116,19 @@ test("a look asks for what has a verdict, and for all others together", async ()
   IDBObjectStore.prototype.get = get;
   expect([[...verdicts.keys()], pending]).toEqual([[1, 2, 3], 297]);
   expect(requests).toBeLessThan(20);
+  db.close();
+});
+
+test("what an older version kept of a client is sent, and counts from its first change on", async () => {
+  const db = await open("older");
+  const lead = new Lead(db);
+  await lead.take(async () => {});
+  const { sendingVersion: _, ...older } = await db.read("client");
+  await db.keep("client", older);
+  await insert(db, "a");
+  const { muts } = await nextPush(db, lead, { after: 0, now: NOW });
+  expect(muts.map(({ m }) => m)).toEqual([1]);
+  await db.everything(() => forgetDecided(db));
+  expect((await db.read("client")).sendingVersion).toBe(1);
   db.close();
 });

@@ -32,7 +32,7 @@ export const tasks = createLocalCollection<Task>({
   name: "tasks",
   indexes: ["title"],
   seed: [{ id: "seed", title: "Try me" }],
-  sync: { pushDebounce: 0, pullInterval: 1_000, conflictStrategy: "field-level-lww" },
+  sync: { pushDebounce: 0, pullInterval: 1_000 },
 });
 
 export const store = createLocalStore({
