@@ -110,7 +110,10 @@ impl SystemWrite {
         let digest = Sha256::digest(named.as_bytes());
         SystemWrite {
             space: task.space.clone(),
-            name: digest[..16].iter().map(|byte| format!("{byte:02x}")).collect(),
+            name: digest[..16]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
             due_at_ms: *due_at_ms,
             depth: depth.saturating_add(1),
             changes,

@@ -22,7 +22,7 @@ pub(super) async fn start_hub(services: (&str, &str), named: (&str, &Path)) -> H
 }
 
 /// The same, which takes the tokens of an issuer too.
-pub(super) async fn start_hub_of(
+pub(crate) async fn start_hub_of(
     issuer: &Issuer,
     services: (&str, &str),
     named: (&str, &Path),

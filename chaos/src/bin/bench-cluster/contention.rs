@@ -25,7 +25,10 @@ pub(crate) async fn measure(hubs: &Hubs, seconds: u64) -> anyhow::Result<()> {
         let alone = Run::of(hubs, writers, 1, lasts).await?;
         if hubs.count() < COUNT {
             let (rate, fairness) = (alone.rate, alone.fairness);
-            println!("  {writers:>7} {rate:>12.0} {:>9}   fairness on one hub {fairness:.2}", "-");
+            println!(
+                "  {writers:>7} {rate:>12.0} {:>9}   fairness on one hub {fairness:.2}",
+                "-"
+            );
             continue;
         }
         let spread = Run::of(hubs, writers, COUNT, lasts).await?;

@@ -30,14 +30,14 @@ pub(crate) enum Database {
 /// A server that ends with the bench.
 enum Server {
     Postgres(Postgres),
-    Cassandra(Cassandra, String),
+    Cassandra { url: String, _server: Cassandra },
 }
 
 impl Server {
     fn url(&self) -> &str {
         match self {
             Server::Postgres(server) => server.url(),
-            Server::Cassandra(_, url) => url,
+            Server::Cassandra { url, .. } => url,
         }
     }
 }
@@ -56,8 +56,10 @@ impl Database {
             Database::Postgres => Some(Server::Postgres(Postgres::start(&SETTINGS))),
             Database::Cassandra => {
                 let server = Cassandra::start(&[]);
-                let url = server.new_keyspace();
-                Some(Server::Cassandra(server, url))
+                Some(Server::Cassandra {
+                    url: server.new_keyspace(),
+                    _server: server,
+                })
             }
             Database::Sqlite => None,
         }

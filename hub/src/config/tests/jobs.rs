@@ -51,7 +51,10 @@ fn what_is_shown_of_them_can_be_read_again() {
     assert!(!shown.contains("llm.example.com"), "{shown}");
     let secrets = [
         ("HUB__WEBHOOKS__LLM__URL", "https://llm.example.com/hook"),
-        ("HUB__WEBHOOKS__LLM__SECRET", "a secret of thirty-two bytes or so"),
+        (
+            "HUB__WEBHOOKS__LLM__SECRET",
+            "a secret of thirty-two bytes or so",
+        ),
     ];
     let again = load(&shown, &secrets).unwrap();
     assert_eq!(again.app, config.app);
@@ -63,7 +66,10 @@ fn a_secret_may_come_from_the_environment() {
     let toml = "[webhooks.llm]\nurl = \"https://llm.example.com/\"";
     let said = refused(toml, &[]);
     assert!(said.contains("webhooks webhook \"llm\": secret"), "{said}");
-    let secret = ("HUB__WEBHOOKS__LLM__SECRET", "a secret of thirty-two bytes or so");
+    let secret = (
+        "HUB__WEBHOOKS__LLM__SECRET",
+        "a secret of thirty-two bytes or so",
+    );
     assert!(load(toml, &[secret]).is_ok());
 }
 
@@ -74,20 +80,47 @@ fn what_cannot_be_done_is_told_and_where() {
         refused(&toml.replace(from, to), &[])
     };
     let cases = [
-        (r#"job = "webhook""#, r#"job = "fax""#, r#"answer: job: nobody does "fax""#),
-        (r#"to = "llm","#, r#"to = "nobody","#, "answer: args: there is no [webhooks.nobody]"),
-        (r#"to = "llm","#, "", "answer: args: a webhook's name the endpoint"),
+        (
+            r#"job = "webhook""#,
+            r#"job = "fax""#,
+            r#"answer: job: nobody does "fax""#,
+        ),
+        (
+            r#"to = "llm","#,
+            r#"to = "nobody","#,
+            "answer: args: there is no [webhooks.nobody]",
+        ),
+        (
+            r#"to = "llm","#,
+            "",
+            "answer: args: a webhook's name the endpoint",
+        ),
         (r#"id = "answer""#, r#"id = """#, "app todo: trigger : id"),
-        (r#""$after.title""#, r#""$title""#, "app todo: trigger answer: args: "),
-        (r#"0 7 * * MON-FRI"#, "0 7 31 2 *", "app a.b: schedule digest: cron"),
+        (
+            r#""$after.title""#,
+            r#""$title""#,
+            "app todo: trigger answer: args: ",
+        ),
+        (
+            r#"0 7 * * MON-FRI"#,
+            "0 7 31 2 *",
+            "app a.b: schedule digest: cron",
+        ),
         ("Europe/Berlin", "Europe/Atlantis", "timezone"),
         ("https://", "http://", "http is for what is private"),
-        (r#"when = "insert""#, r#"when = "upsert""#, "unknown variant `upsert`"),
+        (
+            r#"when = "insert""#,
+            r#"when = "upsert""#,
+            "unknown variant `upsert`",
+        ),
     ];
     for (from, to, expected) in cases {
         let said = with(&all(), from, to);
         assert!(said.contains(expected), "{expected} in {said}");
-        assert!(!said.contains("HUB__APP"), "no variable can hold it: {said}");
+        assert!(
+            !said.contains("HUB__APP"),
+            "no variable can hold it: {said}"
+        );
     }
     let twice = format!("{}{TRIGGER}", all());
     assert!(refused(&twice, &[]).contains("there are two of this id"));
@@ -104,7 +137,10 @@ fn a_node_has_a_role_and_one_of_a_file_has_both() {
     let role = |role| ("HUB__ROLES", role);
     let roles = |env: &[(&str, &str)]| load("", env).map(|config| config.roles);
     assert_eq!(roles(&[role("sync")]).unwrap(), [Role::Sync]);
-    assert_eq!(roles(&[postgres, role("compute")]).unwrap(), [Role::Compute]);
+    assert_eq!(
+        roles(&[postgres, role("compute")]).unwrap(),
+        [Role::Compute]
+    );
     assert_eq!(roles(&[role("compute, sync,sync")]).unwrap(), Role::ALL);
     let said = roles(&[role("compute")]).unwrap_err();
     assert!(said.contains("a SQLite file has one hub"), "{said}");
