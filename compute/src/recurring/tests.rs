@@ -159,6 +159,7 @@ impl Space {
             job: Job {
                 kind: JobKind::trusted("recurrence"),
                 key: JobKey::trusted("t/1/1/tasks/k1"),
+                lane: None,
                 due_at_ms: self.now_ms,
                 args: JobArgs::trusted(&about.to_string()),
                 depth: 0,

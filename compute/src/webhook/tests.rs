@@ -68,6 +68,7 @@ fn with_args(args: &Value) -> Task {
         job: Job {
             kind: JobKind::trusted("webhook"),
             key: JobKey::trusted("t/0000000000000007/3/tasks/k1"),
+            lane: None,
             due_at_ms: NOW,
             args: JobArgs::trusted(&args.to_string()),
             depth: 0,
