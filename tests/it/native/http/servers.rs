@@ -116,7 +116,7 @@ async fn a_service_reads_the_space_it_names() {
     let epoch = snapshot["epoch"].as_str().unwrap();
     let since = format!("/v1/todo/changes?space=ada&epoch={epoch}&after=0");
     let (status, changes) = ask("hush", &since).await;
-    assert_eq!((status, &changes["to"]), (200, &pushed["head"]));
+    assert_eq!((status.as_u16(), &changes["to"]), (200, &pushed["head"]));
     for (key, path, refused) in [
         ("wrong", since.as_str(), 401),
         ("hush", "/v1/todo/snapshot", 400),
