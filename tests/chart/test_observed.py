@@ -87,7 +87,10 @@ class Observed(unittest.TestCase):
         cls.ready, _ = hub.ask(cls.admin, "/ready")
         hub.ask(cls.admin, "/health")
         connected = "\nsyncline_bus_connected 1\n"
-        cls.metrics = hub.until(cls.shown_with(connected), "a connection to NATS")
+        hub.until(cls.shown_with(connected), "a connection to NATS")
+        # The first count of jobs.
+        counted = '\nsyncline_jobs{kind="webhook",state="dead"} 0\n'
+        cls.metrics = hub.until(cls.shown_with(counted), "a count of jobs")
         cls.series = hub.series(cls.metrics)
 
     @classmethod
@@ -197,8 +200,11 @@ class Alerts(unittest.TestCase):
             for selector in selectors(promql_parser.parse(rule["expr"])):
                 matchers = {m.name: m.value for m in selector.matchers.matchers}
                 self.assertEqual(matchers["namespace"], "sync", rule["alert"])
-                for service in (f"{FULLNAME}-admin", f"{FULLNAME}-compute-admin"):
-                    self.assertRegex(service, f"^{matchers['job']}$")
+                self.assertRegex(f"{FULLNAME}-admin", f"^{matchers['job']}$")
+                # Pods that do jobs are no help to devices that find nobody.
+                is_of_all = rule["alert"] != "SynclineAbsent"
+                of_compute = re.fullmatch(matchers["job"], f"{FULLNAME}-compute-admin")
+                self.assertIs(of_compute is not None, is_of_all, rule["alert"])
 
 
 class Dashboard(unittest.TestCase):
