@@ -17,39 +17,44 @@
 {{- end }}
 {{- end -}}
 
-{{/* What the chart itself decides, as a tree of the same kind: (root). */}}
+{{/* What the chart itself decides, as a tree of the same kind: (root, component). */}}
 {{- define "syncline.decided" -}}
-listen: {{ printf "%s:3010" .Values.bindAddress | quote }}
-admin_listen: {{ printf "%s:3011" .Values.bindAddress | quote }}
-data_dir: /data
-{{- if include "syncline.isSqlite" . }}
-store:
-  url: sqlite:/data/hub.db
-{{- end }}
-{{- with .Values.tls.existingSecret }}
+{{- $v := .root.Values -}}
+{{- if eq .component "hub" }}
+listen: {{ printf "%s:3010" $v.bindAddress | quote }}
+{{- with $v.tls.existingSecret }}
 tls:
   cert: /etc/hub/tls/tls.crt
   key: /etc/hub/tls/tls.key
 {{- end }}
-{{- with include "syncline.natsUrl" . }}
+{{- end }}
+admin_listen: {{ printf "%s:3011" $v.bindAddress | quote }}
+data_dir: /data
+{{- if include "syncline.isSqlite" .root }}
+store:
+  url: sqlite:/data/hub.db
+{{- end }}
+{{- with include "syncline.natsUrl" .root }}
 nats:
   url: {{ . | quote }}
-  {{- with $.Values.nats.tls.existingSecret }}
+  {{- with $v.nats.tls.existingSecret }}
   ca: /etc/hub/nats-tls/ca.crt
-  {{- if $.Values.nats.tls.clientCertificate }}
+  {{- if $v.nats.tls.clientCertificate }}
   cert: /etc/hub/nats-tls/tls.crt
   key: /etc/hub/nats-tls/tls.key
   {{- end }}
   {{- end }}
-  {{- if eq $.Values.nats.auth.kind "credentials" }}
+  {{- if eq $v.nats.auth.kind "credentials" }}
   credentials: /etc/hub/nats/hub.creds
   {{- end }}
 {{- end }}
 {{- end -}}
 
-{{/* All settings that are no secrets: (root, over), of which `over` is laid over `config`. */}}
+{{/* All settings that are no secrets and that variables can hold: (root, component, over), of which
+     `over` is laid over `config`. */}}
 {{- define "syncline.config" -}}
-{{- $tree := mergeOverwrite (deepCopy .root.Values.config) (deepCopy .over) (include "syncline.decided" .root | fromYaml) -}}
+{{- $decided := include "syncline.decided" (dict "root" .root "component" .component) | fromYaml -}}
+{{- $tree := mergeOverwrite (deepCopy .root.Values.config) (deepCopy .over) $decided -}}
 {{- include "syncline.variables" (dict "prefix" "HUB" "tree" $tree) | trim -}}
 {{- end -}}
 
@@ -91,6 +96,13 @@ nats:
 {{- else if eq $login.kind "password" }}
 {{ include "syncline.secretVariable" (dict "variable" "HUB__NATS__USER" "secret" $login.existingSecret "key" "user") }}
 {{ include "syncline.secretVariable" (dict "variable" "HUB__NATS__PASSWORD" "secret" $login.existingSecret "key" "password") }}
+{{- end }}
+{{- range $name, $secret := .Values.webhookSecrets }}
+{{- $variable := printf "HUB__WEBHOOKS__%s" (upper $name) }}
+{{ include "syncline.secretVariable" (dict "variable" (printf "%s__SECRET" $variable) "secret" $secret.name "key" (default "secret" $secret.key)) }}
+{{- with $secret.old }}
+{{ include "syncline.secretVariable" (dict "variable" (printf "%s__OLD_SECRET" $variable) "secret" .name "key" (default "secret" .key)) }}
+{{- end }}
 {{- end }}
 {{- with .Values.pod.extraEnv }}
 {{ toYaml . }}

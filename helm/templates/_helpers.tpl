@@ -88,9 +88,35 @@ nats://{{ include "syncline.fullname" . }}-nats:4222
 {{- default (printf "%s-postgres" (include "syncline.fullname" .)) .Values.postgres.auth.existingSecret -}}
 {{- end -}}
 
-{{/* preStop, then the hub's drain, then what is left before it is killed. */}}
+{{/* preStop, then the hub's drain, then what is left before it is killed: (root, over), as of
+     `syncline.config`. */}}
 {{- define "syncline.graceSeconds" -}}
-{{- add (int .Values.preStopSeconds) (int .Values.config.drain_s) (int .Values.graceMarginSeconds) -}}
+{{- $v := .root.Values -}}
+{{- $drain := dig "drain_s" $v.config.drain_s .over -}}
+{{- add (int $v.preStopSeconds) (int $drain) (int $v.graceMarginSeconds) -}}
+{{- end -}}
+
+{{/* What a pod's hub is told on its line, as a list: (root, component). */}}
+{{- define "syncline.args" -}}
+{{- $args := list "serve" -}}
+{{- if .root.Values.configFile -}}
+{{- $args = concat $args (list "--config" "/etc/hub/config/hub.toml") -}}
+{{- end -}}
+{{- if .root.Values.compute.enabled -}}
+{{- $args = concat $args (list "--roles" (ternary "sync" "compute" (eq .component "hub"))) -}}
+{{- end -}}
+{{- $args | toJson -}}
+{{- end -}}
+
+{{/* Whether a pod does jobs: (root, component). Without pods of their own for it hubs do, unless
+     they are told otherwise. */}}
+{{- define "syncline.doesJobs" -}}
+{{- $roles := default (list "sync" "compute") .root.Values.config.roles -}}
+{{- if eq .component "compute" -}}
+yes
+{{- else if and (not .root.Values.compute.enabled) (has "compute" $roles) -}}
+yes
+{{- end -}}
 {{- end -}}
 
 {{/* The file part of what the hub is told, for the store: ports to be let out on. */}}

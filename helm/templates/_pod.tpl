@@ -1,5 +1,4 @@
-{{/* The template of a hub's pod: (root, component, args, config: name of the ConfigMap, over,
-     resources, volumes: data of its own). */}}
+{{/* The template of a hub's pod: (root, component, config: name of the ConfigMap, over, resources). */}}
 {{- define "syncline.pod" -}}
 {{- $root := .root -}}
 {{- $v := $root.Values -}}
@@ -11,7 +10,7 @@ metadata:
     {{- end }}
   annotations:
     # A changed setting or secret of the chart restarts the pods, one after another.
-    checksum/config: {{ include "syncline.config" (dict "root" $root "over" .over) | sha256sum }}
+    checksum/config: {{ printf "%s\n%s" (include "syncline.config" .) $v.configFile | sha256sum }}
     checksum/secret: {{ printf "%s\n%s\n%s" $v.store.url $v.serviceKey.value $v.postgres.auth.password | sha256sum }}
     {{- with $v.pod.annotations }}
     {{- toYaml . | nindent 4 }}
@@ -21,7 +20,7 @@ spec:
   automountServiceAccountToken: false
   # Variables of other Services are not the hub's.
   enableServiceLinks: false
-  terminationGracePeriodSeconds: {{ include "syncline.graceSeconds" $root }}
+  terminationGracePeriodSeconds: {{ include "syncline.graceSeconds" . }}
   securityContext:
     {{- include "syncline.podSecurity" (dict "uid" $v.pod.runAsUser) | nindent 4 }}
   {{- with $v.imagePullSecrets }}
@@ -64,15 +63,17 @@ spec:
     - name: hub
       image: {{ include "syncline.image" (dict "image" $v.image "tag" $root.Chart.AppVersion) | quote }}
       imagePullPolicy: {{ $v.image.pullPolicy }}
-      args: {{ .args | toJson }}
+      args: {{ include "syncline.args" . }}
       envFrom:
         - configMapRef:
             name: {{ .config }}
       env:
         {{- include "syncline.env" $root | nindent 8 }}
       ports:
+        {{- if eq .component "hub" }}
         - name: public
           containerPort: 3010
+        {{- end }}
         - name: admin
           containerPort: 3011
       # All three ask the admin port, which is never TLS and has connections of its own: a public
@@ -98,7 +99,10 @@ spec:
         {{- include "syncline.containerSecurity" $root | nindent 8 }}
       volumeMounts:
         - {name: data, mountPath: /data}
-        {{- with $v.tls.existingSecret }}
+        {{- if $v.configFile }}
+        - {name: file, mountPath: /etc/hub/config, readOnly: true}
+        {{- end }}
+        {{- if and $v.tls.existingSecret (eq .component "hub") }}
         - {name: tls, mountPath: /etc/hub/tls, readOnly: true}
         {{- end }}
         {{- with $v.store.caSecret }}
@@ -126,9 +130,13 @@ spec:
 - name: data
   emptyDir: {sizeLimit: 64Mi}
 {{- end }}
-{{- with $v.tls.existingSecret }}
+{{- if $v.configFile }}
+- name: file
+  configMap: {name: {{ include "syncline.fullname" .root }}-file, defaultMode: 0440}
+{{- end }}
+{{- if and $v.tls.existingSecret (eq .component "hub") }}
 - name: tls
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ $v.tls.existingSecret }}, defaultMode: 0440}
 {{- end }}
 {{- with $v.store.caSecret }}
 - name: store-ca

@@ -30,6 +30,8 @@
   {{- fail (printf "store.url is of another store than store.kind, which is %s" $v.store.kind) -}}
   {{- end -}}
 {{- end -}}
+{{- include "syncline.rolesRefusals" . -}}
+{{- include "syncline.fileRefusals" . -}}
 {{- if $v.postgres.enabled -}}
   {{- if ne $v.store.kind "postgres" -}}
   {{- fail (printf "postgres.enabled is true and store.kind is %s: set store.kind to postgres" $v.store.kind) -}}
@@ -69,5 +71,61 @@
 {{- end -}}
 {{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.enabled needs httpRoute.parentRefs: which Gateway" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Who does jobs. */}}
+{{- define "syncline.rolesRefusals" -}}
+{{- $v := .Values -}}
+{{- if $v.compute.config.roles -}}
+{{- fail "compute.config.roles: what those pods do is said by compute.enabled" -}}
+{{- end -}}
+{{- with $v.config.roles -}}
+  {{- if $v.compute.enabled -}}
+  {{- fail "config.roles and compute.enabled are both set: with pods that do jobs alone, hubs do none" -}}
+  {{- end -}}
+  {{- if not (has "sync" .) -}}
+  {{- fail "config.roles leaves out sync, so nobody takes devices: for pods that do jobs alone set compute.enabled" -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What does not belong into a file that everybody in the namespace may read, and endpoints of
+     which one half is missing. Whether it is a good configuration, the hub says. */}}
+{{- define "syncline.fileRefusals" -}}
+{{- $v := .Values -}}
+{{- $file := fromToml $v.configFile -}}
+{{- if kindIs "string" $file.Error -}}
+{{- fail (printf "configFile is no TOML: %s" $file.Error) -}}
+{{- end -}}
+{{- range $name, $table := $file -}}
+  {{- if not (has $name (list "app" "webhooks")) -}}
+  {{- fail (printf "configFile sets %s, which belongs under config or to a Secret: it holds the tables app and webhooks alone" $name) -}}
+  {{- end -}}
+  {{- if not (kindIs "map" $table) -}}
+  {{- fail (printf "configFile: %s is no table" $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- $endpoints := default dict $file.webhooks -}}
+{{- range $name, $endpoint := $endpoints -}}
+  {{- if not (kindIs "map" $endpoint) -}}
+  {{- fail (printf "configFile: webhooks.%s is no table" $name) -}}
+  {{- end -}}
+  {{- range $key := list "secret" "old_secret" -}}
+    {{- if hasKey $endpoint $key -}}
+    {{- fail (printf "configFile holds webhooks.%s.%s, and a ConfigMap keeps no secret: name its Secret in webhookSecrets.%s" $name $key $name) -}}
+    {{- end -}}
+  {{- end -}}
+  {{- if regexMatch "^[A-Za-z]+://[^/?#]*@" (toString $endpoint.url) -}}
+  {{- fail (printf "configFile holds webhooks.%s.url with a password, and a ConfigMap keeps no secret: set HUB__WEBHOOKS__%s__URL of a Secret in pod.extraEnv" $name (upper $name)) -}}
+  {{- end -}}
+  {{- if not (hasKey $v.webhookSecrets $name) -}}
+  {{- fail (printf "configFile has webhooks.%s, and webhookSecrets.%s does not say what signs its events" $name $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- range $name, $secret := $v.webhookSecrets -}}
+  {{- if not (hasKey $endpoints $name) -}}
+  {{- fail (printf "webhookSecrets.%s is of no endpoint: configFile has no [webhooks.%s]" $name $name) -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}

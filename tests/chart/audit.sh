@@ -44,7 +44,6 @@ render() {
 for values in helm/values-*.yaml; do
   render "$(basename "$values" .yaml)" --values "$values"
 done
-render compute --values helm/values-postgres.yaml --set compute.enabled=true
 render trial --set "$trial"
 
 check --framework kubernetes --directory "$rendered/all" --skip-check "$(join "${excused[@]}")"

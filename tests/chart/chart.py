@@ -25,6 +25,32 @@ TRIAL = {
     "postgres": {"enabled": True, "auth": {"password": "let-me_in"}},
     "nats": {"enabled": True, "url": "", "auth": {"kind": "none", "existingSecret": ""}},
 }
+# Jobs of one app, posted to a server of the cluster whose secret is being changed.
+DIGEST = {
+    "configFile": """
+[webhooks.in-house]
+url = "http://mailer.mail.svc:8025/hook"
+private = true
+
+[[app.todo.schedules]]
+id = "digest"
+cron = "0 7 * * MON-FRI"
+timezone = "Europe/Berlin"
+job = "webhook"
+args = {to = "in-house", data = "digest"}
+""",
+    "webhookSecrets": {
+        "in-house": {"name": "mailer", "key": "hook", "old": {"name": "mailer-old", "key": "hook"}}
+    },
+    "networkPolicy": {
+        "webhookExtraEgress": [
+            {
+                "ports": [{"protocol": "TCP", "port": 8025}],
+                "to": [{"namespaceSelector": {"matchLabels": {"name": "mail"}}}],
+            }
+        ]
+    },
+}
 MONITORED = {kind: {"enabled": True} for kind in ("serviceMonitor", "prometheusRule", "dashboard")}
 
 
@@ -85,9 +111,30 @@ VARIANTS = {
             {"nats": {"url": "nats://n:4222", "auth": {"kind": "token", "existingSecret": "nats"}}},
         ),
     ),
+    "jobs-on-sqlite": ("embedded", DIGEST),
+    "jobs-by-the-hubs": (None, merged(ISSUER, ON_POSTGRES, DIGEST, {"replicas": 2})),
+    "jobs-by-nobody": (
+        None,
+        merged(ISSUER, ON_POSTGRES, DIGEST, {"config": {"roles": ["sync"]}}),
+    ),
     "compute": (
-        "postgres",
-        {"compute": {"enabled": True, "config": {"session": {"cache_bytes": 1048576}}}},
+        None,
+        merged(
+            ISSUER,
+            ON_POSTGRES,
+            DIGEST,
+            {
+                "tls": {"existingSecret": "public-tls"},
+                "compute": {
+                    "enabled": True,
+                    "config": {
+                        "drain_s": 240,
+                        "session": {"cache_bytes": 1048576},
+                        "jobs": {"concurrency": 4},
+                    },
+                },
+            },
+        ),
     ),
     "everything-else": (
         "postgres",

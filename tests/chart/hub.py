@@ -49,6 +49,8 @@ def secret_value(key, store):
         "token": "a-token",
         "user": "hub",
         "password": "let-me_in",
+        "secret": "a-secret-of-a-webhook-0123456789abcdef",
+        "hook": "another-secret-of-a-webhook-0123456789",
     }[key]
 
 
@@ -74,17 +76,22 @@ def environment(objects, template, store):
     return env
 
 
-def mount(template, root):
-    """Puts what each mounted Secret holds below `root`, where the pod would see it below /."""
+def mount(objects, template, root):
+    """Puts what each mounted Secret and ConfigMap holds below `root`, where the pod would see it
+    below /."""
+    volumes = {volume["name"]: volume for volume in template["spec"].get("volumes", [])}
     for mounted in template["spec"]["containers"][0]["volumeMounts"]:
         if not mounted.get("readOnly"):
             continue
         at = root / mounted["mountPath"].lstrip("/")
         at.mkdir(parents=True, exist_ok=True)
-        if mounted["name"] == "nats":
-            (at / "hub.creds").write_text(CREDENTIALS)
-            continue
-        for name, text in certificate().items():
+        if "configMap" in (volume := volumes[mounted["name"]]):
+            held = one(objects, "ConfigMap", volume["configMap"]["name"])["data"]
+        elif mounted["name"] == "nats":
+            held = {"hub.creds": CREDENTIALS}
+        else:
+            held = certificate()
+        for name, text in held.items():
             (at / name).write_text(text)
 
 
@@ -107,13 +114,22 @@ def certificate():
     return _certificate
 
 
-def check_config(env, root=None):
-    """(settings by key, what it says against it). Files are looked for below `root`."""
-    if root is not None:
-        env = {name: value.replace("/etc/hub/", f"{root}/etc/hub/") for name, value in env.items()}
+def below(root, args, env):
+    """A pod's line and variables, with its files below `root`."""
+
+    def moved(text):
+        return text.replace("/etc/hub/", f"{root}/etc/hub/")
+
+    return [moved(arg) for arg in args], {name: moved(value) for name, value in env.items()}
+
+
+def check_config(args, env):
+    """(settings by key, what it says against it) of a pod's line and variables."""
+    command, *options = args
+    assert command == "serve", args
     with tempfile.TemporaryDirectory() as there:
         done = subprocess.run(
-            [HUB, "check-config"], cwd=there, env=env, capture_output=True, text=True
+            [HUB, "check-config", *options], cwd=there, env=env, capture_output=True, text=True
         )
     if done.returncode:
         return {}, done.stderr.strip()
@@ -124,17 +140,17 @@ def settings(text):
     """Every key that the hub names: its value, or None where it shows none."""
     found = {}
     for line in text.splitlines():
-        if shown := re.fullmatch(r"([a-z_.]+) = (.*)", line):
+        if shown := re.fullmatch(r"([a-z_.-]+) = (.*)", line):
             found[shown[1]] = tomllib.loads(f"value = {shown[2]}")["value"]
-        elif hidden := re.fullmatch(r"# ([a-z_.]+)(: .*| is not set)", line):
+        elif hidden := re.fullmatch(r"# ([a-z_.-]+)(: .*| is not set)", line):
             found[hidden[1]] = None
     return found
 
 
 @contextlib.contextmanager
-def nats():
-    """The address of a NATS server."""
-    script = str(ROOT / "tests" / "services" / "nats.sh")
+def service(name):
+    """The address of a server of our own: nats, postgres."""
+    script = str(ROOT / "tests" / "services" / f"{name}.sh")
     with subprocess.Popen(
         [script, "run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
@@ -143,8 +159,9 @@ def nats():
 
 
 @contextlib.contextmanager
-def running(env):
-    """(public port, admin port) of a hub with these variables, beside those that place it."""
+def running(env, args=("serve",)):
+    """(public port, admin port) of a hub with these variables, beside those that place it. A public
+    port that nobody listens on is 0."""
     with tempfile.TemporaryDirectory() as there:
         env = {
             **env,
@@ -154,7 +171,7 @@ def running(env):
             "HUB__LOG__FORMAT": "json",
             "HUB__DRAIN_S": "1",
         }
-        hub = subprocess.Popen([HUB, "serve"], cwd=there, env=env, stderr=subprocess.PIPE, text=True)
+        hub = subprocess.Popen([HUB, *args], cwd=there, env=env, stderr=subprocess.PIPE, text=True)
         # One that never gets ready is ended, and then its log ends.
         alarm = threading.Timer(PATIENCE_S, hub.kill)
         alarm.start()
@@ -183,6 +200,16 @@ def ask(port, path, method="GET", headers=None, body=None):
         return answer.status, answer.read().decode()
     finally:
         connection.close()
+
+
+def series(text):
+    """(name, labels) of each sample of the text that Prometheus reads."""
+    found = []
+    for line in text.splitlines():
+        if sample := re.match(r"([a-zA-Z_:]\w*)(?:\{(.*)\})? \S+$", line):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', sample[2] or ""))
+            found.append((sample[1], labels))
+    return found
 
 
 def until(look, what):

@@ -14,6 +14,7 @@ HUB=$(readlink -f "$HUB")
 
 tests/chart/tools.sh chart
 tests/services/nats.sh install
+tests/services/postgres.sh install
 
 # -B: no compiled files beside the sources.
 PATH=$PWD/target/chart/bin:$PATH exec target/chart/bin/python -B tests/chart/run.py tests/chart "$@"

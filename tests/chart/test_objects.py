@@ -55,6 +55,16 @@ class Stopping(unittest.TestCase):
 
         self.assertEqual(grace(300) - grace(30), 270)
 
+    def test_pods_that_do_jobs_have_their_own_time_to_finish_them(self):
+        objects = variant("compute")
+        of = {
+            pod: template["spec"]["terminationGracePeriodSeconds"]
+            for pod, template in hub_pods(objects)
+        }
+        hub, compute = (of[f"Deployment/{FULLNAME}"], of[f"Deployment/{FULLNAME}-compute"])
+        # 240 s of drain, and 30.
+        self.assertEqual(compute - hub, 210)
+
     def test_a_new_hub_is_there_before_an_old_one_goes(self):
         for name in VARIANTS:
             for deployment in of_kind(variant(name), "Deployment"):
@@ -123,6 +133,21 @@ class Selectors(unittest.TestCase):
                 ports = {port["name"] for port in chosen[0]["containers"][0]["ports"]}
                 for port in service["spec"]["ports"]:
                     self.assertIn(port["targetPort"], ports)
+
+    def test_nothing_leads_to_a_pod_that_does_jobs_but_its_admin_port(self):
+        for name in ["compute", "postgres"]:
+            objects = variant(name)
+            by_name = {pod: (labels, spec) for pod, labels, spec in pods(objects)}
+            labels, spec = by_name[f"Deployment/{FULLNAME}-compute"]
+            ports = [port["name"] for port in spec["containers"][0]["ports"]]
+            self.assertEqual(ports, ["admin"])
+            self.assertNotIn("tls", [volume["name"] for volume in spec["volumes"]])
+            services = [
+                service["metadata"]["name"]
+                for service in of_kind(objects, "Service")
+                if matches(service["spec"]["selector"], labels)
+            ]
+            self.assertEqual(services, [f"{FULLNAME}-compute-admin"])
 
     def test_the_budget_and_the_scaler_are_of_the_hubs(self):
         for name in VARIANTS:
@@ -225,6 +250,17 @@ class Restarts(unittest.TestCase):
         after = self.checksums(merged(base, {"config": {"session": {"idle_ms": 7}}}))
         self.assertNotEqual(before["checksum/config"], after["checksum/config"])
         self.assertEqual(before["checksum/secret"], after["checksum/secret"])
+
+    def test_a_changed_file_restarts_the_hubs_and_the_pods_that_do_jobs(self):
+        base = merged(ISSUER, ON_POSTGRES, {"compute": {"enabled": True}})
+        changed = merged(base, {"configFile": "[app.todo]\n"})
+        for workload in (FULLNAME, f"{FULLNAME}-compute"):
+            before, after = (
+                one(render(over=over), "Deployment", workload)["spec"]["template"]["metadata"]
+                for over in (base, changed)
+            )
+            checksum = "checksum/config"
+            self.assertNotEqual(before["annotations"][checksum], after["annotations"][checksum])
 
     def test_a_changed_secret_of_the_chart_restarts_the_hubs(self):
         base = merged(ISSUER, ON_POSTGRES, {"serviceKey": {"value": "one"}})

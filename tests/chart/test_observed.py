@@ -55,16 +55,6 @@ def selectors(node):
         yield from selectors(below)
 
 
-def series(text):
-    """(name, labels) of each sample of the text that Prometheus reads."""
-    found = []
-    for line in text.splitlines():
-        if sample := re.match(r"([a-zA-Z_:]\w*)(?:\{(.*)\})? \S+$", line):
-            labels = dict(re.findall(r'(\w+)="([^"]*)"', sample[2] or ""))
-            found.append((sample[1], labels))
-    return found
-
-
 def chosen_by(selector, all_series):
     """Whether a sample has the name and labels that a selector asks for."""
 
@@ -88,7 +78,7 @@ class Observed(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        address = cls.enterClassContext(hub.nats())
+        address = cls.enterClassContext(hub.service("nats"))
         env = {"HUB__NATS__URL": address, "HUB__AUTH__JWKS_URL": "http://127.0.0.1:9/jwks.json"}
         cls.public, cls.admin = cls.enterClassContext(hub.running(env))
         cls.bearer = {"Authorization": f"Bearer {TOKEN}"}
@@ -97,8 +87,11 @@ class Observed(unittest.TestCase):
         cls.ready, _ = hub.ask(cls.admin, "/ready")
         hub.ask(cls.admin, "/health")
         connected = "\nsyncline_bus_connected 1\n"
-        cls.metrics = hub.until(cls.shown_with(connected), "a connection to NATS")
-        cls.series = series(cls.metrics)
+        hub.until(cls.shown_with(connected), "a connection to NATS")
+        # The first count of jobs.
+        counted = '\nsyncline_jobs{kind="webhook",state="dead"} 0\n'
+        cls.metrics = hub.until(cls.shown_with(counted), "a count of jobs")
+        cls.series = hub.series(cls.metrics)
 
     @classmethod
     def shown_with(cls, line):
@@ -207,8 +200,11 @@ class Alerts(unittest.TestCase):
             for selector in selectors(promql_parser.parse(rule["expr"])):
                 matchers = {m.name: m.value for m in selector.matchers.matchers}
                 self.assertEqual(matchers["namespace"], "sync", rule["alert"])
-                for service in (f"{FULLNAME}-admin", f"{FULLNAME}-compute-admin"):
-                    self.assertRegex(service, f"^{matchers['job']}$")
+                self.assertRegex(f"{FULLNAME}-admin", f"^{matchers['job']}$")
+                # Pods that do jobs are no help to devices that find nobody.
+                is_of_all = rule["alert"] != "SynclineAbsent"
+                of_compute = re.fullmatch(matchers["job"], f"{FULLNAME}-compute-admin")
+                self.assertIs(of_compute is not None, is_of_all, rule["alert"])
 
 
 class Dashboard(unittest.TestCase):

@@ -2,7 +2,16 @@
 
 import unittest
 
-from chart import ISSUER, ON_POSTGRES, TRIAL, HelmError, merged, render
+from chart import DIGEST, ISSUER, ON_POSTGRES, TRIAL, HelmError, merged, render
+
+COMPUTE = merged(ON_POSTGRES, {"compute": {"enabled": True}})
+
+
+def endpoint(line):
+    """Values with an endpoint of which a line more is said."""
+    file = f'[webhooks.llm]\nurl = "https://llm.example.com/"\n{line}\n'
+    return {"configFile": file, "webhookSecrets": {"llm": {"name": "llm"}}}
+
 
 # What is asked for, and a part of the answer.
 BY_TEMPLATES = {
@@ -66,6 +75,40 @@ BY_TEMPLATES = {
         ),
         "sockets_max",
     ),
+    "roles of hubs beside pods for jobs": (
+        merged(COMPUTE, {"config": {"roles": ["sync"]}}),
+        "compute.enabled",
+    ),
+    "roles of pods for jobs": (
+        merged(COMPUTE, {"compute": {"config": {"roles": ["sync"]}}}),
+        "compute.config.roles",
+    ),
+    "nobody for devices": (
+        merged(ON_POSTGRES, {"config": {"roles": ["compute"]}}),
+        "leaves out sync",
+    ),
+    "a file that is no toml": ({"configFile": "[app.todo"}, "configFile is no TOML: toml: line"),
+    "a setting in the file": ({"configFile": "drain_s = 3"}, "configFile sets drain_s"),
+    "a secret in the file": (
+        {"configFile": '[auth]\nservice_key = "open-sesame"'},
+        "configFile sets auth",
+    ),
+    "a table that is none": ({"configFile": "app = 3"}, "app is no table"),
+    "an endpoint that is none": ({"configFile": "[webhooks]\nllm = 3"}, "webhooks.llm is no table"),
+    "a webhook's secret in the file": (endpoint('secret = "s"'), "webhooks.llm.secret"),
+    "its old secret in the file": (endpoint('old_secret = "s"'), "webhooks.llm.old_secret"),
+    "a password in a webhook's address": (
+        {
+            "configFile": '[webhooks.llm]\nurl = "https://u:p@llm.example.com/"',
+            "webhookSecrets": {"llm": {"name": "llm"}},
+        },
+        "HUB__WEBHOOKS__LLM__URL",
+    ),
+    "a webhook without a secret": (
+        {"configFile": endpoint("")["configFile"]},
+        "webhookSecrets.llm does not say",
+    ),
+    "a secret of no webhook": ({"webhookSecrets": {"llm": {"name": "llm"}}}, "no [webhooks.llm]"),
     "an ingress for nobody": ({"ingress": {"enabled": True}}, "ingress.hosts"),
     "a route of no gateway": ({"httpRoute": {"enabled": True}}, "parentRefs"),
 }
@@ -77,6 +120,20 @@ BY_SCHEMA = {
     "the development issuer": ({"config": {"auth": {"dev": True}}}, "dev"),
     "a secret among settings": ({"config": {"auth": {"service_key": "s"}}}, "service_key"),
     "a store that is none": ({"store": {"kind": "mysql"}}, "store.kind"),
+    "triggers among settings": ({"config": {"app": {"todo": {}}}}, "app"),
+    "webhooks among settings": ({"config": {"webhooks": {"llm": {}}}}, "webhooks"),
+    "a role that is none": ({"config": {"roles": ["web"]}}, "roles"),
+    "no role at all": ({"config": {"roles": []}}, "roles"),
+    "an unknown setting of jobs": ({"config": {"jobs": {"per_node": 3}}}, "per_node"),
+    "a webhook's secret that is no Secret": ({"webhookSecrets": {"llm": "s"}}, "webhookSecrets.llm"),
+    "a Secret without a name": ({"webhookSecrets": {"llm": {"key": "k"}}}, "name"),
+    "a webhook's name that no variable has": ({"webhookSecrets": {"a__b": {"name": "s"}}}, "a__b"),
+    "a webhook's name in capitals": ({"webhookSecrets": {"LLM": {"name": "s"}}}, "LLM"),
+    "a webhook's secret by hand": (
+        {"pod": {"extraEnv": [{"name": "HUB__WEBHOOKS__LLM__SECRET", "value": "s"}]}},
+        "extraEnv",
+    ),
+    "a file that is a tree": ({"configFile": {"app": {}}}, "configFile"),
     "text for a number": ({"config": {"drain_s": "30s"}}, "drain_s"),
     "a drain without end": ({"config": {"drain_s": 3601}}, "drain_s"),
     "no drain at all": ({"config": {"drain_s": None}}, "drain_s"),
@@ -124,3 +181,6 @@ class Refusals(unittest.TestCase):
         render(over=ISSUER)
         render(over=merged(ISSUER, ON_POSTGRES, {"replicas": 2}))
         render(over=merged(ISSUER, TRIAL))
+        render(over=merged(ISSUER, COMPUTE, DIGEST))
+        render(over=merged(ISSUER, endpoint("private = false")))
+        render(over=merged(ISSUER, ON_POSTGRES, {"config": {"roles": ["compute", "sync"]}}))

@@ -5,7 +5,7 @@ import unittest
 
 from chart import VARIANTS, hub_pods, of_kind, one, pods, variant
 
-# A part of each secret that the variants put into values.
+# A part of each secret that the variants put into values. Those of webhooks cannot be put there.
 SECRETS = ["hunter2", "open-sesame", "let-me_in"]
 
 
@@ -99,21 +99,39 @@ class Secrets(unittest.TestCase):
 
 class Network(unittest.TestCase):
     def policy(self, name):
-        return one(variant(name), "NetworkPolicy", "live-syncline")["spec"]
+        return self.policies(name)["hub"]
 
-    def allowed(self, name, direction):
+    def policies(self, name):
+        """Of each kind of pod that runs the hub."""
+        found = {}
+        for each in of_kind(variant(name), "NetworkPolicy"):
+            component = each["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+            if component in ("hub", "compute"):
+                self.assertNotIn(component, found)
+                found[component] = each["spec"]
+        return found
+
+    def allowed(self, policy, direction):
         """(ports, peers) of each rule."""
         peers = {"ingress": "from", "egress": "to"}[direction]
         return [
-            ({port["port"] for port in rule["ports"]}, rule.get(peers))
-            for rule in self.policy(name)[direction]
+            ({port["port"] for port in rule["ports"]}, rule.get(peers)) for rule in policy[direction]
         ]
 
     def test_the_admin_port_is_not_open_to_everybody(self):
         for name in VARIANTS:
-            rules = [peers for ports, peers in self.allowed(name, "ingress") if "admin" in ports]
-            self.assertEqual(len(rules), 1, name)
-            self.assertTrue(all(rules), name)
+            for component, policy in self.policies(name).items():
+                ingress = self.allowed(policy, "ingress")
+                rules = [peers for ports, peers in ingress if "admin" in ports]
+                self.assertEqual(len(rules), 1, f"{name}: {component}")
+                self.assertTrue(all(rules), f"{name}: {component}")
+
+    def test_only_hubs_are_open_to_devices(self):
+        for name in VARIANTS:
+            for component, policy in self.policies(name).items():
+                ports = [ports for ports, _ in self.allowed(policy, "ingress")]
+                public = [{"public"}] if component == "hub" else []
+                self.assertEqual(ports, [*public, {"admin"}], f"{name}: {component}")
 
     def test_a_hub_reaches_its_store_its_bus_and_the_web_and_nothing_else(self):
         expected = {
@@ -123,14 +141,41 @@ class Network(unittest.TestCase):
             "trial": [{53}, {5432}, {4222}, {443}],
         }
         for name, ports in expected.items():
-            self.assertEqual([each for each, _ in self.allowed(name, "egress")], ports, name)
+            egress = self.allowed(self.policy(name), "egress")
+            self.assertEqual([each for each, _ in egress], ports, name)
+
+    def test_webhooks_are_let_out_of_the_pods_that_do_jobs_alone(self):
+        web, inside = {443, 80}, {8025}
+        expected = {
+            "postgres": {"hub": [], "compute": [web]},
+            "compute": {"hub": [], "compute": [web, inside]},
+            "jobs-by-the-hubs": {"hub": [web, inside]},
+            "jobs-on-sqlite": {"hub": [web, inside]},
+            "jobs-by-nobody": {"hub": []},
+            # None are posted to.
+            "100k": {"hub": []},
+        }
+        for name, of in expected.items():
+            found = {
+                component: [
+                    ports
+                    for ports, _ in self.allowed(policy, "egress")
+                    if ports in (web, inside)
+                ]
+                for component, policy in self.policies(name).items()
+            }
+            self.assertEqual(found, of, name)
 
     def test_the_web_is_no_private_network(self):
         for name in VARIANTS:
-            for ports, peers in self.allowed(name, "egress"):
-                if ports == {443}:
-                    excepted = {net for peer in peers for net in peer["ipBlock"]["except"]}
-                    self.assertLess({"10.0.0.0/8", "169.254.0.0/16", "fc00::/7"}, excepted)
+            looked_at = 0
+            for policy in self.policies(name).values():
+                for ports, peers in self.allowed(policy, "egress"):
+                    if 443 in ports:
+                        looked_at += 1
+                        excepted = {net for peer in peers for net in peer["ipBlock"]["except"]}
+                        self.assertLess({"10.0.0.0/8", "169.254.0.0/16", "fc00::/7"}, excepted)
+            self.assertGreater(looked_at, 0, name)
 
     def test_servers_of_the_chart_are_reached_by_its_own_pods_alone(self):
         objects = variant("trial")
@@ -143,7 +188,11 @@ class Network(unittest.TestCase):
 
     def test_every_pod_of_the_hub_is_under_the_policy(self):
         for name in VARIANTS:
-            expression = self.policy(name)["podSelector"]["matchExpressions"][0]
+            policies = self.policies(name)
             for pod, template in hub_pods(variant(name)):
-                component = template["metadata"]["labels"][expression["key"]]
-                self.assertIn(component, expression["values"], f"{name}: {pod}")
+                labels = template["metadata"]["labels"]
+                policy = policies.pop(labels["app.kubernetes.io/component"])
+                chosen = policy["podSelector"]["matchLabels"].items()
+                self.assertLessEqual(chosen, labels.items(), f"{name}: {pod}")
+            # Nor is there one of nobody.
+            self.assertEqual(policies, {}, name)
