@@ -93,7 +93,7 @@ impl Directory {
         match standing {
             // It stays known, so that an older word that comes late does not bring it back.
             Standing::Gone => News::Nothing,
-            Standing::Serving | Standing::Draining => News::Appeared,
+            Standing::Serving | Standing::Working | Standing::Draining => News::Appeared,
         }
     }
 
@@ -104,10 +104,10 @@ impl Directory {
             return false;
         };
         let is_later = |other: &&Seen| {
-            let serves = other.said.standing == Standing::Serving && !other.is_silent(now);
+            let serves = other.said.standing.is_up() && !other.is_silent(now);
             serves && other.said.node == own.said.node && other.first > own.first
         };
-        if own.name_told || own.said.standing != Standing::Serving {
+        if own.name_told || !own.said.standing.is_up() {
             return false;
         }
         let is_anothers = self.nodes.values().any(|other| is_later(&other));

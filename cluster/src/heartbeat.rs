@@ -34,6 +34,8 @@ impl fmt::Debug for Instance {
 pub enum Standing {
     /// It serves.
     Serving,
+    /// It does jobs, and takes no sockets.
+    Working,
     /// It takes nothing new.
     Draining,
     /// These are its last words.
@@ -41,10 +43,16 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// It does what it is there for.
+    pub fn is_up(self) -> bool {
+        matches!(self, Standing::Serving | Standing::Working)
+    }
+
     /// As operators are told.
     pub fn as_str(self) -> &'static str {
         match self {
             Standing::Serving => "serving",
+            Standing::Working => "working",
             Standing::Draining => "draining",
             Standing::Gone => "gone",
         }

@@ -126,7 +126,11 @@ impl App {
         create_data_dir(&config.data_dir)?;
         let metrics = Arc::new(Metrics::new());
         let dev_issuer = dev_issuer(&config)?.map(Arc::new);
-        let keys = key_source(&config.auth, dev_issuer.as_deref())?;
+        let keys = match config.roles.contains(&Role::Sync) {
+            true => key_source(&config.auth, dev_issuer.as_deref())?,
+            // It lets nobody in.
+            false => KeySource::Dev(Default::default()),
+        };
         let tls = tls(&config.tls)?;
         let verifier = Arc::new(Verifier::new(&config.auth, keys, metrics.clone()));
         let context = Arc::new(Context {
@@ -150,9 +154,15 @@ impl App {
             tasks: JoinSet::new(),
         };
         app.listen(&config)?;
-        app.keep_keys_fresh(&config.auth);
         app.collect_what_is_old(&config);
-        app.share_sockets_out(&config);
+        if config.roles.contains(&Role::Sync) {
+            app.keep_keys_fresh(&config.auth);
+            app.share_sockets_out(&config);
+        }
+        // Last: a node that cannot start shall not have begun any.
+        if config.roles.contains(&Role::Compute) {
+            app.core.do_jobs(&config).await?;
+        }
         app.context.lifecycle.advance(Stage::Ready);
         info!(node = %config.node, public = %app.public_addr, admin = %app.admin_addr, "ready");
         Ok(app)

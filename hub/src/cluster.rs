@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use self::ephemera::Ephemera;
 use self::hearing::Hearer;
 use self::nodes::{Nodes, Own};
-use crate::config::{Config, Problem, Problems, StoreUrl};
+use crate::config::{Config, Problem, Problems, Role, StoreUrl};
 use crate::http::Context;
 use crate::session::registry::Sessions;
 use crate::telemetry::Metrics;
@@ -91,6 +91,10 @@ impl Cluster {
         let own = Own {
             node: config.node.clone(),
             instance: Instance::random(),
+            up: match config.roles.contains(&Role::Sync) {
+                true => Standing::Serving,
+                false => Standing::Working,
+            },
             started_at_ms: context.clock.now_ms(),
         };
         let nodes = Nodes::new(own, metrics.clone(), context.lifecycle.clone());

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use tracing::warn;
 
 use super::StartError;
 use super::opened_store::OpenedStore;
@@ -27,7 +28,7 @@ use super::store_watch::{SeenBy, watch};
 use crate::auth::Verifier;
 use crate::clock::{Clock, SystemClock};
 use crate::cluster::{Cluster, rebalance};
-use crate::config::{ClusterConfig, Config, Role};
+use crate::config::{ClusterConfig, Config};
 use crate::gateway::access::Access;
 use crate::gateway::compat::storm::Storm;
 use crate::gateway::intake::Undecided;
@@ -94,7 +95,9 @@ pub(super) struct Core {
     pub(super) gateway: Arc<Gateway>,
     /// The jobs of its store.
     jobs: Option<Arc<dyn JobStore>>,
-    /// `None` once it ended, or where nobody does jobs.
+    log: ChangeLog,
+    bell: JobsBell,
+    /// `None` before it began, once it ended, and where nobody does jobs.
     doing: Mutex<Option<Doing>>,
     committers: Committers,
     cluster: Cluster,
@@ -224,25 +227,12 @@ impl Core {
             user_data: Semaphore::new(USER_DATA_AT_ONCE),
         };
         let gateway = Arc::new(gateway);
-        let wanted = jobs
-            .as_ref()
-            .filter(|_| config.roles.contains(&Role::Compute));
-        let doing = match wanted {
-            Some(jobs) => {
-                let parts = DoingParts {
-                    jobs: jobs.clone(),
-                    log,
-                    gateway: gateway.clone(),
-                    bell,
-                };
-                Some(Doing::start(config, parts).await?)
-            }
-            None => None,
-        };
         Ok(Core {
             gateway,
             jobs,
-            doing: Mutex::new(doing),
+            log,
+            bell,
+            doing: Mutex::default(),
             committers,
             cluster,
             listening,
@@ -251,6 +241,22 @@ impl Core {
             speaks_compat: config.compat.enabled,
             _lock: lock,
         })
+    }
+
+    /// Begins to do jobs.
+    pub(super) async fn do_jobs(&self, config: &Config) -> Result<(), StartError> {
+        let Some(jobs) = &self.jobs else {
+            return Ok(());
+        };
+        let parts = DoingParts {
+            jobs: jobs.clone(),
+            log: self.log.clone(),
+            gateway: self.gateway.clone(),
+            bell: self.bell.clone(),
+        };
+        let doing = Doing::start(config, parts).await?;
+        *self.doing.lock().expect("nobody panics with it") = Some(doing);
+        Ok(())
     }
 
     /// The sync routes.
@@ -309,8 +315,13 @@ impl Core {
     pub(super) async fn drain(&self, within: Duration) {
         let doing = self.doing.lock().expect("nobody panics with it").take();
         if let Some(doing) = doing {
-            // What jobs have written goes through the sessions, so they end first.
-            let _ = timeout(within / 4, doing.drain()).await;
+            // What jobs write goes through the sessions, so they end first. What takes longer is left
+            // as by a crash, and begun again elsewhere when its lease ends.
+            if timeout(within / 2, doing.drain()).await.is_err() {
+                warn!(
+                    "jobs that had begun are left to others: they take longer than half of drain_s"
+                );
+            }
         }
         let mut finishing = pin!(self.gateway.sessions.drain());
         let is_finished = timeout(within / 4, &mut finishing).await.is_ok();

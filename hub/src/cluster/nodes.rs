@@ -58,6 +58,8 @@ struct Inner {
 pub(crate) struct Own {
     pub(crate) node: NodeId,
     pub(crate) instance: Instance,
+    /// What it is while it is up.
+    pub(crate) up: Standing,
     pub(crate) started_at_ms: WallMs,
 }
 
@@ -156,7 +158,7 @@ impl Nodes {
             sleep(Duration::from_millis(ANSWER_MS)).await;
             let drains = async {
                 match standing {
-                    Standing::Serving => self.inner.lifecycle.draining().await,
+                    Standing::Serving | Standing::Working => self.inner.lifecycle.draining().await,
                     _ => std::future::pending().await,
                 }
             };
@@ -198,7 +200,7 @@ impl Nodes {
 
     fn standing(&self) -> Standing {
         match self.inner.lifecycle.stage() {
-            Stage::Starting | Stage::Ready => Standing::Serving,
+            Stage::Starting | Stage::Ready => self.inner.own.up,
             Stage::Draining => Standing::Draining,
         }
     }
@@ -208,6 +210,7 @@ impl Nodes {
             node,
             instance,
             started_at_ms,
+            ..
         } = self.inner.own.clone();
         let metrics = &self.inner.metrics;
         let gauge = |value: i64| u64::try_from(value).unwrap_or(0);
@@ -267,6 +270,7 @@ mod tests {
         let own = Own {
             node: NodeId::trusted("n1"),
             instance: Instance(7),
+            up: Standing::Serving,
             started_at_ms: 5,
         };
         let lifecycle = Arc::new(Lifecycle::starting());

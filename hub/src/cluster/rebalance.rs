@@ -41,13 +41,17 @@ pub(crate) async fn rebalance(config: ClusterConfig, nodes: Nodes, gateway: Arc<
 
 fn seen(listed: &[Listed], own: Instance, young: Duration) -> Seen {
     let is_own = |listed: &&Listed| listed.said.instance == own;
-    let others = listed.iter().filter(|listed| !is_own(listed));
+    let takes_sockets = |listed: &&Listed| listed.said.standing != Standing::Working;
+    let others = listed
+        .iter()
+        .filter(|listed| !is_own(listed))
+        .filter(takes_sockets);
     let is_settled =
         |listed: &Listed| listed.said.standing == Standing::Serving && listed.known_for >= young;
     Seen {
         own: listed.iter().find(is_own).map_or(0, |own| own.said.sockets),
         others: others.map(|listed| listed.said.sockets).collect(),
-        is_settled: listed.iter().all(is_settled),
+        is_settled: listed.iter().filter(takes_sockets).all(is_settled),
     }
 }
 
@@ -91,5 +95,18 @@ mod tests {
             assert_eq!(seen.is_settled, is_settled, "{other:?}");
             assert_eq!((seen.own, seen.others), (10, vec![20]));
         }
+    }
+
+    /// They take none, however many others have.
+    #[test]
+    fn nodes_that_only_do_jobs_are_given_no_sockets() {
+        let all = [
+            listed(1, 10, (Standing::Serving, 60)),
+            listed(2, 0, (Standing::Working, 1)),
+            listed(3, 20, (Standing::Serving, 60)),
+        ];
+        let seen = seen(&all, Instance(1), Duration::from_secs(60));
+        assert!(seen.is_settled);
+        assert_eq!((seen.own, seen.others), (10, vec![20]));
     }
 }

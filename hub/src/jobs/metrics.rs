@@ -8,7 +8,7 @@ use prometheus::{
     exponential_buckets,
 };
 use syncline_compute::runner::{How, Told};
-use syncline_storage::jobs::{JobCounts, JobKind};
+use syncline_storage::jobs::{JobCounts, JobError, JobKind};
 use tracing::{error, info, warn};
 
 use crate::telemetry::Metrics;
@@ -135,13 +135,13 @@ impl JobMetrics {
                         .with_label_values(&[kind])
                         .observe(seconds(ran_ms));
                 }
-                let error = error.as_ref().map(|error| error.as_str());
+                let error = error.as_ref().map(code_of);
                 match how {
                     How::Dead | How::Missed => {
-                        warn!(space = %name.space, kind, key = %name.key, error, "a job was given up");
+                        warn!(space = %name.space, kind, error, "a job was given up");
                     }
                     How::Failed => {
-                        info!(space = %name.space, kind, key = %name.key, error, "a job failed");
+                        info!(space = %name.space, kind, error, "a job failed");
                     }
                     How::Done | How::GivenBack => {}
                 }
@@ -151,7 +151,7 @@ impl JobMetrics {
             }
             Told::Panicked { kind, error } => {
                 self.panics.with_label_values(&[kind.as_str()]).inc();
-                error!(%kind, error = error.as_str(), "a worker failed");
+                error!(%kind, error = error.as_str(), "a worker panicked");
             }
             Told::StoreFailed { call, error } => {
                 self.store_failures.inc();
@@ -175,6 +175,13 @@ impl JobMetrics {
             }
         }
     }
+}
+
+/// Its first word, up to a colon. What follows may be a server's or a record's text, and stands with
+/// the job in the store.
+fn code_of(error: &JobError) -> &str {
+    let text = error.as_str();
+    text.split_once(':').map_or(text, |(code, _)| code)
 }
 
 fn shown<M: Collector + Clone + 'static>(metrics: &Metrics, metric: M) -> Result<M, Error> {

@@ -147,6 +147,12 @@ async fn only_the_operator_s_servers_may_and_what_cannot_be_read_is_told() {
     let wrong = [
         ("/replay", json!([])),
         ("/replay", json!({"key": "k"})),
+        // Meant for one, misspelt or cut short: nothing is done to all.
+        ("/replay", json!({"kind": "webhook", "keys": "k"})),
+        (
+            "/replay",
+            json!({"kind": "webhook", "app": "todo", "space": "ada"}),
+        ),
         ("/cancel", json!({"kind": "webhook", "key": "k"})),
         (
             "/cancel",

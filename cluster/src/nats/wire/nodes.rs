@@ -23,7 +23,7 @@ struct HeartbeatV1<'a> {
     no: u64,
     version: &'a str,
     started_at_ms: u64,
-    /// 0 serves, 1 drains, 2 is gone. What else a later version says is somebody who is there.
+    /// 0 serves, 1 drains, 2 is gone, 3 works. What else a later version says is somebody who is there.
     standing: u8,
     sockets: u64,
     sessions: u64,
@@ -43,6 +43,7 @@ pub(in super::super) fn encode_heartbeat(said: &Heartbeat, origin: u64) -> Vec<u
             Standing::Serving => 0,
             Standing::Draining => 1,
             Standing::Gone => 2,
+            Standing::Working => 3,
         },
         sockets: said.sockets,
         sessions: said.sessions,
@@ -71,6 +72,7 @@ pub(super) fn decode_heartbeat(bytes: &[u8], own: u64) -> Option<Heartbeat> {
             0 => Standing::Serving,
             1 => Standing::Draining,
             2 => Standing::Gone,
+            3 => Standing::Working,
             _ if is_newer => Standing::Serving,
             _ => return None,
         },
@@ -103,7 +105,12 @@ mod tests {
 
     #[test]
     fn how_a_node_is_is_heard_as_it_was_said() {
-        for standing in [Standing::Serving, Standing::Draining, Standing::Gone] {
+        for standing in [
+            Standing::Serving,
+            Standing::Working,
+            Standing::Draining,
+            Standing::Gone,
+        ] {
             let bytes = encode_heartbeat(&said(standing), ONE);
             assert_eq!(decode_heartbeat(&bytes, OTHER), Some(said(standing)));
             assert_eq!(decode_heartbeat(&bytes, ONE), None);

@@ -158,7 +158,7 @@ fn cursor(text: &str) -> Result<DeadCursor, Refusal> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Which {
     kind: String,
     app: Option<String>,
@@ -218,6 +218,10 @@ async fn replay(
             .await
             .map_err(failed)?;
         return answer(&serde_json::json!({ "done": done }));
+    }
+    if which.app.is_some() || which.space.is_some() {
+        let message = "app and space without a key: all dead jobs of a kind are of every space";
+        return Err(Refusal::new(Code::BadMessage, message).into());
     }
     let kind = JobKind::parse(&which.kind)?;
     let mut all = 0;
