@@ -13,6 +13,7 @@ mod erase;
 mod export;
 mod failure;
 mod import;
+mod jobs;
 mod names;
 mod options;
 mod reads;

@@ -17,7 +17,8 @@ use tokio::sync::Semaphore;
 use self::judge::fits;
 use self::look::{Seen, look};
 use self::writes::writes;
-use super::failure::{Failure, contended, no_jobs};
+use super::failure::{Failure, contended};
+use super::jobs::{Beside, Settled, push_rows};
 use super::server::{Level, Server};
 use super::space::{TRIES_MAX, find};
 use crate::random;
@@ -50,9 +51,30 @@ pub(super) async fn group(
 }
 
 async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
-    if !commit.jobs.is_empty() {
-        return Err(no_jobs().into());
-    }
+    held(server, commit, async || {}).await
+}
+
+/// Waits for something before its first batch, when all that is beside it is there.
+#[cfg(test)]
+pub(super) async fn held_before_its_batch(
+    server: &Server,
+    commit: &Commit,
+    until: impl AsyncFnOnce(),
+) -> Result<(), CommitError> {
+    held(server, commit, until).await
+}
+
+async fn held(
+    server: &Server,
+    commit: &Commit,
+    until: impl AsyncFnOnce(),
+) -> Result<(), CommitError> {
+    let mut until = Some(until);
+    // Others that change jobs of the space would have it begin anew.
+    let _alone = match commit.jobs.is_empty() {
+        true => None,
+        false => Some(server.alone(&commit.space).await),
+    };
     let failed = |failure: Failure| CommitError::Store(failure.into());
     let mut level = Level::Hint;
     for _ in 0..TRIES_MAX {
@@ -66,14 +88,28 @@ async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
             return Err(CommitError::Conflict);
         };
         let id = random()? as i64;
-        match attempt(server, commit, &seen, id).await {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
+        let beside = seen.jobs.as_ref();
+        let beside = beside.map(|plan| Beside::of(&commit.space, plan));
+        if let Some(beside) = &beside {
+            beside.come(server).await.map_err(failed)?;
+        }
+        if let Some(until) = until.take() {
+            until().await;
+        }
+        let settled = match attempt(server, commit, &seen, id).await {
+            Ok(true) => Settled::Written,
+            Ok(false) => Settled::NotWritten,
             Err(failure) => match resolve(server, commit, (id, failure)).await {
-                Resolved::Done => return Ok(()),
-                Resolved::NotDone => {}
+                Resolved::Done => Settled::Written,
+                Resolved::NotDone => Settled::NotWritten,
                 Resolved::Open(error) => return Err(error.into()),
             },
+        };
+        if let Some(beside) = &beside {
+            beside.go(server, settled).await;
+        }
+        if settled == Settled::Written {
+            return Ok(());
         }
     }
     Err(contended().into())
@@ -81,7 +117,11 @@ async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
 
 async fn attempt(server: &Server, commit: &Commit, seen: &Seen, id: i64) -> Result<bool, Failure> {
     let places = writes::Places::of(commit, seen);
-    server.write(&writes(commit, (seen, &places), id)).await
+    let mut writes = writes(commit, (seen, &places), id);
+    if let Some(plan) = &seen.jobs {
+        push_rows(&mut writes, (&commit.space, Some(&seen.row)), plan);
+    }
+    server.write(&writes).await
 }
 
 /// What became of a commit whose answer did not say.

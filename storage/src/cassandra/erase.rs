@@ -7,6 +7,7 @@ use syncline_protocol::ids::{SpaceKey, TableName};
 use syncline_protocol::stamp::WallMs;
 
 use super::failure::{Failure, contended};
+use super::jobs;
 use super::row::{ALIVE, SpaceRow, kind};
 use super::server::{Columns, Server, Writes, of};
 use super::space::{TRIES_MAX, find, opened, unmoved};
@@ -21,8 +22,11 @@ pub(super) async fn holdings(server: &Server, space: &SpaceKey) -> Result<Holdin
     Ok(counted(server, space).await?.1)
 }
 
-/// What a space holds, and the state in which it does.
-async fn counted(server: &Server, space: &SpaceKey) -> Result<(SpaceRow, Holdings), Failure> {
+/// What a space holds, the state in which it does, and what else says of its dead jobs.
+async fn counted(
+    server: &Server,
+    space: &SpaceKey,
+) -> Result<(SpaceRow, Holdings, Vec<jobs::Dead>), Failure> {
     for _ in 0..TRIES_MAX {
         let row = opened(server, space).await?;
         let mut walk = Walk::of(server, space, row);
@@ -47,6 +51,7 @@ async fn counted(server: &Server, space: &SpaceKey) -> Result<(SpaceRow, Holding
             };
             walk.all((kind, Columns::Light), add).await?;
         }
+        let (jobs, dead) = jobs::dead_of(&mut walk, space).await?;
         if walk.has_moved() {
             continue;
         }
@@ -59,9 +64,9 @@ async fn counted(server: &Server, space: &SpaceKey) -> Result<(SpaceRow, Holding
             records,
             clients,
             dead_letters,
-            jobs: 0,
+            jobs,
         };
-        return Ok((row, holdings));
+        return Ok((row, holdings, dead));
     }
     Err(contended().into())
 }
@@ -73,7 +78,7 @@ pub(super) async fn erase(
     now_ms: WallMs,
 ) -> Result<Holdings, Failure> {
     for _ in 0..TRIES_MAX {
-        let (row, mut holdings) = counted(server, space).await?;
+        let (row, mut holdings, dead) = counted(server, space).await?;
         let id = random()? as i64;
         let at_ms = now_ms.max(row.view.epoch_at_ms + EPOCH_APART_MS);
         let epoch = epoch_after_erasure(row.view.epoch, random()?);
@@ -98,13 +103,14 @@ pub(super) async fn erase(
                 let found = find(server, space).await?.space();
                 match found.map(|row| row.last_commit) {
                     Some(last) if last == id => true,
-                    Some(last) if last == row.last_commit && is_settled(&failure) => false,
+                    Some(last) if last == row.last_commit && failure.is_settled() => false,
                     _ => return Err(failure),
                 }
             }
             Err(failure) => return Err(failure),
         };
         if done {
+            jobs::forget(server, &dead).await;
             holdings.view = SpaceView {
                 epoch,
                 epoch_at_ms: at_ms,
@@ -118,10 +124,6 @@ pub(super) async fn erase(
         }
     }
     Err(contended().into())
-}
-
-fn is_settled(failure: &Failure) -> bool {
-    matches!(failure, Failure::GivenUp(_))
 }
 
 /// Removes every row of a space but those that end the kinds: a deletion wins over what is written

@@ -13,11 +13,13 @@ use tokio::sync::mpsc::Sender;
 use super::CassandraStore;
 use super::failure::{Failure, contended};
 use super::import::unfinished;
+use super::jobs;
 use super::reads::letter;
 use super::row::{ALIVE, Place, Row, SpaceRow, kind};
 use super::server::{Columns, Server};
 use super::space::{TRIES_MAX, find, list};
 use super::walk::Walk;
+use crate::jobs::StoredJob;
 use crate::transfer::{
     ClientImage, Export, Filling, Measured, Part, RecordImage, Sent, Since, SpaceImage,
     VerdictImage,
@@ -107,6 +109,9 @@ async fn parts(
     reading
         .rows(kind::LETTER, Part::DeadLetters, sized_letter)
         .await?;
+    if !reading.jobs((server, space, row)).await? {
+        return Ok(None);
+    }
     Ok((!reading.walk.has_moved()).then_some(reading.parts))
 }
 
@@ -134,6 +139,19 @@ impl Reading<'_> {
             .await?;
         self.parts.extend(filling.end().map(part));
         Ok(())
+    }
+
+    /// False if something was written meanwhile.
+    async fn jobs(&mut self, of: (&Server, &SpaceKey, SpaceRow)) -> Result<bool, Failure> {
+        let mut filling = Filling::new(self.page);
+        let parts = &mut self.parts;
+        let take = |job: StoredJob| {
+            let bytes = job.bytes();
+            parts.extend(filling.take(job, bytes).map(Part::Jobs));
+        };
+        let is_whole = jobs::export(of, &mut self.walk, take).await?;
+        self.parts.extend(filling.end().map(Part::Jobs));
+        Ok(is_whole)
     }
 }
 

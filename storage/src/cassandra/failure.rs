@@ -28,6 +28,13 @@ pub(super) enum Failure {
     Store(StoreError),
 }
 
+impl Failure {
+    /// Whether nothing of what was asked is under way any more.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self, Failure::GivenUp(_))
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         Failure::Store(error)
@@ -106,9 +113,4 @@ pub(super) fn short(text: &str) -> &str {
 /// What only one of several that try at once gets, and this one did not, time after time.
 pub(super) fn contended() -> StoreError {
     StoreError::Unavailable("the space is written by too many at once".to_owned())
-}
-
-/// What this engine is asked to keep and has no place for.
-pub(super) fn no_jobs() -> StoreError {
-    StoreError::Unavailable("jobs cannot be kept in Cassandra yet".to_owned())
 }

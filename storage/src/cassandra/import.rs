@@ -16,12 +16,14 @@ use syncline_protocol::stamp::WallMs;
 use super::CassandraStore;
 use super::commit::letter_values;
 use super::erase::push_remove_rows;
-use super::failure::{Failure, contended, no_jobs};
+use super::failure::{Failure, contended};
+use super::jobs;
 use super::row::{ALIVE, Found, Place, kind, ordered_clock};
 use super::server::{Columns, Level, Server, Writes, of};
 use super::space::{TRIES_MAX, at, ends, find, list, opened, push_ends, put_name};
 use super::statements::Text;
 use super::value::Value;
+use crate::jobs::StoredJob;
 use crate::random;
 use crate::transfer::{
     Begun, ClientImage, Counts, Import, ImportError, ImportRun, Part, RecordImage, SpaceImage,
@@ -34,6 +36,9 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// Rows written at once.
 const BATCH_ROWS: usize = 1_000;
+
+/// Jobs written at once: their arguments have 64 KiB at most.
+const JOBS_AT_ONCE: usize = 64;
 
 /// Rows counted at once.
 const COUNTED_MAX: usize = 5_000;
@@ -201,7 +206,7 @@ impl Import for CassandraStore {
             Part::Verdicts(all) => writing.verdicts(all).await,
             Part::Records(all) => writing.records(all).await,
             Part::DeadLetters(all) => writing.dead_letters(all).await,
-            Part::Jobs(_) => Err(no_jobs().into()),
+            Part::Jobs(all) => writing.jobs(all).await,
         }
     }
 
@@ -213,7 +218,9 @@ impl Import for CassandraStore {
     ) -> Result<SpaceView, ImportError> {
         let server = &self.server;
         let key = half_written(server, run).await?;
-        let found = counts(server, &key).await?;
+        let jobs = ordered_jobs(server, &key).await?;
+        let mut found = counts(server, &key).await?;
+        found.jobs = jobs.len() as u64;
         if found != expected {
             return Err(ImportError::Differs {
                 space: key,
@@ -229,8 +236,10 @@ impl Import for CassandraStore {
         values.extend(of(&key));
         values.push(Value::Int(run.run as i64));
         writes.push(Text::EndSpace, values);
-        let ends = ends();
+        let mut ends = ends();
+        ends.push(Place::end(kind::ORDER));
         push_ends(&mut writes, &key, &ends);
+        jobs::open_queues(server, (&mut writes, &key), &jobs).await?;
         if !server.write(&writes).await? {
             return match find(server, &key).await?.space() {
                 Some(_) => Err(ImportError::SpaceTaken(key)),
@@ -315,6 +324,26 @@ async fn counts(server: &Server, space: &SpaceKey) -> Result<Counts, Failure> {
         dead_letters: of(kind::LETTER),
         jobs: 0,
     })
+}
+
+/// Where its jobs stand.
+async fn ordered_jobs(server: &Server, space: &SpaceKey) -> Result<Vec<Place>, Failure> {
+    let (mut from, to) = (Place::begin(kind::ORDER), Place::end(kind::ORDER));
+    let mut places = Vec::new();
+    loop {
+        let asked = (Columns::Light, Level::Serial, COUNTED_MAX);
+        let rows = server.range(space, (&from, &to), asked).await?;
+        let all = rows.all()?;
+        for row in &all {
+            from = row.place()?;
+            if !from.is_end() {
+                places.push(from.clone());
+            }
+        }
+        if all.len() < COUNTED_MAX {
+            return Ok(places);
+        }
+    }
 }
 
 /// A part of a space as it is written, in bounded batches. A part that is cut off is written again
@@ -436,6 +465,21 @@ impl Writing<'_> {
             },
         )
         .await
+    }
+
+    async fn jobs(&self, all: &[StoredJob]) -> Result<(), ImportError> {
+        for some in all.chunks(JOBS_AT_ONCE) {
+            let mut rows = Writes::default();
+            let last = jobs::import(self.server, (&mut rows, self.space), some)?;
+            let mut writes = Writes::default();
+            let mut values = vec![Value::Int(random()? as i64), Value::Int(last.0 as i64)];
+            values.extend(of(self.space));
+            values.push(Value::Int(self.run.run as i64));
+            writes.push(Text::ImportJobs, values);
+            writes.extend(rows);
+            self.write(&writes).await?;
+        }
+        Ok(())
     }
 
     /// Numbered on from the last one.

@@ -34,9 +34,23 @@ pub(super) mod kind {
     pub(in super::super) const VERDICT: i8 = 6;
     /// A dead letter: `n` counts up, `a` its user, `b` its client.
     pub(in super::super) const LETTER: i8 = 7;
+    /// A job: `a` its kind, `b` its key, `n` 0. Of this and the next two see [`super::super::jobs`].
+    pub(in super::super) const JOB: i8 = 8;
+    /// Where a job stands among those that live (`n` 0) and the dead (`n` 1), by kind and time.
+    pub(in super::super) const ORDER: i8 = 9;
+    /// Where one stands in its lane.
+    pub(in super::super) const LANE: i8 = 10;
+    /// When the space is to be looked at for jobs of the kind `a`.
+    pub(in super::super) const QUEUE: i8 = 11;
 
     /// All.
-    pub(in super::super) const ALL: [i8; 7] =
+    pub(in super::super) const ALL: [i8; 11] = [
+        RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER, JOB, ORDER, LANE, QUEUE,
+    ];
+
+    /// Those whose end is written with the space. That of [`ORDER`] comes with its first job: spaces
+    /// of before there were jobs have none.
+    pub(in super::super) const ENDED: [i8; 7] =
         [RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER];
 }
 
@@ -122,10 +136,13 @@ pub(super) fn verdicts_of(writer: WriterNo) -> (i64, i64) {
 
 /// The static columns, in the order of [`SpaceRow::read`].
 pub(super) const SPACE_COLUMNS: &str = "epoch, epoch_at, lost_at, erased_at, head, gc_seq, swept, \
-     clock, live, writers, last_commit, importing";
+     clock, live, writers, last_commit, importing, job_no";
 
 /// Where the columns of a row begin behind them.
-const ROW_AT: usize = 12;
+pub(super) const ROW_AT: usize = 13;
+
+/// Columns of a place, which come first of a row.
+pub(super) const PLACE_COLUMNS: usize = 4;
 
 /// What is small of a row, in the order of [`Row`].
 pub(super) const LIGHT_COLUMNS: &str =
@@ -143,6 +160,8 @@ pub(super) struct SpaceRow {
     pub(super) erased_at_ms: WallMs,
     /// Random, of the last write: two reads that show the same one are of one state.
     pub(super) last_commit: i64,
+    /// The last number of a job; `None` if it never had one.
+    pub(super) job_no: Option<i64>,
 }
 
 /// What the static columns say.
@@ -177,6 +196,7 @@ impl Found {
             },
             erased_at_ms,
             last_commit: cells.number_there(10)?,
+            job_no: cells.number(12)?,
         }))
     }
 
@@ -218,6 +238,17 @@ fn damaged(what: &str, error: &DecodeError) -> StoreError {
     StoreError::Damaged(format!("{what}: {error}"))
 }
 
+/// The place of a row of a space.
+pub(super) fn place_of(cells: &Cells<'_>) -> Result<Place, StoreError> {
+    let number = |at| cells.number_there(ROW_AT + at);
+    let text = |at| cells.text(ROW_AT + at);
+    Ok(Place::new(
+        number(0)? as i8,
+        number(1)?,
+        (text(2)?, text(3)?),
+    ))
+}
+
 /// A row, with the columns of every kind. Those of [`HEAVY_COLUMNS`] only where they were asked.
 #[derive(Clone, Debug)]
 pub(super) struct Row<'f> {
@@ -235,13 +266,7 @@ impl<'f> Row<'f> {
     }
 
     pub(super) fn place(&self) -> Result<Place, StoreError> {
-        let number = |at| self.cells.number_there(ROW_AT + at);
-        let text = |at| self.cells.text(ROW_AT + at);
-        Ok(Place::new(
-            number(0)? as i8,
-            number(1)?,
-            (text(2)?, text(3)?),
-        ))
+        place_of(&self.cells)
     }
 
     fn maybe(&self, at: usize) -> Result<Option<i64>, StoreError> {

@@ -14,11 +14,21 @@ use super::failure::short;
 use super::options::{CassandraOptions, OpenError};
 use super::value::Cells;
 
-/// A step's statements: the table's name, and its definition up to `WITH id`.
-type Step = &'static [(&'static str, &'static str)];
+/// A step's definitions.
+type Step = &'static [Definition];
+
+/// What a step defines.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Definition {
+    /// A table: its name, its columns, and what else is said of it before its id.
+    Table(&'static str, &'static str, &'static str),
+    /// Columns of a table that is there: its name, the columns, and one of them.
+    Columns(&'static str, &'static str, &'static str),
+}
+use Definition::{Columns, Table};
 
 /// Every step, in order.
-pub(super) const STEPS: &[Step] = &[SPACES];
+pub(super) const STEPS: &[Step] = &[SPACES, JOBS];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970.
@@ -27,7 +37,7 @@ pub(super) const STEPS: &[Step] = &[SPACES];
 /// the space was forgotten, so what it finds is looked up. `imports` has one partition: what is
 /// being brought in is static, and a row is an archive that was brought in whole.
 const SPACES: Step = &[
-    (
+    Table(
         "spaces",
         "(
     app text, space text,
@@ -40,25 +50,67 @@ const SPACES: Step = &[
     m bigint, hash blob, verdict blob,
     at bigint, code text, tbl blob, id blob, change blob,
     PRIMARY KEY ((app, space), kind, n, a, b))",
+        "",
     ),
-    ("names", "(space text, app text, PRIMARY KEY (space, app))"),
-    (
+    Table(
+        "names",
+        "(space text, app text, PRIMARY KEY (space, app))",
+        "",
+    ),
+    Table(
         "imports",
         "(
     part text, archive blob,
     bringing blob static, run bigint static, app text static, space text static,
     ended_at bigint,
     PRIMARY KEY (part, archive))",
+        "",
     ),
 ];
 
-const META: (&str, &str) = ("meta", "(name text PRIMARY KEY, version bigint)");
+/// Jobs: see [`super::jobs`]. `job_no` is the last number of a space; `moment` is when a job may be
+/// claimed, or when it died; `turns` and `dead` forget deletions after a minute, since a row of
+/// theirs that comes back is looked up in vain, once.
+const JOBS: Step = &[
+    Columns(
+        "spaces",
+        "job_no bigint static, no bigint, lease bigint, phase bigint, moment bigint, due bigint,
+    attempt bigint, depth bigint, of_epoch bigint, of_seq bigint, trigger_id text, holder text,
+    lane text, args text, error text, turn bigint, hint bigint",
+        "job_no",
+    ),
+    Table(
+        "turns",
+        "(
+    kind text, shard bigint, at bigint, turn bigint, id bigint, app text, space text,
+    PRIMARY KEY ((kind, shard), at, turn, id))",
+        "gc_grace_seconds = 60 AND",
+    ),
+    Table(
+        "dead",
+        "(
+    kind text, at bigint, no bigint, app text, space text, key text,
+    PRIMARY KEY (kind, at, no, app, space, key))",
+        "gc_grace_seconds = 60 AND",
+    ),
+];
+
+const META: Definition = Table("meta", "(name text PRIMARY KEY, version bigint)", "");
 
 /// Brings the keyspace to the newest schema; made if it is not there and the options say how it
 /// is replicated. Many programs may do it at once.
 pub(super) async fn migrate(
     session: &Session,
     options: &CassandraOptions,
+) -> Result<(), OpenError> {
+    take_steps(session, options, STEPS.len()).await
+}
+
+/// Takes the steps up to so many.
+async fn take_steps(
+    session: &Session,
+    options: &CassandraOptions,
+    known: usize,
 ) -> Result<(), OpenError> {
     let found = version(session, options).await?;
     if missing(found.unwrap_or(0))?.is_empty() {
@@ -74,12 +126,12 @@ pub(super) async fn migrate(
     }
     // Another one may have done it meanwhile, or more.
     let found = version(session, options).await?.unwrap_or(0);
-    for step in missing(found)? {
-        for table in *step {
-            define(session, keyspace, *table).await?;
+    let missing = missing(found)?;
+    for step in &missing[..known.saturating_sub(STEPS.len() - missing.len())] {
+        for definition in *step {
+            define(session, keyspace, *definition).await?;
         }
     }
-    let known = STEPS.len();
     let taken = format!(
         "UPDATE {keyspace}.meta SET version = {known} WHERE name = 'schema' IF version < {known}"
     );
@@ -168,11 +220,41 @@ async fn make_keyspace(session: &Session, options: &CassandraOptions) -> Result<
 async fn define(
     session: &Session,
     keyspace: &str,
-    (table, columns): (&str, &str),
+    definition: Definition,
 ) -> Result<(), OpenError> {
-    let id = table_id(keyspace, table);
-    let define = format!("CREATE TABLE IF NOT EXISTS {keyspace}.{table} {columns} WITH id = {id}");
-    run(session, Statement::new(define)).await
+    match definition {
+        Table(table, columns, with) => {
+            let id = table_id(keyspace, table);
+            let define = format!(
+                "CREATE TABLE IF NOT EXISTS {keyspace}.{table} {columns} WITH {with} id = {id}"
+            );
+            run(session, Statement::new(define)).await
+        }
+        Columns(table, columns, one) => {
+            if has_column(session, keyspace, (table, one)).await? {
+                return Ok(());
+            }
+            let define = format!("ALTER TABLE {keyspace}.{table} ADD ({columns})");
+            match run(session, Statement::new(define)).await {
+                // Another one was faster: all of them came at once.
+                Err(_) if has_column(session, keyspace, (table, one)).await? => Ok(()),
+                answer => answer,
+            }
+        }
+    }
+}
+
+async fn has_column(
+    session: &Session,
+    keyspace: &str,
+    (table, column): (&str, &str),
+) -> Result<bool, OpenError> {
+    let mut there = Statement::new(format!(
+        "SELECT column_name FROM system_schema.columns WHERE keyspace_name = '{keyspace}' \
+         AND table_name = '{table}' AND column_name = '{column}'"
+    ));
+    there.set_consistency(Consistency::One);
+    Ok(!rows(session, there).await?.is_empty())
 }
 
 /// An id of the names, in the form of a random one (RFC 9562, version 8).
@@ -209,4 +291,14 @@ async fn run(session: &Session, statement: Statement) -> Result<(), OpenError> {
 
 fn refused(error: &ExecutionError) -> OpenError {
     OpenError::Server(short(&error.to_string()).to_owned())
+}
+
+/// A keyspace as a program of before knew it.
+#[cfg(test)]
+pub(super) async fn migrate_as_before(
+    session: &Session,
+    options: &CassandraOptions,
+    known: usize,
+) -> Result<(), OpenError> {
+    take_steps(session, options, known).await
 }

@@ -4,6 +4,7 @@
 //! conditional batch of one partition, so that all writes of it are in one order.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +18,16 @@ use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use syncline_protocol::ids::SpaceKey;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::failure::{Failure, short};
+use super::jobs::Numbers;
 use super::options::{CassandraOptions, Encryption, OpenError, Serial};
 use super::row::{Found, Place, Row};
 use super::schema;
 use super::statements::{Statements, Text};
 use super::value::{Cells, Value};
+use crate::random;
 use crate::tls;
 use crate::types::StoreError;
 
@@ -52,7 +56,13 @@ pub(super) struct Server {
     session: Session,
     statements: Statements,
     options: CassandraOptions,
+    numbers: Numbers,
+    /// Of the spaces with a hash: see [`Server::alone`].
+    alone: [Mutex<()>; ALONE],
 }
+
+/// Spaces whose jobs this hub changes at once.
+const ALONE: usize = 64;
 
 /// Rows as they came.
 pub(super) struct Rows(QueryRowsResult);
@@ -99,6 +109,10 @@ impl<'a> Writes<'a> {
         self.0.iter().map(|(_, values)| 32 + of(values)).sum()
     }
 
+    pub(super) fn extend(&mut self, more: Writes<'a>) {
+        self.0.extend(more.0);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -133,11 +147,26 @@ impl Server {
             statements: statements.map_err(|error| refused(&error))?,
             session,
             options: options.clone(),
+            numbers: Numbers::of(random().map_err(|error| refused(&error))?),
+            alone: std::array::from_fn(|_| Mutex::new(())),
         })
     }
 
     pub(super) fn options(&self) -> &CassandraOptions {
         &self.options
+    }
+
+    pub(super) fn numbers(&self) -> &Numbers {
+        &self.numbers
+    }
+
+    /// Waits until nobody else of this hub changes jobs of the space: they would only make each
+    /// other begin anew.
+    pub(super) async fn alone(&self, space: &SpaceKey) -> MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        space.hash(&mut hasher);
+        let at = hasher.finish() as usize % ALONE;
+        self.alone[at].lock().await
     }
 
     /// Asks, and reads all rows at once. If the connection had ended, another one is asked.
@@ -164,6 +193,20 @@ impl Server {
         (from, to): Span<'_>,
         (columns, level, limit): (Columns, Level, usize),
     ) -> Result<Rows, Failure> {
+        let text = match columns {
+            Columns::Light => Text::LightRange,
+            Columns::All => Text::Range,
+        };
+        self.span((text, level, limit), space, (from, to)).await
+    }
+
+    /// What a statement reads of a range, at most `limit` rows.
+    pub(super) async fn span(
+        &self,
+        (text, level, limit): (Text, Level, usize),
+        space: &SpaceKey,
+        (from, to): Span<'_>,
+    ) -> Result<Rows, Failure> {
         let mut values = of(space);
         for place in [from, to] {
             values.extend([
@@ -174,10 +217,6 @@ impl Server {
             ]);
         }
         values.push(Value::Small(i32::try_from(limit).unwrap_or(i32::MAX)));
-        let text = match columns {
-            Columns::Light => Text::LightRange,
-            Columns::All => Text::Range,
-        };
         self.ask((text, level), values).await
     }
 
@@ -192,6 +231,16 @@ impl Server {
             Columns::Light => Text::LightAt,
             Columns::All => Text::At,
         };
+        self.places((text, level), space, places).await
+    }
+
+    /// What a statement reads at these places.
+    pub(super) async fn places(
+        &self,
+        (text, level): (Text, Level),
+        space: &SpaceKey,
+        places: &[Place],
+    ) -> Result<Rows, Failure> {
         let places: Vec<_> = places.iter().map(Place::tuple).collect();
         let values = (space.app.as_str(), space.space.as_str(), places);
         self.ask((text, level), values).await
@@ -297,6 +346,13 @@ fn check_datacenter(session: &Session, options: &CassandraOptions) -> Result<(),
 
 #[cfg(test)]
 impl Server {
+    /// Has the keyspace be as a program of before knew it.
+    pub(super) async fn before(options: &CassandraOptions, known: usize) {
+        let session = connect(options).await.expect("it connects");
+        let taken = schema::migrate_as_before(&session, options, known).await;
+        taken.expect("the steps are taken");
+    }
+
     pub(super) fn statement(
         &self,
         text: Text,
@@ -351,6 +407,21 @@ impl Server {
                 .query_unpaged(clear, (&space,))
                 .await
                 .expect("it is emptied");
+        }
+        for (table, place) in [("turns", "kind, shard"), ("dead", "kind")] {
+            let listed = format!("SELECT DISTINCT {place} FROM {keyspace}.{table}");
+            let found = self.session.query_unpaged(listed, ()).await;
+            let found = found.expect("it answers").into_rows_result().expect("rows");
+            for cells in found.rows::<Cells<'_>>().expect("rows") {
+                let cells = cells.expect("cells");
+                let kind = cells.text(0).expect("a text");
+                let clear = match cells.number(1).expect("a number") {
+                    Some(shard) => format!("kind = '{kind}' AND shard = {shard}"),
+                    None => format!("kind = '{kind}'"),
+                };
+                self.raw(&format!("DELETE FROM KS.{table} WHERE {clear}"))
+                    .await;
+            }
         }
         let clear = format!(
             "BEGIN UNLOGGED BATCH

@@ -6,7 +6,7 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 
 use super::failure::{Failure, contended};
 use super::row::{Found, Place, SpaceRow, kind, ordered_clock};
-use super::server::{Level, Server, Writes, of};
+use super::server::{Columns, Level, Server, Writes, of};
 use super::statements::Text;
 use super::value::{Cells, Value};
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError, epoch_after};
@@ -73,7 +73,7 @@ pub(super) fn at<'a>(space: &'a SpaceKey, place: &'a Place) -> Vec<Value<'a>> {
 }
 
 pub(super) fn ends() -> Vec<Place> {
-    kind::ALL.iter().map(|kind| Place::end(*kind)).collect()
+    kind::ENDED.iter().map(|kind| Place::end(*kind)).collect()
 }
 
 /// The name by which a space is found in all apps. It comes before the space, so that no space is
@@ -167,10 +167,20 @@ pub(super) async fn forget_unwritten(
         return Ok(false);
     };
     let letters = all.len() - 1;
-    if !row.view.is_unwritten() || letters > 0 || row.view.epoch_at_ms >= before_ms {
+    // Whoever puts a job writes, and then it is not removed.
+    let has_jobs = row.job_no.is_some() && has_jobs(server, space).await?;
+    if !row.view.is_unwritten() || letters > 0 || has_jobs || row.view.epoch_at_ms >= before_ms {
         return Ok(false);
     }
     remove(server, space, &row).await
+}
+
+async fn has_jobs(server: &Server, space: &SpaceKey) -> Result<bool, Failure> {
+    let (from, to) = (Place::begin(kind::ORDER), Place::end(kind::ORDER));
+    let asked = (Columns::Light, Level::Serial, 1);
+    let rows = server.range(space, (&from, &to), asked).await?;
+    let first = rows.all()?.first().map(|row| row.place()).transpose()?;
+    Ok(first.is_some_and(|place| !place.is_end()))
 }
 
 /// Removes a space if nothing was written since. `false` if something was.

@@ -7,6 +7,7 @@ use scylla::client::session::Session;
 use scylla::errors::PrepareError;
 use scylla::statement::prepared::PreparedStatement;
 
+use super::jobs::JOB_COLUMNS;
 use super::options::CassandraOptions;
 use super::row::{HEAVY_COLUMNS, LIGHT_COLUMNS, SPACE_COLUMNS};
 use super::server::Level;
@@ -98,6 +99,38 @@ pub(super) enum Text {
     EndImport,
     /// The archive that was brought in whole.
     PutArchive,
+    /// Jobs and queues at some places.
+    JobsAt,
+    /// A range of what orders jobs.
+    Order,
+    /// A commit with jobs, if nothing at all was written since.
+    MoveWithJobs,
+    /// Jobs alone, under the same condition.
+    MoveJobs,
+    /// A job.
+    PutJob,
+    /// Where one stands.
+    PutOrder,
+    /// When a space is to be looked at.
+    PutQueue,
+    /// Removes a range of `a` of a kind.
+    RemoveSpan,
+    /// Tests that this run writes the space, and says which number its last job has.
+    ImportJobs,
+    /// Which spaces are to be looked at up to a time, the first first.
+    Turns,
+    /// That one is.
+    PutTurn,
+    /// That it no longer is.
+    RemoveTurn,
+    /// Where dead jobs are, the newest first.
+    DeadNewest,
+    /// The same, the oldest first.
+    DeadOldest,
+    /// Where one is.
+    PutDead,
+    /// That none is there any more.
+    RemoveDead,
 }
 
 const ALL: &[Text] = &[
@@ -143,6 +176,22 @@ const ALL: &[Text] = &[
     Text::NoHalf,
     Text::EndImport,
     Text::PutArchive,
+    Text::JobsAt,
+    Text::Order,
+    Text::MoveWithJobs,
+    Text::MoveJobs,
+    Text::PutJob,
+    Text::PutOrder,
+    Text::PutQueue,
+    Text::RemoveSpan,
+    Text::ImportJobs,
+    Text::Turns,
+    Text::PutTurn,
+    Text::RemoveTurn,
+    Text::DeadNewest,
+    Text::DeadOldest,
+    Text::PutDead,
+    Text::RemoveDead,
 ];
 
 const PARTITION: &str = "app = ? AND space = ?";
@@ -162,6 +211,7 @@ impl Text {
         let select = |columns: &str| format!("SELECT {SPACE_COLUMNS}, {columns} FROM KS.spaces");
         let light = || select(LIGHT_COLUMNS);
         let all = || select(&format!("{LIGHT_COLUMNS}, {HEAVY_COLUMNS}"));
+        let jobs = || select(&format!("kind, n, a, b, {JOB_COLUMNS}"));
         let range = "(kind, n, a, b) > (?, ?, ?, ?) AND (kind, n, a, b) <= (?, ?, ?, ?) LIMIT ?";
         let at = "(kind, n, a, b) IN ?";
         let update = |set: &str| format!("UPDATE KS.spaces SET {set}");
@@ -292,6 +342,58 @@ impl Text {
                 "{} IF run = ? AND app = null",
                 import("bringing = null, run = null")
             ),
+            Text::JobsAt => format!("{} WHERE {PARTITION} AND {at}", jobs()),
+            Text::Order => format!(
+                "SELECT {SPACE_COLUMNS}, kind, n, a, b, phase FROM KS.spaces \
+                 WHERE {PARTITION} AND {range}"
+            ),
+            Text::MoveWithJobs => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
+                 AND last_commit = ?",
+                update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?, job_no = ?")
+            ),
+            Text::MoveJobs => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                update("job_no = ?, last_commit = ?")
+            ),
+            Text::PutJob => format!(
+                "{PUT}, no, lease, phase, moment, due, attempt, holder, error, depth, of_epoch, \
+                 of_seq, trigger_id, lane, args) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            ),
+            Text::PutOrder => format!("{PUT}, phase) VALUES(?, ?, ?, ?, ?, ?, ?)"),
+            Text::PutQueue => {
+                format!("{PUT}, moment, turn, hint) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            }
+            Text::RemoveSpan => format!(
+                "DELETE FROM KS.spaces WHERE {PARTITION} AND kind = ? AND n = ? AND a > ? AND a <= ?"
+            ),
+            Text::ImportJobs => format!(
+                "{} WHERE {PARTITION} IF importing = ? AND epoch = null",
+                update("last_commit = ?, job_no = ?")
+            ),
+            Text::Turns => "SELECT at, turn, id, app, space FROM KS.turns \
+                 WHERE kind = ? AND shard = ? AND at <= ? LIMIT ?"
+                .to_owned(),
+            Text::PutTurn => "INSERT INTO KS.turns(kind, shard, at, turn, id, app, space) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?)"
+                .to_owned(),
+            Text::RemoveTurn => "DELETE FROM KS.turns \
+                 WHERE kind = ? AND shard = ? AND at = ? AND turn = ? AND id = ?"
+                .to_owned(),
+            Text::DeadNewest => "SELECT at, no, app, space, key FROM KS.dead \
+                 WHERE kind = ? AND (at, no) < (?, ?) \
+                 ORDER BY at DESC, no DESC, app DESC, space DESC, key DESC LIMIT ?"
+                .to_owned(),
+            Text::DeadOldest => "SELECT at, no, app, space, key FROM KS.dead \
+                 WHERE kind = ? AND (at, no) > (?, ?) AND (at, no) <= (?, ?) LIMIT ?"
+                .to_owned(),
+            Text::PutDead => "INSERT INTO KS.dead(kind, at, no, app, space, key) \
+                 VALUES(?, ?, ?, ?, ?, ?)"
+                .to_owned(),
+            Text::RemoveDead => "DELETE FROM KS.dead WHERE kind = ? AND at = ? AND no = ? \
+                 AND app = ? AND space = ? AND key = ?"
+                .to_owned(),
             Text::PutArchive => {
                 "INSERT INTO KS.imports(part, archive, ended_at) VALUES('imports', ?, ?)".to_owned()
             }

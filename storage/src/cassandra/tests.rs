@@ -2,6 +2,7 @@
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
 mod failures;
+mod jobs;
 mod levels;
 mod limits;
 mod migrations;
@@ -154,11 +155,60 @@ mod conforms_behind_faults {
     crate::conformance_tests!(run);
 }
 
+mod jobs_conform {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _lent) = opened().await;
+            behaviour(&store).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_with_two_hubs {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, lent) = opened().await;
+            let other = lent.other().await;
+            behaviour(&Alternating::new([store, other])).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+    crate::racing_jobs_tests!(run);
+}
+
+mod jobs_conform_behind_faults {
+    use super::*;
+    use crate::conformance::jobs::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, lent) = opened().await;
+            let store = FaultyStore::seeded(store, seed_of_test(), FAULTS);
+            behaviour(&Patient(store)).await;
+            drop(lent);
+            let (store, _lent) = opened().await;
+            behaviour(&Patient(losing_answers(store))).await;
+        });
+    }
+
+    crate::jobs_tests!(run);
+}
+
 mod moves_to_another_keyspace {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         runtime().block_on(async {
             let ((from, _from), (to, _to)) = (opened().await, opened().await);
             behaviour(&from, &to).await;
@@ -166,13 +216,14 @@ mod moves_to_another_keyspace {
     }
 
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run);
 }
 
 mod moves_from_sqlite {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         runtime().block_on(async {
             let (_dir, from) = sqlite();
             let (to, _lent) = opened().await;
@@ -181,13 +232,14 @@ mod moves_from_sqlite {
     }
 
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run);
 }
 
 mod moves_to_sqlite {
     use super::*;
     use crate::conformance::transfer;
 
-    fn run(behaviour: transfer::Behaviour) {
+    fn run(behaviour: transfer::JobBehaviour) {
         runtime().block_on(async {
             let (from, _lent) = opened().await;
             let (_dir, to) = sqlite();
@@ -196,4 +248,5 @@ mod moves_to_sqlite {
     }
 
     crate::transfer_tests!(run);
+    crate::job_transfer_tests!(run);
 }

@@ -22,6 +22,8 @@ pub(super) enum Value<'a> {
     Kind(i8),
     /// `text`.
     Text(&'a str),
+    /// `text` that was made for it.
+    Made(String),
     /// `blob`.
     Blob(Vec<u8>),
     /// Nothing; in a condition: that there is nothing.
@@ -43,6 +45,7 @@ impl Value<'_> {
             Value::Small(_) => 8,
             Value::Kind(_) => 5,
             Value::Text(text) => 4 + text.len(),
+            Value::Made(text) => 4 + text.len(),
             Value::Blob(blob) => 4 + blob.len(),
             Value::Null | Value::Unset => 4,
         }
@@ -60,6 +63,7 @@ impl SerializeValue for Value<'_> {
             Value::Small(number) => number.serialize(typ, writer),
             Value::Kind(number) => number.serialize(typ, writer),
             Value::Text(text) => text.serialize(typ, writer),
+            Value::Made(text) => text.serialize(typ, writer),
             Value::Blob(blob) => blob.serialize(typ, writer),
             Value::Null => None::<i64>.serialize(typ, writer),
             Value::Unset => Unset.serialize(typ, writer),

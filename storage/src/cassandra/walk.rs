@@ -31,6 +31,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether the space ever had a job.
+    pub(super) fn has_jobs(&self) -> bool {
+        self.row.job_no.is_some()
+    }
+
     /// Whether something was written since the state that this began with.
     pub(super) fn has_moved(&self) -> bool {
         self.has_moved

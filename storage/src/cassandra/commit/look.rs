@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, WriterNo};
 
 use super::super::failure::Failure;
+use super::super::jobs::{self, Plan};
 use super::super::row::{Place, SpaceRow, kind};
 use super::super::server::{Columns, Level, Server};
 use crate::types::{Commit, DEAD_LETTERS_MAX};
@@ -13,7 +14,7 @@ use crate::types::{Commit, DEAD_LETTERS_MAX};
 const PLACES_MAX: usize = 1_000;
 
 /// What a commit stands on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Seen {
     pub(super) row: SpaceRow,
     /// The clients that are known, of those whose marks move.
@@ -23,6 +24,8 @@ pub(super) struct Seen {
     pub(super) records: HashMap<RecordKey, SeenRecord>,
     /// The dead letters, the oldest first; only where the commit has some.
     pub(super) letters: Vec<SeenLetter>,
+    /// What it makes of jobs; only where it moves some.
+    pub(super) jobs: Option<Plan>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,7 @@ pub(super) async fn look(
         marks: HashMap::new(),
         records: HashMap::new(),
         letters: Vec::new(),
+        jobs: None,
     };
     seen.take(&rows)?;
     for some in rest.chunks(PLACES_MAX) {
@@ -76,6 +80,7 @@ pub(super) async fn look(
     if !commit.dead_letters.is_empty() {
         seen.read_letters(server, commit, level).await?;
     }
+    seen.jobs = jobs::of_commit(server, (commit, &mut seen.row), level).await?;
     Ok(Some(seen))
 }
 

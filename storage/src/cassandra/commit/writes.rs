@@ -192,12 +192,18 @@ fn push_move<'a>(
         Value::Int(i64::from(writers_max)),
         Value::Int(clock),
     ]);
-    // The head does not tell that somebody else set something aside.
-    if commit.dead_letters.is_empty() {
-        writes.push(Text::Move, values);
-    } else {
-        values.push(Value::Int(seen.row.last_commit));
-        writes.push(Text::MoveExact, values);
+    // The head does not tell that somebody else set something aside, or changed a job.
+    match &seen.jobs {
+        Some(plan) => {
+            values.insert(5, plan.last_no());
+            values.push(Value::Int(seen.row.last_commit));
+            writes.push(Text::MoveWithJobs, values);
+        }
+        None if commit.dead_letters.is_empty() => writes.push(Text::Move, values),
+        None => {
+            values.push(Value::Int(seen.row.last_commit));
+            writes.push(Text::MoveExact, values);
+        }
     }
 }
 

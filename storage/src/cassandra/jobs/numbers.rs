@@ -35,11 +35,15 @@ impl Numbers {
     }
 
     /// So many, each greater than `after`, which is the last one of their space.
-    pub(in crate::cassandra) fn give(&self, count: usize, (after, now_ms): (JobNo, WallMs)) -> Given {
+    pub(in crate::cassandra) fn give(
+        &self,
+        count: usize,
+        (after, now_ms): (JobNo, WallMs),
+    ) -> Given {
         let least_ms = now_ms.max((after.0 >> GIVER_BITS) + 1);
         let count = count as u64;
         let first = |last_ms: u64| least_ms.max(last_ms + 1);
-        let take = |last_ms| Some(first(last_ms) + count);
+        let take = |last_ms| Some(first(last_ms) + count - 1);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
         // It never refuses.
         let last_ms = self.last_ms.fetch_update(set, fetch, take).unwrap_or(0);

@@ -5,7 +5,6 @@ use syncline_protocol::ids::Seq;
 use super::super::CassandraStore;
 use super::failures::said;
 use super::{opened, options, runtime};
-use crate::conformance::jobs::desk::{job, keep};
 use crate::conformance::space::{Space, UNLIMITED, key, records, titled};
 use crate::types::{CommitError, StoreError};
 
@@ -90,22 +89,5 @@ fn a_space_that_is_not_there_is_told_so() {
         let nobody = crate::conformance::space::space_key("todo", "nobody");
         let changes = crate::Store::changes(&store, &nobody, Seq(0).into(), UNLIMITED).await;
         assert_eq!(said(changes), "the space was never opened");
-    });
-}
-
-/// It has no place for them, and says so before anything is written.
-#[test]
-fn a_commit_of_jobs_is_refused_and_writes_nothing() {
-    runtime().block_on(async {
-        let (store, _lent) = opened().await;
-        let space = Space::open(&store).await;
-        let mut commit = space.draft(vec![(key("t", "k1"), titled("a", 0))]);
-        commit.jobs = vec![keep(job("k1"))];
-        let why = match space.commit(commit).await {
-            Err(CommitError::Store(StoreError::Unavailable(why))) => why,
-            other => panic!("answered {other:?}"),
-        };
-        assert!(why.contains("jobs"), "{why}");
-        assert_eq!(space.now().await, space.view);
     });
 }

@@ -5,6 +5,8 @@ use futures_util::future::join_all;
 use super::super::OpenError;
 use super::server::Server;
 use super::{CassandraStore, options, runtime};
+use crate::Store;
+use crate::conformance::jobs::desk::{job, keep};
 use crate::conformance::space::{Space, key};
 
 const HUBS: usize = 3;
@@ -26,6 +28,25 @@ fn hubs_that_start_at_once_define_everything_once() {
 }
 
 #[test]
+fn a_keyspace_of_the_first_schema_is_brought_to_the_newest() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        super::super::server::Server::before(&options, 1).await;
+        let refused = CassandraStore::open_as_it_is(&options).await;
+        assert!(matches!(refused, Err(OpenError::SchemaOlder { .. })));
+        let opening = (0..HUBS).map(|_| CassandraStore::open(&options));
+        let stores: Result<Vec<_>, _> = join_all(opening).await.into_iter().collect();
+        let stores = stores.unwrap();
+        let space = Space::open(&stores[0]).await;
+        assert_eq!(stores[1].holdings(&space.key).await.unwrap().jobs, 0);
+        let mut commit = space.draft(Vec::new());
+        commit.jobs = vec![keep(job("a"))];
+        assert_eq!(space.commit(commit).await, Ok(()));
+        assert_eq!(stores[1].holdings(&space.key).await.unwrap().jobs, 1);
+    });
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     runtime().block_on(async {
         let options = options(&Server::shared().new_keyspace());
@@ -37,7 +58,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
             refused,
             OpenError::SchemaNewer {
                 found: 99,
-                known: 1
+                known: 2
             }
         );
         assert!(is_newer, "{refused}");

@@ -1,0 +1,198 @@
+//! Leasing what is due, space by space, as `turns` has them.
+
+use futures_util::future::join_all;
+use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::stamp::WallMs;
+
+use super::Kept;
+use super::change::write;
+use super::places::{self, Ordered};
+use super::row::{found, ordered};
+use super::seen::Asked;
+use super::turns::{self, Turn};
+use crate::cassandra::failure::{Failure, contended};
+use crate::cassandra::row::Found;
+use crate::cassandra::server::{Level, Server};
+use crate::cassandra::space::{TRIES_MAX, find};
+use crate::cassandra::statements::Text;
+use crate::jobs::{CLAIM_PASSES_MAX, Claim, JobKind, JobName, Lease, LeasedJob, Wanted};
+
+/// Spaces that one claim visits at once.
+const SPACES_MAX: usize = 64;
+
+/// Jobs that one visit leases: their arguments are read at once.
+const JOBS_MAX: usize = 128;
+
+/// See [`crate::JobStore::claim`]. What was leased before something failed is told.
+pub(super) async fn claim(server: &Server, claim: &Claim) -> Result<Vec<LeasedJob>, Failure> {
+    let mut leased = Vec::new();
+    for wanted in claim.wanted.iter().filter(|wanted| wanted.jobs > 0) {
+        match claim_kind(server, claim, wanted).await {
+            Ok(more) => leased.extend(more),
+            Err(failure) if leased.is_empty() => return Err(failure),
+            Err(_) => break,
+        }
+    }
+    Ok(leased)
+}
+
+async fn claim_kind(
+    server: &Server,
+    claim: &Claim,
+    wanted: &Wanted,
+) -> Result<Vec<LeasedJob>, Failure> {
+    let spaces_max = wanted.jobs.min(SPACES_MAX);
+    for _ in 0..CLAIM_PASSES_MAX {
+        let asked = (claim.now_ms, spaces_max);
+        let turns = turns::until(server, &wanted.kind, asked).await?;
+        let spaces = by_space(turns, spaces_max);
+        let share = wanted.jobs / spaces.len().max(1);
+        let share = share.clamp(1, claim.per_space.max(1)).min(JOBS_MAX);
+        let visits = spaces.iter().map(|(space, turns)| {
+            let visit = Visit {
+                claim,
+                kind: &wanted.kind,
+                space,
+                turns,
+                share,
+            };
+            async move { visit.lease(server).await }
+        });
+        let (mut leased, mut failed) = (Vec::new(), None);
+        for visited in join_all(visits).await {
+            match visited {
+                Ok(more) => leased.extend(more),
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        match failed {
+            Some(failure) if leased.is_empty() => return Err(failure),
+            // Behind spaces that had nothing there may be others.
+            _ if leased.is_empty() && spaces.len() == spaces_max => {}
+            _ => return Ok(leased),
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The first spaces, each with all of its turns.
+fn by_space(turns: Vec<Turn>, spaces_max: usize) -> Vec<(SpaceKey, Vec<Turn>)> {
+    let mut spaces: Vec<(SpaceKey, Vec<Turn>)> = Vec::new();
+    for turn in turns {
+        match spaces.iter().position(|(space, _)| *space == turn.space) {
+            Some(at) => spaces[at].1.push(turn),
+            None if spaces.len() == spaces_max => {}
+            None => spaces.push((turn.space.clone(), vec![turn])),
+        }
+    }
+    spaces
+}
+
+/// A space whose turn it is.
+struct Visit<'a> {
+    claim: &'a Claim,
+    kind: &'a JobKind,
+    space: &'a SpaceKey,
+    turns: &'a [Turn],
+    share: usize,
+}
+
+impl Visit<'_> {
+    async fn lease(&self, server: &Server) -> Result<Vec<LeasedJob>, Failure> {
+        let _alone = server.alone(self.space).await;
+        for _ in 0..TRIES_MAX {
+            if let Some(leased) = self.once(server).await? {
+                return Ok(leased);
+            }
+        }
+        Err(contended().into())
+    }
+
+    /// `None` if something was written meanwhile.
+    async fn once(&self, server: &Server) -> Result<Option<Vec<LeasedJob>>, Failure> {
+        let (begin, end) = places::living_of(self.kind);
+        let asked = (Text::Order, Level::Serial, self.share + 1);
+        let rows = server.span(asked, self.space, (&begin, &end)).await?;
+        // Of what is empty nothing is told.
+        let moment = found(&rows)?.space().map(|row| row.last_commit);
+        let mut first = Vec::new();
+        for (place, _) in ordered(&rows)? {
+            first.push((Ordered::of(&place)?, place));
+        }
+        let now_ms = self.claim.now_ms;
+        let is_due = |(ordered, _): &&(Ordered, _)| ordered.at_ms <= now_ms;
+        let due: Vec<_> = first.iter().take_while(is_due).take(self.share).collect();
+        let asked = Asked {
+            names: due
+                .iter()
+                .map(|(ordered, _)| ordered.name.clone())
+                .collect(),
+            kinds: [self.kind.clone()].into(),
+            puts: 0,
+            now_ms,
+            space: self.space,
+        };
+        let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
+            self.is_gone(server).await?;
+            return Ok(Some(Vec::new()));
+        };
+        if moment.is_some_and(|moment| moment != seen.last_commit) {
+            return Ok(None);
+        }
+        let until_ms = now_ms.saturating_add(self.claim.lease_ms);
+        let mut leased = Vec::with_capacity(due.len());
+        for (ordered, _) in &due {
+            let held = (until_ms, &self.claim.holder);
+            match plan.lease(&ordered.name, held) {
+                Some(kept) if kept.no == ordered.no => leased.push(self.leased(kept, until_ms)),
+                _ => return Ok(None),
+            }
+        }
+        if let Some((_, last)) = due.last().filter(|_| until_ms > now_ms) {
+            // What is due is what comes first, so nothing else is up to there.
+            plan.spans.push((begin, last.clone()));
+        }
+        let next_ms = first.get(due.len()).map(|(ordered, _)| ordered.at_ms);
+        let again_ms = (!due.is_empty()).then_some(until_ms);
+        let next_ms = [next_ms, again_ms].into_iter().flatten().min();
+        plan.settle(self.kind, (next_ms, now_ms));
+        plan.is_barrier = true;
+        if !write(server, (self.space, &seen), &plan).await? {
+            return Ok(None);
+        }
+        let named = plan.queue(self.kind);
+        let named = named.map(|queue| Turn::of(self.space, queue));
+        let met = self
+            .turns
+            .iter()
+            .filter(|turn| Some(*turn) != named.as_ref());
+        join_all(met.map(|turn| turns::remove(server, self.kind, turn))).await;
+        Ok(Some(leased))
+    }
+
+    /// An import may be about to make it; else nobody is.
+    async fn is_gone(&self, server: &Server) -> Result<(), Failure> {
+        if let Found::Nothing { importing: None } = find(server, self.space).await? {
+            let turns = self.turns.iter();
+            join_all(turns.map(|turn| turns::remove(server, self.kind, turn))).await;
+        }
+        Ok(())
+    }
+
+    fn leased(&self, kept: Kept, until_ms: WallMs) -> LeasedJob {
+        LeasedJob {
+            lease: Lease {
+                name: JobName {
+                    space: self.space.clone(),
+                    kind: self.kind.clone(),
+                    key: kept.stored.job.key.clone(),
+                },
+                no: kept.no,
+                number: kept.lease,
+            },
+            job: kept.stored.job,
+            attempt: kept.stored.attempt,
+            until_ms,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Jobs where the engine has ways of its own: what was removed, and rows that nobody names.
+
+use syncline_protocol::ids::NodeId;
+use syncline_protocol::stamp::WallMs;
+
+use super::{CassandraStore, opened, runtime};
+use crate::JobStore;
+use crate::conformance::jobs::desk::{job, keep, webhook};
+use crate::conformance::space::{NOW, Space};
+use crate::jobs::{Claim, Ended, Job, JobError, JobKey, JobLane, LeasedJob, Outcome, Wanted};
+
+fn claim(now_ms: WallMs) -> Claim {
+    let kind = webhook();
+    Claim {
+        wanted: vec![Wanted { kind, jobs: 100 }],
+        holder: NodeId::trusted("n1"),
+        now_ms,
+        lease_ms: 30_000,
+        per_space: 100,
+    }
+}
+
+/// Puts a hundred jobs, all of one lane if one is named, and leases them.
+async fn leased(store: &CassandraStore, lane: Option<&str>, round: u64) -> Vec<LeasedJob> {
+    let space = Space::open(store).await;
+    let mut commit = space.draft(Vec::new());
+    commit.now_ms = NOW + round;
+    let put = |n: u64| {
+        keep(Job {
+            key: JobKey::trusted(&format!("{round}/{n}")),
+            lane: lane.map(JobLane::trusted),
+            due_at_ms: NOW + round,
+            ..job("")
+        })
+    };
+    commit.jobs = (0..100).map(put).collect();
+    assert_eq!(space.commit(commit).await, Ok(()));
+    let leased = store.claim(&claim(NOW + round)).await.unwrap();
+    assert_eq!(leased.len(), 100, "round {round}");
+    leased
+}
+
+async fn finish(store: &CassandraStore, leased: &[LeasedJob], outcome: Outcome) {
+    let ended = leased.iter().map(|one| Ended {
+        lease: one.lease.clone(),
+        outcome: outcome.clone(),
+    });
+    let ended: Vec<Ended> = ended.collect();
+    let answers = store.finish(&ended, NOW).await.unwrap();
+    assert!(answers.iter().all(Result::is_ok));
+}
+
+/// More than the server steps over in one read: what is claimed takes what is before it along.
+#[test]
+fn jobs_are_claimed_past_more_that_were_done_than_the_server_steps_over() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        for round in 0..25 {
+            // Leases of before are over, so that their places are among those that are read.
+            let leased = leased(&store, None, round * 40_000).await;
+            finish(&store, &leased, Outcome::Done).await;
+        }
+        assert_eq!(
+            store.next_due(&[webhook()]).await.map(|at| at.is_some()),
+            Ok(true)
+        );
+        assert_eq!(store.claim(&claim(NOW + 9_000_000)).await, Ok(Vec::new()));
+        assert_eq!(store.next_due(&[webhook()]).await, Ok(None));
+    });
+}
+
+#[test]
+fn a_lane_is_looked_at_past_more_that_were_done_than_the_server_steps_over() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        for round in 0..25 {
+            let leased = leased(&store, Some("a record"), round * 40_000).await;
+            finish(&store, &leased[..99], Outcome::Done).await;
+            assert_eq!(store.ahead(&leased[99].lease).await, Ok(None));
+            finish(&store, &leased[99..], Outcome::Done).await;
+        }
+    });
+}
+
+/// Its writer ended before it wrote what the row is of.
+#[test]
+fn a_turn_that_nobody_named_is_met_once() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let space = Space::open(&store).await;
+        let mut commit = space.draft(Vec::new());
+        commit.jobs = vec![keep(job("later"))];
+        commit.now_ms = NOW + 500;
+        assert_eq!(space.commit(commit).await, Ok(()));
+        for shard in 0..super::super::jobs::SHARDS {
+            for (id, name) in [(7, "ada"), (8, "never there")] {
+                let turn = format!(
+                    "INSERT INTO KS.turns(kind, shard, at, turn, id, app, space)
+                    VALUES('webhook', {shard}, {NOW}, 0, {id}, 'todo', '{name}')"
+                );
+                store.server.raw(&turn).await;
+            }
+        }
+        let none = Claim {
+            now_ms: NOW - 1,
+            ..claim(NOW)
+        };
+        assert_eq!(store.claim(&none).await, Ok(Vec::new()));
+        let found = store.claim(&claim(NOW + 500)).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(store.claim(&claim(NOW + 500)).await, Ok(Vec::new()));
+        let next = store.next_due(&[webhook()]).await;
+        assert_eq!(next, Ok(Some(found[0].until_ms)));
+    });
+}
+
+/// Its job was replayed by who ended before the row went.
+#[test]
+fn a_dead_job_that_is_not_dead_is_not_told_and_is_forgotten() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let leased = leased(&store, None, 0).await;
+        let error = JobError::new("no");
+        finish(&store, &leased[..1], Outcome::Dead { error }).await;
+        let stale = format!(
+            "INSERT INTO KS.dead(kind, at, no, app, space, key)
+            VALUES('webhook', {}, {}, 'todo', 'ada', '{}')",
+            NOW - 5,
+            leased[1].lease.no.0,
+            leased[1].job.key
+        );
+        store.server.raw(&stale).await;
+        let told = store.dead_jobs(&webhook(), None, 9).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].stored.job.key, leased[0].job.key);
+        assert_eq!(store.forget_dead(&webhook(), NOW, 9).await, Ok(0));
+        let counts = store.job_counts(&[webhook()]).await.unwrap();
+        assert_eq!((counts[0].dead, counts[0].leased), (1, 99));
+    });
+}
+
+/// Whoever met its turn too early has written since.
+#[test]
+fn a_job_whose_turn_went_before_it_came_is_put_with_another() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let other = lent.other().await;
+        let space = Space::open(&store).await;
+        let mut commit = space.draft(Vec::new());
+        commit.jobs = vec![keep(job("a"))];
+        let met = async || {
+            let claimed = other.claim(&claim(NOW)).await;
+            assert_eq!(claimed, Ok(Vec::new()), "it is not there yet");
+        };
+        let put = super::super::commit::held_before_its_batch(&store.server, &commit, met).await;
+        assert_eq!(put, Ok(()));
+        assert_eq!(store.claim(&claim(NOW)).await.unwrap().len(), 1);
+    });
+}
