@@ -327,6 +327,10 @@ pub enum CommitError {
     /// Epoch, head or a mark is not the expected one. Nothing was written.
     #[error("the space moved")]
     Conflict,
+    /// It is more than this store takes at once. Nothing was written, nor will it be as it is:
+    /// fewer mutations may pass.
+    #[error("the commit is too large: {0}")]
+    TooLarge(String),
     /// The store failed. Whether the commit took effect is unknown unless a read tells.
     #[error(transparent)]
     Store(#[from] StoreError),

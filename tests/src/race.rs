@@ -111,7 +111,7 @@ pub async fn run(
                 Ok(()) if marks_alone => tally.marks += 1,
                 Ok(()) => tally.records += 1,
                 Err(CommitError::Conflict) => tally.conflicts += 1,
-                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(error.into()),
             }
         }
     }

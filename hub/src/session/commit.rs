@@ -248,6 +248,11 @@ impl SessionState {
                 cx.note(Note::Conflict);
                 self.give_way(cx);
             }
+            Err(CommitError::TooLarge(why)) => {
+                self.untold = true;
+                let error = StoreError::Unavailable(why);
+                self.store_failed("commit too large", &error, cx);
+            }
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
                 self.untold = true;

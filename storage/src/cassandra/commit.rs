@@ -22,7 +22,7 @@ use super::jobs::{Beside, Settled, push_rows};
 use super::server::{Level, Server};
 use super::space::{TRIES_MAX, find};
 use crate::random;
-use crate::types::{Commit, CommitError, StoreError};
+use crate::types::{Commit, CommitError};
 
 /// [`crate::Store::commit`]: every space by itself, at most so many at once as there are permits.
 pub(super) async fn group(
@@ -75,10 +75,9 @@ async fn held(
         true => None,
         false => Some(server.alone(&commit.space).await),
     };
-    let failed = |failure: Failure| CommitError::Store(failure.into());
     let mut level = Level::Hint;
     for _ in 0..TRIES_MAX {
-        let seen = look(server, commit, level).await.map_err(failed)?;
+        let seen = look(server, commit, level).await?;
         let hint_is_old = level == Level::Hint;
         level = Level::Serial;
         let Some(seen) = seen.filter(|seen| fits(commit, seen)) else {
@@ -91,7 +90,7 @@ async fn held(
         let beside = seen.jobs.as_ref();
         let beside = beside.map(|plan| Beside::of(&commit.space, plan));
         if let Some(beside) = &beside {
-            beside.come(server).await.map_err(failed)?;
+            beside.come(server).await?;
         }
         if let Some(until) = until.take() {
             until().await;
@@ -102,7 +101,7 @@ async fn held(
             Err(failure) => match resolve(server, commit, (id, failure)).await {
                 Resolved::Done => Settled::Written,
                 Resolved::NotDone => Settled::NotWritten,
-                Resolved::Open(error) => return Err(error.into()),
+                Resolved::Open(error) => return Err(error),
             },
         };
         if let Some(beside) = &beside {
@@ -130,7 +129,7 @@ enum Resolved {
     /// Nothing of it was done, and nothing of it is under way.
     NotDone,
     /// Nobody knows yet.
-    Open(StoreError),
+    Open(CommitError),
 }
 
 /// A read of now finishes what was agreed on, or sees to it that it never will be; so it tells, as

@@ -4,7 +4,7 @@ use scylla::errors::{
     DbError, ExecutionError, IntoRowsResultError, RequestAttemptError, RowsError,
 };
 
-use crate::types::StoreError;
+use crate::types::{CommitError, StoreError};
 
 /// Bytes of a server's message that are passed on.
 const MESSAGE_BYTES_MAX: usize = 200;
@@ -17,6 +17,8 @@ const CAS_WRITE_UNKNOWN: i32 = 0x1700;
 pub(super) enum Failure {
     /// It was refused before anything was done.
     Refused(String),
+    /// The same, because it is more than is taken at once.
+    TooLarge(String),
     /// The server gave up in the middle. Nothing of it is under way any more, so that a read at
     /// the serial level tells what became of it.
     GivenUp(String),
@@ -98,9 +100,19 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Store(error) => error,
             Failure::Refused(why)
+            | Failure::TooLarge(why)
             | Failure::GivenUp(why)
             | Failure::Lost(why)
             | Failure::Tombstones(why) => StoreError::Unavailable(why),
+        }
+    }
+}
+
+impl From<Failure> for CommitError {
+    fn from(failure: Failure) -> CommitError {
+        match failure {
+            Failure::TooLarge(why) => CommitError::TooLarge(why),
+            failure => CommitError::Store(failure.into()),
         }
     }
 }

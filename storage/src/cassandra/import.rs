@@ -178,7 +178,11 @@ impl Import for CassandraStore {
             taken_over_unless(done)?;
         }
         if let Found::Space(row) = find(server, space).await? {
-            return Ok(Some(row.view));
+            return match row.brought {
+                Some(by) if by == archive_no(run) => Ok(Some(row.view)),
+                // By a hub, which looked before the import began.
+                _ => Err(ImportError::SpaceTaken(space.clone())),
+            };
         }
         put_name(server, space).await?;
         let mut values = of(space);
@@ -233,6 +237,7 @@ impl Import for CassandraStore {
         let mut writes = Writes::default();
         let at_ms = epoch_at_after(space.view.epoch_at_ms, now_ms);
         let mut values = end_values(&space, (epoch.0, at_ms), id);
+        values.push(Value::Int(archive_no(run)));
         values.extend(of(&key));
         values.push(Value::Int(run.run as i64));
         writes.push(Text::EndSpace, values);
@@ -277,6 +282,12 @@ async fn begin(server: &Server, run: ImportRun) -> Result<bool, ImportError> {
             Err(ImportError::NotEmpty(spaces))
         }
     }
+}
+
+/// How a space says which archive it came in.
+fn archive_no(run: ImportRun) -> i64 {
+    let first = run.archive.first_chunk().copied().unwrap_or_default();
+    i64::from_be_bytes(first)
 }
 
 fn end_values(

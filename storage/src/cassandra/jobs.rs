@@ -35,7 +35,7 @@ pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::of_commit;
 pub(super) use transfer::{dead_of, export, forget, import, open_queues};
 #[cfg(test)]
-pub(super) use turns::SHARDS;
+pub(super) use turns::put_turn_of_nobody;
 
 /// A job as it stands in its space.
 #[derive(Clone, Debug, PartialEq, Eq)]

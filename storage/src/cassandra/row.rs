@@ -162,6 +162,8 @@ pub(super) struct SpaceRow {
     pub(super) last_commit: i64,
     /// The last number of a job; `None` if it never had one.
     pub(super) job_no: Option<i64>,
+    /// The archive that brought it, as [`super::import`] names it; `None` of one that was opened.
+    pub(super) brought: Option<i64>,
 }
 
 /// What the static columns say.
@@ -197,6 +199,7 @@ impl Found {
             erased_at_ms,
             last_commit: cells.number_there(10)?,
             job_no: cells.number(12)?,
+            brought: cells.number(11)?,
         }))
     }
 

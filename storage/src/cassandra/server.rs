@@ -54,6 +54,8 @@ pub(super) type Span<'a> = (&'a Place, &'a Place);
 #[derive(Debug)]
 pub(super) struct Server {
     session: Session,
+    /// The only datacenter that is asked, if it is only one.
+    home: Option<String>,
     statements: Statements,
     options: CassandraOptions,
     numbers: Numbers,
@@ -129,27 +131,37 @@ pub(super) fn of(space: &SpaceKey) -> Vec<Value<'_>> {
 impl Server {
     /// Connects, and brings the schema to the newest.
     pub(super) async fn migrated(options: &CassandraOptions) -> Result<Server, OpenError> {
-        let session = connect(options).await?;
+        let (session, home) = connect(options).await?;
         schema::migrate(&session, options).await?;
-        Server::prepared(session, options).await
+        Server::prepared((session, home), options).await
     }
 
     /// Connects, and leaves the schema as it is. Errors: also if it is not this program's.
     pub(super) async fn as_it_is(options: &CassandraOptions) -> Result<Server, OpenError> {
-        let session = connect(options).await?;
+        let (session, home) = connect(options).await?;
         schema::check(&session, options).await?;
-        Server::prepared(session, options).await
+        Server::prepared((session, home), options).await
     }
 
-    async fn prepared(session: Session, options: &CassandraOptions) -> Result<Server, OpenError> {
+    async fn prepared(
+        (session, home): (Session, Option<String>),
+        options: &CassandraOptions,
+    ) -> Result<Server, OpenError> {
         let statements = Statements::prepare(&session, options).await;
         Ok(Server {
             statements: statements.map_err(|error| refused(&error))?,
             session,
+            home,
             options: options.clone(),
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
             alone: std::array::from_fn(|_| Mutex::new(())),
         })
+    }
+
+    /// The only datacenter that is asked; `None` for any.
+    #[cfg(test)]
+    pub(super) fn home(&self) -> Option<&str> {
+        self.home.as_deref()
     }
 
     pub(super) fn options(&self) -> &CassandraOptions {
@@ -251,7 +263,7 @@ impl Server {
         let bytes_max = self.options.commit_bytes_max;
         let (bytes, statements) = (writes.bytes(), writes.len());
         if bytes > bytes_max || statements > usize::from(u16::MAX) {
-            return Err(Failure::Refused(format!(
+            return Err(Failure::TooLarge(format!(
                 "what is to be written at once has {bytes} bytes in {statements} statements, and \
                  may have {bytes_max} (commit_bytes_max of store.url) and {}",
                 u16::MAX
@@ -291,25 +303,13 @@ fn refused(error: &impl ToString) -> OpenError {
     OpenError::Server(short(&error.to_string()).to_owned())
 }
 
-async fn connect(options: &CassandraOptions) -> Result<Session, OpenError> {
-    let mut policy = DefaultPolicy::builder().token_aware(true);
-    if let Some(datacenter) = &options.datacenter {
-        // What is agreed on in one datacenter is not known in another.
-        policy = policy
-            .prefer_datacenter(datacenter.clone())
-            .permit_dc_failover(false);
-    }
-    let profile = ExecutionProfile::builder()
-        .consistency(options.quorum())
-        .serial_consistency(Some(options.serial_write()))
-        .request_timeout(Some(options.answer_timeout))
-        .retry_policy(Arc::new(DefaultRetryPolicy::new()))
-        .load_balancing_policy(policy.build())
-        .build();
+/// A session, and the datacenter that it asks.
+async fn connect(options: &CassandraOptions) -> Result<(Session, Option<String>), OpenError> {
+    let mut handle = profile(options, options.datacenter.as_deref()).into_handle();
     let mut builder = SessionBuilder::new()
         .known_nodes(&options.nodes)
         .connection_timeout(options.connect_timeout)
-        .default_execution_profile_handle(profile.into_handle())
+        .default_execution_profile_handle(handle.clone())
         .fetch_schema_metadata(false)
         .keepalive_interval(Duration::from_secs(5))
         .keepalive_timeout(Duration::from_secs(10))
@@ -322,23 +322,48 @@ async fn connect(options: &CassandraOptions) -> Result<Session, OpenError> {
         builder = builder.tls_context(Some(config));
     }
     let session = builder.build().await.map_err(|error| refused(&error))?;
-    check_datacenter(&session, options)?;
-    Ok(session)
-}
-
-/// What is agreed on by the nodes of one datacenter is not known in another: a space that is
-/// written through both would have two histories.
-fn check_datacenter(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
     let state = session.get_cluster_state();
     let nodes = state.get_nodes_info().iter();
-    let there: BTreeSet<String> = nodes.filter_map(|node| node.datacenter.clone()).collect();
-    let is_good = match &options.datacenter {
-        Some(named) => there.contains(named),
-        None => there.len() < 2 || options.serial == Serial::Global,
+    let there = nodes.filter_map(|node| node.datacenter.clone()).collect();
+    let home = home(options, there)?;
+    handle.map_to_another_profile(profile(options, home.as_deref()));
+    Ok((session, home))
+}
+
+/// How is asked, and whom.
+fn profile(options: &CassandraOptions, home: Option<&str>) -> ExecutionProfile {
+    let mut policy = DefaultPolicy::builder().token_aware(true);
+    if let Some(datacenter) = home {
+        // What is agreed on in one datacenter is not known in another.
+        policy = policy
+            .prefer_datacenter(datacenter.to_owned())
+            .permit_dc_failover(false);
+    }
+    ExecutionProfile::builder()
+        .consistency(options.quorum())
+        .serial_consistency(Some(options.serial_write()))
+        .request_timeout(Some(options.answer_timeout))
+        .retry_policy(Arc::new(DefaultRetryPolicy::new()))
+        .load_balancing_policy(policy.build())
+        .build()
+}
+
+/// The datacenter that is asked; `None` for any. What is agreed on by the nodes of one is not known in
+/// another: a space that is written through both would have two histories. So where there is only one it
+/// stays the one, also when another is added.
+pub(super) fn home(
+    options: &CassandraOptions,
+    there: BTreeSet<String>,
+) -> Result<Option<String>, OpenError> {
+    let home = match &options.datacenter {
+        Some(named) => there.get(named),
+        None if options.serial == Serial::Global => return Ok(None),
+        None if there.len() < 2 => return Ok(there.into_iter().next()),
+        None => None,
     };
-    match is_good {
-        true => Ok(()),
-        false => Err(OpenError::Datacenter(
+    match home {
+        Some(home) => Ok(Some(home.clone())),
+        None => Err(OpenError::Datacenter(
             there.into_iter().collect::<Vec<_>>().join(", "),
         )),
     }
@@ -348,7 +373,7 @@ fn check_datacenter(session: &Session, options: &CassandraOptions) -> Result<(),
 impl Server {
     /// Has the keyspace be as a program of before knew it.
     pub(super) async fn before(options: &CassandraOptions, known: usize) {
-        let session = connect(options).await.expect("it connects");
+        let (session, _) = connect(options).await.expect("it connects");
         let taken = schema::migrate_as_before(&session, options, known).await;
         taken.expect("the steps are taken");
     }

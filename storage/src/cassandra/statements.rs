@@ -324,7 +324,7 @@ impl Text {
                 "{} WHERE {PARTITION} IF importing = ? AND epoch = null",
                 update(
                     "epoch = ?, epoch_at = ?, lost_at = ?, erased_at = ?, head = ?, gc_seq = ?, \
-                     swept = ?, clock = ?, live = ?, writers = ?, last_commit = ?, importing = null"
+                     swept = ?, clock = ?, live = ?, writers = ?, last_commit = ?, importing = ?"
                 )
             ),
             Text::BeginImport => format!(

@@ -63,7 +63,7 @@ impl GroupStats {
             let counter = match answer {
                 Ok(()) => &self.committed,
                 Err(CommitError::Conflict) => &self.conflicts,
-                Err(CommitError::Store(_)) => &self.failed,
+                Err(CommitError::TooLarge(_) | CommitError::Store(_)) => &self.failed,
             };
             counter.fetch_add(1, Ordering::Relaxed);
         }

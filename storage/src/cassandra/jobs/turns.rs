@@ -18,7 +18,7 @@ use crate::jobs::JobKind;
 
 /// Partitions that the turns of a kind are spread over: a million spaces that wait are some ten
 /// mebibytes in each.
-pub(in crate::cassandra) const SHARDS: i64 = 8;
+const SHARDS: i64 = 8;
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,4 +101,20 @@ pub(super) async fn until(
     let mut turns = try_join_all(reading).await?.concat();
     turns.sort();
     Ok(turns)
+}
+
+/// As if its writer had ended before it wrote what the row is of.
+#[cfg(test)]
+pub(in crate::cassandra) async fn put_turn_of_nobody(
+    server: &Server,
+    kind: &JobKind,
+    (space, turn_at_ms): (&SpaceKey, WallMs),
+) {
+    let queue = Queue {
+        turn_at_ms,
+        turn: 0,
+        hint: 7,
+    };
+    let written = put(server, kind, &Turn::of(space, queue)).await;
+    written.expect("it is written");
 }

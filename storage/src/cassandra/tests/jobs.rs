@@ -3,10 +3,11 @@
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::stamp::WallMs;
 
+use super::super::jobs::put_turn_of_nobody;
 use super::{CassandraStore, opened, runtime};
 use crate::JobStore;
 use crate::conformance::jobs::desk::{job, keep, webhook};
-use crate::conformance::space::{NOW, Space};
+use crate::conformance::space::{NOW, Space, space_key};
 use crate::jobs::{Claim, Ended, Job, JobError, JobKey, JobLane, LeasedJob, Outcome, Wanted};
 
 fn claim(now_ms: WallMs) -> Claim {
@@ -92,14 +93,9 @@ fn a_turn_that_nobody_named_is_met_once() {
         commit.jobs = vec![keep(job("later"))];
         commit.now_ms = NOW + 500;
         assert_eq!(space.commit(commit).await, Ok(()));
-        for shard in 0..super::super::jobs::SHARDS {
-            for (id, name) in [(7, "ada"), (8, "never there")] {
-                let turn = format!(
-                    "INSERT INTO KS.turns(kind, shard, at, turn, id, app, space)
-                    VALUES('webhook', {shard}, {NOW}, 0, {id}, 'todo', '{name}')"
-                );
-                store.server.raw(&turn).await;
-            }
+        for name in ["ada", "never there"] {
+            let nobody = space_key("todo", name);
+            put_turn_of_nobody(&store.server, &webhook(), (&nobody, NOW)).await;
         }
         let none = Claim {
             now_ms: NOW - 1,

@@ -2,7 +2,7 @@
 
 use scylla::statement::{Consistency, SerialConsistency};
 
-use super::super::server::{Level, Server, Writes};
+use super::super::server::{Level, Server, Writes, home};
 use super::super::statements::Text;
 use super::super::{CassandraOptions, CassandraStore, Serial};
 use super::{opened, options, runtime};
@@ -17,6 +17,25 @@ fn levels(server: &Server) -> (Consistency, Consistency, Consistency, SerialCons
         batch.get_consistency().unwrap(),
         batch.get_serial_consistency().unwrap(),
     )
+}
+
+/// The one that is there when the hub starts; one that is added later is not asked.
+#[test]
+fn a_datacenter_that_is_alone_is_the_home() {
+    let options = options("cassandra://localhost/");
+    let there = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let alone = home(&options, there(&["one"]));
+    assert!(matches!(alone, Ok(Some(name)) if name == "one"));
+    assert!(home(&options, there(&["one", "two"])).is_err());
+    let global = CassandraOptions {
+        serial: Serial::Global,
+        ..options
+    };
+    assert!(matches!(home(&global, there(&["one"])), Ok(None)));
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        assert_eq!(store.server.home(), Some("datacenter1"));
+    });
 }
 
 #[test]

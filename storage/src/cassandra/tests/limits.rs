@@ -6,7 +6,7 @@ use super::super::CassandraStore;
 use super::failures::said;
 use super::{opened, options, runtime};
 use crate::conformance::space::{Space, UNLIMITED, key, records, titled};
-use crate::types::{CommitError, StoreError};
+use crate::types::CommitError;
 
 /// A commit of so many records of a quarter of a mebibyte.
 fn large(space: &Space<'_>, count: usize) -> crate::types::Commit {
@@ -33,7 +33,7 @@ fn a_commit_larger_than_the_server_takes_is_refused_before_it_is_sent() {
         let space = Space::open(&store).await;
         let refused = space.commit(large(&space, 60)).await;
         let why = match refused {
-            Err(CommitError::Store(StoreError::Unavailable(why))) => why,
+            Err(CommitError::TooLarge(why)) => why,
             other => panic!("answered {other:?}"),
         };
         assert!(why.contains("commit_bytes_max"), "{why}");
