@@ -23,13 +23,13 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::failure::{Failure, short};
 use super::jobs::Numbers;
 use super::options::{CassandraOptions, Encryption, OpenError, Serial};
-use super::row::{Found, Place, Row};
+use super::row::{Found, Place, Row, kind};
 use super::schema;
 use super::statements::{Statements, Text};
 use super::value::{Cells, Value};
 use crate::random;
 use crate::tls;
-use crate::types::StoreError;
+use crate::types::{DEAD_LETTERS_MAX, StoreError};
 
 /// How current a read must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,6 +230,20 @@ impl Server {
         }
         values.push(Value::Small(i32::try_from(limit).unwrap_or(i32::MAX)));
         self.ask((text, level), values).await
+    }
+
+    /// The dead letters, the last first, without what is large. What was removed of them is before
+    /// those that are there, and is not stepped over.
+    pub(super) async fn last_letters(
+        &self,
+        space: &SpaceKey,
+        level: Level,
+    ) -> Result<Rows, Failure> {
+        let (app, name) = (space.app.as_str(), space.space.as_str());
+        // One more for the end. There are at most so many.
+        let limit = i32::try_from(DEAD_LETTERS_MAX + 1).unwrap_or(i32::MAX);
+        let values = (app, name, kind::LETTER, limit);
+        self.ask((Text::LastLight, level), values).await
     }
 
     /// The rows at these places, in the order of the partition.

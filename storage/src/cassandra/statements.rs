@@ -29,6 +29,8 @@ pub(super) enum Text {
     Writers,
     /// The last rows of a kind, the last first.
     Last,
+    /// The same, without what is large.
+    LastLight,
     /// Spaces in the order of their tokens, after one.
     SpacesAfter,
     /// The first spaces.
@@ -141,6 +143,7 @@ const ALL: &[Text] = &[
     Text::At,
     Text::Writers,
     Text::Last,
+    Text::LastLight,
     Text::SpacesAfter,
     Text::SpacesFirst,
     Text::Named,
@@ -214,6 +217,7 @@ impl Text {
         let jobs = || select(&format!("kind, n, a, b, {JOB_COLUMNS}"));
         let range = "(kind, n, a, b) > (?, ?, ?, ?) AND (kind, n, a, b) <= (?, ?, ?, ?) LIMIT ?";
         let at = "(kind, n, a, b) IN ?";
+        let last = "kind = ? ORDER BY kind DESC, n DESC, a DESC, b DESC LIMIT ?";
         let update = |set: &str| format!("UPDATE KS.spaces SET {set}");
         let import = |set: &str| format!("UPDATE KS.imports SET {set} WHERE {PART}");
         match self {
@@ -225,10 +229,8 @@ impl Text {
             Text::LightAt => format!("{} WHERE {PARTITION} AND {at}", light()),
             Text::At => format!("{} WHERE {PARTITION} AND {at}", all()),
             Text::Writers => format!("{} WHERE {PARTITION} AND (kind, n) IN ?", light()),
-            Text::Last => format!(
-                "{} WHERE {PARTITION} AND kind = ? ORDER BY kind DESC, n DESC, a DESC, b DESC LIMIT ?",
-                all()
-            ),
+            Text::Last => format!("{} WHERE {PARTITION} AND {last}", all()),
+            Text::LastLight => format!("{} WHERE {PARTITION} AND {last}", light()),
             Text::SpacesAfter => "SELECT DISTINCT app, space, epoch FROM KS.spaces \
                  WHERE token(app, space) > token(?, ?) LIMIT ?"
                 .to_owned(),

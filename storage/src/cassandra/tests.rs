@@ -2,6 +2,7 @@
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
 mod failures;
+mod imports;
 mod jobs;
 mod levels;
 mod limits;

@@ -3,7 +3,7 @@
 use syncline_protocol::ids::SpaceKey;
 
 use super::failure::Failure;
-use super::row::{Place, Row, SpaceRow};
+use super::row::{Place, Row, SpaceRow, kind};
 use super::server::{Columns, Level, Server};
 
 /// Small rows read at once.
@@ -41,6 +41,19 @@ impl<'a> Walk<'a> {
         self.has_moved
     }
 
+    /// Before the first row of a kind, and behind what was removed before it, where that is known.
+    async fn begin(&self, kind: i8) -> Result<Place, Failure> {
+        if kind != kind::LETTER {
+            return Ok(Place::begin(kind));
+        }
+        let rows = self.server.last_letters(self.space, Level::Serial).await?;
+        let first = rows.all()?.last().map(|row| row.place()).transpose()?;
+        let first = first.filter(|place| !place.is_end());
+        Ok(first.map_or(Place::begin(kind), |place| {
+            Place::new(kind, place.n - 1, ("", ""))
+        }))
+    }
+
     /// Hands every row of a kind to `take`, the one that ends it apart, until something is
     /// written.
     pub(super) async fn all(
@@ -48,7 +61,7 @@ impl<'a> Walk<'a> {
         (kind, columns): (i8, Columns),
         mut take: impl FnMut(&Row<'_>, Place) -> Result<(), Failure> + Send,
     ) -> Result<(), Failure> {
-        let (mut from, to) = (Place::begin(kind), Place::end(kind));
+        let (mut from, to) = (self.begin(kind).await?, Place::end(kind));
         let rows_max = match columns {
             Columns::Light => LIGHT_ROWS_MAX,
             Columns::All => ROWS_MAX,

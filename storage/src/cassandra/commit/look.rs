@@ -8,7 +8,7 @@ use super::super::failure::Failure;
 use super::super::jobs::{self, Plan};
 use super::super::row::{Place, SpaceRow, kind};
 use super::super::server::{Columns, Level, Server};
-use crate::types::{Commit, DEAD_LETTERS_MAX};
+use crate::types::Commit;
 
 /// Places asked for by one read.
 const PLACES_MAX: usize = 1_000;
@@ -120,10 +120,7 @@ impl Seen {
         commit: &Commit,
         level: Level,
     ) -> Result<(), Failure> {
-        let (from, to) = (Place::begin(kind::LETTER), Place::end(kind::LETTER));
-        // One more for the end. There are at most so many.
-        let asked = (Columns::Light, level, DEAD_LETTERS_MAX + 1);
-        let rows = server.range(&commit.space, (&from, &to), asked).await?;
+        let rows = server.last_letters(&commit.space, level).await?;
         for row in rows.all()? {
             let place = row.place()?;
             if !place.is_end() {
@@ -131,6 +128,7 @@ impl Seen {
                 self.letters.push(SeenLetter { place, hash });
             }
         }
+        self.letters.reverse();
         if let Some(row) = rows.found()?.space()
             && row.last_commit != self.row.last_commit
         {

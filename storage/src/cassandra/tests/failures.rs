@@ -100,7 +100,8 @@ fn a_server_that_stands_still_leaves_outcomes_open_and_nothing_torn() {
         let mut space = Space::open(&store).await;
         space.put(&[("t", "a")]).await;
         server.tell("pause");
-        assert!(is_unknown(&space.commit(one_record(&space, "b")).await));
+        let told = space.commit(one_record(&space, "b")).await;
+        assert!(is_unknown(&told), "{told:?}");
         said(store.space(&space.key).await);
         server.tell("resume");
         until_accepted(&store, "c").await;

@@ -1,12 +1,13 @@
 //! What the server does not take, and what the engine does about it.
 
+use syncline_protocol::error::Code;
 use syncline_protocol::ids::Seq;
 
 use super::super::CassandraStore;
 use super::failures::said;
 use super::{opened, options, runtime};
-use crate::conformance::space::{Space, UNLIMITED, key, records, titled};
-use crate::types::CommitError;
+use crate::conformance::space::{NOW, Space, UNLIMITED, client, key, records, titled};
+use crate::types::{CommitError, DEAD_LETTERS_MAX, DeadLetter};
 
 /// A commit of so many records of a quarter of a mebibyte.
 fn large(space: &Space<'_>, count: usize) -> crate::types::Commit {
@@ -90,4 +91,38 @@ fn a_space_that_is_not_there_is_told_so() {
         let changes = crate::Store::changes(&store, &nobody, Seq(0).into(), UNLIMITED).await;
         assert_eq!(said(changes), "the space was never opened");
     });
+}
+
+/// Those that went are not stepped over, by who sets more aside nor by who counts them.
+#[test]
+fn letters_are_set_aside_past_more_that_went_than_the_server_steps_over() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let space = Space::open(&store).await;
+        let mut n = 0;
+        for _ in 0..35 {
+            let mut commit = space.draft(Vec::new());
+            let letters = (0..100).map(|_| {
+                n += 1;
+                letter(&format!("{n}"))
+            });
+            commit.dead_letters = letters.collect();
+            assert_eq!(space.commit(commit).await, Ok(()));
+        }
+        let holdings = crate::Store::holdings(&store, &space.key).await.unwrap();
+        assert_eq!(holdings.dead_letters, DEAD_LETTERS_MAX as u64);
+        let newest = crate::Store::dead_letters(&store, &space.key, 1).await;
+        assert_eq!(newest.unwrap()[0].change, "3500");
+    });
+}
+
+fn letter(change: &str) -> DeadLetter {
+    DeadLetter {
+        at_ms: NOW,
+        client: client("ada", "c1"),
+        table: "t".to_owned(),
+        id: "a".to_owned(),
+        code: Code::ValueInvalid,
+        change: change.to_owned(),
+    }
 }
