@@ -59,6 +59,9 @@ pub(super) struct Server {
     statements: Statements,
     options: CassandraOptions,
     numbers: Numbers,
+    /// Whole records that were read, for tests.
+    #[cfg(test)]
+    pub(super) whole_rows: std::sync::atomic::AtomicUsize,
     /// Of the spaces with a hash: see [`Server::alone`].
     alone: [Mutex<()>; ALONE],
 }
@@ -154,6 +157,8 @@ impl Server {
             home,
             options: options.clone(),
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
+            #[cfg(test)]
+            whole_rows: Default::default(),
             alone: std::array::from_fn(|_| Mutex::new(())),
         })
     }
@@ -195,7 +200,13 @@ impl Server {
             ))) => asking().await?,
             answer => answer?,
         };
-        Ok(Rows(answer.into_rows_result()?))
+        let rows = Rows(answer.into_rows_result()?);
+        #[cfg(test)]
+        if matches!(text, Text::Range | Text::At) {
+            let counted = std::sync::atomic::Ordering::Relaxed;
+            self.whole_rows.fetch_add(rows.0.rows_num(), counted);
+        }
+        Ok(rows)
     }
 
     /// The rows of a range, at most `limit`.

@@ -1,14 +1,15 @@
 //! Reading live records in (table, id) order.
 //!
-//! A hint says where the page will end; then everything up to there is read at once, so that it is
-//! of one moment, whatever has come or gone since the hint.
+//! What is small of the records is read first, piece by piece, over whatever is dead between them. It
+//! says which of them the page will hold, and those are read. If something was written meanwhile,
+//! everything up to where the page ends is read instead, at once, so that it is of one moment.
 
 use syncline_protocol::ids::{RecordKey, SpaceKey, TableName};
 
 use super::failure::{Failure, contended};
 use super::names;
 use super::row::{ALIVE, Place, SpaceRow, kind};
-use super::server::{Columns, Level, Server};
+use super::server::{Columns, Level, Rows, Server};
 use super::space::opened;
 use crate::page::{Page, Stored};
 use crate::types::{PageLimit, SnapshotPage};
@@ -16,7 +17,7 @@ use crate::types::{PageLimit, SnapshotPage};
 /// Tries of a read that must be of one moment and takes several.
 const TRIES_MAX: usize = 8;
 
-/// Rows that a hint reads at once.
+/// Small rows read at once.
 const ROWS_MAX: usize = 5_000;
 
 /// What is wanted.
@@ -36,8 +37,18 @@ struct Room {
     is_empty: bool,
 }
 
+/// What a page will hold, unless something is written.
+struct Hint {
+    /// Records that live and fit.
+    live: Vec<Place>,
+    /// The first that does not; `None` if all do.
+    end: Option<Place>,
+    /// The state that all of it is of; `None` if it is of several, or of none that was told.
+    moment: Option<i64>,
+}
+
 impl Snapshot<'_> {
-    /// Cost follows the rows returned and the dead ones between them.
+    /// Cost follows the rows returned, and what is small of the dead ones between them.
     pub(super) async fn read(&self, server: &Server) -> Result<SnapshotPage, Failure> {
         let (row, page) = match self.tables {
             None => self.of_all(server).await?,
@@ -121,11 +132,8 @@ impl Snapshot<'_> {
             bytes: self.limit.bytes.saturating_sub(page.bytes()),
             is_empty: page.records.is_empty(),
         };
-        let end = self.end(server, (from, to), room).await?;
-        let asked = (Columns::All, Level::Serial, usize::MAX);
-        let rows = server
-            .range(self.space, (from, end.as_ref().unwrap_or(to)), asked)
-            .await?;
+        let hint = self.hint(server, (from, to), room).await?;
+        let rows = self.rows(server, (from, to), &hint).await?;
         let mut space = None;
         for row in rows.all()? {
             if space.is_none() {
@@ -143,41 +151,80 @@ impl Snapshot<'_> {
             }
         }
         // The one that did not fit went away; what is behind it was not looked at.
-        page.is_cut = end.is_some();
+        page.is_cut = hint.end.is_some();
         Ok(space)
     }
 
-    /// The first record that will not fit; `None` if all will.
-    async fn end(
+    /// Those that the hint told of, if nothing was written since; else all of the range, at once.
+    async fn rows(
+        &self,
+        server: &Server,
+        (from, to): (&Place, &Place),
+        hint: &Hint,
+    ) -> Result<Rows, Failure> {
+        if let Some(moment) = hint.moment {
+            let mut places = hint.live.clone();
+            places.extend(hint.end.clone());
+            places.push(Place::end(kind::RECORD));
+            let asked = (Columns::All, Level::Serial);
+            let rows = server.at(self.space, &places, asked).await?;
+            if rows.found()?.opened()?.last_commit == moment {
+                return Ok(rows);
+            }
+        }
+        let asked = (Columns::All, Level::Serial, usize::MAX);
+        let to = hint.end.as_ref().unwrap_or(to);
+        server.range(self.space, (from, to), asked).await
+    }
+
+    /// What lives up to the first record that will not fit.
+    async fn hint(
         &self,
         server: &Server,
         (from, to): (&Place, &Place),
         mut room: Room,
-    ) -> Result<Option<Place>, Failure> {
+    ) -> Result<Hint, Failure> {
         let mut from = from.clone();
+        let mut hint = Hint {
+            live: Vec::new(),
+            end: None,
+            moment: None,
+        };
+        let mut is_first = true;
         loop {
             let rows_max = room.records.saturating_add(2).min(ROWS_MAX);
-            let asked = (Columns::Light, Level::Hint, rows_max);
+            let asked = (Columns::Light, Level::Serial, rows_max);
             let rows = server.range(self.space, (&from, to), asked).await?;
             let all = rows.all()?;
+            let moment = rows.found()?.space().map(|row| row.last_commit);
+            if is_first {
+                hint.moment = moment;
+            }
+            // Of what is empty nothing is told, and somebody may have written since.
+            if moment.is_none() || moment != hint.moment {
+                hint.moment = None;
+            }
+            is_first = false;
             for row in &all {
                 from = row.place()?;
                 if from.is_end() {
-                    return Ok(None);
+                    return Ok(hint);
                 }
                 if row.seq()?.is_none() || row.dead_at()? != ALIVE {
                     continue;
                 }
                 let bytes = row.bytes()?;
                 if (room.records == 0 || bytes > room.bytes) && !room.is_empty {
-                    return Ok(Some(from));
+                    hint.end = Some(from);
+                    return Ok(hint);
                 }
+                hint.live.push(from.clone());
                 room.records = room.records.saturating_sub(1);
                 room.bytes = room.bytes.saturating_sub(bytes);
                 room.is_empty = false;
             }
             if all.len() < rows_max {
-                return Ok(None);
+                return Ok(hint);
             }
         }
     }

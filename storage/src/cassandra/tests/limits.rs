@@ -1,12 +1,16 @@
 //! What the server does not take, and what the engine does about it.
 
+use std::sync::atomic::Ordering;
+
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::Seq;
 
 use super::super::CassandraStore;
 use super::failures::said;
 use super::{opened, options, runtime};
-use crate::conformance::space::{NOW, Space, UNLIMITED, client, key, records, titled};
+use crate::conformance::space::{
+    NOW, Space, UNLIMITED, client, key, names, records, titled, tombstone,
+};
 use crate::types::{CommitError, DEAD_LETTERS_MAX, DeadLetter};
 
 /// A commit of so many records of a quarter of a mebibyte.
@@ -125,4 +129,27 @@ fn letter(change: &str) -> DeadLetter {
         code: Code::ValueInvalid,
         change: change.to_owned(),
     }
+}
+
+/// What is left of the dead is not read whole, however much of it stands before what lives.
+#[test]
+fn a_page_of_a_snapshot_reads_no_more_records_than_it_holds() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        let dead = (0..300).map(|n| (key("t", &format!("a{n:03}")), tombstone(1)));
+        let commit = space.draft(dead.collect());
+        space.accept(commit).await;
+        space.put(&[("t", "b"), ("t", "c"), ("t", "d")]).await;
+        let before = store.server.whole_rows.load(Ordering::Relaxed);
+        let page = crate::Store::snapshot(&store, &space.key, None, None, records(2)).await;
+        let page = page.unwrap();
+        assert_eq!(
+            (names(&page.records), page.more),
+            (vec!["t/b".into(), "t/c".into()], true)
+        );
+        let read = store.server.whole_rows.load(Ordering::Relaxed) - before;
+        // And the one that ends the page, and the one beside which the space is told.
+        assert_eq!(read, 4);
+    });
 }
