@@ -54,8 +54,6 @@ pub(super) type Span<'a> = (&'a Place, &'a Place);
 #[derive(Debug)]
 pub(super) struct Server {
     session: Session,
-    /// The only datacenter that is asked, if it is only one.
-    home: Option<String>,
     statements: Statements,
     options: CassandraOptions,
     numbers: Numbers,
@@ -154,8 +152,10 @@ impl Server {
         Ok(Server {
             statements: statements.map_err(|error| refused(&error))?,
             session,
-            home,
-            options: options.clone(),
+            options: CassandraOptions {
+                datacenter: home,
+                ..options.clone()
+            },
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
             #[cfg(test)]
             whole_rows: Default::default(),
@@ -166,7 +166,7 @@ impl Server {
     /// The only datacenter that is asked; `None` for any.
     #[cfg(test)]
     pub(super) fn home(&self) -> Option<&str> {
-        self.home.as_deref()
+        self.options.datacenter.as_deref()
     }
 
     pub(super) fn options(&self) -> &CassandraOptions {

@@ -131,7 +131,8 @@ pub struct Wanted {
     pub jobs: usize,
 }
 
-/// A job's number in its store: never given twice, whatever becomes of the job. Those of one space
+/// A job's number: never given twice in its space, whatever becomes of the job, nor in its store, but
+/// that Cassandra has no counter and takes a time with 21 random bits. Those of one space
 /// grow in the order in which its jobs were put: of commits, and of the moves of one. What is
 /// replaced or due again is put anew; what is replayed keeps its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -20,6 +20,9 @@ use crate::jobs::{Ended, JobKey, Lease, LeaseLost, Outcome};
 
 type Answers = Vec<Result<(), LeaseLost>>;
 
+/// Those of a space, with their places.
+type Placed = Vec<(usize, Result<(), LeaseLost>)>;
+
 fn name(lease: &Lease) -> Name {
     (lease.name.kind.clone(), lease.name.key.clone())
 }
@@ -52,10 +55,7 @@ fn asked<'a>(
 }
 
 /// The answers of all spaces, in the order asked; those of spaces that are not there are lost.
-fn in_order(
-    count: usize,
-    spaces: Vec<Result<Vec<(usize, Result<(), LeaseLost>)>, Failure>>,
-) -> Result<Answers, Failure> {
+fn in_order(count: usize, spaces: Vec<Result<Placed, Failure>>) -> Result<Answers, Failure> {
     let mut answers = vec![Err(LeaseLost); count];
     for space in spaces {
         for (at, answer) in space? {
@@ -100,7 +100,7 @@ async fn finish_of(
     server: &Server,
     (space, all): (&SpaceKey, &[(usize, &Ended)]),
     now_ms: WallMs,
-) -> Result<Vec<(usize, Result<(), LeaseLost>)>, Failure> {
+) -> Result<Placed, Failure> {
     let again = |(_, one): &&(usize, &Ended)| matches!(one.outcome, Outcome::Again { .. });
     let puts = all.iter().filter(again).count();
     let leases = all.iter().map(|(_, one)| &one.lease);

@@ -14,6 +14,9 @@ use crate::jobs::{
     Ended, IfThere, Job, JobKind, JobNo, JobState, Lease, LeaseLost, Net, Outcome, StoredJob,
 };
 
+/// Overdue for so long a queue is given another row of `turns`.
+const LOST_AFTER_MS: u64 = 600_000;
+
 /// One thing as it was and as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::cassandra) struct Turned<T> {
@@ -49,11 +52,13 @@ pub(in crate::cassandra) struct Plan {
     pub(super) is_barrier: bool,
     /// Names the rows of `turns` that this brings.
     hint: i64,
+    /// The clock of who plans; 0 if it does not say.
+    now_ms: WallMs,
     numbers: Given,
 }
 
 impl Plan {
-    pub(super) fn new(last: JobNo, (numbers, hint): (Given, i64)) -> Plan {
+    pub(super) fn new(last: JobNo, (numbers, hint): (Given, i64), now_ms: WallMs) -> Plan {
         Plan {
             jobs: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -61,6 +66,7 @@ impl Plan {
             spans: Vec::new(),
             is_barrier: false,
             hint,
+            now_ms,
             numbers,
         }
     }
@@ -105,10 +111,12 @@ impl Plan {
 
     /// Has the space be looked at by then.
     fn forward(&mut self, kind: &JobKind, turn_at_ms: WallMs) {
-        let hint = self.hint;
+        let (hint, now_ms) = (self.hint, self.now_ms);
         let queue = self.queues.get_mut(kind).expect("what is changed was seen");
+        // Nobody met it: its hint may be gone, with a table that was restored apart.
+        let is_lost = |queue: Queue| queue.turn_at_ms.saturating_add(LOST_AFTER_MS) < now_ms;
         let turn = match queue.after {
-            Some(queue) if queue.turn_at_ms <= turn_at_ms => return,
+            Some(queue) if queue.turn_at_ms <= turn_at_ms && !is_lost(queue) => return,
             Some(queue) => queue.turn,
             None => 0,
         };

@@ -70,7 +70,7 @@ impl Asked<'_> {
         let Some(row) = seen else { return Ok(None) };
         let last = JobNo(row.job_no.unwrap_or(0) as u64);
         let given = server.numbers().give(self.puts, (last, self.now_ms));
-        let mut plan = Plan::new(last, (given, random()? as i64));
+        let mut plan = Plan::new(last, (given, random()? as i64), self.now_ms);
         for name in &self.names {
             plan.see_job(name.clone(), None);
         }

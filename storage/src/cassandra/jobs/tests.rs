@@ -42,7 +42,7 @@ fn name(key: &str) -> Name {
 
 fn plan(seen: &[(&str, Option<Kept>)], queue: Option<Queue>) -> Plan {
     let given = Numbers::of(1).give(9, (JobNo(0), NOW));
-    let mut plan = Plan::new(JobNo(0), (given, 77));
+    let mut plan = Plan::new(JobNo(0), (given, 77), NOW);
     for (key, kept) in seen {
         plan.see_job(name(key), kept.clone());
     }
@@ -72,6 +72,17 @@ fn a_queue_that_is_looked_at_earlier_is_not_named_anew() {
     assert_eq!(plan.queue(&JobKind::trusted("k")), Some(queue(NOW, 3)));
     let (gone, come) = plan.places();
     assert_eq!((gone.len(), come.len()), (0, 1));
+}
+
+#[test]
+fn a_queue_that_nobody_met_for_long_is_named_anew() {
+    for (overdue_ms, is_anew) in [(600_000, false), (600_001, true)] {
+        let before = queue(NOW - overdue_ms, 3);
+        let mut plan = plan(&[("a", None)], Some(before));
+        plan.make((&name("a"), Net::Put(&job("a"), IfThere::Keep)), NOW);
+        let after = plan.queue(&JobKind::trusted("k")).unwrap();
+        assert_eq!(after != before, is_anew, "{after:?}");
+    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub(in crate::cassandra) fn import<'a>(
     all: &[StoredJob],
 ) -> Result<JobNo, StoreError> {
     let given = server.numbers().give(all.len(), (JobNo(0), 0));
-    let mut plan = Plan::new(JobNo(0), (given, random()? as i64));
+    let mut plan = Plan::new(JobNo(0), (given, random()? as i64), 0);
     for stored in all {
         let name = (stored.job.kind.clone(), stored.job.key.clone());
         plan.see_job(name, None);

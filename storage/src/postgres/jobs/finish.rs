@@ -190,7 +190,8 @@ impl Call for Finish<'_> {
     async fn run(&self, connection: &Connection) -> Result<Answers, Failure> {
         let mut ends = Ends::default();
         self.ended.iter().for_each(|one| ends.add(one, self.now_ms));
-        let finishing = finish(connection, &ends, self.now_ms);
+        // Large, with a place for each statement.
+        let finishing = Box::pin(finish(connection, &ends, self.now_ms));
         let written = transaction(connection, BEGIN, finishing).await?;
         Ok(answers(self.ended.iter().map(|one| &one.lease), &written))
     }
