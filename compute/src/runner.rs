@@ -117,11 +117,25 @@ pub struct Runner {
 
 /// A task that ends with its handle.
 #[derive(Debug)]
-struct Aborting(JoinHandle<()>);
+struct Aborting {
+    task: JoinHandle<()>,
+    /// It has ended, and was waited for.
+    is_over: bool,
+}
+
+impl Aborting {
+    async fn end(&mut self) {
+        if !self.is_over {
+            // Also a task that panicked has ended.
+            let _ = (&mut self.task).await;
+            self.is_over = true;
+        }
+    }
+}
 
 impl Drop for Aborting {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -164,7 +178,10 @@ impl Runner {
             bell: bell.clone(),
             pools,
         };
-        let task = Aborting(tokio::spawn(shell.run(rules, drained)));
+        let task = Aborting {
+            task: tokio::spawn(shell.run(rules, drained)),
+            is_over: false,
+        };
         Ok(Runner { bell, drain, task })
     }
 
@@ -178,7 +195,13 @@ impl Runner {
     pub async fn drain(mut self) {
         // A task that is gone has nothing to drain.
         let _ = self.drain.send(());
-        let _ = (&mut self.task.0).await;
+        self.task.end().await;
+    }
+
+    /// Returns when it is no more. Nobody told it to end, so it is a fault of its own, and its
+    /// leases run out.
+    pub async fn ended(&mut self) {
+        self.task.end().await;
     }
 }
 

@@ -77,6 +77,21 @@ async fn an_end_whose_answer_was_lost_is_told_once() {
     assert_eq!(site.ends(1).await, [("b".to_owned(), How::Done, None)]);
 }
 
+/// What is told of is not the runner's, so it may have a fault.
+#[tokio::test]
+async fn a_runner_that_fails_is_known_to_have_ended() {
+    let site = Site::new();
+    site.put(&["a"]).await;
+    let mut parts = site.parts(works(|task| async move { done(&task) }));
+    parts.told = Arc::new(|told| panic!("it cannot count {told:?}"));
+    let mut runner = Runner::start(parts).await.unwrap();
+    for _ in 0..2 {
+        let ended = tokio::time::timeout(super::site::HUNG, runner.ended());
+        ended.await.expect("it is said");
+    }
+    runner.drain().await;
+}
+
 #[tokio::test]
 async fn a_call_of_the_store_that_panics_has_failed() {
     let (inner, dir) = sqlite();
