@@ -139,7 +139,7 @@ impl Core {
                     Some(file) => SeenBy::File(file),
                     None => SeenBy::Questions(store.clone()),
                 };
-                (store, opened.jobs, opened.lock, seen_by)
+                (store, Some(opened.jobs), opened.lock, seen_by)
             }
         };
         let cluster = Cluster::reach(config, parts.bus, context).await?;

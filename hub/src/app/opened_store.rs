@@ -21,7 +21,7 @@ use crate::config::{Config, StoreUrl};
 pub(crate) struct OpenedStore {
     pub(crate) store: Arc<dyn Transfer>,
     /// Its jobs.
-    pub(crate) jobs: Option<Arc<dyn JobStore>>,
+    pub(crate) jobs: Arc<dyn JobStore>,
     /// Of a file that is this program's alone; to be dropped after the store.
     pub(crate) lock: Option<StoreLock>,
     /// The file it is in, on this machine.
@@ -41,7 +41,7 @@ impl OpenedStore {
                 let store = PostgresStore::open(&options).await.map_err(failed)?;
                 let store = Arc::new(store);
                 Ok(OpenedStore {
-                    jobs: Some(store.clone()),
+                    jobs: store.clone(),
                     store,
                     lock: None,
                     file: None,
@@ -50,9 +50,10 @@ impl OpenedStore {
             StoreUrl::Cassandra(url) => {
                 let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
                 let store = CassandraStore::open(&options).await.map_err(failed)?;
+                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    jobs: None,
-                    store: Arc::new(store),
+                    jobs: store.clone(),
+                    store,
                     lock: None,
                     file: None,
                 })
@@ -162,7 +163,7 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<OpenedStore, StartError> {
     let store = store.map_err(|error| StartError::Store(format!("{}: {error}", path.display())))?;
     let store = Arc::new(store);
     Ok(OpenedStore {
-        jobs: Some(store.clone()),
+        jobs: store.clone(),
         store,
         lock: Some(lock),
         file: Some(SameFile::of(path).map_err(failed)?),

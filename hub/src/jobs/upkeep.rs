@@ -101,9 +101,7 @@ impl Upkeep {
                 Ok(()) => {}
                 // Another node was first: the next look finds them there.
                 Err(CommitError::Conflict) => {}
-                Err(CommitError::Store(error)) => {
-                    warn!(%app, %error, "schedules could not be put");
-                }
+                Err(error) => warn!(%app, %error, "schedules could not be put"),
             }
         }
     }

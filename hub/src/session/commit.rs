@@ -5,6 +5,7 @@ pub(super) mod decide;
 mod decide_sync;
 mod following;
 mod letters;
+mod too_large;
 mod working;
 
 use std::collections::{HashMap, HashSet};
@@ -148,7 +149,7 @@ impl SessionState {
         let within = self
             .pending
             .iter()
-            .take(self.limits.commit_mutations_max)
+            .take(self.batch_max.unwrap_or(self.limits.commit_mutations_max))
             .take_while(fits);
         within.count().max(1)
     }
@@ -241,6 +242,7 @@ impl SessionState {
         match outcome {
             Ok(()) => {
                 self.failures = 0;
+                self.batch_max = None;
                 cx.note(Note::Committed(self.contention.committed(cx.now_ms)));
                 self.take_in(*decided, cx);
             }
@@ -248,11 +250,7 @@ impl SessionState {
                 cx.note(Note::Conflict);
                 self.give_way(cx);
             }
-            Err(CommitError::TooLarge(why)) => {
-                self.untold = true;
-                let error = StoreError::Unavailable(why);
-                self.store_failed("commit too large", &error, cx);
-            }
+            Err(CommitError::TooLarge(why)) => self.too_large(&decided, &why, cx),
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
                 self.untold = true;

@@ -154,6 +154,8 @@ pub struct SessionState {
     pub(super) inside: Option<Inside>,
     /// Failures of the store in a row.
     pub(super) failures: u32,
+    /// Mutations of the next commit, after one that was more than the store takes.
+    pub(super) batch_max: Option<usize>,
     pub(super) contention: Contention,
     /// The last wait that was begun.
     pub(super) waits: u64,
@@ -223,6 +225,7 @@ impl SessionState {
             untold: false,
             inside: None,
             failures: 0,
+            batch_max: None,
             contention: Contention::default(),
             waits: 0,
             drain: Drain::No,

@@ -29,4 +29,5 @@ mod replying;
 mod set_aside;
 mod syncing;
 mod telling;
+mod too_large;
 mod welcoming;

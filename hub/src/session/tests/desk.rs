@@ -58,6 +58,8 @@ pub(super) enum Fate {
     Fails,
     /// It takes effect and its answer is an error.
     AnswerLost,
+    /// It is more than the store takes. Nothing is done.
+    TooLarge,
 }
 
 pub(super) struct Desk {
@@ -266,6 +268,7 @@ impl Desk {
                 let outcome = match fate {
                     Some(Fate::Fails) => Err(CommitError::Store(down())),
                     None => self.store.commit(&commit),
+                    Some(Fate::TooLarge) => Err(CommitError::TooLarge("a lot".into())),
                     Some(Fate::AnswerLost) => self
                         .store
                         .commit(&commit)
