@@ -9,6 +9,7 @@
 mod changes;
 mod collect;
 mod commit;
+mod connect;
 mod erase;
 mod export;
 mod failure;

@@ -3,32 +3,27 @@
 //! A read is of one partition, unpaged, so that all its rows are of one moment. Every write is a
 //! conditional batch of one partition, so that all writes of it are in one order.
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
-use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
-use scylla::client::session_builder::SessionBuilder;
 use scylla::errors::{ExecutionError, RequestAttemptError};
-use scylla::policies::load_balancing::DefaultPolicy;
-use scylla::policies::retry::{DefaultRetryPolicy, FallthroughRetryPolicy};
+use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use syncline_protocol::ids::SpaceKey;
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::connect::{connect, refused};
 use super::failure::{Failure, short};
 use super::jobs::Numbers;
-use super::options::{CassandraOptions, Encryption, OpenError, Serial};
+use super::options::{CassandraOptions, OpenError};
 use super::row::{Found, Place, Row, kind};
 use super::schema;
 use super::statements::{Statements, Text};
 use super::value::{Cells, Value};
 use crate::random;
-use crate::tls;
 use crate::types::{DEAD_LETTERS_MAX, StoreError};
 
 /// How current a read must be.
@@ -324,164 +319,5 @@ impl Server {
     }
 }
 
-fn refused(error: &impl ToString) -> OpenError {
-    OpenError::Server(short(&error.to_string()).to_owned())
-}
-
-/// A session, and the datacenter that it asks.
-async fn connect(options: &CassandraOptions) -> Result<(Session, Option<String>), OpenError> {
-    let mut handle = profile(options, options.datacenter.as_deref()).into_handle();
-    let mut builder = SessionBuilder::new()
-        .known_nodes(&options.nodes)
-        .connection_timeout(options.connect_timeout)
-        .default_execution_profile_handle(handle.clone())
-        .fetch_schema_metadata(false)
-        .keepalive_interval(Duration::from_secs(5))
-        .keepalive_timeout(Duration::from_secs(10))
-        .schema_agreement_timeout(Duration::from_secs(30));
-    if let Some((user, password)) = &options.user {
-        builder = builder.user(user, password);
-    }
-    if let Encryption::On(root_cert) = &options.encryption {
-        let config = tls::client_config(root_cert.as_deref()).map_err(OpenError::Tls)?;
-        builder = builder.tls_context(Some(config));
-    }
-    let session = builder.build().await.map_err(|error| refused(&error))?;
-    let state = session.get_cluster_state();
-    let nodes = state.get_nodes_info().iter();
-    let there = nodes.filter_map(|node| node.datacenter.clone()).collect();
-    let home = home(options, there)?;
-    handle.map_to_another_profile(profile(options, home.as_deref()));
-    Ok((session, home))
-}
-
-/// How is asked, and whom.
-fn profile(options: &CassandraOptions, home: Option<&str>) -> ExecutionProfile {
-    let mut policy = DefaultPolicy::builder().token_aware(true);
-    if let Some(datacenter) = home {
-        // What is agreed on in one datacenter is not known in another.
-        policy = policy
-            .prefer_datacenter(datacenter.to_owned())
-            .permit_dc_failover(false);
-    }
-    ExecutionProfile::builder()
-        .consistency(options.quorum())
-        .serial_consistency(Some(options.serial_write()))
-        .request_timeout(Some(options.answer_timeout))
-        .retry_policy(Arc::new(DefaultRetryPolicy::new()))
-        .load_balancing_policy(policy.build())
-        .build()
-}
-
-/// The datacenter that is asked; `None` for any. What is agreed on by the nodes of one is not known in
-/// another: a space that is written through both would have two histories. So where there is only one it
-/// stays the one, also when another is added.
-pub(super) fn home(
-    options: &CassandraOptions,
-    there: BTreeSet<String>,
-) -> Result<Option<String>, OpenError> {
-    let home = match &options.datacenter {
-        Some(named) => there.get(named),
-        None if options.serial == Serial::Global => return Ok(None),
-        None if there.len() < 2 => return Ok(there.into_iter().next()),
-        None => None,
-    };
-    match home {
-        Some(home) => Ok(Some(home.clone())),
-        None => Err(OpenError::Datacenter(
-            there.into_iter().collect::<Vec<_>>().join(", "),
-        )),
-    }
-}
-
 #[cfg(test)]
-impl Server {
-    /// Has the keyspace be as a program of before knew it.
-    pub(super) async fn before(options: &CassandraOptions, known: usize) {
-        let (session, _) = connect(options).await.expect("it connects");
-        let taken = schema::migrate_as_before(&session, options, known).await;
-        taken.expect("the steps are taken");
-    }
-
-    pub(super) fn statement(
-        &self,
-        text: Text,
-        level: Level,
-    ) -> &scylla::statement::prepared::PreparedStatement {
-        self.statements.reading(text, level)
-    }
-
-    /// A statement of a test's; `KS` stands for the keyspace.
-    pub(super) async fn raw(&self, statement: &str) {
-        let statement = statement.replace("KS", &self.options.keyspace);
-        self.session
-            .query_unpaged(statement, ())
-            .await
-            .expect("it is done");
-    }
-
-    pub(super) async fn head(&self, space: &SpaceKey) -> syncline_protocol::ids::Seq {
-        let found = super::space::opened(self, space)
-            .await
-            .expect("it is there");
-        found.view.head
-    }
-
-    /// Removes what a test left.
-    pub(super) async fn empty(&self) {
-        let keyspace = &self.options.keyspace;
-        let found = self
-            .session
-            .query_unpaged(
-                format!("SELECT DISTINCT app, space FROM {keyspace}.spaces"),
-                (),
-            )
-            .await
-            .expect("it answers");
-        let found = found.into_rows_result().expect("rows");
-        for row in found.rows::<(String, String)>().expect("two texts") {
-            let (app, space) = row.expect("two texts");
-            // As every write of it is: a deletion by the clock could be older than what it is to remove.
-            let clear = format!(
-                "BEGIN UNLOGGED BATCH
-                UPDATE {keyspace}.spaces SET importing = null WHERE app = ? AND space = ? IF epoch != -1;
-                DELETE FROM {keyspace}.spaces WHERE app = ? AND space = ?;
-                APPLY BATCH"
-            );
-            self.session
-                .query_unpaged(clear, (&app, &space, &app, &space))
-                .await
-                .expect("it is emptied");
-            let clear = format!("DELETE FROM {keyspace}.names WHERE space = ?");
-            self.session
-                .query_unpaged(clear, (&space,))
-                .await
-                .expect("it is emptied");
-        }
-        for (table, place) in [("turns", "kind, shard"), ("dead", "kind")] {
-            let listed = format!("SELECT DISTINCT {place} FROM {keyspace}.{table}");
-            let found = self.session.query_unpaged(listed, ()).await;
-            let found = found.expect("it answers").into_rows_result().expect("rows");
-            for cells in found.rows::<Cells<'_>>().expect("rows") {
-                let cells = cells.expect("cells");
-                let kind = cells.text(0).expect("a text");
-                let clear = match cells.number(1).expect("a number") {
-                    Some(shard) => format!("kind = '{kind}' AND shard = {shard}"),
-                    None => format!("kind = '{kind}'"),
-                };
-                self.raw(&format!("DELETE FROM KS.{table} WHERE {clear}"))
-                    .await;
-            }
-        }
-        let clear = format!(
-            "BEGIN UNLOGGED BATCH
-            UPDATE {keyspace}.imports SET bringing = null WHERE part = 'imports' IF run != -1;
-            DELETE FROM {keyspace}.imports WHERE part = 'imports';
-            APPLY BATCH"
-        );
-        self.session
-            .query_unpaged(clear, ())
-            .await
-            .expect("it is emptied");
-    }
-}
+mod tests;

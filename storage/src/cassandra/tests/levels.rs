@@ -2,7 +2,8 @@
 
 use scylla::statement::{Consistency, SerialConsistency};
 
-use super::super::server::{Level, Server, Writes, home};
+use super::super::connect::home;
+use super::super::server::{Level, Server, Writes};
 use super::super::statements::Text;
 use super::super::{CassandraOptions, CassandraStore, Serial};
 use super::{opened, options, runtime};

@@ -1,0 +1,96 @@
+//! What tests ask of a server beside the engine's own statements.
+
+use syncline_protocol::ids::SpaceKey;
+
+use super::{CassandraOptions, Cells, Level, Server, Text, connect, schema};
+
+impl Server {
+    /// Has the keyspace be as a program of before knew it.
+    pub(in crate::cassandra) async fn before(options: &CassandraOptions, known: usize) {
+        let (session, _) = connect(options).await.expect("it connects");
+        let taken = schema::migrate_as_before(&session, options, known).await;
+        taken.expect("the steps are taken");
+    }
+
+    pub(in crate::cassandra) fn statement(
+        &self,
+        text: Text,
+        level: Level,
+    ) -> &scylla::statement::prepared::PreparedStatement {
+        self.statements.reading(text, level)
+    }
+
+    /// A statement of a test's; `KS` stands for the keyspace.
+    pub(in crate::cassandra) async fn raw(&self, statement: &str) {
+        let statement = statement.replace("KS", &self.options.keyspace);
+        self.session
+            .query_unpaged(statement, ())
+            .await
+            .expect("it is done");
+    }
+
+    pub(in crate::cassandra) async fn head(&self, space: &SpaceKey) -> syncline_protocol::ids::Seq {
+        let found = crate::cassandra::space::opened(self, space)
+            .await
+            .expect("it is there");
+        found.view.head
+    }
+
+    /// Removes what a test left.
+    pub(in crate::cassandra) async fn empty(&self) {
+        let keyspace = &self.options.keyspace;
+        let found = self
+            .session
+            .query_unpaged(
+                format!("SELECT DISTINCT app, space FROM {keyspace}.spaces"),
+                (),
+            )
+            .await
+            .expect("it answers");
+        let found = found.into_rows_result().expect("rows");
+        for row in found.rows::<(String, String)>().expect("two texts") {
+            let (app, space) = row.expect("two texts");
+            // As every write of it is: a deletion by the clock could be older than what it is to remove.
+            let clear = format!(
+                "BEGIN UNLOGGED BATCH
+                UPDATE {keyspace}.spaces SET importing = null WHERE app = ? AND space = ? IF epoch != -1;
+                DELETE FROM {keyspace}.spaces WHERE app = ? AND space = ?;
+                APPLY BATCH"
+            );
+            self.session
+                .query_unpaged(clear, (&app, &space, &app, &space))
+                .await
+                .expect("it is emptied");
+            let clear = format!("DELETE FROM {keyspace}.names WHERE space = ?");
+            self.session
+                .query_unpaged(clear, (&space,))
+                .await
+                .expect("it is emptied");
+        }
+        for (table, place) in [("turns", "kind, shard"), ("dead", "kind")] {
+            let listed = format!("SELECT DISTINCT {place} FROM {keyspace}.{table}");
+            let found = self.session.query_unpaged(listed, ()).await;
+            let found = found.expect("it answers").into_rows_result().expect("rows");
+            for cells in found.rows::<Cells<'_>>().expect("rows") {
+                let cells = cells.expect("cells");
+                let kind = cells.text(0).expect("a text");
+                let clear = match cells.number(1).expect("a number") {
+                    Some(shard) => format!("kind = '{kind}' AND shard = {shard}"),
+                    None => format!("kind = '{kind}'"),
+                };
+                self.raw(&format!("DELETE FROM KS.{table} WHERE {clear}"))
+                    .await;
+            }
+        }
+        let clear = format!(
+            "BEGIN UNLOGGED BATCH
+            UPDATE {keyspace}.imports SET bringing = null WHERE part = 'imports' IF run != -1;
+            DELETE FROM {keyspace}.imports WHERE part = 'imports';
+            APPLY BATCH"
+        );
+        self.session
+            .query_unpaged(clear, ())
+            .await
+            .expect("it is emptied");
+    }
+}
