@@ -18,6 +18,7 @@ use crate::worker::Changes;
 
 mod next;
 mod occurrences;
+mod parts;
 mod refusals;
 
 /// 2026-11-24T10:00:00Z, a Tuesday.

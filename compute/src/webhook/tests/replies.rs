@@ -146,6 +146,21 @@ async fn an_answer_of_the_longest_is_read_and_one_byte_more_is_not() {
     );
 }
 
+/// The same where nothing but its end says how long it is.
+#[tokio::test]
+async fn an_answer_without_a_length_is_measured_while_it_is_read() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+    let answer = format!("{head}{{\"x\":\"{}\"}}", "y".repeat(92)).into_bytes();
+    let server = Server::answering(Answer::Bytes(answer)).await;
+    let exact = worked(&server, &json!({"reply_bytes_max": 100})).await;
+    assert_eq!(exact, Worked::Done(None));
+    let (said, _) = failed(worked(&server, &json!({"reply_bytes_max": 99})).await);
+    assert!(
+        said.ends_with("the answer is longer than 99 bytes"),
+        "{said}"
+    );
+}
+
 /// It says no length, so only reading tells.
 #[tokio::test]
 async fn an_endless_answer_is_left() {

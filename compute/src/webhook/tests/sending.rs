@@ -16,6 +16,7 @@ async fn posted(task: &Task) -> (String, Value) {
     let mut server = Server::saying("200 OK", "").await;
     let worked = at(&server.url, &json!({})).work(task).await;
     assert_eq!(worked, Worked::Done(None));
+    assert_eq!(server.waiting(), 1, "what answered was somebody else");
     let (head, body) = server.request().await;
     (head, serde_json::from_str(&body).unwrap())
 }
