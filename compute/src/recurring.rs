@@ -28,7 +28,7 @@ use syncline_storage::jobs::JobError;
 use syncline_storage::types::{PageLimit, StoreError};
 
 pub use args::{
-    COPIED_MAX, DAYS_MAX, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs, check_args,
+    COPIED_MAX, DAYS_MAX, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs, check_trigger,
 };
 
 use self::next::Completed;
@@ -152,14 +152,9 @@ impl Recurring {
         let event = self.record(task, &key).await?;
         let now_ms = task.now_ms;
         let args = Arc::new(args);
-        let (event, difference) = {
+        let difference = {
             let args = args.clone();
-            let key = key.clone();
-            apart(move || {
-                let difference = Difference::of(event.as_ref(), &key, &args, now_ms);
-                difference.map(|difference| (event, difference))
-            })
-            .await??
+            apart(move || Difference::of(event.as_ref(), &key, &args, now_ms)).await??
         };
         let difference = self.compared(task, difference, &args).await?;
         let goes_on = difference.goes_on();
@@ -171,8 +166,7 @@ impl Recurring {
             let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
             return Ok(Worked::Again { due_at_ms, changes });
         }
-        let is_latest = event.is_some_and(|event| args.is_latest(&event, &task.job.origin));
-        Ok(match goes_on && is_latest {
+        Ok(match goes_on {
             true => Worked::Again {
                 due_at_ms: task.now_ms.max(task.job.due_at_ms) + ROLL_MS,
                 changes,
