@@ -133,7 +133,7 @@ impl Completed {
 
 /// Exceptions that came from a field stay there.
 fn without_exceptions(rrule: &str, repeats: &Repeats, start: Time) -> String {
-    let added = repeats.rrule(start).lines().count() - repeats.own_lines();
+    let added = repeats.rrule(start).lines().count() - repeats.own_lines().count();
     let lines: Vec<&str> = rrule.lines().collect();
     lines[..lines.len().saturating_sub(added)].join("\n")
 }

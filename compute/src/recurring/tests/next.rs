@@ -149,6 +149,16 @@ async fn a_count_goes_down_and_ends() {
 }
 
 #[tokio::test]
+async fn blank_lines_of_a_rule_say_nothing() {
+    for blank in ["FREQ=DAILY;COUNT=5\n\n", "\n \nFREQ=DAILY;COUNT=5\r\n\r\n\t\n"] {
+        let members = json!({"repeat": blank, "except": ["2026-11-25"]});
+        let found = next_of(members, json!({})).await;
+        let expected = ("2026-11-26".to_owned(), "FREQ=DAILY;COUNT=3".to_owned());
+        assert_eq!(found, Some(expected), "{blank:?}");
+    }
+}
+
+#[tokio::test]
 async fn exceptions_are_passed_over_and_counted_and_stay_where_they_were() {
     let members = json!({
         "repeat": "FREQ=DAILY;COUNT=9\nEXDATE:20261125",
