@@ -66,9 +66,10 @@ pub struct NextArgs {
     /// The value of what is done.
     #[serde(default = "yes")]
     pub done_is: Value,
-    /// What the next instance has instead of what the record has.
-    #[serde(default = "not_done")]
-    pub set: BTreeMap<FieldText, Value>,
+    /// What the next instance has instead of what the record has. By default that it is not done,
+    /// where `done_is` is true or false.
+    #[serde(default)]
+    pub set: Option<BTreeMap<FieldText, Value>>,
     /// What it does not have.
     #[serde(default)]
     pub leave_out: Vec<FieldText>,
@@ -187,11 +188,39 @@ pub(super) fn invalid(why: &str) -> JobError {
 impl NextArgs {
     fn check(&self) -> Result<(), String> {
         check_zone(&self.zone)?;
-        let values = self.set.values().chain(self.old.values());
+        let set = self.set();
+        let values = set.values().chain(self.old.values());
         for value in values.chain([&self.done_is]) {
             json(value)?;
         }
-        Ok(())
+        let is_done = match set.get(&self.done) {
+            Some(value) => json(value)? == json(&self.done_is)?,
+            None => true,
+        };
+        match is_done && !self.leave_out.contains(&self.done) {
+            true => Err(format!(
+                "set: the next instance would be done too; give {:?} another value than {}",
+                self.done.as_str(),
+                self.done_is
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What the next instance has instead of what the record has.
+    pub(super) fn set(&self) -> BTreeMap<FieldText, Value> {
+        if let Some(set) = &self.set {
+            return set.clone();
+        }
+        let mut set = BTreeMap::new();
+        if let Value::Bool(done_is) = self.done_is {
+            set.insert(self.done.clone(), Value::Bool(!done_is));
+        }
+        if self.done == done() {
+            // The first user's tasks say when.
+            set.insert(named("doneAt"), Value::Null);
+        }
+        set
     }
 }
 
@@ -284,13 +313,6 @@ fn copied() -> Vec<FieldText> {
         "status",
     ];
     names.map(named).to_vec()
-}
-
-fn not_done() -> BTreeMap<FieldText, Value> {
-    BTreeMap::from([
-        (named("done"), Value::Bool(false)),
-        (named("doneAt"), Value::Null),
-    ])
 }
 
 fn yes() -> Value {

@@ -105,7 +105,8 @@ impl Completed {
         }
         fields.insert(args.start.as_str(), next.json());
         fields.insert(args.rule.as_str(), json_of(rule));
-        for (name, value) in &args.set {
+        let set = args.set();
+        for (name, value) in &set {
             if let Ok(value) = json(value) {
                 fields.insert(name.as_str(), value);
             }

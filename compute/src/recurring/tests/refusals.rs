@@ -106,6 +106,11 @@ async fn args_that_say_something_else_are_hopeless() {
         json!({"do": "next", "field": "x"}),
         json!({"do": "next", "rule": ""}),
         json!({"do": "next", "zone": "Mars/Olympus"}),
+        json!({"do": "next", "set": {}}),
+        json!({"do": "next", "set": {"done": true}}),
+        json!({"do": "next", "set": {"title": "Again"}}),
+        json!({"do": "next", "done_is": "yes"}),
+        json!({"do": "next", "done": "status", "done_is": "finished", "set": {"status": "finished"}}),
         json!({"do": "occurrences", "days": 7}),
         json!({"do": "occurrences", "into": "o", "days": 7, "fields": ["title"]}),
         json!({"do": "occurrences", "into": "", "days": 7}),
@@ -121,6 +126,10 @@ async fn args_that_say_something_else_are_hopeless() {
     }
     for args in [
         json!({"do": "next"}),
+        json!({"do": "next", "set": {"done": null}}),
+        json!({"do": "next", "set": {}, "leave_out": ["done"]}),
+        json!({"do": "next", "done": "status", "done_is": "finished", "leave_out": ["status"]}),
+        json!({"do": "next", "done": "isOpen", "done_is": false}),
         json!({"do": "occurrences", "into": "o", "days": 366, "past_days": 366, "copy": vec!["x"; 64]}),
         json!({"do": "occurrences", "into": "o", "days": 1}),
     ] {
