@@ -86,18 +86,21 @@ impl Event {
     }
 }
 
-/// A trigger's job has the commit in its key, a schedule's is told apart by its due time, which no
-/// retry moves. The job's number is no part: it is another one in a store that was moved.
+/// Of what names a job's changes too: its key, the commit that put it, which the key does not always
+/// hold, and when it is due, by which a schedule's firings are told apart and which no retry moves.
+/// The job's number is no part: it is another one in a store that was moved.
 fn id_of(task: &Task) -> String {
     let Job {
         kind,
         key,
         due_at_ms,
+        origin,
         ..
     } = &task.job;
-    // No name holds a line feed.
     let (app, space) = (&task.space.app, &task.space.space);
-    let named = format!("{app}\n{space}\n{kind}\n{key}\n{due_at_ms}");
+    let (epoch, seq) = (origin.epoch, origin.seq.0);
+    // No name holds a line feed.
+    let named = format!("{app}\n{space}\n{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");
     let digest = Sha256::digest(named.as_bytes());
     let hex: String = digest[..16]
         .iter()
