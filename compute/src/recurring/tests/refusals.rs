@@ -50,6 +50,22 @@ async fn a_rule_or_zone_that_is_none_is_hopeless() {
     }
 }
 
+/// A weekly task with a date in between would be due on that date's weekday from then on.
+#[tokio::test]
+async fn a_task_repeats_by_its_rule_alone() {
+    let mut space = Space::open().await;
+    let repeat = "FREQ=WEEKLY\nRDATE:20261127";
+    let data = json!({"done": true, "due": "2026-11-24", "repeat": repeat});
+    space.insert("tasks", "k1", data).await;
+    let said = space
+        .hopeless(&space.task(("tasks", "k1"), &json!({"do": "next"})))
+        .await;
+    assert!(
+        said.starts_with("rule_invalid: ") && said.contains("RDATE"),
+        "{said}"
+    );
+}
+
 /// Rules that would hold up a core, or fill a space.
 #[tokio::test]
 async fn a_hostile_rule_is_hopeless() {
