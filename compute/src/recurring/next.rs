@@ -58,7 +58,7 @@ impl Completed {
 
     /// What makes it; `None` if the rule has ended. Errors: the rule or zone is none, or takes too
     /// much work.
-    pub(super) fn next(self, args: &NextArgs) -> Result<Option<Changes>, Refused> {
+    pub(super) fn next(self, args: &NextArgs, work: &mut Work) -> Result<Option<Changes>, Refused> {
         let fields = RepeatFields {
             rule: &args.rule,
             timezone: &args.timezone,
@@ -79,7 +79,7 @@ impl Completed {
             timezone: start.zone_name(&repeats.zone_name),
             after: after.ok_or(Refused::TimeInvalid("after"))?,
         };
-        let Some(step) = onward(&ask, &mut Work::default())? else {
+        let Some(step) = onward(&ask, work)? else {
             return Ok(None);
         };
         let next = start.at(step.next, &repeats.zone);

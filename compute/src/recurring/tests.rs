@@ -16,6 +16,7 @@ use syncline_storage::types::Commit;
 use super::*;
 use crate::worker::Changes;
 
+mod expansions;
 mod next;
 mod occurrences;
 mod parts;
