@@ -9,8 +9,9 @@
 //! sent, `signature` signs it, `reply` reads what comes back. [`guard`] keeps events from addresses
 //! that are not the internet's: at every connection, of names (`names`) as of plain addresses, and
 //! without proxies or redirects that would lead around it. Order among the events of a record, tries
-//! and waits are not decided here, but by whoever runs jobs.
+//! and waits are not decided here, but by whoever runs jobs. `clients` holds the connections.
 
+mod clients;
 mod config;
 mod event;
 pub mod guard;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use syncline_storage::jobs::JobError;
 
 pub use config::{
@@ -36,20 +37,13 @@ pub use config::{
 pub use reply::RETRY_AFTER_MS_MAX;
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 
+use self::clients::Clients;
 use self::config::Checked;
 use self::event::Event;
-use self::names::{Guarded, Names, System};
+use self::names::{Names, System};
 use self::signature::Signer;
 use crate::about::About;
 use crate::worker::{Task, Worked, Worker};
-
-/// How long connecting may take, of the time an answer may take.
-const CONNECT_MS_MAX: u64 = 10_000;
-
-/// Connections to an endpoint that are kept while nothing is sent.
-const IDLE_CONNECTIONS_MAX: usize = 8;
-
-const USER_AGENT: &str = concat!("syncline/", env!("CARGO_PKG_VERSION"));
 
 /// Posts jobs to the endpoints of the config.
 pub struct Webhooks(HashMap<String, Endpoint>);
@@ -65,7 +59,8 @@ struct Endpoint {
     url: Url,
     client: Client,
     signer: Signer,
-    timeout_ms: u64,
+    /// How long the whole answer may take.
+    timeout: Duration,
     reply_bytes_max: usize,
 }
 
@@ -80,19 +75,17 @@ impl Webhooks {
         names: &Arc<dyn Names>,
     ) -> Result<Webhooks, Vec<String>> {
         let mut wrong = Vec::new();
-        let mut endpoints = HashMap::new();
-        for (name, checked) in config::check(configs, &mut wrong) {
-            match Endpoint::of(checked, names.clone()) {
-                Ok(endpoint) => {
-                    endpoints.insert(name, endpoint);
-                }
-                Err(error) => wrong.push(format!("webhook {name:?}: {error}")),
-            }
+        let checked = config::check(configs, &mut wrong);
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
-        match wrong.is_empty() {
-            true => Ok(Webhooks(endpoints)),
-            false => Err(wrong),
-        }
+        let clients = Clients::of(&checked, names);
+        let clients = clients.map_err(|why| vec![format!("webhooks: {why}")])?;
+        let endpoints = checked.into_iter().filter_map(|(name, checked)| {
+            let client = clients.of_reach(checked.reach)?.clone();
+            Some((name, Endpoint::of(checked, client)))
+        });
+        Ok(Webhooks(endpoints.collect()))
     }
 
     /// Whether an endpoint is there, for whoever checks what names it.
@@ -120,30 +113,14 @@ impl Worker for Webhooks {
 }
 
 impl Endpoint {
-    /// Errors: TLS cannot be set up, for want of root certificates.
-    fn of(checked: Checked, names: Arc<dyn Names>) -> Result<Endpoint, String> {
-        let timeout = Duration::from_millis(checked.timeout_ms);
-        let mut client = Client::builder()
-            .user_agent(USER_AGENT)
-            .timeout(timeout)
-            .connect_timeout(timeout.min(Duration::from_millis(CONNECT_MS_MAX)))
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(Guarded::new(names, checked.reach));
-        if checked.url.scheme() == "http" {
-            // No TLS, so no roots: a machine without any can still post.
-            client = client.tls_certs_only([]);
-        }
-        let client = client.build();
-        Ok(Endpoint {
+    fn of(checked: Checked, client: Client) -> Endpoint {
+        Endpoint {
             url: checked.url,
-            client: client.map_err(|error| reply::said(error, None))?,
+            client,
             signer: Signer::new(&checked.secrets),
-            timeout_ms: checked.timeout_ms,
+            timeout: Duration::from_millis(checked.timeout_ms),
             reply_bytes_max: checked.reply_bytes_max,
-        })
+        }
     }
 
     async fn post(&self, event: &Event, task: &Task) -> Worked {
@@ -153,6 +130,7 @@ impl Endpoint {
         let request = self
             .client
             .post(self.url.clone())
+            .timeout(self.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", event.id())
             .header("webhook-timestamp", at_s)
@@ -162,12 +140,12 @@ impl Endpoint {
             Ok(response) => {
                 let limits = reply::Limits {
                     now_ms: task.now_ms,
-                    timeout_ms: self.timeout_ms,
+                    timeout: self.timeout,
                     bytes_max: self.reply_bytes_max,
                 };
                 reply::read(response, &self.url, limits).await
             }
-            Err(error) => reply::failed(reply::said(error, Some(self.timeout_ms)), 0),
+            Err(error) => reply::failed(reply::said(error, Some(self.timeout)), 0),
         }
     }
 }

@@ -11,6 +11,7 @@
 //! meant something by it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
@@ -34,7 +35,7 @@ pub(super) struct Limits {
     /// When the try began.
     pub(super) now_ms: WallMs,
     /// How long the whole answer may take.
-    pub(super) timeout_ms: u64,
+    pub(super) timeout: Duration,
     /// Bytes of its body.
     pub(super) bytes_max: usize,
 }
@@ -78,9 +79,9 @@ pub(super) fn failed(why: impl std::fmt::Display, wait_ms: u64) -> Worked {
 }
 
 /// What went wrong, all the way down, without the address.
-pub(super) fn said(error: reqwest::Error, timeout_ms: Option<u64>) -> String {
-    if let (true, Some(timeout_ms)) = (error.is_timeout(), timeout_ms) {
-        return format!("no answer within {timeout_ms} ms");
+pub(super) fn said(error: reqwest::Error, timeout: Option<Duration>) -> String {
+    if let (true, Some(timeout)) = (error.is_timeout(), timeout) {
+        return format!("no answer within {} ms", timeout.as_millis());
     }
     let error = error.without_url();
     let mut said = error.to_string();
@@ -105,7 +106,7 @@ async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String
             Ok(None) => return Ok(body),
             Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => return Err(too_long()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error) => return Err(said(error, Some(limits.timeout_ms))),
+            Err(error) => return Err(said(error, Some(limits.timeout))),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an endpoint of the config may be, and what is said of one that may not.
 
 use super::*;
+use crate::webhook::guard::Reach;
 
 fn wrong(members: Value) -> Vec<String> {
     match Webhooks::of(&one(members)) {
@@ -202,6 +203,28 @@ fn names_and_their_number_have_limits() {
     let many = |n: usize| (0..n).map(|n| (n.to_string(), private())).collect();
     let said = Webhooks::of(&many(WEBHOOKS_MAX + 1)).unwrap_err();
     assert_eq!(said, ["webhooks: there are more than 1000"]);
+}
+
+/// Each would hold connections, and the machine's root certificates, of its own.
+#[test]
+fn many_endpoints_share_a_client_for_each_reach() {
+    let clients = |members: &[Value]| {
+        let all = members.iter().enumerate();
+        let all = all.map(|(n, members)| (n.to_string(), config(members.clone())));
+        let checked = crate::webhook::config::check(&all.collect(), &mut Vec::new());
+        assert_eq!(checked.len(), members.len());
+        let system: Arc<dyn Names> = Arc::new(System);
+        let clients = Clients::of(&checked, &system).unwrap();
+        let has = |reach| clients.of_reach(reach).is_some();
+        (has(Reach::Public), has(Reach::Cluster))
+    };
+    let public = json!({});
+    let plain = json!({"url": "http://llm/", "private": true});
+    let private = json!({"url": "https://llm/", "private": true});
+    assert_eq!(clients(&[]), (false, false));
+    assert_eq!(clients(&[public.clone(), public.clone()]), (true, false));
+    assert_eq!(clients(&[plain.clone(), private]), (false, true));
+    assert_eq!(clients(&[plain, public]), (true, true));
 }
 
 #[test]
