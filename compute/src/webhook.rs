@@ -6,7 +6,7 @@
 //! changes, which are written as the job's own.
 //!
 //! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
-//! sent, `signature` signs it, `reply` reads what comes back. [`guard`] keeps events from addresses
+//! sent, `signature` signs it, `reply` reads what comes back, of which `hidden` shows no secret. [`guard`] keeps events from addresses
 //! that are not the internet's: at every connection, of names (`names`) as of plain addresses, and
 //! without proxies or redirects that would lead around it. Order among the events of a record, tries
 //! and waits are not decided here, but by whoever runs jobs. `clients` holds the connections.
@@ -15,6 +15,7 @@ mod clients;
 mod config;
 mod event;
 pub mod guard;
+mod hidden;
 mod names;
 mod reply;
 mod signature;
@@ -40,6 +41,7 @@ pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 use self::clients::Clients;
 use self::config::Checked;
 use self::event::Event;
+use self::hidden::Hidden;
 use self::names::{Names, System};
 use self::signature::Signer;
 use crate::about::About;
@@ -57,6 +59,7 @@ impl std::fmt::Debug for Webhooks {
 /// Where events are posted.
 struct Endpoint {
     url: Url,
+    hidden: Hidden,
     client: Client,
     signer: Signer,
     /// How long the whole answer may take.
@@ -115,6 +118,7 @@ impl Worker for Webhooks {
 impl Endpoint {
     fn of(checked: Checked, client: Client) -> Endpoint {
         Endpoint {
+            hidden: Hidden::of(&checked.url),
             url: checked.url,
             client,
             signer: Signer::new(&checked.secrets),
@@ -143,7 +147,7 @@ impl Endpoint {
                     timeout: self.timeout,
                     bytes_max: self.reply_bytes_max,
                 };
-                reply::read(response, &self.url, limits).await
+                reply::read(response, &self.hidden, limits).await
             }
             Err(error) => reply::failed(reply::said(error, Some(self.timeout)), 0),
         }
