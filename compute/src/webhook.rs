@@ -47,6 +47,10 @@ use self::signature::Signer;
 use crate::about::About;
 use crate::worker::{Task, Worked, Worker};
 
+/// A schedule's event is of an app, and nobody's data.
+const CHANGES_UNWANTED: &str = "changes_unwanted: the answer holds changes, and a schedule has no \
+                                space to write them to";
+
 /// Posts jobs to the endpoints of the config.
 pub struct Webhooks(HashMap<String, Endpoint>);
 
@@ -109,7 +113,12 @@ impl Webhooks {
 impl Worker for Webhooks {
     async fn work(&self, task: &Task) -> Worked {
         match self.endpoint_of(task) {
-            Ok((endpoint, event)) => endpoint.post(&event, task).await,
+            Ok((endpoint, event)) => match endpoint.post(&event, task).await {
+                Worked::Done(Some(_)) if !event.is_of_a_change() => {
+                    Worked::Hopeless(JobError::new(CHANGES_UNWANTED))
+                }
+                worked => worked,
+            },
             Err(error) => Worked::Hopeless(error),
         }
     }

@@ -81,6 +81,11 @@ impl Event {
         &self.id
     }
 
+    /// Whether a trigger saw a change; else a schedule asked.
+    pub(super) fn is_of_a_change(&self) -> bool {
+        self.change.is_some()
+    }
+
     pub(super) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }

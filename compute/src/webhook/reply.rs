@@ -10,6 +10,8 @@
 //! A key that was changed, a route that is not there yet: most of 4xx is mended by somebody, and
 //! then what was tried again is not lost.
 //!
+//! What answers a schedule's event holds no changes: they are of no space, and it is hopeless.
+//!
 //! A 2xx whose body is too long, late or no JSON where it says to be is a failure: who sent it
 //! meant something by it.
 

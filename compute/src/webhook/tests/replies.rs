@@ -52,6 +52,22 @@ async fn what_holds_no_changes_is_done() {
     }
 }
 
+/// Where should they go? Whoever wrote the server is to hear of it.
+#[tokio::test]
+async fn changes_that_answer_a_schedule_are_unwanted() {
+    let task = with_args(&json!({"args": {"to": "llm"}}));
+    let body = r#"{"changes":[{"table":"tasks","id":"k1","op":"delete"}]}"#;
+    let server = Server::saying(JSON, body).await;
+    let said = hopeless(at(&server.url, &json!({})).work(&task).await);
+    assert!(
+        said.starts_with("changes_unwanted: the answer holds"),
+        "{said}"
+    );
+    let none = Server::saying(JSON, r#"{"changes":[]}"#).await;
+    let worked = at(&none.url, &json!({})).work(&task).await;
+    assert_eq!(worked, Worked::Done(None));
+}
+
 #[tokio::test]
 async fn what_is_no_answer_fails() {
     for (head, body, why) in [
@@ -88,7 +104,9 @@ async fn what_the_same_event_gets_again_is_hopeless_and_what_is_mended_is_not() 
         );
         assert!(said.ends_with(": no!"), "{said}");
     }
-    for status in [401, 402, 403, 404, 405, 408, 409, 411, 412, 414, 418, 421, 423, 425, 429, 451] {
+    for status in [
+        401, 402, 403, 404, 405, 408, 409, 411, 412, 414, 418, 421, 423, 425, 429, 451,
+    ] {
         let (said, _) = failed(answered(&format!("{status} X"), "no\u{7}!").await);
         assert!(
             said.starts_with(&format!("webhook_failed: {status}")),
