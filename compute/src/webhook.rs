@@ -9,7 +9,8 @@
 //! sent, `signature` signs it, `reply` reads what comes back, of which `hidden` shows no secret. [`guard`] keeps events from addresses
 //! that are not the internet's: at every connection, of names (`names`) as of plain addresses, and
 //! without proxies or redirects that would lead around it. Order among the events of a record, tries
-//! and waits are not decided here, but by whoever runs jobs. `clients` holds the connections.
+//! and waits are not decided here, but by whoever runs jobs. `clients` holds the connections, `places`
+//! bounds how many events an endpoint is given at once.
 
 mod clients;
 mod config;
@@ -17,6 +18,7 @@ mod event;
 pub mod guard;
 mod hidden;
 mod names;
+mod places;
 mod reply;
 mod signature;
 #[cfg(test)]
@@ -43,6 +45,7 @@ use self::config::Checked;
 use self::event::Event;
 use self::hidden::Hidden;
 use self::names::{Names, System};
+use self::places::Places;
 use self::signature::Signer;
 use crate::about::About;
 use crate::worker::{Task, Worked, Worker};
@@ -64,6 +67,7 @@ impl std::fmt::Debug for Webhooks {
 struct Endpoint {
     url: Url,
     hidden: Hidden,
+    places: Places,
     client: Client,
     signer: Signer,
     /// How long the whole answer may take.
@@ -72,13 +76,19 @@ struct Endpoint {
 }
 
 impl Webhooks {
-    /// Checks endpoints by name. Errors: everything that is wrong with them, a sentence each.
-    pub fn of(configs: &BTreeMap<String, WebhookConfig>) -> Result<Webhooks, Vec<String>> {
-        Webhooks::named_by(configs, &(Arc::new(System) as Arc<dyn Names>))
+    /// Checks endpoints by name. `pool` is how many jobs of theirs are done at once: each endpoint
+    /// gets a quarter of that, so that others are posted to while one does not answer. Errors:
+    /// everything that is wrong with them, a sentence each.
+    pub fn of(
+        configs: &BTreeMap<String, WebhookConfig>,
+        pool: usize,
+    ) -> Result<Webhooks, Vec<String>> {
+        Webhooks::named_by(configs, pool, &(Arc::new(System) as Arc<dyn Names>))
     }
 
     fn named_by(
         configs: &BTreeMap<String, WebhookConfig>,
+        pool: usize,
         names: &Arc<dyn Names>,
     ) -> Result<Webhooks, Vec<String>> {
         let mut wrong = Vec::new();
@@ -90,7 +100,7 @@ impl Webhooks {
         let clients = clients.map_err(|why| vec![format!("webhooks: {why}")])?;
         let endpoints = checked.into_iter().filter_map(|(name, checked)| {
             let client = clients.of_reach(checked.reach)?.clone();
-            Some((name, Endpoint::of(checked, client)))
+            Some((name, Endpoint::of(checked, client, pool)))
         });
         Ok(Webhooks(endpoints.collect()))
     }
@@ -125,8 +135,9 @@ impl Worker for Webhooks {
 }
 
 impl Endpoint {
-    fn of(checked: Checked, client: Client) -> Endpoint {
+    fn of(checked: Checked, client: Client, pool: usize) -> Endpoint {
         Endpoint {
+            places: Places::of(pool),
             hidden: Hidden::of(&checked.url),
             url: checked.url,
             client,
@@ -137,6 +148,10 @@ impl Endpoint {
     }
 
     async fn post(&self, event: &Event, task: &Task) -> Worked {
+        let _place = match self.places.take() {
+            Ok(place) => place,
+            Err(wait_ms) => return Worked::Busy { wait_ms },
+        };
         let body = event.to_json();
         let at_s = task.now_ms / 1_000;
         let signature = self.signer.sign(event.id(), at_s, &body);

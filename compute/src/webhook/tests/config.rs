@@ -4,7 +4,7 @@ use super::*;
 use crate::webhook::guard::Reach;
 
 fn wrong(members: Value) -> Vec<String> {
-    match Webhooks::of(&one(members)) {
+    match Webhooks::of(&one(members), POOL) {
         Ok(_) => Vec::new(),
         Err(wrong) => wrong,
     }
@@ -186,7 +186,7 @@ fn everything_that_is_wrong_is_said_at_once() {
         "url": "http://127.0.0.1:22/", "secret": "short", "timeout_ms": 1, "reply_bytes_max": 0,
     }));
     configs.insert("n".repeat(65), config(json!({})));
-    let said = Webhooks::of(&configs).unwrap_err();
+    let said = Webhooks::of(&configs, POOL).unwrap_err();
     assert_eq!(said.len(), 7, "{said:?}");
     assert!(
         !format!("{said:?} {configs:?}").contains("short"),
@@ -196,12 +196,15 @@ fn everything_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn names_and_their_number_have_limits() {
-    let named = |name: String| Webhooks::of(&BTreeMap::from([(name, config(json!({})))])).is_ok();
+    let named = |name: String| {
+        let one = BTreeMap::from([(name, config(json!({})))]);
+        Webhooks::of(&one, POOL).is_ok()
+    };
     assert!(named("n".repeat(64)) && !named("n".repeat(65)));
     assert!(!named(String::new()) && !named("a\n".to_owned()));
     let private = || config(json!({"url": "http://llm/", "private": true}));
     let many = |n: usize| (0..n).map(|n| (n.to_string(), private())).collect();
-    let said = Webhooks::of(&many(WEBHOOKS_MAX + 1)).unwrap_err();
+    let said = Webhooks::of(&many(WEBHOOKS_MAX + 1), POOL).unwrap_err();
     assert_eq!(said, ["webhooks: there are more than 1000"]);
 }
 
@@ -229,7 +232,7 @@ fn many_endpoints_share_a_client_for_each_reach() {
 
 #[test]
 fn an_endpoint_is_known_by_its_name() {
-    let webhooks = Webhooks::of(&one(json!({}))).unwrap();
+    let webhooks = Webhooks::of(&one(json!({})), POOL).unwrap();
     assert!(webhooks.has("llm") && !webhooks.has("LLM"));
     assert_eq!(format!("{webhooks:?}"), "{\"llm\"}");
 }
