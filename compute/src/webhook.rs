@@ -37,6 +37,7 @@ pub use config::{
     NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, Secret, TIMEOUT_MS,
     TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, URL_BYTES_MAX, WEBHOOKS_MAX, WebhookConfig,
 };
+pub use event::check_args;
 pub use reply::RETRY_AFTER_MS_MAX;
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 

@@ -1,6 +1,7 @@
 //! What is posted.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use syncline_storage::jobs::Job;
@@ -17,6 +18,25 @@ pub(super) struct Args {
     /// Passed on as it is.
     #[serde(default)]
     pub(super) data: Option<Box<RawValue>>,
+}
+
+/// Whether a job can be told this, for whoever checks a config. `is_known` says whether there is an
+/// endpoint of a name. Errors: what is wrong.
+pub fn check_args(args: &Value, is_known: impl Fn(&str) -> bool) -> Result<(), String> {
+    let to = args.get("to").and_then(Value::as_str);
+    let (Value::Object(members), Some(to)) = (args, to) else {
+        return Err("args: a webhook's name the endpoint: args = {to = \"…\"}".to_owned());
+    };
+    let mut names = members.keys();
+    if let Some(name) = names.find(|name| !["to", "data"].contains(&name.as_str())) {
+        return Err(format!(
+            "args: a webhook's are `to` and `data`, not {name:?}"
+        ));
+    }
+    match is_known(to) {
+        true => Ok(()),
+        false => Err(format!("args: there is no [webhooks.{to}]")),
+    }
 }
 
 /// The body of a request. What a schedule does not have is left out.

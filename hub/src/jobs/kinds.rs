@@ -1,9 +1,8 @@
 //! The kinds of jobs that this program does, and what may be said of each in the config.
 
-use serde_json::Value;
 use syncline_compute::jobs::cron::ScheduleConfig;
-use syncline_compute::recurring;
 use syncline_compute::triggers::{ORDERED_KIND, TriggerConfig};
+use syncline_compute::{recurring, webhook};
 use syncline_storage::jobs::JobKind;
 
 use crate::config::webhooks::WebhookConfigs;
@@ -25,7 +24,12 @@ pub(crate) fn check_trigger(
     webhooks: &WebhookConfigs,
 ) -> Result<(), String> {
     match trigger.job.as_str() {
-        WEBHOOK => check_webhook(&trigger.args, webhooks),
+        WEBHOOK => webhook::check_args(&trigger.args, |to| match to.strip_prefix('$') {
+            // `$$…` is a text that begins with `$`.
+            Some(name) if name.starts_with('$') => webhooks.contains_key(name),
+            Some(of_record) => is_a_name(of_record),
+            None => webhooks.contains_key(to),
+        }),
         RECURRENCE => recurring::check_trigger(trigger),
         job => Err(nobody_does(job)),
     }
@@ -37,22 +41,16 @@ pub(crate) fn check_schedule(
     webhooks: &WebhookConfigs,
 ) -> Result<(), String> {
     match schedule.job.as_str() {
-        WEBHOOK => check_webhook(&schedule.args, webhooks),
+        WEBHOOK => webhook::check_args(&schedule.args, |to| webhooks.contains_key(to)),
         RECURRENCE => Err("job: what repeats is a record, and a schedule has none".to_owned()),
         job => Err(nobody_does(job)),
     }
 }
 
-fn check_webhook(args: &Value, webhooks: &WebhookConfigs) -> Result<(), String> {
-    match args.get("to").and_then(Value::as_str) {
-        None => Err("args: a webhook's name the endpoint: args = {to = \"…\"}".to_owned()),
-        // A record says which.
-        Some(to) if to.starts_with('$') && !to.starts_with("$$") => Ok(()),
-        Some(to) => match webhooks.contains_key(to) {
-            true => Ok(()),
-            false => Err(format!("args: there is no [webhooks.{to}]")),
-        },
-    }
+/// Whether what stands for something of a record can be an endpoint's name: a whole record is none,
+/// and neither is a number.
+fn is_a_name(of_record: &str) -> bool {
+    !["after", "before", "seq"].contains(&of_record)
 }
 
 fn nobody_does(job: &str) -> String {

@@ -238,6 +238,34 @@ fn an_endpoint_is_known_by_its_name() {
 }
 
 #[test]
+fn what_a_job_is_told_names_an_endpoint_and_holds_nothing_unknown() {
+    let check = |args: Value| check_args(&args, |name| name == "llm");
+    for args in [
+        json!({"to": "llm"}),
+        json!({"to": "llm", "data": null}),
+        json!({"to": "llm", "data": {"to": 1, "url": 2}}),
+    ] {
+        assert_eq!(check(args.clone()), Ok(()), "{args}");
+    }
+    for (args, why) in [
+        (json!(null), "name the endpoint"),
+        (json!("llm"), "name the endpoint"),
+        (json!([{"to": "llm"}]), "name the endpoint"),
+        (json!({"data": 1}), "name the endpoint"),
+        (json!({"to": 7}), "name the endpoint"),
+        (json!({"to": "other"}), "there is no [webhooks.other]"),
+        (
+            json!({"to": "llm", "text": "x"}),
+            "`to` and `data`, not \"text\"",
+        ),
+        (json!({"to": "llm", "Data": "x"}), "not \"Data\""),
+    ] {
+        let said = check(args.clone()).unwrap_err();
+        assert!(said.starts_with("args: ") && said.contains(why), "{said}");
+    }
+}
+
+#[test]
 fn a_config_that_names_something_else_is_refused() {
     for members in [
         json!({"url": "https://example.com", "secret": SECRET, "urls": []}),
