@@ -7,7 +7,8 @@
 //! from the record and the occurrence: two jobs of one occurrence make one record.
 //!
 //! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `written` makes
-//! the changes. Rules are expanded off the async threads, within the steps that every expansion has.
+//! the changes. Rules are expanded off the async threads, on all cores but one at most, and all that a
+//! job expands within the steps of one expansion.
 
 mod args;
 mod next;
@@ -26,15 +27,16 @@ use syncline_protocol::record::Record;
 use syncline_storage::Store;
 use syncline_storage::jobs::JobError;
 use syncline_storage::types::{PageLimit, StoreError};
+use tokio::sync::Semaphore;
 
 pub use args::{
-    COPIED_MAX, DAYS_MAX, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs, check_args,
+    COPIED_MAX, DAYS_MAX, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs, check_trigger,
 };
 
 use self::next::Completed;
-use self::occurrences::Difference;
+use self::occurrences::{Difference, Seen};
 use crate::about::About;
-use crate::recurrence::Refused;
+use crate::recurrence::{Refused, Work};
 use crate::worker::{Task, Worked, Worker};
 
 /// Changes that one try writes. What is left is written by the same job, at once.
@@ -58,6 +60,8 @@ const PAGE: PageLimit = PageLimit {
 /// Writes what repeats.
 pub struct Recurring {
     store: Arc<dyn Store>,
+    /// Expansions at once: one core is left to what else the node does.
+    expansions: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Recurring {
@@ -109,7 +113,12 @@ impl Worker for Recurring {
 impl Recurring {
     /// Of the records of a store.
     pub fn new(store: Arc<dyn Store>) -> Recurring {
-        Recurring { store }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let at_once = cores.saturating_sub(1).max(1);
+        Recurring {
+            store,
+            expansions: Arc::new(Semaphore::new(at_once)),
+        }
     }
 
     async fn worked(&self, task: &Task) -> Result<Worked, Stopped> {
@@ -139,7 +148,9 @@ impl Recurring {
             // It was made before. Whoever deleted it since meant to.
             return Ok(Worked::Done(None));
         }
-        let next = apart(move || completed.next(&args)).await??;
+        let next = self
+            .apart(move |work| completed.next(&args, work))
+            .await??;
         Ok(Worked::Done(next))
     }
 
@@ -152,14 +163,11 @@ impl Recurring {
         let event = self.record(task, &key).await?;
         let now_ms = task.now_ms;
         let args = Arc::new(args);
-        let (event, difference) = {
+        let difference = {
             let args = args.clone();
-            let key = key.clone();
-            apart(move || {
-                let difference = Difference::of(event.as_ref(), &key, &args, now_ms);
-                difference.map(|difference| (event, difference))
-            })
-            .await??
+            let seen = Seen { event, key, now_ms };
+            self.apart(move |work| Difference::of(&seen, &args, work))
+                .await??
         };
         let difference = self.compared(task, difference, &args).await?;
         let goes_on = difference.goes_on();
@@ -171,8 +179,7 @@ impl Recurring {
             let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
             return Ok(Worked::Again { due_at_ms, changes });
         }
-        let is_latest = event.is_some_and(|event| args.is_latest(&event, &task.job.origin));
-        Ok(match goes_on && is_latest {
+        Ok(match goes_on {
             true => Worked::Again {
                 due_at_ms: task.now_ms.max(task.job.due_at_ms) + ROLL_MS,
                 changes,
@@ -228,10 +235,21 @@ impl Recurring {
         let mut read = self.store.records(&task.space, keys, usize::MAX).await?;
         Ok(read.records.pop().flatten())
     }
-}
 
-/// Runs what may take a core for a while where it holds up nobody.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stopped> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Stopped::Failed(format!("the expansion ended: {error}")))
+    /// Runs what may take a core for a while where it holds up nobody, within the steps of one
+    /// expansion.
+    async fn apart<T: Send + 'static>(
+        &self,
+        expand: impl FnOnce(&mut Work) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let failed = |why: &dyn std::fmt::Display| Stopped::Failed(format!("the expansion: {why}"));
+        let place = self.expansions.clone().acquire_owned().await;
+        let place = place.map_err(|closed| failed(&closed))?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Who asked may have gone; the core is free only at the end.
+            let _place = place;
+            expand(&mut Work::default())
+        });
+        done.await.map_err(|ended| failed(&ended))
+    }
 }

@@ -6,15 +6,19 @@
 //! changes, which are written as the job's own.
 //!
 //! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
-//! sent, `signature` signs it, `reply` reads what comes back. [`guard`] keeps events from addresses
+//! sent, `signature` signs it, `reply` reads what comes back, of which `hidden` shows no secret. [`guard`] keeps events from addresses
 //! that are not the internet's: at every connection, of names (`names`) as of plain addresses, and
 //! without proxies or redirects that would lead around it. Order among the events of a record, tries
-//! and waits are not decided here, but by whoever runs jobs.
+//! and waits are not decided here, but by whoever runs jobs. `clients` holds the connections, `places`
+//! bounds how many events an endpoint is given at once.
 
+mod clients;
 mod config;
 mod event;
 pub mod guard;
+mod hidden;
 mod names;
+mod places;
 mod reply;
 mod signature;
 #[cfg(test)]
@@ -26,30 +30,30 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use syncline_storage::jobs::JobError;
 
 pub use config::{
     NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, Secret, TIMEOUT_MS,
     TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, URL_BYTES_MAX, WEBHOOKS_MAX, WebhookConfig,
 };
+pub use event::check_args;
 pub use reply::RETRY_AFTER_MS_MAX;
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 
+use self::clients::Clients;
 use self::config::Checked;
 use self::event::Event;
-use self::names::{Guarded, Names, System};
+use self::hidden::Hidden;
+use self::names::{Names, System};
+use self::places::Places;
 use self::signature::Signer;
 use crate::about::About;
 use crate::worker::{Task, Worked, Worker};
 
-/// How long connecting may take, of the time an answer may take.
-const CONNECT_MS_MAX: u64 = 10_000;
-
-/// Connections to an endpoint that are kept while nothing is sent.
-const IDLE_CONNECTIONS_MAX: usize = 8;
-
-const USER_AGENT: &str = concat!("syncline/", env!("CARGO_PKG_VERSION"));
+/// A schedule's event is of an app, and nobody's data.
+const CHANGES_UNWANTED: &str = "changes_unwanted: the answer holds changes, and a schedule has no \
+                                space to write them to";
 
 /// Posts jobs to the endpoints of the config.
 pub struct Webhooks(HashMap<String, Endpoint>);
@@ -63,36 +67,43 @@ impl std::fmt::Debug for Webhooks {
 /// Where events are posted.
 struct Endpoint {
     url: Url,
+    hidden: Hidden,
+    places: Places,
     client: Client,
     signer: Signer,
-    timeout_ms: u64,
+    /// How long the whole answer may take.
+    timeout: Duration,
     reply_bytes_max: usize,
 }
 
 impl Webhooks {
-    /// Checks endpoints by name. Errors: everything that is wrong with them, a sentence each.
-    pub fn of(configs: &BTreeMap<String, WebhookConfig>) -> Result<Webhooks, Vec<String>> {
-        Webhooks::named_by(configs, &(Arc::new(System) as Arc<dyn Names>))
+    /// Checks endpoints by name. `pool` is how many jobs of theirs are done at once: each endpoint
+    /// gets a quarter of that, so that others are posted to while one does not answer. Errors:
+    /// everything that is wrong with them, a sentence each.
+    pub fn of(
+        configs: &BTreeMap<String, WebhookConfig>,
+        pool: usize,
+    ) -> Result<Webhooks, Vec<String>> {
+        Webhooks::named_by(configs, pool, &(Arc::new(System) as Arc<dyn Names>))
     }
 
     fn named_by(
         configs: &BTreeMap<String, WebhookConfig>,
+        pool: usize,
         names: &Arc<dyn Names>,
     ) -> Result<Webhooks, Vec<String>> {
         let mut wrong = Vec::new();
-        let mut endpoints = HashMap::new();
-        for (name, checked) in config::check(configs, &mut wrong) {
-            match Endpoint::of(checked, names.clone()) {
-                Ok(endpoint) => {
-                    endpoints.insert(name, endpoint);
-                }
-                Err(error) => wrong.push(format!("webhook {name:?}: {error}")),
-            }
+        let checked = config::check(configs, &mut wrong);
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
-        match wrong.is_empty() {
-            true => Ok(Webhooks(endpoints)),
-            false => Err(wrong),
-        }
+        let clients = Clients::of(&checked, names);
+        let clients = clients.map_err(|why| vec![format!("webhooks: {why}")])?;
+        let endpoints = checked.into_iter().filter_map(|(name, checked)| {
+            let client = clients.of_reach(checked.reach)?.clone();
+            Some((name, Endpoint::of(checked, client, pool)))
+        });
+        Ok(Webhooks(endpoints.collect()))
     }
 
     /// Whether an endpoint is there, for whoever checks what names it.
@@ -113,46 +124,42 @@ impl Webhooks {
 impl Worker for Webhooks {
     async fn work(&self, task: &Task) -> Worked {
         match self.endpoint_of(task) {
-            Ok((endpoint, event)) => endpoint.post(&event, task).await,
+            Ok((endpoint, event)) => match endpoint.post(&event, task).await {
+                Worked::Done(Some(_)) if !event.is_of_a_change() => {
+                    Worked::Hopeless(JobError::new(CHANGES_UNWANTED))
+                }
+                worked => worked,
+            },
             Err(error) => Worked::Hopeless(error),
         }
     }
 }
 
 impl Endpoint {
-    /// Errors: TLS cannot be set up, for want of root certificates.
-    fn of(checked: Checked, names: Arc<dyn Names>) -> Result<Endpoint, String> {
-        let timeout = Duration::from_millis(checked.timeout_ms);
-        let mut client = Client::builder()
-            .user_agent(USER_AGENT)
-            .timeout(timeout)
-            .connect_timeout(timeout.min(Duration::from_millis(CONNECT_MS_MAX)))
-            .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(Guarded::new(names, checked.reach));
-        if checked.url.scheme() == "http" {
-            // No TLS, so no roots: a machine without any can still post.
-            client = client.tls_certs_only([]);
-        }
-        let client = client.build();
-        Ok(Endpoint {
+    fn of(checked: Checked, client: Client, pool: usize) -> Endpoint {
+        Endpoint {
+            places: Places::of(pool),
+            hidden: Hidden::of(&checked.url),
             url: checked.url,
-            client: client.map_err(|error| reply::said(error, None))?,
+            client,
             signer: Signer::new(&checked.secrets),
-            timeout_ms: checked.timeout_ms,
+            timeout: Duration::from_millis(checked.timeout_ms),
             reply_bytes_max: checked.reply_bytes_max,
-        })
+        }
     }
 
     async fn post(&self, event: &Event, task: &Task) -> Worked {
+        let _place = match self.places.take() {
+            Ok(place) => place,
+            Err(wait_ms) => return Worked::Busy { wait_ms },
+        };
         let body = event.to_json();
         let at_s = task.now_ms / 1_000;
         let signature = self.signer.sign(event.id(), at_s, &body);
         let request = self
             .client
             .post(self.url.clone())
+            .timeout(self.timeout)
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", event.id())
             .header("webhook-timestamp", at_s)
@@ -162,12 +169,12 @@ impl Endpoint {
             Ok(response) => {
                 let limits = reply::Limits {
                     now_ms: task.now_ms,
-                    timeout_ms: self.timeout_ms,
+                    timeout: self.timeout,
                     bytes_max: self.reply_bytes_max,
                 };
-                reply::read(response, &self.url, limits).await
+                reply::read(response, &self.hidden, limits).await
             }
-            Err(error) => reply::failed(reply::said(error, Some(self.timeout_ms)), 0),
+            Err(error) => reply::failed(reply::said(error, Some(self.timeout)), 0),
         }
     }
 }

@@ -65,6 +65,12 @@ pub enum Worked {
         /// No sooner than after so many milliseconds.
         wait_ms: u64,
     },
+    /// It was not begun, since who does it has enough to do; it is claimed again after so many
+    /// milliseconds, and this was no try.
+    Busy {
+        /// How many.
+        wait_ms: u64,
+    },
     /// It can never be done.
     Hopeless(JobError),
 }

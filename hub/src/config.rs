@@ -223,9 +223,14 @@ impl Config {
                 problems.push("app", format!("{app}: is not one of the apps in apps"));
             }
             config.check(app, self.jobs.depth_max, problems);
-            for (id, job, args) in config.jobs() {
-                if let Err(why) = kinds::check(job, args, &self.webhooks) {
-                    problems.push("app", format!("{app}: {id}: {why}"));
+            for trigger in &config.triggers {
+                if let Err(why) = kinds::check_trigger(trigger, &self.webhooks) {
+                    problems.push("app", format!("{app}: {}: {why}", trigger.id));
+                }
+            }
+            for schedule in &config.schedules {
+                if let Err(why) = kinds::check_schedule(schedule, &self.webhooks) {
+                    problems.push("app", format!("{app}: {}: {why}", schedule.id));
                 }
             }
         }

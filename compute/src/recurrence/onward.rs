@@ -33,7 +33,8 @@ pub struct Step {
 
 /// The first occurrence after a moment, and the recurrence from then on. `None` if there is none in
 /// the ten years after. A time that a gap of the clock moved is moved for good: the new start is
-/// all that is known of it. Errors: as of [`super::expand`].
+/// all that is known of it. Errors: as of [`super::expand`]; it has an `RDATE`, which would become the
+/// start of all that follows.
 pub fn onward(ask: &Onward<'_>, work: &mut Work) -> Result<Option<Step>, Refused> {
     let start = stamps::local(ask.dtstart).ok_or(Refused::TimeInvalid("dtstart"))?;
     let start = Start {
@@ -43,6 +44,11 @@ pub fn onward(ask: &Onward<'_>, work: &mut Work) -> Result<Option<Step>, Refused
     };
     if !stamps::in_years(ask.after.0) {
         return Err(Refused::TimeInvalid("after"));
+    }
+    if !parse::read(ask.rrule)?.dates.is_empty() {
+        return Err(Refused::invalid(
+            "RDATE: the start moves on, and with it all that the rule says",
+        ));
     }
     let series = Series::read_from(start, ask.rrule, work)?;
     let from = series.starts_at().max(ask.after.0) + 1;
@@ -56,7 +62,7 @@ pub fn onward(ask: &Onward<'_>, work: &mut Work) -> Result<Option<Step>, Refused
         None => ask.rrule.to_owned(),
         Some(count) => {
             let before = series.ruled_before(next, work)?;
-            // An `RDATE` behind the last of the rule leaves one: the least that may be written.
+            // The next one is of the rule, so it is left at least.
             counted(ask.rrule, count.saturating_sub(before).max(1))
         }
     };
@@ -135,6 +141,7 @@ mod tests {
         let mut seen = Vec::new();
         while let Some((next, left)) = step(&rule, &start, "2026-01-01T00:00:00Z") {
             seen.push((next[..10].to_owned(), left.clone()));
+            assert!(seen.len() < 10, "it never ends");
             start = format!("{}T09:00:00", &next[..10]);
             rule = left;
         }
@@ -194,6 +201,11 @@ mod tests {
         assert_eq!(refused, Err(Refused::TimeInvalid("dtstart")));
         let refused = of("UTC", "DTSTART:20260101\nRRULE:FREQ=DAILY", "2026-11-24");
         assert_eq!(refused.unwrap_err().code(), "rule_invalid");
+        for text in ["FREQ=DAILY\nRDATE:20261130", "RDATE:20261130"] {
+            let refused = of("UTC", text, "2026-11-24").unwrap_err();
+            assert_eq!(refused.code(), "rule_invalid");
+            assert!(refused.to_string().contains("RDATE"), "{refused}");
+        }
         let far = of(
             "UTC",
             "FREQ=SECONDLY;COUNT=900000000;INTERVAL=7",

@@ -9,8 +9,9 @@ use syncline_protocol::ids::{FieldName, TableName};
 use syncline_protocol::json::Json;
 use syncline_protocol::limits::{JSON_DEPTH_CEILING, NAME_BYTES_CEILING};
 use syncline_protocol::object::Object;
-use syncline_protocol::record::Record;
-use syncline_storage::jobs::{JobError, Origin};
+use syncline_storage::jobs::JobError;
+
+use crate::triggers::{Per, TriggerConfig};
 
 /// Days of the longest window ahead.
 pub const DAYS_MAX: u32 = 366;
@@ -20,6 +21,9 @@ pub const PAST_DAYS_MAX: u32 = 366;
 
 /// Fields that an occurrence may take from its event.
 pub const COPIED_MAX: usize = 64;
+
+/// Each occurrence would be an event that has occurrences.
+const INTO_OWN: &str = "into: the events' own table";
 
 /// What is to be done, by `do`.
 #[derive(Clone, Debug, Deserialize)]
@@ -62,9 +66,10 @@ pub struct NextArgs {
     /// The value of what is done.
     #[serde(default = "yes")]
     pub done_is: Value,
-    /// What the next instance has instead of what the record has.
-    #[serde(default = "not_done")]
-    pub set: BTreeMap<FieldText, Value>,
+    /// What the next instance has instead of what the record has. By default that it is not done,
+    /// where `done_is` is true or false.
+    #[serde(default)]
+    pub set: Option<BTreeMap<FieldText, Value>>,
     /// What it does not have.
     #[serde(default)]
     pub leave_out: Vec<FieldText>,
@@ -78,7 +83,9 @@ pub struct NextArgs {
 /// was copied and has changed is updated. One that somebody has edited (`edited` is true) is left
 /// alone, also when the event goes. To leave out an occurrence is for the event (`except`): its
 /// record alone comes back. The trigger must fire for every change of the event that the worker is
-/// to know, deletes among them: the job of the last one keeps the window rolling.
+/// to know, deletes among them, and is `per = "record"`: the event's one job keeps the window
+/// rolling, and a change puts that one anew. With a job for each change somebody would have to know
+/// which is the last, and a change that puts none would end the window.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OccurrencesArgs {
@@ -120,9 +127,6 @@ pub struct OccurrencesArgs {
     /// The field of an occurrence that says that somebody has edited it.
     #[serde(default = "edited")]
     pub edited: FieldText,
-    /// The trigger's `fields`, if it has any: changes of others put no job.
-    #[serde(default)]
-    pub fields: Option<Vec<FieldText>>,
 }
 
 /// A field's name, checked.
@@ -151,9 +155,21 @@ fn table<'de, D: Deserializer<'de>>(from: D) -> Result<TableName, D::Error> {
     name.map_err(|refusal| serde::de::Error::custom(refusal.message))
 }
 
-/// Whether a trigger's args are of this worker, for whoever checks a config. Errors: what is wrong.
-pub fn check_args(args: &Value) -> Result<(), String> {
-    read(args).map(|_| ())
+/// Whether this worker can do a trigger's jobs, for whoever checks a config. Errors: what is wrong.
+pub fn check_trigger(trigger: &TriggerConfig) -> Result<(), String> {
+    let args = |why: String| format!("args: {why}");
+    let RecurringArgs::Occurrences(occurrences) = read(&trigger.args).map_err(args)? else {
+        return Ok(());
+    };
+    if trigger.table == occurrences.into.as_str() {
+        return Err(args(INTO_OWN.to_owned()));
+    }
+    match trigger.per {
+        Per::Record => Ok(()),
+        Per::Commit => {
+            Err("per: occurrences are kept by one job of each event: per = \"record\"".to_owned())
+        }
+    }
 }
 
 pub(super) fn read(args: &Value) -> Result<RecurringArgs, String> {
@@ -172,11 +188,39 @@ pub(super) fn invalid(why: &str) -> JobError {
 impl NextArgs {
     fn check(&self) -> Result<(), String> {
         check_zone(&self.zone)?;
-        let values = self.set.values().chain(self.old.values());
+        let set = self.set();
+        let values = set.values().chain(self.old.values());
         for value in values.chain([&self.done_is]) {
             json(value)?;
         }
-        Ok(())
+        let is_done = match set.get(&self.done) {
+            Some(value) => json(value)? == json(&self.done_is)?,
+            None => true,
+        };
+        match is_done && !self.leave_out.contains(&self.done) {
+            true => Err(format!(
+                "set: the next instance would be done too; give {:?} another value than {}",
+                self.done.as_str(),
+                self.done_is
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What the next instance has instead of what the record has.
+    pub(super) fn set(&self) -> BTreeMap<FieldText, Value> {
+        if let Some(set) = &self.set {
+            return set.clone();
+        }
+        let mut set = BTreeMap::new();
+        if let Value::Bool(done_is) = self.done_is {
+            set.insert(self.done.clone(), Value::Bool(!done_is));
+        }
+        if self.done == done() {
+            // The first user's tasks say when.
+            set.insert(named("doneAt"), Value::Null);
+        }
+        set
     }
 }
 
@@ -197,21 +241,9 @@ impl OccurrencesArgs {
 
     pub(super) fn check_table(&self, events: &TableName) -> Result<(), String> {
         match self.into == *events {
-            true => Err("into: the events' own table".to_owned()),
+            true => Err(INTO_OWN.to_owned()),
             false => Ok(()),
         }
-    }
-
-    /// Whether no later commit changed what the trigger looks at: then no other job rolls the
-    /// window on.
-    pub(super) fn is_latest(&self, event: &Record, origin: &Origin) -> bool {
-        let looked_at = |name: &FieldName| match &self.fields {
-            Some(names) => names.iter().any(|one| one.0 == *name),
-            None => true,
-        };
-        let fields = event.fields.iter().filter(|field| looked_at(&field.name));
-        let last = fields.map(|field| field.seq).max().unwrap_or_default();
-        last.max(event.inserted_seq) <= origin.seq
     }
 }
 
@@ -281,13 +313,6 @@ fn copied() -> Vec<FieldText> {
         "status",
     ];
     names.map(named).to_vec()
-}
-
-fn not_done() -> BTreeMap<FieldText, Value> {
-    BTreeMap::from([
-        (named("done"), Value::Bool(false)),
-        (named("doneAt"), Value::Null),
-    ])
 }
 
 fn yes() -> Value {

@@ -58,7 +58,7 @@ impl Completed {
 
     /// What makes it; `None` if the rule has ended. Errors: the rule or zone is none, or takes too
     /// much work.
-    pub(super) fn next(self, args: &NextArgs) -> Result<Option<Changes>, Refused> {
+    pub(super) fn next(self, args: &NextArgs, work: &mut Work) -> Result<Option<Changes>, Refused> {
         let fields = RepeatFields {
             rule: &args.rule,
             timezone: &args.timezone,
@@ -79,7 +79,7 @@ impl Completed {
             timezone: start.zone_name(&repeats.zone_name),
             after: after.ok_or(Refused::TimeInvalid("after"))?,
         };
-        let Some(step) = onward(&ask, &mut Work::default())? else {
+        let Some(step) = onward(&ask, work)? else {
             return Ok(None);
         };
         let next = start.at(step.next, &repeats.zone);
@@ -105,7 +105,8 @@ impl Completed {
         }
         fields.insert(args.start.as_str(), next.json());
         fields.insert(args.rule.as_str(), json_of(rule));
-        for (name, value) in &args.set {
+        let set = args.set();
+        for (name, value) in &set {
             if let Ok(value) = json(value) {
                 fields.insert(name.as_str(), value);
             }
@@ -133,7 +134,7 @@ impl Completed {
 
 /// Exceptions that came from a field stay there.
 fn without_exceptions(rrule: &str, repeats: &Repeats, start: Time) -> String {
-    let added = repeats.rrule(start).lines().count() - repeats.own_lines();
+    let added = repeats.rrule(start).lines().count() - repeats.own_lines().count();
     let lines: Vec<&str> = rrule.lines().collect();
     lines[..lines.len().saturating_sub(added)].join("\n")
 }

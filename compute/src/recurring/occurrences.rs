@@ -36,6 +36,14 @@ pub(super) struct Difference {
     is_cut: bool,
 }
 
+/// What a job is about, and when.
+pub(super) struct Seen {
+    /// `None` if it is gone.
+    pub(super) event: Option<Record>,
+    pub(super) key: RecordKey,
+    pub(super) now_ms: WallMs,
+}
+
 /// What an occurrence has of its own.
 struct Times {
     occurs_at: Json,
@@ -54,14 +62,13 @@ impl Difference {
     /// Before what is there was looked at. An event that is gone wants none. Errors: its rule or zone
     /// is none, has too many occurrences in the window, or takes too much work.
     pub(super) fn of(
-        event: Option<&Record>,
-        key: &RecordKey,
+        seen: &Seen,
         args: &OccurrencesArgs,
-        now_ms: WallMs,
+        work: &mut Work,
     ) -> Result<Difference, Refused> {
         let mut difference = Difference {
             into: args.into.clone(),
-            prefix: prefix(key),
+            prefix: prefix(&seen.key),
             wanted: BTreeMap::new(),
             alike: BTreeMap::new(),
             names: Names {
@@ -74,18 +81,17 @@ impl Difference {
             written: Written::default(),
             is_cut: false,
         };
-        if let Some(event) = event {
-            difference.want(event, key, args, now_ms)?;
+        if let Some(event) = &seen.event {
+            difference.want((event, seen), args, work)?;
         }
         Ok(difference)
     }
 
     fn want(
         &mut self,
-        event: &Record,
-        key: &RecordKey,
+        (event, seen): (&Record, &Seen),
         args: &OccurrencesArgs,
-        now_ms: WallMs,
+        work: &mut Work,
     ) -> Result<(), Refused> {
         let fields = RepeatFields {
             rule: &args.rule,
@@ -103,20 +109,20 @@ impl Difference {
                 self.alike.insert(name.as_str().to_owned(), value);
             }
         }
-        let event_id = json_of(key.id.as_str());
+        let event_id = json_of(seen.key.id.as_str());
         self.alike.insert(args.event.as_str().to_owned(), event_id);
         for own in [&args.start, &args.end, &args.occurs_at, &args.edited] {
             self.alike.remove(own.as_str());
         }
         let length_s = time(event, &args.end).and_then(|end| start.until(end));
-        let now_s = i64::try_from(now_ms / 1_000).unwrap_or(i64::MAX / 2);
+        let now_s = i64::try_from(seen.now_ms / 1_000).unwrap_or(i64::MAX / 2);
         let from = now_s - i64::from(args.past_days) * DAY_S;
         let to = now_s + i64::from(args.days) * DAY_S;
         let window = Window {
             repeats: &repeats,
             start,
         };
-        for occurrence in window.between(from, to)? {
+        for occurrence in window.between(from, to, work)? {
             let Some(at) = start.at(occurrence, &repeats.zone) else {
                 continue;
             };
@@ -127,7 +133,7 @@ impl Difference {
             };
             self.wanted.insert(self.id_of(occurrence, start), times);
         }
-        self.goes_on = !self.wanted.is_empty() || window.goes_on(to)?;
+        self.goes_on = !self.wanted.is_empty() || window.goes_on(to, work)?;
         Ok(())
     }
 
@@ -222,8 +228,8 @@ struct Window<'a> {
 
 impl Window<'_> {
     /// From a second to before another.
-    fn between(&self, from: i64, to: i64) -> Result<Vec<Instant>, Refused> {
-        let expansion = self.expand((from, to), OCCURRENCES_MAX)?;
+    fn between(&self, from: i64, to: i64, work: &mut Work) -> Result<Vec<Instant>, Refused> {
+        let expansion = self.expand((from, to), OCCURRENCES_MAX, work)?;
         match expansion.truncated {
             true => Err(Refused::TooManyOccurrences),
             false => Ok(expansion.occurrences),
@@ -231,11 +237,11 @@ impl Window<'_> {
     }
 
     /// Whether it has any from a second on, or never ends.
-    fn goes_on(&self, from: i64) -> Result<bool, Refused> {
+    fn goes_on(&self, from: i64, work: &mut Work) -> Result<bool, Refused> {
         if !ends(&self.repeats.rrule(self.start))? {
             return Ok(true);
         }
-        let ahead = self.expand((from, from + AHEAD_DAYS * DAY_S), 1)?;
+        let ahead = self.expand((from, from + AHEAD_DAYS * DAY_S), 1, work)?;
         Ok(!ahead.occurrences.is_empty())
     }
 
@@ -243,6 +249,7 @@ impl Window<'_> {
         &self,
         (from, to): (i64, i64),
         limit: usize,
+        work: &mut Work,
     ) -> Result<crate::recurrence::Expansion, Refused> {
         let ask = Expand {
             rrule: &self.repeats.rrule(self.start),
@@ -252,7 +259,7 @@ impl Window<'_> {
             to: &Instant(to).to_string(),
             limit,
         };
-        expand(&ask, &mut Work::default())
+        expand(&ask, work)
     }
 }
 

@@ -16,8 +16,10 @@ use syncline_storage::types::Commit;
 use super::*;
 use crate::worker::Changes;
 
+mod expansions;
 mod next;
 mod occurrences;
+mod parts;
 mod refusals;
 
 /// 2026-11-24T10:00:00Z, a Tuesday.

@@ -191,15 +191,16 @@ impl Repeats {
     }
 
     /// Lines of the rule that its recurrence has.
-    pub(super) fn own_lines(&self) -> usize {
-        self.rule.lines().filter(|line| !is_start(line)).count()
+    pub(super) fn own_lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.rule.lines();
+        // A blank line says nothing, and at the end of the text it would be none.
+        lines.filter(|line| !line.trim().is_empty() && !is_start(line))
     }
 
     /// The recurrence: without a start of its own, since that is the record's, and with its
     /// exceptions. Those that are no times are none.
     pub(super) fn rrule(&self, start: Time) -> String {
-        let lines = self.rule.lines().filter(|line| !is_start(line));
-        let mut all: Vec<String> = lines.map(str::to_owned).collect();
+        let mut all: Vec<String> = self.own_lines().map(str::to_owned).collect();
         let times = self.except.iter().filter_map(|text| Time::read(text));
         all.extend(times.map(|time| time.exception(start, &self.zone)));
         all.join("\n")

@@ -28,6 +28,7 @@ pub(super) async fn attempt(means: &Means, task: &Task) -> End {
         Worked::Done(changes) => (End::Done, changes),
         Worked::Again { due_at_ms, changes } => (End::Again(due_at_ms), changes),
         Worked::Failed { error, wait_ms } => return End::Failed { error, wait_ms },
+        Worked::Busy { wait_ms } => return End::Busy { wait_ms },
         Worked::Hopeless(error) => return End::Hopeless(error),
     };
     let Some(changes) = changes else { return end };

@@ -21,6 +21,11 @@ pub enum End {
         /// No sooner than after so many milliseconds.
         wait_ms: u64,
     },
+    /// It was not begun, and is no try.
+    Busy {
+        /// It waits for so many milliseconds.
+        wait_ms: u64,
+    },
     /// It can never be done.
     Hopeless(JobError),
     /// Its worker panicked, or went without a word.
@@ -66,6 +71,9 @@ pub(super) fn concluded(end: End, of: Tried<'_>, policy: &RetryPolicy, at: Momen
                 Outcome::Retry { at_ms, error }
             }
             outcome => outcome,
+        },
+        End::Busy { wait_ms } => Outcome::Wait {
+            at_ms: at.now_ms.saturating_add(wait_ms),
         },
         End::Panicked(error) => failed(error),
         End::Stopped => failed(JobError::new("it was stopped")),

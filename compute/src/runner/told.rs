@@ -62,7 +62,8 @@ pub enum How {
     Dead,
     /// One firing of a schedule was given up: the schedule goes on with its next.
     Missed,
-    /// Nothing of it was begun, and it waits.
+    /// Nothing of it was done, and it waits: for another job of its lane, or until who does it has
+    /// less to do.
     GivenBack,
 }
 

@@ -138,6 +138,9 @@ impl Triggers {
 impl Trigger {
     fn of(config: &TriggerConfig) -> Result<Trigger, String> {
         let id = TriggerId::parse(&config.id).map_err(|e| format!("id: {}", e.message))?;
+        if config.id.contains(['/', '#']) {
+            return Err("id: / and # part it from what else is in its jobs' keys".to_owned());
+        }
         let kind = JobKind::parse(&config.job).map_err(|e| format!("job: {}", e.message))?;
         if config.condition.len() > CONDITIONS_MAX {
             return Err(format!("condition: at most {CONDITIONS_MAX}"));
@@ -155,6 +158,14 @@ impl Trigger {
             }
             None => None,
         };
+        let is_ordered = config.ordered.unwrap_or(config.job == ORDERED_KIND);
+        if is_ordered && config.per == Per::Record {
+            return Err(
+                "per: a record's one job is put anew while the last is under way, and may overtake \
+                 it: ordered = false, or per = \"commit\""
+                    .to_owned(),
+            );
+        }
         let conditions = config.condition.iter().map(|one| {
             Condition::of(one).map_err(|why| format!("condition on {:?}: {why}", one.field))
         });
@@ -165,7 +176,7 @@ impl Trigger {
             conditions: conditions.collect::<Result<_, _>>()?,
             kind,
             per: config.per,
-            is_ordered: config.ordered.unwrap_or(config.job == ORDERED_KIND),
+            is_ordered,
             args: Template::of(&config.args).map_err(|why| format!("args: {why}"))?,
         })
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TriggerConfig {
-    /// What it is called, unique in its app. It is part of its jobs' keys.
+    /// What it is called, unique in its app, without `/` and `#`. It is part of its jobs' keys.
     pub id: String,
     /// The table it looks at.
     pub table: String,
@@ -25,7 +25,7 @@ pub struct TriggerConfig {
     #[serde(default)]
     pub per: Per,
     /// Whether the jobs of a record are done one after the other, in the order of its commits. Of
-    /// webhooks they are, unless this says otherwise.
+    /// webhooks they are, unless this says otherwise. Not with one job for each record.
     #[serde(default)]
     pub ordered: Option<bool>,
     /// What the job is told besides the record's place: JSON, in which a text that begins with `$`

@@ -290,7 +290,11 @@ fn whole_records_stand_in_arguments_unless_they_are_too_large() {
 #[test]
 fn one_job_for_a_record_is_put_anew_by_each_commit() {
     let record = live(json!({}));
-    let per_record = fired(&triggers(&[json!({"per": "record"})]), None, &record);
+    let per_record = fired(
+        &triggers(&[json!({"per": "record", "ordered": false})]),
+        None,
+        &record,
+    );
     let [JobMove::Put { job, if_there }] = &per_record.moves[..] else {
         panic!("one job: {per_record:?}");
     };
@@ -455,7 +459,14 @@ fn jobs_past_what_a_commit_may_make_are_cut_and_told() {
 fn what_is_no_trigger_is_told_and_why() {
     let cases = [
         (json!({"id": ""}), "trigger : id"),
+        (json!({"id": "a/b"}), "trigger a/b: id: / and #"),
+        (json!({"id": "a#b"}), "trigger a#b: id: / and #"),
         (json!({"table": ""}), "trigger t: table"),
+        (json!({"per": "record"}), "per: a record's one job"),
+        (
+            json!({"per": "record", "job": "mail", "ordered": true}),
+            "per: a record's one job",
+        ),
         (json!({"job": "j".repeat(65)}), "job: "),
         (json!({"fields": []}), "fields: none is named"),
         (json!({"fields": ["\u{0}"]}), "fields: "),

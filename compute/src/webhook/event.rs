@@ -1,6 +1,7 @@
 //! What is posted.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use syncline_storage::jobs::Job;
@@ -17,6 +18,25 @@ pub(super) struct Args {
     /// Passed on as it is.
     #[serde(default)]
     pub(super) data: Option<Box<RawValue>>,
+}
+
+/// Whether a job can be told this, for whoever checks a config. `is_known` says whether there is an
+/// endpoint of a name. Errors: what is wrong.
+pub fn check_args(args: &Value, is_known: impl Fn(&str) -> bool) -> Result<(), String> {
+    let to = args.get("to").and_then(Value::as_str);
+    let (Value::Object(members), Some(to)) = (args, to) else {
+        return Err("args: a webhook's name the endpoint: args = {to = \"…\"}".to_owned());
+    };
+    let mut names = members.keys();
+    if let Some(name) = names.find(|name| !["to", "data"].contains(&name.as_str())) {
+        return Err(format!(
+            "args: a webhook's are `to` and `data`, not {name:?}"
+        ));
+    }
+    match is_known(to) {
+        true => Ok(()),
+        false => Err(format!("args: there is no [webhooks.{to}]")),
+    }
 }
 
 /// The body of a request. What a schedule does not have is left out.
@@ -81,23 +101,31 @@ impl Event {
         &self.id
     }
 
+    /// Whether a trigger saw a change; else a schedule asked.
+    pub(super) fn is_of_a_change(&self) -> bool {
+        self.change.is_some()
+    }
+
     pub(super) fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }
 }
 
-/// A trigger's job has the commit in its key, a schedule's is told apart by its due time, which no
-/// retry moves. The job's number is no part: it is another one in a store that was moved.
+/// Of what names a job's changes too: its key, the commit that put it, which the key does not always
+/// hold, and when it is due, by which a schedule's firings are told apart and which no retry moves.
+/// The job's number is no part: it is another one in a store that was moved.
 fn id_of(task: &Task) -> String {
     let Job {
         kind,
         key,
         due_at_ms,
+        origin,
         ..
     } = &task.job;
-    // No name holds a line feed.
     let (app, space) = (&task.space.app, &task.space.space);
-    let named = format!("{app}\n{space}\n{kind}\n{key}\n{due_at_ms}");
+    let (epoch, seq) = (origin.epoch, origin.seq.0);
+    // No name holds a line feed.
+    let named = format!("{app}\n{space}\n{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");
     let digest = Sha256::digest(named.as_bytes());
     let hex: String = digest[..16]
         .iter()

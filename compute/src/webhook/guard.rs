@@ -55,15 +55,17 @@ pub fn kind_of(address: IpAddr) -> Kind {
     }
 }
 
+/// What says who a machine is, and what it may do: AWS, Azure, Google, Alibaba, Oracle, Scaleway.
 const METADATA: &str = "a cloud's metadata service";
 
 /// (first address, bits of the network, what it is). The first that fits decides.
-const V4: [([u8; 4], u32, Kind); 22] = [
+const V4: [([u8; 4], u32, Kind); 23] = [
     ([0, 0, 0, 0], 8, Kind::Never("of this network")),
     ([10, 0, 0, 0], 8, Kind::Private("private")),
     ([100, 100, 100, 200], 32, Kind::Never(METADATA)),
     ([100, 64, 0, 0], 10, Kind::Private("shared by a provider")),
     ([127, 0, 0, 0], 8, Kind::Private("loopback")),
+    ([168, 63, 129, 16], 32, Kind::Never(METADATA)),
     ([169, 254, 169, 254], 32, Kind::Never(METADATA)),
     ([169, 254, 0, 0], 16, Kind::Never("link-local")),
     ([172, 16, 0, 0], 12, Kind::Private("private")),
@@ -93,7 +95,7 @@ fn kind_of_v4(address: Ipv4Addr) -> Kind {
 }
 
 /// The same of IPv6. What is in none of these is reserved.
-const V6: [([u16; 8], u32, Kind); 16] = [
+const V6: [([u16; 8], u32, Kind); 19] = [
     ([0; 8], 128, Kind::Never("unspecified")),
     ([0, 0, 0, 0, 0, 0, 0, 1], 128, Kind::Private("loopback")),
     ([0; 8], 96, Kind::Never("IPv4-compatible")),
@@ -126,8 +128,19 @@ const V6: [([u16; 8], u32, Kind); 16] = [
         Kind::Never("for documentation"),
     ),
     ([0x2000, 0, 0, 0, 0, 0, 0, 0], 3, Kind::Public),
+    ([0xfd00, 0xec2, 0, 0, 0, 0, 0, 0], 32, Kind::Never(METADATA)),
     (
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254],
+        [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254],
+        128,
+        Kind::Never(METADATA),
+    ),
+    (
+        [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe],
+        128,
+        Kind::Never(METADATA),
+    ),
+    (
+        [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42],
         128,
         Kind::Never(METADATA),
     ),

@@ -3,30 +3,34 @@
 //! | answer | becomes of the job |
 //! |---|---|
 //! | 2xx | done, with the `changes` of its body |
-//! | 408, 409, 425, 429, 5xx, no answer in time, none at all | failed: tried again |
+//! | 400, 410, 413, 422 | hopeless: the same event gets it again |
 //! | 3xx | hopeless: nothing is followed |
-//! | other 4xx | hopeless |
+//! | other 4xx, 5xx, no answer in time, none at all | failed: tried again |
+//!
+//! A key that was changed, a route that is not there yet: most of 4xx is mended by somebody, and
+//! then what was tried again is not lost.
+//!
+//! What answers a schedule's event holds no changes: they are of no space, and it is hopeless.
 //!
 //! A 2xx whose body is too long, late or no JSON where it says to be is a failure: who sent it
 //! meant something by it.
 
 use std::error::Error;
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use syncline_protocol::object;
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::JobError;
 
+use super::hidden::{Hidden, Page};
 use crate::worker::{Changes, Worked};
 
 /// The longest wait an endpoint may ask for, in milliseconds: a day. A longer one counts as it.
 pub const RETRY_AFTER_MS_MAX: u64 = 86_400_000;
-
-/// Bytes of a refusing answer that are shown.
-const SHOWN_BYTES_MAX: usize = 256;
 
 /// What an answer is held to.
 #[derive(Clone, Copy)]
@@ -34,13 +38,13 @@ pub(super) struct Limits {
     /// When the try began.
     pub(super) now_ms: WallMs,
     /// How long the whole answer may take.
-    pub(super) timeout_ms: u64,
+    pub(super) timeout: Duration,
     /// Bytes of its body.
     pub(super) bytes_max: usize,
 }
 
-/// Reads an answer to its end, or as far as it matters. `url` is what was asked.
-pub(super) async fn read(mut response: Response, url: &Url, limits: Limits) -> Worked {
+/// Reads an answer to its end, or as far as it matters. `hidden` is what is not shown of it.
+pub(super) async fn read(mut response: Response, hidden: &Hidden, limits: Limits) -> Worked {
     let status = response.status();
     if status.is_success() {
         let is_json = says_json(response.headers());
@@ -50,19 +54,18 @@ pub(super) async fn read(mut response: Response, url: &Url, limits: Limits) -> W
         };
     }
     let wait_ms = asked_wait_ms(status, response.headers(), limits.now_ms);
-    let shown = shown(&beginning(&mut response).await, url);
     if status.is_redirection() {
         return Worked::Hopeless(JobError::new(&format!(
             "webhook_redirected: {status}: redirects are not followed"
         )));
     }
-    let said = format!("{status}: {shown}");
+    let page = beginning(&mut response, hidden.page_bytes_max()).await;
+    let said = format!("{status}: {}", hidden.shown(&page));
     match status {
-        StatusCode::REQUEST_TIMEOUT
-        | StatusCode::CONFLICT
-        | StatusCode::TOO_EARLY
-        | StatusCode::TOO_MANY_REQUESTS => failed(said, wait_ms),
-        _ if status.is_client_error() => {
+        StatusCode::BAD_REQUEST
+        | StatusCode::GONE
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => {
             Worked::Hopeless(JobError::new(&format!("webhook_refused: {said}")))
         }
         _ => failed(said, wait_ms),
@@ -78,9 +81,9 @@ pub(super) fn failed(why: impl std::fmt::Display, wait_ms: u64) -> Worked {
 }
 
 /// What went wrong, all the way down, without the address.
-pub(super) fn said(error: reqwest::Error, timeout_ms: Option<u64>) -> String {
-    if let (true, Some(timeout_ms)) = (error.is_timeout(), timeout_ms) {
-        return format!("no answer within {timeout_ms} ms");
+pub(super) fn said(error: reqwest::Error, timeout: Option<Duration>) -> String {
+    if let (true, Some(timeout)) = (error.is_timeout(), timeout) {
+        return format!("no answer within {} ms", timeout.as_millis());
     }
     let error = error.without_url();
     let mut said = error.to_string();
@@ -105,40 +108,28 @@ async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String
             Ok(None) => return Ok(body),
             Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => return Err(too_long()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error) => return Err(said(error, Some(limits.timeout_ms))),
+            Err(error) => return Err(said(error, Some(limits.timeout))),
         }
     }
 }
 
-/// As much as is shown of a refusal; what cannot be read is not.
-async fn beginning(response: &mut Response) -> Vec<u8> {
-    let mut begun = Vec::new();
-    while begun.len() < SHOWN_BYTES_MAX {
+/// As much as is needed of a refusal; what cannot be read is not.
+async fn beginning(response: &mut Response, bytes_max: usize) -> Page {
+    let mut begins = Vec::new();
+    let mut is_whole = false;
+    while begins.len() <= bytes_max {
         match response.chunk().await {
-            Ok(Some(chunk)) => begun.extend_from_slice(&chunk),
-            _ => break,
+            Ok(Some(chunk)) => begins.extend_from_slice(&chunk),
+            Ok(None) => {
+                is_whole = true;
+                break;
+            }
+            Err(_) => break,
         }
     }
-    begun.truncate(SHOWN_BYTES_MAX);
-    begun
-}
-
-/// Text of what is printable. Pages of errors quote what was asked, which may hold a token.
-fn shown(bytes: &[u8], url: &Url) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let is_plain = |c: &char| !c.is_control() && *c != char::REPLACEMENT_CHARACTER;
-    let mut text: String = text.chars().filter(is_plain).collect();
-    let values = url.query_pairs().map(|(_, value)| value.into_owned());
-    let mut hidden: Vec<String> = values.collect();
-    hidden.extend(url.query().map(str::to_owned));
-    hidden.extend(url.password().map(str::to_owned));
-    hidden.push(url.username().to_owned());
-    // The longest first: one may be a part of another.
-    hidden.sort_by_key(|one| std::cmp::Reverse(one.len()));
-    for one in hidden.iter().filter(|one| !one.is_empty()) {
-        text = text.replace(one.as_str(), "…");
-    }
-    text
+    is_whole &= begins.len() <= bytes_max;
+    begins.truncate(bytes_max);
+    Page { begins, is_whole }
 }
 
 fn says_json(headers: &HeaderMap) -> bool {

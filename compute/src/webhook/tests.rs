@@ -21,6 +21,9 @@ mod server;
 /// 2026-11-24T10:00:00.123Z.
 const NOW: u64 = 1_795_514_400_123;
 
+/// Workers at once.
+const POOL: usize = 8;
+
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// An endpoint of the config.
@@ -42,12 +45,12 @@ fn at(url: &str, members: &Value) -> Webhooks {
     let mut whole = json!({"url": url, "private": true});
     let members = members.as_object().unwrap().clone();
     whole.as_object_mut().unwrap().extend(members);
-    Webhooks::of(&one(whole)).unwrap()
+    Webhooks::of(&one(whole), POOL).unwrap()
 }
 
 fn named_by(members: Value, names: &Arc<impl Names>) -> Webhooks {
     let names: Arc<dyn Names> = names.clone();
-    Webhooks::named_by(&one(members), &names).unwrap()
+    Webhooks::named_by(&one(members), POOL, &names).unwrap()
 }
 
 /// A trigger's job, for the endpoint `llm`.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
 use syncline_compute::jobs::cron::{Schedule, ScheduleConfig};
 use syncline_compute::triggers::{TriggerConfig, Triggers};
 use syncline_protocol::ids::AppId;
@@ -67,14 +66,5 @@ impl AppConfig {
         depth_max: u64,
     ) -> Result<Triggers, syncline_compute::triggers::TriggerError> {
         Triggers::of(&self.triggers, u8::try_from(depth_max).unwrap_or(u8::MAX))
-    }
-
-    /// The jobs it asks for: by what, of which kind, and what they are told.
-    pub(super) fn jobs(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
-        let triggers = self.triggers.iter();
-        let triggers = triggers.map(|one| (one.id.as_str(), one.job.as_str(), &one.args));
-        let schedules = self.schedules.iter();
-        let schedules = schedules.map(|one| (one.id.as_str(), one.job.as_str(), &one.args));
-        triggers.chain(schedules)
     }
 }

@@ -70,16 +70,17 @@ impl WebhookConfig {
     }
 }
 
-/// The endpoints, ready to be posted to. Errors: everything that is wrong with them.
-pub(crate) fn endpoints(configs: &WebhookConfigs) -> Result<Webhooks, Vec<String>> {
+/// The endpoints, ready to be posted to by a pool of so many workers. Errors: everything that is
+/// wrong with them.
+pub(crate) fn endpoints(configs: &WebhookConfigs, pool: usize) -> Result<Webhooks, Vec<String>> {
     let endpoints = configs
         .iter()
         .map(|(name, config)| (name.clone(), config.endpoint()));
-    Webhooks::of(&endpoints.collect())
+    Webhooks::of(&endpoints.collect(), pool)
 }
 
 pub(super) fn check(configs: &WebhookConfigs, problems: &mut Problems) {
-    for why in endpoints(configs).err().unwrap_or_default() {
+    for why in endpoints(configs, 1).err().unwrap_or_default() {
         problems.push("webhooks", why);
     }
 }

@@ -100,7 +100,9 @@ impl Doing {
 }
 
 fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
-    let webhooks = webhooks::endpoints(&config.webhooks).expect("the config was checked");
+    let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
+    let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
+    let webhooks = webhooks.expect("the config was checked");
     let workers: [(&str, Arc<dyn Worker>); 2] = [
         (
             kinds::RECURRENCE,
@@ -111,7 +113,7 @@ fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
     let spec = |(kind, worker)| KindSpec {
         kind: JobKind::trusted(kind),
         worker,
-        concurrency: usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX),
+        concurrency,
         lease: config.jobs.lease(),
         retry: config.jobs.retry(),
         time_ms: config.jobs.time_ms,

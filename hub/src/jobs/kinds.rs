@@ -1,8 +1,8 @@
 //! The kinds of jobs that this program does, and what may be said of each in the config.
 
-use serde_json::Value;
-use syncline_compute::recurring;
-use syncline_compute::triggers::ORDERED_KIND;
+use syncline_compute::jobs::cron::ScheduleConfig;
+use syncline_compute::triggers::{ORDERED_KIND, TriggerConfig};
+use syncline_compute::{recurring, webhook};
 use syncline_storage::jobs::JobKind;
 
 use crate::config::webhooks::WebhookConfigs;
@@ -18,21 +18,41 @@ pub fn all() -> Vec<JobKind> {
     [RECURRENCE, WEBHOOK].map(JobKind::trusted).to_vec()
 }
 
-/// Checks a trigger's or schedule's job. Errors: nobody does such jobs, or they cannot be told this.
-pub(crate) fn check(job: &str, args: &Value, webhooks: &WebhookConfigs) -> Result<(), String> {
-    match job {
-        WEBHOOK => match args.get("to").and_then(Value::as_str) {
-            None => Err("args: a webhook's name the endpoint: args = {to = \"…\"}".to_owned()),
-            // A record says which.
-            Some(to) if to.starts_with('$') && !to.starts_with("$$") => Ok(()),
-            Some(to) => match webhooks.contains_key(to) {
-                true => Ok(()),
-                false => Err(format!("args: there is no [webhooks.{to}]")),
-            },
-        },
-        RECURRENCE => recurring::check_args(args).map_err(|why| format!("args: {why}")),
-        _ => Err(format!(
-            "job: nobody does {job:?}; there are {RECURRENCE:?} and {WEBHOOK:?}"
-        )),
+/// Checks a trigger's job. Errors: nobody does such jobs, or they cannot be told this.
+pub(crate) fn check_trigger(
+    trigger: &TriggerConfig,
+    webhooks: &WebhookConfigs,
+) -> Result<(), String> {
+    match trigger.job.as_str() {
+        WEBHOOK => webhook::check_args(&trigger.args, |to| match to.strip_prefix('$') {
+            // `$$…` is a text that begins with `$`.
+            Some(name) if name.starts_with('$') => webhooks.contains_key(name),
+            Some(of_record) => is_a_name(of_record),
+            None => webhooks.contains_key(to),
+        }),
+        RECURRENCE => recurring::check_trigger(trigger),
+        job => Err(nobody_does(job)),
     }
+}
+
+/// The same of a schedule's.
+pub(crate) fn check_schedule(
+    schedule: &ScheduleConfig,
+    webhooks: &WebhookConfigs,
+) -> Result<(), String> {
+    match schedule.job.as_str() {
+        WEBHOOK => webhook::check_args(&schedule.args, |to| webhooks.contains_key(to)),
+        RECURRENCE => Err("job: what repeats is a record, and a schedule has none".to_owned()),
+        job => Err(nobody_does(job)),
+    }
+}
+
+/// Whether what stands for something of a record can be an endpoint's name: a whole record is none,
+/// and neither is a number.
+fn is_a_name(of_record: &str) -> bool {
+    !["after", "before", "seq"].contains(&of_record)
+}
+
+fn nobody_does(job: &str) -> String {
+    format!("job: nobody does {job:?}; there are {RECURRENCE:?} and {WEBHOOK:?}")
 }

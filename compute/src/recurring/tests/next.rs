@@ -149,6 +149,19 @@ async fn a_count_goes_down_and_ends() {
 }
 
 #[tokio::test]
+async fn blank_lines_of_a_rule_say_nothing() {
+    for blank in [
+        "FREQ=DAILY;COUNT=5\n\n",
+        "\n \nFREQ=DAILY;COUNT=5\r\n\r\n\t\n",
+    ] {
+        let members = json!({"repeat": blank, "except": ["2026-11-25"]});
+        let found = next_of(members, json!({})).await;
+        let expected = ("2026-11-26".to_owned(), "FREQ=DAILY;COUNT=3".to_owned());
+        assert_eq!(found, Some(expected), "{blank:?}");
+    }
+}
+
+#[tokio::test]
 async fn exceptions_are_passed_over_and_counted_and_stay_where_they_were() {
     let members = json!({
         "repeat": "FREQ=DAILY;COUNT=9\nEXDATE:20261125",
@@ -253,7 +266,7 @@ async fn a_series_is_as_long_as_its_count() {
     let mut space = done(json!({"repeat": "FREQ=DAILY;COUNT=4"})).await;
     let mut id = "k1".to_owned();
     let mut days = vec!["2026-11-24".to_owned()];
-    loop {
+    while days.len() < 10 {
         let task = space.task(("tasks", &id), &args(json!({})));
         space.run(&task).await;
         let all = space.table("tasks").await;
@@ -269,6 +282,17 @@ async fn a_series_is_as_long_as_its_count() {
         days,
         ["2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"]
     );
+}
+
+/// Else each instance would be done as it is made, and make the next.
+#[tokio::test]
+async fn the_next_one_is_not_done_whatever_says_so() {
+    let mut space = Space::open().await;
+    let data = json!({"isOpen": false, "due": "2026-11-24", "repeat": "FREQ=DAILY"});
+    space.insert("tasks", "k1", data).await;
+    let all = others(&mut space, json!({"done": "isOpen", "done_is": false})).await;
+    let expected = json!({"isOpen": true, "due": "2026-11-25", "repeat": "FREQ=DAILY"});
+    assert_eq!(all[0].1, expected);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What cannot be done, and what is said of it.
 
 use super::*;
+use crate::triggers::{Per, TriggerConfig};
 
 const OCCURRENCES: &str = r#"{"do":"occurrences","into":"occurrences","days":366}"#;
 
@@ -49,6 +50,22 @@ async fn a_rule_or_zone_that_is_none_is_hopeless() {
     }
 }
 
+/// A weekly task with a date in between would be due on that date's weekday from then on.
+#[tokio::test]
+async fn a_task_repeats_by_its_rule_alone() {
+    let mut space = Space::open().await;
+    let repeat = "FREQ=WEEKLY\nRDATE:20261127";
+    let data = json!({"done": true, "due": "2026-11-24", "repeat": repeat});
+    space.insert("tasks", "k1", data).await;
+    let said = space
+        .hopeless(&space.task(("tasks", "k1"), &json!({"do": "next"})))
+        .await;
+    assert!(
+        said.starts_with("rule_invalid: ") && said.contains("RDATE"),
+        "{said}"
+    );
+}
+
 /// Rules that would hold up a core, or fill a space.
 #[tokio::test]
 async fn a_hostile_rule_is_hopeless() {
@@ -70,6 +87,31 @@ async fn a_hostile_rule_is_hopeless() {
     assert!(said.starts_with("too_many_occurrences: "), "{said}");
 }
 
+fn trigger(args: &Value) -> TriggerConfig {
+    serde_json::from_value(json!({
+        "id": "t", "table": "events", "when": "any", "job": "recurrence", "per": "record",
+        "args": args,
+    }))
+    .unwrap()
+}
+
+/// Of several jobs of an event none would know whether it is the one that rolls the window.
+#[test]
+fn occurrences_are_kept_by_one_job_of_each_event() {
+    let occurrences = trigger(&serde_json::from_str(OCCURRENCES).unwrap());
+    let each = TriggerConfig {
+        per: Per::Commit,
+        ..occurrences
+    };
+    let said = check_trigger(&each).unwrap_err();
+    assert!(said.starts_with("per: occurrences are kept"), "{said}");
+    let next = TriggerConfig {
+        args: json!({"do": "next"}),
+        ..each
+    };
+    assert_eq!(check_trigger(&next), Ok(()));
+}
+
 #[tokio::test]
 async fn args_that_say_something_else_are_hopeless() {
     let space = Space::open().await;
@@ -80,7 +122,13 @@ async fn args_that_say_something_else_are_hopeless() {
         json!({"do": "next", "field": "x"}),
         json!({"do": "next", "rule": ""}),
         json!({"do": "next", "zone": "Mars/Olympus"}),
+        json!({"do": "next", "set": {}}),
+        json!({"do": "next", "set": {"done": true}}),
+        json!({"do": "next", "set": {"title": "Again"}}),
+        json!({"do": "next", "done_is": "yes"}),
+        json!({"do": "next", "done": "status", "done_is": "finished", "set": {"status": "finished"}}),
         json!({"do": "occurrences", "days": 7}),
+        json!({"do": "occurrences", "into": "o", "days": 7, "fields": ["title"]}),
         json!({"do": "occurrences", "into": "", "days": 7}),
         json!({"do": "occurrences", "into": "o", "days": 0}),
         json!({"do": "occurrences", "into": "o", "days": 367}),
@@ -88,20 +136,26 @@ async fn args_that_say_something_else_are_hopeless() {
         json!({"do": "occurrences", "into": "o", "days": 7, "past_days": 367}),
         json!({"do": "occurrences", "into": "o", "days": 7, "copy": vec!["x"; 65]}),
     ] {
-        assert!(check_args(&args).is_err(), "{args}");
+        assert!(check_trigger(&trigger(&args)).is_err(), "{args}");
         let said = space.hopeless(&space.task(("tasks", "k1"), &args)).await;
         assert!(said.starts_with("args_invalid: "), "{said}");
     }
     for args in [
         json!({"do": "next"}),
+        json!({"do": "next", "set": {"done": null}}),
+        json!({"do": "next", "set": {}, "leave_out": ["done"]}),
+        json!({"do": "next", "done": "status", "done_is": "finished", "leave_out": ["status"]}),
+        json!({"do": "next", "done": "isOpen", "done_is": false}),
         json!({"do": "occurrences", "into": "o", "days": 366, "past_days": 366, "copy": vec!["x"; 64]}),
         json!({"do": "occurrences", "into": "o", "days": 1}),
     ] {
-        assert_eq!(check_args(&args), Ok(()));
+        assert_eq!(check_trigger(&trigger(&args)), Ok(()));
     }
     let own = json!({"do": "occurrences", "into": "events", "days": 7});
     let said = space.hopeless(&space.task(("events", "e1"), &own)).await;
     assert!(said.contains("into: the events' own table"), "{said}");
+    let said = check_trigger(&trigger(&own)).unwrap_err();
+    assert_eq!(said, "args: into: the events' own table");
 }
 
 #[tokio::test]

@@ -61,6 +61,15 @@ fn a_try_waits_no_shorter_than_its_worker_and_its_policy_say() {
 }
 
 #[test]
+fn what_was_not_begun_waits_however_often() {
+    for attempt in [1, 3, 100] {
+        let waits = after(End::Busy { wait_ms: 700 }, attempt);
+        assert_eq!(waits.outcome, Outcome::Wait { at_ms: 5_700 });
+        assert_eq!((waits.how, waits.error), (How::GivenBack, None));
+    }
+}
+
+#[test]
 fn what_is_hopeless_has_no_other_try() {
     let dead = after(End::Hopeless(no()), 1);
     assert_eq!((dead.how, dead.error), (How::Dead, Some(no())));

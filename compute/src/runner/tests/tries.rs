@@ -32,6 +32,31 @@ async fn jobs_are_done_what_they_change_is_written_and_they_are_gone() {
     drop(runner);
 }
 
+/// However often that happens, it is the first try that does it.
+#[tokio::test]
+async fn who_is_busy_gives_the_job_back_and_has_not_tried() {
+    let mut site = Site::new();
+    site.put(&["a"]).await;
+    let asked = Arc::new(AtomicU32::new(0));
+    let seen = asked.clone();
+    let worker = works(move |task| {
+        let asked = seen.fetch_add(1, Ordering::Relaxed);
+        async move {
+            assert_eq!(task.attempt, 1);
+            match asked {
+                0..20 => Worked::Busy { wait_ms: 0 },
+                _ => done(&task),
+            }
+        }
+    });
+    let runner = site.runner(worker).await;
+    let ends = site.ends(21).await;
+    let given_back = ends.iter().filter(|(_, how, _)| *how == How::GivenBack);
+    assert_eq!(given_back.count(), 20, "{ends:?}");
+    assert_eq!(site.stored("a").await, None);
+    drop(runner);
+}
+
 #[tokio::test]
 async fn a_runner_that_is_rung_does_what_came() {
     let mut site = Site::new();

@@ -1,9 +1,10 @@
 //! What an endpoint of the config may be, and what is said of one that may not.
 
 use super::*;
+use crate::webhook::guard::Reach;
 
 fn wrong(members: Value) -> Vec<String> {
-    match Webhooks::of(&one(members)) {
+    match Webhooks::of(&one(members), POOL) {
         Ok(_) => Vec::new(),
         Err(wrong) => wrong,
     }
@@ -185,7 +186,7 @@ fn everything_that_is_wrong_is_said_at_once() {
         "url": "http://127.0.0.1:22/", "secret": "short", "timeout_ms": 1, "reply_bytes_max": 0,
     }));
     configs.insert("n".repeat(65), config(json!({})));
-    let said = Webhooks::of(&configs).unwrap_err();
+    let said = Webhooks::of(&configs, POOL).unwrap_err();
     assert_eq!(said.len(), 7, "{said:?}");
     assert!(
         !format!("{said:?} {configs:?}").contains("short"),
@@ -195,20 +196,73 @@ fn everything_that_is_wrong_is_said_at_once() {
 
 #[test]
 fn names_and_their_number_have_limits() {
-    let named = |name: String| Webhooks::of(&BTreeMap::from([(name, config(json!({})))])).is_ok();
+    let named = |name: String| {
+        let one = BTreeMap::from([(name, config(json!({})))]);
+        Webhooks::of(&one, POOL).is_ok()
+    };
     assert!(named("n".repeat(64)) && !named("n".repeat(65)));
     assert!(!named(String::new()) && !named("a\n".to_owned()));
     let private = || config(json!({"url": "http://llm/", "private": true}));
     let many = |n: usize| (0..n).map(|n| (n.to_string(), private())).collect();
-    let said = Webhooks::of(&many(WEBHOOKS_MAX + 1)).unwrap_err();
+    let said = Webhooks::of(&many(WEBHOOKS_MAX + 1), POOL).unwrap_err();
     assert_eq!(said, ["webhooks: there are more than 1000"]);
+}
+
+/// Each would hold connections, and the machine's root certificates, of its own.
+#[test]
+fn many_endpoints_share_a_client_for_each_reach() {
+    let clients = |members: &[Value]| {
+        let all = members.iter().enumerate();
+        let all = all.map(|(n, members)| (n.to_string(), config(members.clone())));
+        let checked = crate::webhook::config::check(&all.collect(), &mut Vec::new());
+        assert_eq!(checked.len(), members.len());
+        let system: Arc<dyn Names> = Arc::new(System);
+        let clients = Clients::of(&checked, &system).unwrap();
+        let has = |reach| clients.of_reach(reach).is_some();
+        (has(Reach::Public), has(Reach::Cluster))
+    };
+    let public = json!({});
+    let plain = json!({"url": "http://llm/", "private": true});
+    let private = json!({"url": "https://llm/", "private": true});
+    assert_eq!(clients(&[]), (false, false));
+    assert_eq!(clients(&[public.clone(), public.clone()]), (true, false));
+    assert_eq!(clients(&[plain.clone(), private]), (false, true));
+    assert_eq!(clients(&[plain, public]), (true, true));
 }
 
 #[test]
 fn an_endpoint_is_known_by_its_name() {
-    let webhooks = Webhooks::of(&one(json!({}))).unwrap();
+    let webhooks = Webhooks::of(&one(json!({})), POOL).unwrap();
     assert!(webhooks.has("llm") && !webhooks.has("LLM"));
     assert_eq!(format!("{webhooks:?}"), "{\"llm\"}");
+}
+
+#[test]
+fn what_a_job_is_told_names_an_endpoint_and_holds_nothing_unknown() {
+    let check = |args: Value| check_args(&args, |name| name == "llm");
+    for args in [
+        json!({"to": "llm"}),
+        json!({"to": "llm", "data": null}),
+        json!({"to": "llm", "data": {"to": 1, "url": 2}}),
+    ] {
+        assert_eq!(check(args.clone()), Ok(()), "{args}");
+    }
+    for (args, why) in [
+        (json!(null), "name the endpoint"),
+        (json!("llm"), "name the endpoint"),
+        (json!([{"to": "llm"}]), "name the endpoint"),
+        (json!({"data": 1}), "name the endpoint"),
+        (json!({"to": 7}), "name the endpoint"),
+        (json!({"to": "other"}), "there is no [webhooks.other]"),
+        (
+            json!({"to": "llm", "text": "x"}),
+            "`to` and `data`, not \"text\"",
+        ),
+        (json!({"to": "llm", "Data": "x"}), "not \"Data\""),
+    ] {
+        let said = check(args.clone()).unwrap_err();
+        assert!(said.starts_with("args: ") && said.contains(why), "{said}");
+    }
 }
 
 #[test]

@@ -52,6 +52,22 @@ async fn what_holds_no_changes_is_done() {
     }
 }
 
+/// Where should they go? Whoever wrote the server is to hear of it.
+#[tokio::test]
+async fn changes_that_answer_a_schedule_are_unwanted() {
+    let task = with_args(&json!({"args": {"to": "llm"}}));
+    let body = r#"{"changes":[{"table":"tasks","id":"k1","op":"delete"}]}"#;
+    let server = Server::saying(JSON, body).await;
+    let said = hopeless(at(&server.url, &json!({})).work(&task).await);
+    assert!(
+        said.starts_with("changes_unwanted: the answer holds"),
+        "{said}"
+    );
+    let none = Server::saying(JSON, r#"{"changes":[]}"#).await;
+    let worked = at(&none.url, &json!({})).work(&task).await;
+    assert_eq!(worked, Worked::Done(None));
+}
+
 #[tokio::test]
 async fn what_is_no_answer_fails() {
     for (head, body, why) in [
@@ -79,8 +95,8 @@ async fn what_is_no_answer_fails() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_hopeless_and_a_busy_server_is_not() {
-    for status in [400, 401, 403, 404, 405, 410, 413, 418, 422, 451] {
+async fn what_the_same_event_gets_again_is_hopeless_and_what_is_mended_is_not() {
+    for status in [400, 410, 413, 422] {
         let said = hopeless(answered(&format!("{status} X"), "no\u{7}!").await);
         assert!(
             said.starts_with(&format!("webhook_refused: {status}")),
@@ -88,8 +104,15 @@ async fn a_refusal_is_hopeless_and_a_busy_server_is_not() {
         );
         assert!(said.ends_with(": no!"), "{said}");
     }
-    for status in [408, 409, 425, 429] {
-        failed(answered(&format!("{status} X"), "").await);
+    for status in [
+        401, 402, 403, 404, 405, 408, 409, 411, 412, 414, 418, 421, 423, 425, 429, 451,
+    ] {
+        let (said, _) = failed(answered(&format!("{status} X"), "no\u{7}!").await);
+        assert!(
+            said.starts_with(&format!("webhook_failed: {status}")),
+            "{said}"
+        );
+        assert!(said.ends_with(": no!"), "{said}");
     }
 }
 
@@ -146,6 +169,21 @@ async fn an_answer_of_the_longest_is_read_and_one_byte_more_is_not() {
     );
 }
 
+/// The same where nothing but its end says how long it is.
+#[tokio::test]
+async fn an_answer_without_a_length_is_measured_while_it_is_read() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";
+    let answer = format!("{head}{{\"x\":\"{}\"}}", "y".repeat(92)).into_bytes();
+    let server = Server::answering(Answer::Bytes(answer)).await;
+    let exact = worked(&server, &json!({"reply_bytes_max": 100})).await;
+    assert_eq!(exact, Worked::Done(None));
+    let (said, _) = failed(worked(&server, &json!({"reply_bytes_max": 99})).await);
+    assert!(
+        said.ends_with("the answer is longer than 99 bytes"),
+        "{said}"
+    );
+}
+
 /// It says no length, so only reading tells.
 #[tokio::test]
 async fn an_endless_answer_is_left() {
@@ -188,10 +226,10 @@ async fn what_does_not_come_in_time_fails() {
 /// What refuses is told, although the rest of its page never comes.
 #[tokio::test]
 async fn a_refusal_that_gets_stuck_is_one() {
-    let stuck = "HTTP/1.1 404 Not Found\r\ncontent-length: 1000\r\n\r\nnothing here";
+    let stuck = "HTTP/1.1 410 Gone\r\ncontent-length: 1000\r\n\r\nnothing here";
     let server = Server::answering(Answer::Stuck(stuck)).await;
     let said = hopeless(worked(&server, &json!({"timeout_ms": 200})).await);
-    assert_eq!(said, "webhook_refused: 404 Not Found: nothing here");
+    assert_eq!(said, "webhook_refused: 410 Gone: nothing here");
 }
 
 #[tokio::test]
@@ -220,14 +258,14 @@ async fn an_error_holds_no_secret_and_a_short_beginning() {
         "cannot POST /hook?token=abcdef for abcdef or hunter2 of eve {}",
         "é".repeat(300)
     );
-    let server = Server::answering(Answer::Bytes(reply("404 Not Found", &page))).await;
+    let server = Server::answering(Answer::Bytes(reply("400 Bad Request", &page))).await;
     let url = format!(
         "http://eve:hunter2@127.0.0.1:{}/hook?token=abcdef",
         server.port
     );
     let said = hopeless(at(&url, &json!({})).work(&task()).await);
     assert!(
-        said.starts_with("webhook_refused: 404 Not Found: cannot POST /hook?… for … or … of … é"),
+        said.starts_with("webhook_refused: 400 Bad Request: cannot POST /hook?… for … or … of … é"),
         "{said}"
     );
     assert!(said.len() < 350, "{}", said.len());
@@ -235,5 +273,20 @@ async fn an_error_holds_no_secret_and_a_short_beginning() {
     let (said, _) = failed(at(&url, &json!({})).work(&task()).await);
     for hidden in ["eve", "hunter2", "abcdef", SECRET] {
         assert!(!said.contains(hidden), "{said}");
+    }
+}
+
+/// A token that begins in what is shown of a page and ends behind it.
+#[tokio::test]
+async fn a_secret_across_the_end_of_what_is_shown_is_not_begun() {
+    let page = format!("{}abcdefghijklmnop{}", "x".repeat(250), "y".repeat(5_000));
+    for answer in [reply("500 Oops", &page), reply("422 No", &page)] {
+        let server = Server::answering(Answer::Bytes(answer)).await;
+        let url = format!("http://127.0.0.1:{}/?token=abcdefghijklmnop", server.port);
+        let said = match at(&url, &json!({})).work(&task()).await {
+            Worked::Failed { error, .. } | Worked::Hopeless(error) => error,
+            other => panic!("{other:?}"),
+        };
+        assert!(said.as_str().ends_with("x…"), "{}", said.as_str());
     }
 }

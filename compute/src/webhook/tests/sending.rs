@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::server::Server;
+use super::server::{Answer, Server};
 use super::*;
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {
@@ -16,6 +16,7 @@ async fn posted(task: &Task) -> (String, Value) {
     let mut server = Server::saying("200 OK", "").await;
     let worked = at(&server.url, &json!({})).work(task).await;
     assert_eq!(worked, Worked::Done(None));
+    assert_eq!(server.waiting(), 1, "what answered was somebody else");
     let (head, body) = server.request().await;
     (head, serde_json::from_str(&body).unwrap())
 }
@@ -89,17 +90,49 @@ async fn an_event_has_one_id_in_all_tries_and_stores() {
 }
 
 #[tokio::test]
-async fn other_jobs_firings_and_spaces_have_other_ids() {
-    let mut tasks = vec![task(), task(), task(), task(), task()];
+async fn other_jobs_commits_firings_and_spaces_have_other_ids() {
+    let mut tasks = vec![task(); 7];
     tasks[1].job.key = JobKey::trusted("t/0000000000000007/4/tasks/k1");
     tasks[2].job.due_at_ms += 1;
     tasks[3].space.space = SpaceId::trusted("bob");
     tasks[4].space.app = AppId::trusted("calendar");
+    // The key of what is put anew is the same, and clocks may be too.
+    tasks[5].job.origin.seq = Seq(4);
+    tasks[6].job.origin.epoch = Epoch(8);
     let mut ids = std::collections::BTreeSet::new();
     for task in &tasks {
         ids.insert(posted(task).await.1["id"].to_string());
     }
     assert_eq!(ids.len(), tasks.len());
+}
+
+/// One that never answers is given a quarter of the pool; the others find the rest of it.
+#[tokio::test]
+async fn a_dead_endpoint_leaves_others_their_places() {
+    let mut dead = Server::answering(Answer::Stuck("")).await;
+    let alive = Server::saying("200 OK", "").await;
+    let mut configs = BTreeMap::new();
+    for (name, server) in [("dead", &dead), ("llm", &alive)] {
+        let members = json!({"url": server.url, "private": true, "timeout_ms": 120_000});
+        configs.insert(name.to_owned(), config(members));
+    }
+    let webhooks = Arc::new(Webhooks::of(&configs, POOL).unwrap());
+    let stuck = with_args(&json!({"args": {"to": "dead"}}));
+    let mut working = tokio::task::JoinSet::new();
+    for _ in 0..POOL / 4 {
+        let (webhooks, stuck) = (webhooks.clone(), stuck.clone());
+        working.spawn(async move { webhooks.work(&stuck).await });
+        dead.request().await;
+    }
+    let turned_away = webhooks.work(&stuck).await;
+    assert_eq!(turned_away, Worked::Busy { wait_ms: 1_000 });
+    assert_eq!(dead.waiting(), 0, "nothing was posted");
+    assert_eq!(webhooks.work(&task()).await, Worked::Done(None));
+    // Who is stopped gives its place back.
+    working.shutdown().await;
+    let again = tokio::spawn(async move { webhooks.work(&stuck).await });
+    dead.request().await;
+    again.abort();
 }
 
 #[tokio::test]

@@ -130,6 +130,78 @@ fn what_cannot_be_done_is_told_and_where() {
     assert!(refused(&unserved, &[]).contains("app todo: is not one of the apps in apps"));
 }
 
+/// What would only be found out when a job is given up.
+#[test]
+fn what_can_never_be_done_is_told_at_the_start() {
+    let trigger = |members: &str| {
+        format!(
+            "{WEBHOOK}[[app.todo.triggers]]\nid = \"t\"\ntable = \"events\"\nwhen = \"any\"\n{members}"
+        )
+    };
+    let schedule = |members: &str| {
+        format!("{WEBHOOK}[[app.todo.schedules]]\nid = \"s\"\ncron = \"@daily\"\n{members}")
+    };
+    let occurrences = |into: &str, per: &str| {
+        let args = format!("{{do = \"occurrences\", into = \"{into}\", days = 7}}");
+        trigger(&format!(
+            "job = \"recurrence\"\nper = \"{per}\"\nargs = {args}"
+        ))
+    };
+    let webhook = |members: &str| trigger(&format!("job = \"webhook\"\n{members}"));
+    for toml in [
+        occurrences("occurrences", "record"),
+        webhook("args = {to = \"$after.to\", data = \"x\"}"),
+        webhook("args = {to = \"llm\"}\nper = \"record\"\nordered = false"),
+        schedule("job = \"webhook\"\nargs = {to = \"llm\", data = \"$after\"}"),
+    ] {
+        assert!(load(&toml, &[]).is_ok(), "{toml}");
+    }
+    for (toml, expected) in [
+        (
+            occurrences("events", "record"),
+            "t: args: into: the events' own table",
+        ),
+        (
+            occurrences("occurrences", "commit"),
+            "t: per: occurrences are kept by one job of each event",
+        ),
+        (
+            trigger("job = \"recurrence\"\nargs = {do = \"next\", done_is = \"yes\"}"),
+            "t: args: set: the next instance would be done too",
+        ),
+        (
+            webhook("args = {to = \"llm\", text = \"$after.text\"}"),
+            "t: args: a webhook's are `to` and `data`, not \"text\"",
+        ),
+        (
+            webhook("args = {to = \"$after\"}"),
+            "t: args: there is no [webhooks.$after]",
+        ),
+        (
+            webhook("args = {to = \"$$llm\"}"),
+            "t: args: there is no [webhooks.$$llm]",
+        ),
+        (
+            webhook("args = {to = \"llm\"}\nper = \"record\""),
+            "trigger t: per: a record's one job",
+        ),
+        (
+            schedule("job = \"recurrence\"\nargs = {do = \"next\"}"),
+            "s: job: what repeats is a record, and a schedule has none",
+        ),
+        (
+            schedule("job = \"webhook\"\nargs = {to = \"$after.to\"}"),
+            "s: args: there is no [webhooks.$after.to]",
+        ),
+    ] {
+        let said = refused(&toml, &[]);
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+    let slash = webhook("args = {to = \"llm\"}").replace("id = \"t\"", "id = \"a/b\"");
+    let said = refused(&slash, &[]);
+    assert!(said.contains("trigger a/b: id: / and #"), "{said}");
+}
+
 #[test]
 fn a_node_has_a_role_and_one_of_a_file_has_both() {
     assert_eq!(load("", &[]).unwrap().roles, Role::ALL);

@@ -1,0 +1,137 @@
+//! What one write may hold, what a window may, and how the rest follows.
+
+use super::occurrences::{args, with_event};
+use super::*;
+
+/// Many at once come in parts, each under a due time of its own.
+#[tokio::test]
+async fn what_is_too_much_for_one_write_goes_on_at_once() {
+    let mut space = with_event(json!({"repeat": "FREQ=HOURLY"})).await;
+    let with = json!({"days": 50});
+    let mut task = space.task(("events", "e1"), &args(with.clone()));
+    let mut counts = Vec::new();
+    loop {
+        let due_at_ms = space.run(&task).await.unwrap();
+        counts.push(space.starts().await.len());
+        assert!(counts.len() < 10, "it never ends");
+        assert!(due_at_ms > task.job.due_at_ms);
+        if due_at_ms >= task.now_ms + ROLL_MS {
+            break;
+        }
+        task.job.due_at_ms = due_at_ms;
+    }
+    assert_eq!(counts, [500, 1_000, 1_224]);
+    // So do deletes.
+    space.delete("events", "e1").await;
+    let mut task = space.task(("events", "e1"), &args(with));
+    let mut left = Vec::new();
+    while let Some(due_at_ms) = space.run(&task).await {
+        left.push(space.starts().await.len());
+        assert!(left.len() < 10, "it never ends");
+        task.job.due_at_ms = due_at_ms;
+    }
+    assert_eq!(left, [724, 224]);
+    assert!(space.starts().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_write_of_500_may_not_be_all_and_one_of_499_is() {
+    for (count, expected) in [(499, &[true][..]), (500, &[false, true])] {
+        let rule = format!("FREQ=MINUTELY;COUNT={count}");
+        let begins = json!({"repeat": rule, "startsAt": "2026-11-24T10:00:00.000Z"});
+        let mut space = with_event(begins).await;
+        let mut task = space.task(("events", "e1"), &args(json!({})));
+        for is_whole in expected {
+            let due_at_ms = space.run(&task).await.unwrap();
+            assert_eq!(space.starts().await.len(), count);
+            assert_eq!(due_at_ms >= task.now_ms + ROLL_MS, *is_whole, "{count}");
+            task.job.due_at_ms = due_at_ms;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_window_holds_5000_and_not_one_more() {
+    for (count, is_taken) in [(5_000, true), (5_001, false)] {
+        let rule = format!("FREQ=MINUTELY;COUNT={count}");
+        let begins = json!({"repeat": rule, "startsAt": "2026-11-24T10:00:00.000Z"});
+        let space = with_event(begins).await;
+        let task = space.task(("events", "e1"), &args(json!({})));
+        match space.work(&task).await {
+            Worked::Again { .. } => assert!(is_taken, "{count}"),
+            Worked::Hopeless(error) => {
+                assert!(!is_taken, "{count}");
+                assert!(error.as_str().starts_with("too_many_occurrences: "));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_has_10000_occurrences_that_are_there_and_not_one_more() {
+    let mut space = with_event(json!({"repeat": "FREQ=YEARLY"})).await;
+    space.keep(json!({"days": 366})).await;
+    let (id, _) = space.table("occurrences").await.remove(0);
+    let prefix = id.split_once('.').unwrap().0.to_owned();
+    let edited = |n: usize| {
+        let id = format!("{prefix}.x{n}");
+        json!({"table": "occurrences", "id": id, "op": "insert", "data": {"edited": true}})
+    };
+    let task = space.task(("events", "e1"), &args(json!({"days": 366})));
+    // With the one that is there, 10,000 in all.
+    for part in [0..4_999, 4_999..9_999] {
+        let changes: Vec<Value> = part.map(edited).collect();
+        space.write(&Value::from(changes).to_string()).await;
+    }
+    assert!(matches!(space.work(&task).await, Worked::Again { .. }));
+    space
+        .write(&Value::from(vec![edited(9_999)]).to_string())
+        .await;
+    let said = space.hopeless(&task).await;
+    assert!(said.starts_with("too_many_occurrences: "), "{said}");
+}
+
+/// A try wrote and its node died: the next one finds the rest to be done, but its changes are taken
+/// for what was written before.
+#[tokio::test]
+async fn what_a_try_that_was_lost_left_is_written_under_another_time() {
+    let mut space = with_event(json!({"repeat": "FREQ=HOURLY"})).await;
+    let task = space.task(("events", "e1"), &args(json!({"days": 24})));
+    space.run(&task).await;
+    assert_eq!(space.starts().await.len(), 500);
+    let second = Task {
+        attempt: 2,
+        ..task.clone()
+    };
+    // The last hundred, and nobody knows whether they are written.
+    let Worked::Again { due_at_ms, .. } = space.work(&second).await else {
+        panic!("it goes on");
+    };
+    assert!(due_at_ms > task.job.due_at_ms && due_at_ms < task.now_ms + ROLL_MS);
+    let mut third = task;
+    third.job.due_at_ms = due_at_ms;
+    let due_at_ms = space.run(&third).await.unwrap();
+    assert_eq!(
+        (space.starts().await.len(), due_at_ms),
+        (600, third.job.due_at_ms + ROLL_MS)
+    );
+    // The same where an event went.
+    space.delete("events", "e1").await;
+    let last = Task {
+        attempt: 2,
+        ..space.task(("events", "e1"), &args(json!({"days": 24})))
+    };
+    assert!(matches!(space.work(&last).await, Worked::Again { .. }));
+}
+
+/// Large fields: a write is bounded in bytes too.
+#[tokio::test]
+async fn what_is_copied_bounds_a_write_by_its_bytes() {
+    let title = "x".repeat(200 << 10);
+    let mut space = with_event(json!({"title": title})).await;
+    let task = space.task(("events", "e1"), &args(json!({"days": 20})));
+    space.run(&task).await;
+    // The sixth brings it above 1 MiB.
+    assert_eq!(space.starts().await.len(), 6);
+}
