@@ -1,8 +1,8 @@
 //! Wakes a runner when there is something to do before it would have looked.
 //!
 //! It is rung once for each commit that puts jobs, so it is cheap: who rings lowers one number, and
-//! wakes the runner only if nobody has since it last looked. A ring that is lost costs the time until the runner
-//! looks by itself.
+//! wakes the runner only if nobody has since it last looked. A ring that is lost costs the time until
+//! the runner looks by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -44,6 +44,7 @@ fn what_cannot_be_extended_is_stopped_before_its_lease_ends() {
     assert_eq!(desk.begun.len(), 1);
     desk.end(End::Stopped);
     assert_eq!((desk.begun.len(), desk.ends()), (1, vec![]));
+    assert_eq!(desk.begun[0].1.attempt, 2, "it was claimed anew");
 }
 
 /// Two calls may fail before.
