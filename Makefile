@@ -96,7 +96,8 @@ bench-client:
 	cargo build --release --locked -p syncline-hub
 	cd client && npm ci --silent && HUB=$(CURDIR)/target/release/hub npm run --silent bench
 
-# Expansions of recurrences on one core, beside the bare rrule crate and, where Node is, rrule.js.
+# Expansions of recurrences on one core, beside the bare rrule crate and, where Node is, rrule.js; then
+# jobs a second on SQLite and on a Postgres of its own.
 RRULE_JS := chaos/src/bin/bench-compute/rrule-js
 bench-compute:
 	cargo build --release --locked -p syncline-chaos --bin bench-compute

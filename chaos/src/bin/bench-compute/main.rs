@@ -1,26 +1,51 @@
-//! Measures expansions of recurrences on one core: `make bench-compute`.
+//! Measures what follows from changes: `make bench-compute`.
 //!
-//! Typical rules a second, beside the bare `rrule` crate and rrule.js; each reads the text and
-//! expands it, every time. Then what the most that a hostile rule may take is in processor time.
+//! Jobs a second ([`jobs`]). Expansions of recurrences on one core: typical rules a second, beside
+//! the bare `rrule` crate and rrule.js; each reads the text and expands it, every time. Then what
+//! the most that a hostile rule may take is in processor time.
 
 mod crate_rrule;
+#[path = "../bench-storage/fill.rs"]
+#[allow(dead_code, reason = "it is the other program's")]
+mod fill;
+mod jobs;
 mod rrule_js;
 mod rules;
+#[path = "../../../../tests/services/postgres.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod server;
 
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use syncline_compute::recurrence::{Expand, Work, expand};
 
 use rules::{HOSTILE, TYPICAL, Typical};
+use syncline_hub::memory::Allocator;
 
-/// Measures expansions.
+/// The hub's.
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Expansions,
+    Jobs,
+}
+
+/// Measures what follows from changes.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Seconds of each measurement.
+    /// Only this.
+    #[arg(long)]
+    only: Option<Part>,
+    #[command(flatten)]
+    load: jobs::Load,
+    /// Seconds of each measurement of expansions.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// The script that runs rrule.js, its package installed beside it; left out without Node.
@@ -30,6 +55,17 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    if args.only != Some(Part::Jobs) {
+        expansions(&args)?;
+    }
+    if args.only != Some(Part::Expansions) {
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(jobs::measure(&args.load))?;
+    }
+    Ok(())
+}
+
+fn expansions(args: &Args) -> Result<()> {
     let theirs = match &args.rrule_js {
         Some(script) => rrule_js::measure(script, &TYPICAL, args.seconds)?,
         None => Vec::new(),
