@@ -4,9 +4,8 @@
 //! A schedule is one job under one key, which whoever comes may put ([`Schedule::put`]): a job that
 //! is there is kept. Its due time is the time it fires for. When it was done it is not removed but
 //! due again ([`Schedule::after`]), so its key is never free and no time fires twice, however many
-//! nodes put it and whatever their clocks show. Effects are told apart by [`Schedule::fire_key`].
-//! The pattern is part of the key: one that was changed is another job, and the old one ends
-//! ([`Schedule::is_of`]).
+//! nodes put it and whatever their clocks show. The pattern is part of the key: one that was changed is
+//! another job, and the old one ends ([`Schedule::is_of`]).
 
 mod zoned;
 
@@ -160,11 +159,6 @@ impl Schedule {
             kind: self.kind.clone(),
             key: self.key.clone(),
         }
-    }
-
-    /// Names a firing to what it has an effect on.
-    pub fn fire_key(&self, due_at_ms: WallMs) -> String {
-        format!("{}/{due_at_ms}", self.id)
     }
 
     /// Puts its job into a space where it is not there yet.

@@ -67,14 +67,6 @@ impl Schedules {
             None => Firing::Not,
         }
     }
-
-    /// What the jobs of a space's schedules are called: those to look for before [`missing`].
-    pub fn names(&self, space: &SpaceKey) -> Vec<JobName> {
-        let names = self.by_name.keys().filter(|name| name.space == *space);
-        let mut names: Vec<JobName> = names.cloned().collect();
-        names.sort();
-        names
-    }
 }
 
 /// Puts the jobs of schedules that are not among those of their space, dead ones included.

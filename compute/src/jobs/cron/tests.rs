@@ -157,12 +157,6 @@ fn what_was_missed_is_left_out_or_made_up_for() {
 }
 
 #[test]
-fn a_firing_is_named_by_its_time() {
-    let hourly = schedule("0 * * * *", "UTC");
-    assert_eq!(hourly.fire_key(3_600_000), "digest/3600000");
-}
-
-#[test]
 fn what_is_no_schedule_is_told_and_why() {
     let long = "0,".repeat(PATTERN_BYTES_MAX);
     let large = serde_json::json!("x".repeat(syncline_storage::jobs::JOB_ARGS_BYTES_MAX));
