@@ -78,6 +78,8 @@ pub struct RunnerState {
     lanes: HashMap<LaneKey, Lane>,
     /// The last number of a try.
     last_id: u64,
+    /// The last try that was not given back at once.
+    last_kept: TryId,
     /// Moves the seed.
     drawn: u64,
     asking: Asking,
@@ -95,9 +97,9 @@ pub struct RunnerState {
 struct Pool {
     /// Jobs that are leased.
     held: usize,
-    /// Which of them wait for a worker, or for another one of their lane.
-    waiting: usize,
-    /// Which of these may begin, in order.
+    /// Which of them wait for nothing but a worker, or for the store to say that they do.
+    able: usize,
+    /// Which of these may begin, in order. Some of it may be gone.
     ready: VecDeque<TryId>,
     /// Workers that are at work.
     running: usize,
@@ -124,7 +126,7 @@ struct Try {
 #[derive(Debug)]
 enum Stage {
     /// Nothing of it is done.
-    Waiting(LeasedJob),
+    Waiting { leased: LeasedJob, waits: Waits },
     /// A worker has it, since then in the runner's time.
     Running(u64),
     /// Its lease is lost, and its worker is told to stop.
@@ -137,6 +139,48 @@ enum Stage {
         /// The store was told, and did not answer.
         told: bool,
     },
+}
+
+/// What a job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// That the one before it in its lane is done.
+    Lane,
+    /// That the store says whether anybody is ahead of it.
+    Answer,
+    /// A worker.
+    Worker,
+}
+
+impl Stage {
+    fn is_waiting(&self) -> bool {
+        matches!(self, Stage::Waiting { .. })
+    }
+
+    /// It begins as soon as a worker is free, for all that is known here.
+    fn is_able(&self) -> bool {
+        match self {
+            Stage::Waiting { waits, .. } => matches!(waits, Waits::Answer | Waits::Worker),
+            Stage::Running(_) | Stage::Stopping | Stage::Ended { .. } => false,
+        }
+    }
+
+    /// It has a worker.
+    fn is_at_work(&self) -> bool {
+        matches!(self, Stage::Running(_) | Stage::Stopping)
+    }
+}
+
+impl Pool {
+    fn enter(&mut self, stage: &Stage) {
+        self.able += usize::from(stage.is_able());
+        self.running += usize::from(stage.is_at_work());
+    }
+
+    fn leave(&mut self, stage: &Stage) {
+        self.able -= usize::from(stage.is_able());
+        self.running -= usize::from(stage.is_at_work());
+    }
 }
 
 impl RunnerState {
@@ -152,6 +196,7 @@ impl RunnerState {
             tries: HashMap::new(),
             lanes: HashMap::new(),
             last_id: 0,
+            last_kept: TryId(0),
             drawn: 0,
             asking: Asking::default(),
             leases_due_run_ms: u64::MAX,
@@ -205,8 +250,7 @@ impl RunnerState {
     /// Nothing new is claimed, and what has not begun is given back.
     fn drain(&mut self, now: Now) {
         self.draining = true;
-        let waits = |one: &Try| matches!(one.stage, Stage::Waiting(_));
-        let waiting = self.tries.iter().filter(|(_, one)| waits(one));
+        let waiting = self.tries.iter().filter(|(_, one)| one.stage.is_waiting());
         let mut waiting: Vec<TryId> = waiting.map(|(id, _)| *id).collect();
         waiting.sort_unstable();
         for id in waiting {
@@ -228,8 +272,7 @@ impl RunnerState {
 
     fn begin_try(&mut self, id: TryId, now: Now) {
         // Others were given back while they were ready, or their lease was lost.
-        let waits = |one: &&mut Try| matches!(one.stage, Stage::Waiting(_));
-        let Some(one) = self.tries.get_mut(&id).filter(waits) else {
+        let Some(one) = self.tries.get(&id).filter(|one| one.stage.is_waiting()) else {
             return;
         };
         let kind = &self.rules.kinds[one.pool];
@@ -248,18 +291,16 @@ impl RunnerState {
             self.conclude(id, concluded, now);
             return;
         }
-        let stage = std::mem::replace(&mut one.stage, Stage::Running(now.run_ms));
-        let Stage::Waiting(leased) = stage else {
-            unreachable!("it was looked whether {id:?} waits");
-        };
         let pool = one.pool;
         let lag_ms = now.wall_ms.saturating_sub(one.due_at_ms);
         let told = Told::Began {
             kind: kind.kind.clone(),
             lag_ms: (one.attempt == 1).then_some(lag_ms),
         };
-        self.pools[pool].waiting -= 1;
-        self.pools[pool].running += 1;
+        let began = Stage::Running(now.run_ms);
+        let Some(Stage::Waiting { leased, .. }) = self.turn(id, began) else {
+            unreachable!("it was looked whether {id:?} waits");
+        };
         let task = Box::new(Task::of(leased, now.wall_ms));
         self.effects.push(Effect::Tell(told));
         self.effects.push(Effect::Begin { id, pool, task });
@@ -274,9 +315,8 @@ impl RunnerState {
         let (pool, began_run_ms) = match one.stage {
             Stage::Running(began_run_ms) => (one.pool, Some(began_run_ms)),
             Stage::Stopping => (one.pool, None),
-            Stage::Waiting(_) | Stage::Ended { .. } => return,
+            Stage::Waiting { .. } | Stage::Ended { .. } => return,
         };
-        self.pools[pool].running -= 1;
         let kind = &self.rules.kinds[pool];
         if let End::Panicked(error) = &end {
             let (kind, error) = (kind.kind.clone(), error.clone());
@@ -300,6 +340,36 @@ impl RunnerState {
         self.conclude(id, concluded, now);
     }
 
+    /// Moves a try on. Returns where it was.
+    fn turn(&mut self, id: TryId, stage: Stage) -> Option<Stage> {
+        let one = self.tries.get_mut(&id)?;
+        let pool = &mut self.pools[one.pool];
+        pool.leave(&one.stage);
+        pool.enter(&stage);
+        Some(std::mem::replace(&mut one.stage, stage))
+    }
+
+    /// Has what waits wait for something else.
+    fn wait_for(&mut self, id: TryId, next: Waits) {
+        let Some(one) = self.tries.get_mut(&id) else {
+            return;
+        };
+        let pool = &mut self.pools[one.pool];
+        pool.leave(&one.stage);
+        if let Stage::Waiting { waits, .. } = &mut one.stage {
+            *waits = next;
+        }
+        pool.enter(&one.stage);
+    }
+
+    /// It may begin when a worker is free.
+    fn offer(&mut self, id: TryId) {
+        self.wait_for(id, Waits::Worker);
+        if let Some(one) = self.tries.get(&id) {
+            self.pools[one.pool].ready.push_back(id);
+        }
+    }
+
     /// Forgets what is not held any more.
     fn forget(&mut self, id: TryId) {
         let Some(one) = self.tries.remove(&id) else {
@@ -307,7 +377,7 @@ impl RunnerState {
         };
         let pool = &mut self.pools[one.pool];
         pool.held -= 1;
-        pool.waiting -= usize::from(matches!(one.stage, Stage::Waiting(_)));
+        pool.leave(&one.stage);
     }
 
     fn tell(&mut self, told: Told) {

@@ -12,11 +12,15 @@ use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
 use super::lanes::LaneKey;
-use super::{RunnerState, Stage, Try};
+use super::{RunnerState, Stage, Try, Waits};
 
 /// The shortest wait after a claim that got nothing although something was due: others hold it. It
 /// doubles from claim to claim, up to `poll_ms`.
 const EMPTY_PAUSE_MS: u64 = 10;
+
+/// Jobs that are held for each worker, whatever they wait for. Of a lane two are held, and of these
+/// one can be begun, so workers that are idle find room.
+const HELD_PER_WORKER: usize = 2;
 
 /// Of so many jobs that a pool takes one space may give one at a time.
 const SPACES_PER_POOL: usize = 4;
@@ -58,13 +62,17 @@ impl Asking {
 }
 
 impl RunnerState {
-    /// How many more jobs of a kind it takes. Only when half of what may wait has begun, so that
-    /// claims are not made for one job at a time.
+    /// How many more jobs of a kind it takes: of those that only wait for a worker, as many as there
+    /// are workers to come. Only when half of these have begun, so that claims are not made for one
+    /// job at a time. What waits for others of its lane keeps no worker from work.
     fn room(&self, pool: usize) -> usize {
         let held = &self.pools[pool];
         let workers = self.rules.kinds[pool].concurrency.max(1);
-        let room = (2 * workers).saturating_sub(held.held);
-        if held.waiting <= workers / 2 { room } else { 0 }
+        if held.able > workers / 2 {
+            return 0;
+        }
+        let able = (2 * workers).saturating_sub(held.running + held.able);
+        able.min(HELD_PER_WORKER * workers - held.held.min(HELD_PER_WORKER * workers))
     }
 
     /// Asks what is to be asked now.
@@ -165,15 +173,9 @@ impl RunnerState {
         };
         self.asking.backoff.went_well();
         if leased.is_empty() {
-            self.asking.empty = self.asking.empty.saturating_add(1);
-            for pool in pools {
-                self.pools[pool].hungry = self.asking.rung;
-            }
-            self.asking.look_run_ms = now.run_ms;
-            return;
+            return self.claimed_nothing(&pools, now);
         }
-        self.asking.empty = 0;
-        for pool in pools {
+        for pool in pools.iter().copied() {
             let kind = &self.rules.kinds[pool].kind;
             let jobs = leased.iter().filter(|one| one.job.kind == *kind).count();
             if jobs > 0 {
@@ -182,9 +184,24 @@ impl RunnerState {
             }
         }
         let until_run_ms = asked_run_ms + lease_ms;
+        let before = self.last_kept;
         for one in leased {
             self.hold(one, until_run_ms, now);
         }
+        if self.last_kept == before {
+            // All of it was given back, and more of it may come.
+            return self.claimed_nothing(&pools, now);
+        }
+        self.asking.empty = 0;
+    }
+
+    /// A claim brought nothing that can be done now.
+    fn claimed_nothing(&mut self, pools: &[usize], now: Now) {
+        self.asking.empty = self.asking.empty.saturating_add(1);
+        for pool in pools {
+            self.pools[*pool].hungry = self.asking.rung;
+        }
+        self.asking.look_run_ms = now.run_ms;
     }
 
     /// Takes a job that was leased.
@@ -202,7 +219,7 @@ impl RunnerState {
             lane: lane.clone(),
         });
         self.pools[pool].held += 1;
-        self.pools[pool].waiting += 1;
+        let waits = Waits::Lane;
         let one = Try {
             pool,
             lease: leased.lease.clone(),
@@ -211,7 +228,7 @@ impl RunnerState {
             attempt: leased.attempt,
             until_run_ms,
             extending: false,
-            stage: Stage::Waiting(leased),
+            stage: Stage::Waiting { leased, waits },
         };
         self.tries.insert(id, one);
         self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
@@ -219,9 +236,16 @@ impl RunnerState {
             self.give_back(id, now.wall_ms, now);
             return;
         }
-        match lane {
-            Some(lane) => self.enter_lane(&lane, id),
-            None => self.pools[pool].ready.push_back(id),
+        let Some(lane) = lane else {
+            self.last_kept = id;
+            return self.offer(id);
+        };
+        match self.full_until_ms(&lane, now) {
+            Some(until_ms) => self.give_back_until(id, until_ms, now),
+            None => {
+                self.last_kept = id;
+                self.enter_lane(&lane, id);
+            }
         }
     }
 

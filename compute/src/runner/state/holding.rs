@@ -62,7 +62,7 @@ impl RunnerState {
         for (id, one) in &self.tries {
             let rules = &self.rules.kinds[one.pool];
             let is_stuck = match one.stage {
-                Stage::Waiting(_) => false,
+                Stage::Waiting { .. } => false,
                 // Its time is over twice, for its work and for what it writes: it does not even let
                 // itself be stopped, and another process may do better.
                 Stage::Running(began_run_ms) => {
@@ -177,7 +177,7 @@ impl RunnerState {
 
     /// Somebody else may have the job: nothing more is done of it, and the store is told nothing.
     fn lose(&mut self, id: TryId, now: Now) {
-        let Some(one) = self.tries.get_mut(&id) else {
+        let Some(one) = self.tries.get(&id) else {
             return;
         };
         let kind = self.rules.kinds[one.pool].kind.clone();
@@ -186,10 +186,10 @@ impl RunnerState {
             // The store tells of what ended whether it was lost before.
             Stage::Ended { .. } | Stage::Stopping => return,
             Stage::Running(_) => {
-                one.stage = Stage::Stopping;
+                self.turn(id, Stage::Stopping);
                 self.effects.push(Effect::Stop(id));
             }
-            Stage::Waiting(_) => self.forget(id),
+            Stage::Waiting { .. } => self.forget(id),
         }
         self.tell(Told::LeaseLost { kind });
         if let Some(lane) = lane {

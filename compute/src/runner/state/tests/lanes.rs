@@ -153,3 +153,37 @@ fn a_drain_gives_back_what_stands_behind_in_lanes() {
     desk.end(End::Done);
     assert!(desk.drained);
 }
+
+/// Thirty edits of one record, and an endpoint that takes ten seconds for each.
+#[test]
+fn a_long_lane_keeps_no_worker_from_work() {
+    let mut desk = Desk::new(rules(32));
+    let edits: Vec<String> = (0..30).map(|n| format!("{n:02}")).collect();
+    let jobs = edits.iter().map(|key| in_lane(key, "l")).collect();
+    put(&mut desk.store, &space("ada"), jobs);
+    desk.step(Event::Woke);
+    assert_eq!((desk.at_work(), desk.leased()), (vec!["00"], 2));
+    for n in 0..31 {
+        let other = space(&format!("s{n}"));
+        put(&mut desk.store, &other, vec![job("other", NOW)]);
+    }
+    desk.step(Event::Rung(NOW));
+    assert_eq!(desk.begun.len(), 32);
+    desk.work(9_999, 10_000);
+    let claims = desk.claims;
+    assert!(claims < 60, "{claims} claims while nothing can be done");
+    desk.work(400_000, 10_000);
+    desk.done.retain(|key| key != "other");
+    assert_eq!(desk.done, edits, "in the order they were put");
+}
+
+/// What is given back of a lane that is quick is soon back, in its order.
+#[test]
+fn a_quick_lane_is_not_kept_waiting_for_long() {
+    let mut desk = Desk::new(rules(32));
+    let edits: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();
+    let jobs = edits.iter().map(|key| in_lane(key, "l")).collect();
+    put(&mut desk.store, &space("ada"), jobs);
+    desk.work(20_000, 1);
+    assert_eq!(desk.done, edits);
+}
