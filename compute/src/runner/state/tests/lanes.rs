@@ -16,8 +16,9 @@ fn those_of_a_lane_run_one_after_the_other_in_the_order_they_were_put() {
     for key in ["c", "a", "b"] {
         assert_eq!(desk.at_work(), [key]);
         desk.end(End::Done);
+        desk.pass(200);
     }
-    assert_eq!(desk.ends(), [How::Done; 3]);
+    assert_eq!(desk.done, ["c", "a", "b"]);
 }
 
 #[test]
@@ -35,9 +36,9 @@ fn lanes_do_not_wait_for_each_other_nor_others_for_them() {
 
 #[test]
 fn when_one_fails_those_behind_it_are_given_back_untried() {
-    let mut desk = Desk::with(rules(12), lane(&["a", "b", "c"]));
+    let mut desk = Desk::with(rules(12), lane(&["a", "b"]));
     desk.end(failed("no"));
-    assert_eq!(desk.ends(), [How::Failed, How::GivenBack, How::GivenBack]);
+    assert_eq!(desk.ends(), [How::Failed, How::GivenBack]);
     assert_eq!(desk.leased(), 0);
     let Some(JobState::Retry { at_ms }) = desk.stored("a") else {
         panic!("{:?}", desk.stored("a"));
@@ -45,7 +46,7 @@ fn when_one_fails_those_behind_it_are_given_back_untried() {
     let next_due = |desk: &Desk| desk.store.next_due(&[kind()]);
     assert_eq!(next_due(&desk), Some(at_ms), "they wait as long as it does");
     desk.pass(2_000);
-    for key in ["a", "b", "c"] {
+    for key in ["a", "b"] {
         assert_eq!(desk.at_work(), [key]);
         assert_eq!(desk.begun[0].1.attempt, if key == "a" { 2 } else { 1 });
         desk.end(End::Done);
