@@ -2,7 +2,7 @@
 //!
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
 //! what is asked of the store and when (`asking`), what is held and for how long (`holding`), the
-//! order inside lanes (`lanes`), and how leases end (`ending`).
+//! order inside lanes (`lanes`), what one space may have (`spaces`), and how leases end (`ending`).
 //!
 //! ```text
 //!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
@@ -18,11 +18,12 @@ mod asking;
 mod ending;
 mod holding;
 mod lanes;
+mod spaces;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use syncline_protocol::ids::NodeId;
+use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{JobKind, Lease, LeasedJob};
 
@@ -30,6 +31,7 @@ use self::asking::Asking;
 use self::ending::Ending;
 use self::holding::HubClock;
 use self::lanes::{Lane, LaneKey};
+use self::spaces::InSpace;
 use super::event::{Effect, Event, Now, TryId};
 use super::outcome::{Concluded, End, Tried, concluded, given_up_or_not};
 use super::told::Told;
@@ -105,6 +107,8 @@ struct Pool {
     running: usize,
     /// There may be something to claim.
     hungry: bool,
+    /// The spaces of what is held.
+    spaces: HashMap<SpaceKey, InSpace>,
 }
 
 /// A job that is held.
@@ -148,6 +152,8 @@ enum Waits {
     Lane,
     /// That the store says whether anybody is ahead of it.
     Answer,
+    /// That others of its space end.
+    Space,
     /// A worker.
     Worker,
 }
@@ -165,6 +171,12 @@ impl Stage {
         }
     }
 
+    /// It has a worker, or waits for nothing else.
+    fn is_placed(&self) -> bool {
+        let waits = Waits::Worker;
+        self.is_at_work() || matches!(self, Stage::Waiting { waits: of, .. } if *of == waits)
+    }
+
     /// It has a worker.
     fn is_at_work(&self) -> bool {
         matches!(self, Stage::Running(_) | Stage::Stopping)
@@ -172,12 +184,18 @@ impl Stage {
 }
 
 impl Pool {
-    fn enter(&mut self, stage: &Stage) {
+    fn enter(&mut self, space: &SpaceKey, stage: &Stage) {
+        if let Some(of) = self.spaces.get_mut(space) {
+            of.placed += usize::from(stage.is_placed());
+        }
         self.able += usize::from(stage.is_able());
         self.running += usize::from(stage.is_at_work());
     }
 
-    fn leave(&mut self, stage: &Stage) {
+    fn leave(&mut self, space: &SpaceKey, stage: &Stage) {
+        if let Some(of) = self.spaces.get_mut(space) {
+            of.placed -= usize::from(stage.is_placed());
+        }
         self.able -= usize::from(stage.is_able());
         self.running -= usize::from(stage.is_at_work());
     }
@@ -343,10 +361,12 @@ impl RunnerState {
     /// Moves a try on. Returns where it was.
     fn turn(&mut self, id: TryId, stage: Stage) -> Option<Stage> {
         let one = self.tries.get_mut(&id)?;
-        let pool = &mut self.pools[one.pool];
-        pool.leave(&one.stage);
-        pool.enter(&stage);
-        Some(std::mem::replace(&mut one.stage, stage))
+        let (pool, space) = (one.pool, one.lease.name.space.clone());
+        self.pools[pool].leave(&space, &one.stage);
+        self.pools[pool].enter(&space, &stage);
+        let before = std::mem::replace(&mut one.stage, stage);
+        self.move_up(pool, &space);
+        Some(before)
     }
 
     /// Has what waits wait for something else.
@@ -355,19 +375,15 @@ impl RunnerState {
             return;
         };
         let pool = &mut self.pools[one.pool];
-        pool.leave(&one.stage);
+        pool.leave(&one.lease.name.space, &one.stage);
         if let Stage::Waiting { waits, .. } = &mut one.stage {
             *waits = next;
         }
-        pool.enter(&one.stage);
+        pool.enter(&one.lease.name.space, &one.stage);
     }
 
-    /// It may begin when a worker is free.
-    fn offer(&mut self, id: TryId) {
-        self.wait_for(id, Waits::Worker);
-        if let Some(one) = self.tries.get(&id) {
-            self.pools[one.pool].ready.push_back(id);
-        }
+    fn workers(&self, pool: usize) -> usize {
+        self.rules.kinds[pool].concurrency.max(1)
     }
 
     /// Forgets what is not held any more.
@@ -375,9 +391,12 @@ impl RunnerState {
         let Some(one) = self.tries.remove(&id) else {
             return;
         };
+        let space = &one.lease.name.space;
+        let workers = self.workers(one.pool);
         let pool = &mut self.pools[one.pool];
-        pool.held -= 1;
-        pool.leave(&one.stage);
+        pool.leave(space, &one.stage);
+        pool.forget_one(space, workers);
+        self.move_up(one.pool, space);
     }
 
     fn tell(&mut self, told: Told) {

@@ -12,6 +12,7 @@ use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
 use super::lanes::LaneKey;
+use super::spaces::Place;
 use super::{RunnerState, Stage, Try, Waits};
 
 /// The shortest wait after a claim that got nothing although something was due: others hold it. It
@@ -21,9 +22,6 @@ const EMPTY_PAUSE_MS: u64 = 10;
 /// Jobs that are held for each worker, whatever they wait for. Of a lane two are held, and of these
 /// one can be begun, so workers that are idle find room.
 const HELD_PER_WORKER: usize = 2;
-
-/// Of so many jobs that a pool takes one space may give one at a time.
-const SPACES_PER_POOL: usize = 4;
 
 /// What is asked, and when next.
 #[derive(Debug, Default)]
@@ -64,7 +62,8 @@ impl Asking {
 impl RunnerState {
     /// How many more jobs of a kind it takes: of those that only wait for a worker, as many as there
     /// are workers to come. Only when half of these have begun, so that claims are not made for one
-    /// job at a time. What waits for others of its lane keeps no worker from work.
+    /// job at a time. What waits for others of its lane or
+    /// space keeps no worker from work.
     fn room(&self, pool: usize) -> usize {
         let held = &self.pools[pool];
         let workers = self.rules.kinds[pool].concurrency.max(1);
@@ -108,24 +107,25 @@ impl RunnerState {
         }
     }
 
-    /// Claims for all that want and whose leases last as long as the first one's.
+    /// Claims for all that want, whose leases last as long as the first one's, and which take as many
+    /// of a space.
     fn claim(&mut self, first: usize, hungry: &[usize], now: Now) {
-        let lease_ms = self.rules.kinds[first].lease.lease_ms;
-        let alike = hungry
-            .iter()
-            .filter(|pool| self.rules.kinds[**pool].lease.lease_ms == lease_ms);
+        let lease_ms = |pool: usize| self.rules.kinds[pool].lease.lease_ms;
+        let per_space = |pool: usize| self.pools[pool].per_space(self.workers(pool));
+        let same = |pool: usize| (lease_ms(pool), per_space(pool));
+        let alike = hungry.iter().filter(|pool| same(**pool) == same(first));
+        let (lease_ms, per_space) = same(first);
         let pools: Vec<usize> = alike.copied().collect();
         let wanted = pools.iter().map(|pool| Wanted {
             kind: self.rules.kinds[*pool].kind.clone(),
             jobs: self.room(*pool),
         });
-        let workers = pools.iter().map(|pool| self.rules.kinds[*pool].concurrency);
         let claim = Claim {
             wanted: wanted.collect(),
             holder: self.rules.node.clone(),
             now_ms: now.wall_ms,
             lease_ms,
-            per_space: (workers.max().unwrap_or(1) / SPACES_PER_POOL).max(1),
+            per_space,
         };
         self.effects.push(Effect::Claim(claim));
         self.asking.first = first + 1;
@@ -172,6 +172,12 @@ impl RunnerState {
             Err(error) => return self.asked_in_vain(StoreCall::Claim, &error, now),
         };
         self.asking.backoff.went_well();
+        for pool in pools.iter().copied() {
+            let kind = &self.rules.kinds[pool].kind;
+            let of_kind = leased.iter().filter(|one| one.job.kind == *kind);
+            let of_kind: Vec<&LeasedJob> = of_kind.collect();
+            self.pools[pool].note_brought(&of_kind);
+        }
         if leased.is_empty() {
             return self.claimed_nothing(&pools, now);
         }
@@ -218,13 +224,15 @@ impl RunnerState {
             pool,
             lane: lane.clone(),
         });
-        self.pools[pool].held += 1;
+        let workers = self.workers(pool);
+        let place = self.pools[pool].hold_one(&leased.lease.name.space, workers);
         let waits = Waits::Lane;
+        let due_at_ms = leased.job.due_at_ms;
         let one = Try {
             pool,
             lease: leased.lease.clone(),
             lane: lane.clone(),
-            due_at_ms: leased.job.due_at_ms,
+            due_at_ms,
             attempt: leased.attempt,
             until_run_ms,
             extending: false,
@@ -234,6 +242,11 @@ impl RunnerState {
         self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
         if self.draining {
             self.give_back(id, now.wall_ms, now);
+            return;
+        }
+        if place == Place::Taken {
+            let until_ms = now.wall_ms + self.soon_ms(due_at_ms, now);
+            self.give_back(id, until_ms, now);
             return;
         }
         let Some(lane) = lane else {

@@ -113,7 +113,7 @@ impl RunnerState {
         self.give_back(id, until_ms, now);
     }
 
-    fn soon_ms(&self, due_at_ms: WallMs, now: Now) -> u64 {
+    pub(super) fn soon_ms(&self, due_at_ms: WallMs, now: Now) -> u64 {
         let waited_ms = now.wall_ms.saturating_sub(due_at_ms);
         (waited_ms / 4).clamp(WAIT_MS.0, WAIT_MS.1)
     }

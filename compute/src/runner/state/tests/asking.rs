@@ -79,7 +79,7 @@ fn a_bell_that_was_lost_costs_a_second() {
 
 #[test]
 fn a_bell_wakes_at_once_and_for_later_when_it_is_due() {
-    let mut desk = Desk::with(rules(4), Vec::new());
+    let mut desk = Desk::with(rules(8), Vec::new());
     put(
         &mut desk.store,
         &space("ada"),
@@ -162,7 +162,7 @@ fn a_store_that_fails_is_asked_ever_more_slowly_whoever_rings() {
 #[test]
 fn a_clock_that_jumps_keeps_nobody_waiting() {
     const DAY_MS: u64 = 86_400_000;
-    let mut desk = Desk::with(rules(4), vec![job("a", NOW - 2 * DAY_MS)]);
+    let mut desk = Desk::with(rules(12), vec![job("a", NOW - 2 * DAY_MS)]);
     assert_eq!(desk.at_work(), ["a"]);
     desk.now.wall_ms -= DAY_MS;
     put(

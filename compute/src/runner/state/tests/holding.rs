@@ -5,8 +5,8 @@ use super::desk::{Desk, NOW, job, kind, many, rules};
 
 #[test]
 fn leases_of_what_is_at_work_and_of_what_waits_are_extended() {
-    let mut desk = Desk::with(rules(2), many(4));
-    assert_eq!(desk.leased(), 4);
+    let mut desk = Desk::with(rules(8), many(3));
+    assert_eq!((desk.begun.len(), desk.leased()), (2, 3));
     desk.pass(100_000);
     assert!(desk.stopped.is_empty());
     let later = desk.now.wall_ms;
@@ -93,7 +93,7 @@ fn a_clock_that_jumps_stops_nothing() {
 /// Its clock went ahead an hour, and the store did not answer when it was told of that.
 #[test]
 fn who_claims_what_it_holds_already_stops_the_older_try() {
-    let mut desk = Desk::with(rules(2), vec![job("a", NOW)]);
+    let mut desk = Desk::with(rules(8), vec![job("a", NOW)]);
     let (id, _) = desk.begun[0];
     desk.is_away = true;
     desk.now.wall_ms += 3_600_000;
