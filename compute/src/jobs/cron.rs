@@ -196,6 +196,19 @@ impl Schedule {
         }
     }
 
+    /// When it fires instead of a time of which nothing was begun until now; `None` if that one is to
+    /// be made up for.
+    pub fn instead_of(&self, due_at_ms: WallMs, now_ms: WallMs) -> Option<WallMs> {
+        match self.missed {
+            Missed::Each => None,
+            Missed::Skip => {
+                let later = self.next_after(due_at_ms).filter(|later| *later <= now_ms);
+                later.and_then(|_| self.next_after(now_ms))
+            }
+            Missed::Last => self.last_by(now_ms).filter(|last| *last > due_at_ms),
+        }
+    }
+
     /// The first time it fires after a moment.
     pub fn next_after(&self, after_ms: WallMs) -> Option<WallMs> {
         let found = self.cron.find_next_occurrence(&self.at(after_ms)?, false);

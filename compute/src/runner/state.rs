@@ -1,8 +1,8 @@
 //! The runner's state: which jobs it holds, and what is to be done about them next.
 //!
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
-//! what is asked of the store and when (`asking`), what is held and for how long (`holding`), the
-//! order inside lanes (`lanes`), what one space may have (`spaces`), and how leases end (`ending`).
+//! what is asked of the store and when (`asking`), what is held and for how long (`holding`), how tries
+//! begin (`beginning`), the order inside lanes (`lanes`), what one space may have (`spaces`), and how leases end (`ending`).
 //!
 //! ```text
 //!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
@@ -15,6 +15,7 @@
 //! ended is held until the store has it.
 
 mod asking;
+mod beginning;
 mod ending;
 mod holding;
 mod lanes;
@@ -274,54 +275,6 @@ impl RunnerState {
         for id in waiting {
             self.give_back(id, now.wall_ms, now);
         }
-    }
-
-    /// Workers that are free take what is ready.
-    fn begin(&mut self, now: Now) {
-        for pool in 0..self.pools.len() {
-            while self.pools[pool].running < self.rules.kinds[pool].concurrency.max(1) {
-                let Some(id) = self.pools[pool].ready.pop_front() else {
-                    break;
-                };
-                self.begin_try(id, now);
-            }
-        }
-    }
-
-    fn begin_try(&mut self, id: TryId, now: Now) {
-        // Others were given back while they were ready, or their lease was lost.
-        let Some(one) = self.tries.get(&id).filter(|one| one.stage.is_waiting()) else {
-            return;
-        };
-        let kind = &self.rules.kinds[one.pool];
-        let firing = self.rules.schedules.firing(&one.lease.name);
-        let given_up = match firing {
-            Firing::Gone => Some(syncline_storage::jobs::Outcome::Done),
-            Firing::Of(_) | Firing::Not => kind.retry.before_start(one.attempt),
-        };
-        if let Some(outcome) = given_up {
-            let of = Tried {
-                attempt: one.attempt,
-                due_at_ms: one.due_at_ms,
-                schedule: firing.schedule(),
-            };
-            let concluded = given_up_or_not(outcome, of, now.wall_ms);
-            self.conclude(id, concluded, now);
-            return;
-        }
-        let pool = one.pool;
-        let lag_ms = now.wall_ms.saturating_sub(one.due_at_ms);
-        let told = Told::Began {
-            kind: kind.kind.clone(),
-            lag_ms: (one.attempt == 1).then_some(lag_ms),
-        };
-        let began = Stage::Running(now.run_ms);
-        let Some(Stage::Waiting { leased, .. }) = self.turn(id, began) else {
-            unreachable!("it was looked whether {id:?} waits");
-        };
-        let task = Box::new(Task::of(leased, now.wall_ms));
-        self.effects.push(Effect::Tell(told));
-        self.effects.push(Effect::Begin { id, pool, task });
     }
 
     /// A worker is free again.
