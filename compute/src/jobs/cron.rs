@@ -146,6 +146,11 @@ impl Schedule {
         &self.kind
     }
 
+    /// What its jobs are about: each firing has what the schedule says now.
+    pub fn args(&self) -> &JobArgs {
+        &self.args
+    }
+
     /// Whether a job is of this schedule as it is now. One that is of none is to be finished as
     /// [`Outcome::Done`], and nothing of it done.
     pub fn is_of(&self, job: &Job) -> bool {

@@ -39,9 +39,13 @@ impl RunnerState {
             lag_ms: (one.attempt == 1).then_some(lag_ms),
         };
         let began = Stage::Running(now.run_ms);
-        let Some(Stage::Waiting { leased, .. }) = self.turn(id, began) else {
+        let Some(Stage::Waiting { mut leased, .. }) = self.turn(id, began) else {
             unreachable!("it was looked whether {id:?} waits");
         };
+        if let Some(schedule) = firing.schedule() {
+            // The job was put when the schedule said something else, perhaps.
+            leased.job.args = schedule.args().clone();
+        }
         let task = Box::new(Task::of(leased, now.wall_ms));
         self.effects.push(Effect::Tell(told));
         self.effects.push(Effect::Begin { id, pool, task });

@@ -83,3 +83,16 @@ fn what_was_begun_in_time_is_tried_to_its_end() {
     desk.pass(2 * HOUR_MS);
     assert_eq!(firing(&desk), [HOUR]);
 }
+
+#[test]
+fn a_firing_has_the_args_that_the_schedule_has_now() {
+    let before = hourly(Missed::Last, serde_json::json!({"to": "some"}));
+    let after = hourly(Missed::Last, serde_json::json!({"to": "all"}));
+    let mut desk = desk(vec![after], &before, HOUR);
+    for _ in 0..2 {
+        let args = desk.begun[0].1.job.args.as_str();
+        assert_eq!(args, r#"{"args":{"to":"all"}}"#);
+        desk.end(End::Done);
+        desk.pass(HOUR_MS);
+    }
+}
