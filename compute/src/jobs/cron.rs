@@ -151,8 +151,7 @@ impl Schedule {
         &self.args
     }
 
-    /// Whether a job is of this schedule as it is now. One that is of none is to be finished as
-    /// [`Outcome::Done`], and nothing of it done.
+    /// Whether a job is of this schedule as it is now.
     pub fn is_of(&self, job: &Job) -> bool {
         (&job.kind, &job.key) == (&self.kind, &self.key)
     }

@@ -9,6 +9,13 @@ use super::{RunnerState, Stage, Try};
 use crate::jobs::schedules::Firing;
 use crate::worker::Task;
 
+/// How late a job is of whose schedule nobody knows when it is ended, in milliseconds. Until then a
+/// node with a newer config may know it, or one with an older.
+const GONE_MS: u64 = 15 * 60_000;
+
+/// How long whoever does not know its schedule leaves it to others, in milliseconds.
+const GONE_WAIT_MS: u64 = 60_000;
+
 impl RunnerState {
     /// Workers that are free take what is ready.
     pub(super) fn begin(&mut self, now: Now) {
@@ -59,7 +66,13 @@ impl RunnerState {
             schedule: firing.schedule(),
         };
         if matches!(firing, Firing::Gone) {
-            return Some(given_up_or_not(Outcome::Done, of, now.wall_ms));
+            let late_ms = now.wall_ms.saturating_sub(one.due_at_ms);
+            let at_ms = now.wall_ms.saturating_add(GONE_WAIT_MS);
+            let outcome = match late_ms < GONE_MS {
+                true => Outcome::Wait { at_ms },
+                false => Outcome::Done,
+            };
+            return Some(given_up_or_not(outcome, of, now.wall_ms));
         }
         let kind = &self.rules.kinds[one.pool];
         if let Some(outcome) = kind.retry.before_start(one.attempt) {

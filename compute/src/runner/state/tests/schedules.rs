@@ -96,3 +96,30 @@ fn a_firing_has_the_args_that_the_schedule_has_now() {
         desk.pass(HOUR_MS);
     }
 }
+
+/// A new node has put the job of a new schedule, and an old one claims it first.
+#[test]
+fn a_job_of_a_schedule_that_is_not_known_here_is_left_to_others_for_a_while() {
+    let schedule = hourly(Missed::Last, serde_json::Value::Null);
+    let mut desk = desk(Vec::new(), &schedule, HOUR);
+    assert_eq!((desk.begun.len(), desk.leased()), (0, 0));
+    assert_eq!(desk.ends(), [How::GivenBack]);
+    let next = desk.store.next_due(&[kind()]).unwrap();
+    assert_eq!(next, HOUR + 60_000);
+    desk.pass(15 * 60_000 - 1);
+    assert_eq!(desk.ends(), [How::GivenBack; 15]);
+    desk.pass(60_000);
+    assert_eq!(desk.ends()[15..], [How::Done]);
+    assert_eq!(desk.store.next_due(&[kind()]), None);
+    assert!(desk.begun.is_empty());
+}
+
+/// The same for one that comes when it was late already.
+#[test]
+fn a_job_of_no_schedule_that_is_late_by_a_quarter_of_an_hour_is_ended() {
+    let schedule = hourly(Missed::Last, serde_json::Value::Null);
+    for (late_ms, how) in [(15 * 60_000 - 1, How::GivenBack), (15 * 60_000, How::Done)] {
+        let desk = desk(Vec::new(), &schedule, HOUR + late_ms);
+        assert_eq!(desk.ends(), [how], "{late_ms}");
+    }
+}
