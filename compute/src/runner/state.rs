@@ -123,8 +123,10 @@ struct Try {
     attempt: u32,
     /// When the lease ends, in the runner's time.
     until_run_ms: u64,
-    /// It is asked whether it may last longer.
-    extending: bool,
+    /// The jump of the hub's clock since which the lease is told by it, as a number.
+    by_jump: u64,
+    /// It is asked whether it may last longer, by the clock since this jump.
+    extending: Option<u64>,
     stage: Stage,
 }
 
@@ -157,6 +159,13 @@ enum Waits {
     Space,
     /// A worker.
     Worker,
+}
+
+impl Try {
+    /// It is to be done, or is at work.
+    fn is_held(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. } | Stage::Running(_))
+    }
 }
 
 impl Stage {

@@ -49,8 +49,17 @@ enum Call {
         pools: Vec<usize>,
         asked_run_ms: u64,
         lease_ms: u64,
+        /// Since which jump of the hub's clock.
+        by_jump: u64,
     },
     NextDue,
+}
+
+/// What is known of a lease beside what the store says.
+#[derive(Clone, Copy, Debug)]
+struct LeasedSince {
+    until_run_ms: u64,
+    by_jump: u64,
 }
 
 impl Asking {
@@ -134,6 +143,7 @@ impl RunnerState {
             pools,
             asked_run_ms: now.run_ms,
             lease_ms,
+            by_jump: self.clock.jumps,
         };
     }
 
@@ -163,6 +173,7 @@ impl RunnerState {
             pools,
             asked_run_ms,
             lease_ms,
+            by_jump,
         } = call
         else {
             return;
@@ -189,10 +200,13 @@ impl RunnerState {
                 self.tell(Told::Claimed { kind, jobs });
             }
         }
-        let until_run_ms = asked_run_ms + lease_ms;
+        let since = LeasedSince {
+            until_run_ms: asked_run_ms + lease_ms,
+            by_jump,
+        };
         let before = self.last_kept;
         for one in leased {
-            self.hold(one, until_run_ms, now);
+            self.hold(one, since, now);
         }
         if self.last_kept == before {
             // All of it was given back, and more of it may come.
@@ -211,7 +225,7 @@ impl RunnerState {
     }
 
     /// Takes a job that was leased.
-    fn hold(&mut self, leased: LeasedJob, until_run_ms: u64, now: Now) {
+    fn hold(&mut self, leased: LeasedJob, since: LeasedSince, now: Now) {
         let kind = &leased.job.kind;
         let pool = self.rules.kinds.iter().position(|of| of.kind == *kind);
         // Only what was asked for is leased.
@@ -234,8 +248,9 @@ impl RunnerState {
             lane: lane.clone(),
             due_at_ms,
             attempt: leased.attempt,
-            until_run_ms,
-            extending: false,
+            until_run_ms: since.until_run_ms,
+            by_jump: since.by_jump,
+            extending: None,
             stage: Stage::Waiting { leased, waits },
         };
         self.tries.insert(id, one);
