@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobKind, Lease, LeasedJob};
+use syncline_storage::jobs::{JobKind, JobName, Lease, LeasedJob};
 
 use self::asking::Asking;
 use self::ending::Ending;
@@ -78,6 +78,8 @@ pub struct RunnerState {
     rules: RunnerRules,
     pools: Vec<Pool>,
     tries: HashMap<TryId, Try>,
+    /// The last try of each job that is held.
+    last_of: HashMap<JobName, TryId>,
     lanes: HashMap<LaneKey, Lane>,
     /// The last number of a try.
     last_id: u64,
@@ -222,6 +224,7 @@ impl RunnerState {
             pools: rules.kinds.iter().map(|_| pool()).collect(),
             rules,
             tries: HashMap::new(),
+            last_of: HashMap::new(),
             lanes: HashMap::new(),
             last_id: 0,
             last_kept: TryId(0),
@@ -353,6 +356,9 @@ impl RunnerState {
         let Some(one) = self.tries.remove(&id) else {
             return;
         };
+        if self.last_of.get(&one.lease.name) == Some(&id) {
+            self.last_of.remove(&one.lease.name);
+        }
         let space = &one.lease.name.space;
         let workers = self.workers(one.pool);
         let pool = &mut self.pools[one.pool];

@@ -14,6 +14,7 @@ use super::super::told::{StoreCall, Told};
 use super::lanes::LaneKey;
 use super::spaces::Place;
 use super::{RunnerState, Stage, Try, Waits};
+use crate::jobs::lease::LeaseStep;
 
 /// The shortest wait after a claim that got nothing although something was due: others hold it. It
 /// doubles from claim to claim, up to `poll_ms`.
@@ -22,6 +23,9 @@ const EMPTY_PAUSE_MS: u64 = 10;
 /// Jobs that are held for each worker, whatever they wait for. Of a lane two are held, and of these
 /// one can be begun, so workers that are idle find room.
 const HELD_PER_WORKER: usize = 2;
+
+/// Jobs in one claim. One that got any is followed by the next.
+const CLAIM_MAX: usize = 256;
 
 /// What is asked, and when next.
 #[derive(Debug, Default)]
@@ -125,9 +129,10 @@ impl RunnerState {
         let alike = hungry.iter().filter(|pool| same(**pool) == same(first));
         let (lease_ms, per_space) = same(first);
         let pools: Vec<usize> = alike.copied().collect();
+        let each = (CLAIM_MAX / pools.len()).max(1);
         let wanted = pools.iter().map(|pool| Wanted {
             kind: self.rules.kinds[*pool].kind.clone(),
-            jobs: self.room(*pool),
+            jobs: self.room(*pool).min(each),
         });
         let claim = Claim {
             wanted: wanted.collect(),
@@ -253,8 +258,14 @@ impl RunnerState {
             extending: None,
             stage: Stage::Waiting { leased, waits },
         };
+        self.last_of.insert(one.lease.name.clone(), id);
         self.tries.insert(id, one);
-        self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
+        let lease = &self.rules.kinds[pool].lease;
+        let look_run_ms = match lease.step(since.until_run_ms, now.run_ms) {
+            LeaseStep::Wait(at_run_ms) if since.by_jump == self.clock.jumps => at_run_ms,
+            _ => now.run_ms,
+        };
+        self.leases_due_run_ms = self.leases_due_run_ms.min(look_run_ms);
         if self.draining {
             self.give_back(id, now.wall_ms, now);
             return;

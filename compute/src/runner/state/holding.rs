@@ -6,7 +6,7 @@
 //! by the new time they may be over, and the runner would take its own jobs from itself.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobNo, Lease, LeasedJob};
+use syncline_storage::jobs::LeasedJob;
 
 use super::super::event::{Effect, LeaseAnswers, Now, TryId};
 use super::super::told::{StoreCall, Told};
@@ -169,14 +169,12 @@ impl RunnerState {
 
     /// A job that is leased once more is not held by its older lease.
     pub(super) fn lose_older(&mut self, leased: &LeasedJob, now: Now) {
-        let is_same = |lease: &Lease, no: JobNo| lease.no == no && lease.name == leased.lease.name;
-        let older = self
-            .tries
-            .iter()
-            .filter(|(_, one)| is_same(&one.lease, leased.lease.no));
-        let mut older: Vec<TryId> = older.map(|(id, _)| *id).collect();
-        older.sort_unstable();
-        for id in older {
+        // Those before the last one are lost already.
+        let Some(id) = self.last_of.get(&leased.lease.name).copied() else {
+            return;
+        };
+        let is_same = |one: &&Try| one.lease.no == leased.lease.no;
+        if self.tries.get(&id).filter(is_same).is_some() {
             self.lose(id, now);
         }
     }

@@ -214,3 +214,21 @@ fn claims_say_who_asks_and_for_how_much() {
     assert_eq!((claim.wanted[0].jobs, claim.per_space), (32, 4));
     assert_eq!((claim.now_ms, claim.lease_ms), (NOW, 30_000));
 }
+
+/// However many workers are free.
+#[test]
+fn a_claim_is_of_no_more_than_it_may_be_and_the_next_follows() {
+    let mut desk = Desk::new(rules(1_000));
+    for n in 0..300 {
+        let other = space(&format!("s{n:03}"));
+        put(&mut desk.store, &other, vec![job("a", NOW)]);
+    }
+    let effects = desk.state.step(Event::Woke, desk.now);
+    let [Effect::Claim(claim)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(claim.wanted[0].jobs, 256);
+    let leased = desk.store.claim(claim);
+    desk.step(Event::Claimed(Ok(leased)));
+    assert_eq!(desk.begun.len(), 300);
+}
