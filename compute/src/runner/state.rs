@@ -46,7 +46,7 @@ use crate::worker::Task;
 pub struct KindRules {
     /// The kind.
     pub kind: JobKind,
-    /// Workers of it, at least 1. As many more jobs may be leased and wait for one.
+    /// Workers of it, at least 1. Half as many more jobs may be leased and wait for one.
     pub concurrency: usize,
     /// How long leases last.
     pub lease: LeasePolicy,
