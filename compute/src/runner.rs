@@ -46,7 +46,7 @@ pub struct KindSpec {
     pub kind: JobKind,
     /// What does them.
     pub worker: Arc<dyn Worker>,
-    /// Jobs at once, at least 1. As many more are leased ahead.
+    /// Jobs at once, at least 1, and of one space a quarter of that. Half as many more are leased ahead.
     pub concurrency: usize,
     /// How long leases last.
     pub lease: LeasePolicy,

@@ -4,8 +4,6 @@
 //! itself. Its changes go through [`SystemClient`], the session of the space, under a name that is
 //! the job's own: however often a job is tried, its changes take effect once.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use syncline_protocol::error::Refusal;
@@ -145,6 +143,3 @@ pub trait SystemClient: Send + Sync + 'static {
     /// again.
     async fn write(&self, write: SystemWrite) -> Result<(), NotWritten>;
 }
-
-/// The ways of a process to do jobs, one a kind.
-pub type Workers = Vec<(syncline_storage::jobs::JobKind, Arc<dyn Worker>)>;

@@ -4,9 +4,8 @@
 //! A schedule is one job under one key, which whoever comes may put ([`Schedule::put`]): a job that
 //! is there is kept. Its due time is the time it fires for. When it was done it is not removed but
 //! due again ([`Schedule::after`]), so its key is never free and no time fires twice, however many
-//! nodes put it and whatever their clocks show. Effects are told apart by [`Schedule::fire_key`].
-//! The pattern is part of the key: one that was changed is another job, and the old one ends
-//! ([`Schedule::is_of`]).
+//! nodes put it and whatever their clocks show. The pattern is part of the key: one that was changed is
+//! another job, and the old one ends ([`Schedule::is_of`]).
 
 mod zoned;
 
@@ -147,8 +146,12 @@ impl Schedule {
         &self.kind
     }
 
-    /// Whether a job is of this schedule as it is now. One that is of none is to be finished as
-    /// [`Outcome::Done`], and nothing of it done.
+    /// What its jobs are about: each firing has what the schedule says now.
+    pub fn args(&self) -> &JobArgs {
+        &self.args
+    }
+
+    /// Whether a job is of this schedule as it is now.
     pub fn is_of(&self, job: &Job) -> bool {
         (&job.kind, &job.key) == (&self.kind, &self.key)
     }
@@ -160,11 +163,6 @@ impl Schedule {
             kind: self.kind.clone(),
             key: self.key.clone(),
         }
-    }
-
-    /// Names a firing to what it has an effect on.
-    pub fn fire_key(&self, due_at_ms: WallMs) -> String {
-        format!("{}/{due_at_ms}", self.id)
     }
 
     /// Puts its job into a space where it is not there yet.
@@ -199,6 +197,19 @@ impl Schedule {
         match next {
             Some(due_at_ms) => Outcome::Again { due_at_ms },
             None => Outcome::Done,
+        }
+    }
+
+    /// When it fires instead of a time of which nothing was begun until now; `None` if that one is to
+    /// be made up for.
+    pub fn instead_of(&self, due_at_ms: WallMs, now_ms: WallMs) -> Option<WallMs> {
+        match self.missed {
+            Missed::Each => None,
+            Missed::Skip => {
+                let later = self.next_after(due_at_ms).filter(|later| *later <= now_ms);
+                later.and_then(|_| self.next_after(now_ms))
+            }
+            Missed::Last => self.last_by(now_ms).filter(|last| *last > due_at_ms),
         }
     }
 

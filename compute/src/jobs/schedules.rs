@@ -1,7 +1,7 @@
 //! The schedules of all apps, and which jobs are theirs.
 //!
 //! The jobs of schedules stand in one space of each app that has no other jobs. What is there and of
-//! no schedule is of one that was changed or removed, and ends.
+//! no schedule is of one that was changed or removed, and ends in the end.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,8 @@ pub enum Firing<'s> {
     Not,
     /// It is one's.
     Of(&'s Schedule),
-    /// It was one's, which is there no more. It is to be ended, and nothing of it done.
+    /// It is of one that this node does not know: it is there no more, or only other nodes have it
+    /// yet. Nothing of it is done here; when nobody does it for long it is ended.
     Gone,
 }
 
@@ -66,14 +67,6 @@ impl Schedules {
             None if self.space.as_ref() == Some(&name.space.space) => Firing::Gone,
             None => Firing::Not,
         }
-    }
-
-    /// What the jobs of a space's schedules are called: those to look for before [`missing`].
-    pub fn names(&self, space: &SpaceKey) -> Vec<JobName> {
-        let names = self.by_name.keys().filter(|name| name.space == *space);
-        let mut names: Vec<JobName> = names.cloned().collect();
-        names.sort();
-        names
     }
 }
 

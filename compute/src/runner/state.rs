@@ -1,8 +1,8 @@
 //! The runner's state: which jobs it holds, and what is to be done about them next.
 //!
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
-//! what is asked of the store and when (`asking`), what is held and for how long (`holding`), the
-//! order inside lanes (`lanes`), and how leases end (`ending`).
+//! what is asked of the store and when (`asking`), what is held and for how long (`holding`), how tries
+//! begin (`beginning`), the order inside lanes (`lanes`), what one space may have (`spaces`), and how leases end (`ending`).
 //!
 //! ```text
 //!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
@@ -15,21 +15,24 @@
 //! ended is held until the store has it.
 
 mod asking;
+mod beginning;
 mod ending;
 mod holding;
 mod lanes;
+mod spaces;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use syncline_protocol::ids::NodeId;
+use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobKind, Lease, LeasedJob};
+use syncline_storage::jobs::{JobKind, JobName, Lease, LeasedJob};
 
 use self::asking::Asking;
 use self::ending::Ending;
 use self::holding::HubClock;
 use self::lanes::{Lane, LaneKey};
+use self::spaces::InSpace;
 use super::event::{Effect, Event, Now, TryId};
 use super::outcome::{Concluded, End, Tried, concluded, given_up_or_not};
 use super::told::Told;
@@ -43,7 +46,7 @@ use crate::worker::Task;
 pub struct KindRules {
     /// The kind.
     pub kind: JobKind,
-    /// Workers of it, at least 1. As many more jobs may be leased and wait for one.
+    /// Workers of it, at least 1. Half as many more jobs may be leased and wait for one.
     pub concurrency: usize,
     /// How long leases last.
     pub lease: LeasePolicy,
@@ -75,9 +78,13 @@ pub struct RunnerState {
     rules: RunnerRules,
     pools: Vec<Pool>,
     tries: HashMap<TryId, Try>,
+    /// The last try of each job that is held.
+    last_of: HashMap<JobName, TryId>,
     lanes: HashMap<LaneKey, Lane>,
     /// The last number of a try.
     last_id: u64,
+    /// The last try that was not given back at once.
+    last_kept: TryId,
     /// Moves the seed.
     drawn: u64,
     asking: Asking,
@@ -95,14 +102,16 @@ pub struct RunnerState {
 struct Pool {
     /// Jobs that are leased.
     held: usize,
-    /// Which of them wait for a worker, or for another one of their lane.
-    waiting: usize,
-    /// Which of these may begin, in order.
+    /// Which of them wait for nothing but a worker, or for the store to say that they do.
+    able: usize,
+    /// Which of these may begin, in order. Some of it may be gone.
     ready: VecDeque<TryId>,
     /// Workers that are at work.
     running: usize,
     /// There may be something to claim.
     hungry: bool,
+    /// The spaces of what is held.
+    spaces: HashMap<SpaceKey, InSpace>,
 }
 
 /// A job that is held.
@@ -116,15 +125,17 @@ struct Try {
     attempt: u32,
     /// When the lease ends, in the runner's time.
     until_run_ms: u64,
-    /// It is asked whether it may last longer.
-    extending: bool,
+    /// The jump of the hub's clock since which the lease is told by it, as a number.
+    by_jump: u64,
+    /// It is asked whether it may last longer, by the clock since this jump.
+    extending: Option<u64>,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
     /// Nothing of it is done.
-    Waiting(LeasedJob),
+    Waiting { leased: LeasedJob, waits: Waits },
     /// A worker has it, since then in the runner's time.
     Running(u64),
     /// Its lease is lost, and its worker is told to stop.
@@ -139,6 +150,69 @@ enum Stage {
     },
 }
 
+/// What a job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// That the one before it in its lane is done.
+    Lane,
+    /// That the store says whether anybody is ahead of it.
+    Answer,
+    /// That others of its space end.
+    Space,
+    /// A worker.
+    Worker,
+}
+
+impl Try {
+    /// It is to be done, or is at work.
+    fn is_held(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. } | Stage::Running(_))
+    }
+}
+
+impl Stage {
+    fn is_waiting(&self) -> bool {
+        matches!(self, Stage::Waiting { .. })
+    }
+
+    /// It begins as soon as a worker is free, for all that is known here.
+    fn is_able(&self) -> bool {
+        match self {
+            Stage::Waiting { waits, .. } => matches!(waits, Waits::Answer | Waits::Worker),
+            Stage::Running(_) | Stage::Stopping | Stage::Ended { .. } => false,
+        }
+    }
+
+    /// It has a worker, or waits for nothing else.
+    fn is_placed(&self) -> bool {
+        let waits = Waits::Worker;
+        self.is_at_work() || matches!(self, Stage::Waiting { waits: of, .. } if *of == waits)
+    }
+
+    /// It has a worker.
+    fn is_at_work(&self) -> bool {
+        matches!(self, Stage::Running(_) | Stage::Stopping)
+    }
+}
+
+impl Pool {
+    fn enter(&mut self, space: &SpaceKey, stage: &Stage) {
+        if let Some(of) = self.spaces.get_mut(space) {
+            of.placed += usize::from(stage.is_placed());
+        }
+        self.able += usize::from(stage.is_able());
+        self.running += usize::from(stage.is_at_work());
+    }
+
+    fn leave(&mut self, space: &SpaceKey, stage: &Stage) {
+        if let Some(of) = self.spaces.get_mut(space) {
+            of.placed -= usize::from(stage.is_placed());
+        }
+        self.able -= usize::from(stage.is_able());
+        self.running -= usize::from(stage.is_at_work());
+    }
+}
+
 impl RunnerState {
     /// The state of a runner that starts.
     pub fn new(rules: RunnerRules) -> RunnerState {
@@ -150,8 +224,10 @@ impl RunnerState {
             pools: rules.kinds.iter().map(|_| pool()).collect(),
             rules,
             tries: HashMap::new(),
+            last_of: HashMap::new(),
             lanes: HashMap::new(),
             last_id: 0,
+            last_kept: TryId(0),
             drawn: 0,
             asking: Asking::default(),
             leases_due_run_ms: u64::MAX,
@@ -205,64 +281,12 @@ impl RunnerState {
     /// Nothing new is claimed, and what has not begun is given back.
     fn drain(&mut self, now: Now) {
         self.draining = true;
-        let waits = |one: &Try| matches!(one.stage, Stage::Waiting(_));
-        let waiting = self.tries.iter().filter(|(_, one)| waits(one));
+        let waiting = self.tries.iter().filter(|(_, one)| one.stage.is_waiting());
         let mut waiting: Vec<TryId> = waiting.map(|(id, _)| *id).collect();
         waiting.sort_unstable();
         for id in waiting {
             self.give_back(id, now.wall_ms, now);
         }
-    }
-
-    /// Workers that are free take what is ready.
-    fn begin(&mut self, now: Now) {
-        for pool in 0..self.pools.len() {
-            while self.pools[pool].running < self.rules.kinds[pool].concurrency.max(1) {
-                let Some(id) = self.pools[pool].ready.pop_front() else {
-                    break;
-                };
-                self.begin_try(id, now);
-            }
-        }
-    }
-
-    fn begin_try(&mut self, id: TryId, now: Now) {
-        // Others were given back while they were ready, or their lease was lost.
-        let waits = |one: &&mut Try| matches!(one.stage, Stage::Waiting(_));
-        let Some(one) = self.tries.get_mut(&id).filter(waits) else {
-            return;
-        };
-        let kind = &self.rules.kinds[one.pool];
-        let firing = self.rules.schedules.firing(&one.lease.name);
-        let given_up = match firing {
-            Firing::Gone => Some(syncline_storage::jobs::Outcome::Done),
-            Firing::Of(_) | Firing::Not => kind.retry.before_start(one.attempt),
-        };
-        if let Some(outcome) = given_up {
-            let of = Tried {
-                attempt: one.attempt,
-                due_at_ms: one.due_at_ms,
-                schedule: firing.schedule(),
-            };
-            let concluded = given_up_or_not(outcome, of, now.wall_ms);
-            self.conclude(id, concluded, now);
-            return;
-        }
-        let stage = std::mem::replace(&mut one.stage, Stage::Running(now.run_ms));
-        let Stage::Waiting(leased) = stage else {
-            unreachable!("it was looked whether {id:?} waits");
-        };
-        let pool = one.pool;
-        let lag_ms = now.wall_ms.saturating_sub(one.due_at_ms);
-        let told = Told::Began {
-            kind: kind.kind.clone(),
-            lag_ms: (one.attempt == 1).then_some(lag_ms),
-        };
-        self.pools[pool].waiting -= 1;
-        self.pools[pool].running += 1;
-        let task = Box::new(Task::of(leased, now.wall_ms));
-        self.effects.push(Effect::Tell(told));
-        self.effects.push(Effect::Begin { id, pool, task });
     }
 
     /// A worker is free again.
@@ -274,9 +298,8 @@ impl RunnerState {
         let (pool, began_run_ms) = match one.stage {
             Stage::Running(began_run_ms) => (one.pool, Some(began_run_ms)),
             Stage::Stopping => (one.pool, None),
-            Stage::Waiting(_) | Stage::Ended { .. } => return,
+            Stage::Waiting { .. } | Stage::Ended { .. } => return,
         };
-        self.pools[pool].running -= 1;
         let kind = &self.rules.kinds[pool];
         if let End::Panicked(error) = &end {
             let (kind, error) = (kind.kind.clone(), error.clone());
@@ -300,14 +323,48 @@ impl RunnerState {
         self.conclude(id, concluded, now);
     }
 
+    /// Moves a try on. Returns where it was.
+    fn turn(&mut self, id: TryId, stage: Stage) -> Option<Stage> {
+        let one = self.tries.get_mut(&id)?;
+        let (pool, space) = (one.pool, one.lease.name.space.clone());
+        self.pools[pool].leave(&space, &one.stage);
+        self.pools[pool].enter(&space, &stage);
+        let before = std::mem::replace(&mut one.stage, stage);
+        self.move_up(pool, &space);
+        Some(before)
+    }
+
+    /// Has what waits wait for something else.
+    fn wait_for(&mut self, id: TryId, next: Waits) {
+        let Some(one) = self.tries.get_mut(&id) else {
+            return;
+        };
+        let pool = &mut self.pools[one.pool];
+        pool.leave(&one.lease.name.space, &one.stage);
+        if let Stage::Waiting { waits, .. } = &mut one.stage {
+            *waits = next;
+        }
+        pool.enter(&one.lease.name.space, &one.stage);
+    }
+
+    fn workers(&self, pool: usize) -> usize {
+        self.rules.kinds[pool].concurrency.max(1)
+    }
+
     /// Forgets what is not held any more.
     fn forget(&mut self, id: TryId) {
         let Some(one) = self.tries.remove(&id) else {
             return;
         };
+        if self.last_of.get(&one.lease.name) == Some(&id) {
+            self.last_of.remove(&one.lease.name);
+        }
+        let space = &one.lease.name.space;
+        let workers = self.workers(one.pool);
         let pool = &mut self.pools[one.pool];
-        pool.held -= 1;
-        pool.waiting -= usize::from(matches!(one.stage, Stage::Waiting(_)));
+        pool.leave(space, &one.stage);
+        pool.forget_one(space, workers);
+        self.move_up(one.pool, space);
     }
 
     fn tell(&mut self, told: Told) {

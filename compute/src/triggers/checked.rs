@@ -113,10 +113,13 @@ impl Triggers {
     }
 
     fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {
-        let job = match (trigger.job(about), about.changed.depth) {
-            (_, depth) if depth >= self.depth_max => Err(CutWhy::TooDeep(depth)),
-            (_, _) if fired.moves.len() >= JOBS_PER_COMMIT_MAX => Err(CutWhy::TooMany),
-            (job, _) => job,
+        let depth = about.changed.depth;
+        let job = if depth >= self.depth_max {
+            Err(CutWhy::TooDeep(depth))
+        } else if fired.moves.len() >= JOBS_PER_COMMIT_MAX {
+            Err(CutWhy::TooMany)
+        } else {
+            trigger.job(about)
         };
         match job {
             Ok(job) => fired.moves.push(JobMove::Put {

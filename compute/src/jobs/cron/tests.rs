@@ -157,9 +157,45 @@ fn what_was_missed_is_left_out_or_made_up_for() {
 }
 
 #[test]
-fn a_firing_is_named_by_its_time() {
-    let hourly = schedule("0 * * * *", "UTC");
-    assert_eq!(hourly.fire_key(3_600_000), "digest/3600000");
+fn a_time_that_a_later_one_has_overtaken_is_not_begun() {
+    let due = at("2026-03-05T01:00:00Z");
+    let cases = [
+        (Missed::Skip, "2026-03-05T01:59:59Z", None),
+        (
+            Missed::Skip,
+            "2026-03-05T02:00:00Z",
+            Some("2026-03-05T03:00:00Z"),
+        ),
+        (
+            Missed::Skip,
+            "2026-03-05T04:30:00Z",
+            Some("2026-03-05T05:00:00Z"),
+        ),
+        (Missed::Last, "2026-03-05T01:59:59Z", None),
+        (
+            Missed::Last,
+            "2026-03-05T02:00:00Z",
+            Some("2026-03-05T02:00:00Z"),
+        ),
+        (
+            Missed::Last,
+            "2026-03-05T04:30:00Z",
+            Some("2026-03-05T04:00:00Z"),
+        ),
+        (Missed::Each, "2026-03-05T04:30:00Z", None),
+        // A clock behind the due time.
+        (Missed::Skip, "2026-03-05T00:30:00Z", None),
+        (Missed::Last, "2026-03-05T00:30:00Z", None),
+    ];
+    for (missed, now, expected) in cases {
+        let config = ScheduleConfig {
+            missed,
+            ..config("0 * * * *", "UTC")
+        };
+        let hourly = Schedule::of(&config, 0).unwrap();
+        let instead = hourly.instead_of(due, at(now));
+        assert_eq!(instead, expected.map(at), "{missed:?} {now}");
+    }
 }
 
 #[test]

@@ -60,17 +60,6 @@ fn without_schedules_no_job_is_one_s() {
 }
 
 #[test]
-fn jobs_to_look_for_are_those_of_the_app() {
-    let names = two().names(&space("todo", "system"));
-    assert_eq!(names.len(), 2);
-    assert!(
-        names
-            .iter()
-            .all(|name| name.space == space("todo", "system"))
-    );
-}
-
-#[test]
 fn only_what_is_not_there_is_put() {
     let schedules = [schedule("a", "@daily"), schedule("b", "@hourly")];
     let view = SpaceView::NEVER_OPENED;

@@ -12,14 +12,20 @@ use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
 use super::lanes::LaneKey;
-use super::{RunnerState, Stage, Try};
+use super::spaces::Place;
+use super::{RunnerState, Stage, Try, Waits};
+use crate::jobs::lease::LeaseStep;
 
 /// The shortest wait after a claim that got nothing although something was due: others hold it. It
 /// doubles from claim to claim, up to `poll_ms`.
 const EMPTY_PAUSE_MS: u64 = 10;
 
-/// Of so many jobs that a pool takes one space may give one at a time.
-const SPACES_PER_POOL: usize = 4;
+/// Jobs that are held for each worker, whatever they wait for. Of a lane two are held, and of these
+/// one can be begun, so workers that are idle find room.
+const HELD_PER_WORKER: usize = 2;
+
+/// Jobs in one claim. One that got any is followed by the next.
+const CLAIM_MAX: usize = 256;
 
 /// What is asked, and when next.
 #[derive(Debug, Default)]
@@ -47,8 +53,17 @@ enum Call {
         pools: Vec<usize>,
         asked_run_ms: u64,
         lease_ms: u64,
+        /// Since which jump of the hub's clock.
+        by_jump: u64,
     },
     NextDue,
+}
+
+/// What is known of a lease beside what the store says.
+#[derive(Clone, Copy, Debug)]
+struct LeasedSince {
+    until_run_ms: u64,
+    by_jump: u64,
 }
 
 impl Asking {
@@ -58,13 +73,19 @@ impl Asking {
 }
 
 impl RunnerState {
-    /// How many more jobs of a kind it takes. Only when half of what may wait has begun, so that
-    /// claims are not made for one job at a time.
+    /// How many more jobs of a kind it takes: of those that only wait for a worker, half as many as
+    /// there are workers, since what is leased counts as tried if the node is lost. Only when half of these have begun, so that claims are not made for one
+    /// job at a time. What waits for others of its lane or
+    /// space keeps no worker from work.
     fn room(&self, pool: usize) -> usize {
         let held = &self.pools[pool];
         let workers = self.rules.kinds[pool].concurrency.max(1);
-        let room = (2 * workers).saturating_sub(held.held);
-        if held.waiting <= workers / 2 { room } else { 0 }
+        let ahead = (workers / 2).max(1);
+        if held.able > ahead / 2 {
+            return 0;
+        }
+        let able = (workers + ahead).saturating_sub(held.running + held.able);
+        able.min(HELD_PER_WORKER * workers - held.held.min(HELD_PER_WORKER * workers))
     }
 
     /// Asks what is to be asked now.
@@ -100,24 +121,26 @@ impl RunnerState {
         }
     }
 
-    /// Claims for all that want and whose leases last as long as the first one's.
+    /// Claims for all that want, whose leases last as long as the first one's, and which take as many
+    /// of a space.
     fn claim(&mut self, first: usize, hungry: &[usize], now: Now) {
-        let lease_ms = self.rules.kinds[first].lease.lease_ms;
-        let alike = hungry
-            .iter()
-            .filter(|pool| self.rules.kinds[**pool].lease.lease_ms == lease_ms);
+        let lease_ms = |pool: usize| self.rules.kinds[pool].lease.lease_ms;
+        let per_space = |pool: usize| self.pools[pool].per_space(self.workers(pool));
+        let same = |pool: usize| (lease_ms(pool), per_space(pool));
+        let alike = hungry.iter().filter(|pool| same(**pool) == same(first));
+        let (lease_ms, per_space) = same(first);
         let pools: Vec<usize> = alike.copied().collect();
+        let each = (CLAIM_MAX / pools.len()).max(1);
         let wanted = pools.iter().map(|pool| Wanted {
             kind: self.rules.kinds[*pool].kind.clone(),
-            jobs: self.room(*pool),
+            jobs: self.room(*pool).min(each),
         });
-        let workers = pools.iter().map(|pool| self.rules.kinds[*pool].concurrency);
         let claim = Claim {
             wanted: wanted.collect(),
             holder: self.rules.node.clone(),
             now_ms: now.wall_ms,
             lease_ms,
-            per_space: (workers.max().unwrap_or(1) / SPACES_PER_POOL).max(1),
+            per_space,
         };
         self.effects.push(Effect::Claim(claim));
         self.asking.first = first + 1;
@@ -126,6 +149,7 @@ impl RunnerState {
             pools,
             asked_run_ms: now.run_ms,
             lease_ms,
+            by_jump: self.clock.jumps,
         };
     }
 
@@ -155,6 +179,7 @@ impl RunnerState {
             pools,
             asked_run_ms,
             lease_ms,
+            by_jump,
         } = call
         else {
             return;
@@ -164,16 +189,16 @@ impl RunnerState {
             Err(error) => return self.asked_in_vain(StoreCall::Claim, &error, now),
         };
         self.asking.backoff.went_well();
-        if leased.is_empty() {
-            self.asking.empty = self.asking.empty.saturating_add(1);
-            for pool in pools {
-                self.pools[pool].hungry = self.asking.rung;
-            }
-            self.asking.look_run_ms = now.run_ms;
-            return;
+        for pool in pools.iter().copied() {
+            let kind = &self.rules.kinds[pool].kind;
+            let of_kind = leased.iter().filter(|one| one.job.kind == *kind);
+            let of_kind: Vec<&LeasedJob> = of_kind.collect();
+            self.pools[pool].note_brought(&of_kind);
         }
-        self.asking.empty = 0;
-        for pool in pools {
+        if leased.is_empty() {
+            return self.claimed_nothing(&pools, now);
+        }
+        for pool in pools.iter().copied() {
             let kind = &self.rules.kinds[pool].kind;
             let jobs = leased.iter().filter(|one| one.job.kind == *kind).count();
             if jobs > 0 {
@@ -181,14 +206,32 @@ impl RunnerState {
                 self.tell(Told::Claimed { kind, jobs });
             }
         }
-        let until_run_ms = asked_run_ms + lease_ms;
+        let since = LeasedSince {
+            until_run_ms: asked_run_ms + lease_ms,
+            by_jump,
+        };
+        let before = self.last_kept;
         for one in leased {
-            self.hold(one, until_run_ms, now);
+            self.hold(one, since, now);
         }
+        if self.last_kept == before {
+            // All of it was given back, and more of it may come.
+            return self.claimed_nothing(&pools, now);
+        }
+        self.asking.empty = 0;
+    }
+
+    /// A claim brought nothing that can be done now.
+    fn claimed_nothing(&mut self, pools: &[usize], now: Now) {
+        self.asking.empty = self.asking.empty.saturating_add(1);
+        for pool in pools {
+            self.pools[*pool].hungry = self.asking.rung;
+        }
+        self.asking.look_run_ms = now.run_ms;
     }
 
     /// Takes a job that was leased.
-    fn hold(&mut self, leased: LeasedJob, until_run_ms: u64, now: Now) {
+    fn hold(&mut self, leased: LeasedJob, since: LeasedSince, now: Now) {
         let kind = &leased.job.kind;
         let pool = self.rules.kinds.iter().position(|of| of.kind == *kind);
         // Only what was asked for is leased.
@@ -201,27 +244,48 @@ impl RunnerState {
             pool,
             lane: lane.clone(),
         });
-        self.pools[pool].held += 1;
-        self.pools[pool].waiting += 1;
+        let workers = self.workers(pool);
+        let place = self.pools[pool].hold_one(&leased.lease.name.space, workers);
+        let waits = Waits::Lane;
+        let due_at_ms = leased.job.due_at_ms;
         let one = Try {
             pool,
             lease: leased.lease.clone(),
             lane: lane.clone(),
-            due_at_ms: leased.job.due_at_ms,
+            due_at_ms,
             attempt: leased.attempt,
-            until_run_ms,
-            extending: false,
-            stage: Stage::Waiting(leased),
+            until_run_ms: since.until_run_ms,
+            by_jump: since.by_jump,
+            extending: None,
+            stage: Stage::Waiting { leased, waits },
         };
+        self.last_of.insert(one.lease.name.clone(), id);
         self.tries.insert(id, one);
-        self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
+        let lease = &self.rules.kinds[pool].lease;
+        let look_run_ms = match lease.step(since.until_run_ms, now.run_ms) {
+            LeaseStep::Wait(at_run_ms) if since.by_jump == self.clock.jumps => at_run_ms,
+            _ => now.run_ms,
+        };
+        self.leases_due_run_ms = self.leases_due_run_ms.min(look_run_ms);
         if self.draining {
             self.give_back(id, now.wall_ms, now);
             return;
         }
-        match lane {
-            Some(lane) => self.enter_lane(&lane, id),
-            None => self.pools[pool].ready.push_back(id),
+        if place == Place::Taken {
+            let until_ms = now.wall_ms + self.soon_ms(due_at_ms, now);
+            self.give_back(id, until_ms, now);
+            return;
+        }
+        let Some(lane) = lane else {
+            self.last_kept = id;
+            return self.offer(id);
+        };
+        match self.full_until_ms(&lane, now) {
+            Some(until_ms) => self.give_back_until(id, until_ms, now),
+            None => {
+                self.last_kept = id;
+                self.enter_lane(&lane, id);
+            }
         }
     }
 

@@ -51,7 +51,7 @@ impl Ending {
 impl RunnerState {
     /// A try ended, or a job is given back.
     pub(super) fn conclude(&mut self, id: TryId, concluded: Concluded, now: Now) {
-        let Some(one) = self.tries.get_mut(&id) else {
+        let Some(one) = self.tries.get(&id) else {
             return;
         };
         let outcome = concluded.outcome.clone();
@@ -64,9 +64,7 @@ impl RunnerState {
             ran_ms,
             told: false,
         };
-        let before = std::mem::replace(&mut one.stage, ended);
-        let waited = matches!(before, Stage::Waiting(_));
-        self.pools[one.pool].waiting -= usize::from(waited);
+        self.turn(id, ended);
         self.ending.waiting.push_back(id);
         self.hold_up(id, &outcome, now);
     }

@@ -6,11 +6,11 @@
 //! by the new time they may be over, and the runner would take its own jobs from itself.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobNo, Lease, LeasedJob};
+use syncline_storage::jobs::LeasedJob;
 
 use super::super::event::{Effect, LeaseAnswers, Now, TryId};
 use super::super::told::{StoreCall, Told};
-use super::{RunnerState, Stage};
+use super::{RunnerState, Stage, Try};
 use crate::jobs::lease::LeaseStep;
 
 /// From one attempt to extend a lease to the next, while the store does not answer, in
@@ -29,9 +29,9 @@ const JUMP_MS: u64 = 1_000;
 pub(super) struct HubClock {
     /// How far it was ahead of the runner's time at the last step; `None` before the first.
     ahead_ms: Option<i64>,
-    /// It jumped since leases were looked at.
-    jumped: bool,
-    /// It jumped, and the store was asked to extend the leases since.
+    /// How often it jumped.
+    pub(super) jumps: u64,
+    /// It jumped, and what is leased is not all told by it as it is now.
     mending: bool,
 }
 
@@ -41,14 +41,17 @@ impl RunnerState {
         let ahead_ms = now.wall_ms as i64 - now.run_ms as i64;
         let before = self.clock.ahead_ms.replace(ahead_ms);
         if before.is_some_and(|before| before.abs_diff(ahead_ms) > JUMP_MS) {
-            self.clock.jumped = true;
+            self.clock.jumps += 1;
+            self.clock.mending = true;
             self.leases_due_run_ms = now.run_ms;
         }
     }
 
-    /// Leases are still as the clock was before it jumped, and the store is asked to mend that.
+    /// Leases are still as the clock was before it jumped: the store is asked to mend that until it
+    /// has.
     pub(super) fn is_after_jump(&self) -> bool {
-        self.clock.mending && self.tries.values().any(|one| one.extending)
+        let is_before = |one: &Try| one.is_held() && one.by_jump < self.clock.jumps;
+        self.clock.mending && self.tries.values().any(is_before)
     }
 
     /// Extends what must be extended, stops what must be stopped.
@@ -56,13 +59,12 @@ impl RunnerState {
         if now.run_ms < self.leases_due_run_ms {
             return;
         }
-        let jumped = std::mem::take(&mut self.clock.jumped);
         let mut next_run_ms = u64::MAX;
         let (mut lost, mut extend) = (Vec::new(), Vec::new());
         for (id, one) in &self.tries {
             let rules = &self.rules.kinds[one.pool];
             let is_stuck = match one.stage {
-                Stage::Waiting(_) => false,
+                Stage::Waiting { .. } => false,
                 // Its time is over twice, for its work and for what it writes: it does not even let
                 // itself be stopped, and another process may do better.
                 Stage::Running(began_run_ms) => {
@@ -72,15 +74,18 @@ impl RunnerState {
                 Stage::Stopping | Stage::Ended { .. } => continue,
             };
             let stop_run_ms = one.until_run_ms.saturating_sub(rules.lease.margin_ms);
+            let is_before_jump = one.by_jump < self.clock.jumps && one.extending.is_none();
             match rules.lease.step(one.until_run_ms, now.run_ms) {
                 LeaseStep::Stop => lost.push(*id),
-                LeaseStep::Wait(_) if jumped && !one.extending => {
+                LeaseStep::Wait(_) if is_before_jump => {
                     let until_run_ms = now.run_ms + rules.lease.lease_ms;
                     extend.push((rules.lease.lease_ms, *id, until_run_ms));
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
                 LeaseStep::Wait(at_run_ms) => next_run_ms = next_run_ms.min(at_run_ms),
-                LeaseStep::Extend(_) if one.extending || is_stuck => {
+                LeaseStep::Extend(_)
+                    if one.extending.is_some() || (is_stuck && !is_before_jump) =>
+                {
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
                 LeaseStep::Extend(until_run_ms) => {
@@ -90,7 +95,6 @@ impl RunnerState {
             }
         }
         self.leases_due_run_ms = next_run_ms;
-        self.clock.mending |= jumped;
         lost.sort_unstable();
         for id in lost {
             self.lose(id, now);
@@ -107,10 +111,11 @@ impl RunnerState {
 
     fn extend(&mut self, asked: &[TryId], until_run_ms: u64, until_ms: WallMs) {
         let (mut ids, mut leases) = (Vec::new(), Vec::new());
+        let jumps = self.clock.jumps;
         for id in asked {
             // Others of a lane may be gone, since the lease of one before them is lost.
             if let Some(one) = self.tries.get_mut(id) {
-                one.extending = true;
+                one.extending = Some(jumps);
                 ids.push(*id);
                 leases.push(one.lease.clone());
             }
@@ -132,15 +137,14 @@ impl RunnerState {
         answer: LeaseAnswers,
         now: Now,
     ) {
-        for id in ids {
-            if let Some(one) = self.tries.get_mut(id) {
-                one.extending = false;
-            }
-        }
-        self.clock.mending &= self.is_after_jump();
         let answers = match answer {
             Ok(answers) => answers,
             Err(error) => {
+                for id in ids {
+                    if let Some(one) = self.tries.get_mut(id) {
+                        one.extending = None;
+                    }
+                }
                 self.store_failed(StoreCall::Extend, &error);
                 let again_run_ms = now.run_ms + EXTEND_AGAIN_MS;
                 self.leases_due_run_ms = self.leases_due_run_ms.min(again_run_ms);
@@ -153,31 +157,31 @@ impl RunnerState {
             };
             match answer {
                 Ok(()) => {
+                    one.by_jump = one.extending.take().unwrap_or(one.by_jump);
                     one.until_run_ms = one.until_run_ms.max(until_run_ms);
                     self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
                 }
                 Err(_) => self.lose(*id, now),
             }
         }
+        self.clock.mending = self.is_after_jump();
     }
 
     /// A job that is leased once more is not held by its older lease.
     pub(super) fn lose_older(&mut self, leased: &LeasedJob, now: Now) {
-        let is_same = |lease: &Lease, no: JobNo| lease.no == no && lease.name == leased.lease.name;
-        let older = self
-            .tries
-            .iter()
-            .filter(|(_, one)| is_same(&one.lease, leased.lease.no));
-        let mut older: Vec<TryId> = older.map(|(id, _)| *id).collect();
-        older.sort_unstable();
-        for id in older {
+        // Those before the last one are lost already.
+        let Some(id) = self.last_of.get(&leased.lease.name).copied() else {
+            return;
+        };
+        let is_same = |one: &&Try| one.lease.no == leased.lease.no;
+        if self.tries.get(&id).filter(is_same).is_some() {
             self.lose(id, now);
         }
     }
 
     /// Somebody else may have the job: nothing more is done of it, and the store is told nothing.
     fn lose(&mut self, id: TryId, now: Now) {
-        let Some(one) = self.tries.get_mut(&id) else {
+        let Some(one) = self.tries.get(&id) else {
             return;
         };
         let kind = self.rules.kinds[one.pool].kind.clone();
@@ -186,10 +190,10 @@ impl RunnerState {
             // The store tells of what ended whether it was lost before.
             Stage::Ended { .. } | Stage::Stopping => return,
             Stage::Running(_) => {
-                one.stage = Stage::Stopping;
+                self.turn(id, Stage::Stopping);
                 self.effects.push(Effect::Stop(id));
             }
-            Stage::Waiting(_) => self.forget(id),
+            Stage::Waiting { .. } => self.forget(id),
         }
         self.tell(Told::LeaseLost { kind });
         if let Some(lane) = lane {

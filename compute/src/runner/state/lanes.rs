@@ -3,7 +3,8 @@
 //! Those that are held here stand in the order they were put. Before one begins the store is asked
 //! whether another one, held by nobody or by somebody else, must be done first; the next is asked
 //! for when the store has it that the one before is done. When one is not done, those behind it are
-//! given back: they would only keep workers waiting.
+//! given back: they would only keep workers waiting. So would a long lane, of which each but the first
+//! waits: no more than two of one are held, and what more is leased is given back at once.
 
 use std::collections::VecDeque;
 
@@ -15,11 +16,14 @@ use syncline_storage::types::StoreError;
 use super::super::event::{Effect, Now, TryId};
 use super::super::outcome::Concluded;
 use super::super::told::{How, StoreCall};
-use super::{RunnerState, Stage, Try};
+use super::{RunnerState, Stage, Waits};
 
 /// The shortest wait of a job that is given back, and the longest while the one before it is at
 /// work somewhere, in milliseconds. In between, a quarter of what it has waited so far.
 const WAIT_MS: (u64, u64) = (50, 2_000);
+
+/// Jobs of one lane that are held: the one whose turn it is, and the next.
+const HELD_MAX: usize = 2;
 
 /// A lane of a space and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +43,21 @@ pub(super) struct Lane {
 }
 
 impl RunnerState {
+    /// Until when a job is given back that comes to a lane which is full; `None` if it is not full.
+    /// A lane that is quick is soon looked for again, and what is given back keeps its order.
+    pub(super) fn full_until_ms(&self, key: &LaneKey, now: Now) -> Option<WallMs> {
+        let lane = self.lanes.get(key)?;
+        if lane.tries.len() < HELD_MAX {
+            return None;
+        }
+        let first = lane.tries.front().and_then(|id| self.tries.get(id))?;
+        let ran_ms = match first.stage {
+            Stage::Running(began_run_ms) => now.run_ms.saturating_sub(began_run_ms),
+            _ => 0,
+        };
+        Some(now.wall_ms + (ran_ms / 4).clamp(WAIT_MS.0, WAIT_MS.1))
+    }
+
     /// Takes its place by number.
     pub(super) fn enter_lane(&mut self, key: &LaneKey, id: TryId) {
         let no = |id: &TryId| self.tries.get(id).map_or(JobNo(0), |one| one.lease.no);
@@ -62,6 +81,7 @@ impl RunnerState {
             lane.asked = true;
             let lease = one.lease.clone();
             self.effects.push(Effect::Ahead { id, lease });
+            self.wait_for(id, Waits::Answer);
         }
     }
 
@@ -75,17 +95,13 @@ impl RunnerState {
         let Some(one) = self.tries.get(&id) else {
             return;
         };
-        if !matches!(one.stage, Stage::Waiting(_)) {
+        if !one.stage.is_waiting() {
             return;
         }
         let lease_ms = self.rules.kinds[one.pool].lease.lease_ms;
         let soon_ms = now.wall_ms + self.soon_ms(one.due_at_ms, now);
         let until_ms = match answer {
-            Ok(None) => {
-                let pool = one.pool;
-                self.pools[pool].ready.push_back(id);
-                return;
-            }
+            Ok(None) => return self.offer(id),
             // It may be a lease, whose end says nothing of when the job is done.
             Ok(Some(at_ms)) if at_ms <= now.wall_ms.saturating_add(lease_ms) => at_ms.min(soon_ms),
             Ok(Some(at_ms)) => at_ms,
@@ -97,19 +113,24 @@ impl RunnerState {
         self.give_back(id, until_ms, now);
     }
 
-    fn soon_ms(&self, due_at_ms: WallMs, now: Now) -> u64 {
+    pub(super) fn soon_ms(&self, due_at_ms: WallMs, now: Now) -> u64 {
         let waited_ms = now.wall_ms.saturating_sub(due_at_ms);
         (waited_ms / 4).clamp(WAIT_MS.0, WAIT_MS.1)
     }
 
     /// Gives back what has not begun, and those behind it in its lane.
     pub(super) fn give_back(&mut self, id: TryId, until_ms: WallMs, now: Now) {
-        let waits = |one: &Try| matches!(one.stage, Stage::Waiting(_));
-        if !self.tries.get(&id).is_some_and(waits) {
-            return;
-        }
         let jitter_ms = WAIT_MS.0 + self.draw() % (WAIT_MS.0 + 1);
         let at_ms = until_ms.max(now.wall_ms).saturating_add(jitter_ms);
+        self.give_back_until(id, at_ms, now);
+    }
+
+    /// The same, and at that very moment it may be claimed.
+    pub(super) fn give_back_until(&mut self, id: TryId, at_ms: WallMs, now: Now) {
+        let held = self.tries.get(&id);
+        if !held.is_some_and(|one| one.stage.is_waiting()) {
+            return;
+        }
         let concluded = Concluded {
             outcome: Outcome::Wait { at_ms },
             how: How::GivenBack,

@@ -6,4 +6,5 @@ mod ending;
 mod fairness;
 mod holding;
 mod lanes;
+mod schedules;
 mod world;

@@ -91,6 +91,9 @@ async fn a_job_whose_schedule_is_gone_ends_and_nothing_of_it_is_done() {
     with_schedule(&site).await;
     let mut parts = site.parts(works(|_| async { panic!("it is not done") }));
     parts.schedules = of(Vec::new());
+    // Nobody has known it for long.
+    let now = parts.now.clone();
+    parts.now = Arc::new(move || now() + 15 * 60_000);
     let _runner = Runner::start(parts).await.unwrap();
     assert_eq!(site.ends(1).await[0].1, How::Done);
     let counts = site.store.job_counts(&[kind()]).await.unwrap()[0];

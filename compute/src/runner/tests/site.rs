@@ -191,7 +191,7 @@ impl<S: Store + JobStore> Site<S> {
             kinds: vec![KindSpec {
                 kind: kind(),
                 worker,
-                concurrency: 4,
+                concurrency: 12,
                 lease: LeasePolicy {
                     lease_ms: 600,
                     margin_ms: 200,

@@ -4,9 +4,9 @@ use super::super::*;
 use super::desk::{Desk, NOW, job, kind, many, put, rules, space};
 use crate::runner::told::How;
 
-/// Whatever waits: a pool of 4 has 4 at work and 4 ready.
+/// Whatever waits: a pool of 4 has 4 at work and 2 ready.
 #[test]
-fn no_more_is_leased_than_workers_and_as_many_ready() {
+fn no_more_is_leased_than_workers_and_half_as_many_ready() {
     let mut desk = Desk::new(rules(4));
     for n in 0..100 {
         put(
@@ -16,12 +16,12 @@ fn no_more_is_leased_than_workers_and_as_many_ready() {
         );
     }
     desk.step(Event::Woke);
-    assert_eq!((desk.begun.len(), desk.leased()), (4, 8));
+    assert_eq!((desk.begun.len(), desk.leased()), (4, 6));
     desk.step(Event::Rung(NOW));
-    assert_eq!((desk.begun.len(), desk.leased()), (4, 8));
+    assert_eq!((desk.begun.len(), desk.leased()), (4, 6));
     while !desk.begun.is_empty() {
         desk.end(End::Done);
-        assert!(desk.leased() <= 8);
+        assert!(desk.leased() <= 6);
     }
     assert_eq!(desk.ends(), [How::Done; 100]);
 }
@@ -79,7 +79,7 @@ fn a_bell_that_was_lost_costs_a_second() {
 
 #[test]
 fn a_bell_wakes_at_once_and_for_later_when_it_is_due() {
-    let mut desk = Desk::with(rules(4), Vec::new());
+    let mut desk = Desk::with(rules(8), Vec::new());
     put(
         &mut desk.store,
         &space("ada"),
@@ -162,7 +162,7 @@ fn a_store_that_fails_is_asked_ever_more_slowly_whoever_rings() {
 #[test]
 fn a_clock_that_jumps_keeps_nobody_waiting() {
     const DAY_MS: u64 = 86_400_000;
-    let mut desk = Desk::with(rules(4), vec![job("a", NOW - 2 * DAY_MS)]);
+    let mut desk = Desk::with(rules(12), vec![job("a", NOW - 2 * DAY_MS)]);
     assert_eq!(desk.at_work(), ["a"]);
     desk.now.wall_ms -= DAY_MS;
     put(
@@ -211,6 +211,24 @@ fn claims_say_who_asks_and_for_how_much() {
         panic!("{effects:?}");
     };
     assert_eq!(claim.wanted[0].kind, kind());
-    assert_eq!((claim.wanted[0].jobs, claim.per_space), (32, 4));
+    assert_eq!((claim.wanted[0].jobs, claim.per_space), (24, 4));
     assert_eq!((claim.now_ms, claim.lease_ms), (NOW, 30_000));
+}
+
+/// However many workers are free.
+#[test]
+fn a_claim_is_of_no_more_than_it_may_be_and_the_next_follows() {
+    let mut desk = Desk::new(rules(1_000));
+    for n in 0..300 {
+        let other = space(&format!("s{n:03}"));
+        put(&mut desk.store, &other, vec![job("a", NOW)]);
+    }
+    let effects = desk.state.step(Event::Woke, desk.now);
+    let [Effect::Claim(claim)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(claim.wanted[0].jobs, 256);
+    let leased = desk.store.claim(claim);
+    desk.step(Event::Claimed(Ok(leased)));
+    assert_eq!(desk.begun.len(), 300);
 }

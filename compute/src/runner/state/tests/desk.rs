@@ -1,6 +1,6 @@
 //! A runner's state and a store that answers at once.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{
@@ -106,6 +106,10 @@ pub(super) struct Desk {
     pub(super) now: Now,
     /// What was begun and has not ended.
     pub(super) begun: Vec<(TryId, Task)>,
+    /// When each was begun that ever was, in the runner's time.
+    pub(super) began_run_ms: HashMap<TryId, u64>,
+    /// The keys of what was done, in order.
+    pub(super) done: Vec<String>,
     /// What is to stop, and what it was told.
     pub(super) stopped: Vec<TryId>,
     pub(super) told: Vec<Told>,
@@ -128,6 +132,8 @@ impl Desk {
                 run_ms: 0,
             },
             begun: Vec::new(),
+            began_run_ms: HashMap::new(),
+            done: Vec::new(),
             stopped: Vec::new(),
             told: Vec::new(),
             claims: 0,
@@ -189,6 +195,7 @@ impl Desk {
                 Some(Event::Finished(answer))
             }
             Effect::Begin { id, task, .. } => {
+                self.began_run_ms.insert(id, self.now.run_ms);
                 self.begun.push((id, *task));
                 None
             }
@@ -225,8 +232,32 @@ impl Desk {
 
     /// The first that was begun ends.
     pub(super) fn end(&mut self, end: End) {
-        let (id, _) = self.begun.remove(0);
+        let (id, task) = self.begun.remove(0);
+        if end == End::Done {
+            self.done.push(task.job.key.to_string());
+        }
         self.step(Event::Tried { id, end });
+    }
+
+    /// Time goes on, and what was begun is done after so long.
+    pub(super) fn work(&mut self, ms: u64, takes_ms: u64) {
+        let end_run_ms = self.now.run_ms + ms;
+        let next = |desk: &Desk| {
+            let (id, _) = desk.begun.first()?;
+            Some(desk.began_run_ms[id] + takes_ms)
+        };
+        loop {
+            let woken = self.state.wake_at_ms();
+            let at = [next(self), woken].into_iter().flatten().min();
+            let Some(at) = at.filter(|at| *at <= end_run_ms) else {
+                break;
+            };
+            self.pass(at.saturating_sub(self.now.run_ms));
+            while next(self).is_some_and(|done| done <= self.now.run_ms) {
+                self.end(End::Done);
+            }
+        }
+        self.pass(end_run_ms - self.now.run_ms);
     }
 
     /// Everything that was begun, and what begins then, is done.

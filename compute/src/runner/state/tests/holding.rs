@@ -1,12 +1,12 @@
 //! How long leases are held.
 
 use super::super::*;
-use super::desk::{Desk, NOW, job, kind, many, rules};
+use super::desk::{Desk, NOW, job, kind, many, put, rules, space};
 
 #[test]
 fn leases_of_what_is_at_work_and_of_what_waits_are_extended() {
-    let mut desk = Desk::with(rules(2), many(4));
-    assert_eq!(desk.leased(), 4);
+    let mut desk = Desk::with(rules(8), many(3));
+    assert_eq!((desk.begun.len(), desk.leased()), (2, 3));
     desk.pass(100_000);
     assert!(desk.stopped.is_empty());
     let later = desk.now.wall_ms;
@@ -90,16 +90,78 @@ fn a_clock_that_jumps_stops_nothing() {
     assert_eq!(desk.stored("a"), None);
 }
 
-/// Its clock went ahead an hour, and the store did not answer when it was told of that.
+/// Its clock went ahead an hour, and the store does not answer for a while when it is told of that.
 #[test]
-fn who_claims_what_it_holds_already_stops_the_older_try() {
-    let mut desk = Desk::with(rules(2), vec![job("a", NOW)]);
-    let (id, _) = desk.begun[0];
+fn after_a_jump_nothing_is_claimed_before_the_leases_are_mended() {
+    let mut desk = Desk::with(rules(8), vec![job("a", NOW)]);
     desk.is_away = true;
     desk.now.wall_ms += 3_600_000;
-    desk.step(Event::Woke);
+    desk.step(Event::Rung(NOW));
+    let claims = desk.claims;
+    desk.pass(4_500);
+    assert_eq!(desk.claims, claims);
     desk.is_away = false;
+    put(&mut desk.store, &space("bob"), vec![job("b", NOW)]);
     desk.pass(1_000);
+    assert_eq!(desk.at_work(), ["a", "b"]);
+    assert!(desk.stopped.is_empty());
+}
+
+/// It was asked for by the clock as it was, so its answer mends nothing.
+#[test]
+fn an_extension_that_was_under_way_at_a_jump_is_made_again() {
+    let mut desk = Desk::with(rules(8), vec![job("a", NOW)]);
+    desk.now.run_ms += 10_000;
+    desk.now.wall_ms += 10_000;
+    let extends = |effects: Vec<Effect>| {
+        let extend = |effect: Effect| match effect {
+            Effect::Extend {
+                ids,
+                leases,
+                until_ms,
+                until_run_ms,
+            } => Some((ids, leases, until_ms, until_run_ms)),
+            _ => None,
+        };
+        effects.into_iter().find_map(extend)
+    };
+    let asked = extends(desk.state.step(Event::Woke, desk.now));
+    let (ids, leases, until_ms, until_run_ms) = asked.expect("a third is over");
+    desk.now.wall_ms += 3_600_000;
+    assert_eq!(extends(desk.state.step(Event::Woke, desk.now)), None);
+    let answer = Ok(desk.store.extend(&leases, until_ms));
+    let event = Event::Extended {
+        ids,
+        until_run_ms,
+        answer,
+    };
+    let again = extends(desk.state.step(event, desk.now));
+    let (_, _, until_ms, _) = again.expect("it is made again");
+    assert_eq!(until_ms, desk.now.wall_ms + 30_000);
+}
+
+/// Somebody whose clock is ahead had it meanwhile, and gave it back.
+#[test]
+fn who_claims_what_it_holds_already_stops_the_older_try() {
+    let mut desk = Desk::with(rules(8), vec![job("a", NOW)]);
+    let (id, _) = desk.begun[0];
+    let claim = syncline_storage::jobs::Claim {
+        wanted: vec![syncline_storage::jobs::Wanted {
+            kind: kind(),
+            jobs: 1,
+        }],
+        holder: NodeId::trusted("n2"),
+        now_ms: NOW + 3_600_000,
+        lease_ms: 30_000,
+        per_space: 1,
+    };
+    let theirs = desk.store.claim(&claim).remove(0);
+    let given_back = syncline_storage::jobs::Ended {
+        lease: theirs.lease,
+        outcome: syncline_storage::jobs::Outcome::Wait { at_ms: NOW },
+    };
+    assert_eq!(desk.store.finish(&[given_back], NOW), [Ok(())]);
+    desk.step(Event::Rung(NOW));
     assert_eq!(desk.stopped, [id]);
     assert_eq!(desk.at_work(), ["a", "a"]);
     desk.end(End::Done);
