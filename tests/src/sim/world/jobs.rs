@@ -169,10 +169,12 @@ impl World {
             return Fate::Fails;
         }
         let (chaos, rate) = (self.chaos, self.plan.store_faults);
-        let jobs = self.jobs.as_mut().filter(|_| chaos);
-        let Some(jobs) = jobs.filter(|jobs| jobs.rng.chance(rate)) else {
+        let Some(jobs) = self.jobs.as_mut().filter(|_| chaos) else {
             return Fate::Done;
         };
+        if !jobs.rng.chance(rate) {
+            return Fate::Done;
+        }
         let (fate, kind) = match jobs.rng.chance(500) {
             true => (Fate::AnswerLost, lost),
             false => (Fate::Fails, fails),
@@ -240,10 +242,12 @@ impl World {
     /// The step before which a call is held up.
     fn hold_work(&mut self) -> u64 {
         let (step, chaos) = (self.aids.trace.step, self.chaos);
-        let jobs = self.jobs.as_mut().filter(|_| chaos);
-        let Some(jobs) = jobs.filter(|jobs| jobs.rng.chance(HELD)) else {
+        let Some(jobs) = self.jobs.as_mut().filter(|_| chaos) else {
             return 0;
         };
+        if !jobs.rng.chance(HELD) {
+            return 0;
+        }
         self.aids.counts.add(Kind::JobHeldUp);
         step + jobs.rng.within(LASTS.0, LASTS.1)
     }
