@@ -7,7 +7,8 @@
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
 use syncline_protocol::error::Refusal;
-use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::ids::{Epoch, SpaceKey};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{Job, JobError, JobNo, LeasedJob};
 
@@ -88,6 +89,8 @@ pub struct SystemWrite {
     /// What it is called, 32 hex digits: the same in every try of a job, and another one each time the
     /// job is due. What is written under one name takes effect once.
     pub name: String,
+    /// The history that the job is of: what is about data that was erased since is not written.
+    pub epoch: Epoch,
     /// When the job was due.
     pub due_at_ms: WallMs,
     /// How many jobs stand between these changes and somebody's own: one more than the job's.
@@ -110,7 +113,10 @@ impl SystemWrite {
         } = &task.job;
         let (epoch, seq) = (origin.epoch, origin.seq.0);
         // No name holds a line feed.
-        let named = format!("{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");
+        let mut named = format!("{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");
+        if mutant(Mutant::NameByTry) {
+            named = format!("{named}\n{}", task.attempt);
+        }
         let digest = Sha256::digest(named.as_bytes());
         SystemWrite {
             space: task.space.clone(),
@@ -118,6 +124,7 @@ impl SystemWrite {
                 .iter()
                 .map(|byte| format!("{byte:02x}"))
                 .collect(),
+            epoch,
             due_at_ms: *due_at_ms,
             depth: depth.saturating_add(1),
             changes,

@@ -59,6 +59,20 @@ pub enum Mutant {
     TrustAhead,
     /// Nobody looks at the store for what no message told.
     AuditOff,
+    /// What is merged again after a failed commit puts no jobs.
+    DropJobsOfRetry,
+    /// A record that shows what it showed before makes a job.
+    JobForNothing,
+    /// Jobs are made however deep the change is that they follow from.
+    DeepForEver,
+    /// A job is ended by whoever had a lease of it once.
+    IgnoreLease,
+    /// Nothing is ahead of a job in its lane.
+    IgnoreLane,
+    /// What a job writes has another name in each try.
+    NameByTry,
+    /// What a job writes does not say which history it is of.
+    WriteErased,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

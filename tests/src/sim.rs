@@ -5,7 +5,7 @@
 //! In reading order: [`plan`] (how a world is built), [`world`] (what can happen, picked by the
 //! seed), [`node`] (the real `SessionState` and a shell around it), [`timers`] (what it does by the clock), [`store`], [`cache`],
 //! [`bus`], [`network`], [`calls`] and [`exchange`] (what lies between, with its faults), [`device`] (who
-//! syncs, by which protocol),
+//! syncs, by which protocol), [`jobs`] (what follows from changes, in some worlds),
 //! [`checker`] (the invariants, their names, the history), [`reference`] (what a space must
 //! hold, computed a second way), [`campaign`] (many seeds on all cores). [`rng`], [`clock`],
 //! [`count`] and [`trace`] serve them all.
@@ -21,6 +21,7 @@ pub mod clock;
 pub mod count;
 pub mod device;
 pub mod exchange;
+pub mod jobs;
 pub mod network;
 pub mod node;
 pub mod plan;

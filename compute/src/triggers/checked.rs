@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use sha2::{Digest, Sha256};
 use syncline_protocol::ids::{FieldName, RecordKey, TableName};
 use syncline_protocol::limits::NAME_BYTES_CEILING;
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_storage::jobs::{
     IfThere, JOB_KEY_BYTES_MAX, Job, JobKey, JobKind, JobLane, JobMove, Origin, TriggerId,
 };
@@ -114,7 +115,7 @@ impl Triggers {
 
     fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {
         let depth = about.changed.depth;
-        let job = if depth >= self.depth_max {
+        let job = if depth >= self.depth_max && !mutant(Mutant::DeepForEver) {
             Err(CutWhy::TooDeep(depth))
         } else if fired.moves.len() >= JOBS_PER_COMMIT_MAX {
             Err(CutWhy::TooMany)

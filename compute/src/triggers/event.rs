@@ -2,6 +2,7 @@
 
 use syncline_protocol::ids::{Epoch, RecordKey, Seq, SpaceKey};
 use syncline_protocol::json::Json;
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::record::{Field, Record};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{JobMove, TriggerId};
@@ -68,7 +69,10 @@ impl<'a> Changed<'a> {
             (false, true) => Some(When::Insert),
             (true, false) => Some(When::Delete),
             (false, false) => None,
-            (true, true) => self.shows_otherwise().then_some(When::Update),
+            (true, true) => {
+                let fires = self.shows_otherwise() || mutant(Mutant::JobForNothing);
+                fires.then_some(When::Update)
+            }
         }
     }
 

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use syncline_compute::worker::{NotWritten, SystemClient, SystemWrite};
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{ClientId, UserId};
+use syncline_protocol::ids::{ClientId, ClientKey, UserId};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::verdict::Status;
+use syncline_protocol::wire::client::Numbered;
 use syncline_protocol::wire::hub::Answer;
 
 use crate::gateway::Gateway;
 use crate::gateway::call::{Pusher, ended};
-use crate::session::event::CallReply;
+use crate::session::event::{CallReply, Sender};
 
 /// The user in whose name jobs write. No token can have it: `@` never begins a `sub`.
 pub const JOBS_USER: &str = "@jobs";
@@ -28,30 +30,56 @@ pub struct HubClient(pub Arc<Gateway>);
 #[async_trait]
 impl SystemClient for HubClient {
     async fn write(&self, write: SystemWrite) -> Result<(), NotWritten> {
-        let client = format!("{KEYED_CLIENT}job/{}", write.name);
+        let Sender {
+            client,
+            epoch,
+            depth,
+        } = sender_of(&write);
         let mutation = Mutation::of_changes(&write.changes.0, &self.0.data);
         if let Err(refusal) = &mutation.asked {
             return Err(NotWritten::Refused(refusal.clone()));
         }
         let pusher = Pusher {
-            user: UserId::trusted(JOBS_USER),
+            user: client.user,
             space: write.space,
-            depth: write.depth,
+            depth,
             bytes: write.changes.0.len(),
         };
-        let keyed = (ClientId::trusted(&client), mutation);
-        let reply = self.0.call_keyed(&pusher, keyed).await;
-        match reply.map_err(NotWritten::Later)? {
-            CallReply::Results { results, .. } => match results.into_iter().next() {
-                Some((_, answer)) => judged(answer),
-                None => Err(NotWritten::Later(ended())),
-            },
-            CallReply::Refused(refusal) => Err(NotWritten::Later(refusal)),
-            // It was lost with the data it was about, and is not there any more.
-            CallReply::Erased | CallReply::Gap(_) | CallReply::Synced(_) => {
-                let message = "the space has another history by now";
-                Err(NotWritten::Later(Refusal::new(Code::Unavailable, message)))
-            }
+        let numbered = Numbered {
+            client: client.client,
+            epoch,
+            muts: vec![mutation],
+        };
+        let reply = self.0.call(&pusher, numbered).await;
+        written(reply.map_err(NotWritten::Later)?)
+    }
+}
+
+/// Who writes what a job does: a client of its own, which knows the history that the job is of.
+pub fn sender_of(write: &SystemWrite) -> Sender {
+    let client = format!("{KEYED_CLIENT}job/{}", write.name);
+    Sender {
+        client: ClientKey {
+            user: UserId::trusted(JOBS_USER),
+            client: ClientId::trusted(&client),
+        },
+        epoch: Some(write.epoch).filter(|_| !mutant(Mutant::WriteErased)),
+        depth: write.depth,
+    }
+}
+
+/// What a session's reply says of what a job writes.
+pub fn written(reply: CallReply) -> Result<(), NotWritten> {
+    match reply {
+        CallReply::Results { results, .. } => match results.into_iter().next() {
+            Some((_, answer)) => judged(answer),
+            None => Err(NotWritten::Later(ended())),
+        },
+        CallReply::Refused(refusal) => Err(NotWritten::Later(refusal)),
+        // It was lost with the data it was about, and is not there any more.
+        CallReply::Erased | CallReply::Gap(_) | CallReply::Synced(_) => {
+            let message = "the space has another history by now";
+            Err(NotWritten::Later(Refusal::new(Code::Unavailable, message)))
         }
     }
 }

@@ -208,7 +208,10 @@ impl SessionState {
                 .unwrap_or_default();
             deciding.judge(pending, &client);
         }
-        let (decided, commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        let (decided, mut commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        if mutant(Mutant::DropJobsOfRetry) && self.failures > 0 {
+            commit.iter_mut().for_each(|commit| commit.jobs.clear());
+        }
         if mutant(Mutant::AckBeforeCommit) {
             self.ack_early(&decided, cx);
         }

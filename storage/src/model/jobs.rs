@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use syncline_protocol::ids::{NodeId, SpaceKey};
+use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::stamp::WallMs;
 
 use super::ModelStore;
@@ -156,8 +157,10 @@ impl ModelStore {
         let name = &lease.name;
         let space = self.spaces.get_mut(&name.space).ok_or(LeaseLost)?;
         let row = space.jobs.get_mut(&(name.kind.clone(), name.key.clone()));
-        let is_held =
-            |row: &&mut Row| row.is_leased() && (row.no, row.lease) == (lease.no, lease.number);
+        let is_held = |row: &&mut Row| {
+            let is_last = (row.no, row.lease) == (lease.no, lease.number);
+            row.is_leased() && (is_last || mutant(Mutant::IgnoreLease))
+        };
         row.filter(is_held).ok_or(LeaseLost)
     }
 
@@ -223,6 +226,9 @@ impl ModelStore {
             return None;
         }
         let lane = mine.stored.job.lane.as_ref()?;
+        if mutant(Mutant::IgnoreLane) {
+            return None;
+        }
         let of_lane = jobs.iter().filter(|((kind, _), row)| {
             *kind == name.kind && row.stored.job.lane.as_ref() == Some(lane) && row.no < mine.no
         });

@@ -10,7 +10,7 @@ use super::say;
 const CAUGHT_WITHIN: u64 = 10_000;
 
 /// Breaks a rule in the real code: some seed must notice, and only because of that.
-fn is_caught(mutant: Mutant) {
+fn is_caught(mutant: Mutant) -> &'static str {
     let outcome = campaign::run(0..CAUGHT_WITHIN, || select(Some(mutant)));
     let (seed, broken) = outcome
         .failed
@@ -24,6 +24,7 @@ fn is_caught(mutant: Mutant) {
         None,
         "seed {seed} fails by itself"
     );
+    invariant
 }
 
 #[test]
@@ -154,4 +155,39 @@ fn a_store_that_lost_what_cursors_are_ahead_of_is_caught() {
 #[test]
 fn nodes_that_never_look_at_the_store_are_caught() {
     is_caught(Mutant::AuditOff);
+}
+
+#[test]
+fn jobs_left_out_by_a_commit_that_is_tried_again_are_caught() {
+    assert_eq!(is_caught(Mutant::DropJobsOfRetry), "put");
+}
+
+#[test]
+fn a_job_that_follows_from_nothing_is_caught() {
+    assert_eq!(is_caught(Mutant::JobForNothing), "put");
+}
+
+#[test]
+fn jobs_that_make_jobs_for_ever_are_caught() {
+    assert_eq!(is_caught(Mutant::DeepForEver), "put");
+}
+
+#[test]
+fn a_job_that_is_ended_by_a_lost_lease_is_caught() {
+    assert_eq!(is_caught(Mutant::IgnoreLease), "fence");
+}
+
+#[test]
+fn a_job_that_overtakes_another_of_its_lane_is_caught() {
+    assert_eq!(is_caught(Mutant::IgnoreLane), "lane");
+}
+
+#[test]
+fn what_a_job_writes_under_another_name_each_time_is_caught() {
+    assert_eq!(is_caught(Mutant::NameByTry), "effect");
+}
+
+#[test]
+fn what_a_job_writes_of_data_that_was_erased_is_caught() {
+    assert_eq!(is_caught(Mutant::WriteErased), "erased");
 }

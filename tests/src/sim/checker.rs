@@ -21,6 +21,12 @@
 //! | `kept` | nothing is collected before its time |
 //! | `noticed` | commits that the store lost are noticed by the cursors of devices that have heard of them |
 //! | `back` | no device is welcomed at less than its cursor of the same history |
+//! | `put` | a commit puts the jobs of what it shows otherwise, all of them and no others |
+//! | `depth` | a job is as deep as the change it follows from, and a circle ends |
+//! | `there` | a job is there from its commit until it is ended, replaced or erased |
+//! | `fence` | of two leases of a job only the later one ends it |
+//! | `effect` | what a job writes takes effect once, and before it is done |
+//! | `lane` | what jobs of a lane write takes effect in the order in which they were put |
 //! | `drain` | a node that goes down has finished its commits |
 //! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |
 //!
@@ -33,6 +39,7 @@ mod copies;
 pub mod crossed;
 mod erasures;
 mod excuses;
+mod jobs;
 mod moment;
 mod mutations;
 mod order;
@@ -56,6 +63,7 @@ use self::claims::Claims;
 pub use self::copies::Differing;
 use self::erasures::Erasures;
 pub use self::excuses::{Excuses, Fields};
+use self::jobs::{Jobs, Write};
 use self::moment::Moment;
 pub use self::moment::Visible;
 use self::mutations::Registered;
@@ -132,6 +140,8 @@ pub struct Checker {
     minutes: HashMap<u64, Epoch>,
     /// What was erased.
     erasures: Erasures,
+    /// What jobs write, by the client of each.
+    writes: HashMap<ClientKey, Write>,
 }
 
 /// What is so in the store now.
@@ -146,6 +156,7 @@ pub struct Present {
     collected: HashSet<RecordKey>,
     /// Since when records are dead, by the clock of the node that committed it.
     dead_ms: HashMap<RecordKey, WallMs>,
+    jobs: Jobs,
 }
 
 impl Checker {
@@ -163,6 +174,7 @@ impl Checker {
             changers: HashSet::new(),
             order: Order::default(),
             erasures: Erasures::default(),
+            writes: HashMap::new(),
         }
     }
 
@@ -264,6 +276,7 @@ impl Checker {
         self.now
             .decided
             .retain(|(client, _)| !forgotten.contains(client));
+        self.now.jobs.forget(&forgotten);
         if self.split.contains(&view.epoch) {
             return Ok(());
         }

@@ -195,7 +195,7 @@ impl Node {
         let parts = SessionParts {
             limits,
             activations: self.activations.clone(),
-            triggers: Arc::default(),
+            triggers: plan.triggers.clone(),
         };
         self.incarnation += 1;
         self.session = Some(Session {
@@ -387,7 +387,8 @@ fn count(note: Note, aids: &mut Aids) {
         Note::Resync => Kind::Resync,
         Note::Tie => Kind::Tie,
         Note::LettersLeftOut(_) => Kind::LettersLeftOut,
-        Note::JobsPut(_) | Note::JobCut(_) => return,
+        Note::JobsPut(jobs) => return aids.counts.add_many(Kind::JobPut, jobs as u64),
+        Note::JobCut(_) => Kind::JobTooDeep,
     };
     aids.counts.add(kind);
 }

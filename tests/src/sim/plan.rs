@@ -2,6 +2,9 @@
 
 mod wide;
 
+use std::sync::Arc;
+
+use syncline_compute::triggers::Triggers;
 use syncline_storage::types::PageLimit;
 
 pub use self::wide::{LASTS, Wide};
@@ -90,6 +93,8 @@ pub struct Plan {
     pub retention_ms: Option<u64>,
     /// What befalls its cluster; `None` in a world of the first kind, whose bus knows commits alone.
     pub wide: Option<Wide>,
+    /// What follows from changes; nothing in worlds without jobs.
+    pub triggers: Arc<Triggers>,
     /// The step at which a backup is made, and the one at which it is restored.
     pub restore: Option<Restore>,
 }
@@ -134,6 +139,7 @@ impl Plan {
             commit_mutations_max: *rng.pick(&[1, 3, 256]),
             retention_ms: None,
             wide: None,
+            triggers: Arc::default(),
             restore: draw_restore(rng, chaos_steps),
         }
     }

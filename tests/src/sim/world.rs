@@ -8,6 +8,7 @@ mod cluster;
 mod erasing;
 mod exchanges;
 mod faults;
+mod jobs;
 mod losing;
 mod retention;
 mod seeds;
@@ -23,6 +24,7 @@ use syncline_protocol::ids::{AppId, SpaceId, SpaceKey, UserId};
 use syncline_storage::model::ModelStore;
 
 use self::cluster::Cluster;
+use self::jobs::Jobs;
 pub use self::seeds::{Ending, drawn, live, live_with};
 use self::steps::Step;
 use super::bus::Bus;
@@ -91,6 +93,8 @@ pub struct World {
     erasing: Option<Rng>,
     /// Chance of what is done once the store has lost its latest commits, where it will.
     losing: Option<Rng>,
+    /// Who does jobs, where there are any.
+    jobs: Option<Jobs>,
     /// What befalls a real cluster, where there is one.
     cluster: Option<Cluster>,
 }
@@ -157,6 +161,7 @@ impl World {
             retention: Rng::new(!seed),
             erasing: None,
             losing: None,
+            jobs: None,
             cluster: None,
         }
     }
@@ -232,6 +237,7 @@ impl World {
         self.chaos = false;
         self.nodes.iter_mut().for_each(Node::heal);
         self.heal_cluster();
+        self.heal_jobs();
         self.renew_tokens();
         if self.checker.is_split(self.store.view().epoch) {
             self.change_epoch();
@@ -253,7 +259,7 @@ impl World {
                 self.take(step)?;
                 continue;
             }
-            if self.wait_for_timers(calm_ms) {
+            if self.wait_for_jobs() || self.wait_for_timers(calm_ms) {
                 continue;
             }
             if audits == 0 {
@@ -301,6 +307,7 @@ impl World {
 
     fn check_rest(&mut self) -> Checked {
         self.checker.check_store(&self.store.model)?;
+        self.checker.jobs_at_rest(&self.store.model)?;
         self.checker.in_order(&mut self.aids.counts)?;
         for device in &self.devices {
             if let Err(why) = device.is_settled(&self.checker, &mut self.aids.counts) {

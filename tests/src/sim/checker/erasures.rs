@@ -63,6 +63,7 @@ impl Checker {
         now.decided.clear();
         now.collected.clear();
         now.dead_ms.clear();
+        now.jobs.erased();
         self.epoch_changed(before, store);
         let named = |epoch: &&Epoch| **epoch == self.epoch;
         let minutes = self.minutes.iter();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline_hub::session::event::Sender;
 use syncline_protocol::change::{Claim, ClaimedChange, StampedChange};
-use syncline_protocol::ids::{ClientKey, Epoch, WriterNo};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, WriterNo};
 use syncline_protocol::limits::STAMP_AHEAD_MS_MAX;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::{Hlc, Stamp, WallMs};
@@ -25,6 +25,15 @@ pub(super) struct Registered {
     asked: Option<Vec<ClaimedChange>>,
     /// The first epoch its client knew, where devices say so.
     epoch: Option<Epoch>,
+    /// It is a job's.
+    is_job: bool,
+}
+
+impl Registered {
+    /// Whether it names a record.
+    pub(super) fn touches(&self, key: &RecordKey) -> bool {
+        self.asked.iter().flatten().any(|asked| asked.key == *key)
+    }
 }
 
 impl Checker {
@@ -34,6 +43,7 @@ impl Checker {
             hash: mutation.hash,
             asked: mutation.asked.as_ref().ok().cloned(),
             epoch: sender.epoch,
+            is_job: sender.depth > 0,
         };
         self.registry
             .insert((sender.client.clone(), mutation.m), registered);
@@ -48,11 +58,21 @@ impl Checker {
     ) -> Checked<bool> {
         let split = self.split.contains(&commit.expect_epoch);
         let number = (judged.client.clone(), m);
-        let Some((writer, verdict, hash)) = remembered(commit, &number) else {
-            return violated("mark", format!("{judged:?} is not remembered"));
-        };
         let Some(registered) = self.registry.get(&number) else {
             return violated("mark", format!("{judged:?} was never made"));
+        };
+        let Some((writer, verdict, hash)) = remembered(commit, &number) else {
+            // A refusal of a job's is not remembered.
+            let is_refused = registered.is_job
+                && (split || {
+                    let unnumbered = (registered, judged, WriterNo(0));
+                    let expected = expect(&mut self.now.reference, unnumbered, clock);
+                    matches!(expected, None | Some((Expected::Unknown, _)))
+                });
+            ensure(is_refused, "mark", || {
+                format!("{judged:?} is not remembered")
+            })?;
+            return Ok(false);
         };
         ensure(registered.hash == hash, "mark", || {
             format!("{judged:?} has another hash")
@@ -72,6 +92,7 @@ impl Checker {
         ensure(self.now.decided.insert(number.clone()), "once", || {
             format!("{judged:?} took effect before")
         })?;
+        self.job_wrote(&judged.client, split)?;
         self.check_writer(writer, judged, split)?;
         self.ever.entry(number).or_default().push(verdict.clone());
         Ok(verdict.status == Status::Applied)

@@ -42,6 +42,8 @@ impl World {
         self.aids
             .trace
             .say(&"operator", || format!("erases {erased:?}"));
+        let open = self.checker.jobs_open() as u64;
+        self.aids.counts.add_many(Kind::JobErased, open);
         self.checker.erased(before, &self.store.model);
         // What backups hold is the operator's to erase.
         self.backup = None;

@@ -100,6 +100,7 @@ impl World {
         self.aids.trace.say(&name, || "ends its session".into());
         let incarnation = self.nodes[node].incarnation;
         self.abandon_merges((node, incarnation));
+        self.abandon_writes((node, incarnation));
         let (outboxes, unheard) = self.nodes[node].end_session();
         outboxes.iter().for_each(|outbox| outbox.session_gone());
         for letter in unheard {
@@ -145,6 +146,7 @@ impl World {
         }
         self.bus.forget(node);
         self.abandon_exchanges(node);
+        self.lose_tries(node);
         self.nodes[node].forget_everything(&self.plan, &self.aids);
         if self.cluster.is_some() {
             self.restart(node);
@@ -168,6 +170,7 @@ impl World {
                 .say(&"operator", || format!("restores it: {restore:?}"));
             self.store.restore(model);
             self.checker.restored(present);
+            self.doubt_tries();
             if restore.by_the_book {
                 self.aids.counts.add(Kind::Restored);
                 self.change_epoch();

@@ -48,6 +48,7 @@ fn run(seed: u64, mix: (Mix, bool), collects: Option<bool>, traced: bool) -> End
         world.draw_tabs(&mut newer);
         world.newer = Some(newer);
         world.draw_loss(seed);
+        world.draw_jobs(seed);
     }
     if collects.is_some() && seed / 32 % 4 == 1 {
         world.begin_erasing(seed);

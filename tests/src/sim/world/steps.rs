@@ -7,6 +7,7 @@ use syncline_protocol::limits::Limits;
 use syncline_protocol::wire::ClientMessage;
 
 use super::World;
+use super::jobs::Work;
 use super::ticking::Act;
 use crate::sim::count::Kind;
 use crate::sim::network::{AUTH_OK, Down};
@@ -53,6 +54,8 @@ pub(super) enum Step {
     GiveUp(usize, u64),
     /// A device goes on taking a reply.
     WriteDown(usize),
+    /// Something happens to jobs.
+    Work(Work),
     /// Something of a real cluster.
     Act { node: usize, act: Act },
 }
@@ -106,6 +109,7 @@ impl World {
                 .map(|(number, _)| Step::Push(number)),
         );
         self.add_exchange_steps(&mut steps);
+        self.add_work(&mut steps);
         self.add_acts(&mut steps);
         if self.cluster.is_some() {
             steps.retain(|step| self.can_happen(*step));
@@ -151,6 +155,7 @@ impl World {
         sockets.any(|socket| socket.node == node && socket.begins())
             || requests.any(|request| request.node == node)
             || self.exchanges.iter().any(|one| one.wants_session(node))
+            || self.has_job_for(node)
     }
 
     fn mail(&mut self, id: u64) {
@@ -297,6 +302,7 @@ pub(super) fn take(world: &mut World, step: Step) -> Checked {
         Step::Ask(device) => world.ask(device),
         Step::Exchange(at) => return world.go_on(at),
         Step::GiveUp(device, no) => world.give_up(device, no),
+        Step::Work(work) => return world.do_work(work),
         Step::Act { node, act } => return world.act_on(node, act),
         Step::WriteDown(device) => return world.with_device(device, |device, cx| device.write(cx)),
     }

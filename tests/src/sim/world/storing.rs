@@ -36,6 +36,7 @@ impl World {
             _ => None,
         };
         let held = self.held(batch.as_ref());
+        let replaced = self.replaced(&effect);
         let before = self.store.view().epoch;
         let now_ms = self.nodes[node].now_ms(self.now_ms);
         let done = self.store.carry_out(effect, fate, now_ms);
@@ -51,6 +52,9 @@ impl World {
             held.iter()
                 .for_each(|_| self.aids.counts.add(Kind::BasesCompared));
             self.checker.merged_onto(&commit, &batch, &held)?;
+            if self.jobs.is_some() {
+                self.checker.jobs_put(&commit, &batch, &replaced)?;
+            }
             self.aids.counts.add(if commit.head > commit.expect_head {
                 Kind::Commit
             } else {
@@ -88,6 +92,16 @@ impl World {
             held_until,
         });
         Ok(())
+    }
+
+    /// What the store holds of what a commit would write, in a world with jobs.
+    fn replaced(&self, effect: &Effect) -> Vec<Option<Record>> {
+        let (Effect::Commit(commit), Some(_)) = (effect, &self.jobs) else {
+            return Vec::new();
+        };
+        let keys: Vec<RecordKey> = commit.records.iter().map(|(key, _)| key.clone()).collect();
+        let read = self.store.model.records(&self.space, &keys, usize::MAX);
+        read.map(|read| read.records).unwrap_or_default()
     }
 
     /// What the store holds of what is merged onto.

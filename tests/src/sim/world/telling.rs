@@ -85,15 +85,19 @@ impl World {
         for told in std::mem::take(&mut self.nodes[node].told) {
             self.publish(node, &told);
         }
-        let node: &mut Node = &mut self.nodes[node];
-        if let Some(session) = &mut node.session {
+        let own: &mut Node = &mut self.nodes[node];
+        if let Some(session) = &mut own.session {
             for conn in session.woken.drain(..) {
                 if let Some(socket) = self.sockets.get_mut(&conn.0) {
                     socket.woken = true;
                 }
             }
         }
-        for (call, reply) in node.replies.drain(..) {
+        for (call, reply) in std::mem::take(&mut self.nodes[node].replies) {
+            if let Some(at) = self.try_of(call) {
+                self.job_answered(at, reply);
+                continue;
+            }
             let mut exchanges = self.exchanges.iter_mut();
             if let Some(exchange) = exchanges.find(|one| one.waits_for(call)) {
                 exchange.merged(reply, &mut self.aids);
@@ -102,7 +106,7 @@ impl World {
             if let Some(text) = self.calls.reply(call, reply) {
                 self.aids
                     .trace
-                    .say(&node.name, || format!("replies {text}"));
+                    .say(&self.nodes[node].name, || format!("replies {text}"));
             }
         }
     }

@@ -285,6 +285,7 @@ impl World {
             .iter_mut()
             .for_each(|answer| answer.told = None);
         self.abandon_exchanges(node);
+        self.lose_tries(node);
         self.nodes[node].forget_everything(&self.plan, &self.aids);
         self.restart(node);
         self.stay_away(node);

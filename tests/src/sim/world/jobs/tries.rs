@@ -1,0 +1,206 @@
+//! One try of a job, from its lease to its end, as a runner makes it: what it writes goes through a
+//! session under the name that the hub gives it, and the hub says what the answer means.
+
+use syncline_compute::jobs::retry::Moment;
+use syncline_compute::worker::{NotWritten, SystemWrite, Task};
+use syncline_hub::jobs::system_client::{sender_of, written};
+use syncline_hub::session::event::{CallReply, Event, Origin, Push};
+use syncline_protocol::limits::Limits;
+use syncline_protocol::mutation::Mutation;
+use syncline_protocol::wire::hub::Answer;
+use syncline_storage::jobs::{Ended, JobError, Outcome};
+
+use super::{FAILS, HOPELESS, Stage};
+use crate::sim::count::Kind;
+use crate::sim::jobs::{LEASE_MS, RETRY, work};
+use crate::sim::store::Fate;
+use crate::sim::trace::Checked;
+use crate::sim::world::World;
+
+/// How long a job waits for another one of its lane.
+const LANE_MS: u64 = 200;
+
+impl World {
+    pub(super) fn begin_try(&mut self, at: usize) {
+        let (chaos, true_ms) = (self.chaos, self.now_ms);
+        let Some(jobs) = &mut self.jobs else {
+            return;
+        };
+        let (fails, hopeless) = (jobs.rng.chance(FAILS), jobs.rng.chance(HOPELESS));
+        let one = &jobs.tries[at];
+        let (node, attempt, lease) = (one.node, one.leased.attempt, one.leased.lease.clone());
+        let now_ms = self.nodes[node].now_ms(true_ms);
+        let has_lane = one.leased.job.lane.is_some();
+        let outcome = if let Some(given_up) = RETRY.before_start(attempt) {
+            self.aids.counts.add(Kind::JobGivenUp);
+            given_up
+        } else if !self.takes(node) {
+            self.aids.counts.add(Kind::JobGivenBack);
+            Outcome::Wait { at_ms: now_ms }
+        } else if has_lane && self.is_away(node) {
+            // Nobody knows what is ahead, so it is asked again.
+            return;
+        } else if has_lane && self.store.model.ahead(&lease).is_some() {
+            self.aids.counts.add(Kind::JobBehind);
+            let at_ms = now_ms + LANE_MS;
+            Outcome::Wait { at_ms }
+        } else if chaos && hopeless {
+            self.aids.counts.add(Kind::JobGivenUp);
+            let error = JobError::new("it can never be done");
+            Outcome::Dead { error }
+        } else if chaos && fails {
+            self.aids.counts.add(Kind::JobFails);
+            return self.fail_try(at, "it could not be done");
+        } else {
+            return self.stand_try(at, Stage::Ready);
+        };
+        self.stand_try(at, Stage::Ended(outcome));
+    }
+
+    fn stand_try(&mut self, at: usize, stage: Stage) {
+        let held_until = self.hold_work();
+        if let Some(jobs) = &mut self.jobs {
+            jobs.tries[at].stage = stage;
+            jobs.tries[at].held_until = held_until;
+        }
+    }
+
+    /// A try failed: its job is tried again, or given up.
+    pub(super) fn fail_try(&mut self, at: usize, why: &str) {
+        let true_ms = self.now_ms;
+        let Some(jobs) = &mut self.jobs else {
+            return;
+        };
+        let one = &jobs.tries[at];
+        let moment = Moment {
+            now_ms: self.nodes[one.node].now_ms(true_ms),
+            seed: jobs.rng.within(0, u64::MAX - 1),
+        };
+        let outcome = RETRY.after_failure(one.leased.attempt, JobError::new(why), moment);
+        if matches!(outcome, Outcome::Dead { .. }) {
+            self.aids.counts.add(Kind::JobGivenUp);
+        }
+        self.stand_try(at, Stage::Ended(outcome));
+    }
+
+    /// A session takes what a job writes.
+    pub(super) fn write(&mut self, at: usize) -> Checked {
+        let Some(jobs) = &mut self.jobs else {
+            return Ok(());
+        };
+        let one = &mut jobs.tries[at];
+        let node = one.node;
+        let now_ms = self.nodes[node].now_ms(self.now_ms);
+        let task = Task::of(one.leased.clone(), now_ms);
+        let write = SystemWrite::of(&task, work(&task.job));
+        let sender = sender_of(&write);
+        let mutation = Mutation::of_changes(&write.changes.0, &Limits::DEFAULT);
+        let call = self.calls.number();
+        one.stage = Stage::Writing {
+            call,
+            incarnation: self.nodes[node].incarnation,
+            began_ms: self.now_ms,
+        };
+        self.checker.numbered(&sender, &mutation);
+        self.checker.job_writes(&one.leased, &sender, one.unsure)?;
+        self.aids.trace.say(&self.nodes[node].name, || {
+            format!("writes for {:?}: {}", task.no, write.changes.0)
+        });
+        let push = Push {
+            origin: Origin::Call(call, sender),
+            muts: vec![mutation],
+            permit: None,
+        };
+        self.tell(node, Event::Push(push));
+        Ok(())
+    }
+
+    /// A session answered.
+    pub(in crate::sim::world) fn job_answered(&mut self, at: usize, reply: CallReply) {
+        if let CallReply::Results { results, .. } = &reply {
+            let is_known = |(_, answer): &(u64, Answer)| matches!(answer, Answer::Known);
+            if results.iter().any(is_known) {
+                self.aids.counts.add(Kind::JobKnown);
+            }
+        }
+        match written(reply) {
+            Ok(()) => self.stand_try(at, Stage::Ended(Outcome::Done)),
+            Err(NotWritten::Refused(refusal)) => {
+                self.aids.counts.add(Kind::JobRefused);
+                let error = JobError::new(&refusal.message);
+                self.stand_try(at, Stage::Ended(Outcome::Dead { error }));
+            }
+            Err(NotWritten::Later(refusal)) => {
+                self.aids.counts.add(Kind::JobTurnedAway);
+                self.fail_try(at, &refusal.message);
+            }
+        }
+    }
+
+    /// A try lasts longer than its lease.
+    pub(super) fn extend(&mut self, at: usize) {
+        let Some(jobs) = &self.jobs else {
+            return;
+        };
+        let one = &jobs.tries[at];
+        let (node, lease) = (one.node, one.leased.lease.clone());
+        let fate = self.draw_job_fate(node, (Kind::ExtendFails, Kind::ExtendFails));
+        if fate == Fate::Fails {
+            return;
+        }
+        let to_ms = self.nodes[node].now_ms(self.now_ms) + LEASE_MS;
+        let extended = self.store.model.extend(&[lease], to_ms);
+        let is_held = extended.iter().all(Result::is_ok);
+        let Some(jobs) = self.jobs.as_mut().filter(|_| fate == Fate::Done) else {
+            return;
+        };
+        match is_held {
+            true => jobs.tries[at].until_ms = to_ms,
+            // It stops. What a session took it writes.
+            false => {
+                self.aids.counts.add(Kind::LeaseLost);
+                jobs.tries.swap_remove(at);
+            }
+        }
+    }
+
+    /// The store is told how a try ended, until it answers.
+    pub(super) fn end_try(&mut self, at: usize) -> Checked {
+        let Some(jobs) = &self.jobs else {
+            return Ok(());
+        };
+        let one = &jobs.tries[at];
+        let (node, unsure) = (one.node, one.unsure);
+        let Stage::Ended(outcome) = &one.stage else {
+            return Ok(());
+        };
+        let ended = Ended {
+            lease: one.leased.lease.clone(),
+            outcome: outcome.clone(),
+        };
+        let fate = self.draw_job_fate(node, (Kind::FinishAnswerLost, Kind::FinishFails));
+        if fate == Fate::Fails {
+            return Ok(());
+        }
+        let now_ms = self.nodes[node].now_ms(self.now_ms);
+        let done = self
+            .store
+            .model
+            .finish(std::slice::from_ref(&ended), now_ms);
+        let done = done.into_iter().next().expect("one lease was to be ended");
+        self.aids.trace.say(&self.nodes[node].name, || {
+            format!("ends ({fate:?}) {ended:?}: {done:?}")
+        });
+        self.checker
+            .job_ended((&ended, done), unsure, &self.store.model)?;
+        match (done, &ended.outcome) {
+            (Err(_), _) => self.aids.counts.add(Kind::LeaseLost),
+            (Ok(()), Outcome::Done) => self.aids.counts.add(Kind::JobDone),
+            (Ok(()), _) => {}
+        }
+        if let Some(jobs) = self.jobs.as_mut().filter(|_| fate == Fate::Done) {
+            jobs.tries.swap_remove(at);
+        }
+        Ok(())
+    }
+}
