@@ -134,12 +134,13 @@ impl Core {
             None => {
                 let opened = OpenedStore::open(config).await?;
                 opened.expect_whole().await?;
+                let jobs: Arc<dyn JobStore> = opened.store.clone();
                 let store: Arc<dyn Store> = opened.store;
                 let seen_by = match opened.file {
                     Some(file) => SeenBy::File(file),
                     None => SeenBy::Questions(store.clone()),
                 };
-                (store, Some(opened.jobs), opened.lock, seen_by)
+                (store, Some(jobs), opened.lock, seen_by)
             }
         };
         let cluster = Cluster::reach(config, parts.bus, context).await?;

@@ -7,11 +7,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use syncline_storage::JobStore;
 use syncline_storage::cassandra::{CassandraOptions, CassandraStore};
 use syncline_storage::postgres::{PostgresOptions, PostgresStore};
 use syncline_storage::sqlite::{SqliteOptions, SqliteReader, SqliteStore};
-use syncline_storage::transfer::{Export, Transfer};
+use syncline_storage::transfer::{Export, JobTransfer};
 
 use super::StartError;
 use super::store_lock::{StoreLock, unusable};
@@ -19,9 +18,7 @@ use crate::config::{Config, StoreUrl};
 
 /// A store and what goes with it.
 pub(crate) struct OpenedStore {
-    pub(crate) store: Arc<dyn Transfer>,
-    /// Its jobs.
-    pub(crate) jobs: Arc<dyn JobStore>,
+    pub(crate) store: Arc<dyn JobTransfer>,
     /// Of a file that is this program's alone; to be dropped after the store.
     pub(crate) lock: Option<StoreLock>,
     /// The file it is in, on this machine.
@@ -39,10 +36,8 @@ impl OpenedStore {
             StoreUrl::Postgres(url) => {
                 let options = PostgresOptions::parse(&url).map_err(StartError::Store)?;
                 let store = PostgresStore::open(&options).await.map_err(failed)?;
-                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    jobs: store.clone(),
-                    store,
+                    store: Arc::new(store),
                     lock: None,
                     file: None,
                 })
@@ -50,10 +45,8 @@ impl OpenedStore {
             StoreUrl::Cassandra(url) => {
                 let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
                 let store = CassandraStore::open(&options).await.map_err(failed)?;
-                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    jobs: store.clone(),
-                    store,
+                    store: Arc::new(store),
                     lock: None,
                     file: None,
                 })
@@ -161,10 +154,8 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<OpenedStore, StartError> {
     };
     let store = SqliteStore::open(&options);
     let store = store.map_err(|error| StartError::Store(format!("{}: {error}", path.display())))?;
-    let store = Arc::new(store);
     Ok(OpenedStore {
-        jobs: store.clone(),
-        store,
+        store: Arc::new(store),
         lock: Some(lock),
         file: Some(SameFile::of(path).map_err(failed)?),
     })

@@ -52,8 +52,9 @@ pub trait JobStore: Send + Sync + 'static {
     /// [`JobMove::Cancel`](super::JobMove::Cancel) does. False if there was none.
     async fn cancel(&self, name: &JobName) -> Result<bool, StoreError>;
 
-    /// Makes a job that waits due at another time, which is then the one it is for. False if there
-    /// is none, or it is leased or dead.
+    /// Makes a job that waits due at another time, which is then the one it is for; one that was
+    /// tried stays for the time it is for, by which what it did is known. False if there is none, or it
+    /// is leased or dead.
     async fn snooze(&self, name: &JobName, due_at_ms: WallMs) -> Result<bool, StoreError>;
 
     /// Dead jobs of a kind after a place, the newest first, at most `limit`.

@@ -262,8 +262,10 @@ impl ModelStore {
         let job = self.job_mut(name).filter(|row| waits(&row.stored.state));
         let Some(row) = job else { return false };
         row.waits_until_ms = None;
-        row.stored.state = JobState::Scheduled;
-        row.stored.job.due_at_ms = due_at_ms;
+        match &mut row.stored.state {
+            JobState::Retry { at_ms } => *at_ms = due_at_ms,
+            _ => row.stored.job.due_at_ms = due_at_ms,
+        }
         true
     }
 

@@ -272,8 +272,10 @@ impl Plan {
         let Some(mut kept) = self.job(name).filter(waits).cloned() else {
             return false;
         };
-        kept.stored.state = JobState::Scheduled;
-        kept.stored.job.due_at_ms = due_at_ms;
+        match &mut kept.stored.state {
+            JobState::Retry { at_ms } => *at_ms = due_at_ms,
+            _ => kept.stored.job.due_at_ms = due_at_ms,
+        }
         kept.at_ms = due_at_ms;
         self.back(&name.0, kept, due_at_ms);
         true

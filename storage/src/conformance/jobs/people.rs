@@ -28,6 +28,23 @@ pub async fn a_job_that_waits_is_snoozed(store: &dyn WithJobs) {
     assert_eq!(keys(&claimed(store, 9, NOW + 100).await), ["a"]);
 }
 
+/// It is for the time it was for: what it does is named by that, and may have been done.
+pub async fn a_job_that_was_tried_is_snoozed_and_stays_the_same(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    let leased = desk.leased("a").await;
+    let retry = Outcome::Retry {
+        at_ms: NOW + 50,
+        error: why(),
+    };
+    assert_eq!(finish(store, &leased.lease, retry).await, Ok(()));
+    assert_eq!(store.snooze(&desk.name("a"), NOW + 500).await, Ok(true));
+    let stored = desk.stored("a").await.expect("it is there");
+    assert_eq!(stored.state, JobState::Retry { at_ms: NOW + 500 });
+    assert_eq!((stored.job, stored.attempt), (leased.job, 1));
+    assert!(claimed(store, 9, NOW + 499).await.is_empty());
+    assert_eq!(keys(&claimed(store, 9, NOW + 500).await), ["a"]);
+}
+
 /// The one is under way, the other is over.
 pub async fn what_is_leased_or_dead_is_not_snoozed(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;

@@ -46,7 +46,7 @@ const FORWARD: &str = concat!(
 );
 
 const SNOOZE: &str = concat!(
-    "UPDATE syncline.jobs j SET state = $7, due_at = $5, at = $5
+    "UPDATE syncline.jobs j SET due_at = CASE j.state WHEN $7 THEN $5 ELSE j.due_at END, at = $5
     WHERE j.state = ANY($6::bigint[]) AND ",
     named!()
 );
@@ -139,7 +139,7 @@ pub(super) struct Waits<'a> {
     name: &'a JobName,
     sql: &'static str,
     at_ms: WallMs,
-    /// States in which it is changed, and the one afterwards.
+    /// States in which it is changed, and the one afterwards, or in which it is for that time then.
     states: (&'static [i64], i64),
 }
 

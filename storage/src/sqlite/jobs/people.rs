@@ -18,7 +18,7 @@ const ONE: &str = concat!(
     " FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3"
 );
 
-const SNOOZE: &str = "UPDATE jobs SET state = ?4, due_at = ?5, at = ?5
+const SNOOZE: &str = "UPDATE jobs SET due_at = CASE state WHEN ?4 THEN ?5 ELSE due_at END, at = ?5
     WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state IN (?4, ?6)";
 
 /// The newest first.
