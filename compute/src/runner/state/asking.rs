@@ -259,6 +259,8 @@ impl RunnerState {
             extending: None,
             stage: Stage::Waiting { leased, waits },
         };
+        // What was asked for before a jump is told by the clock as it was.
+        self.clock.mending |= since.by_jump < self.clock.jumps;
         self.last_of.insert(one.lease.name.clone(), id);
         self.tries.insert(id, one);
         let lease = &self.rules.kinds[pool].lease;
