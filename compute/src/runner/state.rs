@@ -2,7 +2,8 @@
 //!
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
 //! what is asked of the store and when (`asking`), what is held and for how long (`holding`), how tries
-//! begin (`beginning`), the order inside lanes (`lanes`), what one space may have (`spaces`), and how leases end (`ending`).
+//! begin (`beginning`), the order inside lanes (`lanes`), what one space may have (`spaces`), and how
+//! leases end (`ending`).
 //!
 //! ```text
 //!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
@@ -34,12 +35,11 @@ use self::holding::HubClock;
 use self::lanes::{Lane, LaneKey};
 use self::spaces::InSpace;
 use super::event::{Effect, Event, Now, TryId};
-use super::outcome::{Concluded, End, Tried, concluded, given_up_or_not};
+use super::outcome::{Concluded, End, Tried, concluded};
 use super::told::Told;
 use crate::jobs::lease::LeasePolicy;
 use crate::jobs::retry::{Moment, RetryPolicy, mixed};
-use crate::jobs::schedules::{Firing, Schedules};
-use crate::worker::Task;
+use crate::jobs::schedules::Schedules;
 
 /// The rules of a kind.
 #[derive(Clone, Debug)]

@@ -73,19 +73,19 @@ impl Asking {
 }
 
 impl RunnerState {
-    /// How many more jobs of a kind it takes: of those that only wait for a worker, half as many as
-    /// there are workers, since what is leased counts as tried if the node is lost. Only when half of these have begun, so that claims are not made for one
-    /// job at a time. What waits for others of its lane or
-    /// space keeps no worker from work.
+    /// How many more jobs of a kind it takes: ahead of the workers half as many as there are, since
+    /// each that is leased counts as tried if the node is lost. Only when half of these have begun, so
+    /// that claims are not made for one job at a time. What waits for others of its lane or space
+    /// keeps no worker from work.
     fn room(&self, pool: usize) -> usize {
         let held = &self.pools[pool];
-        let workers = self.rules.kinds[pool].concurrency.max(1);
+        let workers = self.workers(pool);
         let ahead = (workers / 2).max(1);
         if held.able > ahead / 2 {
             return 0;
         }
         let able = (workers + ahead).saturating_sub(held.running + held.able);
-        able.min(HELD_PER_WORKER * workers - held.held.min(HELD_PER_WORKER * workers))
+        able.min((HELD_PER_WORKER * workers).saturating_sub(held.held))
     }
 
     /// Asks what is to be asked now.
@@ -259,6 +259,8 @@ impl RunnerState {
             extending: None,
             stage: Stage::Waiting { leased, waits },
         };
+        // What was asked for before a jump is told by the clock as it was.
+        self.clock.mending |= since.by_jump < self.clock.jumps;
         self.last_of.insert(one.lease.name.clone(), id);
         self.tries.insert(id, one);
         let lease = &self.rules.kinds[pool].lease;

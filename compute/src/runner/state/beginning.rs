@@ -84,7 +84,9 @@ impl RunnerState {
         Some(Concluded {
             outcome: Outcome::Again { due_at_ms },
             how: How::Missed,
-            error: Some(JobError::new("a later time of its schedule has come")),
+            error: Some(JobError::new(
+                "overtaken: a later time of its schedule has come",
+            )),
         })
     }
 }

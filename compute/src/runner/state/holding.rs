@@ -32,7 +32,7 @@ pub(super) struct HubClock {
     /// How often it jumped.
     pub(super) jumps: u64,
     /// It jumped, and what is leased is not all told by it as it is now.
-    mending: bool,
+    pub(super) mending: bool,
 }
 
 impl RunnerState {
@@ -107,6 +107,7 @@ impl RunnerState {
                 self.extend(&ids, until_run_ms, now.wall_ms.saturating_add(lease_ms));
             }
         }
+        self.clock.mending = self.is_after_jump();
     }
 
     fn extend(&mut self, asked: &[TryId], until_run_ms: u64, until_ms: WallMs) {

@@ -55,7 +55,7 @@ impl RunnerState {
             Stage::Running(began_run_ms) => now.run_ms.saturating_sub(began_run_ms),
             _ => 0,
         };
-        Some(now.wall_ms + (ran_ms / 4).clamp(WAIT_MS.0, WAIT_MS.1))
+        Some(now.wall_ms + ran_ms.clamp(WAIT_MS.0, WAIT_MS.1))
     }
 
     /// Takes its place by number.

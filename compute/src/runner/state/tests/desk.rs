@@ -11,6 +11,7 @@ use syncline_storage::types::{Commit, StoreError};
 
 use super::super::*;
 use crate::runner::told::How;
+use crate::worker::Task;
 
 /// The hub's clock when tests begin.
 pub(super) const NOW: u64 = 1_700_000_000_000;

@@ -10,6 +10,7 @@ use super::broken::Broken;
 use super::calls::Call;
 use super::jobs::Way;
 use super::{Due, NODES, World};
+use crate::worker::Task;
 
 /// Workers of a node.
 const CONCURRENCY: usize = 3;
