@@ -55,7 +55,9 @@ fn shuffled(seed: u64) -> Vec<Fault> {
     let mut faults = FAULTS.to_vec();
     let mut random = seed;
     for at in (1..faults.len()).rev() {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         faults.swap(at, usize::try_from(random >> 33).unwrap() % (at + 1));
     }
     faults
@@ -97,11 +99,19 @@ impl Writer {
     async fn connection(&mut self) -> Option<()> {
         let (mut socket, decided) = self.connect().await?;
         // Nothing that was answered is lost, and nothing is decided that was not sent.
-        assert!(decided + 1 == self.m || decided == self.m, "{}: {decided} of {}", self.client, self.m);
+        assert!(
+            decided + 1 == self.m || decided == self.m,
+            "{}: {decided} of {}",
+            self.client,
+            self.m
+        );
         self.m = decided + 1;
         while !self.stop.load(Relaxed) {
             let m = self.m;
-            let (own, field) = (format!("{}-{m}", self.client), format!("of {}", self.client));
+            let (own, field) = (
+                format!("{}-{m}", self.client),
+                format!("of {}", self.client),
+            );
             let fields = json!({field: {"value": m}});
             let push = json!({"t": "push", "muts": [{"m": m, "changes": [
                 {"table": "tasks", "id": own, "op": "insert", "data": {"m": m}},
@@ -111,7 +121,10 @@ impl Writer {
             socket.send(&push).await;
             let verdicts = answer(&mut socket, "verdicts").await?;
             let result = &verdicts["results"][0];
-            assert_eq!((&result["m"], &result["status"]), (&json!(m), &json!("applied")));
+            assert_eq!(
+                (&result["m"], &result["status"]),
+                (&json!(m), &json!("applied"))
+            );
             self.m += 1;
             self.answered.fetch_add(1, Relaxed);
         }
@@ -170,7 +183,10 @@ async fn shown(hub: SocketAddr, token: &str) -> BTreeMap<String, Value> {
         let page: Value = asked.json().await.unwrap();
         for change in page["changes"].as_array().expect("changes") {
             let id = change["id"].as_str().unwrap().to_owned();
-            assert!(all.insert(id, change["data"].clone()).is_none(), "twice: {change}");
+            assert!(
+                all.insert(id, change["data"].clone()).is_none(),
+                "twice: {change}"
+            );
         }
         match page["next"].as_str() {
             Some(place) => next = format!("?next={place}"),
@@ -244,11 +260,19 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice() {
-    let seed = std::env::var("HUBS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let seed = std::env::var("HUBS_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
     println!("HUBS_SEED={seed}");
     let mut world = World::start().await;
-    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let tokens: Vec<String> = (0..USERS).map(|user| world.issuer.token(&format!("u{user}"))).collect();
+    let (stop, answered) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let tokens: Vec<String> = (0..USERS)
+        .map(|user| world.issuer.token(&format!("u{user}")))
+        .collect();
     let mut writing: Vec<(usize, String, JoinHandle<u64>)> = Vec::new();
     for (user, token) in tokens.iter().enumerate() {
         for device in 0..DEVICES {
@@ -274,7 +298,10 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
     stop.store(true, Relaxed);
     let mut decided: Vec<BTreeMap<String, u64>> = vec![BTreeMap::new(); USERS];
     for (user, client, writer) in writing {
-        let last = timeout(HUNG, writer).await.expect("it hangs").expect("a writer failed");
+        let last = timeout(HUNG, writer)
+            .await
+            .expect("it hangs")
+            .expect("a writer failed");
         decided[user].insert(client, last);
     }
     let hubs = world.addresses.lock().unwrap().clone();
@@ -282,7 +309,10 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
         let shows = shown(hubs[0], token).await;
         assert_eq!(shown(hubs[1], token).await, shows, "both show the same");
         for (client, last) in decided {
-            let own = shows.keys().filter(|id| id.starts_with(&format!("{client}-"))).count();
+            let own = shows
+                .keys()
+                .filter(|id| id.starts_with(&format!("{client}-")))
+                .count();
             assert_eq!(own as u64, *last, "{client}: each mutation once");
             let told = &shows["shared"][format!("of {client}")];
             assert_eq!(told, last, "{client}: what it wrote last is what there is");
@@ -302,5 +332,7 @@ async fn goes_on(answered: &AtomicU64) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(HUNG, going).await.expect("nothing is answered any more");
+    timeout(HUNG, going)
+        .await
+        .expect("nothing is answered any more");
 }

@@ -171,6 +171,7 @@ impl World {
         };
         let one = &jobs.tries[at];
         let (node, unsure) = (one.node, one.unsure);
+        let job = one.leased.job.clone();
         let Stage::Ended(outcome) = &one.stage else {
             return Ok(());
         };
@@ -192,7 +193,7 @@ impl World {
             format!("ends ({fate:?}) {ended:?}: {done:?}")
         });
         self.checker
-            .job_ended((&ended, done), unsure, &self.store.model)?;
+            .job_ended((&job, &ended, done), unsure, &self.store.model)?;
         match (done, &ended.outcome) {
             (Err(_), _) => self.aids.counts.add(Kind::LeaseLost),
             (Ok(()), Outcome::Done) => self.aids.counts.add(Kind::JobDone),
