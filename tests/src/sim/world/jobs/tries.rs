@@ -44,6 +44,10 @@ impl World {
             self.aids.counts.add(Kind::JobBehind);
             let at_ms = now_ms + LANE_MS;
             Outcome::Wait { at_ms }
+        } else if has_lane && !self.still_holds(at, now_ms) {
+            // Of a lost lease nothing is ahead, so only who still has it after the answer may begin.
+            self.aids.counts.add(Kind::LeaseLost);
+            return self.drop_try(at);
         } else if chaos && hopeless {
             self.aids.counts.add(Kind::JobGivenUp);
             let error = JobError::new("it can never be done");
@@ -55,6 +59,24 @@ impl World {
             return self.stand_try(at, Stage::Ready);
         };
         self.stand_try(at, Stage::Ended(outcome));
+    }
+
+    fn still_holds(&mut self, at: usize, now_ms: u64) -> bool {
+        let to_ms = now_ms + LEASE_MS;
+        let Some(jobs) = &mut self.jobs else {
+            return false;
+        };
+        let one = &mut jobs.tries[at];
+        one.until_ms = to_ms;
+        let lease = std::slice::from_ref(&one.leased.lease);
+        let extended = self.store.model.extend(lease, to_ms);
+        extended.iter().all(Result::is_ok)
+    }
+
+    fn drop_try(&mut self, at: usize) {
+        if let Some(jobs) = &mut self.jobs {
+            jobs.tries.swap_remove(at);
+        }
     }
 
     fn stand_try(&mut self, at: usize, stage: Stage) {
