@@ -307,6 +307,7 @@ impl Checker {
     /// The store was replaced by a backup.
     pub fn restored(&mut self, present: Present) {
         self.now = present;
+        self.doubt_writes();
     }
 
     /// An epoch has two histories now.

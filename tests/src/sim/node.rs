@@ -336,6 +336,8 @@ impl Node {
             }
             // The worlds' nodes show each other nothing that is not stored.
             Effect::Show(..) | Effect::Tell(_) => {}
+            // Who does jobs looks by itself.
+            Effect::RingForJobs(_) => {}
             Effect::RetryAfter { no, .. } => self.retries.push(no),
             store => self.ask(store, aids),
         }

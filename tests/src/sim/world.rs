@@ -217,6 +217,9 @@ impl World {
         self.collect_old()?;
         self.erase_all();
         self.end_a_token();
+        if self.work_now()? {
+            return Ok(());
+        }
         let (faults, acts) = (self.plan.faults, self.plan.acts);
         if self.aids.rng.chance(faults) {
             self.fault();

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 use syncline_compute::triggers::Per;
 use syncline_hub::session::event::Sender;
-use syncline_protocol::ids::{ClientKey, RecordKey};
+use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq};
 use syncline_protocol::record::Record;
+use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{
     Ended, IfThere, Job, JobKey, JobKind, JobLane, JobMove, JobNo, LeaseLost, LeasedJob, Outcome,
 };
@@ -24,6 +25,9 @@ use crate::sim::trace::{Checked, ensure, violated};
 
 type Name = (JobKind, JobKey);
 
+/// Which job, also where a restored store gives its number again: its name, what put it, when it is due.
+type Made = (Name, Epoch, Seq, WallMs);
+
 /// The jobs of the present.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Jobs {
@@ -32,7 +36,7 @@ pub(super) struct Jobs {
     /// The last lease of each name.
     leases: HashMap<Name, (JobNo, u64)>,
     /// What took effect: by whom, and whether its number is remembered.
-    written: HashMap<JobNo, (ClientKey, bool)>,
+    written: HashMap<Made, (ClientKey, bool)>,
     /// The last one of a lane whose write took effect.
     lanes: HashMap<JobLane, JobNo>,
     /// Those that were given up: their lane goes on without them.
@@ -42,6 +46,7 @@ pub(super) struct Jobs {
 /// What a job writes.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
+    made: Made,
     no: JobNo,
     lane: Option<JobLane>,
     depth: u8,
@@ -71,6 +76,7 @@ impl Checker {
             format!("{leased:?} writes at {}", sender.depth)
         })?;
         let write = Write {
+            made: made(&leased.job),
             no: leased.lease.no,
             lane: leased.job.lane.clone(),
             depth: sender.depth,
@@ -78,6 +84,13 @@ impl Checker {
         };
         self.writes.insert(sender.client.clone(), write);
         Ok(())
+    }
+
+    /// The store was replaced: of what was begun before nothing is promised.
+    pub(super) fn doubt_writes(&mut self) {
+        self.writes
+            .values_mut()
+            .for_each(|write| write.unsure = true);
     }
 
     /// How many jobs must be in the store that are not dead.
@@ -161,7 +174,8 @@ impl Checker {
             return Ok(());
         };
         let jobs = &mut self.now.jobs;
-        let before = jobs.written.insert(write.no, (client.clone(), true));
+        let made = write.made.clone();
+        let before = jobs.written.insert(made, (client.clone(), true));
         if write.unsure || is_split {
             return Ok(());
         }
@@ -200,7 +214,7 @@ impl Checker {
     /// A lease was to be ended.
     pub fn job_ended(
         &mut self,
-        (ended, done): (&Ended, Result<(), LeaseLost>),
+        (job, ended, done): (&Job, &Ended, Result<(), LeaseLost>),
         unsure: bool,
         store: &ModelStore,
     ) -> Checked {
@@ -217,7 +231,7 @@ impl Checker {
             )?;
             match ended.outcome {
                 Outcome::Done => {
-                    let is_written = jobs.written.contains_key(&lease.no);
+                    let is_written = jobs.written.contains_key(&made(job));
                     ensure(unsure || is_split || is_written, "effect", || {
                         format!("{ended:?} is done and wrote nothing")
                     })?;
@@ -250,6 +264,11 @@ impl Checker {
             format!("{dead} jobs are dead, {must} must be")
         })
     }
+}
+
+fn made(job: &Job) -> Made {
+    let name = (job.kind.clone(), job.key.clone());
+    (name, job.origin.epoch, job.origin.seq, job.due_at_ms)
 }
 
 /// What a record shows, if it is live.

@@ -24,9 +24,14 @@ const CLAIMED_MAX: usize = 2;
 const HELD_MAX: usize = 4;
 
 /// In a thousand: tries whose worker fails, tries that are hopeless, and calls that are held up.
-const FAILS: u64 = 60;
+const FAILS: u64 = 120;
 const HOPELESS: u64 = 15;
-const HELD: u64 = 80;
+const HELD: u64 = 120;
+
+/// In a thousand: calls of the store that fail or lose their answer, and steps that are one of jobs if
+/// there is any.
+const CALL_FAILS: u64 = 150;
+const WORKS: u64 = 300;
 
 /// What a world with jobs has besides. What it draws it draws apart.
 #[derive(Debug)]
@@ -93,6 +98,7 @@ impl World {
             return;
         }
         self.plan.triggers = triggers();
+        self.plan.chaos_steps += self.plan.chaos_steps / 2;
         self.jobs = Some(Jobs {
             rng,
             kinds: kinds(),
@@ -136,6 +142,27 @@ impl World {
         }
     }
 
+    /// Jobs go on faster than the rest, so that enough happens to them before the faults end. True if
+    /// one did.
+    pub(super) fn work_now(&mut self) -> Checked<bool> {
+        let Some(jobs) = &mut self.jobs else {
+            return Ok(false);
+        };
+        if !jobs.rng.chance(WORKS) {
+            return Ok(false);
+        }
+        let mut steps = Vec::new();
+        self.add_work(&mut steps);
+        let place = match &mut self.jobs {
+            Some(jobs) => jobs.rng.below(steps.len()),
+            None => 0,
+        };
+        match steps.get(place) {
+            Some(step) => self.take(*step).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     pub(super) fn do_work(&mut self, work: Work) -> Checked {
         match work {
             Work::Claim(node) => self.claim(node),
@@ -168,11 +195,11 @@ impl World {
         if self.is_away(node) {
             return Fate::Fails;
         }
-        let (chaos, rate) = (self.chaos, self.plan.store_faults);
+        let chaos = self.chaos;
         let Some(jobs) = self.jobs.as_mut().filter(|_| chaos) else {
             return Fate::Done;
         };
-        if !jobs.rng.chance(rate) {
+        if !jobs.rng.chance(CALL_FAILS) {
             return Fate::Done;
         }
         let (fate, kind) = match jobs.rng.chance(500) {

@@ -18,7 +18,7 @@ use crate::sim::trace::Checked;
 use crate::sim::world::World;
 
 /// How long a job waits for another one of its lane.
-const LANE_MS: u64 = 200;
+const LANE_MS: u64 = 10_000;
 
 impl World {
     pub(super) fn begin_try(&mut self, at: usize) {
@@ -44,6 +44,10 @@ impl World {
             self.aids.counts.add(Kind::JobBehind);
             let at_ms = now_ms + LANE_MS;
             Outcome::Wait { at_ms }
+        } else if has_lane && !self.still_holds(at, now_ms) {
+            // Of a lost lease nothing is ahead, so only who still has it after the answer may begin.
+            self.aids.counts.add(Kind::LeaseLost);
+            return self.drop_try(at);
         } else if chaos && hopeless {
             self.aids.counts.add(Kind::JobGivenUp);
             let error = JobError::new("it can never be done");
@@ -55,6 +59,24 @@ impl World {
             return self.stand_try(at, Stage::Ready);
         };
         self.stand_try(at, Stage::Ended(outcome));
+    }
+
+    fn still_holds(&mut self, at: usize, now_ms: u64) -> bool {
+        let to_ms = now_ms + LEASE_MS;
+        let Some(jobs) = &mut self.jobs else {
+            return false;
+        };
+        let one = &mut jobs.tries[at];
+        one.until_ms = to_ms;
+        let lease = std::slice::from_ref(&one.leased.lease);
+        let extended = self.store.model.extend(lease, to_ms);
+        extended.iter().all(Result::is_ok)
+    }
+
+    fn drop_try(&mut self, at: usize) {
+        if let Some(jobs) = &mut self.jobs {
+            jobs.tries.swap_remove(at);
+        }
     }
 
     fn stand_try(&mut self, at: usize, stage: Stage) {
@@ -171,6 +193,7 @@ impl World {
         };
         let one = &jobs.tries[at];
         let (node, unsure) = (one.node, one.unsure);
+        let job = one.leased.job.clone();
         let Stage::Ended(outcome) = &one.stage else {
             return Ok(());
         };
@@ -192,7 +215,7 @@ impl World {
             format!("ends ({fate:?}) {ended:?}: {done:?}")
         });
         self.checker
-            .job_ended((&ended, done), unsure, &self.store.model)?;
+            .job_ended((&job, &ended, done), unsure, &self.store.model)?;
         match (done, &ended.outcome) {
             (Err(_), _) => self.aids.counts.add(Kind::LeaseLost),
             (Ok(()), Outcome::Done) => self.aids.counts.add(Kind::JobDone),
