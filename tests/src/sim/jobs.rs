@@ -18,10 +18,10 @@ pub const DEPTH_MAX: u8 = 2;
 pub const SHARE: u64 = 130;
 
 /// How long a lease lasts: some long steps outlast it, short ones do not.
-pub const LEASE_MS: u64 = 60_000;
+pub const LEASE_MS: u64 = 90_000;
 
 /// How long a try waits for the answer to what it writes.
-pub const WRITE_MS: u64 = 90_000;
+pub const WRITE_MS: u64 = 300_000;
 
 /// When what failed is tried again, and when it is given up.
 pub const RETRY: RetryPolicy = RetryPolicy {
