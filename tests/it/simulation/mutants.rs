@@ -186,8 +186,3 @@ fn a_job_that_overtakes_another_of_its_lane_is_caught() {
 fn what_a_job_writes_under_another_name_each_time_is_caught() {
     assert_eq!(is_caught(Mutant::NameByTry), "effect");
 }
-
-#[test]
-fn what_a_job_writes_of_data_that_was_erased_is_caught() {
-    assert_eq!(is_caught(Mutant::WriteErased), "erased");
-}

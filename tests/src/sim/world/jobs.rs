@@ -30,7 +30,7 @@ const HELD: u64 = 120;
 
 /// In a thousand: calls of the store that fail or lose their answer, and steps that are one of jobs if
 /// there is any.
-const CALL_FAILS: u64 = 150;
+const CALL_FAILS: u64 = 300;
 const WORKS: u64 = 300;
 
 /// What a world with jobs has besides. What it draws it draws apart.

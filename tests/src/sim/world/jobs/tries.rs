@@ -18,7 +18,7 @@ use crate::sim::trace::Checked;
 use crate::sim::world::World;
 
 /// How long a job waits for another one of its lane.
-const LANE_MS: u64 = 40_000;
+const LANE_MS: u64 = 120_000;
 
 impl World {
     pub(super) fn begin_try(&mut self, at: usize) {
