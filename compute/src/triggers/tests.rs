@@ -272,7 +272,11 @@ fn arguments_are_about_the_record() {
 fn whole_records_stand_in_arguments_unless_they_are_too_large() {
     let config = json!({"args": {"now": "$after", "then": "$before", "title": "$after.title"}});
     let args_of = |before: Option<&Record>, after: &Record| {
-        let made = jobs(fired(&triggers(&[config.clone()]), before, after));
+        let made = jobs(fired(
+            &triggers(std::slice::from_ref(&config)),
+            before,
+            after,
+        ));
         let found: Value = serde_json::from_str(made[0].args.as_str()).unwrap();
         found["args"].clone()
     };
