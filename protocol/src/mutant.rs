@@ -71,8 +71,6 @@ pub enum Mutant {
     IgnoreLane,
     /// What a job writes has another name in each try.
     NameByTry,
-    /// What a job writes does not say which history it is of.
-    WriteErased,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

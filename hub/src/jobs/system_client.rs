@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use syncline_compute::worker::{NotWritten, SystemClient, SystemWrite};
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientId, ClientKey, UserId};
-use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::mutation::{KEYED_CLIENT, Mutation};
 use syncline_protocol::verdict::Status;
 use syncline_protocol::wire::client::Numbered;
@@ -63,7 +62,7 @@ pub fn sender_of(write: &SystemWrite) -> Sender {
             user: UserId::trusted(JOBS_USER),
             client: ClientId::trusted(&client),
         },
-        epoch: Some(write.epoch).filter(|_| !mutant(Mutant::WriteErased)),
+        epoch: Some(write.epoch),
         depth: write.depth,
     }
 }
