@@ -192,9 +192,9 @@ pub enum Outcome {
         /// When.
         due_at_ms: WallMs,
     },
-    /// It is given back untried, because another one of its lane must be done first: the try is not
-    /// counted, and it is not claimed before `at_ms`. It is scheduled, or if it was tried before
-    /// waits for its next try.
+    /// It is given back untried, because another one of its lane must be done first or who does it is
+    /// busy: the try is not counted, and it is not claimed before `at_ms`. It is scheduled, or if it
+    /// was tried before waits for its next try.
     Wait {
         /// When.
         at_ms: WallMs,
