@@ -6,11 +6,12 @@
 //! changes, which are written as the job's own.
 //!
 //! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
-//! sent, `signature` signs it, `reply` reads what comes back, of which `hidden` shows no secret. [`guard`] keeps events from addresses
-//! that are not the internet's: at every connection, of names (`names`) as of plain addresses, and
-//! without proxies or redirects that would lead around it. Order among the events of a record, tries
-//! and waits are not decided here, but by whoever runs jobs. `clients` holds the connections, `places`
-//! bounds how many events an endpoint is given at once.
+//! sent, `signature` signs it, `reply` reads what comes back, of which `hidden` shows no secret.
+//! [`guard`] keeps events from addresses that are not the internet's: at every connection, of names
+//! (`names`) as of plain addresses, and without proxies or redirects that would lead around it.
+//! `clients` holds the connections, `places` bounds how many events an endpoint is given at once.
+//! Order among the events of a record, tries and waits are not decided here, but by whoever runs
+//! jobs.
 
 mod clients;
 mod config;
