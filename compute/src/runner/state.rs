@@ -1,9 +1,9 @@
 //! The runner's state: which jobs it holds, and what is to be done about them next.
 //!
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
-//! what is asked of the store and when (`asking`), what is held and for how long (`holding`), how tries
-//! begin (`beginning`), the order inside lanes (`lanes`), what one space may have (`spaces`), and how
-//! leases end (`ending`).
+//! what is asked of the store and when (`asking`), what is held (`held`) and for how long
+//! (`holding`), how tries begin (`beginning`), the order inside lanes (`lanes`), what one space may
+//! have (`spaces`), and how leases end (`ending`).
 //!
 //! ```text
 //!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
@@ -18,24 +18,24 @@
 mod asking;
 mod beginning;
 mod ending;
+mod held;
 mod holding;
 mod lanes;
 mod spaces;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use syncline_protocol::ids::{NodeId, SpaceKey};
-use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobKind, JobName, Lease, LeasedJob};
+use syncline_protocol::ids::NodeId;
+use syncline_storage::jobs::{JobKind, JobName};
 
 use self::asking::Asking;
 use self::ending::Ending;
+use self::held::{Pool, Stage, Try, Waits};
 use self::holding::HubClock;
 use self::lanes::{Lane, LaneKey};
-use self::spaces::InSpace;
 use super::event::{Effect, Event, Now, TryId};
-use super::outcome::{Concluded, End, Tried, concluded};
+use super::outcome::{End, Tried, concluded};
 use super::told::Told;
 use crate::jobs::lease::LeasePolicy;
 use crate::jobs::retry::{Moment, RetryPolicy, mixed};
@@ -95,122 +95,6 @@ pub struct RunnerState {
     draining: bool,
     drained: bool,
     effects: Vec<Effect>,
-}
-
-/// What is held of a kind.
-#[derive(Debug, Default)]
-struct Pool {
-    /// Jobs that are leased.
-    held: usize,
-    /// Which of them wait for nothing but a worker, or for the store to say that they do.
-    able: usize,
-    /// Which of these may begin, in order. Some of it may be gone.
-    ready: VecDeque<TryId>,
-    /// Workers that are at work.
-    running: usize,
-    /// There may be something to claim.
-    hungry: bool,
-    /// The spaces of what is held.
-    spaces: HashMap<SpaceKey, InSpace>,
-}
-
-/// A job that is held.
-#[derive(Debug)]
-struct Try {
-    /// The place of its kind.
-    pool: usize,
-    lease: Lease,
-    lane: Option<LaneKey>,
-    due_at_ms: WallMs,
-    attempt: u32,
-    /// When the lease ends, in the runner's time.
-    until_run_ms: u64,
-    /// The jump of the hub's clock since which the lease is told by it, as a number.
-    by_jump: u64,
-    /// It is asked whether it may last longer, by the clock since this jump.
-    extending: Option<u64>,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    /// Nothing of it is done.
-    Waiting { leased: LeasedJob, waits: Waits },
-    /// A worker has it, since then in the runner's time.
-    Running(u64),
-    /// Its lease is lost, and its worker is told to stop.
-    Stopping,
-    /// It ended, and the store does not have it yet.
-    Ended {
-        concluded: Concluded,
-        /// How long its worker took.
-        ran_ms: Option<u64>,
-        /// The store was told, and did not answer.
-        told: bool,
-    },
-}
-
-/// What a job waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waits {
-    /// That the one before it in its lane is done.
-    Lane,
-    /// That the store says whether anybody is ahead of it.
-    Answer,
-    /// That others of its space end.
-    Space,
-    /// A worker.
-    Worker,
-}
-
-impl Try {
-    /// It is to be done, or is at work.
-    fn is_held(&self) -> bool {
-        matches!(self.stage, Stage::Waiting { .. } | Stage::Running(_))
-    }
-}
-
-impl Stage {
-    fn is_waiting(&self) -> bool {
-        matches!(self, Stage::Waiting { .. })
-    }
-
-    /// It begins as soon as a worker is free, for all that is known here.
-    fn is_able(&self) -> bool {
-        match self {
-            Stage::Waiting { waits, .. } => matches!(waits, Waits::Answer | Waits::Worker),
-            Stage::Running(_) | Stage::Stopping | Stage::Ended { .. } => false,
-        }
-    }
-
-    /// It has a worker, or waits for nothing else.
-    fn is_placed(&self) -> bool {
-        let waits = Waits::Worker;
-        self.is_at_work() || matches!(self, Stage::Waiting { waits: of, .. } if *of == waits)
-    }
-
-    /// It has a worker.
-    fn is_at_work(&self) -> bool {
-        matches!(self, Stage::Running(_) | Stage::Stopping)
-    }
-}
-
-impl Pool {
-    fn enter(&mut self, space: &SpaceKey, stage: &Stage) {
-        if let Some(of) = self.spaces.get_mut(space) {
-            of.placed += usize::from(stage.is_placed());
-        }
-        self.able += usize::from(stage.is_able());
-        self.running += usize::from(stage.is_at_work());
-    }
-
-    fn leave(&mut self, space: &SpaceKey, stage: &Stage) {
-        if let Some(of) = self.spaces.get_mut(space) {
-            of.placed -= usize::from(stage.is_placed());
-        }
-        self.able -= usize::from(stage.is_able());
-        self.running -= usize::from(stage.is_at_work());
-    }
 }
 
 impl RunnerState {
