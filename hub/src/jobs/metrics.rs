@@ -137,7 +137,10 @@ impl JobMetrics {
                 }
                 let error = error.as_ref().map(code_of);
                 match how {
-                    How::Dead | How::Missed => {
+                    How::Missed => {
+                        warn!(space = %name.space, kind, error, "a time of a schedule was passed over");
+                    }
+                    How::Dead => {
                         warn!(space = %name.space, kind, error, "a job was given up");
                     }
                     How::Failed => {
