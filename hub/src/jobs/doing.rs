@@ -11,7 +11,9 @@ use syncline_compute::worker::Worker;
 use syncline_protocol::ids::{AppId, SpaceId};
 use syncline_storage::JobStore;
 use syncline_storage::jobs::JobKind;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::error;
 
 use super::metrics::JobMetrics;
 use super::system_client::HubClient;
@@ -32,7 +34,8 @@ pub(crate) struct DoingParts {
 /// crash: somebody has them again when their leases run out.
 #[derive(Debug)]
 pub(crate) struct Doing {
-    runner: Runner,
+    drain: oneshot::Sender<()>,
+    running: Aborting,
     upkeep: Aborting,
 }
 
@@ -89,13 +92,33 @@ impl Doing {
             dead_days: config.jobs.dead_days,
         };
         let upkeep = Aborting(tokio::spawn(upkeep.run()));
-        Ok(Doing { runner, upkeep })
+        let (drain, draining) = oneshot::channel();
+        let running = Aborting(tokio::spawn(run(runner, draining)));
+        Ok(Doing {
+            drain,
+            running,
+            upkeep,
+        })
     }
 
     /// Takes no more jobs and finishes those that have begun.
-    pub(crate) async fn drain(self) {
+    pub(crate) async fn drain(mut self) {
         drop(self.upkeep);
-        self.runner.drain().await;
+        // A runner that is no more has nothing to finish.
+        let _ = self.drain.send(());
+        let _ = (&mut self.running.0).await;
+    }
+}
+
+/// Keeps a runner until it is drained.
+async fn run(mut runner: Runner, draining: oneshot::Receiver<()>) {
+    let is_drained = tokio::select! {
+        () = runner.ended() => false,
+        _ = draining => true,
+    };
+    match is_drained {
+        true => runner.drain().await,
+        false => error!("this node does jobs no more: its runner ended by a fault"),
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 use syncline_tests::device::Device;
 use syncline_tests::endpoint::Endpoint;
 use syncline_tests::node::TestNode;
+use syncline_tests::until;
 
 use super::{insert, setup, update};
 
@@ -22,14 +23,22 @@ async fn completing_a_repeating_task_makes_its_next_instance_on_every_device() {
     phone.edit(&insert("k1", &task));
     phone.push().await;
     laptop.reach(1).await;
-    // Both complete it, one of them offline; there is one next instance.
+    // Both complete it, one of them offline and after the other has thought better of it: two jobs
+    // of one occurrence.
     laptop.disconnect();
     laptop.edit(&update("k1", "done", &json!(true)));
     phone.edit(&update("k1", "done", &json!(true)));
     phone.push().await;
     phone.reach(3).await;
+    phone.edit(&update("k1", "done", &json!(false)));
+    phone.push().await;
     laptop.connect(&node).await;
     phone.reach(laptop.seq()).await;
+    let done = "syncline_jobs_ended_total{how=\"done\",kind=\"recurrence\"} 2";
+    until("both jobs are done", || {
+        node.app.metrics().render().contains(done)
+    })
+    .await;
     let open = |device: &Device| {
         let tasks = device
             .told()
