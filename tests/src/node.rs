@@ -33,9 +33,9 @@ impl TestNode {
         } = setup;
         let dir = dir.unwrap_or_else(|| Arc::new(TempDir::new().expect("a directory")));
         config.data_dir = dir.path().to_owned();
-        let app = App::start_with(config, parts)
-            .await
-            .expect("the node starts");
+        // Its future is large, and those that start a node hold it for as long as they live.
+        let app = Box::pin(App::start_with(config, parts)).await;
+        let app = app.expect("the node starts");
         TestNode { app, dir }
     }
 
