@@ -43,7 +43,7 @@ async fn an_archive_that_is_not_whole_writes_nothing() {
         (
             "archive_format",
             "format 7",
-            whole.replace("\"format\":2", "\"format\":7"),
+            whole.replace("\"format\":3", "\"format\":7"),
         ),
         (
             "archive_unknown",
