@@ -1,6 +1,6 @@
 //! The triggers of an app, checked once, and what they make of a commit.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use syncline_protocol::ids::{FieldName, RecordKey, TableName};
@@ -98,19 +98,9 @@ impl Triggers {
         fired
     }
 
-    /// Every kind of job that they make, each once.
-    pub fn kinds(&self) -> Vec<&JobKind> {
-        let all: BTreeSet<&JobKind> = self.all().map(|trigger| &trigger.kind).collect();
-        all.into_iter().collect()
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.by_table.is_empty()
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Trigger> {
-        self.by_table.values().flatten()
     }
 
     fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {

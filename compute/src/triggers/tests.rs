@@ -328,15 +328,8 @@ fn webhooks_of_a_record_are_in_a_lane_and_what_else_says_so() {
 }
 
 #[test]
-fn kinds_are_told_each_once() {
-    let all = triggers(&[
-        json!({}),
-        json!({"id": "u", "job": "mail"}),
-        json!({"id": "v"}),
-    ]);
-    let kinds: Vec<&str> = all.kinds().into_iter().map(|kind| kind.as_str()).collect();
-    assert_eq!(kinds, ["mail", "webhook"]);
-    assert!(!all.is_empty());
+fn an_app_may_have_none() {
+    assert!(!triggers(&[json!({})]).is_empty());
     assert!(Triggers::default().is_empty());
 }
 

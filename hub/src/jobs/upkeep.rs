@@ -9,8 +9,7 @@ use syncline_cluster::ChangeLog;
 use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::missing;
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
-use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobKind, JobName};
+use syncline_storage::jobs::{JobKind, StoredJob, first_due_ms};
 use syncline_storage::types::{Commit, CommitError, StoreError};
 use syncline_storage::{JobStore, Store};
 use tracing::{info, warn};
@@ -133,7 +132,7 @@ impl Upkeep {
             dead_letters: Vec::new(),
             jobs: moves,
         };
-        let due_ms: Option<WallMs> = syncline_storage::jobs::first_due_ms(&commit.jobs);
+        let due_ms = first_due_ms(&commit.jobs);
         self.log.commit(commit).await?;
         if let Some(due_ms) = due_ms {
             self.bell.ring(due_ms);
@@ -145,11 +144,10 @@ impl Upkeep {
         &self,
         space: &SpaceKey,
         schedules: &[Schedule],
-    ) -> Result<Vec<Option<syncline_storage::jobs::StoredJob>>, StoreError> {
+    ) -> Result<Vec<Option<StoredJob>>, StoreError> {
         let mut existing = Vec::with_capacity(schedules.len());
         for schedule in schedules {
-            let name: JobName = schedule.name(space.clone());
-            existing.push(self.jobs.job(&name).await?);
+            existing.push(self.jobs.job(&schedule.name(space.clone())).await?);
         }
         Ok(existing)
     }
