@@ -89,7 +89,7 @@ impl CommitEvent {
             writers: commit.writers,
             records: commit.records.clone(),
             marks: moved.collect(),
-            jobs_due_ms: first_due_ms(&commit.jobs),
+            jobs_due_ms: first_due_ms(&commit.ends, &commit.jobs),
         }
     }
 

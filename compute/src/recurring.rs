@@ -172,10 +172,7 @@ impl Recurring {
         let difference = self.compared(task, difference, &args).await?;
         let goes_on = difference.goes_on();
         let (changes, is_whole) = difference.changes();
-        // What an earlier try wrote under this time, and did not live to say, is in the store, and
-        // nothing more is written under it.
-        let is_first = task.attempt == 1 || changes.is_none();
-        if !(is_whole && is_first) {
+        if !is_whole {
             let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
             return Ok(Worked::Again { due_at_ms, changes });
         }
@@ -204,7 +201,7 @@ impl Recurring {
         while !difference.is_full() {
             let page = self
                 .store
-                .snapshot(&task.space, Some(&tables), Some(&after), PAGE)
+                .snapshot(task.space(), Some(&tables), Some(&after), PAGE)
                 .await?;
             for (key, record) in page.records {
                 if !key.id.as_str().starts_with(difference.prefix()) {
@@ -232,7 +229,7 @@ impl Recurring {
 
     async fn stored(&self, task: &Task, key: &RecordKey) -> Result<Option<Record>, Stopped> {
         let keys = std::slice::from_ref(key);
-        let mut read = self.store.records(&task.space, keys, usize::MAX).await?;
+        let mut read = self.store.records(task.space(), keys, usize::MAX).await?;
         Ok(read.records.pop().flatten())
     }
 

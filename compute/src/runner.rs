@@ -147,6 +147,8 @@ impl Runner {
             let means = Means {
                 worker: spec.worker.clone(),
                 system: parts.system.clone(),
+                schedules: parts.schedules.clone(),
+                now: parts.now.clone(),
                 time: Duration::from_millis(spec.time_ms),
             };
             let pool = Pool::start(Arc::new(means), spec.concurrency).await;

@@ -1,24 +1,20 @@
 //! What does jobs of a kind, and how it says what became of one.
 //!
 //! A [`Worker`] looks, asks outside, and answers with what is to be written; it writes nothing
-//! itself. Its changes go through [`SystemClient`], the session of the space, under a name that is
-//! the job's own: however often a job is tried, its changes take effect once.
+//! itself. Its changes go through [`SystemClient`], the session of the space, whose commit also ends
+//! the job's lease: they are written by whoever has the job, and once.
 
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
 use syncline_protocol::error::Refusal;
 use syncline_protocol::ids::{Epoch, SpaceKey};
-use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{Job, JobError, JobNo, LeasedJob};
+use syncline_storage::jobs::{Ended, Job, JobError, JobNo, Lease, LeasedJob, Outcome};
 
 /// A job to be done.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// Whose it is.
-    pub space: SpaceKey,
-    /// Its number: the same in every try of it.
-    pub no: JobNo,
+    /// The right to do it.
+    pub lease: Lease,
     /// The job.
     pub job: Job,
     /// Which try this is, from 1.
@@ -31,12 +27,21 @@ impl Task {
     /// A try of a leased job.
     pub fn of(leased: LeasedJob, now_ms: WallMs) -> Task {
         Task {
-            space: leased.lease.name.space,
-            no: leased.lease.no,
+            lease: leased.lease,
             job: leased.job,
             attempt: leased.attempt,
             now_ms,
         }
+    }
+
+    /// Whose it is.
+    pub fn space(&self) -> &SpaceKey {
+        &self.lease.name.space
+    }
+
+    /// Its number: the same in every try of it.
+    pub fn no(&self) -> JobNo {
+        self.lease.no
     }
 }
 
@@ -84,15 +89,10 @@ pub trait Worker: Send + Sync + 'static {
 /// Changes that a job makes.
 #[derive(Clone, Debug)]
 pub struct SystemWrite {
-    /// Where.
-    pub space: SpaceKey,
-    /// What it is called, 32 hex digits: the same in every try of a job, and another one each time the
-    /// job is due. What is written under one name takes effect once.
-    pub name: String,
+    /// How its lease ends with them.
+    pub ended: Ended,
     /// The history that the job is of: what is about data that was erased since is not written.
     pub epoch: Epoch,
-    /// When the job was due.
-    pub due_at_ms: WallMs,
     /// How many jobs stand between these changes and somebody's own: one more than the job's.
     pub depth: u8,
     /// What.
@@ -100,33 +100,15 @@ pub struct SystemWrite {
 }
 
 impl SystemWrite {
-    /// What a job writes. Its name follows from the job's, from what put it and from when it is due,
-    /// and not from its number, which is another one in a store that was moved.
-    pub fn of(task: &Task, changes: Changes) -> SystemWrite {
-        let Job {
-            kind,
-            key,
-            due_at_ms,
-            depth,
-            origin,
-            ..
-        } = &task.job;
-        let (epoch, seq) = (origin.epoch, origin.seq.0);
-        // No name holds a line feed.
-        let mut named = format!("{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");
-        if mutant(Mutant::NameByTry) {
-            named = format!("{named}\n{}", task.attempt);
-        }
-        let digest = Sha256::digest(named.as_bytes());
+    /// What a job writes that ends so.
+    pub fn of(task: &Task, outcome: Outcome, changes: Changes) -> SystemWrite {
         SystemWrite {
-            space: task.space.clone(),
-            name: digest[..16]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-            epoch,
-            due_at_ms: *due_at_ms,
-            depth: depth.saturating_add(1),
+            ended: Ended {
+                lease: task.lease.clone(),
+                outcome,
+            },
+            epoch: task.job.origin.epoch,
+            depth: task.job.depth.saturating_add(1),
             changes,
         }
     }
@@ -135,6 +117,11 @@ impl SystemWrite {
 /// Why changes of a job were not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotWritten {
+    /// Somebody else has the job, or nobody: see
+    /// [`LeaseLost`](syncline_storage::jobs::LeaseLost). Of a write that is made again the first one
+    /// may have ended it.
+    #[error("the lease is lost")]
+    LeaseLost,
     /// They can never be.
     #[error("{}", .0.message)]
     Refused(Refusal),
@@ -146,7 +133,6 @@ pub enum NotWritten {
 /// Writes to spaces for jobs: an ordinary client, whose changes devices receive by sync.
 #[async_trait]
 pub trait SystemClient: Send + Sync + 'static {
-    /// Has changes merged and stored. What was written before under the same name is not written
-    /// again.
+    /// Has changes merged and stored by the commit that ends the job's lease.
     async fn write(&self, write: SystemWrite) -> Result<(), NotWritten>;
 }

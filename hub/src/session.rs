@@ -29,6 +29,7 @@ mod ephemeral;
 pub mod event;
 mod fanout;
 mod few;
+pub mod jobs;
 pub mod pending;
 mod push;
 mod reader;

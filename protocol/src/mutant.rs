@@ -69,8 +69,8 @@ pub enum Mutant {
     IgnoreLease,
     /// Nothing is ahead of a job in its lane.
     IgnoreLane,
-    /// What a job writes has another name in each try.
-    NameByTry,
+    /// What a job writes does not end its lease, so whoever has the job may write it again.
+    WriteUnfenced,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

@@ -264,7 +264,16 @@ impl ModelStore {
                 return Err(CommitError::Conflict);
             }
         }
+        let lost = self.lost(&commit.ends);
+        if !lost.is_empty() {
+            return Err(CommitError::LeasesLost(lost));
+        }
+        let space = self.spaces.get_mut(&commit.space).expect("it was found");
         space.apply(commit);
+        for ended in &commit.ends {
+            let held = self.finish_one(ended, commit.now_ms);
+            held.expect("it was looked whether it is held, and each is there once");
+        }
         self.move_jobs(commit);
         Ok(())
     }

@@ -13,7 +13,7 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 use syncline_protocol::wire::hub::ResetWhy;
 
-use crate::jobs::JobMove;
+use crate::jobs::{Ended, JobMove};
 
 /// A space's row: what every commit tests and moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +154,11 @@ pub struct Commit {
     /// Changes that can never be stored, set aside for people, at most [`DEAD_LETTERS_MAX`]. The
     /// same one again is ignored.
     pub dead_letters: Vec<DeadLetter>,
-    /// What it enqueues and cancels, one after the other. A commit of jobs alone leaves the head,
-    /// as one of marks alone does.
+    /// Leases of jobs of the space that end with it, each once. Refused unless all of them are held,
+    /// so what a job writes is stored by whoever has the job, once.
+    pub ends: Vec<Ended>,
+    /// What it enqueues and cancels, one after the other, when the leases have ended. A commit of jobs
+    /// alone leaves the head, as one of marks alone does.
     pub jobs: Vec<JobMove>,
 }
 
@@ -327,6 +330,10 @@ pub enum CommitError {
     /// Epoch, head or a mark is not the expected one. Nothing was written.
     #[error("the space moved")]
     Conflict,
+    /// Of these places among its `ends` the leases are lost. Nothing was written. It may be said also
+    /// where the space moved.
+    #[error("{} of its leases are lost", .0.len())]
+    LeasesLost(Vec<usize>),
     /// It is more than this store takes at once. Nothing was written, nor will it be as it is:
     /// fewer mutations may pass.
     #[error("the commit is too large: {0}")]

@@ -159,6 +159,7 @@ async fn draft(
         records,
         marks: vec![moved],
         dead_letters: Vec::new(),
+        ends: Vec::new(),
         jobs: Vec::new(),
     })
 }

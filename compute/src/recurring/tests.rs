@@ -9,7 +9,9 @@ use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey, TableName, Wr
 use syncline_protocol::json::canonical;
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::parse_changes;
-use syncline_storage::jobs::{Job, JobArgs, JobKey, JobKind, JobNo, Origin, TriggerId};
+use syncline_storage::jobs::{
+    Job, JobArgs, JobKey, JobKind, JobName, JobNo, Lease, Origin, TriggerId,
+};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::Commit;
 
@@ -88,6 +90,7 @@ impl Space {
             records: records.into_iter().collect(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            ends: Vec::new(),
             jobs: Vec::new(),
         };
         self.store
@@ -155,12 +158,15 @@ impl Space {
     /// A job of the last commit, about a record.
     fn task(&self, (table, id): (&str, &str), args: &Value) -> Task {
         let about = json!({"table": table, "id": id, "when": "update", "who": "ada", "args": args});
-        Task {
+        let name = JobName {
             space: self.key.clone(),
-            no: JobNo(1),
+            kind: JobKind::trusted("recurrence"),
+            key: JobKey::trusted("t/1/1/tasks/k1"),
+        };
+        Task {
             job: Job {
-                kind: JobKind::trusted("recurrence"),
-                key: JobKey::trusted("t/1/1/tasks/k1"),
+                kind: name.kind.clone(),
+                key: name.key.clone(),
                 lane: None,
                 due_at_ms: self.now_ms,
                 args: JobArgs::trusted(&about.to_string()),
@@ -170,6 +176,11 @@ impl Space {
                     seq: self.seq,
                     trigger: TriggerId::trusted("t"),
                 },
+            },
+            lease: Lease {
+                name,
+                no: JobNo(1),
+                number: 1,
             },
             attempt: 1,
             now_ms: self.now_ms,

@@ -1,7 +1,7 @@
 //! What the runner's state hears, and what it wants done.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{Claim, Ended, JobKind, Lease, LeaseLost, LeasedJob};
+use syncline_storage::jobs::{Ahead, Claim, Ended, JobKind, Lease, LeaseLost, LeasedJob};
 use syncline_storage::types::StoreError;
 
 use super::outcome::End;
@@ -39,8 +39,8 @@ pub enum Event {
     Ahead {
         /// Which was asked for.
         id: TryId,
-        /// When the one before it may be claimed.
-        answer: Result<Option<WallMs>, StoreError>,
+        /// What the store says.
+        answer: Result<Ahead, StoreError>,
     },
     /// To [`Effect::Begin`], once for each, also if it was stopped.
     Tried {

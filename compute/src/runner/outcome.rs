@@ -7,13 +7,17 @@ use super::told::How;
 use crate::jobs::cron::Schedule;
 use crate::jobs::retry::{Moment, RetryPolicy};
 
-/// How a try ended, with what it wrote.
+/// How a try ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It is done, and what it changes is written.
+    /// It is done, and changed nothing.
     Done,
     /// The same, and it is due once more.
     Again(WallMs),
+    /// It is done, and the commit of what it changes has ended its lease so.
+    Written(Outcome),
+    /// What it changes was not written, since its lease is lost.
+    LeaseLost,
     /// It could not be done now.
     Failed {
         /// Why.
@@ -56,15 +60,27 @@ pub(super) struct Concluded {
     pub(super) error: Option<JobError>,
 }
 
-/// What becomes of a job whose try ended.
+/// What becomes of a job that was done: it is due again if its worker says so, or its schedule.
+pub(super) fn went_well(
+    again_ms: Option<WallMs>,
+    (due_at_ms, schedule): (WallMs, Option<&Schedule>),
+    now_ms: WallMs,
+) -> Outcome {
+    match (again_ms, schedule) {
+        (Some(due_at_ms), _) => Outcome::Again { due_at_ms },
+        (None, Some(schedule)) => schedule.after(due_at_ms, now_ms),
+        (None, None) => Outcome::Done,
+    }
+}
+
+/// What becomes of a job whose try ended, and whose lease has not.
 pub(super) fn concluded(end: End, of: Tried<'_>, policy: &RetryPolicy, at: Moment) -> Concluded {
     let failed = |error: JobError| policy.after_failure(of.attempt, error, at);
+    let well = |again_ms| went_well(again_ms, (of.due_at_ms, of.schedule), at.now_ms);
     let outcome = match end {
-        End::Done => match of.schedule {
-            Some(schedule) => schedule.after(of.due_at_ms, at.now_ms),
-            None => Outcome::Done,
-        },
-        End::Again(due_at_ms) => Outcome::Again { due_at_ms },
+        End::Done => well(None),
+        End::Again(due_at_ms) => well(Some(due_at_ms)),
+        End::Written(outcome) => outcome,
         End::Failed { error, wait_ms } => match failed(error) {
             Outcome::Retry { at_ms, error } => {
                 let at_ms = at_ms.max(at.now_ms.saturating_add(wait_ms));
@@ -76,6 +92,7 @@ pub(super) fn concluded(end: End, of: Tried<'_>, policy: &RetryPolicy, at: Momen
             at_ms: at.now_ms.saturating_add(wait_ms),
         },
         End::Panicked(error) => failed(error),
+        End::LeaseLost => failed(JobError::new("its lease is lost")),
         End::Stopped => failed(JobError::new("it was stopped")),
         End::Hopeless(error) => Outcome::Dead { error },
     };

@@ -194,6 +194,11 @@ impl RunnerState {
             self.forget(id);
             return;
         }
+        match end {
+            End::Written(outcome) => return self.ended_with_write(id, &outcome, now),
+            End::LeaseLost => return self.lease_lost(id, now),
+            _ => {}
+        }
         let of = Tried {
             attempt: one.attempt,
             due_at_ms: one.due_at_ms,

@@ -88,8 +88,8 @@ impl Event {
         Event {
             id: id_of(task),
             trigger: origin.trigger.to_string(),
-            app: task.space.app.to_string(),
-            space: task.space.space.to_string(),
+            app: task.space().app.to_string(),
+            space: task.space().space.to_string(),
             change,
             attempt: task.attempt,
             at: rfc3339(task.now_ms),
@@ -122,7 +122,7 @@ fn id_of(task: &Task) -> String {
         origin,
         ..
     } = &task.job;
-    let (app, space) = (&task.space.app, &task.space.space);
+    let (app, space) = (&task.space().app, &task.space().space);
     let (epoch, seq) = (origin.epoch, origin.seq.0);
     // No name holds a line feed.
     let named = format!("{app}\n{space}\n{kind}\n{key}\n{epoch}\n{seq}\n{due_at_ms}");

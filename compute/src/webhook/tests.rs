@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey};
-use syncline_storage::jobs::{Job, JobArgs, JobKey, JobKind, JobNo, Origin, TriggerId};
+use syncline_storage::jobs::{
+    Job, JobArgs, JobKey, JobKind, JobName, JobNo, Lease, Origin, TriggerId,
+};
 
 use super::names::Names;
 use super::*;
@@ -62,15 +64,18 @@ fn task() -> Task {
 }
 
 fn with_args(args: &Value) -> Task {
-    Task {
+    let name = JobName {
         space: SpaceKey {
             app: AppId::trusted("todo"),
             space: SpaceId::trusted("ada"),
         },
-        no: JobNo(7),
+        kind: JobKind::trusted("webhook"),
+        key: JobKey::trusted("t/0000000000000007/3/tasks/k1"),
+    };
+    Task {
         job: Job {
-            kind: JobKind::trusted("webhook"),
-            key: JobKey::trusted("t/0000000000000007/3/tasks/k1"),
+            kind: name.kind.clone(),
+            key: name.key.clone(),
             lane: None,
             due_at_ms: NOW,
             args: JobArgs::trusted(&args.to_string()),
@@ -80,6 +85,11 @@ fn with_args(args: &Value) -> Task {
                 seq: Seq(3),
                 trigger: TriggerId::trusted("t"),
             },
+        },
+        lease: Lease {
+            name,
+            no: JobNo(7),
+            number: 1,
         },
         attempt: 1,
         now_ms: NOW,

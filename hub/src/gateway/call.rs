@@ -9,7 +9,7 @@ use syncline_protocol::wire::client::Numbered;
 use tokio::sync::oneshot;
 
 use super::Gateway;
-use crate::session::actor::Message;
+use crate::session::actor::{Message, Pushed};
 use crate::session::event::{CallReply, Sender};
 
 /// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
@@ -26,8 +26,6 @@ pub(crate) struct Pusher {
     pub(crate) user: UserId,
     /// The space.
     pub(crate) space: SpaceKey,
-    /// How many jobs stand between what it pushes and somebody's own change.
-    pub(crate) depth: u8,
     /// Bytes of what it pushes, as they came.
     pub(crate) bytes: usize,
 }
@@ -44,45 +42,9 @@ impl Gateway {
         }: Numbered,
     ) -> Result<CallReply, Refusal> {
         let user = pusher.user.clone();
-        let sender = Sender {
-            client: ClientKey { user, client },
-            epoch,
-            depth: pusher.depth,
-        };
-        let mut muts = Some(muts);
-        for _ in 0..CALL_TRIES {
-            let entry = self.sessions.get(&pusher.space);
-            let Some(room) = self.sessions.room(&entry) else {
-                continue;
-            };
-            let permit = room.permit(pusher.user.as_str(), pusher.bytes).await;
-            let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
-            let (reply, answer) = oneshot::channel();
-            let message = Message::Call {
-                call: self.next_call(),
-                sender: sender.clone(),
-                muts: muts.take().unwrap_or_default(),
-                permit: Some(permit),
-                reply,
-            };
-            match self.sessions.tell(&entry, message) {
-                Ok(()) => {
-                    let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else {
-                        break;
-                    };
-                    // A session that ended has not answered: the client repeats, the marks tell.
-                    return answer.map_err(|_| ended());
-                }
-                // The message comes back whole from a session that had just ended.
-                Err(message) => {
-                    if let Message::Call { muts: back, .. } = *message {
-                        muts = Some(back);
-                    }
-                }
-            }
-        }
-        let message = "no verdict in time; repeat the push";
-        Err(Refusal::new(Code::Unavailable, message))
+        let client = ClientKey { user, client };
+        let sender = Sender { client, epoch };
+        self.push(pusher, Pushed::Request { sender, muts }).await
     }
 
     /// Has it judge a write under a key, which is a client of its own.
@@ -97,6 +59,46 @@ impl Gateway {
             muts: vec![mutation],
         };
         self.call(pusher, push).await
+    }
+
+    /// Has it take what is pushed. Errors: `slow`, `unavailable`.
+    pub(crate) async fn push(&self, pusher: &Pusher, pushed: Pushed) -> Result<CallReply, Refusal> {
+        let mut held = Some(pushed);
+        for _ in 0..CALL_TRIES {
+            let entry = self.sessions.get(&pusher.space);
+            let Some(room) = self.sessions.room(&entry) else {
+                continue;
+            };
+            let permit = room.permit(pusher.user.as_str(), pusher.bytes).await;
+            let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
+            let Some(pushed) = held.take() else {
+                break;
+            };
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Call {
+                call: self.next_call(),
+                pushed,
+                permit: Some(permit),
+                reply,
+            };
+            match self.sessions.tell(&entry, message) {
+                Ok(()) => {
+                    let Ok(answer) = tokio::time::timeout(PUSH_WITHIN, answer).await else {
+                        break;
+                    };
+                    // A session that ended has not answered: the client repeats, the marks tell.
+                    return answer.map_err(|_| ended());
+                }
+                // The message comes back whole from a session that had just ended.
+                Err(message) => {
+                    if let Message::Call { pushed, .. } = *message {
+                        held = Some(pushed);
+                    }
+                }
+            }
+        }
+        let message = "no verdict in time; repeat the push";
+        Err(Refusal::new(Code::Unavailable, message))
     }
 }
 

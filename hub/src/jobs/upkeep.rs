@@ -130,9 +130,10 @@ impl Upkeep {
             records: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            ends: Vec::new(),
             jobs: moves,
         };
-        let due_ms = first_due_ms(&commit.jobs);
+        let due_ms = first_due_ms(&[], &commit.jobs);
         self.log.commit(commit).await?;
         if let Some(due_ms) = due_ms {
             self.bell.ring(due_ms);

@@ -25,7 +25,8 @@ use self::asking::SocketRead;
 use super::cache::{Activations, NodeCache};
 use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
-    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, Sender, Sync,
+    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, JobCall, JobWrite, Note, Origin,
+    Push, Sender, Sync,
 };
 use super::registry::Place;
 use super::state::{Context, SessionLimits, SessionParts, SessionState};
@@ -111,14 +112,12 @@ pub enum Message {
         /// Where the answer goes.
         answer: oneshot::Sender<bool>,
     },
-    /// An HTTP push.
+    /// A push without a socket.
     Call {
         /// The node's number for it.
         call: CallId,
-        /// Whose.
-        sender: Sender,
-        /// In order of number.
-        muts: Vec<Mutation>,
+        /// What is pushed.
+        pushed: Pushed,
         /// Back-pressure.
         permit: Option<Permit>,
         /// Where the answer goes.
@@ -158,6 +157,37 @@ pub enum Message {
     Panicked,
     /// From the wheel: the idle time may be over.
     IdleDue,
+}
+
+/// What is pushed without a socket.
+#[derive(Debug)]
+pub enum Pushed {
+    /// By an HTTP request.
+    Request {
+        /// Whose.
+        sender: Sender,
+        /// In order of number.
+        muts: Vec<Mutation>,
+    },
+    /// By a job.
+    Job(Box<JobWrite>),
+}
+
+impl Pushed {
+    fn event(self, call: CallId, permit: Option<Permit>) -> Event {
+        match self {
+            Pushed::Request { sender, muts } => Event::Push(Push {
+                origin: Origin::Call(call, sender),
+                muts,
+                permit,
+            }),
+            Pushed::Job(write) => Event::Job(JobCall {
+                call,
+                write,
+                permit,
+            }),
+        }
+    }
 }
 
 /// The session actor.
@@ -333,18 +363,12 @@ impl Actor for Session {
             }
             Message::Call {
                 call,
-                sender,
-                muts,
+                pushed,
                 permit,
                 reply,
             } => {
                 live.calls.insert(call, reply);
-                let push = Push {
-                    origin: Origin::Call(call, sender),
-                    muts,
-                    permit,
-                };
-                live.step(Event::Push(push), &myself);
+                live.step(pushed.event(call, permit), &myself);
             }
             Message::Sync { sync, reply } => {
                 live.calls.insert(sync.call, reply);

@@ -88,7 +88,7 @@ impl SessionState {
     }
 
     /// Has calls come again. Their mutations stay, and are decided once: a call that repeats one
-    /// waits for the same verdict. Changesets go: their clients send all of it again, so each
+    /// waits for the same verdict. Changesets and what jobs write go: they come again whole, so each
     /// would come to wait many times over. Sockets keep waiting. Nothing is in flight here, and
     /// what was may have been written: the marks and the stamps tell, as after a crash.
     fn refuse_waiting_calls(&mut self, cx: &mut Context<'_>) {
@@ -101,9 +101,8 @@ impl SessionState {
 
     fn without_calls(&mut self, mut pending: Pending, cx: &mut Context<'_>) -> Option<Pending> {
         let refusal = || Refusal::new(Code::Unavailable, "the store does not take it; repeat it");
-        if matches!(pending.asked, Asked::Sync(_)) {
-            let client = self.client(&pending.client);
-            client.undecided = client.undecided.saturating_sub(1);
+        if matches!(pending.asked, Asked::Sync(_) | Asked::Job(_)) {
+            self.decided_one(&pending.client);
             for waiter in pending.waiters {
                 if let Waiter::Call(call) = waiter {
                     cx.effect(Effect::Reply(call, CallReply::Refused(refusal())));

@@ -14,15 +14,18 @@ use std::sync::Arc;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::ids::{ClientKey, RecordKey};
 use syncline_protocol::mutant::{Mutant, mutant};
+use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::Answer;
 use syncline_storage::types::{CommitError, RecordsRead, StoreError};
 
-use self::decide::{Decided, Deciding, Outcome};
+pub(super) use self::decide::Decided;
+use self::decide::{Deciding, Outcome};
 use self::following::label;
 use super::cache::{Known, known_bytes};
-use super::event::{CallReply, Effect, Note, Waiter};
+use super::event::{CallReply, Effect, NotEnded, Note, Waiter};
 use super::fanout::Answers;
+use super::jobs::reply_job;
 use super::pending::{Asked, Earlier, Pending};
 use super::state::{Context, SessionState, Work};
 use super::synced::Synced;
@@ -184,8 +187,8 @@ impl SessionState {
         for (key, known) in known {
             loading.add(key, known);
         }
-        let is_mutation = |first: &Pending| matches!(first.asked, Asked::Mutation(_));
-        if self.loaded(&loading) > 0 || !self.pending.front().is_some_and(is_mutation) {
+        let is_whole = |first: &Pending| !matches!(first.asked, Asked::Sync(_));
+        if self.loaded(&loading) > 0 || !self.pending.front().is_some_and(is_whole) {
             return self.decide_loaded(*loading, cx);
         }
         // A mutation is whole: it needs more pieces, and has the batch for itself.
@@ -253,6 +256,7 @@ impl SessionState {
                 cx.note(Note::Conflict);
                 self.give_way(cx);
             }
+            Err(CommitError::LeasesLost(lost)) => self.leases_lost((&decided, &lost), cx),
             Err(CommitError::TooLarge(why)) => self.too_large(&decided, &why, cx),
             Err(CommitError::Store(error)) => {
                 // Committed or not: the marks tell when the store is read again.
@@ -313,11 +317,9 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Unkept { m, verdict } => {
-                    client.taken = client.decided.unwrap_or(0);
-                    let answer = Answer::Verdict(verdict);
-                    cx.note(Note::Verdict(VerdictStatus::from(&answer)));
-                    answers.add(&pending.waiters, &pending.client, m, &answer);
+                Outcome::Job { writer, ended } => {
+                    client.writer = writer.or(client.writer);
+                    reply_job(&pending.waiters, &ended.map_err(NotEnded::Rejected), cx);
                 }
                 Outcome::Synced { mut synced, kept } => {
                     if of_several.contains(&author) {
@@ -390,13 +392,16 @@ fn reply_synced(waiters: &[Waiter], synced: &Synced, cx: &mut Context<'_>) {
 /// be told what that is.
 fn keys(pending: &Pending) -> Vec<&RecordKey> {
     match &pending.asked {
-        Asked::Mutation(mutation) => {
-            let changes = mutation.asked.iter().flatten();
-            changes.map(|change| &change.key).collect()
-        }
+        Asked::Mutation(mutation) => mutation_keys(mutation),
+        Asked::Job(write) => mutation_keys(&write.mutation),
         Asked::Sync(changes) => {
             let keys = changes.iter().map(|change| change.key.as_ref());
             keys.flatten().collect()
         }
     }
+}
+
+fn mutation_keys(mutation: &Mutation) -> Vec<&RecordKey> {
+    let changes = mutation.asked.iter().flatten();
+    changes.map(|change| &change.key).collect()
 }

@@ -15,6 +15,7 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::WallMs;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
+use syncline_storage::jobs::Ended;
 use syncline_storage::types::{
     After, ChangesPage, Commit, CommitError, MarksRead, RecordsRead, SnapshotPage, SpaceView,
     StoreError, VerdictsRead,
@@ -62,6 +63,8 @@ pub enum Event {
     Push(Push),
     /// A changeset of a compatibility client.
     Sync(Sync),
+    /// What a job writes.
+    Job(JobCall),
     /// A compatibility socket wants to hear which tables change.
     Watch(ConnId),
     /// A client's ephemeral state.
@@ -174,6 +177,30 @@ pub struct Sync {
     pub permit: Option<Permit>,
 }
 
+/// What a job writes, on its way in.
+#[derive(Debug)]
+pub struct JobCall {
+    /// Who waits.
+    pub call: CallId,
+    /// What is written.
+    pub write: Box<JobWrite>,
+    /// Back-pressure: given back when it is decided.
+    pub permit: Option<Permit>,
+}
+
+/// What a job writes: the commit that takes it ends the job's lease.
+#[derive(Debug)]
+pub struct JobWrite {
+    /// The history that the job is of.
+    pub epoch: Epoch,
+    /// How many jobs stand between this and somebody's own change, at least 1.
+    pub depth: u8,
+    /// What changes. It has no number.
+    pub mutation: Mutation,
+    /// How the lease ends.
+    pub ended: Ended,
+}
+
 /// Who waits for verdicts.
 #[derive(Clone, Debug)]
 pub enum Origin {
@@ -190,18 +217,12 @@ pub struct Sender {
     pub client: ClientKey,
     /// The first epoch it knew under this id, if it says so.
     pub epoch: Option<Epoch>,
-    /// How many jobs stand between what it pushes and somebody's own change: 0 unless it is a job.
-    pub depth: u8,
 }
 
 impl From<ClientKey> for Sender {
     fn from(client: ClientKey) -> Sender {
-        let (epoch, depth) = (None, 0);
-        Sender {
-            client,
-            epoch,
-            depth,
-        }
+        let epoch = None;
+        Sender { client, epoch }
     }
 }
 
@@ -262,8 +283,6 @@ pub struct HeldPush {
     pub client: ClientKey,
     /// The first epoch it knew under this id, if it says so.
     pub epoch: Option<Epoch>,
-    /// How many jobs stand between it and somebody's own change.
-    pub depth: u8,
     /// In order of number.
     pub muts: Vec<Mutation>,
     /// Back-pressure.
@@ -419,12 +438,23 @@ pub enum CallReply {
     },
     /// A changeset is merged.
     Synced(Synced),
+    /// What a job wrote is stored and its lease has ended, or neither.
+    Job(Result<(), NotEnded>),
     /// Numbers are missing before one of them; go on after this number.
     Gap(Option<u64>),
     /// Everything was erased since its client knew the history it names: nothing was taken.
     Erased,
     /// It was not taken.
     Refused(Refusal),
+}
+
+/// Why what a job wrote is not stored, and will not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotEnded {
+    /// Its lease is lost.
+    LeaseLost,
+    /// It can never be stored.
+    Rejected(Refusal),
 }
 
 /// What is counted.

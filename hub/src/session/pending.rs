@@ -11,7 +11,7 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::wire::hub::Answer;
 
-use super::event::{HeldPush, Sync, Waiter};
+use super::event::{HeldPush, JobCall, JobWrite, Sync, Waiter};
 use super::synced::Synced;
 use crate::gateway::intake::Permit;
 
@@ -41,6 +41,8 @@ pub enum Asked {
     Mutation(Mutation),
     /// A changeset without numbers.
     Sync(Vec<SyncChange>),
+    /// What a job writes.
+    Job(Box<JobWrite>),
 }
 
 impl Asked {
@@ -49,6 +51,7 @@ impl Asked {
         match self {
             Asked::Mutation(mutation) => mutation.change_count(),
             Asked::Sync(changes) => changes.len(),
+            Asked::Job(write) => write.mutation.change_count(),
         }
     }
 }
@@ -123,4 +126,5 @@ pub(super) struct Call {
 pub(super) enum Held {
     Push(HeldPush),
     Sync(Sync),
+    Job(JobCall),
 }

@@ -15,6 +15,7 @@ use super::event::{
     Waiter,
 };
 use super::fanout::Answers;
+use super::jobs::jobs_client;
 use super::pending::{Asked, Call, Held, Pending};
 use super::repeats::reused;
 use super::state::{Context, SessionState};
@@ -58,21 +59,13 @@ impl SessionState {
                     let held = HeldPush {
                         client,
                         epoch: None,
-                        depth: 0,
                         muts: push.muts,
                         permit: push.permit.map(Arc::new),
                     };
                     self.number(held, Waiter::Conn(conn), Known::Remembered, cx);
                 }
             }
-            Origin::Call(
-                call,
-                Sender {
-                    client,
-                    epoch,
-                    depth,
-                },
-            ) => {
+            Origin::Call(call, Sender { client, epoch }) => {
                 let known = self
                     .clients
                     .get(&client)
@@ -80,7 +73,6 @@ impl SessionState {
                 let held = HeldPush {
                     client,
                     epoch,
-                    depth,
                     muts: push.muts,
                     permit: push.permit.map(Arc::new),
                 };
@@ -116,6 +108,7 @@ impl SessionState {
         let clients = vec![match &held {
             Held::Push(push) => push.client.clone(),
             Held::Sync(sync) => sync.client.clone(),
+            Held::Job(_) => jobs_client(),
         }];
         let waiting = Call {
             missing: 0,
@@ -173,6 +166,10 @@ impl SessionState {
                     Held::Sync(sync) => {
                         self.client(&sync.client).learn(mark);
                         self.take_sync(sync, cx);
+                    }
+                    Held::Job(job) => {
+                        self.client(&jobs_client()).learn(mark);
+                        self.take_job(job, cx);
                     }
                 }
             }
@@ -237,7 +234,6 @@ impl SessionState {
     fn sort(&mut self, push: HeldPush, (waiter, gap): (Waiter, Gap), cx: &mut Context<'_>) {
         let HeldPush {
             client,
-            depth,
             muts,
             permit,
             ..
@@ -262,7 +258,7 @@ impl SessionState {
                     asked: Asked::Mutation(mutation),
                     since: None,
                     taken_at_ms: cx.now_ms,
-                    depth,
+                    depth: 0,
                     waiters: vec![waiter],
                     later: Vec::new(),
                     earlier: None,

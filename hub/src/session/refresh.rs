@@ -13,7 +13,7 @@ use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::{After, ChangesPage, MarksRead, SpaceView, StoreError};
 
 use super::conn::{Conn, Phase};
-use super::event::{ConnId, Effect, MarksFor, Note, Repeat};
+use super::event::{CallReply, ConnId, Effect, MarksFor, Note, Repeat, Waiter};
 use super::fanout::{Audience, Last, ShownEntry};
 use super::pending::{Asked, Pending};
 use super::reader::entry;
@@ -178,8 +178,14 @@ impl SessionState {
                 self.pending.push_back(mutation);
                 continue;
             }
+            let is_job = matches!(mutation.asked, Asked::Job(_));
             for waiter in mutation.waiters {
-                self.refuse_gap(&mutation.client, waiter, cx);
+                match waiter {
+                    Waiter::Call(call) if is_job => {
+                        cx.effect(Effect::Reply(call, CallReply::Erased));
+                    }
+                    waiter => self.refuse_gap(&mutation.client, waiter, cx),
+                }
             }
         }
     }
@@ -287,7 +293,8 @@ impl SessionState {
         for mutation in pending {
             let client = self.client(&mutation.client);
             let Asked::Mutation(Mutation { m, .. }) = mutation.asked else {
-                // A changeset is merged again: what it did already it cannot do twice.
+                // It is merged again: what a changeset did already it cannot do twice, and what a job
+                // did has ended its lease.
                 client.undecided += 1;
                 self.pending.push_back(mutation);
                 continue;

@@ -301,6 +301,11 @@ impl SessionState {
                 cx.effect(Effect::Reply(sync.call, reply));
             }
             Event::Sync(sync) => self.sync(sync, cx),
+            Event::Job(job) if self.drain != Drain::No => {
+                let reply = CallReply::Refused(draining());
+                cx.effect(Effect::Reply(job.call, reply));
+            }
+            Event::Job(job) => self.job(job, cx),
             Event::Watch(conn) => drop(self.watchers.insert(conn)),
             Event::Presence { conn, state } => self.presence(conn, state, cx),
             Event::Broadcast { conn, room, data } => self.broadcast(conn, &room, &data, cx),

@@ -18,7 +18,7 @@ use self::judge::fits;
 use self::look::{Seen, look};
 use self::writes::writes;
 use super::failure::{Failure, contended};
-use super::jobs::{Beside, Settled, push_rows};
+use super::jobs::{Beside, Made, Settled, push_rows};
 use super::server::{Level, Server};
 use super::space::{TRIES_MAX, find};
 use crate::random;
@@ -71,7 +71,7 @@ async fn held(
 ) -> Result<(), CommitError> {
     let mut until = Some(until);
     // Others that change jobs of the space would have it begin anew.
-    let _alone = match commit.jobs.is_empty() {
+    let _alone = match commit.jobs.is_empty() && commit.ends.is_empty() {
         true => None,
         false => Some(server.alone(&commit.space).await),
     };
@@ -86,9 +86,20 @@ async fn held(
             }
             return Err(CommitError::Conflict);
         };
+        if let Some(lost) = seen
+            .jobs
+            .as_ref()
+            .map(|made| &made.lost)
+            .filter(|lost| !lost.is_empty())
+        {
+            if hint_is_old {
+                continue;
+            }
+            return Err(CommitError::LeasesLost(lost.clone()));
+        }
         let id = random()? as i64;
         let beside = seen.jobs.as_ref();
-        let beside = beside.map(|plan| Beside::of(&commit.space, plan));
+        let beside = beside.map(|made| Beside::of(&commit.space, &made.plan));
         if let Some(beside) = &beside {
             beside.come(server).await?;
         }
@@ -117,7 +128,7 @@ async fn held(
 async fn attempt(server: &Server, commit: &Commit, seen: &Seen, id: i64) -> Result<bool, Failure> {
     let places = writes::Places::of(commit, seen);
     let mut writes = writes(commit, (seen, &places), id);
-    if let Some(plan) = &seen.jobs {
+    if let Some(Made { plan, .. }) = &seen.jobs {
         push_rows(&mut writes, (&commit.space, Some(&seen.row)), plan);
     }
     server.write(&writes).await

@@ -30,9 +30,8 @@ use crate::jobs::{Job, JobNo, JobState, StoredJob};
 pub(super) use change::{Beside, Settled, push_rows};
 pub(super) use dead::Dead;
 pub(super) use numbers::Numbers;
-pub(super) use plan::Plan;
 pub(super) use row::JOB_COLUMNS;
-pub(super) use seen::of_commit;
+pub(super) use seen::{Made, of_commit};
 pub(super) use transfer::{dead_of, export, forget, import, open_queues};
 #[cfg(test)]
 pub(super) use turns::put_turn_of_nobody;

@@ -3,6 +3,7 @@
 pub(crate) mod desk;
 pub mod ending;
 pub mod fairness;
+pub mod fenced;
 pub mod lanes;
 pub mod leasing;
 pub mod people;

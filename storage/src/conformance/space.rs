@@ -158,6 +158,7 @@ impl<'s> Space<'s> {
                 .collect(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            ends: Vec::new(),
             jobs: Vec::new(),
         }
     }

@@ -6,8 +6,8 @@ use syncline_protocol::stamp::WallMs;
 use super::{FaultyStore, Operation};
 use crate::Store;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -36,7 +36,7 @@ impl<S: Store + JobStore> JobStore for FaultyStore<S> {
         self.with_fault(Operation::Finish, call).await
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
         let call = self.inner.ahead(lease);
         self.with_fault(Operation::ReadJobs, call).await
     }

@@ -106,6 +106,7 @@ mod tests {
             records: vec![(key("t", "a"), Arc::new(record))],
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            ends: Vec::new(),
             jobs: Vec::new(),
         };
         let (answer, _) = oneshot::channel();

@@ -62,7 +62,7 @@ impl GroupStats {
         for answer in answers {
             let counter = match answer {
                 Ok(()) => &self.committed,
-                Err(CommitError::Conflict) => &self.conflicts,
+                Err(CommitError::Conflict | CommitError::LeasesLost(_)) => &self.conflicts,
                 Err(CommitError::TooLarge(_) | CommitError::Store(_)) => &self.failed,
             };
             counter.fetch_add(1, Ordering::Relaxed);

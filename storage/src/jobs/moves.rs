@@ -43,13 +43,18 @@ pub fn net(moves: &[JobMove]) -> Vec<((&JobKind, &JobKey), Net<'_>)> {
         .collect()
 }
 
-/// When the first of the jobs is due that these moves put; `None` if they put none.
-pub fn first_due_ms(moves: &[JobMove]) -> Option<WallMs> {
-    let due = moves.iter().filter_map(|one| match one {
+/// When the first of the jobs is due that come with these ends and moves; `None` if none come.
+pub fn first_due_ms(ends: &[Ended], moves: &[JobMove]) -> Option<WallMs> {
+    let put = moves.iter().filter_map(|one| match one {
         JobMove::Put { job, .. } => Some(job.due_at_ms),
         JobMove::Cancel { .. } => None,
     });
-    due.min()
+    let back = ends.iter().filter_map(|ended| match &ended.outcome {
+        Outcome::Again { due_at_ms } => Some(*due_at_ms),
+        Outcome::Retry { at_ms, .. } | Outcome::Wait { at_ms } => Some(*at_ms),
+        Outcome::Done | Outcome::Dead { .. } => None,
+    });
+    put.chain(back).min()
 }
 
 #[cfg(test)]
@@ -116,10 +121,10 @@ mod tests {
     fn the_first_that_is_put_says_when_jobs_are_due() {
         let keep = IfThere::Keep;
         assert_eq!(
-            first_due_ms(&[put(5, keep), cancel(), put(3, keep)]),
+            first_due_ms(&[], &[put(5, keep), cancel(), put(3, keep)]),
             Some(3)
         );
-        assert_eq!(first_due_ms(&[cancel()]), None);
+        assert_eq!(first_due_ms(&[], &[cancel()]), None);
     }
 
     #[test]

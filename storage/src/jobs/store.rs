@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use syncline_protocol::stamp::WallMs;
 
 use super::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, Lease, LeaseLost, LeasedJob,
-    StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -40,10 +40,9 @@ pub trait JobStore: Send + Sync + 'static {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError>;
 
-    /// When the job that must be done before this one may be claimed, or its lease ends: the first
-    /// of the same lane that was put before it. `None` if there is none, or the lease is lost. Dead
-    /// jobs hold nobody up.
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError>;
+    /// Looks for the job that must be done before this one: the first of the same lane that was put
+    /// before it. Dead jobs hold nobody up.
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError>;
 
     /// The job of a name; `None` if there is none (any more).
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError>;

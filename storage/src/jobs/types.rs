@@ -231,6 +231,10 @@ impl JobError {
 #[error("the lease is lost")]
 pub struct LeaseLost;
 
+/// When the job that must be done before another may be claimed, or its lease ends; `None` if there
+/// is none. An error if the lease of the other one is lost.
+pub type Ahead = Result<Option<WallMs>, LeaseLost>;
+
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobState {

@@ -8,8 +8,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::ModelStore;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, IfThere, JOBS_COUNTED_MAX, Job, JobCounts, JobKind, JobName,
-    JobNo, JobState, Lease, LeaseLost, LeasedJob, Net, Outcome, StoredJob, Wanted, net,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, IfThere, JOBS_COUNTED_MAX, Job, JobCounts, JobKind,
+    JobName, JobNo, JobState, Lease, LeaseLost, LeasedJob, Net, Outcome, StoredJob, Wanted, net,
 };
 use crate::types::Commit;
 
@@ -164,6 +164,13 @@ impl ModelStore {
         row.filter(is_held).ok_or(LeaseLost)
     }
 
+    /// The places of those that are not held.
+    pub(super) fn lost(&mut self, ends: &[Ended]) -> Vec<usize> {
+        let places = ends.iter().enumerate();
+        let lost = places.filter(|(_, ended)| self.leased(&ended.lease).is_err());
+        lost.map(|(place, _)| place).collect()
+    }
+
     /// See [`crate::JobStore::extend`].
     pub fn extend(&mut self, leases: &[Lease], to_ms: WallMs) -> Vec<Result<(), LeaseLost>> {
         let mut extend = |lease: &Lease| {
@@ -183,7 +190,7 @@ impl ModelStore {
             .collect()
     }
 
-    fn finish_one(&mut self, ended: &Ended, now_ms: WallMs) -> Result<(), LeaseLost> {
+    pub(super) fn finish_one(&mut self, ended: &Ended, now_ms: WallMs) -> Result<(), LeaseLost> {
         let row = self.leased(&ended.lease)?;
         let stored = &mut row.stored;
         match &ended.outcome {
@@ -218,22 +225,21 @@ impl ModelStore {
     }
 
     /// See [`crate::JobStore::ahead`].
-    pub fn ahead(&self, lease: &Lease) -> Option<WallMs> {
+    pub fn ahead(&mut self, lease: &Lease) -> Ahead {
+        let mine = self.leased(lease)?;
+        let (no, lane) = (mine.no, mine.stored.job.lane.clone());
+        let Some(lane) = lane.filter(|_| !mutant(Mutant::IgnoreLane)) else {
+            return Ok(None);
+        };
         let name = &lease.name;
-        let jobs = &self.spaces.get(&name.space)?.jobs;
-        let mine = jobs.get(&(name.kind.clone(), name.key.clone()))?;
-        if !mine.is_leased() || (mine.no, mine.lease) != (lease.no, lease.number) {
-            return None;
-        }
-        let lane = mine.stored.job.lane.as_ref()?;
-        if mutant(Mutant::IgnoreLane) {
-            return None;
-        }
-        let of_lane = jobs.iter().filter(|((kind, _), row)| {
-            *kind == name.kind && row.stored.job.lane.as_ref() == Some(lane) && row.no < mine.no
-        });
+        let jobs = self.spaces.get(&name.space).into_iter();
+        let of_lane = jobs
+            .flat_map(|space| &space.jobs)
+            .filter(|((kind, _), row)| {
+                *kind == name.kind && row.stored.job.lane.as_ref() == Some(&lane) && row.no < no
+            });
         let living = of_lane.filter_map(|(_, row)| Some((row.no, row.at_ms()?)));
-        living.min().map(|(_, at_ms)| at_ms)
+        Ok(living.min().map(|(_, at_ms)| at_ms))
     }
 
     fn job_mut(&mut self, name: &JobName) -> Option<&mut Row> {

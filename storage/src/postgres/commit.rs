@@ -135,7 +135,7 @@ async fn all_but_the_held(
     commits: &[&Commit],
 ) -> Vec<Result<(), CommitError>> {
     let failure = match commit_or_retry(store, commits).await {
-        Ok(accepted) => return accepted.into_iter().map(outcome).collect(),
+        Ok(outcomes) => return outcomes,
         Err(failure) => failure,
     };
     let is_held = failure.is_held_lock() && commits.len() > 1;
@@ -151,7 +151,7 @@ async fn all_but_the_held(
     }
     let round: Vec<&Commit> = places.iter().map(|at| commits[*at]).collect();
     let answers = match commit_or_retry(store, &round).await {
-        Ok(accepted) => accepted.into_iter().map(outcome).collect(),
+        Ok(outcomes) => outcomes,
         Err(failure) => vec![failed(failure); round.len()],
     };
     for (at, answer) in places.into_iter().zip(answers) {
@@ -188,20 +188,41 @@ async fn free(store: &PostgresStore, commits: &[&Commit]) -> Result<Vec<bool>, F
     found
 }
 
-/// Which of the commits took effect. A failure says that none did or that nobody knows.
-async fn commit_or_retry(store: &PostgresStore, commits: &[&Commit]) -> Result<Vec<bool>, Failure> {
+/// The outcome of each. A failure says that none took effect or that nobody knows.
+async fn commit_or_retry(
+    store: &PostgresStore,
+    commits: &[&Commit],
+) -> Result<Vec<Result<(), CommitError>>, Failure> {
+    let mut outcomes = vec![Err(CommitError::Conflict); commits.len()];
+    let mut left: Vec<usize> = (0..commits.len()).collect();
     let mut tries = 0;
-    loop {
-        let failure = match try_commit(store, commits).await {
-            Ok(accepted) => return Ok(accepted),
-            Err(failure) => failure,
-        };
-        tries += 1;
-        if tries == TRIES_MAX || !failure.is_lost_race() {
-            return Err(failure);
+    while !left.is_empty() {
+        let round: Vec<&Commit> = left.iter().map(|at| commits[*at]).collect();
+        match try_commit(store, &round).await {
+            Ok(accepted) => {
+                for (at, accepted) in left.iter().zip(accepted) {
+                    outcomes[*at] = outcome(accepted);
+                }
+                break;
+            }
+            // The others are tried without them.
+            Err(Failure::LeasesLost(lost)) => {
+                let places = left.clone();
+                for (place, ends) in lost {
+                    outcomes[places[place]] = Err(CommitError::LeasesLost(ends));
+                    left.retain(|at| *at != places[place]);
+                }
+            }
+            Err(failure) => {
+                tries += 1;
+                if tries == TRIES_MAX || !failure.is_lost_race() {
+                    return Err(failure);
+                }
+                pause(tries).await;
+            }
         }
-        pause(tries).await;
     }
+    Ok(outcomes)
 }
 
 /// Up to 2^`tries` milliseconds, so that those who met do not meet again.
@@ -211,6 +232,7 @@ async fn pause(tries: u32) {
     tokio::time::sleep(Duration::from_millis(random % (most + 1))).await;
 }
 
+/// Which of them took effect.
 async fn try_commit(store: &PostgresStore, commits: &[&Commit]) -> Result<Vec<bool>, Failure> {
     let lent = store.committing.lend().await?;
     let done = transact(store, &lent.connection, commits);
@@ -245,10 +267,24 @@ pub(super) async fn transact(
         accepted[*at] = true;
     }
     let commits: Vec<(i64, &Commit)> = asked.iter().map(|(sid, at)| (*sid, commits[*at])).collect();
-    for no in send(connection, &batch, &commits).await? {
+    let refused = send(connection, &batch, &commits).await;
+    for no in refused.map_err(|failure| in_order(failure, &asked))? {
         accepted[asked[no].1] = false;
     }
     Ok(accepted)
+}
+
+/// Names commits whose leases are lost by their places, where they are named by their spaces.
+fn in_order(failure: Failure, asked: &[(i64, usize)]) -> Failure {
+    let Failure::LeasesLost(lost) = failure else {
+        return failure;
+    };
+    let place = |sid: i64| asked.iter().find(|(of, _)| *of == sid).map(|(_, at)| *at);
+    let lost = lost.into_iter();
+    Failure::LeasesLost(
+        lost.filter_map(|(sid, ends)| Some((place(sid)?, ends)))
+            .collect(),
+    )
 }
 
 /// Sends the transaction. Returns the places of the refused.
@@ -262,8 +298,10 @@ async fn send(
     let columns = columns(batch);
     let lock = client.query(&statements.lock, &locked);
     let write = client.query(&statements.commit, &columns);
-    let has_more =
-        |(_, commit): &(i64, &Commit)| !(commit.dead_letters.is_empty() && commit.jobs.is_empty());
+    let has_more = |(_, commit): &(i64, &Commit)| {
+        let moves_jobs = !(commit.jobs.is_empty() && commit.ends.is_empty());
+        moves_jobs || !commit.dead_letters.is_empty()
+    };
     let has_more = commits.iter().any(has_more);
     if let ([_], false) = (commits, has_more) {
         let is_accepted = alone::commit(connection, batch).await?;

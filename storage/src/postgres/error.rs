@@ -18,6 +18,9 @@ pub(super) enum Failure {
     Late,
     /// The server answered, and that is the answer.
     Store(StoreError),
+    /// Of commits to the spaces with these numbers leases are lost, at these places among their
+    /// `ends`. The transaction was rolled back.
+    LeasesLost(Vec<(i64, Vec<usize>)>),
 }
 
 impl From<Error> for Failure {
@@ -71,7 +74,7 @@ impl Failure {
     /// The connection can be used again: the server answered, and nothing is open.
     pub(super) fn leaves_connection_usable(&self) -> bool {
         match self {
-            Failure::Store(_) => true,
+            Failure::Store(_) | Failure::LeasesLost(_) => true,
             Failure::Sql(_) => self.is_lost_race() || self.is_held_lock(),
             Failure::Late => false,
         }
@@ -83,6 +86,7 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Store(error) => error,
             Failure::Late => StoreError::Unavailable("no answer in time".to_owned()),
+            Failure::LeasesLost(_) => StoreError::Unavailable("leases are lost".to_owned()),
             Failure::Sql(error) => {
                 let is_damage = |code: &SqlState| {
                     [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code)

@@ -33,7 +33,7 @@ pub(super) use claim::Claiming;
 #[cfg(test)]
 pub(super) use finish::Finish;
 #[cfg(test)]
-pub(super) use lanes::Ahead;
+pub(super) use lanes::Asking;
 pub(super) use put::write;
 
 /// Everything of a job, as [`stored`] reads it.

@@ -65,10 +65,14 @@ fn test_and_write(
     tx: &Transaction<'_>,
     commit: &Commit,
 ) -> Result<Result<(), CommitError>, StoreError> {
-    match expected(tx, commit)? {
-        None => Ok(Err(CommitError::Conflict)),
-        Some((row, stored)) => write(tx, &row, commit, &stored).map(Ok),
+    let Some((row, stored)) = expected(tx, commit)? else {
+        return Ok(Err(CommitError::Conflict));
+    };
+    let lost = jobs::lost(tx, row.sid, &commit.ends)?;
+    if !lost.is_empty() {
+        return Ok(Err(CommitError::LeasesLost(lost)));
     }
+    write(tx, &row, commit, &stored).map(Ok)
 }
 
 /// What the store holds of a client, tested before anything is written.

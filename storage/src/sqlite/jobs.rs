@@ -10,6 +10,8 @@ pub(super) mod lanes;
 pub(super) mod people;
 mod store;
 
+pub(super) use finish::lost;
+
 use rusqlite::{Connection, Row, Transaction, params};
 use syncline_protocol::ids::{Epoch, Seq};
 use syncline_protocol::stamp::WallMs;
@@ -78,8 +80,12 @@ pub(super) const REMOVE: [&str; 2] = [
     "DELETE FROM jobs WHERE sid = ?1",
 ];
 
-/// Writes what a commit does to the jobs of its space.
+/// Writes what a commit does to the jobs of its space. The leases it ends were [found held](lost).
 pub(super) fn write(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(), StoreError> {
+    for ended in &commit.ends {
+        let held = finish::finish_one(tx, ended, commit.now_ms)?;
+        debug_assert_eq!(held, Ok(()), "{ended:?} is there twice");
+    }
     for ((kind, key), net) in net(&commit.jobs) {
         match net {
             Net::Put(job, if_there) => put(tx, (sid, commit.now_ms), (job, if_there))?,

@@ -105,6 +105,7 @@ impl SpaceWriter {
                 }],
             }],
             dead_letters: Vec::new(),
+            ends: Vec::new(),
             jobs: Vec::new(),
         }
     }

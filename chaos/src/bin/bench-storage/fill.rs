@@ -101,6 +101,7 @@ pub(crate) fn commit(n: usize, view: &SpaceView, records: Vec<(RecordKey, Arc<Re
         records,
         marks: Vec::new(),
         dead_letters: Vec::new(),
+        ends: Vec::new(),
         jobs: Vec::new(),
     }
 }

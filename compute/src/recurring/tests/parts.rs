@@ -92,39 +92,6 @@ async fn an_event_has_10000_occurrences_that_are_there_and_not_one_more() {
     assert!(said.starts_with("too_many_occurrences: "), "{said}");
 }
 
-/// A try wrote and its node died: the next one finds the rest to be done, but its changes are taken
-/// for what was written before.
-#[tokio::test]
-async fn what_a_try_that_was_lost_left_is_written_under_another_time() {
-    let mut space = with_event(json!({"repeat": "FREQ=HOURLY"})).await;
-    let task = space.task(("events", "e1"), &args(json!({"days": 24})));
-    space.run(&task).await;
-    assert_eq!(space.starts().await.len(), 500);
-    let second = Task {
-        attempt: 2,
-        ..task.clone()
-    };
-    // The last hundred, and nobody knows whether they are written.
-    let Worked::Again { due_at_ms, .. } = space.work(&second).await else {
-        panic!("it goes on");
-    };
-    assert!(due_at_ms > task.job.due_at_ms && due_at_ms < task.now_ms + ROLL_MS);
-    let mut third = task;
-    third.job.due_at_ms = due_at_ms;
-    let due_at_ms = space.run(&third).await.unwrap();
-    assert_eq!(
-        (space.starts().await.len(), due_at_ms),
-        (600, third.job.due_at_ms + ROLL_MS)
-    );
-    // The same where an event went.
-    space.delete("events", "e1").await;
-    let last = Task {
-        attempt: 2,
-        ..space.task(("events", "e1"), &args(json!({"days": 24})))
-    };
-    assert!(matches!(space.work(&last).await, Worked::Again { .. }));
-}
-
 /// Large fields: a write is bounded in bytes too.
 #[tokio::test]
 async fn what_is_copied_bounds_a_write_by_its_bytes() {

@@ -11,7 +11,7 @@ use syncline_storage::types::StoreError;
 use super::super::backoff::Backoff;
 use super::super::event::{Effect, LeaseAnswers, Now, TryId};
 use super::super::outcome::Concluded;
-use super::super::told::{StoreCall, Told};
+use super::super::told::{How, StoreCall, Told};
 use super::{RunnerState, Stage};
 
 /// Ends in one call.
@@ -124,25 +124,57 @@ impl RunnerState {
             return;
         };
         // Told before, it may well be that call that ended it.
-        let is_lost = answer.is_err() && !told;
-        let news = if is_lost {
-            let kind = self.rules.kinds[one.pool].kind.clone();
-            Told::LeaseLost { kind }
-        } else {
-            Told::Ended {
-                name: one.lease.name.clone(),
-                how: concluded.how,
-                error: concluded.error.clone(),
-                ran_ms: *ran_ms,
-            }
+        if answer.is_err() && !told {
+            return self.lease_lost(id, now);
+        }
+        let news = Told::Ended {
+            name: one.lease.name.clone(),
+            how: concluded.how,
+            error: concluded.error.clone(),
+            ran_ms: *ran_ms,
         };
-        let lane = one.lane.clone();
-        let due_at_ms = match &concluded.outcome {
+        let outcome = concluded.outcome.clone();
+        self.tell(news);
+        self.leave(id, (&outcome, answer), now);
+    }
+
+    /// What a try wrote has ended its lease.
+    pub(super) fn ended_with_write(&mut self, id: TryId, outcome: &Outcome, now: Now) {
+        let Some(one) = self.tries.get(&id) else {
+            return;
+        };
+        let ran_ms = match one.stage {
+            Stage::Running(began_run_ms) => Some(now.run_ms.saturating_sub(began_run_ms)),
+            _ => None,
+        };
+        let news = Told::Ended {
+            name: one.lease.name.clone(),
+            how: How::Done,
+            error: None,
+            ran_ms,
+        };
+        self.tell(news);
+        self.leave(id, (outcome, Ok(())), now);
+    }
+
+    /// Somebody else has it, or nobody.
+    pub(super) fn lease_lost(&mut self, id: TryId, now: Now) {
+        let Some(one) = self.tries.get(&id) else {
+            return;
+        };
+        let kind = self.rules.kinds[one.pool].kind.clone();
+        self.tell(Told::LeaseLost { kind });
+        self.leave(id, (&Outcome::Done, Err(LeaseLost)), now);
+    }
+
+    /// Its lease has ended so. What comes back is looked for, and its lane goes on.
+    fn leave(&mut self, id: TryId, (outcome, answer): (&Outcome, Result<(), LeaseLost>), now: Now) {
+        let lane = self.tries.get(&id).and_then(|one| one.lane.clone());
+        let due_at_ms = match outcome {
             Outcome::Retry { at_ms, .. } | Outcome::Wait { at_ms } => Some(*at_ms),
             Outcome::Again { due_at_ms } => Some(*due_at_ms),
             Outcome::Done | Outcome::Dead { .. } => None,
         };
-        self.tell(news);
         self.forget(id);
         if let Some(due_at_ms) = due_at_ms {
             self.rung(due_at_ms, now);

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobLane, JobNo, Outcome};
+use syncline_storage::jobs::{Ahead, JobLane, JobNo, LeaseLost, Outcome};
 use syncline_storage::types::StoreError;
 
 use super::super::event::{Effect, Now, TryId};
@@ -21,6 +21,10 @@ use super::{RunnerState, Stage, Waits};
 /// The shortest wait of a job that is given back, and the longest while the one before it is at
 /// work somewhere, in milliseconds. In between, a quarter of what it has waited so far.
 const WAIT_MS: (u64, u64) = (50, 2_000);
+
+/// The longest wait of a job for one that is not due, in milliseconds; a quarter of what it has waited
+/// so far if that is longer.
+const LATER_MS: u64 = 60_000;
 
 /// Jobs of one lane that are held: the one whose turn it is, and the next.
 const HELD_MAX: usize = 2;
@@ -40,6 +44,12 @@ pub(super) struct Lane {
     tries: VecDeque<TryId>,
     /// The store was asked about the first, or it has begun.
     asked: bool,
+}
+
+/// When a job is looked at again at the latest that waits for another one.
+fn later_ms(due_at_ms: WallMs, now: Now) -> WallMs {
+    let waited_ms = now.wall_ms.saturating_sub(due_at_ms);
+    now.wall_ms + (waited_ms / 4).max(LATER_MS)
 }
 
 impl RunnerState {
@@ -85,12 +95,7 @@ impl RunnerState {
         }
     }
 
-    pub(super) fn told_ahead(
-        &mut self,
-        id: TryId,
-        answer: Result<Option<WallMs>, StoreError>,
-        now: Now,
-    ) {
+    pub(super) fn told_ahead(&mut self, id: TryId, answer: Result<Ahead, StoreError>, now: Now) {
         // It was lost or given back meanwhile.
         let Some(one) = self.tries.get(&id) else {
             return;
@@ -100,11 +105,16 @@ impl RunnerState {
         }
         let lease_ms = self.rules.kinds[one.pool].lease.lease_ms;
         let soon_ms = now.wall_ms + self.soon_ms(one.due_at_ms, now);
+        let later_ms = later_ms(one.due_at_ms, now);
         let until_ms = match answer {
-            Ok(None) => return self.offer(id),
+            Ok(Ok(None)) => return self.offer(id),
+            Ok(Err(LeaseLost)) => return self.lease_lost(id, now),
             // It may be a lease, whose end says nothing of when the job is done.
-            Ok(Some(at_ms)) if at_ms <= now.wall_ms.saturating_add(lease_ms) => at_ms.min(soon_ms),
-            Ok(Some(at_ms)) => at_ms,
+            Ok(Ok(Some(at_ms))) if at_ms <= now.wall_ms.saturating_add(lease_ms) => {
+                at_ms.min(soon_ms)
+            }
+            // Somebody may take it away, or have it done sooner.
+            Ok(Ok(Some(at_ms))) => at_ms.min(later_ms),
             Err(error) => {
                 self.store_failed(StoreCall::Ahead, &error);
                 soon_ms
@@ -148,6 +158,8 @@ impl RunnerState {
         };
         let lane = self.tries.get(&id).and_then(|one| one.lane.clone());
         for behind in lane.map_or_else(Vec::new, |lane| self.behind(&lane, id)) {
+            let due_at_ms = self.tries.get(&behind).map_or(0, |one| one.due_at_ms);
+            let until_ms = until_ms.min(later_ms(due_at_ms, now));
             self.give_back(behind, until_ms, now);
         }
     }

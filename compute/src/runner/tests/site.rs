@@ -1,6 +1,5 @@
 //! A store with jobs, a worker made of a closure, a system client that remembers, a runner.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,11 +9,11 @@ use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{
-    IfThere, Job, JobArgs, JobKey, JobKind, JobMove, JobName, JobState, Origin, StoredJob,
+    Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobMove, JobName, JobState, Origin, StoredJob,
     TriggerId,
 };
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
-use syncline_storage::types::Commit;
+use syncline_storage::types::{Commit, CommitError};
 use syncline_storage::{JobStore, Store};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
@@ -63,28 +62,33 @@ pub(super) async fn put(store: &dyn Store, space: &SpaceKey, jobs: Vec<Job>) {
         .into_iter()
         .map(|job| JobMove::Put { job, if_there })
         .collect();
-    loop {
-        let Ok(view) = store.open_space(space, NOW).await else {
-            continue;
-        };
-        let commit = Commit {
-            space: space.clone(),
-            expect_epoch: view.epoch,
-            expect_head: view.head,
-            head: view.head,
-            clock: view.clock,
-            live: view.live,
-            writers: view.writers,
-            now_ms: NOW,
-            records: Vec::new(),
-            marks: Vec::new(),
-            dead_letters: Vec::new(),
-            jobs: moves.clone(),
-        };
-        if store.commit(vec![commit]).await == [Ok(())] {
-            return;
-        }
-    }
+    while commit(store, space, (Vec::new(), moves.clone())).await != Ok(()) {}
+}
+
+/// A commit of nothing but jobs.
+async fn commit(
+    store: &dyn Store,
+    space: &SpaceKey,
+    (ends, jobs): (Vec<Ended>, Vec<JobMove>),
+) -> Result<(), CommitError> {
+    let view = store.open_space(space, NOW).await?;
+    let commit = Commit {
+        space: space.clone(),
+        expect_epoch: view.epoch,
+        expect_head: view.head,
+        head: view.head,
+        clock: view.clock,
+        live: view.live,
+        writers: view.writers,
+        now_ms: NOW,
+        records: Vec::new(),
+        marks: Vec::new(),
+        dead_letters: Vec::new(),
+        ends,
+        jobs,
+    };
+    let mut answers = store.commit(vec![commit]).await;
+    answers.remove(0)
 }
 
 type Work = dyn Fn(Task) -> BoxFuture<'static, Worked> + Send + Sync;
@@ -112,10 +116,10 @@ pub(super) fn done(task: &Task) -> Worked {
     Worked::Done(Some(Changes(task.job.key.to_string())))
 }
 
-/// What jobs wrote: each name once, as a hub keeps it.
-#[derive(Default)]
+/// Ends leases as a hub does, and remembers what was written.
 pub(super) struct System {
-    pub(super) written: Mutex<BTreeMap<(String, String), SystemWrite>>,
+    store: Arc<dyn Store>,
+    pub(super) written: Mutex<Vec<SystemWrite>>,
     /// What the next writes are answered instead.
     pub(super) answers: Mutex<Vec<NotWritten>>,
 }
@@ -126,9 +130,19 @@ impl SystemClient for System {
         if let Some(answer) = self.answers.lock().unwrap().pop() {
             return Err(answer);
         }
-        let key = (write.space.to_string(), write.name.clone());
-        self.written.lock().unwrap().entry(key).or_insert(write);
-        Ok(())
+        let space = &write.ended.lease.name.space;
+        let ends = vec![write.ended.clone()];
+        match commit(&*self.store, space, (ends, Vec::new())).await {
+            Ok(()) => {
+                self.written.lock().unwrap().push(write);
+                Ok(())
+            }
+            Err(CommitError::LeasesLost(_)) => Err(NotWritten::LeaseLost),
+            Err(error) => {
+                let refusal = Refusal::new(Code::Unavailable, error.to_string());
+                Err(NotWritten::Later(refusal))
+            }
+        }
     }
 }
 
@@ -162,9 +176,15 @@ impl Site<SqliteStore> {
 impl<S: Store + JobStore> Site<S> {
     pub(super) fn on(store: S, dir: TempDir) -> Site<S> {
         let (tell, told) = mpsc::unbounded_channel();
+        let store = Arc::new(store);
+        let system = System {
+            store: store.clone(),
+            written: Mutex::default(),
+            answers: Mutex::default(),
+        };
         Site {
-            store: Arc::new(store),
-            system: Arc::default(),
+            store,
+            system: Arc::new(system),
             tell,
             told,
             begin: Instant::now(),

@@ -24,12 +24,37 @@ async fn jobs_are_done_what_they_change_is_written_and_they_are_gone() {
     }
     let written = site.system.written.lock().unwrap();
     let mut wrote: Vec<(&str, u8)> = written
-        .values()
+        .iter()
         .map(|write| (write.changes.0.as_str(), write.depth))
         .collect();
     wrote.sort_unstable();
     assert_eq!(wrote, [("a", 3), ("b", 3), ("c", 3)]);
     drop(runner);
+}
+
+/// It has ended with its write, whoever else has the job now.
+#[tokio::test]
+async fn changes_of_a_lost_lease_are_not_written() {
+    let mut site = Site::new();
+    site.put(&["a"]).await;
+    let (store, cancelled) = (site.store.clone(), Arc::new(AtomicU32::new(0)));
+    let seen = cancelled.clone();
+    let worker = works(move |task| {
+        let (store, seen) = (store.clone(), seen.clone());
+        async move {
+            if seen.fetch_add(1, Ordering::Relaxed) == 0 {
+                store.cancel(&task.lease.name).await.unwrap();
+            }
+            done(&task)
+        }
+    });
+    let _runner = site.runner(worker).await;
+    site.until(|told| matches!(told, Told::LeaseLost { .. }))
+        .await;
+    assert_eq!(site.system.written.lock().unwrap().len(), 0);
+    site.put(&["a"]).await;
+    assert_eq!(site.ends(1).await[0].1, How::Done);
+    assert_eq!(site.system.written.lock().unwrap().len(), 1);
 }
 
 /// However often that happens, it is the first try that does it.

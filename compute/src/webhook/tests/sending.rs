@@ -75,12 +75,12 @@ async fn what_is_posted_is_signed_by_both_secrets() {
 #[tokio::test]
 async fn an_event_has_one_id_in_all_tries_and_stores() {
     let (_, first) = posted(&task()).await;
-    let again = Task {
+    let mut again = Task {
         attempt: 5,
         now_ms: NOW + 60_000,
-        no: JobNo(9),
         ..task()
     };
+    again.lease.no = JobNo(9);
     let (_, second) = posted(&again).await;
     assert_eq!(first["id"], second["id"]);
     assert_eq!(

@@ -54,7 +54,6 @@ pub(super) async fn push(
     let pusher = Pusher {
         user: caller.user,
         space: caller.space,
-        depth: 0,
         bytes,
     };
     let _room = body.into_room();
@@ -127,7 +126,10 @@ fn answered(
 ) -> Result<Response, HttpError> {
     match reply {
         CallReply::Refused(refusal) => Err(refusal.into()),
-        CallReply::Synced(_) => Err(HttpError::new(Code::Internal, "a push is no changeset")),
+        CallReply::Synced(_) | CallReply::Job(_) => Err(HttpError::new(
+            Code::Internal,
+            "the session answered something else",
+        )),
         CallReply::Erased => Ok(reset(gateway, ResetWhy::Erased)),
         CallReply::Gap(acked) => {
             let acked = acked.map_or("null".into(), |m| m.to_string());

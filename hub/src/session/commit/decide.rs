@@ -16,7 +16,7 @@ use syncline_protocol::mutation::Mutation;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
-use syncline_storage::jobs::first_due_ms;
+use syncline_storage::jobs::{Ended, first_due_ms};
 use syncline_storage::types::{Commit, EPOCH_APART_MS, MarkMove, SpaceView};
 
 use super::Base;
@@ -26,6 +26,7 @@ use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
+use crate::session::event::JobWrite;
 use crate::session::pending::{Asked, Pending};
 use crate::session::synced::Synced;
 
@@ -48,6 +49,8 @@ pub(super) struct Deciding {
     /// Given stamps of clients without numbers, where this batch moved them.
     pub(super) given_stamps: HashMap<ClientKey, Arc<Given>>,
     pub(super) letters: Letters,
+    /// Leases that end with what is written.
+    ends: Vec<Ended>,
     following: Following,
     ties: usize,
 }
@@ -78,6 +81,13 @@ impl Decided {
     pub(in crate::session) fn count(&self) -> usize {
         self.outcomes.len()
     }
+
+    /// The places of those that end a lease, in the order of the commit's `ends`.
+    pub(in crate::session) fn ending(&self) -> Vec<usize> {
+        let places = self.outcomes.iter().enumerate();
+        let ending = places.filter(|(_, one)| matches!(one, Outcome::Job { ended: Ok(()), .. }));
+        ending.map(|(place, _)| place).collect()
+    }
 }
 
 /// What became of one pending entry.
@@ -89,8 +99,11 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
-    /// A job's write that was refused. Nothing is remembered of it.
-    Unkept { m: u64, verdict: Verdict },
+    /// Whether what a job writes ends its lease. Of what was refused nothing is remembered.
+    Job {
+        writer: Option<WriterNo>,
+        ended: Result<(), Refusal>,
+    },
     /// A changeset's, and what is remembered of its client.
     Synced { synced: Synced, kept: Kept },
 }
@@ -125,6 +138,7 @@ impl Deciding {
             marks: BTreeMap::new(),
             given_stamps: HashMap::new(),
             letters: Letters::default(),
+            ends: Vec::new(),
             following: Following::new(triggers),
             ties: 0,
         }
@@ -135,29 +149,16 @@ impl Deciding {
         let outcome = match &pending.asked {
             Asked::Mutation(mutation) => self.mutation(pending, mutation, client),
             Asked::Sync(changes) => self.changeset(pending, changes, client),
+            Asked::Job(write) => self.job(pending, write, client),
         };
         self.outcomes.push(outcome);
     }
 
     fn mutation(&mut self, pending: &Pending, mutation: &Mutation, client: &Client) -> Outcome {
-        let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
-        let clock = self.clock;
-        let verdict = match &mutation.asked {
-            Err(refusal) => Err(refusal.clone()),
-            Ok(changes) => self
-                .check_touched(changes)
-                .and_then(|()| self.try_changes(changes, writer, pending)),
-        };
-        let verdict = verdict.unwrap_or_else(|refusal| {
-            self.clock = clock;
-            Verdict::rejected(refusal, self.view.head)
-        });
+        let verdict = self.merged(mutation, writer, pending);
+        let verdict = verdict.unwrap_or_else(|refusal| Verdict::rejected(refusal, self.view.head));
         let m = mutation.m;
-        if pending.depth > 0 && matches!(verdict.status, Status::Rejected(_)) {
-            self.take_back_writers(&pending.client, writers);
-            return Outcome::Unkept { m, verdict };
-        }
         let remembered = Remembered {
             m,
             hash: mutation.hash,
@@ -170,6 +171,42 @@ impl Deciding {
         mark.last = Some(m);
         mark.verdicts.push(remembered);
         Outcome::Verdict { writer, m, verdict }
+    }
+
+    fn job(&mut self, pending: &Pending, write: &JobWrite, client: &Client) -> Outcome {
+        let writers = self.writers_given();
+        let writer = self.writer(&pending.client, client);
+        if let Err(refusal) = self.merged(&write.mutation, writer, pending) {
+            self.take_back_writers(&pending.client, writers);
+            return Outcome::Job {
+                writer: None,
+                ended: Err(refusal),
+            };
+        }
+        self.mark(&pending.client, writer, None);
+        if !mutant(Mutant::WriteUnfenced) {
+            self.ends.push(write.ended.clone());
+        }
+        Outcome::Job {
+            writer: Some(writer),
+            ended: Ok(()),
+        }
+    }
+
+    /// Merges what has to be merged whole. Of what is refused nothing is left.
+    fn merged(
+        &mut self,
+        mutation: &Mutation,
+        writer: WriterNo,
+        pending: &Pending,
+    ) -> Result<Verdict, Refusal> {
+        let clock = self.clock;
+        let changes = mutation.asked.as_ref().map_err(Refusal::clone);
+        let verdict = changes.and_then(|changes| {
+            self.check_touched(changes)?;
+            self.try_changes(changes, writer, pending)
+        });
+        verdict.inspect_err(|_| self.clock = clock)
     }
 
     /// The client's mark in this commit.
@@ -385,11 +422,14 @@ impl Deciding {
             records: records.clone(),
             marks: self.marks.into_values().collect(),
             dead_letters: self.letters.take(),
+            ends: self.ends,
             jobs: fired.moves,
         };
         // Jobs are of records.
-        let empty =
-            commit.records.is_empty() && commit.marks.is_empty() && commit.dead_letters.is_empty();
+        let empty = commit.records.is_empty()
+            && commit.marks.is_empty()
+            && commit.ends.is_empty()
+            && commit.dead_letters.is_empty();
         let view = if empty { self.view } else { view };
         (
             Decided {
@@ -399,7 +439,7 @@ impl Deciding {
                 ties: self.ties,
                 letters_left_out: self.letters.left_out,
                 jobs: commit.jobs.len(),
-                jobs_due_ms: first_due_ms(&commit.jobs),
+                jobs_due_ms: first_due_ms(&commit.ends, &commit.jobs),
                 jobs_cut: fired.cut,
             },
             (!empty).then_some(commit),

@@ -21,10 +21,8 @@ impl SessionState {
         };
         match &mut pending.asked {
             // It is whole or not at all. Its number is used, and its mark says so.
-            Asked::Mutation(mutation) => {
-                let message = "it comes to more than the store takes at once; split it";
-                mutation.asked = Err(Refusal::new(Code::MutationTooLarge, message));
-            }
+            Asked::Mutation(mutation) => mutation.asked = Err(refusal()),
+            Asked::Job(write) => write.mutation.asked = Err(refusal()),
             // Such clients know of no such thing: the rest follows.
             Asked::Sync(changes) if changes.len() > 1 => {
                 let later = changes.split_off(changes.len() / 2);
@@ -38,4 +36,9 @@ impl SessionState {
         }
         self.plan(cx);
     }
+}
+
+fn refusal() -> Refusal {
+    let message = "it comes to more than the store takes at once; split it";
+    Refusal::new(Code::MutationTooLarge, message)
 }

@@ -68,6 +68,7 @@ fn too_large(bytes: usize) -> ModelStore {
         records: vec![(key, record.into())],
         marks: Vec::new(),
         dead_letters: Vec::new(),
+        ends: Vec::new(),
         jobs: Vec::new(),
     };
     store.commit(&commit).unwrap();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use syncline_protocol::ids::{ClientKey, RecordKey, Seq, WriterNo};
 
 use super::super::failure::Failure;
-use super::super::jobs::{self, Plan};
+use super::super::jobs::{self, Made};
 use super::super::row::{Place, SpaceRow, kind};
 use super::super::server::{Columns, Level, Server};
 use crate::types::Commit;
@@ -25,7 +25,7 @@ pub(super) struct Seen {
     /// The dead letters, the oldest first; only where the commit has some.
     pub(super) letters: Vec<SeenLetter>,
     /// What it makes of jobs; only where it moves some.
-    pub(super) jobs: Option<Plan>,
+    pub(super) jobs: Option<Made>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

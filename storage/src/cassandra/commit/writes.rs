@@ -194,8 +194,8 @@ fn push_move<'a>(
     ]);
     // The head does not tell that somebody else set something aside, or changed a job.
     match &seen.jobs {
-        Some(plan) => {
-            values.insert(5, plan.last_no());
+        Some(made) => {
+            values.insert(5, made.plan.last_no());
             values.push(Value::Int(seen.row.last_commit));
             writes.push(Text::MoveWithJobs, values);
         }

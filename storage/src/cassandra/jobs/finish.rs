@@ -16,7 +16,7 @@ use crate::cassandra::failure::{Failure, contended};
 use crate::cassandra::server::{Level, Server};
 use crate::cassandra::space::TRIES_MAX;
 use crate::cassandra::statements::Text;
-use crate::jobs::{Ended, JobKey, Lease, LeaseLost, Outcome};
+use crate::jobs::{Ahead, Ended, JobKey, Lease, LeaseLost, Outcome};
 
 type Answers = Vec<Result<(), LeaseLost>>;
 
@@ -124,7 +124,7 @@ async fn finish_of(
 
 /// Of a lane nothing may be left where its jobs were, or who asks what is ahead would step over all
 /// that were done. Whoever is the first of it takes what was before along.
-async fn clear_lane(
+pub(super) async fn clear_lane(
     server: &Server,
     (space, ended): (&SpaceKey, &Ended),
     plan: &mut Plan,
@@ -160,7 +160,7 @@ async fn first_ahead(
 }
 
 /// See [`crate::JobStore::ahead`].
-pub(super) async fn ahead(server: &Server, lease: &Lease) -> Result<Option<WallMs>, Failure> {
+pub(super) async fn ahead(server: &Server, lease: &Lease) -> Result<Ahead, Failure> {
     let space = &lease.name.space;
     let look = async |name: Name| {
         let asked = Asked {
@@ -174,20 +174,20 @@ pub(super) async fn ahead(server: &Server, lease: &Lease) -> Result<Option<WallM
     };
     for _ in 0..TRIES_MAX {
         let Some((_, plan)) = look(name(lease)).await? else {
-            return Ok(None);
+            return Ok(Err(LeaseLost));
         };
         let Ok(mine) = plan.held(lease) else {
-            return Ok(None);
+            return Ok(Err(LeaseLost));
         };
         let Some(key) = first_ahead(server, (space, mine)).await? else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
         let first = (lease.name.kind.clone(), key);
         let plan = look(first.clone()).await?.map(|(_, plan)| plan);
         let first = plan.as_ref().and_then(|plan| plan.job(&first));
         // It ended, or was put anew behind this one, since it was found: another one is the first.
         if let Some(first) = first.filter(|first| !first.is_dead() && first.no < mine.no) {
-            return Ok(Some(first.at_ms));
+            return Ok(Ok(Some(first.at_ms)));
         }
     }
     Err(contended().into())

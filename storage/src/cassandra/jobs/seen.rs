@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use syncline_protocol::ids::SpaceKey;
 
+use super::finish::clear_lane;
 use super::places::{self, Name};
 use super::plan::Plan;
 use super::row::{Read, found, read};
@@ -11,7 +12,7 @@ use crate::cassandra::failure::Failure;
 use crate::cassandra::row::{Place, SpaceRow, kind};
 use crate::cassandra::server::{Level, Server};
 use crate::cassandra::statements::Text;
-use crate::jobs::{JobKind, JobNo, net};
+use crate::jobs::{JobKind, JobName, JobNo, net};
 use crate::random;
 use crate::types::Commit;
 
@@ -88,14 +89,22 @@ impl Asked<'_> {
     }
 }
 
+/// What a commit makes of jobs.
+#[derive(Debug)]
+pub(in crate::cassandra) struct Made {
+    pub(in crate::cassandra) plan: Plan,
+    /// The places of leases that it would end and that are not held.
+    pub(in crate::cassandra) lost: Vec<usize>,
+}
+
 /// What a commit makes of jobs; `None` if it moves none. The space it was seen with is `row`; if it
 /// moved on meanwhile, that becomes one of no state.
 pub(in crate::cassandra) async fn of_commit(
     server: &Server,
     (commit, row): (&Commit, &mut SpaceRow),
     level: Level,
-) -> Result<Option<Plan>, Failure> {
-    if commit.jobs.is_empty() {
+) -> Result<Option<Made>, Failure> {
+    if commit.jobs.is_empty() && commit.ends.is_empty() {
         return Ok(None);
     }
     let nets = net(&commit.jobs);
@@ -103,10 +112,19 @@ pub(in crate::cassandra) async fn of_commit(
         .into_iter()
         .map(|((of, key), net)| ((of.clone(), key.clone()), net))
         .collect();
+    let ended = commit.ends.iter().map(|ended| {
+        let JobName { kind, key, .. } = &ended.lease.name;
+        (kind.clone(), key.clone())
+    });
+    let names: BTreeSet<Name> = nets
+        .iter()
+        .map(|(name, _)| name.clone())
+        .chain(ended)
+        .collect();
     let asked = Asked {
-        names: nets.iter().map(|(name, _)| name.clone()).collect(),
-        kinds: nets.iter().map(|((of, _), _)| of.clone()).collect(),
-        puts: nets.len(),
+        kinds: names.iter().map(|(of, _)| of.clone()).collect(),
+        names,
+        puts: nets.len() + commit.ends.len(),
         now_ms: commit.now_ms,
         space: &commit.space,
     };
@@ -117,8 +135,18 @@ pub(in crate::cassandra) async fn of_commit(
     if seen.last_commit != row.last_commit {
         row.last_commit = row.last_commit.wrapping_add(1);
     }
-    for (name, net) in &nets {
-        plan.make((name, *net), commit.now_ms);
+    let places = commit.ends.iter().enumerate();
+    let lost = places.filter(|(_, ended)| plan.held(&ended.lease).is_err());
+    let lost: Vec<usize> = lost.map(|(place, _)| place).collect();
+    if lost.is_empty() {
+        for ended in &commit.ends {
+            clear_lane(server, (&commit.space, ended), &mut plan).await?;
+            let held = plan.finish(ended, commit.now_ms);
+            debug_assert_eq!(held, Ok(()), "{ended:?} is there twice");
+        }
+        for (name, net) in &nets {
+            plan.make((name, *net), commit.now_ms);
+        }
     }
-    Ok(Some(plan))
+    Ok(Some(Made { plan, lost }))
 }

@@ -7,8 +7,8 @@ use syncline_protocol::stamp::WallMs;
 use super::{claim, finish, people};
 use crate::cassandra::CassandraStore;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -34,7 +34,7 @@ impl JobStore for CassandraStore {
         Ok(finish::finish(&self.server, ended, now_ms).await?)
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
         Ok(finish::ahead(&self.server, lease).await?)
     }
 

@@ -6,8 +6,8 @@ use syncline_protocol::stamp::WallMs;
 use super::Alternating;
 use crate::Store;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -33,7 +33,7 @@ impl<S: Store + JobStore> JobStore for Alternating<S> {
         self.next().finish(ended, now_ms).await
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
         self.next().ahead(lease).await
     }
 

@@ -7,7 +7,7 @@ use super::WithJobs;
 use super::desk::{
     Desk, LEASE_MS, cancel, claimed, due, finish, job, keep, keys, of_kind, replace, why,
 };
-use crate::jobs::{Job, JobLane, JobState, Lease, LeasedJob, Outcome};
+use crate::jobs::{Ahead, Job, JobLane, JobState, Lease, LeaseLost, LeasedJob, Outcome};
 
 fn in_lane(lane: &str, job: Job) -> Job {
     let lane = Some(JobLane::trusted(lane));
@@ -20,6 +20,10 @@ fn next(key: &str) -> Job {
 }
 
 async fn ahead(store: &dyn WithJobs, of: &LeasedJob) -> Option<WallMs> {
+    asked(store, of).await.expect("its lease is held")
+}
+
+async fn asked(store: &dyn WithJobs, of: &LeasedJob) -> Ahead {
     store.ahead(&of.lease).await.expect("the store answers")
 }
 
@@ -168,16 +172,16 @@ pub async fn a_job_that_is_due_again_lets_others_pass(store: &dyn WithJobs) {
 }
 
 /// Whoever has it now asks for itself.
-pub async fn a_lost_lease_has_nothing_ahead(store: &dyn WithJobs) {
+pub async fn who_lost_a_lease_is_told_so_and_not_what_is_ahead(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
     let first = in_lane("a record", due("1", NOW + 90 * LEASE_MS));
     desk.commit(vec![keep(first), keep(next("2"))]).await;
     let lost = claimed(store, 9, NOW).await.remove(0);
     let again = claimed(store, 9, NOW + LEASE_MS).await.remove(0);
-    assert_eq!(ahead(store, &lost).await, None);
+    assert_eq!(asked(store, &lost).await, Err(LeaseLost));
     assert!(ahead(store, &again).await.is_some());
     done(store, &again.lease).await;
-    assert_eq!(ahead(store, &again).await, None);
+    assert_eq!(asked(store, &again).await, Err(LeaseLost));
 }
 
 /// It never began.

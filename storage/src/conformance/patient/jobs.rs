@@ -5,8 +5,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::{Patient, TRIES_MAX};
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -32,7 +32,7 @@ impl<S: JobStore> JobStore for Patient<S> {
         again!(self.0.finish(ended, now_ms))
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
         again!(self.0.ahead(lease))
     }
 

@@ -5,8 +5,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::Shared;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -32,7 +32,7 @@ impl JobStore for Shared {
         Ok(self.0.lock().unwrap().finish(ended, now_ms))
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
         Ok(self.0.lock().unwrap().ahead(lease))
     }
 

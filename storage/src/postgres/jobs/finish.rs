@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use futures_util::future::{OptionFuture, join, join5};
+use futures_util::future::{OptionFuture, join3, join5};
 use syncline_protocol::stamp::WallMs;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
@@ -35,8 +35,8 @@ pub(in crate::postgres) const DONE: &str = "DELETE FROM syncline.jobs j
     WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
 
 pub(in crate::postgres) const GIVE_UP: &str = "UPDATE syncline.jobs j
-    SET state = $4, at = NULL, dead_at = $5, error = l.error, holder = NULL
-    FROM unnest($1::bigint[], $2::bigint[], $6::text[]) AS l(no, lease, error)
+    SET state = $4, at = NULL, dead_at = l.at, error = l.error, holder = NULL
+    FROM unnest($1::bigint[], $2::bigint[], $5::bigint[], $6::text[]) AS l(no, lease, at, error)
     WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
 
 pub(in crate::postgres) const TRY_AGAIN: &str = "UPDATE syncline.jobs j
@@ -78,7 +78,7 @@ impl Leases {
 }
 
 /// Leases as `no` and `lease`.
-type Written = HashSet<(i64, i64)>;
+pub(super) type Written = HashSet<(i64, i64)>;
 
 fn add(written: &mut Written, rows: &[Row]) -> Result<(), Failure> {
     for row in rows {
@@ -88,7 +88,7 @@ fn add(written: &mut Written, rows: &[Row]) -> Result<(), Failure> {
 }
 
 /// Of each lease whether its job was among those that were written.
-fn answers<'l>(leases: impl Iterator<Item = &'l Lease>, written: &Written) -> Answers {
+pub(super) fn answers<'l>(leases: impl Iterator<Item = &'l Lease>, written: &Written) -> Answers {
     let answer = |lease: &Lease| {
         let is_written = written.contains(&(lease.no.0 as i64, lease.number as i64));
         is_written.then_some(()).ok_or(LeaseLost)
@@ -125,10 +125,11 @@ impl Call for Extend<'_> {
 
 /// What ends, by how it does, a list a column.
 #[derive(Default)]
-struct Ends<'a> {
+pub(super) struct Ends<'a> {
     all: Leases,
     done: Leases,
     dead: Leases,
+    dead_at: Vec<i64>,
     dead_error: Vec<&'a str>,
     retry: Leases,
     retry_at: Vec<i64>,
@@ -143,38 +144,43 @@ struct Ends<'a> {
 }
 
 impl<'a> Ends<'a> {
-    fn add(&mut self, ended: &'a Ended, now_ms: WallMs) {
+    pub(super) fn add(&mut self, ended: &'a Ended, now_ms: WallMs) {
         let lease = &ended.lease;
         self.all.add(lease);
-        let back_ms = match &ended.outcome {
-            Outcome::Done => {
-                self.done.add(lease);
-                return;
-            }
+        if let Some(back_ms) = back_ms(&ended.outcome) {
+            self.back.add(lease);
+            self.back_at.push(back_ms.max(now_ms) as i64);
+        }
+        match &ended.outcome {
+            Outcome::Done => self.done.add(lease),
             Outcome::Dead { error } => {
                 self.dead.add(lease);
+                self.dead_at.push(now_ms as i64);
                 self.dead_error.push(error.as_str());
-                return;
             }
             Outcome::Retry { at_ms, error } => {
                 self.retry.add(lease);
                 self.retry_at.push(*at_ms as i64);
                 self.retry_error.push(error.as_str());
-                *at_ms
             }
             Outcome::Again { due_at_ms } => {
                 self.again.add(lease);
                 self.again_at.push(*due_at_ms as i64);
-                *due_at_ms
             }
             Outcome::Wait { at_ms } => {
                 self.wait.add(lease);
                 self.wait_at.push(*at_ms as i64);
-                *at_ms
             }
-        };
-        self.back.add(lease);
-        self.back_at.push(back_ms.max(now_ms) as i64);
+        }
+    }
+}
+
+/// When a job comes back.
+pub(super) fn back_ms(outcome: &Outcome) -> Option<WallMs> {
+    match outcome {
+        Outcome::Done | Outcome::Dead { .. } => None,
+        Outcome::Retry { at_ms, .. } | Outcome::Wait { at_ms } => Some(*at_ms),
+        Outcome::Again { due_at_ms } => Some(*due_at_ms),
     }
 }
 
@@ -191,26 +197,42 @@ impl Call for Finish<'_> {
         let mut ends = Ends::default();
         self.ended.iter().for_each(|one| ends.add(one, self.now_ms));
         // Large, with a place for each statement.
-        let finishing = Box::pin(finish(connection, &ends, self.now_ms));
+        let finishing = Box::pin(finish(connection, &ends));
         let written = transaction(connection, BEGIN, finishing).await?;
         Ok(answers(self.ended.iter().map(|one| &one.lease), &written))
     }
 }
 
 /// Ends them in the transaction that is open.
-async fn finish(
+async fn finish(connection: &Connection, ends: &Ends<'_>) -> Result<Written, Failure> {
+    let (client, statements) = (&connection.client, &connection.statements.jobs);
+    let Ends { back, all, .. } = ends;
+    let forward: [&(dyn ToSql + Sync); 3] = [&back.no, &back.number, &ends.back_at];
+    let lock: [&(dyn ToSql + Sync); 3] = [&all.no, &all.number, &LEASED];
+    let is_forward = !back.no.is_empty();
+    let forward = is_forward.then(|| query(client, &statements.forward_leased, &forward));
+    // Each is sent when it is first polled, and they are polled in this order.
+    let (forwarded, locked, written) = join3(
+        OptionFuture::from(forward),
+        query(client, &statements.lock_leased, &lock),
+        write_ends(connection, ends),
+    )
+    .await;
+    forwarded.transpose()?;
+    locked?;
+    written
+}
+
+/// Ends those that are still held so. Queues and jobs are locked by what was sent before.
+pub(super) async fn write_ends(
     connection: &Connection,
     ends: &Ends<'_>,
-    now_ms: WallMs,
 ) -> Result<Written, Failure> {
     let (client, statements) = (&connection.client, &connection.statements.jobs);
-    let now = now_ms as i64;
     let some = |of: &Leases, statement, columns| {
         OptionFuture::from((!of.no.is_empty()).then(|| query(client, statement, columns)))
     };
     let Ends {
-        back,
-        all,
         done,
         dead,
         retry,
@@ -218,15 +240,13 @@ async fn finish(
         wait,
         ..
     } = ends;
-    let forward: [&(dyn ToSql + Sync); 3] = [&back.no, &back.number, &ends.back_at];
-    let lock: [&(dyn ToSql + Sync); 3] = [&all.no, &all.number, &LEASED];
     let over: [&(dyn ToSql + Sync); 3] = [&done.no, &done.number, &LEASED];
     let give_up: [&(dyn ToSql + Sync); 6] = [
         &dead.no,
         &dead.number,
         &LEASED,
         &DEAD,
-        &now,
+        &ends.dead_at,
         &ends.dead_error,
     ];
     let try_again: [&(dyn ToSql + Sync); 6] = [
@@ -252,23 +272,14 @@ async fn finish(
         &RETRY,
         &ends.wait_at,
     ];
-    // Each is sent when it is first polled, and they are polled in this order.
-    let (forwarded, locked, (over, given_up), tried, (due, waits)) = join5(
-        some(back, &statements.forward_leased, &forward),
-        query(client, &statements.lock_leased, &lock),
-        join(
-            some(done, &statements.done, &over),
-            some(dead, &statements.give_up, &give_up),
-        ),
+    let (over, given_up, tried, due, waits) = join5(
+        some(done, &statements.done, &over),
+        some(dead, &statements.give_up, &give_up),
         some(retry, &statements.try_again, &try_again),
-        join(
-            some(again, &statements.due_again, &due_again),
-            some(wait, &statements.wait, &give_back),
-        ),
+        some(again, &statements.due_again, &due_again),
+        some(wait, &statements.wait, &give_back),
     )
     .await;
-    forwarded.transpose()?;
-    locked?;
     let mut written = Written::new();
     for rows in [over, given_up, tried, due, waits].into_iter().flatten() {
         add(&mut written, &rows?)?;

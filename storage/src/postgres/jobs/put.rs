@@ -1,10 +1,12 @@
 //! What commits do to jobs, in their own transaction, for a group of them at once.
 
-use futures_util::future::{OptionFuture, join4};
+use futures_util::future::{OptionFuture, join5};
+use syncline_protocol::stamp::WallMs;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
-use crate::jobs::{IfThere, Job, JobLane, Net, SCHEDULED, net};
+use super::finish::{Ends, Written, answers, back_ms, write_ends};
+use crate::jobs::{IfThere, Job, JobKind, JobLane, JobName, Net, SCHEDULED, net};
 use crate::postgres::connection::Connection;
 use crate::postgres::error::Failure;
 use crate::types::Commit;
@@ -112,8 +114,9 @@ struct Queues<'c> {
 #[derive(Default)]
 struct Moves<'c> {
     queues: Queues<'c>,
-    /// All names that are put or cancelled.
+    /// All names that are put, cancelled or ended.
     named: Names<'c>,
+    ends: Ends<'c>,
     /// Those that go, because they are cancelled or replaced.
     gone: Names<'c>,
     put: Puts<'c>,
@@ -121,6 +124,14 @@ struct Moves<'c> {
 
 impl<'c> Moves<'c> {
     fn add(&mut self, sid: i64, commit: &'c Commit) {
+        for ended in &commit.ends {
+            let JobName { kind, key, .. } = &ended.lease.name;
+            self.named.add(sid, (kind.as_str(), key.as_str()));
+            if let Some(back_ms) = back_ms(&ended.outcome) {
+                self.forward(sid, kind, back_ms.max(commit.now_ms));
+            }
+            self.ends.add(ended, commit.now_ms);
+        }
         for ((kind, key), net) in net(&commit.jobs) {
             let name = (kind.as_str(), key.as_str());
             self.named.add(sid, name);
@@ -128,10 +139,7 @@ impl<'c> Moves<'c> {
                 Net::Put(job, if_there) => {
                     // What is overdue when it comes goes behind what was due before: else a space
                     // could always be the first.
-                    let turn_at_ms = job.due_at_ms.max(commit.now_ms);
-                    self.queues.sid.push(sid);
-                    self.queues.kind.push(name.0);
-                    self.queues.turn_at.push(turn_at_ms as i64);
+                    self.forward(sid, kind, job.due_at_ms.max(commit.now_ms));
                     self.put.add(sid, job);
                     if if_there == IfThere::Replace {
                         self.gone.add(sid, name);
@@ -140,6 +148,12 @@ impl<'c> Moves<'c> {
                 Net::Cancel => self.gone.add(sid, name),
             }
         }
+    }
+
+    fn forward(&mut self, sid: i64, kind: &'c JobKind, turn_at_ms: WallMs) {
+        self.queues.sid.push(sid);
+        self.queues.kind.push(kind.as_str());
+        self.queues.turn_at.push(turn_at_ms as i64);
     }
 }
 
@@ -156,6 +170,7 @@ pub(in crate::postgres) async fn write(
     let Moves {
         queues,
         named,
+        ends,
         gone,
         put,
     } = &moves;
@@ -171,18 +186,36 @@ pub(in crate::postgres) async fn write(
     let cancel: [&(dyn ToSql + Sync); 3] = [&gone.sid, &gone.kind, &gone.key];
     let insert = put.columns();
     // Each is sent when it is first polled, and they are polled in this order.
-    let (forwarded, locked, gone, put) = join4(
+    let (forwarded, locked, written, gone, put) = join5(
         some(!queues.sid.is_empty(), &statements.forward, &forward),
         execute(client, &statements.lock, &lock),
+        write_ends(connection, ends),
         some(!gone.sid.is_empty(), &statements.cancel, &cancel),
         some(!put.sid.is_empty(), &statements.insert, &insert),
     )
     .await;
     locked?;
+    let lost = lost(commits, &written?);
+    if !lost.is_empty() {
+        return Err(Failure::LeasesLost(lost));
+    }
     for written in [forwarded, gone, put].into_iter().flatten() {
         written?;
     }
     Ok(())
+}
+
+/// The commits of which leases were not held, by their spaces.
+fn lost(commits: &[(i64, &Commit)], written: &Written) -> Vec<(i64, Vec<usize>)> {
+    let of_commit = |(sid, commit): &(i64, &Commit)| {
+        let leases = commit.ends.iter().map(|ended| &ended.lease);
+        let answers = answers(leases, written).into_iter().enumerate();
+        let places: Vec<usize> = answers
+            .filter_map(|(place, answer)| answer.is_err().then_some(place))
+            .collect();
+        (!places.is_empty()).then_some((*sid, places))
+    };
+    commits.iter().filter_map(of_commit).collect()
 }
 
 async fn execute(

@@ -6,11 +6,11 @@ use syncline_protocol::stamp::WallMs;
 
 use super::claim::{Claiming, NextDue};
 use super::finish::{Extend, Finish};
-use super::lanes::Ahead;
+use super::lanes::Asking;
 use super::people::{Cancel, Counting, DeadOnes, ForgetDead, OldDead, One, ReplayAll, Waits};
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::postgres::PostgresStore;
 use crate::types::StoreError;
@@ -37,8 +37,8 @@ impl JobStore for PostgresStore {
         self.call(Finish { ended, now_ms }).await
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
-        self.call(Ahead(lease)).await
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
+        self.call(Asking(lease)).await
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

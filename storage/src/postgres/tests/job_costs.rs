@@ -4,7 +4,7 @@ use syncline_protocol::ids::{Epoch, NodeId, Seq};
 
 use super::super::PostgresStore;
 use super::super::call::Call;
-use super::super::jobs::{Ahead, Claiming};
+use super::super::jobs::{Asking, Claiming};
 use super::costs::{analyze, rows_read_by};
 use super::{opened, runtime};
 use crate::conformance::space::{NOW, Space};
@@ -119,7 +119,7 @@ fn what_is_ahead_is_found_however_long_the_lane() {
             let lent = store.calling.lend().await.unwrap();
             let connection = &lent.connection;
             let looking = async || {
-                let ahead = Ahead(&last.lease).run(connection).await;
+                let ahead = Asking(&last.lease).run(connection).await;
                 assert!(ahead.is_ok_and(|ahead| ahead == Some(NOW + 60_000)));
             };
             let read = rows_read_by(connection, &["jobs"], looking).await;

@@ -7,6 +7,9 @@ use super::forward;
 use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseLost, Outcome, RETRY, SCHEDULED};
 use crate::types::StoreError;
 
+const IS_HELD: &str = "SELECT 1 FROM jobs
+    WHERE no = ?1 AND lease = ?2 AND state = ?3 AND sid = ?4";
+
 const EXTEND: &str = "UPDATE jobs SET at = ?4 WHERE no = ?1 AND lease = ?2 AND state = ?3";
 
 const DONE: &str = "DELETE FROM jobs WHERE no = ?1 AND lease = ?2 AND state = ?3";
@@ -73,7 +76,24 @@ fn held(written: usize) -> Result<(), LeaseLost> {
     }
 }
 
-fn finish_one(
+/// The places of leases of a space that are not held.
+pub(in crate::sqlite) fn lost(
+    tx: &Transaction<'_>,
+    sid: i64,
+    ends: &[Ended],
+) -> Result<Vec<usize>, StoreError> {
+    let mut lost = Vec::new();
+    for (place, ended) in ends.iter().enumerate() {
+        let (no, number) = numbers(&ended.lease);
+        let asked = params![no, number, LEASED, sid];
+        if !tx.prepare_cached(IS_HELD)?.exists(asked)? {
+            lost.push(place);
+        }
+    }
+    Ok(lost)
+}
+
+pub(super) fn finish_one(
     tx: &Transaction<'_>,
     ended: &Ended,
     now_ms: WallMs,

@@ -5,8 +5,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::{claim, finish, lanes, people};
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::sqlite::SqliteStore;
 use crate::types::StoreError;
@@ -47,7 +47,7 @@ impl JobStore for SqliteStore {
             .await
     }
 
-    async fn ahead(&self, lease: &Lease) -> Result<Option<WallMs>, StoreError> {
+    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
         let lease = lease.clone();
         self.readers
             .read(move |conn| lanes::ahead(conn, &lease))

@@ -54,6 +54,7 @@ fn filled(records: impl IntoIterator<Item = (RecordKey, Record)>) -> Filled {
                 records: vec![(record_key, Arc::new(Record { seq, ..record }))],
                 marks: Vec::new(),
                 dead_letters: Vec::new(),
+                ends: Vec::new(),
                 jobs: Vec::new(),
             }
         })
@@ -127,6 +128,7 @@ fn steps_inside_a_commit(tasks: u64) -> i32 {
         records: all.collect(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
+        ends: Vec::new(),
         jobs: Vec::new(),
     };
     assert!(commit::group(&mut conn, &[commit]).unwrap()[0].is_ok());
@@ -348,6 +350,7 @@ fn age(conn: &mut Connection, now_ms: u64, count: u64) {
         records: dead.collect(),
         marks: marks.collect(),
         dead_letters: Vec::new(),
+        ends: Vec::new(),
         jobs: Vec::new(),
     };
     assert!(commit::group(conn, &[commit]).unwrap()[0].is_ok());

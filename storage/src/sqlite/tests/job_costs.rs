@@ -69,6 +69,7 @@ impl Filled {
             records: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
+            ends: Vec::new(),
             jobs: (0..jobs).map(put).collect(),
         };
         assert!(commit::group(&mut self.conn, &[commit]).unwrap()[0].is_ok());
@@ -148,7 +149,7 @@ fn steps_of_ahead(jobs: usize) -> i32 {
     let lease = lease.unwrap();
     drop(leases);
     let conn = &mut filled.conn;
-    assert_eq!(lanes::ahead(conn, &lease), Ok(Some(NOW - 9)));
+    assert_eq!(lanes::ahead(conn, &lease), Ok(Ok(Some(NOW - 9))));
     let statement = conn.prepare_cached(lanes::AHEAD).unwrap();
     for which in [StatementStatus::Sort, StatementStatus::FullscanStep] {
         assert_eq!(statement.get_status(which), 0);

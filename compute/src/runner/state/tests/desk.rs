@@ -72,6 +72,7 @@ pub(super) fn commit(store: &mut ModelStore, space: &SpaceKey, jobs: Vec<JobMove
         records: Vec::new(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
+        ends: Vec::new(),
         jobs,
     };
     store.commit(&commit).expect("nobody else commits");

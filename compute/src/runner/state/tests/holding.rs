@@ -65,12 +65,7 @@ fn one_extension_that_fails_costs_no_lease() {
 fn who_loses_a_lease_is_told_to_stop_and_ends_nothing() {
     let mut desk = Desk::with(rules(1), vec![job("a", NOW)]);
     let (id, task) = desk.begun[0].clone();
-    let name = syncline_storage::jobs::JobName {
-        space: task.space,
-        kind: kind(),
-        key: task.job.key,
-    };
-    assert!(desk.store.cancel_job(&name));
+    assert!(desk.store.cancel_job(&task.lease.name));
     desk.pass(10_000);
     assert_eq!(desk.stopped, [id]);
     desk.end(End::Done);

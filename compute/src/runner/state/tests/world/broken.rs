@@ -5,8 +5,8 @@
 pub(super) enum Broken {
     /// The store lets anybody end a job, whatever lease is shown.
     FinishIgnoresLease,
-    /// What a try writes is told apart by the try, not by the job.
-    WriteOncePerTry,
+    /// What a try writes is written whoever has the lease, which ends apart.
+    WriteUnfenced,
     /// Jobs of a lane do not wait for others.
     AheadIsNobody,
     /// Some tries end without a word.
@@ -22,7 +22,7 @@ pub(super) enum Broken {
 impl Broken {
     pub(super) const ALL: [Broken; 7] = [
         Broken::FinishIgnoresLease,
-        Broken::WriteOncePerTry,
+        Broken::WriteUnfenced,
         Broken::AheadIsNobody,
         Broken::EndIsNotSaid,
         Broken::TriesAreNotCounted,

@@ -94,8 +94,8 @@ impl World {
             Call::NextDue(kinds) => Event::Due(Ok(self.store.next_due(&kinds))),
             Call::Ahead(id, lease) => {
                 let ahead = self.store.ahead(&lease);
-                let ahead = ahead.filter(|_| !self.is_broken(Broken::AheadIsNobody));
-                let answer = Ok(ahead);
+                let is_broken = self.is_broken(Broken::AheadIsNobody);
+                let answer = Ok(ahead.map(|at_ms| at_ms.filter(|_| !is_broken)));
                 Event::Ahead { id, answer }
             }
             Call::Extend(ids, leases, until_ms, until_run_ms) => {
@@ -147,8 +147,10 @@ impl World {
         ended: &[Ended],
         now_ms: u64,
     ) -> Result<Vec<Result<(), LeaseLost>>, String> {
+        let stored = ended.iter().map(|one| self.store.job(&one.lease.name));
+        let stored: Vec<_> = stored.collect();
         let mut answers = self.store.finish(ended, now_ms);
-        for (one, answer) in ended.iter().zip(&mut answers) {
+        for ((one, answer), stored) in ended.iter().zip(&mut answers).zip(stored) {
             self.trace(|| format!("finish {} {:?}: {answer:?}", one.lease.name, one.outcome));
             if answer.is_err() && self.is_broken(Broken::FinishIgnoresLease) {
                 *answer = self.store.finish(&[self.with_any_lease(one)], now_ms)[0];
@@ -156,7 +158,10 @@ impl World {
                 *answer = if is_done { Ok(()) } else { *answer };
             }
             match answer {
-                Ok(()) => self.checks.finished(one)?,
+                Ok(()) => {
+                    self.checks.finished(one)?;
+                    self.ended_well(one, stored)?;
+                }
                 Err(_) => self.checks.seen.ends_too_late += 1,
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline_storage::jobs::{Ended, JobName, JobNo, JobState, Lease, Outcome};
+use syncline_storage::jobs::{Ended, Job, JobName, JobNo, JobState, Lease, Outcome, StoredJob};
 
 use super::World;
 use super::broken::Broken;
@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) extended: usize,
     /// Ends of tries whose lease was lost.
     pub(super) ends_too_late: usize,
+    /// Writes of them.
+    pub(super) writes_too_late: usize,
     /// Jobs that were given back.
     pub(super) given_back: usize,
     /// Jobs that were given up.
@@ -34,6 +36,7 @@ impl Seen {
             stopped: self.stopped + other.stopped,
             extended: self.extended + other.extended,
             ends_too_late: self.ends_too_late + other.ends_too_late,
+            writes_too_late: self.writes_too_late + other.writes_too_late,
             given_back: self.given_back + other.given_back,
             dead: self.dead + other.dead,
         }
@@ -46,6 +49,7 @@ impl Seen {
             self.stopped,
             self.extended,
             self.ends_too_late,
+            self.writes_too_late,
             self.given_back,
             self.dead,
         ];
@@ -61,8 +65,7 @@ pub(super) struct Checks {
     leases: BTreeMap<JobName, Lease>,
     /// Which jobs somebody ended as done, or to be due again.
     done: BTreeMap<(JobName, JobNo), u64>,
-    /// What is written: by name and version, which number and time wrote it. Each of these writes
-    /// once, as a hub sees to it.
+    /// What is written: by name and version, which number and time wrote it.
     written: BTreeMap<(JobName, u64), Vec<(JobNo, u64)>>,
 }
 
@@ -99,47 +102,64 @@ impl Checks {
     }
 }
 
-impl World {
-    fn version(task: &Task) -> u64 {
-        task.job.args.as_str().parse().expect("it is a number")
-    }
+fn version(job: &Job) -> u64 {
+    job.args.as_str().parse().expect("it is a number")
+}
 
+impl World {
     /// Whether a job that is due twice was not written before under another number.
     pub(super) fn is_first_time(&self, task: &Task) -> bool {
-        let version = World::version(task);
+        let version = version(&task.job);
         let written = self.checks.written.iter();
-        let mut of_job = written.filter(|((name, of), _)| {
-            (&name.space, &name.key, *of) == (&task.space, &task.job.key, version)
-        });
-        of_job.all(|(_, writes)| writes.iter().all(|(no, _)| *no >= task.no))
+        let mut of_job =
+            written.filter(|((name, of), _)| (name, *of) == (&task.lease.name, version));
+        of_job.all(|(_, writes)| writes.iter().all(|(no, _)| *no >= task.no()))
     }
 
-    /// Writes what a job changes, as a hub does: once for its number and time. Who has lost the
-    /// lease and does not know it yet may come out of turn, since the store tells of a lost lease
-    /// that nobody is ahead.
-    pub(super) fn write(
+    /// Writes what a job changes, as a hub does: whoever has the lease, which ends with it. False if
+    /// it is lost.
+    pub(super) fn write(&mut self, task: &Task, outcome: Outcome) -> Result<bool, String> {
+        let ended = Ended {
+            lease: task.lease.clone(),
+            outcome,
+        };
+        if !self.is_broken(Broken::WriteUnfenced) {
+            let held = self.store.finish(std::slice::from_ref(&ended), task.now_ms);
+            if held[0].is_err() {
+                self.checks.seen.writes_too_late += 1;
+                return Ok(false);
+            }
+            self.checks.finished(&ended)?;
+        }
+        self.took_effect(&task.lease, &task.job)?;
+        Ok(true)
+    }
+
+    /// A job ended, and there was nothing to be written.
+    pub(super) fn ended_well(
         &mut self,
-        name: &JobName,
-        task: &Task,
-        is_held: bool,
+        ended: &Ended,
+        stored: Option<StoredJob>,
     ) -> Result<(), String> {
-        let version = World::version(task);
+        let is_well = matches!(ended.outcome, Outcome::Done | Outcome::Again { .. });
+        match stored.filter(|_| is_well && !self.is_broken(Broken::WriteUnfenced)) {
+            Some(stored) => self.took_effect(&ended.lease, &stored.job),
+            None => Ok(()),
+        }
+    }
+
+    fn took_effect(&mut self, lease: &Lease, job: &Job) -> Result<(), String> {
+        let name = &lease.name;
+        let version = version(job);
         let plan = &self.plans.by_name[name];
         if version > plan.version {
             return Err(format!("{name} in version {version} was never put"));
         }
-        if version == plan.version && !plan.cancelled && is_held {
+        if version == plan.version && !plan.cancelled {
             self.is_its_turn(name)?;
         }
-        let mut wrote = (task.no, task.job.due_at_ms);
-        if self.is_broken(Broken::WriteOncePerTry) {
-            wrote.1 += u64::from(task.attempt);
-        }
         let writes = self.checks.written.entry((name.clone(), version));
-        let writes = writes.or_default();
-        if !writes.contains(&wrote) {
-            writes.push(wrote);
-        }
+        writes.or_default().push((lease.no, job.due_at_ms));
         Ok(())
     }
 

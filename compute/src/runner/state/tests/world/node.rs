@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline_storage::jobs::{JobError, JobName};
+use syncline_storage::jobs::{JobError, JobName, Outcome};
 
 use super::super::super::*;
 use super::super::desk::{NOW, kind, rules};
@@ -137,19 +137,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether a try has the last lease of its job.
-    fn is_held(&self, node: usize, id: TryId, name: &JobName) -> bool {
-        let state = self.nodes[node].state.as_ref();
-        let lease = state.and_then(|state| Some(&state.tries.get(&id)?.lease));
-        lease.is_some_and(|lease| self.checks.last_lease(name).as_ref() == Some(lease))
-    }
-
     fn begin_work(&mut self, node: usize, id: TryId, task: Task) -> Result<(), String> {
-        let name = JobName {
-            space: task.space.clone(),
-            kind: kind(),
-            key: task.job.key.clone(),
-        };
+        let name = task.lease.name.clone();
         self.trace(|| format!("n{node} begins {name}, try {}", task.attempt));
         let plan = self.plans.by_name.get(&name);
         let way = plan.ok_or_else(|| format!("{name} was never put"))?.way;
@@ -207,21 +196,7 @@ impl World {
             (Way::Fails, 1..=2) => failed,
             (Way::Panics, 1) => End::Panicked(error()),
             (Way::Hopeless, _) => End::Hopeless(error()),
-            (way, _) => {
-                // Whether it was written nobody knows, and it is tried again.
-                let no_answer = self.is_troubled && self.random.below(10) == 0;
-                let is_written = !no_answer || self.random.below(2) == 0;
-                if is_written {
-                    let is_held = self.is_held(node, id, &work.name);
-                    self.write(&work.name, &work.task, is_held)?;
-                }
-                let is_due_again = way == Way::Twice && self.is_first_time(&work.task);
-                match (no_answer, is_due_again) {
-                    (true, _) => failed,
-                    (false, true) => End::Again(work.task.job.due_at_ms + 1_000),
-                    (false, false) => End::Done,
-                }
-            }
+            (way, _) => self.done(way, &work.task)?,
         };
         self.trace(|| format!("n{node} ends {} {end:?}", work.name));
         if self.is_broken(Broken::EndIsNotSaid) && self.random.below(20) == 0 {
@@ -230,5 +205,35 @@ impl World {
         let event = Event::Tried { id, end };
         self.after(1, Due::Event { node, life, event });
         Ok(())
+    }
+
+    /// A try went well, and writes.
+    fn done(&mut self, way: Way, task: &Task) -> Result<End, String> {
+        let outcome = match way == Way::Twice && self.is_first_time(task) {
+            true => Outcome::Again {
+                due_at_ms: task.job.due_at_ms + 1_000,
+            },
+            false => Outcome::Done,
+        };
+        if self.random.below(4) == 0 && !self.is_broken(Broken::WriteUnfenced) {
+            // Nothing is to be written: its end is all there is of it.
+            return Ok(match outcome {
+                Outcome::Again { due_at_ms } => End::Again(due_at_ms),
+                _ => End::Done,
+            });
+        }
+        // Whether it was written nobody knows, and it is tried again.
+        let no_answer = self.is_troubled && self.random.below(10) == 0;
+        let is_taken = !no_answer || self.random.below(2) == 0;
+        let is_written = is_taken && self.write(task, outcome.clone())?;
+        Ok(match (no_answer, is_written) {
+            (true, _) => End::Failed {
+                error: JobError::new("no"),
+                wait_ms: 0,
+            },
+            (false, false) => End::LeaseLost,
+            (false, true) if self.is_broken(Broken::WriteUnfenced) => End::Done,
+            (false, true) => End::Written(outcome),
+        })
     }
 }
