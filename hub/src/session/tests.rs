@@ -17,6 +17,7 @@ mod following;
 mod foreign;
 mod hearing;
 mod in_parts;
+mod jobs;
 mod losing;
 mod ordering;
 mod paging;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use syncline_protocol::stamp::WallMs;
 
-use super::{IfThere, Job, JobKey, JobKind, JobMove};
+use super::{Ended, IfThere, Job, JobKey, JobKind, JobMove, Outcome};
 
 /// What becomes of one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -207,10 +207,10 @@ async fn commit_or_retry(
             }
             // The others are tried without them.
             Err(Failure::LeasesLost(lost)) => {
-                let places = left.clone();
-                for (place, ends) in lost {
-                    outcomes[places[place]] = Err(CommitError::LeasesLost(ends));
-                    left.retain(|at| *at != places[place]);
+                let round = left.clone();
+                for (at, ends) in lost {
+                    outcomes[round[at]] = Err(CommitError::LeasesLost(ends));
+                    left.retain(|left| *left != round[at]);
                 }
             }
             Err(failure) => {
@@ -267,24 +267,17 @@ pub(super) async fn transact(
         accepted[*at] = true;
     }
     let commits: Vec<(i64, &Commit)> = asked.iter().map(|(sid, at)| (*sid, commits[*at])).collect();
-    let refused = send(connection, &batch, &commits).await;
-    for no in refused.map_err(|failure| in_order(failure, &asked))? {
-        accepted[asked[no].1] = false;
+    match send(connection, &batch, &commits).await {
+        Ok(refused) => refused
+            .into_iter()
+            .for_each(|no| accepted[asked[no].1] = false),
+        Err(Failure::LeasesLost(lost)) => {
+            let lost = lost.into_iter().map(|(no, ends)| (asked[no].1, ends));
+            return Err(Failure::LeasesLost(lost.collect()));
+        }
+        Err(failure) => return Err(failure),
     }
     Ok(accepted)
-}
-
-/// Names commits whose leases are lost by their places, where they are named by their spaces.
-fn in_order(failure: Failure, asked: &[(i64, usize)]) -> Failure {
-    let Failure::LeasesLost(lost) = failure else {
-        return failure;
-    };
-    let place = |sid: i64| asked.iter().find(|(of, _)| *of == sid).map(|(_, at)| *at);
-    let lost = lost.into_iter();
-    Failure::LeasesLost(
-        lost.filter_map(|(sid, ends)| Some((place(sid)?, ends)))
-            .collect(),
-    )
 }
 
 /// Sends the transaction. Returns the places of the refused.
@@ -324,8 +317,10 @@ async fn send(
         let refused = places(&written?)?;
         let places = commits.iter().enumerate();
         let accepted = places.filter(|(place, _)| !refused.contains(place));
-        let accepted: Vec<(i64, &Commit)> = accepted.map(|(_, commit)| *commit).collect();
-        for (sid, commit) in &accepted {
+        let accepted: Vec<(usize, i64, &Commit)> = accepted
+            .map(|(place, (sid, commit))| (place, *sid, *commit))
+            .collect();
+        for (_, sid, commit) in &accepted {
             dead_letters::write(connection, *sid, commit).await?;
         }
         // Large, and most commits have none.

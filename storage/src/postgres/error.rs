@@ -18,9 +18,9 @@ pub(super) enum Failure {
     Late,
     /// The server answered, and that is the answer.
     Store(StoreError),
-    /// Of commits to the spaces with these numbers leases are lost, at these places among their
-    /// `ends`. The transaction was rolled back.
-    LeasesLost(Vec<(i64, Vec<usize>)>),
+    /// Of the commits at these places leases are lost, at those places among their `ends`. The
+    /// transaction was rolled back.
+    LeasesLost(Vec<(usize, Vec<usize>)>),
 }
 
 impl From<Error> for Failure {

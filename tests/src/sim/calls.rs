@@ -88,6 +88,6 @@ fn text(reply: CallReply) -> String {
             format!(r#"{},"why":"erased"}}"#, &error[..error.len() - 1])
         }
         CallReply::Refused(refusal) => hub::http_error(&refusal),
-        CallReply::Synced(_) => unreachable!("a push is no changeset"),
+        CallReply::Synced(_) | CallReply::Job(_) => unreachable!("a push is answered as one"),
     }
 }

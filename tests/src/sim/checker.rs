@@ -25,7 +25,7 @@
 //! | `depth` | a job is as deep as the change it follows from, and a circle ends |
 //! | `there` | a job is there from its commit until it is ended, replaced or erased |
 //! | `fence` | of two leases of a job only the later one ends it |
-//! | `effect` | what a job writes takes effect once, and before it is done |
+//! | `effect` | what a job writes takes effect in the commit that ends it |
 //! | `lane` | what jobs of a lane write takes effect in the order in which they were put |
 //! | `drain` | a node that goes down has finished its commits |
 //! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |
@@ -48,6 +48,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use syncline_hub::session::cache::Known;
+use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::compat::cursor::Since;
 use syncline_protocol::compat::request::SyncChange;
 use syncline_protocol::error::Code;
@@ -56,6 +57,7 @@ use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Verdict};
 use syncline_storage::dead_letter::DEAD_LETTER_BYTES_MAX;
+use syncline_storage::jobs::Ended;
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, DeadLetter, SpaceView};
 
@@ -63,7 +65,7 @@ use self::claims::Claims;
 pub use self::copies::Differing;
 use self::erasures::Erasures;
 pub use self::excuses::{Excuses, Fields};
-use self::jobs::{Jobs, Write};
+use self::jobs::Jobs;
 use self::moment::Moment;
 pub use self::moment::Visible;
 use self::mutations::Registered;
@@ -83,13 +85,28 @@ pub struct Judged {
     pub what: What,
 }
 
-/// A mutation or a changeset.
+/// What is judged.
 #[derive(Clone, Debug)]
 pub enum What {
     /// The mutation of this number.
     Mutation(u64),
     /// A changeset, or a part of one.
     Changeset(Part),
+    /// What a job writes.
+    Job(JobPart),
+}
+
+/// What a job writes.
+#[derive(Clone, Debug)]
+pub struct JobPart {
+    /// Its changes, if they can be read.
+    pub asked: Option<Vec<ClaimedChange>>,
+    /// The history that the job is of.
+    pub epoch: Epoch,
+    /// How many jobs stand between it and somebody's own change.
+    pub depth: u8,
+    /// How its lease ends.
+    pub ended: Ended,
 }
 
 /// A changeset, or a part of one.
@@ -140,8 +157,6 @@ pub struct Checker {
     minutes: HashMap<u64, Epoch>,
     /// What was erased.
     erasures: Erasures,
-    /// What jobs write, by the client of each.
-    writes: HashMap<ClientKey, Write>,
 }
 
 /// What is so in the store now.
@@ -174,7 +189,6 @@ impl Checker {
             changers: HashSet::new(),
             order: Order::default(),
             erasures: Erasures::default(),
-            writes: HashMap::new(),
         }
     }
 
@@ -186,6 +200,7 @@ impl Checker {
         for judged in &batch.judged {
             any_applied |= match &judged.what {
                 What::Mutation(m) => self.mutation(commit, (judged, *m), &mut clock)?,
+                What::Job(part) => self.job_wrote(commit, (judged, part), &mut clock)?,
                 What::Changeset(part) => {
                     self.changeset(commit, (judged, part), (&mut clock, &mut letters))?
                 }
@@ -276,7 +291,6 @@ impl Checker {
         self.now
             .decided
             .retain(|(client, _)| !forgotten.contains(client));
-        self.now.jobs.forget(&forgotten);
         if self.split.contains(&view.epoch) {
             return Ok(());
         }
@@ -307,7 +321,6 @@ impl Checker {
     /// The store was replaced by a backup.
     pub fn restored(&mut self, present: Present) {
         self.now = present;
-        self.doubt_writes();
     }
 
     /// An epoch has two histories now.

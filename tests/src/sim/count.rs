@@ -195,7 +195,7 @@ kinds! {
     JobRestored = "store replaced over a job that was tried",
     JobPut = "jobs put",
     JobDone = "jobs done",
-    JobKnown = "writes of jobs answered known",
+    JobWriteLost = "writes of jobs refused, their leases being lost",
     RestCompared = "records compared at rest, of devices of the compatibility protocol",
     RestExcused = "of those, shown otherwise by an excuse",
     }

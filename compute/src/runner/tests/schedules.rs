@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syncline_protocol::ids::{AppId, SpaceId};
-use syncline_storage::jobs::{JobError, JobMove};
+use syncline_storage::jobs::{JobError, JobMove, Outcome};
 use syncline_storage::types::SpaceView;
 
 use super::super::*;

@@ -94,8 +94,8 @@ async fn other_jobs_commits_firings_and_spaces_have_other_ids() {
     let mut tasks = vec![task(); 7];
     tasks[1].job.key = JobKey::trusted("t/0000000000000007/4/tasks/k1");
     tasks[2].job.due_at_ms += 1;
-    tasks[3].space.space = SpaceId::trusted("bob");
-    tasks[4].space.app = AppId::trusted("calendar");
+    tasks[3].lease.name.space.space = SpaceId::trusted("bob");
+    tasks[4].lease.name.space.app = AppId::trusted("calendar");
     // The key of what is put anew is the same, and clocks may be too.
     tasks[5].job.origin.seq = Seq(4);
     tasks[6].job.origin.epoch = Epoch(8);

@@ -138,7 +138,6 @@ fn call(desk: &mut Desk, epoch: Epoch) -> CallReply {
     let sender = Sender {
         client: client("phone"),
         epoch: Some(epoch),
-        depth: 0,
     };
     desk.step(Event::Push(Push {
         origin: Origin::Call(CallId(1), sender),

@@ -1,89 +1,19 @@
 //! The jobs that follow from what a session commits.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use syncline_compute::triggers::{DEPTH_MAX, TriggerConfig, Triggers};
-use syncline_protocol::ids::{ClientKey, NodeId, UserId};
-use syncline_protocol::verdict::Status;
-use syncline_protocol::wire::hub::Answer;
-use syncline_storage::jobs::{Claim, JobKind, LeasedJob, Wanted};
-use syncline_storage::model::ModelStore;
+use syncline_compute::triggers::DEPTH_MAX;
+use syncline_storage::jobs::LeasedJob;
 
-use super::desk::{Desk, Fate, NOW_MS, client, delete, insert, mutation, update};
-use crate::session::event::{CallId, CallReply, Effect, Event, Note, Origin, Push, Sender};
-use crate::session::state::SessionParts;
+use super::desk::{Fate, NOW_MS, delete, insert, update};
+use super::jobs::{a_job, desk, jobs, start, write};
+use crate::session::event::{Effect, Note};
 use crate::telemetry::labels::JobCut;
-
-/// A session whose app has triggers.
-fn desk(triggers: &[Value]) -> Desk {
-    desk_on(ModelStore::new(100), triggers)
-}
-
-fn desk_on(store: ModelStore, triggers: &[Value]) -> Desk {
-    let configs = triggers.iter().map(|trigger| {
-        let mut whole = json!({"id": "t", "table": "tasks", "when": "any", "job": "note"});
-        let members = whole.as_object_mut().unwrap();
-        members.extend(trigger.as_object().unwrap().clone());
-        serde_json::from_value(whole).unwrap()
-    });
-    let configs: Vec<TriggerConfig> = configs.collect();
-    let parts = SessionParts {
-        triggers: Arc::new(Triggers::of(&configs, DEPTH_MAX).unwrap()),
-        ..SessionParts::default()
-    };
-    Desk::with(store, parts)
-}
-
-/// Every job that is due.
-fn jobs(desk: &mut Desk) -> Vec<LeasedJob> {
-    desk.store.claim(&Claim {
-        wanted: vec![Wanted {
-            kind: JobKind::trusted("note"),
-            jobs: 1_000,
-        }],
-        holder: NodeId::trusted("n1"),
-        now_ms: NOW_MS,
-        lease_ms: 1_000,
-        per_space: 1_000,
-    })
-}
 
 /// What the jobs are told.
 fn told(jobs: &[LeasedJob]) -> Vec<Value> {
     let args = jobs.iter().map(|leased| leased.job.args.as_str());
     args.map(|args| serde_json::from_str(args).unwrap())
         .collect()
-}
-
-/// A job pushes.
-fn push_as_job(desk: &mut Desk, call: u64, depth: u8, pushed: &Value) -> CallReply {
-    let client = ClientKey {
-        user: UserId::trusted("@jobs"),
-        client: client(&format!("key:job/{call}")).client,
-    };
-    let sender = Sender {
-        client,
-        epoch: None,
-        depth,
-    };
-    desk.step(Event::Push(Push {
-        origin: Origin::Call(CallId(call), sender),
-        muts: vec![mutation(pushed)],
-        permit: None,
-    }));
-    desk.settle();
-    desk.replies.remove(&CallId(call)).expect("it is answered")
-}
-
-fn status(reply: &CallReply) -> Status {
-    let CallReply::Results { results, .. } = reply else {
-        panic!("it is judged: {reply:?}");
-    };
-    let [(_, Answer::Verdict(verdict))] = &results[..] else {
-        panic!("one verdict: {results:?}");
-    };
-    verdict.status.clone()
 }
 
 #[test]
@@ -169,8 +99,9 @@ fn a_commit_that_is_made_again_makes_its_jobs_once() {
 #[test]
 fn a_job_s_own_changes_make_jobs_that_are_one_deeper() {
     let mut desk = desk(&[json!({})]);
-    let reply = push_as_job(&mut desk, 1, 3, &insert(1, "k1", &json!({"n": 1})));
-    assert_eq!(status(&reply), Status::Applied);
+    let job = a_job(&mut desk);
+    let change = insert(1, "k2", &json!({"n": 1}));
+    assert_eq!(write(&mut desk, 1, (&job, 3), &change), Ok(()));
     let made = jobs(&mut desk);
     assert_eq!(
         (made[0].job.depth, told(&made)[0]["who"].as_str()),
@@ -181,7 +112,9 @@ fn a_job_s_own_changes_make_jobs_that_are_one_deeper() {
 #[test]
 fn a_circle_of_jobs_is_cut_and_counted() {
     let mut desk = desk(&[json!({})]);
-    push_as_job(&mut desk, 1, DEPTH_MAX, &insert(1, "k1", &json!({"n": 1})));
+    let job = a_job(&mut desk);
+    let change = insert(1, "k2", &json!({"n": 1}));
+    assert_eq!(write(&mut desk, 1, (&job, DEPTH_MAX), &change), Ok(()));
     assert_eq!(jobs(&mut desk).len(), 0);
     assert!(desk.notes.contains(&Note::JobCut(JobCut::TooDeep)));
 }
@@ -192,19 +125,12 @@ fn somebody_s_own_change_counts_before_that_of_a_job() {
     let mut desk = desk(&[json!({})]);
     let phone = desk.hello(1, "phone", None);
     desk.push(phone, &[insert(1, "k1", &json!({"n": 1}))]);
-    drop(jobs(&mut desk));
+    let job = jobs(&mut desk).remove(0);
     // The first waits for its commit, so the next two are committed together.
     desk.start_push(phone, &[insert(2, "k2", &json!({"n": 1}))]);
-    let sender = Sender {
-        depth: DEPTH_MAX,
-        ..Sender::from(client("key:job/1"))
-    };
     desk.start_push(phone, &[update(3, "k1", "n", &json!(2), 5)]);
-    desk.step(Event::Push(Push {
-        origin: Origin::Call(CallId(9), sender),
-        muts: vec![mutation(&update(1, "k1", "m", &json!(2), 6))],
-        permit: None,
-    }));
+    let change = update(1, "k1", "m", &json!(2), 6);
+    start(&mut desk, 9, (&job, DEPTH_MAX), &change);
     desk.settle();
     let told = told(&jobs(&mut desk));
     let ids: Vec<&str> = told
@@ -219,29 +145,4 @@ fn somebody_s_own_change_counts_before_that_of_a_job() {
             .count(),
         0
     );
-}
-
-/// When somebody has mended what was in the way, the job may be tried again.
-#[test]
-fn a_refusal_of_a_job_is_not_remembered() {
-    let mut desk = desk(&[]);
-    let write = update(1, "k1", "n", &json!(2), 5);
-    for _ in 0..2 {
-        let refused = push_as_job(&mut desk, 1, 1, &write);
-        assert!(matches!(status(&refused), Status::Rejected(_)));
-    }
-    assert_eq!(desk.head(), 0, "nothing was committed for it");
-    let phone = desk.hello(1, "phone", None);
-    desk.push(phone, &[insert(1, "k1", &json!({"n": 1}))]);
-    assert_eq!(
-        status(&push_as_job(&mut desk, 1, 1, &write)),
-        Status::Applied
-    );
-    // And what was done is not done again.
-    let head = desk.head();
-    assert_eq!(
-        status(&push_as_job(&mut desk, 1, 1, &write)),
-        Status::Applied
-    );
-    assert_eq!(desk.head(), head);
 }

@@ -5,7 +5,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::numbers::Numbers;
 use super::places::Name;
-use super::{Kept, Plan, Queue, places};
+use super::plan::Plan;
+use super::{Kept, Queue, places};
 use crate::jobs::{
     Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobLane, JobName, JobNo, Lease, Net,
     Origin, Outcome, TriggerId,

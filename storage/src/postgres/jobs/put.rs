@@ -157,14 +157,14 @@ impl<'c> Moves<'c> {
     }
 }
 
-/// Writes what commits that were accepted do to jobs, in their transaction. They come in the order
-/// of their spaces' numbers.
+/// Writes what commits that were accepted do to jobs, in their transaction. They come with their
+/// places in the group and their spaces' numbers, in the order of these.
 pub(in crate::postgres) async fn write(
     connection: &Connection,
-    commits: &[(i64, &Commit)],
+    commits: &[(usize, i64, &Commit)],
 ) -> Result<(), Failure> {
     let mut moves = Moves::default();
-    for (sid, commit) in commits {
+    for (_, sid, commit) in commits {
         moves.add(*sid, commit);
     }
     let Moves {
@@ -205,15 +205,15 @@ pub(in crate::postgres) async fn write(
     Ok(())
 }
 
-/// The commits of which leases were not held, by their spaces.
-fn lost(commits: &[(i64, &Commit)], written: &Written) -> Vec<(i64, Vec<usize>)> {
-    let of_commit = |(sid, commit): &(i64, &Commit)| {
+/// The commits of which leases were not held, by their places.
+fn lost(commits: &[(usize, i64, &Commit)], written: &Written) -> Vec<(usize, Vec<usize>)> {
+    let of_commit = |(at, _, commit): &(usize, i64, &Commit)| {
         let leases = commit.ends.iter().map(|ended| &ended.lease);
         let answers = answers(leases, written).into_iter().enumerate();
         let places: Vec<usize> = answers
             .filter_map(|(place, answer)| answer.is_err().then_some(place))
             .collect();
-        (!places.is_empty()).then_some((*sid, places))
+        (!places.is_empty()).then_some((*at, places))
     };
     commits.iter().filter_map(of_commit).collect()
 }

@@ -120,7 +120,7 @@ fn what_is_ahead_is_found_however_long_the_lane() {
             let connection = &lent.connection;
             let looking = async || {
                 let ahead = Asking(&last.lease).run(connection).await;
-                assert!(ahead.is_ok_and(|ahead| ahead == Some(NOW + 60_000)));
+                assert!(ahead.is_ok_and(|ahead| ahead == Ok(Some(NOW + 60_000))));
             };
             let read = rows_read_by(connection, &["jobs"], looking).await;
             assert_eq!(read, 2, "the job and the one ahead, counted {counted}");

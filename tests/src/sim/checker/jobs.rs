@@ -1,5 +1,5 @@
 //! What must hold of jobs: which a commit puts, who may end one, and that what it writes takes effect
-//! once and in order.
+//! in the commit that ends it, and in order.
 //!
 //! Which jobs follow from a commit is computed here from how its records showed before and after, by
 //! the rules as they stand. Nothing is promised of a try that was begun in a history that is lost.
@@ -8,50 +8,41 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 use syncline_compute::triggers::Per;
-use syncline_hub::session::event::Sender;
-use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, Seq};
+use syncline_protocol::ids::{RecordKey, WriterNo};
 use syncline_protocol::record::Record;
-use syncline_protocol::stamp::WallMs;
+use syncline_protocol::stamp::Hlc;
 use syncline_storage::jobs::{
     Ended, IfThere, Job, JobKey, JobKind, JobLane, JobMove, JobNo, LeaseLost, LeasedJob, Outcome,
 };
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::Commit;
 
-use super::{Batch, Checker, Judged, What};
+use super::mutations::expect;
+use super::{Batch, Checker, JobPart, Judged, What};
 use crate::sim::jobs::{DEPTH_MAX, RULES, kinds};
-use crate::sim::reference::data_text;
+use crate::sim::reference::{Expected, data_text};
 use crate::sim::trace::{Checked, ensure, violated};
 
 type Name = (JobKind, JobKey);
 
-/// Which job, also where a restored store gives its number again: its name, what put it, when it is due.
-type Made = (Name, Epoch, Seq, WallMs);
-
 /// The jobs of the present.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Jobs {
-    /// Those that must be in the store, and whether each is dead.
-    there: BTreeMap<Name, bool>,
+    /// Those that must be in the store.
+    there: BTreeMap<Name, There>,
     /// The last lease of each name.
     leases: HashMap<Name, (JobNo, u64)>,
-    /// What took effect: by whom, and whether its number is remembered.
-    written: HashMap<Made, (ClientKey, bool)>,
     /// The last one of a lane whose write took effect.
     lanes: HashMap<JobLane, JobNo>,
     /// Those that were given up: their lane goes on without them.
     given_up: BTreeSet<JobNo>,
 }
 
-/// What a job writes.
+/// A job that must be in the store.
 #[derive(Clone, Debug)]
-pub(super) struct Write {
-    made: Made,
-    no: JobNo,
+struct There {
     lane: Option<JobLane>,
-    depth: u8,
-    /// Nothing is promised of it.
-    unsure: bool,
+    is_dead: bool,
 }
 
 impl Jobs {
@@ -61,42 +52,102 @@ impl Jobs {
         std::mem::take(&mut self.there).len()
     }
 
-    /// The numbers of clients were collected.
-    pub(super) fn forget(&mut self, clients: &BTreeSet<&ClientKey>) {
-        for (client, is_remembered) in self.written.values_mut() {
-            *is_remembered &= !clients.contains(client);
+    fn moved(&mut self, moved: &JobMove) {
+        match moved {
+            JobMove::Put { job, if_there } => {
+                let name = (job.kind.clone(), job.key.clone());
+                let new = There {
+                    lane: job.lane.clone(),
+                    is_dead: false,
+                };
+                match if_there {
+                    IfThere::Keep => drop(self.there.entry(name).or_insert(new)),
+                    IfThere::Replace => drop(self.there.insert(name, new)),
+                }
+            }
+            JobMove::Cancel { kind, key } => {
+                self.there.remove(&(kind.clone(), key.clone()));
+            }
         }
     }
 }
 
 impl Checker {
-    /// A try writes for its job.
-    pub fn job_writes(&mut self, leased: &LeasedJob, sender: &Sender, unsure: bool) -> Checked {
-        ensure(sender.depth <= DEPTH_MAX, "depth", || {
-            format!("{leased:?} writes at {}", sender.depth)
-        })?;
-        let write = Write {
-            made: made(&leased.job),
-            no: leased.lease.no,
-            lane: leased.job.lane.clone(),
-            depth: sender.depth,
-            unsure,
-        };
-        self.writes.insert(sender.client.clone(), write);
+    /// A commit ends the leases of what it writes, each held by whoever wrote, and no others.
+    fn jobs_ended(&mut self, commit: &Commit, batch: &Batch) -> Checked {
+        let is_split = self.split.contains(&commit.expect_epoch);
+        let jobs = &mut self.now.jobs;
+        for ended in &commit.ends {
+            let mut judged = batch.judged.iter();
+            let is_written =
+                judged.any(|one| matches!(&one.what, What::Job(part) if part.ended == *ended));
+            ensure(is_written, "effect", || {
+                format!("{ended:?} was ended and wrote nothing")
+            })?;
+            let lease = &ended.lease;
+            let name = (lease.name.kind.clone(), lease.name.key.clone());
+            let last = jobs.leases.get(&name);
+            ensure(
+                is_split || last == Some(&(lease.no, lease.number)),
+                "fence",
+                || format!("{ended:?} was ended, its last lease is {last:?}"),
+            )?;
+            let there = jobs.there.remove(&name);
+            if is_split {
+                continue;
+            }
+            let Some(there) = there.filter(|there| !there.is_dead) else {
+                return violated("there", format!("{ended:?} wrote and is not there"));
+            };
+            let Some(lane) = there.lane else {
+                continue;
+            };
+            let last = jobs.lanes.get(&lane).copied();
+            let in_order = last.is_none_or(|last| last < lease.no);
+            ensure(
+                in_order || jobs.given_up.contains(&lease.no),
+                "lane",
+                || format!("{ended:?} wrote after {last:?}"),
+            )?;
+            jobs.lanes
+                .insert(lane, last.max(Some(lease.no)).unwrap_or(lease.no));
+        }
         Ok(())
     }
 
-    /// The store was replaced: of what was begun before nothing is promised.
-    pub(super) fn doubt_writes(&mut self) {
-        self.writes
-            .values_mut()
-            .for_each(|write| write.unsure = true);
+    /// Whether what a job writes took effect and changed something.
+    pub(super) fn job_wrote(
+        &mut self,
+        commit: &Commit,
+        (judged, part): (&Judged, &JobPart),
+        clock: &mut Hlc,
+    ) -> Checked<bool> {
+        let is_ended = commit.ends.contains(&part.ended);
+        if self.split.contains(&commit.expect_epoch) {
+            return Ok(is_ended && commit.head > commit.expect_head);
+        }
+        let mut marks = commit.marks.iter();
+        let mark = marks.find(|mark| mark.client == judged.client);
+        let writer = mark.map_or(WriterNo(0), |mark| mark.writer);
+        let asked = part.asked.as_deref();
+        let expected = expect(&mut self.now.reference, (asked, judged, writer), clock);
+        let is_taken = !matches!(expected, None | Some((Expected::Unknown, _)));
+        ensure(is_taken == is_ended, "effect", || {
+            format!("{judged:?} is ended: {is_ended}, must be {expected:?}")
+        })?;
+        if !is_ended {
+            return Ok(false);
+        }
+        self.erasures
+            .check_heard(Some(part.epoch), commit.expect_epoch)?;
+        self.check_writer(writer, judged, false)?;
+        Ok(matches!(expected, Some((Expected::Applied(_), _))))
     }
 
     /// How many jobs must be in the store that are not dead.
     pub fn jobs_open(&self) -> usize {
         let there = self.now.jobs.there.values();
-        there.filter(|is_dead| !**is_dead).count()
+        there.filter(|there| !there.is_dead).count()
     }
 
     /// A commit took effect, whose records were `before`: its jobs are those of what shows otherwise.
@@ -106,6 +157,7 @@ impl Checker {
         batch: &Batch,
         before: &[Option<Record>],
     ) -> Checked {
+        self.jobs_ended(commit, batch)?;
         if !self.split.contains(&commit.expect_epoch) {
             let mut put = commit.jobs.iter().peekable();
             for ((key, after), before) in commit.records.iter().zip(before) {
@@ -136,23 +188,18 @@ impl Checker {
                 return violated("put", format!("{more:?} follows from nothing"));
             }
         }
-        let jobs = &mut self.now.jobs;
-        for one in &commit.jobs {
-            match one {
-                JobMove::Put { job, .. } => jobs
-                    .there
-                    .insert((job.kind.clone(), job.key.clone()), false),
-                JobMove::Cancel { kind, key } => jobs.there.remove(&(kind.clone(), key.clone())),
-            };
-        }
+        commit.jobs.iter().for_each(|one| self.now.jobs.moved(one));
         Ok(())
     }
 
     /// How deep the changes of a record in a batch are, each depth once.
     fn depths(&self, key: &RecordKey, batch: &Batch) -> BTreeSet<u8> {
         let of = batch.judged.iter().filter(|one| self.touches(one, key));
-        of.map(|one| self.writes.get(&one.client).map_or(0, |write| write.depth))
-            .collect()
+        let depth = |one: &Judged| match &one.what {
+            What::Job(part) => part.depth,
+            What::Mutation(_) | What::Changeset(_) => 0,
+        };
+        of.map(depth).collect()
     }
 
     fn touches(&self, judged: &Judged, key: &RecordKey) -> bool {
@@ -165,43 +212,16 @@ impl Checker {
                 let mut changes = part.changes.iter();
                 changes.any(|change| change.key.as_ref() == Some(key))
             }
+            What::Job(part) => part.asked.iter().flatten().any(|asked| asked.key == *key),
         }
-    }
-
-    /// What a job writes took effect, or lost.
-    pub(super) fn job_wrote(&mut self, client: &ClientKey, is_split: bool) -> Checked {
-        let Some(write) = self.writes.get(client) else {
-            return Ok(());
-        };
-        let jobs = &mut self.now.jobs;
-        let made = write.made.clone();
-        let before = jobs.written.insert(made, (client.clone(), true));
-        if write.unsure || is_split {
-            return Ok(());
-        }
-        ensure(!matches!(before, Some((_, true))), "effect", || {
-            format!("{write:?} took effect before: {before:?}")
-        })?;
-        let Some(lane) = write.lane.as_ref().filter(|_| before.is_none()) else {
-            return Ok(());
-        };
-        let last = jobs.lanes.get(lane).copied();
-        let in_order = last.is_none_or(|last| last < write.no);
-        ensure(
-            in_order || jobs.given_up.contains(&write.no),
-            "lane",
-            || format!("{write:?} took effect after {last:?}"),
-        )?;
-        jobs.lanes
-            .insert(lane.clone(), last.max(Some(write.no)).unwrap_or(write.no));
-        Ok(())
     }
 
     /// A job was leased, whether or not its holder heard of it.
     pub fn job_leased(&mut self, leased: &LeasedJob) -> Checked {
         let name = (leased.job.kind.clone(), leased.job.key.clone());
         let jobs = &mut self.now.jobs;
-        ensure(jobs.there.get(&name) == Some(&false), "there", || {
+        let there = jobs.there.get(&name);
+        ensure(there.is_some_and(|there| !there.is_dead), "there", || {
             format!("{leased:?} was never put, or has ended")
         })?;
         let lease = (leased.lease.no, leased.lease.number);
@@ -211,16 +231,15 @@ impl Checker {
         })
     }
 
-    /// A lease was to be ended.
+    /// A lease was to be ended, of a job that wrote nothing.
     pub fn job_ended(
         &mut self,
-        (job, ended, done): (&Job, &Ended, Result<(), LeaseLost>),
+        (ended, done): (&Ended, Result<(), LeaseLost>),
         unsure: bool,
         store: &ModelStore,
     ) -> Checked {
         let lease = &ended.lease;
         let name = (lease.name.kind.clone(), lease.name.key.clone());
-        let is_split = self.split.contains(&self.epoch);
         let jobs = &mut self.now.jobs;
         if done.is_ok() {
             let last = jobs.leases.get(&name);
@@ -229,19 +248,10 @@ impl Checker {
                 "fence",
                 || format!("{ended:?} was ended, its last lease is {last:?}"),
             )?;
-            match ended.outcome {
-                Outcome::Done => {
-                    let is_written = jobs.written.contains_key(&made(job));
-                    ensure(unsure || is_split || is_written, "effect", || {
-                        format!("{ended:?} is done and wrote nothing")
-                    })?;
-                    jobs.there.remove(&name);
-                }
-                Outcome::Dead { .. } => {
-                    jobs.there.insert(name.clone(), true);
-                    jobs.given_up.insert(lease.no);
-                }
-                _ => {}
+            if let Outcome::Dead { .. } = ended.outcome {
+                let there = jobs.there.get_mut(&name);
+                there.into_iter().for_each(|there| there.is_dead = true);
+                jobs.given_up.insert(lease.no);
             }
         }
         let is_there = store.job(&lease.name).is_some();
@@ -264,11 +274,6 @@ impl Checker {
             format!("{dead} jobs are dead, {must} must be")
         })
     }
-}
-
-fn made(job: &Job) -> Made {
-    let name = (job.kind.clone(), job.key.clone());
-    (name, job.origin.epoch, job.origin.seq, job.due_at_ms)
 }
 
 /// What a record shows, if it is live.

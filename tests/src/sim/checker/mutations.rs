@@ -25,8 +25,6 @@ pub(super) struct Registered {
     asked: Option<Vec<ClaimedChange>>,
     /// The first epoch its client knew, where devices say so.
     epoch: Option<Epoch>,
-    /// It is a job's.
-    is_job: bool,
 }
 
 impl Registered {
@@ -43,7 +41,6 @@ impl Checker {
             hash: mutation.hash,
             asked: mutation.asked.as_ref().ok().cloned(),
             epoch: sender.epoch,
-            is_job: sender.depth > 0,
         };
         self.registry
             .insert((sender.client.clone(), mutation.m), registered);
@@ -62,17 +59,7 @@ impl Checker {
             return violated("mark", format!("{judged:?} was never made"));
         };
         let Some((writer, verdict, hash)) = remembered(commit, &number) else {
-            // A refusal of a job's is not remembered.
-            let is_refused = registered.is_job
-                && (split || {
-                    let unnumbered = (registered, judged, WriterNo(0));
-                    let expected = expect(&mut self.now.reference, unnumbered, clock);
-                    matches!(expected, None | Some((Expected::Unknown, _)))
-                });
-            ensure(is_refused, "mark", || {
-                format!("{judged:?} is not remembered")
-            })?;
-            return Ok(false);
+            return violated("mark", format!("{judged:?} is not remembered"));
         };
         ensure(registered.hash == hash, "mark", || {
             format!("{judged:?} has another hash")
@@ -81,7 +68,8 @@ impl Checker {
             .check_heard(registered.epoch, commit.expect_epoch)?;
         if !split {
             let reference = &mut self.now.reference;
-            let expected = expect(reference, (registered, judged, writer), clock);
+            let asked = registered.asked.as_deref();
+            let expected = expect(reference, (asked, judged, writer), clock);
             check_verdict(judged, &expected, verdict)?;
             if !matches!(verdict.status, Status::Rejected(_)) {
                 let asked = registered.asked.iter().flatten();
@@ -92,7 +80,6 @@ impl Checker {
         ensure(self.now.decided.insert(number.clone()), "once", || {
             format!("{judged:?} took effect before")
         })?;
-        self.job_wrote(&judged.client, split)?;
         self.check_writer(writer, judged, split)?;
         self.ever.entry(number).or_default().push(verdict.clone());
         Ok(verdict.status == Status::Applied)
@@ -129,12 +116,12 @@ fn remembered<'c>(
 }
 
 /// What a mutation must be answered; `None` for one that cannot be read.
-fn expect(
+pub(super) fn expect(
     reference: &mut Reference,
-    (registered, judged, writer): (&Registered, &Judged, WriterNo),
+    (changes, judged, writer): (Option<&[ClaimedChange]>, &Judged, WriterNo),
     clock: &mut Hlc,
 ) -> Option<(Expected, bool)> {
-    let changes = registered.asked.as_ref()?;
+    let changes = changes?;
     let before = *clock;
     let mut clamped = false;
     let expected = reference.join(changes, |change, onto| {

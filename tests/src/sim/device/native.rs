@@ -82,7 +82,6 @@ impl Native {
         Sender {
             client: self.client.clone(),
             epoch: self.first_epoch,
-            depth: 0,
         }
     }
 

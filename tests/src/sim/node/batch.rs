@@ -8,7 +8,7 @@ use syncline_protocol::change::ClaimedChange;
 use syncline_protocol::ids::RecordKey;
 
 use crate::sim::cache::ForgetfulCache;
-use crate::sim::checker::{Batch, Judged, Part, What};
+use crate::sim::checker::{Batch, JobPart, Judged, Part, What};
 
 /// What the commit in flight judges.
 pub(super) fn batch(state: &SessionState, cache: &ForgetfulCache) -> Batch {
@@ -23,6 +23,12 @@ pub(super) fn batch(state: &SessionState, cache: &ForgetfulCache) -> Batch {
                 is_whole: entry.is_whole,
                 is_rest: entry.is_rest,
                 goes_on: entry.goes_on,
+            }),
+            Asked::Job(write) => What::Job(JobPart {
+                asked: write.mutation.asked.as_ref().ok().cloned(),
+                epoch: write.epoch,
+                depth: write.depth,
+                ended: write.ended.clone(),
             }),
         },
     };
@@ -40,6 +46,7 @@ pub(super) fn batch(state: &SessionState, cache: &ForgetfulCache) -> Batch {
 fn keys(entry: InFlight<'_>) -> Vec<RecordKey> {
     let asked: Vec<&ClaimedChange> = match entry.asked {
         Asked::Mutation(mutation) => mutation.asked.iter().flatten().collect(),
+        Asked::Job(write) => write.mutation.asked.iter().flatten().collect(),
         Asked::Sync(changes) => {
             let asked = changes.iter().map(|change| change.asked.as_ref());
             asked.filter_map(Result::ok).collect()

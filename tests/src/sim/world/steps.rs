@@ -223,7 +223,6 @@ impl World {
         let sender = Sender {
             client: request.caller.client.clone(),
             epoch: request.epoch,
-            depth: 0,
         };
         let call = self.calls.take(request.caller);
         let push = Push {

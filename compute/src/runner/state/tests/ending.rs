@@ -149,12 +149,7 @@ fn an_end_whose_answer_was_lost_is_no_lost_lease() {
 #[test]
 fn an_end_that_comes_too_late_is_a_lost_lease() {
     let mut desk = Desk::with(rules(4), vec![job("a", NOW)]);
-    let name = desk.begun[0].1.clone();
-    let name = syncline_storage::jobs::JobName {
-        space: name.space,
-        kind: name.job.kind,
-        key: name.job.key,
-    };
+    let name = desk.begun[0].1.lease.name.clone();
     assert!(desk.store.cancel_job(&name));
     desk.end(End::Done);
     assert_eq!(desk.ends(), []);

@@ -22,7 +22,7 @@ fn fifty_spaces_are_not_kept_waiting_by_one_with_a_hundred_thousand_jobs() {
     let (mut left, mut tries) = (others, 0);
     while !left.is_empty() {
         let (id, task) = desk.begun.remove(0);
-        left.remove(task.space.space.as_str());
+        left.remove(task.space().space.as_str());
         desk.step(Event::Tried { id, end: End::Done });
         tries += 1;
         assert!(tries < 1_000, "{left:?} still wait");
@@ -51,11 +51,11 @@ fn fifty_spaces_begin_within_a_second_while_one_has_a_hundred_thousand_long_jobs
     let put_run_ms = desk.now.run_ms;
     desk.work(1_000, 10_000);
     let begun = desk.begun.iter();
-    let others = begun.filter(|(_, task)| task.space != space("busy"));
+    let others = begun.filter(|(_, task)| *task.space() != space("busy"));
     let waited: BTreeMap<&str, u64> = others
         .map(|(id, task)| {
             let began_run_ms = desk.began_run_ms[id];
-            (task.space.space.as_str(), began_run_ms - put_run_ms)
+            (task.space().space.as_str(), began_run_ms - put_run_ms)
         })
         .collect();
     assert_eq!(waited.len(), 50, "{waited:?}");

@@ -1,20 +1,19 @@
 //! One try of a job, from its lease to its end, as a runner makes it: what it writes goes through a
-//! session under the name that the hub gives it, and the hub says what the answer means.
+//! session, and the hub says what the answer means.
 
 use syncline_compute::jobs::retry::Moment;
 use syncline_compute::worker::{NotWritten, SystemWrite, Task};
-use syncline_hub::jobs::system_client::{sender_of, written};
-use syncline_hub::session::event::{CallReply, Event, Origin, Push};
+use syncline_hub::jobs::system_client::written;
+use syncline_hub::session::event::{CallReply, Event, JobCall, JobWrite};
 use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
-use syncline_protocol::wire::hub::Answer;
 use syncline_storage::jobs::{Ended, JobError, Outcome};
 
 use super::{FAILS, HOPELESS, Stage};
 use crate::sim::count::Kind;
-use crate::sim::jobs::{LEASE_MS, RETRY, work};
+use crate::sim::jobs::{DEPTH_MAX, LEASE_MS, RETRY, work};
 use crate::sim::store::Fate;
-use crate::sim::trace::Checked;
+use crate::sim::trace::{Checked, ensure};
 use crate::sim::world::World;
 
 /// How long a job waits for another one of its lane.
@@ -40,14 +39,16 @@ impl World {
         } else if has_lane && self.is_away(node) {
             // Nobody knows what is ahead, so it is asked again.
             return;
-        } else if has_lane && self.store.model.ahead(&lease).is_some() {
+        } else if let Some(ahead) = has_lane.then(|| self.store.model.ahead(&lease))
+            && ahead != Ok(None)
+        {
+            if ahead.is_err() {
+                self.aids.counts.add(Kind::LeaseLost);
+                return self.drop_try(at);
+            }
             self.aids.counts.add(Kind::JobBehind);
             let at_ms = now_ms + LANE_MS;
             Outcome::Wait { at_ms }
-        } else if has_lane && !self.still_holds(at, now_ms) {
-            // Of a lost lease nothing is ahead, so only who still has it after the answer may begin.
-            self.aids.counts.add(Kind::LeaseLost);
-            return self.drop_try(at);
         } else if chaos && hopeless {
             self.aids.counts.add(Kind::JobGivenUp);
             let error = JobError::new("it can never be done");
@@ -59,18 +60,6 @@ impl World {
             return self.stand_try(at, Stage::Ready);
         };
         self.stand_try(at, Stage::Ended(outcome));
-    }
-
-    fn still_holds(&mut self, at: usize, now_ms: u64) -> bool {
-        let to_ms = now_ms + LEASE_MS;
-        let Some(jobs) = &mut self.jobs else {
-            return false;
-        };
-        let one = &mut jobs.tries[at];
-        one.until_ms = to_ms;
-        let lease = std::slice::from_ref(&one.leased.lease);
-        let extended = self.store.model.extend(lease, to_ms);
-        extended.iter().all(Result::is_ok)
     }
 
     fn drop_try(&mut self, at: usize) {
@@ -114,8 +103,7 @@ impl World {
         let node = one.node;
         let now_ms = self.nodes[node].now_ms(self.now_ms);
         let task = Task::of(one.leased.clone(), now_ms);
-        let write = SystemWrite::of(&task, work(&task.job));
-        let sender = sender_of(&write);
+        let write = SystemWrite::of(&task, Outcome::Done, work(&task.job));
         let mutation = Mutation::of_changes(&write.changes.0, &Limits::DEFAULT);
         let call = self.calls.number();
         one.stage = Stage::Writing {
@@ -123,30 +111,41 @@ impl World {
             incarnation: self.nodes[node].incarnation,
             began_ms: self.now_ms,
         };
-        self.checker.numbered(&sender, &mutation);
-        self.checker.job_writes(&one.leased, &sender, one.unsure)?;
+        ensure(write.depth <= DEPTH_MAX, "depth", || {
+            format!("{:?} writes at {}", one.leased, write.depth)
+        })?;
         self.aids.trace.say(&self.nodes[node].name, || {
-            format!("writes for {:?}: {}", task.no, write.changes.0)
+            format!("writes for {:?}: {}", task.no(), write.changes.0)
         });
-        let push = Push {
-            origin: Origin::Call(call, sender),
-            muts: vec![mutation],
-            permit: None,
-        };
-        self.tell(node, Event::Push(push));
+        let write = Box::new(JobWrite {
+            epoch: write.epoch,
+            depth: write.depth,
+            mutation,
+            ended: write.ended,
+        });
+        let permit = None;
+        self.tell(
+            node,
+            Event::Job(JobCall {
+                call,
+                write,
+                permit,
+            }),
+        );
         Ok(())
     }
 
     /// A session answered.
     pub(in crate::sim::world) fn job_answered(&mut self, at: usize, reply: CallReply) {
-        if let CallReply::Results { results, .. } = &reply {
-            let is_known = |(_, answer): &(u64, Answer)| matches!(answer, Answer::Known);
-            if results.iter().any(is_known) {
-                self.aids.counts.add(Kind::JobKnown);
-            }
-        }
         match written(reply) {
-            Ok(()) => self.stand_try(at, Stage::Ended(Outcome::Done)),
+            Ok(()) => {
+                self.aids.counts.add(Kind::JobDone);
+                self.drop_try(at);
+            }
+            Err(NotWritten::LeaseLost) => {
+                self.aids.counts.add(Kind::JobWriteLost);
+                self.drop_try(at);
+            }
             Err(NotWritten::Refused(refusal)) => {
                 self.aids.counts.add(Kind::JobRefused);
                 let error = JobError::new(&refusal.message);
@@ -193,7 +192,6 @@ impl World {
         };
         let one = &jobs.tries[at];
         let (node, unsure) = (one.node, one.unsure);
-        let job = one.leased.job.clone();
         let Stage::Ended(outcome) = &one.stage else {
             return Ok(());
         };
@@ -215,11 +213,9 @@ impl World {
             format!("ends ({fate:?}) {ended:?}: {done:?}")
         });
         self.checker
-            .job_ended((&job, &ended, done), unsure, &self.store.model)?;
-        match (done, &ended.outcome) {
-            (Err(_), _) => self.aids.counts.add(Kind::LeaseLost),
-            (Ok(()), Outcome::Done) => self.aids.counts.add(Kind::JobDone),
-            (Ok(()), _) => {}
+            .job_ended((&ended, done), unsure, &self.store.model)?;
+        if done.is_err() {
+            self.aids.counts.add(Kind::LeaseLost);
         }
         if let Some(jobs) = self.jobs.as_mut().filter(|_| fate == Fate::Done) {
             jobs.tries.swap_remove(at);

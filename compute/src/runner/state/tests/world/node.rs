@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use syncline_storage::jobs::{JobError, JobName, Outcome};
 
 use super::super::super::*;
-use super::super::desk::{NOW, kind, rules};
+use super::super::desk::{NOW, rules};
 use super::broken::Broken;
 use super::calls::Call;
 use super::jobs::Way;
