@@ -142,8 +142,11 @@ fn jobs_share_a_client() {
 fn what_changes_nothing_ends_the_lease_too() {
     let mut desk = desk(&[json!({})]);
     let job = a_job(&mut desk);
+    let phone = desk.hello(2, "tablet", None);
+    desk.push(phone, &[update(1, "k1", "n", &json!(3), 9)]);
+    let job = jobs(&mut desk).pop().unwrap_or(job);
     let head = desk.head();
-    let change = update(1, "k1", "n", &json!(0), 0);
+    let change = update(1, "k1", "n", &json!(2), 5);
     assert_eq!(write(&mut desk, 1, (&job, DEPTH_MAX), &change), Ok(()));
     assert_eq!(desk.head(), head);
     assert_eq!(desk.store.job(&job.lease.name), None);

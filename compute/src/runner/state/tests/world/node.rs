@@ -153,7 +153,7 @@ impl World {
         let work = Work {
             name,
             task,
-            is_deaf: self.is_troubled && self.random.below(4) == 0,
+            is_deaf: self.is_troubled && self.random.below(4) != 0,
         };
         let place = &mut self.nodes[node];
         let life = place.life;
