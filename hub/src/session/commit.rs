@@ -23,7 +23,7 @@ pub(super) use self::decide::Decided;
 use self::decide::{Deciding, Outcome};
 use self::following::label;
 use super::cache::{Known, known_bytes};
-use super::event::{CallReply, Effect, NotEnded, Note, Waiter};
+use super::event::{CallReply, Effect, Note, Waiter};
 use super::fanout::Answers;
 use super::jobs::reply_job;
 use super::pending::{Asked, Earlier, Pending};
@@ -319,7 +319,7 @@ impl SessionState {
                 }
                 Outcome::Job { writer, ended } => {
                     client.writer = writer.or(client.writer);
-                    reply_job(&pending.waiters, &ended.map_err(NotEnded::Rejected), cx);
+                    reply_job(&pending.waiters, &ended, cx);
                 }
                 Outcome::Synced { mut synced, kept } => {
                     if of_several.contains(&author) {

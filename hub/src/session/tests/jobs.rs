@@ -174,6 +174,25 @@ fn whoever_has_lost_the_lease_keeps_no_others() {
     assert_eq!(shown, [json!(2), json!(1), json!(2), json!(2)]);
 }
 
+/// A store that was restored gives its leases again, and what was written in the lost history may still
+/// be there.
+#[test]
+fn of_two_writes_of_one_lease_the_first_is_stored() {
+    let mut desk = desk(&[json!({})]);
+    let job = a_job(&mut desk);
+    let phone = desk.hello(1, "phone", None);
+    desk.start_push(phone, &[insert(2, "k2", &json!({"n": 1}))]);
+    for call in [1, 2] {
+        let change = insert(1, &format!("j{call}"), &json!({"n": call}));
+        start(&mut desk, call, (&job, DEPTH_MAX), &change);
+    }
+    desk.settle();
+    let answers = [1, 2].map(|call| answer(&mut desk, call));
+    assert_eq!(answers, [Ok(()), Err(NotEnded::LeaseLost)]);
+    assert_eq!(desk.stored("j1").unwrap()["n"], 1);
+    assert_eq!(desk.stored("j2"), None);
+}
+
 /// The next one's look finds the lease ended.
 #[test]
 fn a_write_whose_answer_was_lost_takes_effect_once() {
