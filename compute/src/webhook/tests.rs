@@ -7,16 +7,13 @@ use serde_json::{Value, json};
 use syncline_protocol::ids::{AppId, Epoch, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{Job, JobArgs, JobKey, JobKind, JobNo, Origin, TriggerId};
 
-use super::names::Names;
 use super::*;
 
 mod config;
 mod encrypted;
-mod guard;
 mod replies;
 mod resolving;
 mod sending;
-mod server;
 
 /// 2026-11-24T10:00:00.123Z.
 const NOW: u64 = 1_795_514_400_123;
