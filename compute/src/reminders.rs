@@ -1,13 +1,16 @@
-//! Reminders: when somebody is to be told of something.
+//! Reminders: when somebody is to be told of something, and whether that is now.
 //!
-//! `due` says for when a reminder is, by its record and its task's. It is pure: records come in. Who
-//! reads them is not here.
+//! `due` says for when a reminder is, by its record and its task's. `plan` says what to do about
+//! that now: wait, fire, or tell that it was missed. All of it is pure: records, the time and what was
+//! done before come in. Who reads and writes those, and who delivers, is not here.
 
 mod due;
 mod fields;
+mod plan;
 #[cfg(test)]
 mod tests;
 mod times;
 
 pub use due::{Asks, Due, MINUTES_MAX, NoDue};
 pub use fields::ReminderFields;
+pub use plan::{FIRED_MAX, FiringKey, Idle, Plan, PlanLimits, State, plan};

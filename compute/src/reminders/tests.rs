@@ -12,6 +12,7 @@ use syncline_protocol::stamp::{Hlc, Stamp};
 use super::*;
 
 mod due;
+mod plan;
 
 /// 2026-11-24T10:00:00.000Z, a Tuesday.
 const NOW: u64 = 1_795_514_400_000;
