@@ -1,12 +1,15 @@
 //! Reminders: when somebody is to be told of something, and whether that is now.
 //!
 //! `due` says for when a reminder is, by its record and its task's. `plan` says what to do about
-//! that now: wait, fire, or tell that it was missed. All of it is pure: records, the time and what was
-//! done before come in. Who reads and writes those, and who delivers, is not here.
+//! that now: wait, fire, or tell that it was missed. `preferences` are a user's: by which channels,
+//! how often, and when not (`quiet`). All of it is pure: records, the time and what was done before
+//! come in. Who reads and writes those, and who delivers, is not here.
 
 mod due;
 mod fields;
 mod plan;
+mod preferences;
+mod quiet;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -14,3 +17,7 @@ mod times;
 pub use due::{Asks, Due, MINUTES_MAX, NoDue};
 pub use fields::ReminderFields;
 pub use plan::{FIRED_MAX, FiringKey, Idle, Plan, PlanLimits, State, plan};
+pub use preferences::{
+    Asked, Channel, Dropped, InQuiet, KINDS_MAX, LIMIT_MAX, LIMIT_MINUTES_MAX, Preferences, Verdict,
+};
+pub use quiet::Quiet;

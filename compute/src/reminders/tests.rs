@@ -13,6 +13,8 @@ use super::*;
 
 mod due;
 mod plan;
+mod preferences;
+mod quiet;
 
 /// 2026-11-24T10:00:00.000Z, a Tuesday.
 const NOW: u64 = 1_795_514_400_000;
