@@ -11,10 +11,12 @@ use syncline_protocol::stamp::{Hlc, Stamp};
 
 use super::*;
 
+mod batch;
 mod due;
 mod plan;
 mod preferences;
 mod quiet;
+mod template;
 
 /// 2026-11-24T10:00:00.000Z, a Tuesday.
 const NOW: u64 = 1_795_514_400_000;
