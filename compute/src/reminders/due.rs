@@ -11,6 +11,7 @@ use syncline_protocol::record::Record;
 use syncline_protocol::stamp::WallMs;
 
 use super::fields::ReminderFields;
+use super::preferences::Channel;
 use super::times::Time;
 
 /// The most minutes before its task that a reminder may be for: a leap year.
@@ -56,6 +57,8 @@ pub enum NoDue {
 pub struct Asks {
     /// The task that it is about: [`Asks::due`] wants it.
     pub task: Option<RecordId>,
+    /// By what its user is told, of what the preferences allow; `None`: by all of it.
+    pub told_by: Option<&'static [Channel]>,
     when: When,
     /// The reminder's zone, if it has one.
     zone: Option<TimeZone>,
@@ -73,7 +76,8 @@ impl Asks {
     /// Reads a reminder. Errors: it asks for nothing.
     pub fn of(reminder: Option<&Record>, fields: &ReminderFields) -> Result<Asks, NoDue> {
         let record = reminder.filter(|record| record.is_live());
-        let mut read = Read::of(record.ok_or(NoDue::Deleted)?);
+        let record = record.ok_or(NoDue::Deleted)?;
+        let mut read = Read::of(record);
         let task = match read.text(fields.task.as_str(), "task")? {
             Some(id) => Some(
                 RecordId::parse_within(&id, NAME_BYTES_CEILING)
@@ -93,6 +97,7 @@ impl Asks {
         };
         Ok(Asks {
             task,
+            told_by: told_by(record, fields),
             when,
             zone: read.zone(fields.timezone.as_str())?,
             set_ms: read.set_ms,
@@ -148,6 +153,18 @@ impl Asks {
             at_ms,
             set_ms: self.set_ms.max(task_set_ms),
         })
+    }
+}
+
+/// What the first user's reminders say of it. Whatever else they may say is nothing: a reminder that
+/// is told by too much is better than none.
+fn told_by(reminder: &Record, fields: &ReminderFields) -> Option<&'static [Channel]> {
+    let said = reminder.field(fields.told_by.as_str())?;
+    match said.value.as_str() {
+        r#""push""# => Some(&[Channel::Notice, Channel::Push]),
+        r#""email""# => Some(&[Channel::Mail]),
+        r#""both""# => Some(&[Channel::Notice, Channel::Push, Channel::Mail]),
+        _ => None,
     }
 }
 

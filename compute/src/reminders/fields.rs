@@ -30,6 +30,8 @@ pub struct ReminderFields {
     pub done: FieldText,
     /// The value of what is done.
     pub done_is: Value,
+    /// By what the reminder is told: `push`, `email` or `both`; by anything if it says nothing of it.
+    pub told_by: FieldText,
     /// The zone of a time, in the record that has the time, else in the other one. Where there is
     /// none it is the user's, else `zone`.
     pub timezone: FieldText,
@@ -51,6 +53,7 @@ impl Default for ReminderFields {
             all_day: named("isAllDay"),
             done: named("done"),
             done_is: Value::Bool(true),
+            told_by: named("type"),
             timezone: named("timezone"),
             zone: "UTC".to_owned(),
             day_at: "09:00".to_owned(),

@@ -92,6 +92,8 @@ impl Default for OfKind {
 pub struct Asked<'a> {
     /// What kind of notification it is, such as `reminder`.
     pub kind: &'a str,
+    /// By what alone it is told, of what the user allows; `None`: by all of that.
+    pub told_by: Option<&'a [Channel]>,
     /// Now.
     pub now_ms: WallMs,
     /// When it is of no use any more.
@@ -115,7 +117,7 @@ pub enum Verdict {
 /// Why something is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropped {
-    /// The user wants this kind by no channel.
+    /// There is no channel by which the user wants it.
     NoChannel,
     /// Its time comes in quiet hours, and the user does not want it then, or it expires in them.
     Quiet,
@@ -136,7 +138,10 @@ impl Preferences {
 
     /// What becomes of a notification.
     pub fn verdict(&self, asked: &Asked<'_>) -> Verdict {
-        let of_kind = self.kinds.get(asked.kind).cloned().unwrap_or_default();
+        let mut of_kind = self.kinds.get(asked.kind).cloned().unwrap_or_default();
+        if let Some(told_by) = asked.told_by {
+            of_kind.channels.retain(|channel| told_by.contains(channel));
+        }
         if of_kind.channels.is_empty() {
             return Verdict::Dropped(Dropped::NoChannel);
         }

@@ -274,6 +274,22 @@ fn what_it_follows_from_was_set_when_the_last_of_it_was() {
 }
 
 #[test]
+fn a_reminder_is_told_by_what_it_says() {
+    let fields = ReminderFields::default();
+    let told_by = |said: Value| {
+        let reminder = record(SET, json!({"remindAt": "2026-11-24", "type": said}));
+        Asks::of(Some(&reminder), &fields).unwrap().told_by
+    };
+    let [notice, push, mail] = [Channel::Notice, Channel::Push, Channel::Mail];
+    assert_eq!(told_by(json!("push")), Some(&[notice, push][..]));
+    assert_eq!(told_by(json!("email")), Some(&[mail][..]));
+    assert_eq!(told_by(json!("both")), Some(&[notice, push, mail][..]));
+    for nothing in [json!(null), json!(""), json!("pigeon"), json!(7)] {
+        assert_eq!(told_by(nothing), None);
+    }
+}
+
+#[test]
 fn fields_have_other_names_where_a_config_says_so() {
     let config = json!({
         "remind_at": "at", "task": "todo", "minutes_before": "lead", "due": "dueDate",

@@ -1,5 +1,8 @@
 //! What a user wants to be told, when.
 
+use jiff::Timestamp;
+use proptest::prelude::*;
+
 use super::*;
 
 const NIGHT: &str = r#""timezone":"UTC","quiet":{"from":"22:00","to":"07:00"}"#;
@@ -15,6 +18,7 @@ fn wrong(members: &str) -> String {
 fn asked<'a>(now_ms: u64, told_ms: &'a [u64]) -> Asked<'a> {
     Asked {
         kind: "reminder",
+        told_by: None,
         now_ms,
         expires_ms: now_ms + 12 * HOUR,
         told_ms,
@@ -51,6 +55,22 @@ fn a_kind_is_told_by_its_channels() {
     let none = Verdict::Dropped(Dropped::NoChannel);
     assert_eq!(preferences.verdict(&kind("digest")), none);
     assert_eq!(preferences.verdict(&kind("other")), all());
+}
+
+#[test]
+fn what_is_to_be_told_by_some_channels_is_told_by_those_that_the_user_wants() {
+    let preferences = preferences(r#""kinds":{"reminder":{"channels":["push","mail"]}}"#);
+    let verdict = |told_by: &[Channel]| {
+        let told_by = Some(told_by);
+        preferences.verdict(&Asked {
+            told_by,
+            ..asked(NOW, &[])
+        })
+    };
+    let push = Verdict::Now(vec![Channel::Push]);
+    assert_eq!(verdict(&[Channel::Notice, Channel::Push]), push);
+    let none = Verdict::Dropped(Dropped::NoChannel);
+    assert_eq!(verdict(&[Channel::Notice]), none);
 }
 
 #[test]
@@ -193,4 +213,55 @@ fn what_is_no_preference_is_refused_and_why() {
     assert!(kinds(KINDS_MAX) && !kinds(KINDS_MAX + 1));
     let most = r#"{"limit":{"count":1000,"minutes":1440}}"#;
     assert!(Preferences::read(most).is_ok());
+}
+
+/// The first minute at which it may be told, found by looking at each.
+fn naive(quiet: (u64, u64), limit: (usize, u64), now_ms: u64, told_ms: &[u64]) -> u64 {
+    let (from, to) = quiet;
+    let may = |at_ms: u64| {
+        let minute = at_ms / MINUTE % 1_440;
+        let is_quiet = match from < to {
+            true => (from..to).contains(&minute),
+            false => minute >= from || minute < to,
+        };
+        let counts = |told: &&u64| **told <= at_ms && at_ms - **told < limit.1 * MINUTE;
+        !is_quiet && told_ms.iter().filter(counts).count() < limit.0
+    };
+    let minutes = (0..).map(|minutes| now_ms + minutes * MINUTE);
+    minutes.into_iter().find(|at_ms| may(*at_ms)).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn it_is_told_at_the_first_minute_that_is_neither_quiet_nor_too_much(
+        now in 0..3_000_u64,
+        from in 0..1_440_u64,
+        length in 1..1_439_u64,
+        limit in (1..4_usize, 1..1_440_u64),
+        told in prop::collection::vec(-1_500..200_i64, 0..6),
+    ) {
+        let to = (from + length) % 1_440;
+        let time = |minute: u64| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let preferences = preferences(&format!(
+            r#""timezone":"UTC","quiet":{{"from":"{}","to":"{}"}},
+               "limit":{{"count":{},"minutes":{}}}"#,
+            time(from), time(to), limit.0, limit.1
+        ));
+        let now_ms = NOW + now * MINUTE;
+        let told_ms: Vec<u64> = told
+            .iter()
+            .map(|minutes| now_ms.saturating_add_signed(minutes * 60_000))
+            .collect();
+        let expires_ms = u64::MAX;
+        let found = preferences.verdict(&Asked { expires_ms, ..asked(now_ms, &told_ms) });
+        let first_ms = naive((from, to), limit, now_ms, &told_ms);
+        let expected = match first_ms == now_ms {
+            true => all(),
+            false => Verdict::Later(first_ms),
+        };
+        let shown = Timestamp::from_millisecond(now_ms as i64).unwrap();
+        prop_assert_eq!(found, expected, "{}", shown);
+    }
 }
