@@ -9,16 +9,13 @@ use syncline_storage::jobs::{
     Job, JobArgs, JobKey, JobKind, JobName, JobNo, Lease, Origin, TriggerId,
 };
 
-use super::names::Names;
 use super::*;
 
 mod config;
 mod encrypted;
-mod guard;
 mod replies;
 mod resolving;
 mod sending;
-mod server;
 
 /// 2026-11-24T10:00:00.123Z.
 const NOW: u64 = 1_795_514_400_123;
