@@ -212,6 +212,10 @@ impl SessionState {
             deciding.judge(pending, &client);
         }
         let (decided, mut commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        // Of fewer changes fewer jobs follow, and all of them are put.
+        if decided.puts_too_many_jobs() && self.take_fewer(decided.count()) {
+            return self.plan(cx);
+        }
         if mutant(Mutant::DropJobsOfRetry) && self.failures > 0 {
             commit.iter_mut().for_each(|commit| commit.jobs.clear());
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use syncline_compute::triggers::{Committed, Cut, Triggers};
+use syncline_compute::triggers::{Committed, Cut, CutWhy, Triggers};
 use syncline_protocol::change::{self, ClaimedChange, Op};
 use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::error::{Code, Refusal};
@@ -80,6 +80,12 @@ impl Decided {
     /// How many mutations are in it.
     pub(in crate::session) fn count(&self) -> usize {
         self.outcomes.len()
+    }
+
+    /// Whether jobs were left out because they are more than one commit may put.
+    pub(super) fn puts_too_many_jobs(&self) -> bool {
+        let mut cut = self.jobs_cut.iter();
+        cut.any(|cut| matches!(cut.why, CutWhy::TooMany))
     }
 
     /// The places of those that end a lease, in the order of the commit's `ends`.
