@@ -22,7 +22,7 @@ pub(super) const BEGIN_PATIENT_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE RE
 
 pub(super) const END: &str = "COMMIT";
 
-const ROLLBACK: &str = "ROLLBACK";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// What is asked of the store, but for commits.
 pub(super) trait Call: Sync {

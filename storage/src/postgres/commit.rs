@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use futures_util::future::{join, join4};
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row};
 
 use super::PostgresStore;
 use super::alone;
 use super::batch::Batch;
-use super::call::transaction;
+use super::call::{ROLLBACK, transaction};
 use super::connection::Connection;
 use super::dead_letters;
 use super::error::{Failure, unreadable};
@@ -30,6 +31,15 @@ pub(super) const TRIES_MAX: u32 = 8;
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 pub(super) const END: &str = "COMMIT";
+
+const BEFORE_JOBS: &str = "SAVEPOINT before_jobs";
+
+const BACK_BEFORE_JOBS: &str = "ROLLBACK TO SAVEPOINT before_jobs";
+
+/// A statement that is under way.
+trait Query: Future<Output = Result<Vec<Row>, Error>> {}
+
+impl<F: Future<Output = Result<Vec<Row>, Error>>> Query for F {}
 
 /// The index gives them in order. Joined with a list, all spaces there are would be read for it.
 pub(super) const LOCK: &str = "SELECT sid FROM syncline.spaces
@@ -311,15 +321,21 @@ async fn send(
         ended?;
         return Ok(refused);
     }
+    let all = commits.iter().enumerate();
+    let all: Vec<(usize, i64, &Commit)> = all
+        .map(|(place, (sid, commit))| (place, *sid, *commit))
+        .collect();
+    if commits
+        .iter()
+        .all(|(_, commit)| commit.dead_letters.is_empty())
+    {
+        return with_jobs(connection, (lock, write), &all).await;
+    }
     let all = async {
         let (locked, written) = join(lock, write).await;
         locked?;
         let refused = places(&written?)?;
-        let places = commits.iter().enumerate();
-        let accepted = places.filter(|(place, _)| !refused.contains(place));
-        let accepted: Vec<(usize, i64, &Commit)> = accepted
-            .map(|(place, (sid, commit))| (place, *sid, *commit))
-            .collect();
+        let accepted = accepted(&all, &refused);
         for (_, sid, commit) in &accepted {
             dead_letters::write(connection, *sid, commit).await?;
         }
@@ -328,6 +344,50 @@ async fn send(
         Ok(refused)
     };
     transaction(connection, BEGIN, all).await
+}
+
+/// The same for commits that move jobs. All is sent at once, as if none were refused; if one is, what
+/// was done to jobs is taken back and done for the others.
+async fn with_jobs(
+    connection: &Connection,
+    (lock, write): (impl Query, impl Query),
+    commits: &[(usize, i64, &Commit)],
+) -> Result<Vec<usize>, Failure> {
+    let client = &connection.client;
+    // Each is sent when it is first polled, and they are polled in this order.
+    let begin = client.batch_execute(BEGIN);
+    let save = client.batch_execute(BEFORE_JOBS);
+    // Large.
+    let moving = Box::pin(jobs::write(connection, commits));
+    let ((began, locked, written, saved), moved) =
+        join(join4(begin, lock, write, save), moving).await;
+    began?;
+    let done = async {
+        locked?;
+        let refused = places(&written?)?;
+        saved?;
+        if refused.is_empty() {
+            return moved.map(|()| refused);
+        }
+        client.batch_execute(BACK_BEFORE_JOBS).await?;
+        Box::pin(jobs::write(connection, &accepted(commits, &refused))).await?;
+        Ok(refused)
+    };
+    let done = done.await;
+    let end = if done.is_ok() { END } else { ROLLBACK };
+    client.batch_execute(end).await?;
+    done
+}
+
+/// Those that are not refused.
+fn accepted<'c>(
+    commits: &[(usize, i64, &'c Commit)],
+    refused: &[usize],
+) -> Vec<(usize, i64, &'c Commit)> {
+    let accepted = commits
+        .iter()
+        .filter(|(place, ..)| !refused.contains(place));
+    accepted.copied().collect()
 }
 
 /// The parameters of [`COMMIT`].

@@ -25,6 +25,9 @@ use super::fill::{self, NOW, space_key};
 pub(crate) enum Which {
     Sqlite,
     Postgres,
+    /// With its default for everything: what was committed in the last ten seconds is lost if all
+    /// that hold it lose power.
+    Cassandra,
 }
 
 /// How many.

@@ -4,6 +4,9 @@
 //! the bare `rrule` crate and rrule.js; each reads the text and expands it, every time. Then what
 //! the most that a hostile rule may take is in processor time.
 
+#[path = "../../../../tests/services/cassandra.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod cassandra;
 mod crate_rrule;
 #[path = "../bench-storage/fill.rs"]
 #[allow(dead_code, reason = "it is the other program's")]

@@ -14,21 +14,25 @@ use crate::postgres::commit::BEGIN;
 use crate::postgres::connection::Connection;
 use crate::postgres::error::Failure;
 
-/// Brings the queues forward of jobs that are to come back, and holds them.
-pub(in crate::postgres) const FORWARD: &str = "INSERT INTO syncline.job_queues AS q
-        (sid, kind, turn_at, turn)
-    SELECT j.sid, j.kind, min(l.at), 0
-    FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS l(no, lease, at)
-    JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease
-    GROUP BY j.sid, j.kind ORDER BY j.sid, j.kind
+/// Brings the queues forward of jobs that are to come back, and holds them. They are found first: were
+/// their order asked for beside, all jobs there are would be walked in it.
+pub(in crate::postgres) const FORWARD: &str = "WITH back AS MATERIALIZED (
+        SELECT j.sid, j.kind, l.at
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS l(no, lease, at)
+        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease)
+    INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
+    SELECT sid, kind, min(at), 0 FROM back GROUP BY sid, kind ORDER BY sid, kind
     ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
     WHERE excluded.turn_at < q.turn_at";
 
-/// Jobs that are still leased so, in the order in which everybody takes them.
-pub(in crate::postgres) const LOCK: &str = "SELECT j.no
-    FROM unnest($1::bigint[], $2::bigint[]) AS l(no, lease)
-    JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease AND j.state = $3
-    ORDER BY j.sid, j.kind, j.key FOR UPDATE OF j";
+/// Jobs that are still leased so, in the order in which everybody takes them; found first, as above.
+pub(in crate::postgres) const LOCK: &str = "WITH found AS MATERIALIZED (
+        SELECT j.no, j.sid, j.kind, j.key
+        FROM unnest($1::bigint[], $2::bigint[]) AS l(no, lease)
+        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease AND j.state = $3),
+    ordered AS MATERIALIZED (SELECT no FROM found ORDER BY sid, kind, key)
+    SELECT FROM ordered o CROSS JOIN LATERAL
+        (SELECT FROM syncline.jobs j WHERE j.no = o.no FOR UPDATE OF j) AS locked";
 
 pub(in crate::postgres) const DONE: &str = "DELETE FROM syncline.jobs j
     USING unnest($1::bigint[], $2::bigint[]) AS l(no, lease)

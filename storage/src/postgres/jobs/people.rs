@@ -70,14 +70,19 @@ pub(in crate::postgres) const DEAD_ONES: &str = concat!(
 const OLDEST_DEAD: &str = "SELECT no FROM syncline.jobs
     WHERE kind = $1 AND dead_at <= $2 ORDER BY dead_at, no LIMIT $3";
 
-const FORWARD_DEAD: &str = "INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
-    SELECT DISTINCT j.sid, j.kind, $2::bigint, 0 FROM syncline.jobs j
-    WHERE j.no = ANY($1::bigint[]) AND j.state = $3 ORDER BY j.sid, j.kind
+/// They are found first: were their order asked for beside, all jobs there are would be walked in it.
+const FORWARD_DEAD: &str = "WITH dead AS MATERIALIZED (
+        SELECT sid, kind FROM syncline.jobs WHERE no = ANY($1::bigint[]) AND state = $3)
+    INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
+    SELECT DISTINCT sid, kind, $2::bigint, 0 FROM dead ORDER BY sid, kind
     ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
     WHERE excluded.turn_at < q.turn_at";
 
-const LOCK_DEAD: &str = "SELECT FROM syncline.jobs j WHERE j.no = ANY($1::bigint[])
-    ORDER BY j.sid, j.kind, j.key FOR UPDATE";
+const LOCK_DEAD: &str = "WITH found AS MATERIALIZED (
+        SELECT no, sid, kind, key FROM syncline.jobs WHERE no = ANY($1::bigint[])),
+    ordered AS MATERIALIZED (SELECT no FROM found ORDER BY sid, kind, key)
+    SELECT FROM ordered o CROSS JOIN LATERAL
+        (SELECT FROM syncline.jobs j WHERE j.no = o.no FOR UPDATE OF j) AS locked";
 
 const REPLAY_DEAD: &str =
     "UPDATE syncline.jobs SET state = $4, at = $2, dead_at = NULL, attempt = 0

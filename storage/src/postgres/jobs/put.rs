@@ -1,5 +1,7 @@
 //! What commits do to jobs, in their own transaction, for a group of them at once.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::{OptionFuture, join5};
 use syncline_protocol::stamp::WallMs;
 use tokio_postgres::types::ToSql;
@@ -19,11 +21,12 @@ pub(super) const FORWARD: &str = "INSERT INTO syncline.job_queues AS q (sid, kin
     ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
     WHERE excluded.turn_at < q.turn_at";
 
-/// Jobs that are there already, in the order in which everybody takes them.
-pub(super) const LOCK: &str = "SELECT FROM unnest($1::bigint[], $2::text[], $3::text[])
-        AS n(sid, kind, key)
-    JOIN syncline.jobs j ON j.sid = n.sid AND j.kind = n.kind AND j.key = n.key
-    ORDER BY j.sid, j.kind, j.key FOR UPDATE OF j";
+/// Jobs that are there already, in the order in which they are named, which is that in which everybody
+/// takes them. Were it asked for here, all jobs there are would be walked in it.
+pub(in crate::postgres) const LOCK: &str = "SELECT FROM
+        unnest($1::bigint[], $2::text[], $3::text[]) AS n(sid, kind, key)
+    CROSS JOIN LATERAL (SELECT FROM syncline.jobs j
+        WHERE j.sid = n.sid AND j.kind = n.kind AND j.key = n.key FOR UPDATE OF j) AS locked";
 
 /// In the order in which they were put, which is that of their numbers. What they replace is gone by
 /// then, and what is there is kept.
@@ -94,6 +97,24 @@ struct Names<'c> {
     key: Vec<&'c str>,
 }
 
+/// Names in the order in which everybody takes them, that of their bytes, as the columns have it.
+#[derive(Default)]
+struct Ordered<'c>(BTreeSet<(i64, &'c str, &'c str)>);
+
+impl<'c> Ordered<'c> {
+    fn add(&mut self, sid: i64, (kind, key): (&'c str, &'c str)) {
+        self.0.insert((sid, kind, key));
+    }
+
+    fn names(&self) -> Names<'c> {
+        let mut names = Names::default();
+        for (sid, kind, key) in &self.0 {
+            names.add(*sid, (kind, key));
+        }
+        names
+    }
+}
+
 impl<'c> Names<'c> {
     fn add(&mut self, sid: i64, (kind, key): (&'c str, &'c str)) {
         self.sid.push(sid);
@@ -115,7 +136,7 @@ struct Queues<'c> {
 struct Moves<'c> {
     queues: Queues<'c>,
     /// All names that are put, cancelled or ended.
-    named: Names<'c>,
+    named: Ordered<'c>,
     ends: Ends<'c>,
     /// Those that go, because they are cancelled or replaced.
     gone: Names<'c>,
@@ -174,6 +195,7 @@ pub(in crate::postgres) async fn write(
         gone,
         put,
     } = &moves;
+    let named = named.names();
     if named.sid.is_empty() {
         return Ok(());
     }

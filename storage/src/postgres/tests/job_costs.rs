@@ -4,13 +4,17 @@ use syncline_protocol::ids::{Epoch, NodeId, Seq};
 
 use super::super::PostgresStore;
 use super::super::call::Call;
-use super::super::jobs::{Asking, Claiming};
+use super::super::commit::transact;
+use super::super::jobs::{Asking, Claiming, Finish};
 use super::costs::{analyze, rows_read_by};
 use super::{opened, runtime};
 use crate::conformance::space::{NOW, Space};
 use crate::jobs::{
-    Claim, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, Origin, TriggerId, Wanted,
+    Claim, Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, Origin, Outcome,
+    TriggerId, Wanted,
 };
+
+use crate::types::Commit;
 
 pub(super) fn kind(name: &str) -> JobKind {
     JobKind::trusted(name)
@@ -48,6 +52,18 @@ pub(super) fn claim_of_ten(of: &str) -> Claim {
 
 /// Puts so many jobs of a kind into a space.
 async fn put(store: &PostgresStore, (space, of): (&str, &str), jobs: usize, due_at_ms: u64) {
+    let commit = putting(store, (space, of), jobs, due_at_ms).await;
+    let answers = crate::Store::commit(store, vec![commit]).await;
+    assert_eq!(answers, [Ok(())]);
+}
+
+/// A commit that does.
+async fn putting(
+    store: &PostgresStore,
+    (space, of): (&str, &str),
+    jobs: usize,
+    due_at_ms: u64,
+) -> Commit {
     let space = Space::open_named(store, "todo", space).await;
     let mut commit = space.draft(Vec::new());
     let put = |n| JobMove::Put {
@@ -55,7 +71,7 @@ async fn put(store: &PostgresStore, (space, of): (&str, &str), jobs: usize, due_
         if_there: IfThere::Keep,
     };
     commit.jobs = (0..jobs).map(put).collect();
-    assert_eq!(space.commit(commit).await, Ok(()));
+    commit
 }
 
 #[test]
@@ -92,6 +108,56 @@ fn a_claim_costs_what_it_leases_whatever_waits() {
                 lent.give_back();
             }
         }
+    });
+}
+
+/// A commit with a job, and the end of one.
+#[test]
+fn what_is_put_and_ended_costs_the_same_whatever_waits() {
+    runtime().block_on(async {
+        let (store, _database) = opened().await;
+        let mut reads = Vec::new();
+        for waiting in [10, 4_000] {
+            put(
+                &store,
+                (&format!("waits {waiting}"), "webhook"),
+                waiting,
+                NOW + 9,
+            )
+            .await;
+            let lent = store.calling.lend().await.unwrap();
+            let connection = &lent.connection;
+            let space = format!("of {waiting}");
+            let commit = putting(&store, (&space, "now"), 2, NOW - 9).await;
+            let putting = async || {
+                let accepted = transact(&store, connection, &[&commit]).await;
+                assert!(accepted.is_ok_and(|all| all == [true]));
+            };
+            let on_put = rows_read_by(connection, &["jobs"], putting).await;
+            let leased = crate::JobStore::claim(&store, &claim_of_ten("now")).await;
+            let lease = leased.unwrap().remove(0).lease;
+            let again = Outcome::Again { due_at_ms: NOW + 9 };
+            let outcomes = [again, Outcome::Done];
+            let ended: Vec<Ended> = outcomes
+                .into_iter()
+                .map(|outcome| Ended {
+                    lease: lease.clone(),
+                    outcome,
+                })
+                .collect();
+            let finishing = async || {
+                let finish = Finish {
+                    ended: &ended,
+                    now_ms: NOW,
+                };
+                assert!(finish.run(connection).await.is_ok());
+            };
+            let on_end = rows_read_by(connection, &["jobs"], finishing).await;
+            reads.push([on_put, on_end]);
+            lent.give_back();
+        }
+        assert_eq!(reads[0], reads[1]);
+        assert!(reads[0].iter().all(|read| *read <= 12), "{reads:?}");
     });
 }
 

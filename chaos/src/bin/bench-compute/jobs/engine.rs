@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use syncline_storage::cassandra::{CassandraOptions, CassandraStore};
 use syncline_storage::postgres::{PostgresOptions, PostgresStore};
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
 use super::{Which, WithJobs};
+use crate::cassandra;
 use crate::server::Server;
 
 /// What a server with room is given. All that makes commits durable stays on.
@@ -24,10 +26,11 @@ pub(super) struct Engine {
 enum Kept {
     Dir(TempDir),
     Server(Server),
+    Cluster(cassandra::Server),
 }
 
 impl Engine {
-    /// SQLite in a new directory below the working one, or a Postgres of its own.
+    /// SQLite in a new directory below the working one, or a server of its own.
     pub(super) async fn open(which: Which) -> Result<Engine> {
         Ok(match which {
             Which::Sqlite => {
@@ -45,6 +48,15 @@ impl Engine {
                 Engine {
                     store: Arc::new(PostgresStore::open(&options).await?),
                     _kept: Kept::Server(server),
+                }
+            }
+            Which::Cassandra => {
+                let server = cassandra::Server::start(&[]);
+                let options = CassandraOptions::parse(&server.new_keyspace());
+                let options = options.map_err(anyhow::Error::msg)?;
+                Engine {
+                    store: Arc::new(CassandraStore::open(&options).await?),
+                    _kept: Kept::Cluster(server),
                 }
             }
         })
