@@ -26,6 +26,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use syncline_compute::recurrence::{Expand, Work, expand};
 
+use self::server::script;
 use rules::{HOSTILE, TYPICAL, Typical};
 use syncline_hub::memory::Allocator;
 

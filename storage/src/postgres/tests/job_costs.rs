@@ -13,7 +13,6 @@ use crate::jobs::{
     Claim, Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, Origin, Outcome,
     TriggerId, Wanted,
 };
-
 use crate::types::Commit;
 
 pub(super) fn kind(name: &str) -> JobKind {
