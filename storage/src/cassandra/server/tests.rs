@@ -1,5 +1,7 @@
 //! What tests ask of a server beside the engine's own statements.
 
+use std::time::Duration;
+
 use syncline_protocol::ids::SpaceKey;
 
 use super::{CassandraOptions, Cells, Level, Server, Text, connect, schema};
@@ -10,6 +12,13 @@ impl Server {
         let (session, _) = connect(options).await.expect("it connects");
         let taken = schema::migrate_as_before(&session, options, known).await;
         taken.expect("the steps are taken");
+    }
+
+    /// From now on an answer may take so long.
+    pub(in crate::cassandra) fn wait_for_answers(&self, timeout: Duration) {
+        let mut handle = self.session.get_default_execution_profile_handle().clone();
+        let profile = handle.pointee_to_builder();
+        handle.map_to_another_profile(profile.request_timeout(Some(timeout)).build());
     }
 
     pub(in crate::cassandra) fn statement(
