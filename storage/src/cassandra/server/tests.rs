@@ -5,6 +5,7 @@ use std::time::Duration;
 use syncline_protocol::ids::SpaceKey;
 
 use super::{CassandraOptions, Cells, Level, Server, Text, connect, schema};
+use crate::transfer::hex;
 
 impl Server {
     /// Has the keyspace be as a program of before knew it.
@@ -43,6 +44,29 @@ impl Server {
             .await
             .expect("it is there");
         found.view.head
+    }
+
+    /// The tables that are seen, each with its id.
+    pub(in crate::cassandra) async fn tables(&self) -> Vec<(String, String)> {
+        let keyspace = &self.options.keyspace;
+        let listed = format!(
+            "SELECT table_name, id FROM system_schema.tables WHERE keyspace_name = '{keyspace}'"
+        );
+        let found = self.session.query_unpaged(listed, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        let rows = found.rows::<Cells<'_>>().expect("rows");
+        let table = |cells: Cells<'_>| {
+            let id = cells.bytes(1).expect("an id");
+            (cells.text(0).expect("a name").to_owned(), hex(id))
+        };
+        rows.map(|cells| table(cells.expect("cells"))).collect()
+    }
+
+    /// Makes the keyspace, and nothing in it.
+    pub(in crate::cassandra) async fn empty_keyspace(options: &CassandraOptions) {
+        let (session, _) = connect(options).await.expect("it connects");
+        let made = schema::make_keyspace(&session, options).await;
+        made.expect("it is made");
     }
 
     /// Removes what a test left.
