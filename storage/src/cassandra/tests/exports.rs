@@ -1,7 +1,6 @@
 //! Exports of spaces that are written meanwhile, and how much of them is held.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use syncline_protocol::ids::{RecordKey, Seq, SpaceKey};
 use syncline_protocol::record::Record;
@@ -118,10 +117,10 @@ fn only_what_was_changed_meanwhile_is_read_again() {
         ];
         space.accept(space.draft(changed)).await;
         space.put(&[("s", "k01")]).await;
-        let before = store.server.whole_rows.load(Ordering::Relaxed);
+        let before = store.server.counted.whole_rows();
         let row = now(&store, &name).await;
         assert!(image.follow(row).await.unwrap());
-        let read = store.server.whole_rows.load(Ordering::Relaxed) - before;
+        let read = store.server.counted.whole_rows() - before;
         // The first piece with one more, the last one with one more and its end, and the end of each
         // of the other three kinds.
         assert!((6..=15).contains(&read), "{read} rows");
