@@ -79,6 +79,9 @@ pub enum Fault {
     Delayed,
     /// It was done, and the answer is `Unavailable`.
     AnswerLost,
+    /// The answer is `Unavailable`, and it is still under way: it is done right before the next
+    /// commit. Only of a commit; another call is refused.
+    Late,
     /// It panics, and nothing was done.
     Panicked,
 }
@@ -109,6 +112,8 @@ struct Plan {
     random: Prng,
     calls: u64,
     injected: u64,
+    /// Commits under way, of which nobody will be told.
+    late: Vec<Commit>,
 }
 
 impl<S: Store> FaultyStore<S> {
@@ -128,6 +133,7 @@ impl<S: Store> FaultyStore<S> {
                 random: Prng::new(seed),
                 calls: 0,
                 injected: 0,
+                late: Vec::new(),
             }),
         }
     }
@@ -166,10 +172,14 @@ impl<S: Store> FaultyStore<S> {
     /// Meets the fault of a call. `Ok(true)`: do it and lose the answer.
     async fn meet(&self, operation: Operation) -> Result<bool, StoreError> {
         let fault = self.plan().next(operation);
+        self.suffer(operation, fault).await
+    }
+
+    async fn suffer(&self, operation: Operation, fault: Option<Fault>) -> Result<bool, StoreError> {
         match fault {
             None => Ok(false),
             Some(Fault::AnswerLost) => Ok(true),
-            Some(Fault::Refused) => Err(injected("refused")),
+            Some(Fault::Refused | Fault::Late) => Err(injected("refused")),
             Some(Fault::Damaged) => Err(StoreError::Damaged("injected".to_owned())),
             Some(Fault::Panicked) => panic!("injected: {operation:?} panicked"),
             Some(Fault::Delayed) => {
@@ -317,7 +327,18 @@ impl<S: Store> Store for FaultyStore<S> {
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<(), CommitError>> {
         let count = commits.len();
         let failed = |error: StoreError| vec![Err(CommitError::Store(error)); count];
-        match self.meet(Operation::Commit).await {
+        let (fault, late) = {
+            let mut plan = self.plan();
+            (plan.next(Operation::Commit), std::mem::take(&mut plan.late))
+        };
+        if !late.is_empty() {
+            self.inner.commit(late).await;
+        }
+        if fault == Some(Fault::Late) {
+            self.plan().late = commits;
+            return failed(injected("late"));
+        }
+        match self.suffer(Operation::Commit, fault).await {
             Err(error) => failed(error),
             Ok(answer_lost) => {
                 let answers = self.inner.commit(commits).await;

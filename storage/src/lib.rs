@@ -15,6 +15,8 @@ pub mod conformance;
 pub mod dead_letter;
 pub mod faulty;
 pub mod group;
+#[cfg(test)]
+mod heap;
 pub mod jobs;
 pub mod model;
 mod page;

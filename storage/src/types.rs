@@ -149,6 +149,9 @@ pub struct Commit {
     pub now_ms: WallMs,
     /// The changed records, whole, each at most once, each with `seq` = `head`.
     pub records: Vec<(RecordKey, Arc<Record>)>,
+    /// How each of them stood at `expect_head`, in their order, or nothing. Only a hint, which spares
+    /// an engine a look; what is read does not depend on whether it is right.
+    pub stood: Vec<Stood>,
     /// The clients whose mutations were decided, each at most once.
     pub marks: Vec<MarkMove>,
     /// Changes that can never be stored, set aside for people, at most [`DEAD_LETTERS_MAX`]. The
@@ -160,6 +163,28 @@ pub struct Commit {
     /// What it enqueues and cancels, one after the other, when the leases have ended. A commit of jobs
     /// alone leaves the head, as one of marks alone does.
     pub jobs: Vec<JobMove>,
+}
+
+/// How a record stood before a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stood {
+    /// It was not there.
+    Absent,
+    /// It lived, since this commit as it was.
+    Live(Seq),
+    /// It was dead.
+    Dead,
+}
+
+impl Stood {
+    /// Of the record as it was.
+    pub fn of(before: Option<&Record>) -> Stood {
+        match before {
+            None => Stood::Absent,
+            Some(record) if record.is_live() => Stood::Live(record.seq),
+            Some(_) => Stood::Dead,
+        }
+    }
 }
 
 /// Dead letters kept of a space; the oldest go first.

@@ -52,6 +52,25 @@ start_somewhere() {
   }
 }
 
+# stop_all: stops the server and the processes it has where they are. The signal is taken by one thread of
+# each, and until that is run the others go on and answer; so they are all waited for.
+stop_all() {
+  signal_all STOP || return 1
+  local _
+  for _ in $(seq 1200); do
+    ! all_stand || return 0
+    sleep 0.05
+  done
+  return 1
+}
+
+all_stand() {
+  local each
+  for each in "$server" $(pgrep -P "$server"); do
+    [ -z "$(grep -L '^State:.[TZ] (' "/proc/$each/task/"*/status 2>/dev/null)" ] || return 1
+  done
+}
+
 # obey: commands from the standard input, a line each, until it ends. Each is answered by a line.
 obey() {
   local command
@@ -59,7 +78,7 @@ obey() {
     case $command in
       crash) end && echo ok ;;
       start) start && echo ok || echo "it does not start" ;;
-      pause) signal_all STOP && echo ok || echo "it was not stopped" ;;
+      pause) stop_all && echo ok || echo "it was not stopped" ;;
       resume) signal_all CONT && echo ok || echo "it does not go on" ;;
       *) echo "unknown: $command" ;;
     esac

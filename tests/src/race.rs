@@ -157,6 +157,7 @@ async fn draft(
         writers: view.writers.max(moved.writer),
         now_ms: NOW,
         records,
+        stood: Vec::new(),
         marks: vec![moved],
         dead_letters: Vec::new(),
         ends: Vec::new(),

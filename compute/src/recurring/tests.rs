@@ -88,6 +88,7 @@ impl Space {
             writers: view.writers,
             now_ms: self.now_ms,
             records: records.into_iter().collect(),
+            stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),

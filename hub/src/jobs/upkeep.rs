@@ -128,6 +128,7 @@ impl Upkeep {
             writers: view.writers,
             now_ms,
             records: Vec::new(),
+            stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),

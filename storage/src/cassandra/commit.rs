@@ -1,8 +1,9 @@
 //! Commits: one conditional batch a space.
 //!
-//! What a commit expects is tested in the batch itself. What it does not say and the batch needs
-//! (where a record stood before, whether a client is known) is read before as a hint. If a
-//! condition did not hold, a read of now says whether the commit conflicts or the hint was old.
+//! What a commit expects is tested in the batch itself. What the batch needs beside that (where a
+//! record stood before, whether a client is known) is a hint: the commit's own, or, of what it does
+//! not say, one that is read before. If a condition did not hold, a read of now says whether the commit
+//! conflicts or the hint was old.
 
 mod judge;
 mod look;
@@ -51,6 +52,8 @@ pub(super) async fn group(
 }
 
 async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
+    #[cfg(test)]
+    let commit = &server.telling(commit).await;
     held(server, commit, async || {}).await
 }
 
@@ -75,9 +78,13 @@ async fn held(
         true => None,
         false => Some(server.alone(&commit.space).await),
     };
+    let mut told = Seen::told(commit);
     let mut level = Level::Hint;
     for _ in 0..TRIES_MAX {
-        let seen = look(server, commit, level).await?;
+        let seen = match told.take() {
+            Some(seen) => Some(seen),
+            None => look(server, commit, level).await?,
+        };
         let hint_is_old = level == Level::Hint;
         level = Level::Serial;
         let Some(seen) = seen.filter(|seen| fits(commit, seen)) else {

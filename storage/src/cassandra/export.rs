@@ -1,8 +1,13 @@
 //! Reading everything of a space, in one state.
 //!
-//! The server keeps no earlier state for a reader, so all of a space is read before any of it is
-//! sent, and read again if something was written meanwhile. A space is as large as a partition may
-//! be; that is what an export holds in memory, and only of one at a time.
+//! The server keeps no earlier state for a reader, so what is read is kept in a file until all of it
+//! is of one. The records, which may be many, are read while others write; then those that were
+//! changed meanwhile are read again, and the rest. Once nothing was written during that, everything is of
+//! the last look, and is sent. In memory there are an answer of the server and a page.
+
+mod images;
+mod records;
+mod spool;
 
 use std::collections::BTreeSet;
 
@@ -10,21 +15,18 @@ use async_trait::async_trait;
 use syncline_protocol::ids::SpaceKey;
 use tokio::sync::mpsc::Sender;
 
+use self::records::{Keeping, Records};
+use self::spool::{Frame, Spool, packed};
 use super::CassandraStore;
 use super::failure::{Failure, contended};
 use super::import::unfinished;
 use super::jobs;
-use super::reads::letter;
-use super::row::{ALIVE, Place, Row, SpaceRow, kind};
+use super::row::{SpaceRow, kind};
 use super::server::{Columns, Server};
 use super::space::{TRIES_MAX, find, list};
 use super::walk::Walk;
-use crate::jobs::StoredJob;
-use crate::transfer::{
-    ClientImage, Export, Filling, Measured, Part, RecordImage, Sent, Since, SpaceImage,
-    VerdictImage,
-};
-use crate::types::{DeadLetter, PageLimit, StoreError};
+use crate::transfer::{Export, Filling, Sent, SpaceImage};
+use crate::types::{PageLimit, StoreError};
 
 /// Names read at once.
 const NAMES_PAGE: usize = 5_000;
@@ -59,13 +61,7 @@ impl Export for CassandraStore {
         page: PageLimit,
         to: Sender<Sent>,
     ) -> Result<(), StoreError> {
-        for sent in read(&self.server, space, page).await? {
-            // Whoever receives no more is why nothing more is sent.
-            if to.send(sent).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
+        Ok(export(&self.server, space, (page, &to)).await?)
     }
 
     async fn is_half_imported(&self) -> Result<bool, StoreError> {
@@ -73,120 +69,149 @@ impl Export for CassandraStore {
     }
 }
 
-/// All that is sent of a space; nothing of one that was never opened.
-async fn read(server: &Server, space: &SpaceKey, page: PageLimit) -> Result<Vec<Sent>, Failure> {
+/// Sends nothing of a space that was never opened.
+async fn export(
+    server: &Server,
+    space: &SpaceKey,
+    (page, to): (PageLimit, &Sender<Sent>),
+) -> Result<(), Failure> {
+    let mut image = Image::begin(server, space, page)?;
     for _ in 0..TRIES_MAX {
         let Some(row) = find(server, space).await?.space() else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        if let Some(parts) = parts(server, (space, row), page).await? {
-            let image = SpaceImage {
-                key: space.clone(),
-                view: row.view,
-                erased_at_ms: row.erased_at_ms,
-            };
-            let parts = parts.into_iter().map(Sent::Part);
-            return Ok(std::iter::once(Sent::Space(image)).chain(parts).collect());
+        if image.follow(row).await? {
+            return image.send(row, to).await;
         }
     }
     Err(contended().into())
 }
 
-/// `None` if something was written meanwhile.
-async fn parts(
-    server: &Server,
-    (space, row): (&SpaceKey, SpaceRow),
+/// What was read of a space.
+pub(super) struct Image<'a> {
+    server: &'a Server,
+    space: &'a SpaceKey,
     page: PageLimit,
-) -> Result<Option<Vec<Part>>, Failure> {
-    let mut reading = Reading {
-        walk: Walk::of(server, space, row),
-        page,
-        parts: Vec::new(),
-    };
-    reading.rows(kind::CLIENT, Part::Clients, client).await?;
-    reading.rows(kind::VERDICT, Part::Verdicts, verdict).await?;
-    reading.rows(kind::RECORD, Part::Records, record).await?;
-    reading
-        .rows(kind::LETTER, Part::DeadLetters, sized_letter)
-        .await?;
-    if !reading.jobs((server, space, row)).await? {
-        return Ok(None);
+    spool: Spool,
+    /// `None` until they are read for the first time.
+    records: Option<Records>,
+    /// What is no record, by kind, in its order.
+    rest: Vec<(i8, Frame)>,
+    /// Where it begins in the file.
+    rest_at: u64,
+}
+
+impl<'a> Image<'a> {
+    pub(super) fn begin(
+        server: &'a Server,
+        space: &'a SpaceKey,
+        page: PageLimit,
+    ) -> Result<Image<'a>, Failure> {
+        Ok(Image {
+            server,
+            space,
+            page,
+            spool: Spool::in_directory(&server.options().spool_directory)?,
+            records: None,
+            rest: Vec::new(),
+            rest_at: 0,
+        })
     }
-    Ok((!reading.walk.has_moved()).then_some(reading.parts))
-}
 
-struct Reading<'a> {
-    walk: Walk<'a>,
-    page: PageLimit,
-    parts: Vec<Part>,
-}
+    /// Brings it to the state of the last look at the space; false if something was written
+    /// meanwhile.
+    pub(super) async fn follow(&mut self, row: SpaceRow) -> Result<bool, Failure> {
+        let mut walk = Walk::of(self.server, self.space, row);
+        self.rest.clear();
+        self.spool.cut(self.rest_at);
+        let records = self.records.take().filter(|records| records.are_of(&row));
+        if records.is_none() {
+            self.spool.cut(0);
+        }
+        let mut keeping = Keeping {
+            spool: &mut self.spool,
+            page: self.page,
+        };
+        self.records = Some(match records {
+            None => Records::read(&mut walk, &row, &mut keeping).await?,
+            Some(mut records) => {
+                records.follow(&mut walk, &row, &mut keeping).await?;
+                records
+            }
+        });
+        self.rest_at = self.spool.end();
+        for kind in [kind::CLIENT, kind::VERDICT, kind::LETTER] {
+            self.read_all(&mut walk, kind).await?;
+        }
+        self.read_jobs(&mut walk).await?;
+        Ok(!walk.has_moved())
+    }
 
-impl Reading<'_> {
-    async fn rows<T: Send>(
-        &mut self,
-        kind: i8,
-        part: fn(Vec<T>) -> Part,
-        read: fn(&Row<'_>, &Place) -> Measured<T>,
-    ) -> Result<(), Failure> {
+    async fn read_all(&mut self, walk: &mut Walk<'_>, kind: i8) -> Result<(), Failure> {
         let mut filling = Filling::new(self.page);
-        let parts = &mut self.parts;
-        self.walk
-            .all((kind, Columns::All), |row, place| {
-                let (row, bytes) = read(row, &place)?;
-                parts.extend(filling.take(row, bytes).map(part));
-                Ok(())
-            })
-            .await?;
-        self.parts.extend(filling.end().map(part));
+        let (spool, rest) = (&mut self.spool, &mut self.rest);
+        walk.all((kind, Columns::All), |row, _| {
+            let row = packed(row.cells());
+            let bytes = row.len();
+            if let Some(full) = filling.take(row, bytes) {
+                rest.push((kind, spool.keep(&full)?));
+            }
+            Ok(())
+        })
+        .await?;
+        if let Some(last) = filling.end() {
+            self.rest.push((kind, self.spool.keep(&last)?));
+        }
         Ok(())
     }
 
-    /// False if something was written meanwhile.
-    async fn jobs(&mut self, of: (&Server, &SpaceKey, SpaceRow)) -> Result<bool, Failure> {
+    async fn read_jobs(&mut self, walk: &mut Walk<'_>) -> Result<(), Failure> {
         let mut filling = Filling::new(self.page);
-        let parts = &mut self.parts;
-        let take = |job: StoredJob| {
-            let bytes = job.bytes();
-            parts.extend(filling.take(job, bytes).map(Part::Jobs));
+        let (spool, rest) = (&mut self.spool, &mut self.rest);
+        let take = |job: &super::value::Cells<'_>| {
+            let job = packed(job);
+            let bytes = job.len();
+            if let Some(full) = filling.take(job, bytes) {
+                rest.push((kind::JOB, spool.keep(&full)?));
+            }
+            Ok(())
         };
-        let is_whole = jobs::export(of, &mut self.walk, take).await?;
-        self.parts.extend(filling.end().map(Part::Jobs));
-        Ok(is_whole)
+        jobs::export(walk, take).await?;
+        if let Some(last) = filling.end() {
+            self.rest.push((kind::JOB, self.spool.keep(&last)?));
+        }
+        Ok(())
     }
-}
 
-fn client(row: &Row<'_>, place: &Place) -> Measured<ClientImage> {
-    let (mark, bytes) = row.mark()?;
-    let image = ClientImage {
-        key: place.client_key(),
-        mark,
-        used: Since::from_stored(row.used_at()?),
-    };
-    Ok((image, place.a.len() + place.b.len() + bytes))
-}
+    /// Sends it as of the look that it was brought to.
+    pub(super) async fn send(&self, row: SpaceRow, to: &Sender<Sent>) -> Result<(), Failure> {
+        let image = SpaceImage {
+            key: self.space.clone(),
+            view: row.view,
+            erased_at_ms: row.erased_at_ms,
+        };
+        if to.send(Sent::Space(image)).await.is_err() {
+            return Ok(());
+        }
+        for (kind, frame) in self.frames() {
+            let part = images::part(kind, &self.spool.read(frame)?)?;
+            // Whoever receives no more is why nothing more is sent.
+            if to.send(Sent::Part(part)).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
 
-fn verdict(row: &Row<'_>, place: &Place) -> Measured<VerdictImage> {
-    let (remembered, bytes) = row.remembered()?;
-    let slots = super::row::verdict_n(syncline_protocol::ids::WriterNo(1), 0);
-    let writer = super::row::writer_no(place.n / slots)?;
-    Ok((VerdictImage { writer, remembered }, bytes))
-}
-
-fn record(row: &Row<'_>, place: &Place) -> Measured<RecordImage> {
-    let key = place.record_key();
-    let (record, bytes) = row.record().map_err(|error| error.of(&key))?;
-    let dead_at = row.dead_at()?;
-    let image = RecordImage {
-        key,
-        record,
-        dead: (dead_at != ALIVE).then(|| Since::from_stored(dead_at)),
-        committed_at_ms: row.committed_at()?.map(|at| at as u64),
-    };
-    Ok((image, bytes))
-}
-
-fn sized_letter(row: &Row<'_>, place: &Place) -> Measured<DeadLetter> {
-    let letter = letter(row, place)?;
-    let bytes = letter.bytes();
-    Ok((letter, bytes))
+    /// All of them, in the order in which they are sent.
+    fn frames(&self) -> impl Iterator<Item = (i8, Frame)> {
+        let rest = |kind: i8| self.rest.iter().copied().filter(move |(of, _)| *of == kind);
+        let records = self.records.iter().flat_map(Records::frames);
+        let records = records.map(|frame| (kind::RECORD, frame));
+        rest(kind::CLIENT)
+            .chain(rest(kind::VERDICT))
+            .chain(records)
+            .chain(rest(kind::LETTER))
+            .chain(rest(kind::JOB))
+    }
 }

@@ -32,7 +32,7 @@ pub(super) use dead::Dead;
 pub(super) use numbers::Numbers;
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
-pub(super) use transfer::{dead_of, export, forget, import, open_queues};
+pub(super) use transfer::{dead_of, export, exported, forget, import, open_queues};
 #[cfg(test)]
 pub(super) use turns::put_turn_of_nobody;
 

@@ -111,6 +111,9 @@ pub struct CassandraOptions {
     pub commit_bytes_max: usize,
     /// Commits under way at once; one more waits.
     pub commits_max: usize,
+    /// Where an export keeps a space, in a file without a name, until all of it is read. There must be
+    /// room for the largest one.
+    pub spool_directory: PathBuf,
 }
 
 impl CassandraOptions {
@@ -154,6 +157,7 @@ impl CassandraOptions {
             answer_timeout: Duration::from_secs(15),
             commit_bytes_max: COMMIT_BYTES_MAX,
             commits_max: COMMITS_MAX,
+            spool_directory: std::env::temp_dir(),
         };
         for parameter in query.split('&').filter(|one| !one.is_empty()) {
             options.take(parameter)?;

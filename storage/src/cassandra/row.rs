@@ -263,6 +263,10 @@ impl<'f> Row<'f> {
         Row { cells }
     }
 
+    pub(super) fn cells(&self) -> &Cells<'f> {
+        &self.cells
+    }
+
     /// The space it is in.
     pub(super) fn found(&self) -> Result<Found, StoreError> {
         Found::read(&self.cells)

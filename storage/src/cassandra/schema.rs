@@ -197,7 +197,10 @@ async fn rows(session: &Session, asked: Statement) -> Result<Vec<Option<i64>>, O
     Ok(numbers)
 }
 
-async fn make_keyspace(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
+pub(super) async fn make_keyspace(
+    session: &Session,
+    options: &CassandraOptions,
+) -> Result<(), OpenError> {
     let keyspace = &options.keyspace;
     let there = format!(
         "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
@@ -258,7 +261,7 @@ async fn has_column(
 }
 
 /// An id of the names, in the form of a random one (RFC 9562, version 8).
-fn table_id(keyspace: &str, table: &str) -> String {
+pub(super) fn table_id(keyspace: &str, table: &str) -> String {
     let digest = Sha256::digest(format!("syncline/{keyspace}/{table}"));
     let hex = crate::transfer::hex(&digest[..16]);
     format!(

@@ -52,9 +52,10 @@ pub(super) struct Server {
     statements: Statements,
     options: CassandraOptions,
     numbers: Numbers,
-    /// Whole records that were read, for tests.
     #[cfg(test)]
-    pub(super) whole_rows: std::sync::atomic::AtomicUsize,
+    pub(super) counted: tests::Counted,
+    #[cfg(test)]
+    pub(super) told: std::sync::Mutex<tests::Told>,
     /// Of the spaces with a hash: see [`Server::alone`].
     alone: [Mutex<()>; ALONE],
 }
@@ -153,7 +154,9 @@ impl Server {
             },
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
             #[cfg(test)]
-            whole_rows: Default::default(),
+            counted: Default::default(),
+            #[cfg(test)]
+            told: Default::default(),
             alone: std::array::from_fn(|_| Mutex::new(())),
         })
     }
@@ -197,10 +200,7 @@ impl Server {
         };
         let rows = Rows(answer.into_rows_result()?);
         #[cfg(test)]
-        if matches!(text, Text::Range | Text::At) {
-            let counted = std::sync::atomic::Ordering::Relaxed;
-            self.whole_rows.fetch_add(rows.0.rows_num(), counted);
-        }
+        self.counted.answer(text, rows.0.rows_num());
         Ok(rows)
     }
 
@@ -289,6 +289,8 @@ impl Server {
                 u16::MAX
             )));
         }
+        #[cfg(test)]
+        self.counted.batch();
         let batch = self.batch(writes);
         let values: Vec<&[Value<'_>]> = writes.0.iter().map(|(_, values)| &values[..]).collect();
         let answer = self.session.batch(&batch, values).await?;
@@ -320,4 +322,4 @@ impl Server {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

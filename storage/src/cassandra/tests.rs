@@ -1,6 +1,8 @@
 //! The engine's tests on a real server, each on a keyspace of its own: the conformance suite,
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
+mod costs;
+mod exports;
 mod failures;
 mod imports;
 mod jobs;
@@ -21,6 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 
 use self::server::Server;
+use super::server::tests::Told;
 use super::{CassandraOptions, CassandraStore};
 use crate::conformance::{Alternating, Behaviour, FAULTS, Patient, losing_answers, seed_of_test};
 use crate::faulty::FaultyStore;
@@ -137,6 +140,35 @@ mod conforms_with_two_hubs {
 
     crate::conformance_tests!(run);
     crate::racing_tests!(run);
+}
+
+mod conforms_when_told_how_records_stood {
+    use super::*;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _lent) = opened().await;
+            store.server.tell(Told::Right);
+            behaviour(&store).await;
+        });
+    }
+
+    crate::conformance_tests!(run);
+    crate::racing_tests!(run);
+}
+
+mod conforms_when_told_wrongly_how_records_stood {
+    use super::*;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _lent) = opened().await;
+            store.server.tell(Told::Wrong);
+            behaviour(&store).await;
+        });
+    }
+
+    crate::conformance_tests!(run);
 }
 
 mod conforms_behind_faults {

@@ -73,7 +73,7 @@ impl SerializeValue for Value<'_> {
 
 /// The cells of a row as they came. The schema is ours, so a cell that is not what it should be
 /// is damage.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cells<'f>(Vec<Option<&'f [u8]>>);
 
 impl<'f> DeserializeRow<'f, '_> for Cells<'f> {
@@ -88,6 +88,14 @@ impl<'f> DeserializeRow<'f, '_> for Cells<'f> {
 }
 
 impl<'f> Cells<'f> {
+    pub(super) fn of(cells: Vec<Option<&'f [u8]>>) -> Cells<'f> {
+        Cells(cells)
+    }
+
+    pub(super) fn all(&self) -> &[Option<&'f [u8]>] {
+        &self.0
+    }
+
     /// What a cell holds; `None` for nothing.
     pub(super) fn bytes(&self, at: usize) -> Option<&'f [u8]> {
         self.0.get(at).copied().flatten()

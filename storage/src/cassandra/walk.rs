@@ -4,12 +4,14 @@ use syncline_protocol::ids::SpaceKey;
 
 use super::failure::Failure;
 use super::row::{Place, Row, SpaceRow, kind};
-use super::server::{Columns, Level, Server};
+use super::server::{Columns, Level, Rows, Server, Span};
+use super::statements::Text;
 
 /// Small rows read at once.
 const LIGHT_ROWS_MAX: usize = 5_000;
 
-/// Whole rows read at once: none is larger than a record may be.
+/// Whole rows read at once. Those of clients, verdicts and dead letters have some KiB at most, what a
+/// client was given some 20.
 const ROWS_MAX: usize = 100;
 
 /// A reading in several parts, of one state as long as nothing is written.
@@ -41,6 +43,34 @@ impl<'a> Walk<'a> {
         self.has_moved
     }
 
+    /// Reads a range of the space, whether something was written or not.
+    pub(super) async fn range(
+        &mut self,
+        span: Span<'_>,
+        asked: (Columns, Level, usize),
+    ) -> Result<Rows, Failure> {
+        let rows = self.server.range(self.space, span, asked).await?;
+        self.look(&rows)?;
+        Ok(rows)
+    }
+
+    /// Rows at some places, likewise.
+    pub(super) async fn places(
+        &mut self,
+        asked: (Text, Level),
+        places: &[Place],
+    ) -> Result<Rows, Failure> {
+        let rows = self.server.places(asked, self.space, places).await?;
+        self.look(&rows)?;
+        Ok(rows)
+    }
+
+    fn look(&mut self, rows: &Rows) -> Result<(), Failure> {
+        let now = rows.found()?.space().map(|row| row.last_commit);
+        self.has_moved |= now != Some(self.row.last_commit);
+        Ok(())
+    }
+
     /// Before the first row of a kind, and behind what was removed before it, where that is known.
     async fn begin(&self, kind: i8) -> Result<Place, Failure> {
         if kind != kind::LETTER {
@@ -68,9 +98,7 @@ impl<'a> Walk<'a> {
         };
         while !self.has_moved && !from.is_end() {
             let asked = (columns, Level::Serial, rows_max);
-            let rows = self.server.range(self.space, (&from, &to), asked).await?;
-            let now = rows.found()?.space().map(|row| row.last_commit);
-            self.has_moved = now != Some(self.row.last_commit);
+            let rows = self.range((&from, &to), asked).await?;
             if self.has_moved {
                 break;
             }

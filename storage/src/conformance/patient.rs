@@ -49,7 +49,8 @@ pub fn seed_of_test() -> u64 {
 
 /// Asks the store behind it again when it is unavailable. An unknown outcome of a commit is
 /// resolved as the design says: the space and the marks tell whether it took effect. That needs
-/// to be the space's only writer meanwhile.
+/// to be the space's only writer meanwhile. What was not done when it looked may still be under
+/// way: then the commit conflicts with itself when it is handed in again.
 #[derive(Debug)]
 pub struct Patient<S>(pub S);
 
@@ -87,7 +88,7 @@ impl<S: Store> Patient<S> {
                 Err(error) => answers[at] = Err(error.into()),
             }
         }
-        for _ in 0..TRIES_MAX {
+        for tries in 0..TRIES_MAX {
             if undecided.is_empty() {
                 break;
             }
@@ -95,12 +96,16 @@ impl<S: Store> Patient<S> {
             let told = self.0.commit(batch.collect()).await;
             let mut left = Vec::new();
             for ((at, before), answer) in undecided.into_iter().zip(told) {
-                if !matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_)))) {
+                let is_unknown =
+                    matches!(answer, Err(CommitError::Store(StoreError::Unavailable(_))));
+                let may_be_its_own = tries > 0 && answer == Err(CommitError::Conflict);
+                if !is_unknown && !may_be_its_own {
                     answers[at] = answer;
                     continue;
                 }
                 match self.place(&commits[at]).await {
-                    Ok(now) if now == before => left.push((at, before)),
+                    Ok(now) if now == before && is_unknown => left.push((at, before)),
+                    Ok(now) if now == before => answers[at] = answer,
                     Ok(_) => answers[at] = Ok(()),
                     Err(error) => answers[at] = Err(error.into()),
                 }

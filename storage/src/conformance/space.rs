@@ -156,6 +156,7 @@ impl<'s> Space<'s> {
                     )
                 })
                 .collect(),
+            stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),

@@ -7,6 +7,7 @@ mod jobs;
 
 use super::{Fault, FaultRates, FaultyStore, Operation};
 use crate::Store;
+use crate::conformance::Patient;
 use crate::conformance::space::{NOW, Space, key, space_key, titled};
 use crate::sqlite::{SqliteOptions, SqliteStore};
 use crate::types::{CommitError, StoreError};
@@ -53,6 +54,40 @@ fn a_commit_whose_answer_is_lost_takes_effect() {
             .await;
         assert!(is_unavailable(&answer));
         assert!(space.record(&key("t", "a")).await.is_some());
+    });
+}
+
+#[test]
+fn a_late_commit_is_done_before_the_next_one() {
+    let (inner, _dir) = sqlite();
+    let store = FaultyStore::scripted(inner);
+    block_on(async {
+        let space = Space::open(&store).await;
+        store.script(Operation::Commit, Some(Fault::Late));
+        let commit = |id| space.draft(vec![(key("t", id), titled("a", 0))]);
+        assert!(is_unavailable(&space.commit(commit("a")).await));
+        assert_eq!(space.now().await, space.view);
+        space.conflict(commit("b")).await;
+        assert!(space.record(&key("t", "a")).await.is_some());
+    });
+}
+
+/// What conflicts with it is itself.
+#[test]
+fn a_patient_caller_knows_its_own_late_commit() {
+    let (inner, _dir) = sqlite();
+    let store = Patient(FaultyStore::scripted(inner));
+    block_on(async {
+        let space = Space::open(&store).await;
+        let stale = space.draft(vec![(key("t", "b"), titled("b", 0))]);
+        store.0.script(Operation::Commit, Some(Fault::Late));
+        let commit = space.draft(vec![(key("t", "a"), titled("a", 0))]);
+        assert_eq!(space.commit(commit).await, Ok(()));
+        assert_eq!(space.now().await.head, space.view.head.next());
+        // Somebody else's conflicts, also if it was refused before.
+        store.0.script(Operation::Commit, Some(Fault::Refused));
+        space.conflict(stale).await;
+        assert!(space.record(&key("t", "b")).await.is_none());
     });
 }
 

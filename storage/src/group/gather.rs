@@ -104,6 +104,7 @@ mod tests {
             writers: WriterNo(0),
             now_ms: 0,
             records: vec![(key("t", "a"), Arc::new(record))],
+            stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),

@@ -86,6 +86,7 @@ impl SpaceWriter {
             writers: view.writers.max(writer),
             now_ms: NOW,
             records: (0..records_of(m)).map(written).collect(),
+            stood: Vec::new(),
             marks: vec![MarkMove {
                 client: client_key(client),
                 writer,

@@ -99,6 +99,7 @@ pub(crate) fn commit(n: usize, view: &SpaceView, records: Vec<(RecordKey, Arc<Re
         writers: view.writers,
         now_ms: NOW,
         records,
+        stood: Vec::new(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
         ends: Vec::new(),

@@ -82,6 +82,7 @@ async fn commit(
         writers: view.writers,
         now_ms: NOW,
         records: Vec::new(),
+        stood: Vec::new(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
         ends,

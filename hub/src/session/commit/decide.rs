@@ -437,6 +437,7 @@ impl Deciding {
             writers: self.writers,
             now_ms,
             records: records.clone(),
+            stood: Vec::new(),
             marks: self.marks.into_values().collect(),
             dead_letters: self.letters.take(),
             ends: self.ends,

@@ -66,6 +66,7 @@ fn too_large(bytes: usize) -> ModelStore {
         writers: view.writers,
         now_ms: NOW_MS,
         records: vec![(key, record.into())],
+        stood: Vec::new(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
         ends: Vec::new(),

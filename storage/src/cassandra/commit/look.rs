@@ -1,4 +1,4 @@
-//! What is read before a commit.
+//! What a commit stands on: as it says itself, or read before it.
 
 use std::collections::HashMap;
 
@@ -6,9 +6,9 @@ use syncline_protocol::ids::{ClientKey, RecordKey, Seq, WriterNo};
 
 use super::super::failure::Failure;
 use super::super::jobs::{self, Made};
-use super::super::row::{Place, SpaceRow, kind};
+use super::super::row::{ALIVE, Place, SpaceRow, kind};
 use super::super::server::{Columns, Level, Server};
-use crate::types::Commit;
+use crate::types::{Commit, SpaceView, Stood};
 
 /// Places asked for by one read.
 const PLACES_MAX: usize = 1_000;
@@ -85,6 +85,60 @@ pub(super) async fn look(
 }
 
 impl Seen {
+    /// What the commit itself says, if it says all that is needed. A client is known to be known if
+    /// something is expected of it; of a record that was dead only a look tells since when.
+    pub(super) fn told(commit: &Commit) -> Option<Seen> {
+        let moves_others =
+            !commit.dead_letters.is_empty() || !commit.jobs.is_empty() || !commit.ends.is_empty();
+        if moves_others || commit.stood.len() != commit.records.len() {
+            return None;
+        }
+        let mut seen = Seen {
+            row: SpaceRow {
+                view: SpaceView {
+                    epoch: commit.expect_epoch,
+                    head: commit.expect_head,
+                    clock: commit.clock,
+                    writers: commit.writers,
+                    ..SpaceView::NEVER_OPENED
+                },
+                erased_at_ms: 0,
+                last_commit: 0,
+                job_no: None,
+                brought: None,
+            },
+            marks: HashMap::new(),
+            records: HashMap::new(),
+            letters: Vec::new(),
+            jobs: None,
+        };
+        for moved in &commit.marks {
+            let given_count = moved.expect_given.unwrap_or(0);
+            if moved.expect_last.is_none() && given_count == 0 {
+                return None;
+            }
+            let mark = SeenMark {
+                writer: moved.writer,
+                last: moved.expect_last,
+                given_count,
+            };
+            seen.marks.insert(moved.client.clone(), mark);
+        }
+        for ((key, _), stood) in commit.records.iter().zip(&commit.stood) {
+            let seq = match stood {
+                Stood::Absent => continue,
+                Stood::Live(seq) if (Seq(1)..=commit.expect_head).contains(seq) => *seq,
+                // It cannot have stood there.
+                Stood::Live(_) => return None,
+                Stood::Dead => return None,
+            };
+            let dead_at = ALIVE;
+            seen.records
+                .insert(key.clone(), SeenRecord { seq, dead_at });
+        }
+        Some(seen)
+    }
+
     fn take(&mut self, rows: &super::super::server::Rows) -> Result<(), Failure> {
         for row in rows.all()? {
             let place = row.place()?;

@@ -1,27 +1,32 @@
 //! Jobs that go with their space: counted, read out, written in, removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::change::push_rows;
 use super::dead::{self, Dead};
-use super::places::Ordered;
+use super::places::{Name, Ordered};
 use super::plan::Plan;
-use super::seen::Asked;
+use super::row::{Read, read};
 use super::turns::{self, Turn};
 use super::{Kept, Queue, places};
 use crate::cassandra::failure::Failure;
-use crate::cassandra::row::{SpaceRow, kind};
+use crate::cassandra::row::{Place, kind, place_of};
 use crate::cassandra::server::{Columns, Level, Server, Writes};
+use crate::cassandra::statements::Text;
+use crate::cassandra::value::Cells;
 use crate::cassandra::walk::Walk;
 use crate::jobs::{JobKind, JobNo, JobState, StoredJob};
 use crate::random;
 use crate::types::StoreError;
 
-/// Jobs read at once.
-const READ_MAX: usize = 100;
+/// Jobs read at once: their arguments have 64 KiB at most.
+const READ_MAX: usize = 16;
+
+/// Names of jobs that are kept at once to be read.
+const ORDERED_MAX: usize = 1_000;
 
 /// Everything that is ordered, in the order in which it was put, unless something is written.
 async fn all(walk: &mut Walk<'_>) -> Result<Vec<Ordered>, Failure> {
@@ -63,31 +68,88 @@ pub(in crate::cassandra) async fn forget(server: &Server, all: &[Dead]) {
     }
 }
 
-/// Hands all jobs to `take`, in the order they were put. False if something was written meanwhile.
+/// Hands the row of every job to `take`, in the order in which they were put, until something is
+/// written.
 pub(in crate::cassandra) async fn export(
-    (server, space, row): (&Server, &SpaceKey, SpaceRow),
     walk: &mut Walk<'_>,
-    mut take: impl FnMut(StoredJob) + Send,
-) -> Result<bool, Failure> {
-    let all = all(walk).await?;
-    for some in all.chunks(READ_MAX) {
-        let asked = Asked {
-            names: some.iter().map(|one| one.name.clone()).collect(),
-            kinds: [].into(),
-            puts: 0,
-            now_ms: 0,
-            space,
-        };
-        let Some((seen, plan)) = asked.look(server, Level::Serial).await? else {
-            return Ok(false);
-        };
-        if seen.last_commit != row.last_commit {
-            return Ok(false);
+    mut take: impl FnMut(&Cells<'_>) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    let mut next = Next::begin();
+    loop {
+        next = next.read(walk).await?;
+        if next.first.is_empty() || walk.has_moved() {
+            return Ok(());
         }
-        let stored = some.iter().filter_map(|one| plan.job(&one.name));
-        stored.for_each(|kept| take(kept.stored.clone().unleased()));
+        let names: Vec<&Name> = next.first.iter().map(|(_, name)| name).collect();
+        for some in names.chunks(READ_MAX) {
+            let jobs = some.iter().map(|name| places::job(name));
+            let places: Vec<Place> = jobs.chain([Place::end(kind::RECORD)]).collect();
+            let rows = walk.places((Text::JobsAt, Level::Serial), &places).await?;
+            let mut found: HashMap<Place, Cells<'_>> = HashMap::new();
+            for cells in rows.cells()? {
+                found.insert(place_of(&cells)?, cells);
+            }
+            for place in places.iter().filter(|place| !place.is_end()) {
+                if let Some(cells) = found.get(place) {
+                    take(cells)?;
+                }
+            }
+        }
     }
-    Ok(true)
+}
+
+/// The next jobs that are read, by number: they are not ordered so where they stand, so all are looked
+/// at for each of these.
+struct Next {
+    after: Option<(JobNo, Name)>,
+    first: BTreeSet<(JobNo, Name)>,
+}
+
+impl Next {
+    fn begin() -> Next {
+        Next {
+            after: None,
+            first: BTreeSet::new(),
+        }
+    }
+
+    async fn read(self, walk: &mut Walk<'_>) -> Result<Next, Failure> {
+        let mut next = self.behind();
+        if walk.has_jobs() {
+            walk.all((kind::ORDER, Columns::Light), |_, place| {
+                next.see(Ordered::of(&place)?);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(next)
+    }
+
+    /// Those behind these.
+    fn behind(mut self) -> Next {
+        Next {
+            after: self.first.pop_last().or(self.after),
+            first: BTreeSet::new(),
+        }
+    }
+
+    fn see(&mut self, one: Ordered) {
+        let one = (one.no, one.name);
+        if self.after.as_ref() < Some(&one) {
+            self.first.insert(one);
+        }
+        if self.first.len() > ORDERED_MAX {
+            self.first.pop_last();
+        }
+    }
+}
+
+/// A job of a row that was kept, as if it were not leased.
+pub(in crate::cassandra) fn exported(cells: &Cells<'_>) -> Result<StoredJob, StoreError> {
+    match read(cells)? {
+        Read::Job(_, kept) => Ok(kept.stored.unleased()),
+        Read::Queue(..) | Read::Other => Err(StoreError::Damaged("a row of no job".to_owned())),
+    }
 }
 
 /// Jobs of an archive as statements, with the last number they were given.
@@ -132,7 +194,7 @@ impl Plan {
 pub(in crate::cassandra) async fn open_queues<'a>(
     server: &Server,
     (writes, space): (&mut Writes<'a>, &'a SpaceKey),
-    places: &[crate::cassandra::row::Place],
+    places: &[Place],
 ) -> Result<(), Failure> {
     let mut first: BTreeMap<JobKind, WallMs> = BTreeMap::new();
     for place in places {
@@ -161,4 +223,32 @@ pub(in crate::cassandra) async fn open_queues<'a>(
         super::change::push_queue(writes, (space, &place), queue);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::JobKey;
+
+    #[test]
+    fn jobs_are_read_in_the_order_of_their_numbers_however_many_there_are() {
+        let count = 2 * ORDERED_MAX as u64 + 7;
+        let ordered = |no| Ordered {
+            name: (JobKind::trusted("k"), JobKey::trusted(&format!("{no}"))),
+            is_dead: no % 3 == 0,
+            at_ms: 0,
+            no: JobNo(no),
+        };
+        let (mut next, mut numbers) = (Next::begin(), Vec::new());
+        loop {
+            next = next.behind();
+            (1..=count).rev().for_each(|no| next.see(ordered(no)));
+            if next.first.is_empty() {
+                break;
+            }
+            assert!(next.first.len() <= ORDERED_MAX);
+            numbers.extend(next.first.iter().map(|(no, _)| no.0));
+        }
+        assert!(numbers.into_iter().eq(1..=count));
+    }
 }

@@ -1,15 +1,95 @@
 //! What tests ask of a server beside the engine's own statements.
 
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use syncline_protocol::ids::SpaceKey;
 
 use super::{CassandraOptions, Cells, Level, Server, Text, connect, schema};
+use crate::cassandra::reads;
+use crate::transfer::hex;
+use crate::types::{Commit, Stood};
+
+/// What was asked of the cluster.
+#[derive(Debug, Default)]
+pub(in crate::cassandra) struct Counted {
+    asked: AtomicUsize,
+    batches: AtomicUsize,
+    whole_rows: AtomicUsize,
+}
+
+impl Counted {
+    pub(super) fn answer(&self, text: Text, rows: usize) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if matches!(text, Text::Range | Text::At) {
+            self.whole_rows.fetch_add(rows, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn batch(&self) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whole records that were read.
+    pub(in crate::cassandra) fn whole_rows(&self) -> usize {
+        self.whole_rows.load(Ordering::Relaxed)
+    }
+
+    /// Reads, and batches.
+    pub(in crate::cassandra) fn statements(&self) -> [usize; 2] {
+        [&self.asked, &self.batches].map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// What every commit says of how its records stood, whatever it says itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cassandra) enum Told {
+    #[default]
+    AsItIs,
+    /// As they stand when it is handed in.
+    Right,
+    /// That they live since the last commit, whether they do or not.
+    Wrong,
+}
 
 impl Server {
+    /// From now on.
+    pub(in crate::cassandra) fn tell(&self, told: Told) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    /// The commit with what it is to say.
+    pub(in crate::cassandra) async fn telling(&self, commit: &Commit) -> Commit {
+        let told = *self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commit = commit.clone();
+        let keys: Vec<_> = commit.records.iter().map(|(key, _)| key.clone()).collect();
+        match told {
+            Told::AsItIs => {}
+            Told::Wrong => commit.stood = vec![Stood::Live(commit.expect_head); keys.len()],
+            Told::Right => {
+                let asked = (&keys[..], usize::MAX);
+                if let Ok(read) = reads::records(self, &commit.space, asked).await {
+                    let records = read.records.iter();
+                    commit.stood = records.map(|one| Stood::of(one.as_ref())).collect();
+                }
+            }
+        }
+        commit
+    }
+
     /// Has the keyspace be as a program of before knew it.
     pub(in crate::cassandra) async fn before(options: &CassandraOptions, known: usize) {
         let (session, _) = connect(options).await.expect("it connects");
         let taken = schema::migrate_as_before(&session, options, known).await;
         taken.expect("the steps are taken");
+    }
+
+    /// From now on an answer may take so long.
+    pub(in crate::cassandra) fn wait_for_answers(&self, timeout: Duration) {
+        let mut handle = self.session.get_default_execution_profile_handle().clone();
+        let profile = handle.pointee_to_builder();
+        handle.map_to_another_profile(profile.request_timeout(Some(timeout)).build());
     }
 
     pub(in crate::cassandra) fn statement(
@@ -36,8 +116,32 @@ impl Server {
         found.view.head
     }
 
+    /// The tables that are seen, each with its id.
+    pub(in crate::cassandra) async fn tables(&self) -> Vec<(String, String)> {
+        let keyspace = &self.options.keyspace;
+        let listed = format!(
+            "SELECT table_name, id FROM system_schema.tables WHERE keyspace_name = '{keyspace}'"
+        );
+        let found = self.session.query_unpaged(listed, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        let rows = found.rows::<Cells<'_>>().expect("rows");
+        let table = |cells: Cells<'_>| {
+            let id = cells.bytes(1).expect("an id");
+            (cells.text(0).expect("a name").to_owned(), hex(id))
+        };
+        rows.map(|cells| table(cells.expect("cells"))).collect()
+    }
+
+    /// Makes the keyspace, and nothing in it.
+    pub(in crate::cassandra) async fn empty_keyspace(options: &CassandraOptions) {
+        let (session, _) = connect(options).await.expect("it connects");
+        let made = schema::make_keyspace(&session, options).await;
+        made.expect("it is made");
+    }
+
     /// Removes what a test left.
     pub(in crate::cassandra) async fn empty(&self) {
+        self.tell(Told::default());
         let keyspace = &self.options.keyspace;
         let found = self
             .session

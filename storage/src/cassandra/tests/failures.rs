@@ -14,6 +14,9 @@ use crate::types::{Commit, CommitError, StoreError};
 /// The column that answers a conditional batch.
 const APPLIED: &[u8] = b"[applied]";
 
+/// How long the answer of a server that stands still is waited for.
+const SHORT: Duration = Duration::from_secs(2);
+
 /// The driver connects again by itself, after some while.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -47,11 +50,18 @@ async fn until_read(store: &dyn Store) -> Space<'_> {
     read.expect("the server does not answer")
 }
 
-/// Reads and commits until a commit is accepted, as a hub does.
+/// Reads and commits until a commit is accepted, as a hub does: one that was accepted although its
+/// answer was lost is found, and not made again.
 async fn until_accepted(store: &dyn Store, id: &str) {
+    let keys = [key("t", id)];
     let committing = async {
         loop {
             let space = until_read(store).await;
+            match store.records(&space.key, &keys, usize::MAX).await {
+                Ok(read) if read.records[0].is_some() => return,
+                Ok(_) => {}
+                Err(_) => continue,
+            }
             if space.commit(one_record(&space, id)).await.is_ok() {
                 return;
             }
@@ -94,15 +104,17 @@ fn after_a_crash_of_the_server_the_same_store_goes_on() {
 fn a_server_that_stands_still_leaves_outcomes_open_and_nothing_torn() {
     let server = Server::start(&[]);
     runtime().block_on(async {
-        let mut options = options(&server.new_keyspace());
-        options.answer_timeout = Duration::from_secs(2);
+        let options = options(&server.new_keyspace());
         let store = CassandraStore::open(&options).await.unwrap();
         let mut space = Space::open(&store).await;
         space.put(&[("t", "a")]).await;
         server.tell("pause");
+        // No answer comes, so it is not waited for long. Of a server that runs it is.
+        store.server.wait_for_answers(SHORT);
         let told = space.commit(one_record(&space, "b")).await;
         assert!(is_unknown(&told), "{told:?}");
         said(store.space(&space.key).await);
+        store.server.wait_for_answers(options.answer_timeout);
         server.tell("resume");
         until_accepted(&store, "c").await;
         // What was sent before may have been done since; then it is the second of three.

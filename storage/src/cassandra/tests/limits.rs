@@ -1,7 +1,5 @@
 //! What the server does not take, and what the engine does about it.
 
-use std::sync::atomic::Ordering;
-
 use syncline_protocol::error::Code;
 use syncline_protocol::ids::Seq;
 
@@ -141,14 +139,14 @@ fn a_page_of_a_snapshot_reads_no_more_records_than_it_holds() {
         let commit = space.draft(dead.collect());
         space.accept(commit).await;
         space.put(&[("t", "b"), ("t", "c"), ("t", "d")]).await;
-        let before = store.server.whole_rows.load(Ordering::Relaxed);
+        let before = store.server.counted.whole_rows();
         let page = crate::Store::snapshot(&store, &space.key, None, None, records(2)).await;
         let page = page.unwrap();
         assert_eq!(
             (names(&page.records), page.more),
             (vec!["t/b".into(), "t/c".into()], true)
         );
-        let read = store.server.whole_rows.load(Ordering::Relaxed) - before;
+        let read = store.server.counted.whole_rows() - before;
         // And the one that ends the page, and the one beside which the space is told.
         assert_eq!(read, 4);
     });

@@ -1,8 +1,12 @@
 //! Keyspaces of any age, opened by any number of hubs.
 
-use futures_util::future::join_all;
+use std::sync::Arc;
 
-use super::super::OpenError;
+use futures_util::future::join_all;
+use tokio::sync::Barrier;
+
+use super::super::schema::table_id;
+use super::super::{CassandraOptions, OpenError};
 use super::server::Server;
 use super::{CassandraStore, options, runtime};
 use crate::Store;
@@ -11,19 +15,50 @@ use crate::conformance::space::{Space, key};
 
 const HUBS: usize = 3;
 
+/// Opens stores at the same moment, each by a task of its own, and has all see one schema and what is
+/// written by one of them.
+async fn open_at_once(options: &CassandraOptions) {
+    let begin = Arc::new(Barrier::new(HUBS));
+    let opening = (0..HUBS).map(|_| {
+        let (begin, options) = (begin.clone(), options.clone());
+        tokio::spawn(async move {
+            begin.wait().await;
+            CassandraStore::open(&options).await.unwrap()
+        })
+    });
+    let stores = join_all(opening.collect::<Vec<_>>()).await.into_iter();
+    let stores: Vec<CassandraStore> = stores.map(|opened| opened.unwrap()).collect();
+    let named = ["dead", "imports", "meta", "names", "spaces", "turns"];
+    for store in &stores {
+        let seen = store.server.tables().await;
+        let id = |table| table_id(&options.keyspace, table).replace('-', "");
+        let expected = named.map(|table| (table.to_owned(), id(table)));
+        assert_eq!(seen, expected);
+    }
+    for (at, store) in stores.iter().enumerate() {
+        let id = format!("of hub {at}");
+        Space::open(store).await.put(&[("t", id.as_str())]).await;
+        for other in &stores {
+            let space = Space::open(other).await;
+            assert!(space.record(&key("t", &id)).await.is_some());
+        }
+    }
+}
+
 #[test]
 fn hubs_that_start_at_once_define_everything_once() {
     runtime().block_on(async {
-        let options = options(&Server::shared().new_keyspace());
-        let opening = (0..HUBS).map(|_| CassandraStore::open(&options));
-        let stores: Result<Vec<_>, _> = join_all(opening).await.into_iter().collect();
-        let stores = stores.unwrap();
-        let mut space = Space::open(&stores[0]).await;
-        space.put(&[("t", "a")]).await;
-        for store in &stores {
-            let space = Space::open(store).await;
-            assert!(space.record(&key("t", "a")).await.is_some());
-        }
+        open_at_once(&options(&Server::shared().new_keyspace())).await;
+    });
+}
+
+#[test]
+fn hubs_that_start_at_once_in_an_empty_keyspace_define_one_schema() {
+    runtime().block_on(async {
+        let mut options = options(&Server::shared().new_keyspace());
+        super::super::server::Server::empty_keyspace(&options).await;
+        options.replication = None;
+        open_at_once(&options).await;
     });
 }
 

@@ -67,6 +67,7 @@ impl Filled {
             writers: view.writers,
             now_ms: NOW.min(due_at_ms),
             records: Vec::new(),
+            stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),

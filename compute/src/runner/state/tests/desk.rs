@@ -70,6 +70,7 @@ pub(super) fn commit(store: &mut ModelStore, space: &SpaceKey, jobs: Vec<JobMove
         writers: view.writers,
         now_ms: NOW,
         records: Vec::new(),
+        stood: Vec::new(),
         marks: Vec::new(),
         dead_letters: Vec::new(),
         ends: Vec::new(),
