@@ -17,7 +17,7 @@ use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{self, Remembered, Status, Verdict, Winner};
 use syncline_storage::jobs::{Ended, first_due_ms};
-use syncline_storage::types::{Commit, EPOCH_APART_MS, MarkMove, SpaceView};
+use syncline_storage::types::{Commit, EPOCH_APART_MS, MarkMove, SpaceView, Stood};
 
 use super::Base;
 use super::claims::Kept;
@@ -420,6 +420,11 @@ impl Deciding {
             },
         );
         let records: Vec<(RecordKey, Arc<Record>)> = self.dirty.into_iter().collect();
+        let base = &self.base;
+        let stood = records.iter().map(|(key, _)| {
+            let before = base.get(key).and_then(Option::as_deref);
+            Stood::of(before)
+        });
         let view = SpaceView {
             head,
             clock: self.clock,
@@ -436,8 +441,8 @@ impl Deciding {
             live,
             writers: self.writers,
             now_ms,
+            stood: stood.collect(),
             records: records.clone(),
-            stood: Vec::new(),
             marks: self.marks.into_values().collect(),
             dead_letters: self.letters.take(),
             ends: self.ends,
