@@ -19,6 +19,7 @@ mod replies;
 mod resolving;
 mod sending;
 mod server;
+mod sharing;
 
 /// 2026-11-24T10:00:00.123Z.
 const NOW: u64 = 1_795_514_400_123;
