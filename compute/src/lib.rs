@@ -1,15 +1,19 @@
 //! Work that sync events trigger.
 //!
 //! [`recurrence`] says when something that repeats happens. [`triggers`] makes the jobs of a
-//! commit, [`jobs`] says when a job is tried again, given up, or due once more. These are pure: what
-//! time it is, and what is random, comes in. [`worker`] is what does jobs of a kind, [`about`] reads what
-//! a job is about. [`webhook`] has other servers do jobs, [`recurring`] writes what repeats. [`runner`]
-//! claims jobs, has workers do them, and ends them.
+//! commit, [`jobs`] says when a job is tried again, given up, or due once more, [`reminders`] when
+//! somebody is told of what. These are pure: what time it is, and what is random, comes in. [`worker`]
+//! is what does jobs of a kind, [`about`] reads what a job is about. [`webhook`] has other servers do
+//! jobs, [`push`] sends to browsers, both by way of [`outgoing`]; [`recurring`] writes what repeats.
+//! [`runner`] claims jobs, has workers do them, and ends them.
 
 pub mod about;
 pub mod jobs;
+pub mod outgoing;
+pub mod push;
 pub mod recurrence;
 pub mod recurring;
+pub mod reminders;
 pub mod runner;
 pub mod triggers;
 pub mod webhook;

@@ -34,7 +34,8 @@ use syncline_storage::types::{PageLimit, StoreError};
 use tokio::sync::Semaphore;
 
 pub use args::{
-    COPIED_MAX, DAYS_MAX, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs, check_trigger,
+    COPIED_MAX, DAYS_MAX, FieldText, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs,
+    check_trigger,
 };
 pub use needs::{Needs, needs};
 pub use rolling::Rolling;

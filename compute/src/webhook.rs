@@ -6,20 +6,15 @@
 //! changes, which are written as the job's own.
 //!
 //! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
-//! sent, `signature` signs it, `reply` reads what comes back, of which `hidden` shows no secret.
-//! [`guard`] keeps events from addresses that are not the internet's: at every connection, of names
-//! (`names`) as of plain addresses, and without proxies or redirects that would lead around it.
-//! `clients` holds the connections, `places` bounds how many events an endpoint is given at once, and
-//! how many of one space.
+//! sent, `signature` signs it, `reply` reads what comes back. [`outgoing`](crate::outgoing) keeps
+//! events from addresses that are not the internet's. `clients` holds the connections, `places`
+//! bounds how many events an endpoint is given at once, and how many of one space.
 //! Order among the events of a record, tries and waits are not decided here, but by whoever runs
 //! jobs.
 
 mod clients;
 mod config;
 mod event;
-pub mod guard;
-mod hidden;
-mod names;
 mod places;
 mod reply;
 mod signature;
@@ -37,21 +32,23 @@ use syncline_storage::jobs::JobError;
 
 pub use config::{
     NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, Secret, TIMEOUT_MS,
-    TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, URL_BYTES_MAX, WEBHOOKS_MAX, WebhookConfig,
+    TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, WEBHOOKS_MAX, WebhookConfig,
 };
 pub use event::check_args;
 pub use places::PLACE_WAIT_MS_MAX;
-pub use reply::RETRY_AFTER_MS_MAX;
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 
 use self::clients::Clients;
 use self::config::Checked;
 use self::event::Event;
-use self::hidden::Hidden;
-use self::names::{Names, System};
 use self::places::Places;
 use self::signature::Signer;
 use crate::about::About;
+pub use crate::outgoing::address::URL_BYTES_MAX;
+pub use crate::outgoing::answer::RETRY_AFTER_MS_MAX;
+use crate::outgoing::answer::said;
+use crate::outgoing::hidden::Hidden;
+use crate::outgoing::names::{Names, System};
 use crate::worker::{Task, Worked, Worker};
 
 /// A schedule's event is of an app, and nobody's data.
@@ -177,7 +174,7 @@ impl Endpoint {
                 };
                 reply::read(response, &self.hidden, limits).await
             }
-            Err(error) => reply::failed(reply::said(error, Some(self.timeout)), 0),
+            Err(error) => reply::failed(said(error, Some(self.timeout)), 0),
         }
     }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod server;
 
 mod hubs;
+mod watcher;
 
 use std::sync::Arc;
 

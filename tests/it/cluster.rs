@@ -37,7 +37,7 @@ use syncline_tests::{HUNG, until};
 use crate::postgres::server::{Database, script};
 
 /// The operator's key, on every node.
-const KEY: &str = "a-service-key-of-thirty-two-bytes";
+pub(crate) const KEY: &str = "a-service-key-of-thirty-two-bytes";
 
 /// A node of this name on a database.
 fn on(database: &Database, name: &str) -> Setup {

@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::guard::Reach;
 use super::signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, bytes_of};
+use crate::outgoing::address;
+use crate::outgoing::guard::Reach;
 
 /// Endpoints of a config.
 pub const WEBHOOKS_MAX: usize = 1_000;
 
 /// Bytes of an endpoint's name.
 pub const NAME_BYTES_MAX: usize = 64;
-
-/// Bytes of an endpoint's address.
-pub const URL_BYTES_MAX: usize = 2 << 10;
 
 /// Ports an endpoint may name.
 pub const PORTS_MAX: usize = 32;
@@ -36,9 +33,6 @@ pub const REPLY_BYTES_MAX: usize = 1 << 20;
 
 /// The most an operator may allow.
 pub const REPLY_BYTES_CEILING: usize = 10 << 20;
-
-/// The ports of an endpoint that names none and is not in the cluster.
-const WEB_PORTS: [u16; 2] = [443, 80];
 
 /// An endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -151,66 +145,15 @@ impl WebhookConfig {
         if self.ports.len() > PORTS_MAX || self.ports.contains(&0) {
             wrong.push(format!("ports: at most {PORTS_MAX}, and none is 0"));
         }
-        let url = self.check_url(reach, wrong)?;
+        let (url, found) = address::checked(&self.url.0, reach, &self.ports);
+        wrong.extend(found.iter().map(|why| format!("url: {why}")));
         Some(Checked {
-            url,
+            url: url?,
             secrets,
             timeout_ms: self.timeout_ms,
             reach,
             reply_bytes_max: self.reply_bytes_max,
         })
-    }
-
-    fn check_url(&self, reach: Reach, wrong: &mut Vec<String>) -> Option<Url> {
-        let text = &self.url.0;
-        let url = Url::parse(text)
-            .ok()
-            .filter(|_| text.len() <= URL_BYTES_MAX);
-        let Some(url) = url.filter(Url::has_host) else {
-            wrong.push(format!(
-                "url: not an address with a host, of at most {URL_BYTES_MAX} bytes"
-            ));
-            return None;
-        };
-        match (url.scheme(), reach) {
-            ("https", _) | ("http", Reach::Cluster) => {}
-            ("http", Reach::Public) => {
-                wrong.push("url: http is for what is private; others need https".to_owned());
-            }
-            _ => {
-                wrong.push("url: neither https nor http".to_owned());
-                return None;
-            }
-        }
-        if let Err(why) = check_host(&url, reach) {
-            wrong.push(format!("url: {why}"));
-        }
-        let port = url.port_or_known_default().unwrap_or_default();
-        let named = WEB_PORTS.contains(&port) || self.ports.contains(&port);
-        if port == 0 || (reach == Reach::Public && !named) {
-            wrong.push(format!(
-                "url: port {port} is neither 443, 80 nor in `ports`"
-            ));
-        }
-        Some(url)
-    }
-}
-
-/// A plain address is never asked of the names' guard, so it is looked at here. Parsing has brought
-/// every way to write one into one form.
-fn check_host(url: &Url, reach: Reach) -> Result<(), String> {
-    let host = url.host_str().unwrap_or_default();
-    let plain = host.trim_start_matches('[').trim_end_matches(']');
-    match plain.parse::<IpAddr>() {
-        Ok(address) => reach.check(address).map_err(|refused| refused.to_string()),
-        Err(_) => {
-            let name = host.trim_end_matches('.');
-            let is_own = name == "localhost" || name.ends_with(".localhost");
-            match is_own && reach == Reach::Public {
-                true => Err(format!("address_refused: {host} is this machine")),
-                false => Ok(()),
-            }
-        }
     }
 }
 

@@ -15,10 +15,9 @@
 //! A 2xx whose body is too long, late or no JSON where it says to be is a failure: who sent it
 //! meant something by it.
 
-use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -26,11 +25,9 @@ use syncline_protocol::object;
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::JobError;
 
-use super::hidden::{Hidden, Page};
+use crate::outgoing::answer::{self, beginning, said};
+use crate::outgoing::hidden::Hidden;
 use crate::worker::{Changes, Worked};
-
-/// The longest wait an endpoint may ask for, in milliseconds: a day. A longer one counts as it.
-pub const RETRY_AFTER_MS_MAX: u64 = 86_400_000;
 
 /// What an answer is held to.
 #[derive(Clone, Copy)]
@@ -80,21 +77,6 @@ pub(super) fn failed(why: impl std::fmt::Display, wait_ms: u64) -> Worked {
     }
 }
 
-/// What went wrong, all the way down, without the address.
-pub(super) fn said(error: reqwest::Error, timeout: Option<Duration>) -> String {
-    if let (true, Some(timeout)) = (error.is_timeout(), timeout) {
-        return format!("no answer within {} ms", timeout.as_millis());
-    }
-    let error = error.without_url();
-    let mut said = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        said = format!("{said}: {cause}");
-        next = cause.source();
-    }
-    said
-}
-
 async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String> {
     let bytes_max = limits.bytes_max;
     let too_long = || format!("the answer is longer than {bytes_max} bytes");
@@ -111,25 +93,6 @@ async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String
             Err(error) => return Err(said(error, Some(limits.timeout))),
         }
     }
-}
-
-/// As much as is needed of a refusal; what cannot be read is not.
-async fn beginning(response: &mut Response, bytes_max: usize) -> Page {
-    let mut begins = Vec::new();
-    let mut is_whole = false;
-    while begins.len() <= bytes_max {
-        match response.chunk().await {
-            Ok(Some(chunk)) => begins.extend_from_slice(&chunk),
-            Ok(None) => {
-                is_whole = true;
-                break;
-            }
-            Err(_) => break,
-        }
-    }
-    is_whole &= begins.len() <= bytes_max;
-    begins.truncate(bytes_max);
-    Page { begins, is_whole }
 }
 
 fn says_json(headers: &HeaderMap) -> bool {
@@ -187,23 +150,8 @@ fn asked_wait_ms(status: StatusCode, headers: &HeaderMap, now_ms: WallMs) -> u64
         StatusCode::TOO_MANY_REQUESTS,
         StatusCode::SERVICE_UNAVAILABLE,
     ];
-    let written = headers
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok());
-    let Some(written) = written.filter(|_| asks.contains(&status)) else {
-        return 0;
-    };
-    wait_ms(written.trim(), now_ms).min(RETRY_AFTER_MS_MAX)
-}
-
-/// Seconds, or a date of HTTP (RFC 9110 section 5.6.7, the form that is to be written).
-fn wait_ms(written: &str, now_ms: WallMs) -> u64 {
-    if !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit()) {
-        let seconds = written.parse::<u64>().unwrap_or(u64::MAX);
-        return seconds.saturating_mul(1_000);
+    match asks.contains(&status) {
+        true => answer::retry_after_ms(headers, now_ms),
+        false => 0,
     }
-    let date = jiff::fmt::rfc2822::parse(written);
-    let date_ms = date.map(|date| date.timestamp().as_millisecond());
-    let date_ms = date_ms.ok().and_then(|ms| u64::try_from(ms).ok());
-    date_ms.map_or(0, |ms| ms.saturating_sub(now_ms))
 }

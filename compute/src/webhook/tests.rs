@@ -9,16 +9,13 @@ use syncline_storage::jobs::{
     Job, JobArgs, JobKey, JobKind, JobName, JobNo, Lease, Origin, TriggerId,
 };
 
-use super::names::Names;
 use super::*;
 
 mod config;
 mod encrypted;
-mod guard;
 mod replies;
 mod resolving;
 mod sending;
-mod server;
 mod sharing;
 
 /// 2026-11-24T10:00:00.123Z.

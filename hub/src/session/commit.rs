@@ -23,7 +23,7 @@ pub(super) use self::decide::Decided;
 use self::decide::{Deciding, Outcome};
 use self::following::label;
 use super::cache::{Known, known_bytes};
-use super::event::{CallReply, Effect, NotEnded, Note, Waiter};
+use super::event::{CallReply, Effect, Note, Waiter};
 use super::fanout::Answers;
 use super::jobs::reply_job;
 use super::pending::{Asked, Earlier, Pending};
@@ -212,6 +212,10 @@ impl SessionState {
             deciding.judge(pending, &client);
         }
         let (decided, mut commit) = deciding.finish(self.space.clone(), cx.now_ms);
+        // Of fewer changes fewer jobs follow, and all of them are put.
+        if decided.puts_too_many_jobs() && self.take_fewer(decided.count()) {
+            return self.plan(cx);
+        }
         if mutant(Mutant::DropJobsOfRetry) && self.failures > 0 {
             commit.iter_mut().for_each(|commit| commit.jobs.clear());
         }
@@ -319,7 +323,7 @@ impl SessionState {
                 }
                 Outcome::Job { writer, ended } => {
                     client.writer = writer.or(client.writer);
-                    reply_job(&pending.waiters, &ended.map_err(NotEnded::Rejected), cx);
+                    reply_job(&pending.waiters, &ended, cx);
                 }
                 Outcome::Synced { mut synced, kept } => {
                     if of_several.contains(&author) {

@@ -1,5 +1,6 @@
 //! Real hub processes on one Cassandra, which all end or stand still in the middle of what they do:
-//! what was acknowledged is there, nothing is there twice, and both hubs show the same.
+//! what was acknowledged is there, nothing is there twice, every job is done, and all that look show the
+//! same, by snapshots and by deltas.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use syncline_protocol::stamp::wall_text;
 use syncline_tests::hub_process::HubProcess;
 use syncline_tests::issuer::Issuer;
 use syncline_tests::socket::{Got, Socket};
@@ -16,12 +18,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::server::Server;
+use super::watcher::{Copy, Watcher, key};
+use crate::cluster::KEY;
 use crate::cluster::processes::{end, start_hub_of};
 use crate::cluster::server::Server as Nats;
 
 /// Two users, each with as many devices that write as there are hubs, and one more.
 const USERS: usize = 2;
 const DEVICES: usize = 3;
+
+/// Which mutations of a device also put an event, of which a job makes two occurrences.
+const EVENT_EACH: u64 = 8;
 
 /// Mutations that must be answered between two faults.
 const BETWEEN: u64 = 40;
@@ -30,7 +37,7 @@ const BETWEEN: u64 = 40;
 const HUNG: Duration = Duration::from_secs(120);
 
 /// How long a device waits for an answer before it looks elsewhere.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is done to them, in an order that the seed gives.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +57,21 @@ const FAULTS: [Fault; 6] = [
     Fault::PauseHub(0),
 ];
 
+/// What follows from events, done again soon where a hub ended over it.
+const CONFIG: &str = r#"
+    [jobs]
+    lease_ms = 5000
+    retry_first_ms = 10
+
+    [[app.todo.triggers]]
+    id = "calendar"
+    table = "events"
+    when = "any"
+    per = "record"
+    job = "recurrence"
+    args = { do = "occurrences", into = "occurrences", days = 30, rule = "rule" }
+"#;
+
 /// The same in another order for each seed.
 fn shuffled(seed: u64) -> Vec<Fault> {
     let mut faults = FAULTS.to_vec();
@@ -64,13 +86,15 @@ fn shuffled(seed: u64) -> Vec<Fault> {
 }
 
 /// Where hubs are now.
-type Hubs = Arc<Mutex<Vec<SocketAddr>>>;
+pub(super) type Hubs = Arc<Mutex<Vec<SocketAddr>>>;
 
 /// A device that writes without a pause, on whichever hub takes it.
 struct Writer {
     token: String,
     client: String,
     hubs: Hubs,
+    /// When its events begin: a job makes the two occurrences of each.
+    starts_at_ms: u64,
     /// The next number.
     m: u64,
     tries: usize,
@@ -113,11 +137,16 @@ impl Writer {
                 format!("of {}", self.client),
             );
             let fields = json!({field: {"value": m}});
-            let push = json!({"t": "push", "muts": [{"m": m, "changes": [
-                {"table": "tasks", "id": own, "op": "insert", "data": {"m": m}},
-                {"table": "tasks", "id": "shared", "op": "insert", "data": {}},
-                {"table": "tasks", "id": "shared", "op": "update", "fields": fields},
-            ]}]});
+            let mut changes = vec![
+                json!({"table": "tasks", "id": own, "op": "insert", "data": {"m": m}}),
+                json!({"table": "tasks", "id": "shared", "op": "insert", "data": {}}),
+                json!({"table": "tasks", "id": "shared", "op": "update", "fields": fields}),
+            ];
+            if m % EVENT_EACH == 0 {
+                changes.push(json!({"table": "events", "id": own, "op": "insert", "data":
+                    {"rule": "FREQ=DAILY;COUNT=2", "startsAt": wall_text(self.starts_at_ms)}}));
+            }
+            let push = json!({"t": "push", "muts": [{"m": m, "changes": changes}]});
             socket.send(&push).await;
             let verdicts = answer(&mut socket, "verdicts").await?;
             let result = &verdicts["results"][0];
@@ -170,9 +199,9 @@ async fn answer(socket: &mut Socket, t: &str) -> Option<Value> {
 }
 
 /// Everything of a user, as a hub shows it. Asked until the store is there.
-async fn shown(hub: SocketAddr, token: &str) -> BTreeMap<String, Value> {
+async fn shown(hub: SocketAddr, token: &str) -> Copy {
     let client = reqwest::Client::new();
-    let (mut all, mut next) = (BTreeMap::new(), String::new());
+    let (mut all, mut next) = (Copy::new(), String::new());
     loop {
         let url = format!("http://{hub}/v1/todo/snapshot{next}");
         let asked = client.get(url).bearer_auth(token).send().await.unwrap();
@@ -182,11 +211,8 @@ async fn shown(hub: SocketAddr, token: &str) -> BTreeMap<String, Value> {
         }
         let page: Value = asked.json().await.unwrap();
         for change in page["changes"].as_array().expect("changes") {
-            let id = change["id"].as_str().unwrap().to_owned();
-            assert!(
-                all.insert(id, change["data"].clone()).is_none(),
-                "twice: {change}"
-            );
+            let before = all.insert(key(change), change["data"].clone());
+            assert!(before.is_none(), "twice: {change}");
         }
         match page["next"].as_str() {
             Some(place) => next = format!("?next={place}"),
@@ -226,6 +252,7 @@ impl World {
 
     async fn hub(&self, at: usize) -> HubProcess {
         let dir: &Path = self.dirs[at].path();
+        std::fs::write(dir.join("hub.toml"), CONFIG).unwrap();
         let name = ["n0", "n1"][at];
         start_hub_of(&self.issuer, (&self.url, self.bus.url()), (name, dir)).await
     }
@@ -273,6 +300,8 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
     let tokens: Vec<String> = (0..USERS)
         .map(|user| world.issuer.token(&format!("u{user}")))
         .collect();
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let starts_at_ms = now_ms.unwrap().as_millis() as u64 + 86_400_000;
     let mut writing: Vec<(usize, String, JoinHandle<u64>)> = Vec::new();
     for (user, token) in tokens.iter().enumerate() {
         for device in 0..DEVICES {
@@ -281,12 +310,21 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
                 token: token.clone(),
                 client: client.clone(),
                 hubs: world.addresses.clone(),
+                starts_at_ms,
                 m: 1,
                 tries: device,
                 stop: stop.clone(),
                 answered: answered.clone(),
             };
             writing.push((user, client, tokio::spawn(writer.write())));
+        }
+    }
+    let looked = Arc::new(AtomicBool::new(false));
+    let mut looking: Vec<(usize, JoinHandle<Watcher>)> = Vec::new();
+    for (user, token) in tokens.iter().enumerate() {
+        for first in 0..2 {
+            let watcher = Watcher::new(token, &format!("l{first}"), (&world.addresses, first));
+            looking.push((user, tokio::spawn(watcher.watch(looked.clone()))));
         }
     }
     for fault in shuffled(seed) {
@@ -305,23 +343,107 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
         decided[user].insert(client, last);
     }
     let hubs = world.addresses.lock().unwrap().clone();
+    let mut copies = Vec::new();
     for (token, decided) in tokens.iter().zip(&decided) {
-        let shows = shown(hubs[0], token).await;
-        assert_eq!(shown(hubs[1], token).await, shows, "both show the same");
-        for (client, last) in decided {
-            let own = shows
-                .keys()
-                .filter(|id| id.starts_with(&format!("{client}-")))
-                .count();
-            assert_eq!(own as u64, *last, "{client}: each mutation once");
-            let told = &shows["shared"][format!("of {client}")];
-            assert_eq!(told, last, "{client}: what it wrote last is what there is");
-        }
-        assert_eq!(shows.len() as u64, 1 + decided.values().sum::<u64>());
+        copies.push(all_done(&hubs, token, decided).await);
+    }
+    looked.store(true, Relaxed);
+    let mut watchers = Vec::new();
+    for (user, watcher) in looking {
+        let watcher = timeout(HUNG, watcher).await.expect("it hangs");
+        let watcher = watcher.expect("a watcher failed");
+        assert_eq!(
+            *watcher.copy(),
+            copies[user],
+            "what deltas lead to is what there is"
+        );
+        assert!(watcher.deltas > 10, "{} deltas", watcher.deltas);
+        watchers.push((user, watcher));
+    }
+    erase(hubs[1], "u0").await;
+    for (user, watcher) in &mut watchers {
+        let expected = if *user == 0 {
+            &Copy::new()
+        } else {
+            &copies[*user]
+        };
+        timeout(HUNG, async {
+            while watcher.catch_up().await.is_none() || watcher.copy() != expected {}
+        })
+        .await
+        .expect("it shows what is left");
+    }
+    for hub in &hubs {
+        assert_eq!(
+            shown(*hub, &tokens[0]).await,
+            Copy::new(),
+            "what was erased"
+        );
+        assert_eq!(
+            shown(*hub, &tokens[1]).await,
+            copies[1],
+            "another user's stays"
+        );
     }
     for hub in world.hubs.into_iter().flatten() {
         end(hub, "TERM").await;
     }
+}
+
+/// What both hubs show of a user when all jobs are done, which is what was decided and what follows.
+async fn all_done(hubs: &[SocketAddr], token: &str, decided: &BTreeMap<String, u64>) -> Copy {
+    let sum = decided.values().sum::<u64>();
+    let events: u64 = decided.values().map(|last| last / EVENT_EACH).sum();
+    let of = |shows: &Copy, name: &str| {
+        let of_table = shows.keys().filter(|(table, _)| table == name);
+        of_table.count() as u64
+    };
+    let doing = async {
+        loop {
+            let shows = shown(hubs[0], token).await;
+            if of(&shows, "occurrences") >= 2 * events {
+                return shows;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let shows = timeout(HUNG, doing).await.expect("every job is done");
+    assert_eq!(shown(hubs[1], token).await, shows, "both show the same");
+    for (client, last) in decided {
+        let prefix = format!("{client}-");
+        let own = |(table, id): &&(String, String)| table == "tasks" && id.starts_with(&prefix);
+        let own = shows.keys().filter(own).count();
+        assert_eq!(own as u64, *last, "{client}: each mutation once");
+        let shared = ("tasks".to_owned(), "shared".to_owned());
+        let told = &shows[&shared][format!("of {client}")];
+        assert_eq!(told, last, "{client}: what it wrote last is what there is");
+    }
+    let counts = ["tasks", "events", "occurrences"].map(|table| of(&shows, table));
+    assert_eq!(counts, [1 + sum, events, 2 * events]);
+    assert_eq!(shows.len() as u64, counts.iter().sum::<u64>());
+    shows
+}
+
+/// Everything of a user goes, as an operator asks for it, until the store has done it.
+async fn erase(hub: SocketAddr, user: &str) {
+    let client = reqwest::Client::new();
+    let url = format!("http://{hub}/api/v1/admin/user-data/{user}");
+    let erasing = async {
+        loop {
+            let asked = client
+                .delete(&url)
+                .header("X-Service-Key", KEY)
+                .send()
+                .await;
+            let answer = asked.unwrap();
+            match answer.status().as_u16() {
+                200 => return,
+                503 => sleep(Duration::from_millis(50)).await,
+                other => panic!("{other}: {}", answer.text().await.unwrap()),
+            }
+        }
+    };
+    timeout(HUNG, erasing).await.expect("it is erased");
 }
 
 /// Waits until so many more were answered.

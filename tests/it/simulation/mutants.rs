@@ -183,6 +183,6 @@ fn a_job_that_overtakes_another_of_its_lane_is_caught() {
 }
 
 #[test]
-fn what_a_job_writes_under_another_name_each_time_is_caught() {
+fn what_a_job_writes_without_ending_it_is_caught() {
     assert_eq!(is_caught(Mutant::WriteUnfenced), "effect");
 }

@@ -145,6 +145,8 @@ pub struct Checker {
     /// Every verdict any history gave.
     ever: HashMap<(ClientKey, u64), Vec<Verdict>>,
     history: HashMap<(Epoch, Seq), Moment>,
+    /// The leases that the commit at hand has ended so far.
+    ended: Vec<Ended>,
     /// Epochs with two histories.
     split: HashSet<Epoch>,
     /// Clients that ever sent a changeset.
@@ -185,6 +187,7 @@ impl Checker {
             now: Present::default(),
             registry: HashMap::new(),
             ever: HashMap::new(),
+            ended: Vec::new(),
             split: HashSet::new(),
             changers: HashSet::new(),
             order: Order::default(),
@@ -194,6 +197,7 @@ impl Checker {
 
     /// A commit took effect.
     pub fn committed(&mut self, commit: &Commit, batch: &Batch, store: &ModelStore) -> Checked {
+        self.ended.clear();
         let mut clock = batch.clock;
         let mut any_applied = false;
         let mut letters = Vec::new();

@@ -1,7 +1,7 @@
 //! What an endpoint of the config may be, and what is said of one that may not.
 
 use super::*;
-use crate::webhook::guard::Reach;
+use crate::outgoing::guard::Reach;
 
 fn wrong(members: Value) -> Vec<String> {
     match Webhooks::of(&one(members), POOL) {

@@ -10,8 +10,8 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::server::{Answer, reply, serve};
 use super::*;
+use crate::outgoing::tests::server::{Answer, reply, serve};
 
 /// Self-signed, for 127.0.0.1, until 2120; good for nothing else.
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----

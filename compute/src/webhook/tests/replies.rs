@@ -1,7 +1,7 @@
 //! What becomes of a job by what comes back.
 
-use super::server::{Answer, Server, reply};
 use super::*;
+use crate::outgoing::tests::server::{Answer, Server, reply};
 use crate::worker::Changes;
 
 async fn worked(server: &Server, members: &Value) -> Worked {

@@ -4,8 +4,8 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::server::Server;
 use super::*;
+use crate::outgoing::tests::server::Server;
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {
     let find = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");

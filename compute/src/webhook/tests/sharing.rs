@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::server::{Answer, Server};
 use super::*;
+use crate::outgoing::tests::server::{Answer, Server};
 
 /// One endpoint that never answers and one that does.
 struct Site {

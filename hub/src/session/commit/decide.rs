@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use syncline_compute::triggers::{Committed, Cut, Triggers};
+use syncline_compute::triggers::{Committed, Cut, CutWhy, Triggers};
 use syncline_protocol::change::{self, ClaimedChange, Op};
 use syncline_protocol::compat::cursor::Place;
 use syncline_protocol::error::{Code, Refusal};
@@ -26,7 +26,7 @@ use super::letters::Letters;
 use super::working::Workings;
 use crate::session::cache::known_bytes;
 use crate::session::client::Client;
-use crate::session::event::JobWrite;
+use crate::session::event::{JobWrite, NotEnded};
 use crate::session::pending::{Asked, Pending};
 use crate::session::synced::Synced;
 
@@ -82,6 +82,12 @@ impl Decided {
         self.outcomes.len()
     }
 
+    /// Whether jobs were left out because they are more than one commit may put.
+    pub(super) fn puts_too_many_jobs(&self) -> bool {
+        let mut cut = self.jobs_cut.iter();
+        cut.any(|cut| matches!(cut.why, CutWhy::TooMany))
+    }
+
     /// The places of those that end a lease, in the order of the commit's `ends`.
     pub(in crate::session) fn ending(&self) -> Vec<usize> {
         let places = self.outcomes.iter().enumerate();
@@ -102,7 +108,7 @@ pub(super) enum Outcome {
     /// Whether what a job writes ends its lease. Of what was refused nothing is remembered.
     Job {
         writer: Option<WriterNo>,
-        ended: Result<(), Refusal>,
+        ended: Result<(), NotEnded>,
     },
     /// A changeset's, and what is remembered of its client.
     Synced { synced: Synced, kept: Kept },
@@ -174,13 +180,24 @@ impl Deciding {
     }
 
     fn job(&mut self, pending: &Pending, write: &JobWrite, client: &Client) -> Outcome {
+        // A store that was restored gives leases again: the other write is of a history that is lost.
+        if self
+            .ends
+            .iter()
+            .any(|ended| ended.lease == write.ended.lease)
+        {
+            return Outcome::Job {
+                writer: None,
+                ended: Err(NotEnded::LeaseLost),
+            };
+        }
         let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
         if let Err(refusal) = self.merged(&write.mutation, writer, pending) {
             self.take_back_writers(&pending.client, writers);
             return Outcome::Job {
                 writer: None,
-                ended: Err(refusal),
+                ended: Err(NotEnded::Rejected(refusal)),
             };
         }
         self.mark(&pending.client, writer, None);

@@ -146,3 +146,35 @@ fn somebody_s_own_change_counts_before_that_of_a_job() {
         0
     );
 }
+
+/// More follow from two mutations than one commit may put: each has its own commit.
+#[test]
+fn of_mutations_that_make_too_many_jobs_fewer_are_committed_at_once() {
+    let triggers = ["a", "b", "c"].map(|id| json!({"id": id}));
+    let mut desk = desk(&triggers);
+    let phone = desk.hello(1, "phone", None);
+    let inserts = |m: u64| {
+        let change = |n: u64| {
+            let id = format!("k{m}-{n}");
+            json!({"table": "tasks", "id": id, "op": "insert", "data": {"n": n}})
+        };
+        json!({"m": m, "changes": (0..2_000).map(change).collect::<Vec<_>>()})
+    };
+    // The first waits for its commit, so the next two would be committed together.
+    desk.start_push(phone, &[insert(1, "k1", &json!({"n": 1}))]);
+    desk.start_push(phone, &[inserts(2), inserts(3)]);
+    let commits = desk.commits;
+    desk.settle();
+    assert_eq!(desk.commits - commits, 3);
+    let put = desk.notes.iter().filter_map(|note| match note {
+        Note::JobsPut(jobs) => Some(*jobs),
+        _ => None,
+    });
+    assert_eq!(put.collect::<Vec<_>>(), [3, 6_000, 6_000]);
+    assert!(
+        !desk
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::JobCut(_)))
+    );
+}

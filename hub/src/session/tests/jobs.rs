@@ -142,8 +142,11 @@ fn jobs_share_a_client() {
 fn what_changes_nothing_ends_the_lease_too() {
     let mut desk = desk(&[json!({})]);
     let job = a_job(&mut desk);
+    let phone = desk.hello(2, "tablet", None);
+    desk.push(phone, &[update(1, "k1", "n", &json!(3), 9)]);
+    let job = jobs(&mut desk).pop().unwrap_or(job);
     let head = desk.head();
-    let change = update(1, "k1", "n", &json!(0), 0);
+    let change = update(1, "k1", "n", &json!(2), 5);
     assert_eq!(write(&mut desk, 1, (&job, DEPTH_MAX), &change), Ok(()));
     assert_eq!(desk.head(), head);
     assert_eq!(desk.store.job(&job.lease.name), None);
@@ -169,6 +172,25 @@ fn whoever_has_lost_the_lease_keeps_no_others() {
     assert_eq!(answers, [Ok(()), Err(NotEnded::LeaseLost), Ok(())]);
     let shown = ["k1", "k2", "k3", "k4"].map(|id| desk.stored(id).unwrap()["n"].clone());
     assert_eq!(shown, [json!(2), json!(1), json!(2), json!(2)]);
+}
+
+/// A store that was restored gives its leases again, and what was written in the lost history may still
+/// be there.
+#[test]
+fn of_two_writes_of_one_lease_the_first_is_stored() {
+    let mut desk = desk(&[json!({})]);
+    let job = a_job(&mut desk);
+    let phone = desk.hello(1, "phone", None);
+    desk.start_push(phone, &[insert(2, "k2", &json!({"n": 1}))]);
+    for call in [1, 2] {
+        let change = insert(1, &format!("j{call}"), &json!({"n": call}));
+        start(&mut desk, call, (&job, DEPTH_MAX), &change);
+    }
+    desk.settle();
+    let answers = [1, 2].map(|call| answer(&mut desk, call));
+    assert_eq!(answers, [Ok(()), Err(NotEnded::LeaseLost)]);
+    assert_eq!(desk.stored("j1").unwrap()["n"], 1);
+    assert_eq!(desk.stored("j2"), None);
 }
 
 /// The next one's look finds the lease ended.

@@ -57,7 +57,7 @@ pub async fn a_commit_ends_the_leases_it_names(store: &dyn WithJobs) {
 pub async fn a_lease_ends_in_one_commit(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
     let lease = desk.leased("a").await.lease;
-    let mut commit = desk.space.draft(Vec::new());
+    let mut commit = desk.space.draft(vec![(key("tasks", "b"), titled("b", 0))]);
     commit.ends = vec![done(&lease)];
     desk.space.accept(commit).await;
     let lost = refused(&desk, vec![done(&lease)]).await;
@@ -121,7 +121,10 @@ pub async fn ends_alone_leave_the_head(store: &dyn WithJobs) {
     let lease = desk.leased("a").await.lease;
     let mut commit = desk.space.draft(Vec::new());
     commit.ends = vec![done(&lease)];
-    desk.space.accept(commit).await;
+    // Made again after an answer that was lost, it finds the lease ended.
+    let answer = desk.space.commit(commit).await;
+    let is_done = matches!(answer, Ok(()) | Err(CommitError::LeasesLost(_)));
+    assert!(is_done, "{answer:?}");
     assert_eq!(desk.space.now().await.head, Seq(0));
     assert_eq!(desk.stored("a").await, None);
 }

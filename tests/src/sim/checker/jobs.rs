@@ -122,7 +122,14 @@ impl Checker {
         (judged, part): (&Judged, &JobPart),
         clock: &mut Hlc,
     ) -> Checked<bool> {
+        // Of two writes of one lease, which a restored store gives again, the first is taken.
+        if self.ended.contains(&part.ended) {
+            return Ok(false);
+        }
         let is_ended = commit.ends.contains(&part.ended);
+        if is_ended {
+            self.ended.push(part.ended.clone());
+        }
         if self.split.contains(&commit.expect_epoch) {
             return Ok(is_ended && commit.head > commit.expect_head);
         }

@@ -153,7 +153,7 @@ impl World {
         let work = Work {
             name,
             task,
-            is_deaf: self.is_troubled && self.random.below(4) == 0,
+            is_deaf: self.is_troubled && self.random.below(6) != 0,
         };
         let place = &mut self.nodes[node];
         let life = place.life;
@@ -215,7 +215,7 @@ impl World {
             },
             false => Outcome::Done,
         };
-        if self.random.below(4) == 0 && !self.is_broken(Broken::WriteUnfenced) {
+        if self.random.below(8) == 0 && !self.is_broken(Broken::WriteUnfenced) {
             // Nothing is to be written: its end is all there is of it.
             return Ok(match outcome {
                 Outcome::Again { due_at_ms } => End::Again(due_at_ms),

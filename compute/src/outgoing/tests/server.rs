@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 /// What a server does with a request.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// Writes this and closes.
     Bytes(Vec<u8>),
     /// Writes this and no more until the client goes.
@@ -16,21 +16,21 @@ pub(super) enum Answer {
     Endless,
 }
 
-pub(super) struct Server {
-    pub(super) url: String,
-    pub(super) port: u16,
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) port: u16,
     /// Requests as they came, head and body.
-    requests: mpsc::UnboundedReceiver<String>,
+    requests: mpsc::UnboundedReceiver<Vec<u8>>,
     serving: JoinHandle<()>,
 }
 
 impl Server {
     /// Answers every request with a head and a body.
-    pub(super) async fn saying(head: &str, body: &str) -> Server {
+    pub(crate) async fn saying(head: &str, body: &str) -> Server {
         Server::answering(Answer::Bytes(reply(head, body))).await
     }
 
-    pub(super) async fn answering(answer: Answer) -> Server {
+    pub(crate) async fn answering(answer: Answer) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (told, requests) = mpsc::unbounded_channel();
@@ -48,19 +48,24 @@ impl Server {
     }
 
     /// The next request, head and body.
-    pub(super) async fn request(&mut self) -> (String, String) {
-        let text = self.requests.recv().await.unwrap();
+    pub(crate) async fn request(&mut self) -> (String, String) {
+        let text = self.request_text().await;
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (head.to_ascii_lowercase(), body.to_owned())
     }
 
     /// The next request, as it came.
-    pub(super) async fn request_text(&mut self) -> String {
+    pub(crate) async fn request_text(&mut self) -> String {
+        String::from_utf8(self.request_bytes().await).unwrap()
+    }
+
+    /// The next request, as it came, of whatever bytes.
+    pub(crate) async fn request_bytes(&mut self) -> Vec<u8> {
         self.requests.recv().await.unwrap()
     }
 
     /// Requests that came and were not looked at.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.requests.len()
     }
 }
@@ -72,7 +77,7 @@ impl Drop for Server {
 }
 
 /// An answer with the length of its body.
-pub(super) fn reply(head: &str, body: &str) -> Vec<u8> {
+pub(crate) fn reply(head: &str, body: &str) -> Vec<u8> {
     format!(
         "HTTP/1.1 {head}\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -80,10 +85,10 @@ pub(super) fn reply(head: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     answer: Answer,
-    told: mpsc::UnboundedSender<String>,
+    told: mpsc::UnboundedSender<Vec<u8>>,
 ) {
     let Some(request) = read(&mut stream).await else {
         return;
@@ -113,24 +118,24 @@ async fn endless<S: AsyncWrite + Unpin>(stream: &mut S) -> std::io::Result<()> {
 }
 
 /// A request to the end of its body.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
-    let mut text = String::new();
+async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Vec<u8>> {
+    let mut request = Vec::new();
     let mut buffer = [0; 4_096];
     loop {
         let bytes = stream.read(&mut buffer).await.ok()?;
         if bytes == 0 {
             return None;
         }
-        text.push_str(std::str::from_utf8(&buffer[..bytes]).ok()?);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        request.extend_from_slice(&buffer[..bytes]);
+        let Some(at) = request.windows(4).position(|four| four == b"\r\n\r\n") else {
             continue;
         };
-        let head = head.to_ascii_lowercase();
+        let head = String::from_utf8_lossy(&request[..at]).to_ascii_lowercase();
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length: "));
-        if body.len() == length?.parse::<usize>().ok()? {
-            return Some(text);
+        if request.len() - at - 4 == length?.parse::<usize>().ok()? {
+            return Some(request);
         }
     }
 }

@@ -15,13 +15,13 @@ const ADDRESSES_MAX: usize = 8;
 
 /// Says which addresses a name has.
 #[async_trait]
-pub(super) trait Names: Send + Sync + 'static {
+pub(crate) trait Names: Send + Sync + 'static {
     /// Asks afresh, each time. Ports say nothing.
     async fn addresses(&self, name: &str) -> io::Result<Vec<SocketAddr>>;
 }
 
 /// The operating system's.
-pub(super) struct System;
+pub(crate) struct System;
 
 #[async_trait]
 impl Names for System {
@@ -31,13 +31,13 @@ impl Names for System {
 }
 
 /// Names whose addresses are looked at before anybody gets them.
-pub(super) struct Guarded {
+pub(crate) struct Guarded {
     names: Arc<dyn Names>,
     reach: Reach,
 }
 
 impl Guarded {
-    pub(super) fn new(names: Arc<dyn Names>, reach: Reach) -> Guarded {
+    pub(crate) fn new(names: Arc<dyn Names>, reach: Reach) -> Guarded {
         Guarded { names, reach }
     }
 }
@@ -54,7 +54,7 @@ impl Resolve for Guarded {
 }
 
 /// Those that may be reached. Errors: none may.
-pub(super) fn allowed(found: Vec<SocketAddr>, reach: Reach) -> io::Result<Vec<SocketAddr>> {
+pub(crate) fn allowed(found: Vec<SocketAddr>, reach: Reach) -> io::Result<Vec<SocketAddr>> {
     let mut refused = None;
     let mut allowed = Vec::new();
     for address in found {

@@ -1,7 +1,7 @@
-//! Which addresses a webhook may be sent to. Pure: an address in, a verdict out.
+//! Which addresses something may be sent to. Pure: an address in, a verdict out.
 //!
 //! What IANA's registries of special addresses name is not public, also the few ranges of them that
-//! are reachable everywhere: no webhook is served there. Of IPv6 only global unicast (2000::/3) is,
+//! are reachable everywhere: nothing we send to is served there. Of IPv6 only global unicast (2000::/3) is,
 //! so what is given out later must be let in here first. An IPv6 address that stands for an IPv4
 //! address, for whoever translates it, is judged as that; where nobody does so any more, it is none.
 
@@ -12,13 +12,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub enum Kind {
     /// Of the internet.
     Public,
-    /// Of a cluster or of this machine: for webhooks that may be sent there. What it is called.
+    /// Of a cluster or of this machine: for what may be sent there. What it is called.
     Private(&'static str),
-    /// No webhook's. What it is called.
+    /// Nobody's to send to. What it is called.
     Never(&'static str),
 }
 
-/// How far a webhook may be sent.
+/// How far something may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// To public addresses.
@@ -27,7 +27,7 @@ pub enum Reach {
     Cluster,
 }
 
-/// An address where this webhook may not be sent.
+/// An address where this may not be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("address_refused: {address} is {kind}")]
 pub struct Refused {
@@ -38,7 +38,7 @@ pub struct Refused {
 }
 
 impl Reach {
-    /// Whether a webhook may be sent to an address. Errors: it may not.
+    /// Whether something may be sent to an address. Errors: it may not.
     pub fn check(self, address: IpAddr) -> Result<(), Refused> {
         match (kind_of(address), self) {
             (Kind::Public, _) | (Kind::Private(_), Reach::Cluster) => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::webhook::guard::{Kind, Reach, kind_of};
+use crate::outgoing::guard::{Kind, Reach, kind_of};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Is {

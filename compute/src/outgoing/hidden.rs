@@ -1,4 +1,4 @@
-//! What is shown of a page that an endpoint answered: its beginning, without what is secret of the
+//! What is shown of a page that a server answered: its beginning, without what is secret of the
 //! address. Pages of errors quote what was asked, as it was sent or decoded.
 
 use base64::Engine;
@@ -14,12 +14,12 @@ const SHOWN_BYTES_MAX: usize = 256;
 const SECRET_BYTES_MIN: usize = 8;
 
 /// What of an address is never shown, the longest first: one may be a part of another.
-pub(super) struct Hidden(Vec<String>);
+pub(crate) struct Hidden(Vec<String>);
 
 impl Hidden {
     /// Of an address: user and password, as they are written and as they are sent; its query and
     /// what that says; its path and the parts of it.
-    pub(super) fn of(url: &Url) -> Hidden {
+    pub(crate) fn of(url: &Url) -> Hidden {
         let mut texts = Vec::new();
         let (user, password) = (url.username(), url.password().unwrap_or_default());
         if !(user.is_empty() && password.is_empty()) {
@@ -49,12 +49,12 @@ impl Hidden {
     }
 
     /// Bytes of a page that are enough to know every secret that begins in what is shown.
-    pub(super) fn page_bytes_max(&self) -> usize {
+    pub(crate) fn page_bytes_max(&self) -> usize {
         SHOWN_BYTES_MAX + self.0.first().map_or(0, String::len)
     }
 
     /// What is shown of a page, or of its beginning: what is printable.
-    pub(super) fn shown(&self, page: &Page) -> String {
+    pub(crate) fn shown(&self, page: &Page) -> String {
         let text = String::from_utf8_lossy(&page.begins);
         let is_plain = |c: &char| !c.is_control() && *c != char::REPLACEMENT_CHARACTER;
         let text: String = text.chars().filter(is_plain).collect();
@@ -83,10 +83,10 @@ impl Hidden {
 }
 
 /// What was read of a page.
-pub(super) struct Page {
-    pub(super) begins: Vec<u8>,
+pub(crate) struct Page {
+    pub(crate) begins: Vec<u8>,
     /// It ends there.
-    pub(super) is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 /// As the header of a request has them.

@@ -1,0 +1,150 @@
+//! What to do about a reminder now, by when it is due and what was done before.
+//!
+//! A reminder fires once for each time it is due, also when it is looked at twice, when its record is
+//! edited meanwhile, and when the clock jumps. A clock that is ahead fires early or tells of misses;
+//! when it comes back, what fired does not fire again, and what was only missed is waited for.
+
+use serde::{Deserialize, Serialize};
+use syncline_protocol::ids::RecordKey;
+use syncline_protocol::stamp::WallMs;
+
+use super::due::Due;
+
+/// Times that a reminder keeps of those it fired for, the newest. Who sets a reminder back to one
+/// that is older, with a clock that says it is still to come, has it fire again.
+pub const FIRED_MAX: usize = 16;
+
+/// How late is what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanLimits {
+    /// What fires later than this is marked late, in milliseconds.
+    pub late_ms: u64,
+    /// What is later than this does not fire any more, in milliseconds.
+    pub cut_off_ms: u64,
+    /// A reminder that was set for a time that had passed by more than this does not fire: who set it
+    /// knew. In milliseconds.
+    pub past_ms: u64,
+}
+
+impl Default for PlanLimits {
+    /// Late after a minute, too late after twelve hours, set in the past by a minute.
+    fn default() -> Self {
+        PlanLimits {
+            late_ms: 60_000,
+            cut_off_ms: 12 * 3_600_000,
+            past_ms: 60_000,
+        }
+    }
+}
+
+/// What was done about a reminder before. Who carries out a plan keeps what [`State::after`] says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {
+    /// The time it was last armed for.
+    pub armed_ms: Option<WallMs>,
+    /// The times it fired for, the newest last, [`FIRED_MAX`] of them at most.
+    pub fired_ms: Vec<WallMs>,
+    /// The time of which it was last told that it was missed.
+    pub missed_ms: Option<WallMs>,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Look again at that time.
+    Arm {
+        /// When it is due.
+        due_ms: WallMs,
+    },
+    /// Tell the user.
+    Fire {
+        /// When it was due.
+        due_ms: WallMs,
+        /// It is told so late that this should be said.
+        is_late: bool,
+    },
+    /// It is too late to tell; that it was missed is to be said where people look.
+    Missed {
+        /// When it was due.
+        due_ms: WallMs,
+    },
+    /// Nothing.
+    Nothing(Idle),
+}
+
+/// Why there is nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// It is for no time.
+    NotDue,
+    /// It fired for this time.
+    Fired,
+    /// It was told that this time was missed.
+    Told,
+    /// Its time had passed when it was set.
+    SetInPast,
+}
+
+/// What to do about a reminder at `now_ms`.
+pub fn plan(now_ms: WallMs, state: &State, due: Option<Due>, limits: &PlanLimits) -> Plan {
+    let Some(Due { at_ms, set_ms }) = due else {
+        return Plan::Nothing(Idle::NotDue);
+    };
+    if state.fired_ms.contains(&at_ms) {
+        return Plan::Nothing(Idle::Fired);
+    }
+    if at_ms > now_ms {
+        return Plan::Arm { due_ms: at_ms };
+    }
+    let was_waited_for = state.armed_ms == Some(at_ms);
+    if !was_waited_for && set_ms > at_ms.saturating_add(limits.past_ms) {
+        return Plan::Nothing(Idle::SetInPast);
+    }
+    let late_ms = now_ms - at_ms;
+    if late_ms > limits.cut_off_ms {
+        return match state.missed_ms == Some(at_ms) {
+            true => Plan::Nothing(Idle::Told),
+            false => Plan::Missed { due_ms: at_ms },
+        };
+    }
+    Plan::Fire {
+        due_ms: at_ms,
+        is_late: late_ms > limits.late_ms,
+    }
+}
+
+impl State {
+    /// The state when a plan was carried out.
+    #[must_use]
+    pub fn after(mut self, plan: Plan) -> State {
+        match plan {
+            Plan::Arm { due_ms } => self.armed_ms = Some(due_ms),
+            Plan::Fire { due_ms, .. } => {
+                self.fired_ms.push(due_ms);
+                let more = self.fired_ms.len().saturating_sub(FIRED_MAX);
+                self.fired_ms.drain(..more);
+            }
+            Plan::Missed { due_ms } => self.missed_ms = Some(due_ms),
+            Plan::Nothing(_) => {}
+        }
+        self
+    }
+}
+
+/// What a firing is known by, in every try of it: its reminder and the time it is for. A device that
+/// has shown one does not show it again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FiringKey(String);
+
+impl FiringKey {
+    /// Of a reminder, and when it is due.
+    pub fn of(reminder: &RecordKey, due_ms: WallMs) -> FiringKey {
+        FiringKey(format!("{reminder}@{due_ms}"))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
