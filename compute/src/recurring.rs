@@ -3,16 +3,20 @@
 //!
 //! Args of a trigger say which of the two ([`NextArgs`], [`OccurrencesArgs`]) and how the fields are
 //! called. The worker reads the record as it is now, not as it was when the job was put, so a job
-//! that is late or done twice writes what is right then, or nothing. Ids of what it writes follow
-//! from the record and the occurrence: two jobs of one occurrence make one record.
+//! that is late or done twice writes what is right then, or nothing; of a record that is gone it makes
+//! nothing. Ids of what it writes follow from the record and the occurrence: two jobs of one occurrence
+//! make one record.
 //!
 //! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `written` makes
-//! the changes. Rules are expanded off the async threads, on all cores but one at most, and all that a
+//! the changes, `rolling` knows the triggers whose jobs outlive what put them, `needs` what limits must
+//! allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
 //! job expands within the steps of one expansion.
 
 mod args;
+mod needs;
 mod next;
 mod occurrences;
+mod rolling;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -33,15 +37,26 @@ pub use args::{
     COPIED_MAX, DAYS_MAX, FieldText, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs,
     check_trigger,
 };
+pub use needs::{Needs, needs};
+pub use rolling::Rolling;
 
 use self::next::Completed;
 use self::occurrences::{Difference, Seen};
+use self::rolling::Kept;
 use crate::about::About;
+use crate::jobs::schedules::{GONE_MS, GONE_WAIT_MS};
 use crate::recurrence::{Refused, Work};
 use crate::worker::{Task, Worked, Worker};
 
-/// Changes that one try writes. What is left is written by the same job, at once.
+/// Changes that one try writes, and no more than a push may hold. What is left is written by the same
+/// job, at once.
 pub const CHANGES_MAX: usize = 500;
+
+/// Bytes of a next instance's id.
+pub const NEXT_ID_BYTES: usize = 32;
+
+/// Bytes of an occurrence's id at most.
+pub const OCCURRENCE_ID_BYTES_MAX: usize = 49;
 
 /// Bytes of such changes; one is always written.
 pub const CHANGES_BYTES_MAX: usize = 1 << 20;
@@ -61,6 +76,9 @@ const PAGE: PageLimit = PageLimit {
 /// Writes what repeats.
 pub struct Recurring {
     store: Arc<dyn Store>,
+    rolling: Rolling,
+    /// Changes that one try writes.
+    changes_max: usize,
     /// Expansions at once: one core is left to what else the node does.
     expansions: Arc<Semaphore>,
 }
@@ -112,12 +130,15 @@ impl Worker for Recurring {
 }
 
 impl Recurring {
-    /// Of the records of a store.
-    pub fn new(store: Arc<dyn Store>) -> Recurring {
+    /// Of the records of a store. `rolling` are the triggers of the config, by which occurrences are
+    /// kept; `push_changes_max` is how many changes a push may hold, at least what [`needs`] says.
+    pub fn new(store: Arc<dyn Store>, rolling: Rolling, push_changes_max: usize) -> Recurring {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let at_once = cores.saturating_sub(1).max(1);
         Recurring {
             store,
+            rolling,
+            changes_max: CHANGES_MAX.min(push_changes_max).max(1),
             expansions: Arc::new(Semaphore::new(at_once)),
         }
     }
@@ -130,7 +151,12 @@ impl Recurring {
             .ok_or_else(|| args::invalid("there is no record"))?;
         match args {
             RecurringArgs::Next(args) => self.next(task, record.key, args).await,
-            RecurringArgs::Occurrences(args) => {
+            RecurringArgs::Occurrences(put) => {
+                let args = match self.rolling.kept(task, &record.key.table) {
+                    Kept::As(args) => *args,
+                    Kept::AsPut => put,
+                    Kept::NoMore => return Ok(kept_no_more(task)),
+                };
                 args.check_table(&record.key.table)
                     .map_err(|why| args::invalid(&why))?;
                 self.occurrences(task, record.key, args).await
@@ -166,7 +192,12 @@ impl Recurring {
         let args = Arc::new(args);
         let difference = {
             let args = args.clone();
-            let seen = Seen { event, key, now_ms };
+            let seen = Seen {
+                event,
+                key,
+                now_ms,
+                changes_max: self.changes_max,
+            };
             self.apart(move |work| Difference::of(&seen, &args, work))
                 .await??
         };
@@ -249,5 +280,16 @@ impl Recurring {
             expand(&mut Work::default())
         });
         done.await.map_err(|ended| failed(&ended))
+    }
+}
+
+/// A job whose trigger this node does not know is left to others for a while: a newer node may know
+/// it, or an older. Then it ends, and what it wrote stays as it is.
+fn kept_no_more(task: &Task) -> Worked {
+    match task.now_ms.saturating_sub(task.job.due_at_ms) < GONE_MS {
+        true => Worked::Busy {
+            wait_ms: GONE_WAIT_MS,
+        },
+        false => Worked::Done(None),
     }
 }

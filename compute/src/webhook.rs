@@ -8,7 +8,7 @@
 //! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
 //! sent, `signature` signs it, `reply` reads what comes back. [`outgoing`](crate::outgoing) keeps
 //! events from addresses that are not the internet's. `clients` holds the connections, `places`
-//! bounds how many events an endpoint is given at once.
+//! bounds how many events an endpoint is given at once, and how many of one space.
 //! Order among the events of a record, tries and waits are not decided here, but by whoever runs
 //! jobs.
 
@@ -35,6 +35,7 @@ pub use config::{
     TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, WEBHOOKS_MAX, WebhookConfig,
 };
 pub use event::check_args;
+pub use places::PLACE_WAIT_MS_MAX;
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 
 use self::clients::Clients;
@@ -77,8 +78,8 @@ struct Endpoint {
 
 impl Webhooks {
     /// Checks endpoints by name. `pool` is how many jobs of theirs are done at once: each endpoint
-    /// gets a quarter of that, so that others are posted to while one does not answer. Errors:
-    /// everything that is wrong with them, a sentence each.
+    /// gets a quarter of that, and one space half of it, so that others are posted to, and others'
+    /// events, while one does not answer. Errors: everything that is wrong with them, a sentence each.
     pub fn of(
         configs: &BTreeMap<String, WebhookConfig>,
         pool: usize,
@@ -148,7 +149,7 @@ impl Endpoint {
     }
 
     async fn post(&self, event: &Event, task: &Task) -> Worked {
-        let _place = match self.places.take() {
+        let _place = match self.places.take(task.space()).await {
             Ok(place) => place,
             Err(wait_ms) => return Worked::Busy { wait_ms },
         };

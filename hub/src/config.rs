@@ -13,6 +13,7 @@ use syncline_protocol::ids::{AppId, NodeId};
 
 use crate::jobs::kinds;
 
+mod across;
 pub mod app;
 pub mod auth;
 pub mod cluster;
@@ -190,6 +191,7 @@ impl Config {
         self.web.check(&mut problems);
         self.limits.check(&mut problems);
         self.retention.check(&mut problems);
+        across::check(self, &mut problems);
         problems.into_result()
     }
 

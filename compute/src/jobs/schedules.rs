@@ -12,6 +12,13 @@ use syncline_storage::types::SpaceView;
 
 use super::cron::Schedule;
 
+/// How late a job is that is ended since nobody knows its schedule, or the trigger that keeps it going,
+/// in milliseconds. Until then a node with a newer config may know it, or one with an older.
+pub const GONE_MS: u64 = 15 * 60_000;
+
+/// How long whoever does not know that leaves it to others, in milliseconds.
+pub const GONE_WAIT_MS: u64 = 60_000;
+
 /// The schedules of a hub.
 #[derive(Clone, Debug, Default)]
 pub struct Schedules {

@@ -11,6 +11,7 @@ use syncline_protocol::stamp::Hlc;
 use super::args::{NextArgs, json};
 use super::times::{RepeatFields, Repeats, Time, json_of, text, time};
 use super::written::Written;
+use super::{CHANGES_MAX, NEXT_ID_BYTES};
 use crate::recurrence::{Onward, Refused, Work, onward};
 use crate::worker::Changes;
 
@@ -114,7 +115,7 @@ impl Completed {
         for name in &args.leave_out {
             fields.remove(name.as_str());
         }
-        let mut written = Written::default();
+        let mut written = Written::at_most(CHANGES_MAX);
         let RecordKey { table, id } = &self.next_key;
         let fields = fields.iter().map(|(name, value)| (*name, value));
         // As of the completion: whatever somebody wrote to it since is newer.
@@ -143,7 +144,7 @@ fn next_id(key: &RecordKey, occurrence: &str) -> RecordId {
     // Neither a table's nor a record's name holds a line feed.
     let named = format!("next\n{}\n{}\n{occurrence}", key.table, key.id);
     let digest = Sha256::digest(named.as_bytes());
-    let hex: String = digest[..16]
+    let hex: String = digest[..NEXT_ID_BYTES / 2]
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();

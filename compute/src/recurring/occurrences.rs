@@ -42,6 +42,8 @@ pub(super) struct Seen {
     pub(super) event: Option<Record>,
     pub(super) key: RecordKey,
     pub(super) now_ms: WallMs,
+    /// Changes that may be written at once.
+    pub(super) changes_max: usize,
 }
 
 /// What an occurrence has of its own.
@@ -78,7 +80,7 @@ impl Difference {
                 edited: args.edited.as_str().to_owned(),
             },
             goes_on: false,
-            written: Written::default(),
+            written: Written::at_most(seen.changes_max),
             is_cut: false,
         };
         if let Some(event) = &seen.event {
@@ -161,6 +163,11 @@ impl Difference {
         }
         let changed = wanted.map(|times| {
             let mut fields = self.fields(&times);
+            let null = Json::trusted("null");
+            if times.end.is_none() && record.field(&self.names.end).is_some() {
+                // It has the end that its event once had.
+                fields.push((&self.names.end, &null));
+            }
             fields.retain(|(name, value)| {
                 let there = record.field(name);
                 there.is_none_or(|field| field.value != **value)

@@ -16,6 +16,7 @@ use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::Commit;
 
 use super::*;
+use crate::triggers::TriggerConfig;
 use crate::worker::Changes;
 
 mod expansions;
@@ -23,11 +24,21 @@ mod next;
 mod occurrences;
 mod parts;
 mod refusals;
+mod rolling;
 
 /// 2026-11-24T10:00:00Z, a Tuesday.
 const NOW: u64 = 1_795_514_400_000;
 
 const DAY: u64 = 86_400_000;
+
+/// The trigger of the jobs of tests.
+fn trigger(table: &str, args: &Value) -> TriggerConfig {
+    serde_json::from_value(json!({
+        "id": "t", "table": table, "when": "any", "job": "recurrence", "per": "record",
+        "args": args,
+    }))
+    .unwrap()
+}
 
 /// A space of a store, with a clock that tests move.
 struct Space {
@@ -188,8 +199,21 @@ impl Space {
         }
     }
 
+    /// Works, where the trigger of the job still says what the job does.
     async fn work(&self, task: &Task) -> Worked {
-        Recurring::new(self.store.clone()).work(task).await
+        let triggers = About::of(&task.job.args).ok().and_then(|about| {
+            let table = about.record.clone()?.key.table;
+            let args = about.args::<Value>().ok()?;
+            Some(trigger(table.as_str(), &args))
+        });
+        let triggers: Vec<TriggerConfig> = triggers.into_iter().collect();
+        self.work_with(&triggers, CHANGES_MAX, task).await
+    }
+
+    async fn work_with(&self, triggers: &[TriggerConfig], changes: usize, task: &Task) -> Worked {
+        let rolling = Rolling::of([(&self.key.app, triggers)]);
+        let worker = Recurring::new(self.store.clone(), rolling, changes);
+        worker.work(task).await
     }
 
     /// Works and writes what that says. Whether, and when, it is due again.

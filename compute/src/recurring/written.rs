@@ -4,7 +4,7 @@ use syncline_protocol::ids::{RecordId, TableName};
 use syncline_protocol::json::{Json, push_string};
 use syncline_protocol::stamp::Hlc;
 
-use super::{CHANGES_BYTES_MAX, CHANGES_MAX};
+use super::CHANGES_BYTES_MAX;
 use crate::worker::Changes;
 
 /// A field and its value.
@@ -15,12 +15,22 @@ pub(super) type Value<'a> = (&'a str, &'a Json);
 pub(super) struct Written {
     text: String,
     changes: usize,
+    changes_max: usize,
 }
 
 impl Written {
+    /// An empty one, which is full with so many changes.
+    pub(super) fn at_most(changes_max: usize) -> Written {
+        Written {
+            text: String::new(),
+            changes: 0,
+            changes_max,
+        }
+    }
+
     /// No more is to be written at once.
     pub(super) fn is_full(&self) -> bool {
-        self.changes >= CHANGES_MAX || self.text.len() >= CHANGES_BYTES_MAX
+        self.changes >= self.changes_max || self.text.len() >= CHANGES_BYTES_MAX
     }
 
     /// Makes a record, as of a time if one is given.

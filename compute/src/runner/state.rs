@@ -30,6 +30,7 @@ use syncline_protocol::ids::NodeId;
 use syncline_storage::jobs::{JobKind, JobName};
 
 use self::asking::Asking;
+use self::beginning::began;
 use self::ending::Ending;
 use self::held::{Pool, Stage, Try, Waits};
 use self::holding::HubClock;
@@ -190,9 +191,12 @@ impl RunnerState {
             self.effects
                 .push(Effect::Tell(Told::Panicked { kind, error }));
         }
-        if began_run_ms.is_none() {
+        let Some(began_run_ms) = began_run_ms else {
             self.forget(id);
             return;
+        };
+        if !matches!(end, End::Busy { .. }) {
+            self.effects.push(began(one, &kind.kind, began_run_ms, now));
         }
         match end {
             End::Written(outcome) => return self.ended_with_write(id, &outcome, now),

@@ -12,11 +12,12 @@ pub enum Told {
         /// How many.
         jobs: usize,
     },
-    /// A worker begins.
+    /// A worker began a job, and has ended: one that had enough to do has begun nothing
+    /// ([`Worked::Busy`](crate::worker::Worked::Busy)).
     Began {
         /// Of which kind.
         kind: JobKind,
-        /// How long after it was due, in milliseconds; `None` if it is not its first try.
+        /// How long after it was due it began, in milliseconds; `None` if it is not its first try.
         lag_ms: Option<u64>,
     },
     /// The store knows how a try ended.

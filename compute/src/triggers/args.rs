@@ -1,15 +1,21 @@
 //! A job's arguments, made of a record: JSON in which some texts stand for something else.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use syncline_protocol::ids::FieldName;
 use syncline_protocol::json::{Json, push_string};
 use syncline_protocol::limits::JSON_DEPTH_CEILING;
+use syncline_protocol::out::{Counted, Out};
 use syncline_protocol::record::Record;
 use syncline_storage::jobs::{ArgsTooLarge, JOB_ARGS_BYTES_MAX, JobArgs};
 
 use super::condition::field;
 use super::config::{Side, When};
 use super::event::{Changed, Committed};
+
+/// What stands for what is not there, or too large.
+const NULL: &str = "null";
 
 /// Arguments before they are about a record.
 #[derive(Clone, Debug)]
@@ -124,45 +130,95 @@ impl Template {
     }
 
     /// The arguments about a record: its place, who changed it and how, and what the trigger says.
-    /// Errors: its values are too large, whole records left out.
+    /// What does not fit is null: whole records first, then the largest values, until the rest fits.
+    /// Errors: even that is too large, by the config's own text and by names.
     pub(super) fn filled(&self, about: About<'_>) -> Result<JobArgs, ArgsTooLarge> {
-        self.written(about, Whole::There)
-            .or_else(|_| self.written(about, Whole::LeftOut))
+        let mut text = String::new();
+        self.write(&mut text, about, &self.left_out(about));
+        // Members stand in the config's order, which is not always the canonical one.
+        let args = Json::parse(&text, usize::MAX).unwrap_or_else(|_| Json::trusted(&text));
+        JobArgs::new(args)
     }
 
-    fn written(&self, about: About<'_>, whole: Whole) -> Result<JobArgs, ArgsTooLarge> {
-        let mut text = String::from("{");
+    fn write(&self, out: &mut impl Out, about: About<'_>, left_out: &BTreeSet<usize>) {
         let place = [
-            ("\"id\":", Piece::Id),
+            ("{\"id\":", Piece::Id),
             (",\"table\":", Piece::Table),
             (",\"when\":", Piece::When),
             (",\"who\":", Piece::Who),
         ];
         for (name, piece) in place {
-            text.push_str(name);
-            piece.write(&mut text, about, whole);
+            out.push_str(name);
+            piece.write(out, about);
         }
-        text.push_str(",\"args\":");
+        out.push_str(",\"args\":");
+        for (n, piece) in self.0.iter().enumerate() {
+            match left_out.contains(&n) {
+                true => out.push_str(NULL),
+                false => piece.write(out, about),
+            }
+        }
+        out.push('}');
+    }
+
+    /// The places of what does not fit: who wants it reads the record.
+    fn left_out(&self, about: About<'_>) -> BTreeSet<usize> {
+        let mut left_out = BTreeSet::new();
+        let mut bytes = Counted::default();
+        self.write(&mut bytes, about, &left_out);
+        let Counted(mut bytes) = bytes;
+        if bytes <= JOB_ARGS_BYTES_MAX {
+            return left_out;
+        }
+        let mut values = Vec::new();
+        for (n, piece) in self.0.iter().enumerate() {
+            let saved = piece.bytes(about).saturating_sub(NULL.len());
+            match piece {
+                // Of two records both go: one alone would tell of a change that was none.
+                Piece::Record(_) => {
+                    left_out.insert(n);
+                    bytes -= saved;
+                }
+                Piece::Field(..) => values.push((saved, n)),
+                _ => {}
+            }
+        }
+        values.sort_unstable();
+        while bytes > JOB_ARGS_BYTES_MAX
+            && let Some((saved, n)) = values.pop()
+        {
+            left_out.insert(n);
+            bytes -= saved;
+        }
+        left_out
+    }
+
+    /// What it is of every record, as JSON; `None` if it stands for something of one.
+    pub(super) fn fixed(&self) -> Option<&str> {
+        match &self.0[..] {
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What it is of a record; `None` if that is no text.
+    pub(super) fn text_of(&self, about: About<'_>) -> Option<String> {
+        let mut text = String::new();
         for piece in &self.0 {
-            piece.write(&mut text, about, whole);
+            piece.write(&mut text, about);
         }
-        text.push('}');
-        // Members stand in the config's order, which is not always the canonical one.
-        let args = Json::parse(&text, usize::MAX).unwrap_or_else(|_| Json::trusted(&text));
-        JobArgs::new(args)
+        serde_json::from_str(&text).ok()
     }
 }
 
-/// Whether whole records are part of arguments.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whole {
-    There,
-    /// They are too large: null stands there, and who wants them reads them.
-    LeftOut,
-}
-
 impl Piece {
-    fn write(&self, out: &mut String, about: About<'_>, whole: Whole) {
+    fn bytes(&self, about: About<'_>) -> usize {
+        let mut bytes = Counted::default();
+        self.write(&mut bytes, about);
+        bytes.0
+    }
+
+    fn write(&self, out: &mut impl Out, about: About<'_>) {
         let (space, key) = (about.committed.space, about.changed.key);
         match self {
             Piece::Text(text) => out.push_str(text),
@@ -175,18 +231,18 @@ impl Piece {
             Piece::Seq => out.push_str(&about.committed.seq.0.to_string()),
             Piece::Field(side, name) => {
                 let value = about.changed.value(*side, name.as_str());
-                out.push_str(value.map_or("null", Json::as_str));
+                out.push_str(value.map_or(NULL, Json::as_str));
             }
             Piece::Record(side) => match about.changed.shown(*side) {
-                Some(record) if whole == Whole::There => push_record(out, record),
-                _ => out.push_str("null"),
+                Some(record) => push_record(out, record),
+                None => out.push_str(NULL),
             },
         }
     }
 }
 
 /// The fields of a record, by name.
-fn push_record(out: &mut String, record: &Record) {
+fn push_record(out: &mut impl Out, record: &Record) {
     out.push('{');
     for (n, field) in record.fields.iter().enumerate() {
         out.push_str(if n == 0 { "" } else { "," });

@@ -15,6 +15,7 @@ use super::condition::{Condition, field};
 use super::config::{Per, TriggerConfig, When};
 use super::event::{Changed, Committed, Cut, CutWhy, Fired};
 use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, ORDERED_KIND, TRIGGERS_MAX};
+use crate::webhook;
 
 /// Why triggers are none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +43,8 @@ struct Trigger {
     kind: JobKind,
     per: Per,
     is_ordered: bool,
+    /// The endpoint of a webhook's jobs.
+    to: Option<Template>,
     args: Template,
 }
 
@@ -171,6 +174,10 @@ impl Trigger {
             kind,
             per: config.per,
             is_ordered,
+            to: match config.args.get("to").filter(|_| config.job == ORDERED_KIND) {
+                Some(to) => Some(Template::of(to).map_err(|why| format!("args: {why}"))?),
+                None => None,
+            },
             args: Template::of(&config.args).map_err(|why| format!("args: {why}"))?,
         })
     }
@@ -211,10 +218,20 @@ impl Trigger {
         JobKey::trusted(&of_record(&begins, about.changed.key))
     }
 
-    /// Of the trigger and the record.
+    /// Of the record and of who is told of it: a webhook's endpoint, whichever triggers post to it, else
+    /// the trigger.
     fn lane(&self, about: About<'_>) -> JobLane {
-        JobLane::trusted(&of_record(self.id.as_str(), about.changed.key))
+        let endpoint = self.to.as_ref().and_then(|to| to.text_of(about));
+        let endpoint = endpoint.filter(|name| is_an_endpoints(name));
+        let begins = endpoint.as_deref().unwrap_or(self.id.as_str());
+        JobLane::trusted(&of_record(begins, about.changed.key))
     }
+}
+
+/// Whether there can be an endpoint of this name: a record's field may say anything, and its job is
+/// given up then.
+fn is_an_endpoints(name: &str) -> bool {
+    (1..=webhook::NAME_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control)
 }
 
 /// A name for something of a record: as it is spelled, where that fits, else by a hash.

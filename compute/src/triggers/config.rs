@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::args::Template;
+
 /// One trigger of an app.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -25,7 +27,8 @@ pub struct TriggerConfig {
     #[serde(default)]
     pub per: Per,
     /// Whether the jobs of a record are done one after the other, in the order of its commits. Of
-    /// webhooks they are, unless this says otherwise. Not with one job for each record.
+    /// webhooks they are, unless this says otherwise, and with them those of other triggers that are
+    /// posted to the same endpoint. Not with one job for each record.
     #[serde(default)]
     pub ordered: Option<bool>,
     /// What the job is told besides the record's place: JSON, in which a text that begins with `$`
@@ -37,13 +40,21 @@ pub struct TriggerConfig {
     /// | `$who` | who changed it |
     /// | `$when` | `insert`, `update` or `delete` |
     /// | `$seq` | the commit's number |
-    /// | `$after.NAME` | the field's value afterwards, null if it is not there |
+    /// | `$after.NAME` | the field's value afterwards, null if it is not there, or too large for a job |
     /// | `$before.NAME` | the field's value before, likewise |
     /// | `$after` | the whole record afterwards, null if it is gone, or too large for a job |
     /// | `$before` | the whole record before, likewise |
     /// | `$$…` | the text without its first `$` |
     #[serde(default)]
     pub args: Value,
+}
+
+impl TriggerConfig {
+    /// What its jobs are told of every record alike; `None` if that says something of the record.
+    pub fn fixed_args(&self) -> Option<Value> {
+        let template = Template::of(&self.args).ok()?;
+        serde_json::from_str(template.fixed()?).ok()
+    }
 }
 
 /// What must happen to a record.

@@ -7,9 +7,15 @@ use syncline_protocol::ids::{
 use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
 use syncline_protocol::stamp::{Hlc, Stamp};
-use syncline_storage::jobs::{IfThere, JOB_ARGS_BYTES_MAX, JOB_KEY_BYTES_MAX, Job, JobMove};
+use syncline_storage::jobs::{
+    IfThere, JOB_ARGS_BYTES_MAX, JOB_KEY_BYTES_MAX, JOB_LANE_BYTES_MAX, Job, JobMove,
+};
 
 use super::*;
+
+mod firing;
+mod lanes;
+mod sizes;
 
 const NOW: u64 = 1_795_514_400_000;
 
@@ -112,133 +118,6 @@ fn fires(config: Value, before: Option<&Record>, after: &Record) -> bool {
 }
 
 #[test]
-fn a_trigger_fires_for_what_it_is_told_to() {
-    let (a, b, gone) = (
-        live(json!({"x": 1})),
-        live(json!({"x": 2})),
-        dead(json!({})),
-    );
-    // What happens: insert, insert after a delete, update, delete, nothing that lives.
-    let changes = [
-        (None, &a),
-        (Some(&gone), &a),
-        (Some(&a), &b),
-        (Some(&a), &gone),
-        (Some(&gone), &gone),
-        (None, &gone),
-    ];
-    for (when, expected) in [
-        ("insert", [true, true, false, false, false, false]),
-        ("update", [false, false, true, false, false, false]),
-        ("delete", [false, false, false, true, false, false]),
-        ("any", [true, true, true, true, false, false]),
-    ] {
-        let found = changes.map(|(before, after)| fires(json!({"when": when}), before, after));
-        assert_eq!(found, expected, "{when}");
-    }
-}
-
-/// Design: nobody is told of it, and nothing follows from it.
-#[test]
-fn a_change_of_stamps_alone_makes_no_job() {
-    let (before, after) = (live_at(1, json!({"x": 1})), live_at(2, json!({"x": 1})));
-    assert!(!fires(json!({}), Some(&before), &after));
-    // Nor does what is hidden under a delete.
-    let (before, after) = (dead(json!({"x": 1})), dead(json!({"x": 2})));
-    assert!(!fires(json!({}), Some(&before), &after));
-}
-
-#[test]
-fn other_tables_make_no_job() {
-    let record = live(json!({}));
-    let change = Changed {
-        key: &key("files", "k1"),
-        before: None,
-        after: &record,
-        who: "ada",
-        depth: 0,
-    };
-    let triggers = triggers(&[json!({})]);
-    assert_eq!(fired_by(&triggers, &[change]), Fired::default());
-    assert!(triggers.look_at(&key("tasks", "").table));
-    assert!(!triggers.look_at(&key("files", "").table));
-}
-
-#[test]
-fn named_fields_are_looked_at_and_no_others() {
-    let before = live(json!({"done": false, "title": "a", "old": 1}));
-    let cases = [
-        (json!({"done": true, "title": "a", "old": 1}), true),
-        (json!({"done": false, "title": "b", "old": 1}), false),
-        (json!({"done": false, "title": "a"}), true),
-        (
-            json!({"done": false, "title": "a", "old": 1, "new": 1}),
-            false,
-        ),
-    ];
-    for (after, expected) in cases {
-        let fields = json!({"fields": ["done", "old"]});
-        assert_eq!(
-            fires(fields, Some(&before), &live(after.clone())),
-            expected,
-            "{after}"
-        );
-    }
-    let fields = || json!({"fields": ["done"]});
-    assert!(fires(fields(), None, &before), "it appears with it");
-    assert!(
-        fires(fields(), Some(&before), &dead(json!({}))),
-        "it goes with it"
-    );
-    assert!(!fires(fields(), None, &live(json!({"title": "a"}))));
-}
-
-#[test]
-fn conditions_hold_or_do_not() {
-    let before = live(json!({"done": false, "due": null, "title": "a"}));
-    let after = live(json!({"done": true, "due": null, "title": "a", "n": 1.5}));
-    let cases = [
-        (json!({"field": "done", "equals": true}), true),
-        (
-            json!({"field": "done", "equals": true, "side": "before"}),
-            false,
-        ),
-        (
-            json!({"field": "done", "equals": false, "side": "before"}),
-            true,
-        ),
-        (json!({"field": "done", "is": "changed"}), true),
-        (json!({"field": "title", "is": "changed"}), false),
-        (json!({"field": "n", "is": "changed"}), true),
-        (json!({"field": "due", "is": "set"}), false),
-        (json!({"field": "due", "is": "unset"}), true),
-        (json!({"field": "none", "is": "unset"}), true),
-        (
-            json!({"field": "title", "is": "set", "side": "before"}),
-            true,
-        ),
-        (json!({"field": "n", "is": "unset", "side": "before"}), true),
-        (json!({"field": "due", "equals": null}), true),
-        (json!({"field": "none", "equals": null}), false),
-        (json!({"field": "n", "equals": 1.50}), true),
-        (json!({"field": "title", "equals": "a"}), true),
-        (json!({"field": "title", "equals": ["a"]}), false),
-    ];
-    for (condition, expected) in &cases {
-        let config = json!({"condition": [condition]});
-        assert_eq!(
-            fires(config, Some(&before), &after),
-            *expected,
-            "{condition}"
-        );
-    }
-    let all = json!({"condition": [cases[0].0, cases[3].0]});
-    assert!(fires(all, Some(&before), &after));
-    let not_all = json!({"condition": [cases[0].0, cases[4].0]});
-    assert!(!fires(not_all, Some(&before), &after));
-}
-
-#[test]
 fn arguments_are_about_the_record() {
     let args = json!({
         "where": ["$app", "$space", "$table", "$id"],
@@ -267,29 +146,6 @@ fn arguments_are_about_the_record() {
     assert_eq!(found["args"], expected);
 }
 
-/// What is too large for a job is read by who does it.
-#[test]
-fn whole_records_stand_in_arguments_unless_they_are_too_large() {
-    let config = json!({"args": {"now": "$after", "then": "$before", "title": "$after.title"}});
-    let args_of = |before: Option<&Record>, after: &Record| {
-        let made = jobs(fired(
-            &triggers(std::slice::from_ref(&config)),
-            before,
-            after,
-        ));
-        let found: Value = serde_json::from_str(made[0].args.as_str()).unwrap();
-        found["args"].clone()
-    };
-    let (small, gone) = (live(json!({"n": [1], "title": "a"})), dead(json!({"x": 1})));
-    let expected = json!({"now": {"n": [1], "title": "a"}, "then": null, "title": "a"});
-    assert_eq!(args_of(None, &small), expected);
-    let expected = json!({"now": null, "then": {"n": [1], "title": "a"}, "title": null});
-    assert_eq!(args_of(Some(&small), &gone), expected);
-    let large = live(json!({"title": "b", "x": "y".repeat(JOB_ARGS_BYTES_MAX)}));
-    let expected = json!({"now": null, "then": null, "title": "b"});
-    assert_eq!(args_of(Some(&small), &large), expected);
-}
-
 /// What was not done yet is done once, of the record as it is then.
 #[test]
 fn one_job_for_a_record_is_put_anew_by_each_commit() {
@@ -311,20 +167,6 @@ fn one_job_for_a_record_is_put_anew_by_each_commit() {
         panic!("one job: {per_commit:?}");
     };
     assert_eq!(*if_there, IfThere::Keep);
-}
-
-#[test]
-fn webhooks_of_a_record_are_in_a_lane_and_what_else_says_so() {
-    let record = live(json!({}));
-    let lane = |config: Value| {
-        let made = jobs(fired(&triggers(&[config]), None, &record));
-        made[0].lane.as_ref().map(|lane| lane.as_str().to_owned())
-    };
-    let of_record = Some("t/tasks/k1".to_owned());
-    assert_eq!(lane(json!({})), of_record);
-    assert_eq!(lane(json!({"ordered": false})), None);
-    assert_eq!(lane(json!({"job": "mail"})), None);
-    assert_eq!(lane(json!({"job": "mail", "ordered": true})), of_record);
 }
 
 #[test]
@@ -418,38 +260,6 @@ fn a_circle_of_jobs_is_cut_and_told() {
     assert_eq!(beyond.cut.len(), 1);
     assert_eq!(beyond.cut[0].why, CutWhy::TooDeep(DEPTH_MAX));
     assert_eq!(beyond.cut[0].trigger.as_str(), "t");
-}
-
-#[test]
-fn arguments_that_grow_too_large_are_cut_and_told() {
-    let large = live(json!({"x": "y".repeat(JOB_ARGS_BYTES_MAX)}));
-    let fired = fired(&triggers(&[json!({"args": "$after.x"})]), None, &large);
-    assert_eq!(fired.moves, []);
-    let about = json!({"args": "", "table": "tasks", "id": "k1", "when": "insert", "who": "ada"});
-    let bytes = about.to_string().len() + JOB_ARGS_BYTES_MAX;
-    assert_eq!(fired.cut[0].why, CutWhy::ArgsTooLarge(bytes));
-}
-
-#[test]
-fn jobs_past_what_a_commit_may_make_are_cut_and_told() {
-    let record = live(json!({}));
-    let key = key("tasks", "k1");
-    let change = Changed {
-        key: &key,
-        before: None,
-        after: &record,
-        who: "ada",
-        depth: 0,
-    };
-    let fired = fired_by(
-        &triggers(&[json!({})]),
-        &vec![change; JOBS_PER_COMMIT_MAX + 1],
-    );
-    assert_eq!(
-        (fired.moves.len(), fired.cut.len()),
-        (JOBS_PER_COMMIT_MAX, 1)
-    );
-    assert_eq!(fired.cut[0].why, CutWhy::TooMany);
 }
 
 #[test]

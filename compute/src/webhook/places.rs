@@ -1,103 +1,197 @@
 //! How many events an endpoint is given at once: a part of the pool, so that one which is slow or
 //! dead leaves the rest to others.
 //!
-//! Who finds no place is told when to come again. That is later the more were turned away since the
-//! endpoint last ended one, so that the jobs of a dead endpoint are not claimed and given back as
-//! fast as the store can.
+//! One space has at most half of that part, which is also half of what the space may have of the pool:
+//! neither keeps another space's events from an endpoint, nor a dead endpoint a space's events from
+//! the others. `line` decides; here is waited.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod line;
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use syncline_protocol::ids::SpaceKey;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use self::line::{Asked, Line, TURN_MS, Ticket};
 
 /// An endpoint has this part of a pool.
 const PART: usize = 4;
 
-/// The wait of the first that are turned away, in milliseconds.
-const WAIT_MS: u64 = 1_000;
-
-/// The longest wait. A server that comes back is posted to within it.
-const WAIT_MS_MAX: u64 = 30_000;
+/// The longest wait for a place, in milliseconds: part of the time of a try.
+pub const PLACE_WAIT_MS_MAX: u64 = TURN_MS;
 
 /// The places of an endpoint.
-pub(super) struct Places {
-    free: Semaphore,
-    /// How many there are.
-    size: u64,
-    /// Jobs that found none, since one was last given back.
-    turned_away: AtomicU64,
+pub(super) struct Places(Mutex<Told>);
+
+/// The line, and how those who stand in it are told.
+struct Told {
+    line: Line,
+    waiting: HashMap<Ticket, oneshot::Sender<()>>,
 }
 
 /// One that is taken until it is dropped.
 pub(super) struct Place<'a> {
     places: &'a Places,
-    _permit: SemaphorePermit<'a>,
+    space: &'a SpaceKey,
+}
+
+/// Who stands in line, until it is dropped.
+struct Standing<'a> {
+    places: &'a Places,
+    space: &'a SpaceKey,
+    ticket: Ticket,
 }
 
 impl Places {
     /// Of a pool of so many workers: a quarter of them, and at least one.
     pub(super) fn of(pool: usize) -> Places {
-        // No machine has more workers than that.
-        let size = (pool / PART).clamp(1, Semaphore::MAX_PERMITS);
-        Places {
-            free: Semaphore::new(size),
-            size: size as u64,
-            turned_away: AtomicU64::new(0),
-        }
+        Places(Mutex::new(Told {
+            line: Line::of(pool / PART),
+            waiting: HashMap::new(),
+        }))
     }
 
-    /// Takes one. Errors: there is none; how long to wait, in milliseconds.
-    pub(super) fn take(&self) -> Result<Place<'_>, u64> {
-        match self.free.try_acquire() {
-            Ok(permit) => Ok(Place {
-                places: self,
-                _permit: permit,
-            }),
-            Err(_) => {
-                let before = self.turned_away.fetch_add(1, Ordering::Relaxed);
-                let wait_ms = WAIT_MS.saturating_mul(1 + before / self.size);
-                Err(wait_ms.min(WAIT_MS_MAX))
+    /// Takes one for a space, when it is its turn. Errors: that would be too long; how long to wait
+    /// until asking again, in milliseconds.
+    pub(super) async fn take<'a>(&'a self, space: &'a SpaceKey) -> Result<Place<'a>, u64> {
+        let places = self;
+        let (standing, turn, for_ms) = {
+            let mut told = self.told();
+            match told.line.ask(space) {
+                Asked::Placed => return Ok(Place { places, space }),
+                Asked::TurnedAway(wait_ms) => return Err(wait_ms),
+                Asked::InLine(ticket, for_ms) => {
+                    let (tell, turn) = oneshot::channel();
+                    told.waiting.insert(ticket, tell);
+                    let standing = Standing {
+                        places,
+                        space,
+                        ticket,
+                    };
+                    (standing, turn, for_ms)
+                }
             }
+        };
+        // Whether it was told or not, the line knows whether it has a place.
+        let _ = timeout(Duration::from_millis(for_ms), turn).await;
+        standing
+            .end()
+            .ok_or_else(|| self.told().line.left_in_vain(space))
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, space: &SpaceKey) {
+        let mut told = self.told();
+        if let Some(ticket) = told.line.give_back(space)
+            && let Some(tell) = told.waiting.remove(&ticket)
+        {
+            // Who has gone gives the place back itself.
+            let _ = tell.send(());
+        }
+    }
+}
+
+impl<'a> Standing<'a> {
+    /// Leaves the line: with a place, if it was its turn.
+    fn end(self) -> Option<Place<'a>> {
+        let (places, space) = (self.places, self.space);
+        let has_place = self.leave();
+        std::mem::forget(self);
+        has_place.then(|| Place { places, space })
+    }
+
+    fn leave(&self) -> bool {
+        let mut told = self.places.told();
+        told.waiting.remove(&self.ticket);
+        !told.line.leave(self.ticket)
+    }
+}
+
+impl Drop for Standing<'_> {
+    fn drop(&mut self) {
+        if self.leave() {
+            self.places.give_back(self.space);
         }
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.places.turned_away.store(0, Ordering::Relaxed);
+        self.places.give_back(self.space);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use syncline_protocol::ids::{AppId, SpaceId};
+
     use super::*;
 
-    #[test]
-    fn an_endpoint_has_a_quarter_of_the_pool_and_not_one_more() {
-        for (pool, size) in [(0, 1), (1, 1), (7, 1), (8, 2), (11, 2), (32, 8)] {
-            let places = Places::of(pool);
-            let taken: Vec<_> = (0..size).map(|_| places.take()).collect();
-            assert!(taken.iter().all(Result::is_ok), "{pool}");
-            assert!(places.take().is_err(), "{pool}");
-            drop(taken);
-            assert!(places.take().is_ok(), "{pool}");
+    fn space(name: &str) -> SpaceKey {
+        SpaceKey {
+            app: AppId::trusted("todo"),
+            space: SpaceId::trusted(name),
         }
-        let most = Places::of(usize::MAX).free.available_permits();
-        assert_eq!(most, Semaphore::MAX_PERMITS);
     }
 
-    #[test]
-    fn who_is_turned_away_waits_longer_the_more_there_are() {
-        let places = Places::of(8);
-        let [first, second] = [places.take(), places.take()];
-        let waits: Vec<u64> = (0..5).filter_map(|_| places.take().err()).collect();
-        assert_eq!(waits, [1_000, 1_000, 2_000, 2_000, 3_000]);
-        for _ in 0..100 {
-            assert!(places.take().is_err());
+    #[tokio::test]
+    async fn an_endpoint_has_a_quarter_of_the_pool_and_not_one_more() {
+        for (pool, size) in [(0, 1), (1, 1), (7, 1), (8, 2), (11, 2), (32, 8)] {
+            let places = Places::of(pool);
+            let spaces: Vec<SpaceKey> = (0..=size).map(|n| space(&format!("s{n}"))).collect();
+            let take = |space| places.take(space).now_or_never().and_then(Result::ok);
+            let mut taken: Vec<_> = spaces.iter().map(take).collect();
+            assert!(taken.pop().unwrap().is_none(), "{pool}");
+            assert!(taken.iter().all(Option::is_some), "{pool}");
+            drop(taken);
+            assert!(take(&spaces[0]).is_some(), "{pool}");
         }
-        assert_eq!(places.take().err(), Some(30_000));
+    }
+
+    #[tokio::test]
+    async fn who_stands_in_line_has_the_place_that_is_given_back() {
+        let places = Places::of(4);
+        let (ada, bob) = (space("ada"), space("bob"));
+        let first = places.take(&ada).await.ok();
+        let mut second = Box::pin(places.take(&bob));
+        assert!((&mut second).now_or_never().is_none());
         drop(first);
-        let again = places.take();
-        assert_eq!((again.is_ok(), places.take().err()), (true, Some(1_000)));
-        drop(second);
+        assert!(
+            places.take(&ada).now_or_never().is_none(),
+            "it is the other's"
+        );
+        assert!(second.await.is_ok());
+        assert!(places.take(&ada).await.is_ok());
+    }
+
+    /// Also one that was told just then.
+    #[tokio::test]
+    async fn who_is_stopped_in_line_keeps_no_place() {
+        for is_told in [false, true] {
+            let places = Places::of(4);
+            let (ada, bob) = (space("ada"), space("bob"));
+            let first = places.take(&ada).await.ok();
+            let mut second = Box::pin(places.take(&bob));
+            assert!((&mut second).now_or_never().is_none());
+            match is_told {
+                false => {
+                    drop(second);
+                    drop(first);
+                }
+                true => {
+                    drop(first);
+                    drop(second);
+                }
+            }
+            assert!(places.take(&ada).await.is_ok(), "{is_told}");
+        }
     }
 }

@@ -16,6 +16,7 @@ mod encrypted;
 mod replies;
 mod resolving;
 mod sending;
+mod sharing;
 
 /// 2026-11-24T10:00:00.123Z.
 const NOW: u64 = 1_795_514_400_123;

@@ -15,7 +15,8 @@ pub struct JobsConfig {
     /// How long a job is held before somebody else may have it, in milliseconds, if its node is not
     /// heard of. A node asks for more while it works. 5,000 to 3,600,000, default 60,000.
     pub lease_ms: u64,
-    /// How long one try may take, in milliseconds. 100 to 3,600,000, default 300,000.
+    /// How long one try may take, in milliseconds. 100 to 3,600,000, default 300,000. A second longer
+    /// than any webhook's `timeout_ms`, at least.
     pub time_ms: u64,
     /// Tries of a job before it is given up and kept for people. 1 to 1,000, default 12.
     pub attempts_max: u64,

@@ -26,7 +26,7 @@ pub struct LimitsConfig {
     /// 1 GiB, default 64 MiB.
     pub mutation_bytes_max: u64,
     /// Bytes of a table's, record's or field's name. One more is rejected. 16 to 1,024, default
-    /// 128.
+    /// 128. At least 49 where a trigger keeps occurrences, and 32 where one makes next instances.
     pub name_bytes_max: u64,
     /// Changes a second that one user may push, on all sockets and requests; a push without any
     /// counts as one. A user may be ten seconds ahead of it. What comes when it is further ahead

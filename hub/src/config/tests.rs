@@ -1,5 +1,6 @@
 //! The configuration as an operator writes it.
 
+mod across;
 mod jobs;
 mod limits;
 mod nats;

@@ -1,6 +1,6 @@
 //! What repeats goes on by itself.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_tests::device::Device;
 use syncline_tests::endpoint::Endpoint;
 use syncline_tests::node::TestNode;
@@ -8,13 +8,27 @@ use syncline_tests::until;
 
 use super::{insert, setup, update};
 
+/// Makes the next instance of a task that is done, however it came to be.
+fn repeats_tasks() -> Value {
+    json!([{"id": "repeat", "table": "tasks", "when": "any", "per": "record",
+        "fields": ["done"], "condition": [{"field": "done", "equals": true}],
+        "job": "recurrence", "args": {"do": "next", "rule": "rule", "start": "due"}}])
+}
+
+/// When the tasks are due that are not done.
+fn open(device: &Device) -> Vec<Value> {
+    let tasks = device
+        .told()
+        .iter()
+        .filter(|((table, _), _)| table == "tasks");
+    let open = tasks.filter(|(_, data)| data["done"] == false);
+    open.map(|(_, data)| data["due"].clone()).collect()
+}
+
 #[tokio::test]
 async fn completing_a_repeating_task_makes_its_next_instance_on_every_device() {
     let endpoint = Endpoint::start().await;
-    let triggers = json!([{"id": "repeat", "table": "tasks", "when": "update", "per": "record",
-        "fields": ["done"], "condition": [{"field": "done", "equals": true}],
-        "job": "recurrence", "args": {"do": "next", "rule": "rule", "start": "due"}}]);
-    let node = TestNode::start_with(setup(&endpoint, &triggers)).await;
+    let node = TestNode::start_with(setup(&endpoint, &repeats_tasks())).await;
     let (mut phone, mut laptop) = (Device::new("ada", "phone"), Device::new("ada", "laptop"));
     phone.connect(&node).await;
     laptop.connect(&node).await;
@@ -39,17 +53,30 @@ async fn completing_a_repeating_task_makes_its_next_instance_on_every_device() {
         node.app.metrics().render().contains(done)
     })
     .await;
-    let open = |device: &Device| {
-        let tasks = device
-            .told()
-            .iter()
-            .filter(|((table, _), _)| table == "tasks");
-        let open = tasks.filter(|(_, data)| data["done"] == false);
-        open.map(|(_, data)| data["due"].clone())
-            .collect::<Vec<_>>()
-    };
     assert_eq!(open(&phone), [json!("2099-03-08")]);
     assert_eq!(open(&laptop), open(&phone));
+    node.app.shutdown().await;
+}
+
+/// Both mutations are pushed together, so nobody ever saw it open: it is an insert of what is done.
+#[tokio::test]
+async fn a_task_that_is_made_and_completed_offline_comes_again_too() {
+    let endpoint = Endpoint::start().await;
+    let node = TestNode::start_with(setup(&endpoint, &repeats_tasks())).await;
+    let mut phone = Device::new("ada", "phone");
+    let task = json!({"title": "Water the plants", "due": "2099-03-01", "done": false,
+        "rule": "FREQ=WEEKLY"});
+    phone.edit(&insert("k1", &task));
+    phone.edit(&update("k1", "done", &json!(true)));
+    phone.connect(&node).await;
+    let done = "syncline_jobs_ended_total{how=\"done\",kind=\"recurrence\"} 1";
+    until("the job is done", || {
+        node.app.metrics().render().contains(done)
+    })
+    .await;
+    let mut laptop = Device::new("ada", "laptop");
+    laptop.connect(&node).await;
+    assert_eq!(open(&laptop), [json!("2099-03-08")]);
     node.app.shutdown().await;
 }
 

@@ -7,7 +7,7 @@ use super::*;
 
 async fn recurring() -> (Space, Recurring, u32) {
     let space = Space::open().await;
-    let worker = Recurring::new(space.store.clone());
+    let worker = Recurring::new(space.store.clone(), Rolling::default(), CHANGES_MAX);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let places = cores.saturating_sub(1).max(1);
     assert_eq!(worker.expansions.available_permits(), places);
@@ -61,6 +61,7 @@ async fn all_that_a_job_expands_is_counted_together() {
             event: space.record(&key).await,
             key,
             now_ms: NOW,
+            changes_max: CHANGES_MAX,
         };
         let mut work = Work::default();
         let difference = Difference::of(&seen, &args, &mut work).unwrap();

@@ -321,3 +321,15 @@ async fn fields_are_what_the_args_call_them() {
         .find(|(id, _)| id == "k1");
     assert_eq!(old.unwrap().1["rrule"], Value::Null, "the rule moved on");
 }
+
+/// Its trigger fires for whatever happens to a record.
+#[tokio::test]
+async fn what_was_deleted_does_not_come_again() {
+    let mut space = done(json!({})).await;
+    space.delete("tasks", "k1").await;
+    let mut task = space.task(("tasks", "k1"), &args(json!({})));
+    let about = json!({"table": "tasks", "id": "k1", "when": "delete", "who": "ada",
+        "args": args(json!({}))});
+    task.job.args = JobArgs::trusted(&about.to_string());
+    assert_eq!(space.work(&task).await, Worked::Done(None));
+}

@@ -198,6 +198,33 @@ async fn what_was_copied_follows_the_event() {
     assert_eq!(changes, None);
 }
 
+/// An end that is gone, or is no time, is none of an occurrence that was made before.
+#[tokio::test]
+async fn an_end_that_is_cleared_is_cleared_of_what_is_there() {
+    for end in [json!(null), json!("late"), json!("2026-11-01")] {
+        let mut space = with_event(json!({})).await;
+        space.keep(json!({"days": 1})).await;
+        space.update("events", "e1", json!({"endsAt": end})).await;
+        space.now_ms += DAY;
+        let mut task = space.task(("events", "e1"), &args(json!({"days": 1})));
+        task.now_ms = space.now_ms;
+        space.run(&task).await;
+        let all = space.table("occurrences").await;
+        let ends: Vec<Option<&Value>> = all.iter().map(|(_, data)| data.get("endsAt")).collect();
+        // The first was there; the other is new, and has none.
+        assert_eq!(ends, [Some(&Value::Null), None], "{end}");
+        let Worked::Again { changes, .. } = space.work(&task).await else {
+            panic!("it goes on");
+        };
+        assert_eq!(changes, None, "it is written once");
+        let again = json!({"endsAt": "2026-11-01T08:45:00.000Z"});
+        space.update("events", "e1", again).await;
+        space.run(&task).await;
+        let (_, data) = space.table("occurrences").await.remove(0);
+        assert_eq!(data["endsAt"], "2026-11-25T08:45:00.000Z");
+    }
+}
+
 #[tokio::test]
 async fn an_event_that_went_takes_its_occurrences_with_it() {
     let ends: [(&str, Value); 4] = [

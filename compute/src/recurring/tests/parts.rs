@@ -102,3 +102,57 @@ async fn what_is_copied_bounds_a_write_by_its_bytes() {
     // The sixth brings it above 1 MiB.
     assert_eq!(space.starts().await.len(), 6);
 }
+
+/// A hub may allow less in a push than a try writes.
+#[tokio::test]
+async fn a_write_holds_no_more_than_a_push_may() {
+    for (push_max, expected) in [(1, 1), (7, 7), (499, 499), (500, 500), (501, 500), (0, 1)] {
+        let space = with_event(json!({"repeat": "FREQ=HOURLY"})).await;
+        let with = args(json!({"days": 50}));
+        let task = space.task(("events", "e1"), &with);
+        let triggers = [trigger("events", &with)];
+        let worked = space.work_with(&triggers, push_max, &task).await;
+        let Worked::Again { due_at_ms, changes } = worked else {
+            panic!("it goes on: {worked:?}");
+        };
+        let changes: Vec<Value> = serde_json::from_str(&changes.unwrap().0).unwrap();
+        assert_eq!(changes.len(), expected);
+        assert!(due_at_ms < task.now_ms + ROLL_MS, "the rest is due at once");
+    }
+}
+
+/// What a config is checked by is what is written.
+#[tokio::test]
+async fn what_a_trigger_needs_is_what_its_jobs_write() {
+    let mut space = with_event(json!({})).await;
+    space.keep(json!({})).await;
+    let occurrences = trigger("events", &args(json!({})));
+    let (id, _) = space.table("occurrences").await.remove(0);
+    assert_eq!(needs(&occurrences).unwrap().name_bytes, id.len());
+    let done = json!({"done": true, "due": "2026-11-24", "repeat": "FREQ=DAILY"});
+    space.insert("tasks", "k1", done).await;
+    for (with, changes) in [
+        (json!({"do": "next"}), 1),
+        (json!({"do": "next", "old": {"repeat": null}}), 2),
+    ] {
+        let task = space.task(("tasks", "k1"), &with);
+        let Worked::Done(Some(Changes(text))) = space.work(&task).await else {
+            panic!("it makes the next");
+        };
+        let written: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let name_bytes = written[0]["id"].as_str().unwrap().len();
+        let found = needs(&trigger("tasks", &with));
+        assert_eq!(
+            found,
+            Some(Needs {
+                changes,
+                name_bytes
+            })
+        );
+        assert_eq!(written.len(), changes);
+    }
+    let long = json!({"into": "o".repeat(100)});
+    let long = trigger("events", &args(long));
+    assert_eq!(needs(&long).unwrap().name_bytes, 100);
+    assert_eq!(needs(&trigger("tasks", &json!({"do": "later"}))), None);
+}

@@ -1,7 +1,7 @@
 //! What cannot be done, and what is said of it.
 
 use super::*;
-use crate::triggers::{Per, TriggerConfig};
+use crate::triggers::Per;
 
 const OCCURRENCES: &str = r#"{"do":"occurrences","into":"occurrences","days":366}"#;
 
@@ -87,18 +87,10 @@ async fn a_hostile_rule_is_hopeless() {
     assert!(said.starts_with("too_many_occurrences: "), "{said}");
 }
 
-fn trigger(args: &Value) -> TriggerConfig {
-    serde_json::from_value(json!({
-        "id": "t", "table": "events", "when": "any", "job": "recurrence", "per": "record",
-        "args": args,
-    }))
-    .unwrap()
-}
-
 /// Of several jobs of an event none would know whether it is the one that rolls the window.
 #[test]
 fn occurrences_are_kept_by_one_job_of_each_event() {
-    let occurrences = trigger(&serde_json::from_str(OCCURRENCES).unwrap());
+    let occurrences = trigger("events", &serde_json::from_str(OCCURRENCES).unwrap());
     let each = TriggerConfig {
         per: Per::Commit,
         ..occurrences
@@ -136,7 +128,7 @@ async fn args_that_say_something_else_are_hopeless() {
         json!({"do": "occurrences", "into": "o", "days": 7, "past_days": 367}),
         json!({"do": "occurrences", "into": "o", "days": 7, "copy": vec!["x"; 65]}),
     ] {
-        assert!(check_trigger(&trigger(&args)).is_err(), "{args}");
+        assert!(check_trigger(&trigger("events", &args)).is_err(), "{args}");
         let said = space.hopeless(&space.task(("tasks", "k1"), &args)).await;
         assert!(said.starts_with("args_invalid: "), "{said}");
     }
@@ -149,12 +141,12 @@ async fn args_that_say_something_else_are_hopeless() {
         json!({"do": "occurrences", "into": "o", "days": 366, "past_days": 366, "copy": vec!["x"; 64]}),
         json!({"do": "occurrences", "into": "o", "days": 1}),
     ] {
-        assert_eq!(check_trigger(&trigger(&args)), Ok(()));
+        assert_eq!(check_trigger(&trigger("events", &args)), Ok(()));
     }
     let own = json!({"do": "occurrences", "into": "events", "days": 7});
     let said = space.hopeless(&space.task(("events", "e1"), &own)).await;
     assert!(said.contains("into: the events' own table"), "{said}");
-    let said = check_trigger(&trigger(&own)).unwrap_err();
+    let said = check_trigger(&trigger("events", &own)).unwrap_err();
     assert_eq!(said, "args: into: the events' own table");
 }
 

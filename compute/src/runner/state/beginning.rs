@@ -1,20 +1,24 @@
 //! How tries begin, and what ends before anything of it is done.
 
-use syncline_storage::jobs::{JobError, Outcome};
+use syncline_storage::jobs::{JobError, JobKind, Outcome};
 
 use super::super::event::{Effect, Now, TryId};
 use super::super::outcome::{Concluded, Tried, given_up_or_not};
 use super::super::told::{How, Told};
 use super::{RunnerState, Stage, Try};
-use crate::jobs::schedules::Firing;
+use crate::jobs::schedules::{Firing, GONE_MS, GONE_WAIT_MS};
 use crate::worker::Task;
 
-/// How late a job is of whose schedule nobody knows when it is ended, in milliseconds. Until then a
-/// node with a newer config may know it, or one with an older.
-const GONE_MS: u64 = 15 * 60_000;
-
-/// How long whoever does not know its schedule leaves it to others, in milliseconds.
-const GONE_WAIT_MS: u64 = 60_000;
+/// A worker was at a try, and not merely too busy for it, which nobody knows before it says so.
+pub(super) fn began(one: &Try, kind: &JobKind, began_run_ms: u64, now: Now) -> Effect {
+    let ran_ms = now.run_ms.saturating_sub(began_run_ms);
+    let late_ms = now.wall_ms.saturating_sub(one.due_at_ms);
+    let lag_ms = late_ms.saturating_sub(ran_ms);
+    Effect::Tell(Told::Began {
+        kind: kind.clone(),
+        lag_ms: (one.attempt == 1).then_some(lag_ms),
+    })
+}
 
 impl RunnerState {
     /// Workers that are free take what is ready.
@@ -40,11 +44,6 @@ impl RunnerState {
             return self.conclude(id, concluded, now);
         }
         let pool = one.pool;
-        let lag_ms = now.wall_ms.saturating_sub(one.due_at_ms);
-        let told = Told::Began {
-            kind: self.rules.kinds[pool].kind.clone(),
-            lag_ms: (one.attempt == 1).then_some(lag_ms),
-        };
         let began = Stage::Running(now.run_ms);
         let Some(Stage::Waiting { mut leased, .. }) = self.turn(id, began) else {
             unreachable!("it was looked whether {id:?} waits");
@@ -54,7 +53,6 @@ impl RunnerState {
             leased.job.args = schedule.args().clone();
         }
         let task = Box::new(Task::of(leased, now.wall_ms));
-        self.effects.push(Effect::Tell(told));
         self.effects.push(Effect::Begin { id, pool, task });
     }
 

@@ -56,7 +56,10 @@ impl RunnerState {
         };
         let outcome = concluded.outcome.clone();
         let ran_ms = match one.stage {
-            Stage::Running(began_run_ms) => Some(now.run_ms.saturating_sub(began_run_ms)),
+            // Who gives a job back has not begun it.
+            Stage::Running(began_run_ms) if concluded.how != How::GivenBack => {
+                Some(now.run_ms.saturating_sub(began_run_ms))
+            }
             _ => None,
         };
         let ended = Stage::Ended {

@@ -10,6 +10,7 @@ use syncline_storage::jobs::LeasedJob;
 
 use super::super::event::{Effect, LeaseAnswers, Now, TryId};
 use super::super::told::{StoreCall, Told};
+use super::beginning::began;
 use super::{RunnerState, Stage, Try};
 use crate::jobs::lease::LeaseStep;
 
@@ -190,7 +191,8 @@ impl RunnerState {
         match one.stage {
             // The store tells of what ended whether it was lost before.
             Stage::Ended { .. } | Stage::Stopping => return,
-            Stage::Running(_) => {
+            Stage::Running(began_run_ms) => {
+                self.effects.push(began(one, &kind, began_run_ms, now));
                 self.turn(id, Stage::Stopping);
                 self.effects.push(Effect::Stop(id));
             }

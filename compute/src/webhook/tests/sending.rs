@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::outgoing::tests::server::{Answer, Server};
+use crate::outgoing::tests::server::Server;
 
 fn header<'a>(head: &'a str, name: &str) -> &'a str {
     let find = |line: &'a str| line.strip_prefix(name)?.strip_prefix(": ");
@@ -104,35 +104,6 @@ async fn other_jobs_commits_firings_and_spaces_have_other_ids() {
         ids.insert(posted(task).await.1["id"].to_string());
     }
     assert_eq!(ids.len(), tasks.len());
-}
-
-/// One that never answers is given a quarter of the pool; the others find the rest of it.
-#[tokio::test]
-async fn a_dead_endpoint_leaves_others_their_places() {
-    let mut dead = Server::answering(Answer::Stuck("")).await;
-    let alive = Server::saying("200 OK", "").await;
-    let mut configs = BTreeMap::new();
-    for (name, server) in [("dead", &dead), ("llm", &alive)] {
-        let members = json!({"url": server.url, "private": true, "timeout_ms": 120_000});
-        configs.insert(name.to_owned(), config(members));
-    }
-    let webhooks = Arc::new(Webhooks::of(&configs, POOL).unwrap());
-    let stuck = with_args(&json!({"args": {"to": "dead"}}));
-    let mut working = tokio::task::JoinSet::new();
-    for _ in 0..POOL / 4 {
-        let (webhooks, stuck) = (webhooks.clone(), stuck.clone());
-        working.spawn(async move { webhooks.work(&stuck).await });
-        dead.request().await;
-    }
-    let turned_away = webhooks.work(&stuck).await;
-    assert_eq!(turned_away, Worked::Busy { wait_ms: 1_000 });
-    assert_eq!(dead.waiting(), 0, "nothing was posted");
-    assert_eq!(webhooks.work(&task()).await, Worked::Done(None));
-    // Who is stopped gives its place back.
-    working.shutdown().await;
-    let again = tokio::spawn(async move { webhooks.work(&stuck).await });
-    dead.request().await;
-    again.abort();
 }
 
 #[tokio::test]

@@ -1,0 +1,53 @@
+//! What no section can tell alone: settings that do not go together.
+
+use syncline_compute::recurring;
+use syncline_compute::webhook::PLACE_WAIT_MS_MAX;
+
+use super::{Config, Problems};
+use crate::jobs::kinds;
+
+/// Notes what would have every job of a kind given up.
+pub(super) fn check(config: &Config, problems: &mut Problems) {
+    check_webhook_times(config, problems);
+    check_limits_of_jobs(config, problems);
+}
+
+/// A try that takes longer is ended in the middle of the post, whatever the endpoint may take.
+fn check_webhook_times(config: &Config, problems: &mut Problems) {
+    let time_ms = config.jobs.time_ms;
+    for (name, webhook) in &config.webhooks {
+        if webhook.timeout_ms.saturating_add(PLACE_WAIT_MS_MAX) > time_ms {
+            let why = format!(
+                "webhook {name:?}: timeout_ms: with the {PLACE_WAIT_MS_MAX} ms that an event may wait \
+                 for its turn, an answer may take longer than jobs.time_ms ({time_ms}) lets a try"
+            );
+            problems.push("webhooks", why);
+        }
+    }
+}
+
+/// What these jobs write is pushed as anybody's changes are.
+fn check_limits_of_jobs(config: &Config, problems: &mut Problems) {
+    let limits = &config.limits;
+    for (app, of_app) in &config.app {
+        let triggers = of_app.triggers.iter();
+        for trigger in triggers.filter(|trigger| trigger.job == kinds::RECURRENCE) {
+            let Some(needs) = recurring::needs(trigger) else {
+                continue;
+            };
+            let id = &trigger.id;
+            let (changes, name_bytes) = (needs.changes as u64, needs.name_bytes as u64);
+            if changes > limits.changes_per_push_max {
+                let why =
+                    format!("is too small for trigger {id} of app {app}: it writes {changes}");
+                problems.push("limits.changes_per_push_max", why);
+            }
+            if name_bytes > limits.name_bytes_max {
+                let why = format!(
+                    "is too small for trigger {id} of app {app}: it writes names of {name_bytes}"
+                );
+                problems.push("limits.name_bytes_max", why);
+            }
+        }
+    }
+}
