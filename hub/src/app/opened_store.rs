@@ -91,8 +91,11 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
 }
 
 /// Opens it only to read, also while a node writes it. It must be there, and of this program's
-/// schema.
-pub(crate) async fn open_beside(config: &Config) -> Result<Box<dyn Export>, StartError> {
+/// schema. What an engine has to put aside on the way it puts into the directory, if one is named.
+pub(crate) async fn open_beside(
+    config: &Config,
+    spool_directory: Option<&Path>,
+) -> Result<Box<dyn Export>, StartError> {
     match config.store_url() {
         StoreUrl::Sqlite(path) => {
             let options = SqliteOptions {
@@ -111,7 +114,10 @@ pub(crate) async fn open_beside(config: &Config) -> Result<Box<dyn Export>, Star
             Ok(Box::new(store.map_err(failed)?))
         }
         StoreUrl::Cassandra(url) => {
-            let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
+            let mut options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
+            if let Some(directory) = spool_directory {
+                options.spool_directory = directory.to_owned();
+            }
             let store = CassandraStore::open_as_it_is(&options).await;
             Ok(Box::new(store.map_err(failed)?))
         }

@@ -32,22 +32,34 @@ pub(super) fn run_export(config: &Config, out: &Path) -> Result<(), TransferErro
     let _logging = logs::init(&config.log)?;
     interruptible(async {
         if out == Path::new(STANDARD) {
-            let (_, summary) = export_into(config, io::stdout()).await?;
+            let (_, summary) = export_into(config, io::stdout(), None).await?;
             // The archive has the standard output.
             let _ = io::stderr().write_all(summary_text("exported", &summary).as_bytes());
             return Ok(());
         }
         let unwritable = |error| TransferError::file(out, error);
         let part = PartFile::create(out).map_err(unwritable)?;
-        let (part, summary) = export_into(config, part).await?;
+        let (part, summary) = export_into(config, part, Some(directory(out))).await?;
         part.complete().map_err(unwritable)?;
         say(&summary_text("exported", &summary));
         Ok(())
     })
 }
 
-async fn export_into<W: Write>(config: &Config, out: W) -> Result<(W, Summary), TransferError> {
-    let store = open_beside(config).await?;
+/// Where a file is.
+fn directory(file: &Path) -> &Path {
+    match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+async fn export_into<W: Write>(
+    config: &Config,
+    out: W,
+    spool_directory: Option<&Path>,
+) -> Result<(W, Summary), TransferError> {
+    let store = open_beside(config, spool_directory).await?;
     let out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let writer = ArchiveWriter::begin(out, SystemClock.now_ms())?;
     let (out, summary) = export(&*store, writer, PAGE).await?;

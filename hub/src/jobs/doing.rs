@@ -5,7 +5,7 @@ use std::sync::Arc;
 use syncline_cluster::ChangeLog;
 use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::Schedules;
-use syncline_compute::recurring::Recurring;
+use syncline_compute::recurring::{Recurring, Rolling};
 use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts};
 use syncline_compute::worker::Worker;
 use syncline_protocol::ids::{AppId, SpaceId};
@@ -126,11 +126,12 @@ fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
     let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
     let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
     let webhooks = webhooks.expect("the config was checked");
+    let apps = config.app.iter();
+    let rolling = Rolling::of(apps.map(|(app, of_app)| (app, &of_app.triggers[..])));
+    let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
+    let recurring = Recurring::new(gateway.store.clone(), rolling, changes_max);
     let workers: [(&str, Arc<dyn Worker>); 2] = [
-        (
-            kinds::RECURRENCE,
-            Arc::new(Recurring::new(gateway.store.clone())),
-        ),
+        (kinds::RECURRENCE, Arc::new(recurring)),
         (kinds::WEBHOOK, Arc::new(webhooks)),
     ];
     let spec = |(kind, worker)| KindSpec {
