@@ -259,6 +259,7 @@ macro_rules! conformance_tests {
                 a_retried_job_given_back_waits_for_its_next_try;
             people: a_job_is_cancelled_by_its_name,
                 a_job_that_waits_is_snoozed,
+                snoozing_a_job_keeps_no_other,
                 a_job_that_was_tried_is_snoozed_and_stays_the_same,
                 what_is_leased_or_dead_is_not_snoozed,
                 dead_jobs_are_told_newest_first,

@@ -68,7 +68,7 @@ pub(super) async fn snooze(
     name: &JobName,
     due_at_ms: WallMs,
 ) -> Result<bool, Failure> {
-    let asked = asked(&name.space, [parts(name)], due_at_ms);
+    let asked = asked(&name.space, [parts(name)], 0);
     let make = |plan: &mut Plan| plan.snooze(&parts(name), due_at_ms);
     Ok(change(server, &asked, make).await?.unwrap_or(false))
 }

@@ -115,10 +115,12 @@ impl Plan {
         let queue = self.queues.get_mut(kind).expect("what is changed was seen");
         // Nobody met it: its hint may be gone, with a table that was restored apart.
         let is_lost = |queue: Queue| queue.turn_at_ms.saturating_add(LOST_AFTER_MS) < now_ms;
-        let turn = match queue.after {
-            Some(queue) if queue.turn_at_ms <= turn_at_ms && !is_lost(queue) => return,
-            Some(queue) => queue.turn,
-            None => 0,
+        let (turn, turn_at_ms) = match queue.after {
+            // What else is due there is not to wait for this one.
+            Some(queue) if is_lost(queue) => (queue.turn, turn_at_ms.min(now_ms)),
+            Some(queue) if queue.turn_at_ms <= turn_at_ms => return,
+            Some(queue) => (queue.turn, turn_at_ms),
+            None => (0, turn_at_ms),
         };
         queue.after = Some(Queue {
             turn_at_ms,

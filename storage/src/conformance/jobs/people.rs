@@ -28,6 +28,16 @@ pub async fn a_job_that_waits_is_snoozed(store: &dyn WithJobs) {
     assert_eq!(keys(&claimed(store, 9, NOW + 100).await), ["a"]);
 }
 
+/// Those that are due are found as ever.
+pub async fn snoozing_a_job_keeps_no_other(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put(&["a", "b"]).await;
+    let tomorrow = NOW + 86_400_000;
+    assert_eq!(store.snooze(&desk.name("a"), tomorrow).await, Ok(true));
+    assert_eq!(keys(&claimed(store, 9, NOW).await), ["b"]);
+    assert_eq!(keys(&claimed(store, 9, tomorrow).await), ["a", "b"]);
+}
+
 /// It is for the time it was for: what it does is named by that, and may have been done.
 pub async fn a_job_that_was_tried_is_snoozed_and_stays_the_same(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
