@@ -7,7 +7,7 @@
 //! time to look there next, as the queues of other engines. It is of another partition, so it is
 //! written before the batch that names it, and removed only after a batch by which nothing that named
 //! it can pass any more ([`change`]). A row that no batch named is met once, at its time, and ends.
-//! `dead` finds the dead of all spaces in the same way.
+//! `dead_jobs` finds the dead of all spaces in the same way.
 
 mod change;
 mod claim;
@@ -28,11 +28,12 @@ use syncline_protocol::stamp::WallMs;
 use crate::jobs::{Job, JobNo, JobState, StoredJob};
 
 pub(super) use change::{Beside, Settled, push_rows};
-pub(super) use dead::Dead;
+pub(super) use dead::dead_of;
 pub(super) use numbers::Numbers;
+pub(super) use places::{Name, dead, living, ordered_name};
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
-pub(super) use transfer::{dead_of, export, exported, forget, import, open_queues};
+pub(super) use transfer::{export, exported, forget, import, open_queues};
 #[cfg(test)]
 pub(super) use turns::put_turn_of_nobody;
 
@@ -44,6 +45,9 @@ pub(super) struct Kept {
     lease: u64,
     /// When it may be claimed; of a dead one when it died.
     at_ms: WallMs,
+    /// Random: of the row of `dead_jobs` that is its, if it is dead. `None` also of what died before there
+    /// were such rows; that has one of `dead`.
+    dead_id: Option<i64>,
     stored: StoredJob,
 }
 
@@ -58,6 +62,7 @@ impl Kept {
             no,
             lease: 0,
             at_ms: job.due_at_ms,
+            dead_id: None,
             stored: StoredJob {
                 job,
                 state: JobState::Scheduled,

@@ -4,11 +4,14 @@
 mod costs;
 mod exports;
 mod failures;
+mod holds;
 mod imports;
 mod jobs;
 mod levels;
 mod limits;
 mod migrations;
+mod moving;
+mod timeouts;
 
 #[path = "../../../tests/services/cassandra.rs"]
 pub(crate) mod server;

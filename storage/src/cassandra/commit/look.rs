@@ -106,6 +106,7 @@ impl Seen {
                 last_commit: 0,
                 job_no: None,
                 brought: None,
+                held: None,
             },
             marks: HashMap::new(),
             records: HashMap::new(),

@@ -11,7 +11,7 @@ use crate::jobs::{JobKey, JobKind, JobLane, JobNo};
 use crate::types::StoreError;
 
 /// What a job is called in its space.
-pub(super) type Name = (JobKind, JobKey);
+pub(in crate::cassandra) type Name = (JobKind, JobKey);
 
 /// `n` of the rows that order what lives, and of those that order the dead.
 const LIVING: i64 = 0;
@@ -50,6 +50,24 @@ pub(super) fn living_of(of: &JobKind) -> (Place, Place) {
     let begin = Place::new(kind::ORDER, LIVING, (&format!("{of}\0"), ""));
     let end = Place::new(kind::ORDER, LIVING, (&format!("{of}\u{1}"), ""));
     (begin, end)
+}
+
+/// All that live.
+pub(in crate::cassandra) fn living() -> (Place, Place) {
+    (Place::begin(kind::ORDER), dead().0)
+}
+
+/// All that are dead.
+pub(in crate::cassandra) fn dead() -> (Place, Place) {
+    (
+        Place::new(kind::ORDER, DEAD, ("", "")),
+        Place::end(kind::ORDER),
+    )
+}
+
+/// Whose a row of the order is.
+pub(in crate::cassandra) fn ordered_name(place: &Place) -> Result<Name, StoreError> {
+    Ok(Ordered::of(place)?.name)
 }
 
 /// Those of a lane that were put before a number.

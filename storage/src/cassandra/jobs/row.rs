@@ -50,6 +50,10 @@ pub(super) fn values(kept: &Kept, before: Option<&Kept>) -> Vec<Value<'static>> 
             _ => text(""),
         },
         maybe(stored.error.as_ref().map(JobError::as_str)),
+        match before.and_then(|before| before.dead_id) == kept.dead_id {
+            true => Value::Unset,
+            false => Value::maybe(kept.dead_id),
+        },
     ];
     let same = before.is_some_and(|before| before.no == kept.no);
     let rest = [
@@ -69,7 +73,7 @@ pub(super) fn values(kept: &Kept, before: Option<&Kept>) -> Vec<Value<'static>> 
 
 /// What a read of jobs and queues found.
 pub(super) enum Read {
-    Job(Name, Kept),
+    Job(Name, Box<Kept>),
     Queue(JobKind, Queue),
     /// Of another kind, or nothing.
     Other,
@@ -82,7 +86,7 @@ pub(super) fn read(cells: &Cells<'_>) -> Result<Read, StoreError> {
         kind::JOB => {
             let name = (JobKind::trusted(&place.a), JobKey::trusted(&place.b));
             let kept = kept(cells, &name)?;
-            Ok(Read::Job(name, kept))
+            Ok(Read::Job(name, Box::new(kept)))
         }
         kind::QUEUE => {
             let queue = Queue {
@@ -121,6 +125,7 @@ fn kept(cells: &Cells<'_>, (of, key): &Name) -> Result<Kept, StoreError> {
         no: JobNo(number(0)? as u64),
         lease: number(1)? as u64,
         at_ms,
+        dead_id: cells.number(AT + 15)?,
         stored: StoredJob {
             job: Job {
                 kind: of.clone(),
