@@ -44,6 +44,9 @@ struct Answer {
     user_id: String,
     counts: BTreeMap<String, u64>,
     apps: BTreeMap<String, OfApp>,
+    /// Apps whose counts are of several moments, or of a part, since others wrote meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    about: Vec<String>,
     /// Apps whose erasure failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pending: Vec<String>,
@@ -69,7 +72,11 @@ impl Answer {
             dead_letters: held.dead_letters,
             jobs: held.jobs,
         };
-        self.apps.insert(space.app.as_str().to_owned(), of_app);
+        let app = space.app.as_str().to_owned();
+        if !held.is_exact {
+            self.about.push(app.clone());
+        }
+        self.apps.insert(app, of_app);
     }
 
     fn into_response(self) -> Result<Response, HttpError> {
