@@ -13,6 +13,7 @@ mod change;
 mod claim;
 mod dead;
 mod finish;
+mod lanes;
 mod numbers;
 mod people;
 mod places;
@@ -32,7 +33,7 @@ pub(super) use dead::Dead;
 pub(super) use numbers::Numbers;
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
-pub(super) use transfer::{dead_of, export, forget, import, open_queues};
+pub(super) use transfer::{dead_of, export, forget, import, lanes_there, open_queues};
 #[cfg(test)]
 pub(super) use turns::put_turn_of_nobody;
 
@@ -44,6 +45,8 @@ pub(super) struct Kept {
     lease: u64,
     /// When it may be claimed; of a dead one when it died.
     at_ms: WallMs,
+    /// Another one of its lane can be claimed.
+    is_behind: bool,
     stored: StoredJob,
 }
 
@@ -52,12 +55,13 @@ impl Kept {
         matches!(self.stored.state, JobState::Dead { .. })
     }
 
-    /// A new one.
+    /// A new one. In a lane it is behind until that is settled.
     fn put(job: Job, no: JobNo) -> Kept {
         Kept {
             no,
             lease: 0,
             at_ms: job.due_at_ms,
+            is_behind: job.lane.is_some(),
             stored: StoredJob {
                 job,
                 state: JobState::Scheduled,
