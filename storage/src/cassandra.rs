@@ -6,6 +6,7 @@
 //! cluster, and what it costs, is in `ARCHITECTURE.md`. ScyllaDB speaks the same protocol;
 //! it was not tried.
 
+mod attempts;
 mod changes;
 mod collect;
 mod commit;
@@ -13,14 +14,20 @@ mod connect;
 mod erase;
 mod export;
 mod failure;
+mod hold;
+mod holdings;
+mod home;
 mod import;
+mod interlude;
 mod jobs;
 mod names;
 mod options;
+mod outcome;
 mod reads;
 mod row;
 mod schema;
 mod server;
+mod settings;
 mod snapshot;
 mod space;
 mod statements;
@@ -34,6 +41,7 @@ use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, Tab
 use syncline_protocol::stamp::WallMs;
 use tokio::sync::Semaphore;
 
+pub use attempts::{AttemptTotals, Attempts};
 pub use options::{CassandraOptions, OpenError, Replication, Serial};
 
 use crate::Store;
@@ -80,6 +88,13 @@ impl CassandraStore {
             server: Arc::new(server),
             permits: Arc::new(permits),
         }
+    }
+}
+
+impl CassandraStore {
+    /// What replicas were asked to agree on so far.
+    pub fn attempts(&self) -> &Attempts {
+        self.server.attempts()
     }
 }
 
@@ -235,7 +250,7 @@ impl Store for CassandraStore {
     }
 
     async fn holdings(&self, space: &SpaceKey) -> Result<Holdings, StoreError> {
-        Ok(erase::holdings(&self.server, space).await?)
+        Ok(holdings::holdings(&self.server, space).await?)
     }
 
     async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError> {

@@ -154,7 +154,11 @@ macro_rules! conformance_tests {
             racing: of_commits_at_once_one_passes, of_moves_of_a_mark_at_once_one_passes,
                 of_new_clients_at_once_one_gets_the_number, those_who_try_again_all_get_in,
                 groups_in_any_order_pass_each_other, of_new_epochs_at_once_there_is_one,
-                no_read_sees_half_a_commit;
+                no_read_sees_half_a_commit,
+                a_space_is_erased_while_others_write,
+                what_is_old_is_collected_while_others_write,
+                holdings_are_counted_while_others_write,
+                an_epoch_is_changed_while_others_write;
         }
     };
     (@transfer $($how:tt)*) => {

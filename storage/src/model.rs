@@ -456,6 +456,7 @@ impl Space {
             clients: self.clients.len() as u64,
             dead_letters: self.dead_letters.len() as u64,
             jobs: self.jobs.len() as u64,
+            is_exact: true,
         }
     }
 

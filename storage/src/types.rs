@@ -287,6 +287,10 @@ pub struct Holdings {
     pub dead_letters: u64,
     /// Jobs, dead ones included.
     pub jobs: u64,
+    /// Whether the numbers are of one moment and nothing was passed over. An engine that cannot count
+    /// while others write without pause, or past what was removed, says so: then each is of about that
+    /// time, or at least so many.
+    pub is_exact: bool,
 }
 
 /// How exactly an engine knows when a client was last used, in milliseconds: a day. So the index

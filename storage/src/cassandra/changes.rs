@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use syncline_protocol::ids::{RecordKey, Seq, SpaceKey, TableName};
 
 use super::failure::Failure;
+use super::interlude::Step;
 use super::names;
 use super::row::{Place, SpaceRow, kind};
 use super::server::{Columns, Level, Server};
@@ -33,7 +34,7 @@ pub(super) struct Changes<'a> {
 }
 
 /// Tries of a page of one state.
-const TRIES_MAX: usize = 16;
+pub(super) const TRIES_MAX: usize = 16;
 
 /// Those that may be in a page.
 struct Candidates {
@@ -78,6 +79,7 @@ impl Changes<'_> {
         let mut tries = 0;
         loop {
             let found = self.candidates(server, &from).await?;
+            server.interludes.at(Step::CandidatesAndPage).await;
             let (view, mut page) = match self.page(server, &found).await? {
                 Read::Same(page) => (found.row.view, page),
                 Read::Moved(..) if tries < TRIES_MAX && found.looked != Looked::Piecewise => {
@@ -200,6 +202,7 @@ impl Changes<'_> {
             if all.len() < rows_max {
                 return ended(told, looked_upto.min(head));
             }
+            server.interludes.at(Step::LookAndLook).await;
         }
     }
 

@@ -10,6 +10,9 @@ use syncline_protocol::ids::{RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 
 use super::failure::{Failure, contended};
+use super::hold::{FREE_TRIES, Hold};
+use super::interlude::Step;
+use super::outcome::{self, Sent};
 use super::row::{Place, Row, SpaceRow, kind, verdicts_of};
 use super::server::{Columns, Level, Rows, Server, Writes, of};
 use super::space::{TRIES_MAX, at, opened, unmoved};
@@ -22,8 +25,9 @@ use crate::types::{Collect, Collected, Keys, NEVER_MS, SpaceView};
 /// What was found.
 struct Old {
     dead: Vec<Dead>,
-    /// Rows that say of a record that it is dead, and it is not, or died at another time.
-    stale: Vec<Place>,
+    /// The last of the rows that say when these died. What else is before it says of a record that it is
+    /// dead, and it is not, or died at another time.
+    upto: Option<Place>,
     unused: Vec<(Place, WriterNo)>,
     more: bool,
 }
@@ -46,33 +50,66 @@ pub(super) async fn collect(
     space: &SpaceKey,
     collect: Collect,
 ) -> Result<Collected, Failure> {
-    for _ in 0..TRIES_MAX {
-        let row = opened(server, space).await?;
-        let Some(old) = find_old(server, (space, row), collect).await? else {
-            continue;
-        };
-        if old.dead.is_empty() && old.stale.is_empty() && old.unused.is_empty() {
-            return Ok(Collected::nothing(row.view));
+    for _ in 0..FREE_TRIES {
+        if let Some(collected) = once(server, (space, collect), Hold::NONE).await? {
+            return Ok(collected);
         }
-        let view = after(&row.view, &old, collect.keys);
-        let id = random()? as i64;
-        let done = match server.write(&writes(space, (&row, &view, id), &old)).await {
-            Ok(done) => done,
-            Err(Failure::GivenUp(_)) => opened(server, space).await?.last_commit == id,
-            Err(failure) => return Err(failure),
-        };
-        // Of what only was in the way nothing is told; what is behind it is looked at again.
-        let is_told = !old.dead.is_empty() || !old.unused.is_empty() || !old.more;
-        if done && is_told {
-            return Ok(Collected {
-                view,
-                tombstones: old.dead.len(),
-                marks: old.unused.len(),
-                more: old.more,
-            });
+    }
+    for _ in 0..TRIES_MAX {
+        let hold = Hold::take(server, space).await?;
+        let collected = once(server, (space, collect), hold).await;
+        hold.let_go(server, space).await;
+        if let Some(collected) = collected? {
+            return Ok(collected);
         }
     }
     Err(contended().into())
+}
+
+/// `None` if something was written meanwhile, or if there is more behind what only was in the way.
+async fn once(
+    server: &Server,
+    (space, collect): (&SpaceKey, Collect),
+    hold: Hold,
+) -> Result<Option<Collected>, Failure> {
+    let row = opened(server, space).await?;
+    let Some(old) = find_old(server, (space, row), collect).await? else {
+        return Ok(None);
+    };
+    if old.upto.is_none() && old.unused.is_empty() {
+        return Ok(Some(Collected::nothing(row.view)));
+    }
+    let view = after(&row.view, &old, collect.keys);
+    let id = random()? as i64;
+    let begin = Place::begin(kind::BEGIN);
+    let writes = writes((space, &begin), (&row, &view, id), (&old, hold));
+    server.interludes.at(Step::PlanAndBatch).await;
+    let sent = Sent::unmoved(id, &row);
+    let done = outcome::write(server, (space, &writes), sent).await?;
+    // Of what only was in the way nothing is told; what is behind it is looked at again.
+    let is_told = !old.dead.is_empty() || !old.unused.is_empty() || !old.more;
+    Ok((done && is_told).then_some(Collected {
+        view,
+        tombstones: old.dead.len(),
+        marks: old.unused.len(),
+        more: old.more,
+    }))
+}
+
+/// Everything of a kind up to a row.
+fn upto_values<'a>(space: &'a SpaceKey, upto: &'a Place) -> Vec<Value<'a>> {
+    let mut values = of(space);
+    values.extend([
+        Value::Kind(upto.kind),
+        Value::Int(i64::MIN),
+        Value::Text(""),
+        Value::Text(""),
+        Value::Kind(upto.kind),
+        Value::Int(upto.n),
+        Value::Text(&upto.a),
+        Value::Text(&upto.b),
+    ]);
+    values
 }
 
 fn after(view: &SpaceView, old: &Old, keys: Keys) -> SpaceView {
@@ -112,11 +149,15 @@ async fn find_old(
     }
     let mut more = deaths.len() > limit;
     deaths.truncate(limit);
-    let Some((mut dead, stale)) = dead(server, (space, row), deaths).await? else {
+    let Some(mut dead) = dead(server, (space, row), &deaths).await? else {
         return Ok(None);
     };
     let fit = collect.fit(dead.iter().map(|dead| dead.bytes));
     more |= fit < dead.len();
+    let rest = dead.get(fit).map(|dead| dead.death.clone());
+    let upto = deaths
+        .into_iter()
+        .rfind(|death| rest.as_ref().is_none_or(|rest| death < rest));
     dead.truncate(fit);
     if collect.keys == Keys::Keep && !strip(server, (space, row), &mut dead).await? {
         return Ok(None);
@@ -128,30 +169,28 @@ async fn find_old(
     unused.truncate(limit);
     Ok(Some(Old {
         dead,
-        stale,
+        upto,
         unused,
         more,
     }))
 }
 
-/// Those that are dead since then, and the rows that are wrong about it. `None` if something was
-/// written meanwhile.
+/// Those that are dead since then. `None` if something was written meanwhile.
 async fn dead(
     server: &Server,
     (space, of): (&SpaceKey, SpaceRow),
-    deaths: Vec<Place>,
-) -> Result<Option<(Vec<Dead>, Vec<Place>)>, Failure> {
+    deaths: &[Place],
+) -> Result<Option<Vec<Dead>>, Failure> {
     let asked = (deaths.iter(), Columns::Light);
     let Some(rows) = rows_of(server, (space, of), asked).await? else {
         return Ok(None);
     };
     let found = by_record(&rows)?;
-    let (mut dead, mut stale) = (Vec::new(), Vec::new());
+    let mut dead = Vec::new();
     for death in deaths {
         let names = (death.a.as_str(), death.b.as_str());
         let row = found.get(&death.record_key());
         let Some(row) = row.filter(|row| row.dead_at().is_ok_and(|at| at == death.n)) else {
-            stale.push(death);
             continue;
         };
         let seq = row.seq()?.unwrap_or_default();
@@ -161,10 +200,10 @@ async fn dead(
             seq,
             bytes: row.bytes()?,
             kept: None,
-            death,
+            death: death.clone(),
         });
     }
-    Ok(Some((dead, stale)))
+    Ok(Some(dead))
 }
 
 /// Reads what is left of the dead. False if something was written meanwhile.
@@ -241,11 +280,11 @@ async fn unused(
 }
 
 fn writes<'a>(
-    space: &'a SpaceKey,
+    (space, begin): (&'a SpaceKey, &'a Place),
     (row, view, id): (&SpaceRow, &SpaceView, i64),
-    old: &'a Old,
+    (old, hold): (&'a Old, Hold),
 ) -> Writes<'a> {
-    let mut writes = Writes::default();
+    let mut writes = Writes::by(hold);
     let mut values = vec![
         Value::Int(view.head.0 as i64),
         Value::Int(view.swept.0 as i64),
@@ -254,12 +293,14 @@ fn writes<'a>(
     ];
     values.extend(of(space));
     values.extend(unmoved(row));
+    values.push(hold.value());
     writes.push(Text::Sweep, values);
-    for place in &old.stale {
-        writes.push(Text::Remove, at(space, place));
+    if let Some(upto) = &old.upto {
+        // At once, so that the next one steps over one deletion and not over each.
+        writes.push(Text::RemoveUpto, upto_values(space, upto));
     }
+    writes.push(Text::PutPlace, at(space, begin));
     for dead in &old.dead {
-        writes.push(Text::Remove, at(space, &dead.death));
         match &dead.kept {
             None => {
                 writes.push(Text::Remove, at(space, &dead.record));

@@ -19,8 +19,9 @@ use self::look::{Seen, look};
 use self::writes::writes;
 use super::failure::{Failure, contended};
 use super::jobs::{Beside, Made, Settled, push_rows};
+use super::outcome::{self, Sent};
 use super::server::{Level, Server};
-use super::space::{TRIES_MAX, find};
+use super::space::TRIES_MAX;
 use crate::random;
 use crate::types::{Commit, CommitError};
 
@@ -70,6 +71,7 @@ async fn held(
     until: impl AsyncFnOnce(),
 ) -> Result<(), CommitError> {
     let mut until = Some(until);
+    server.attempts().count_commit();
     // Others that change jobs of the space would have it begin anew.
     let _alone = match commit.jobs.is_empty() && commit.ends.is_empty() {
         true => None,
@@ -106,14 +108,10 @@ async fn held(
         if let Some(until) = until.take() {
             until().await;
         }
-        let settled = match attempt(server, commit, &seen, id).await {
-            Ok(true) => Settled::Written,
-            Ok(false) => Settled::NotWritten,
-            Err(failure) => match resolve(server, commit, (id, failure)).await {
-                Resolved::Done => Settled::Written,
-                Resolved::NotDone => Settled::NotWritten,
-                Resolved::Open(error) => return Err(error),
-            },
+        server.attempts().count_commit_batch();
+        let settled = match attempt(server, commit, &seen, id).await? {
+            true => Settled::Written,
+            false => Settled::NotWritten,
         };
         if let Some(beside) = &beside {
             beside.go(server, settled).await;
@@ -131,40 +129,13 @@ async fn attempt(server: &Server, commit: &Commit, seen: &Seen, id: i64) -> Resu
     if let Some(Made { plan, .. }) = &seen.jobs {
         push_rows(&mut writes, (&commit.space, Some(&seen.row)), plan);
     }
-    server.write(&writes).await
-}
-
-/// What became of a commit whose answer did not say.
-enum Resolved {
-    Done,
-    /// Nothing of it was done, and nothing of it is under way.
-    NotDone,
-    /// Nobody knows yet.
-    Open(CommitError),
-}
-
-/// A read of now finishes what was agreed on, or sees to it that it never will be; so it tells, as
-/// long as nothing else was written since, and the server itself is done with it.
-async fn resolve(server: &Server, commit: &Commit, (id, failure): (i64, Failure)) -> Resolved {
-    let is_settled = match failure {
-        Failure::GivenUp(_) => true,
-        Failure::Lost(_) => false,
-        refused => return Resolved::Open(refused.into()),
+    let sent = Sent {
+        id,
+        seen: seen.row.last_commit,
+        from: (commit.head > commit.expect_head)
+            .then_some((commit.expect_epoch, commit.expect_head)),
     };
-    let Ok(found) = find(server, &commit.space).await else {
-        return Resolved::Open(failure.into());
-    };
-    let Some(row) = found.space() else {
-        return Resolved::Open(failure.into());
-    };
-    let stands = (row.view.epoch, row.view.head) == (commit.expect_epoch, commit.expect_head);
-    if row.last_commit == id {
-        Resolved::Done
-    } else if is_settled && stands && commit.head > commit.expect_head {
-        Resolved::NotDone
-    } else {
-        Resolved::Open(failure.into())
-    }
+    outcome::write(server, (&commit.space, &writes), sent).await
 }
 
 pub(super) use writes::letter_values;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scylla::client::execution_profile::ExecutionProfile;
+use scylla::client::execution_profile::{ExecutionProfile, ExecutionProfileHandle};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
 use scylla::policies::load_balancing::DefaultPolicy;
@@ -18,15 +18,50 @@ pub(super) fn refused(error: &impl ToString) -> OpenError {
     OpenError::Server(short(&error.to_string()).to_owned())
 }
 
-/// A session, and the datacenter that it asks.
-pub(super) async fn connect(
-    options: &CassandraOptions,
-) -> Result<(Session, Option<String>), OpenError> {
+/// A session, and where it is.
+pub(super) struct Connected {
+    pub(super) session: Session,
+    /// The datacenter that it asks; `None` for any.
+    pub(super) home: Option<String>,
+    /// All there are.
+    pub(super) datacenters: BTreeSet<String>,
+}
+
+impl Connected {
+    /// Where copies are whose datacenter is not named: at home, or in the only one.
+    pub(super) fn place_of_copies(&self) -> Option<&str> {
+        let only = self
+            .datacenters
+            .first()
+            .filter(|_| self.datacenters.len() == 1);
+        self.home.as_ref().or(only).map(String::as_str)
+    }
+}
+
+/// Connects, and finds out where the hub is at home.
+pub(super) async fn connect(options: &CassandraOptions) -> Result<Connected, OpenError> {
     let mut handle = profile(options, options.datacenter.as_deref()).into_handle();
+    let session = session(options, handle.clone()).await?;
+    let state = session.get_cluster_state();
+    let nodes = state.get_nodes_info().iter();
+    let datacenters: BTreeSet<String> = nodes.filter_map(|node| node.datacenter.clone()).collect();
+    let home = home(options, datacenters.clone())?;
+    handle.map_to_another_profile(profile(options, home.as_deref()));
+    Ok(Connected {
+        session,
+        home,
+        datacenters,
+    })
+}
+
+async fn session(
+    options: &CassandraOptions,
+    handle: ExecutionProfileHandle,
+) -> Result<Session, OpenError> {
     let mut builder = SessionBuilder::new()
         .known_nodes(&options.nodes)
         .connection_timeout(options.connect_timeout)
-        .default_execution_profile_handle(handle.clone())
+        .default_execution_profile_handle(handle)
         .fetch_schema_metadata(false)
         .keepalive_interval(Duration::from_secs(5))
         .keepalive_timeout(Duration::from_secs(10))
@@ -38,13 +73,7 @@ pub(super) async fn connect(
         let config = tls::client_config(root_cert.as_deref()).map_err(OpenError::Tls)?;
         builder = builder.tls_context(Some(config));
     }
-    let session = builder.build().await.map_err(|error| refused(&error))?;
-    let state = session.get_cluster_state();
-    let nodes = state.get_nodes_info().iter();
-    let there = nodes.filter_map(|node| node.datacenter.clone()).collect();
-    let home = home(options, there)?;
-    handle.map_to_another_profile(profile(options, home.as_deref()));
-    Ok((session, home))
+    builder.build().await.map_err(|error| refused(&error))
 }
 
 /// How is asked, and whom.
@@ -84,4 +113,11 @@ pub(super) fn home(
             there.into_iter().collect::<Vec<_>>().join(", "),
         )),
     }
+}
+
+/// As if its home were there.
+#[cfg(test)]
+pub(super) async fn session_of(options: &CassandraOptions, home: &str) -> Session {
+    let handle = profile(options, Some(home)).into_handle();
+    session(options, handle).await.expect("it connects")
 }

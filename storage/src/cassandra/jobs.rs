@@ -7,7 +7,7 @@
 //! time to look there next, as the queues of other engines. It is of another partition, so it is
 //! written before the batch that names it, and removed only after a batch by which nothing that named
 //! it can pass any more ([`change`]). A row that no batch named is met once, at its time, and ends.
-//! `dead` finds the dead of all spaces in the same way.
+//! `dead_jobs` finds the dead of all spaces in the same way.
 
 mod change;
 mod claim;
@@ -29,11 +29,13 @@ use syncline_protocol::stamp::WallMs;
 use crate::jobs::{Job, JobNo, JobState, StoredJob};
 
 pub(super) use change::{Beside, Settled, push_rows};
-pub(super) use dead::Dead;
+pub(super) use dead::dead_of;
 pub(super) use numbers::Numbers;
+pub(super) use places::{Name, dead, living, ordered_name};
+pub(super) use plan::Plan;
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
-pub(super) use transfer::{dead_of, export, forget, import, lanes_there, open_queues};
+pub(super) use transfer::{export, forget, import, lanes_there, open_queues};
 #[cfg(test)]
 pub(super) use turns::put_turn_of_nobody;
 
@@ -47,6 +49,9 @@ pub(super) struct Kept {
     at_ms: WallMs,
     /// Another one of its lane can be claimed.
     is_behind: bool,
+    /// Random: of the row of `dead_jobs` that is its, if it is dead. `None` also of what died before there
+    /// were such rows; that has one of `dead`.
+    dead_id: Option<i64>,
     stored: StoredJob,
 }
 
@@ -62,6 +67,7 @@ impl Kept {
             lease: 0,
             at_ms: job.due_at_ms,
             is_behind: job.lane.is_some(),
+            dead_id: None,
             stored: StoredJob {
                 job,
                 state: JobState::Scheduled,

@@ -36,7 +36,7 @@ pub enum Serial {
 /// How a keyspace that is made is replicated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replication {
-    /// So many copies, in the only datacenter there is.
+    /// So many copies, in the hub's datacenter.
     Copies(u8),
     /// So many in each datacenter of these names.
     Datacenters(Vec<(String, u8)>),
@@ -56,19 +56,17 @@ impl Replication {
         Some(Replication::Datacenters(all?))
     }
 
-    pub(super) fn cql(&self) -> String {
-        match self {
-            Replication::Copies(copies) => {
-                format!("{{'class': 'SimpleStrategy', 'replication_factor': {copies}}}")
-            }
-            Replication::Datacenters(all) => {
-                let all = all
-                    .iter()
-                    .map(|(name, copies)| format!(", '{name}': {copies}"));
-                let all: String = all.collect();
-                format!("{{'class': 'NetworkTopologyStrategy'{all}}}")
-            }
-        }
+    /// `home` is where copies are whose datacenter is not named. `None` if there is no such.
+    pub(super) fn cql(&self, home: Option<&str>) -> Option<String> {
+        let all = match self {
+            Replication::Copies(copies) => vec![(home?.replace('\'', "''"), *copies)],
+            Replication::Datacenters(all) => all.clone(),
+        };
+        let all = all
+            .iter()
+            .map(|(name, copies)| format!(", '{name}': {copies}"));
+        let all: String = all.collect();
+        Some(format!("{{'class': 'NetworkTopologyStrategy'{all}}}"))
     }
 }
 
@@ -314,6 +312,23 @@ pub enum OpenError {
     /// The one to be asked is not there, or is not named and there are several.
     #[error("?datacenter=NAME must be one of those there are: {0}")]
     Datacenter(String),
+    /// It is to be made with copies of which it is not said where they are.
+    #[error("say how many copies each datacenter has, as in ?replication={0}:3")]
+    Copies(String),
+    /// Another hub has commits agreed on elsewhere.
+    #[error(
+        "the keyspace's commits are agreed on by \"{recorded}\", and this hub would have them agreed \
+         on by \"{asked}\" (?serial= and ?datacenter=), which would begin a second history. To change \
+         it, stop all hubs and say DELETE FROM {keyspace}.meta WHERE name = 'home' IF EXISTS"
+    )]
+    Home {
+        /// What the first hub recorded.
+        recorded: String,
+        /// What this one was told.
+        asked: String,
+        /// Where it is recorded.
+        keyspace: String,
+    },
     /// The cluster did not answer, or refused.
     #[error("the cluster cannot be used: {0}")]
     Server(String),

@@ -20,6 +20,9 @@ use crate::types::{Erased, SpaceView, StoreError};
 
 /// What a row is of, and in which order the partition holds them.
 pub(super) mod kind {
+    /// Before all others, without content. The server looks for the first row to tell the static columns,
+    /// so whoever removes many rows puts this one before them.
+    pub(in super::super) const BEGIN: i8 = 0;
     /// A record: `a` its table, `b` its id, `n` 0.
     pub(in super::super) const RECORD: i8 = 1;
     /// That a record was changed in commit `n`. One that no longer is in that commit says nothing.
@@ -43,7 +46,7 @@ pub(super) mod kind {
     /// When the space is to be looked at for jobs of the kind `a`.
     pub(in super::super) const QUEUE: i8 = 11;
 
-    /// All.
+    /// All that an erasure removes.
     pub(in super::super) const ALL: [i8; 11] = [
         RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER, JOB, ORDER, LANE, QUEUE,
     ];
@@ -136,10 +139,10 @@ pub(super) fn verdicts_of(writer: WriterNo) -> (i64, i64) {
 
 /// The static columns, in the order of [`SpaceRow::read`].
 pub(super) const SPACE_COLUMNS: &str = "epoch, epoch_at, lost_at, erased_at, head, gc_seq, swept, \
-     clock, live, writers, last_commit, importing, job_no";
+     clock, live, writers, last_commit, importing, job_no, held";
 
 /// Where the columns of a row begin behind them.
-pub(super) const ROW_AT: usize = 13;
+pub(super) const ROW_AT: usize = 14;
 
 /// Columns of a place, which come first of a row.
 pub(super) const PLACE_COLUMNS: usize = 4;
@@ -164,6 +167,15 @@ pub(super) struct SpaceRow {
     pub(super) job_no: Option<i64>,
     /// The archive that brought it, as [`super::import`] names it; `None` of one that was opened.
     pub(super) brought: Option<i64>,
+    /// Random, of who holds it, so that nobody else writes: see [`super::hold`].
+    pub(super) held: Option<i64>,
+}
+
+impl SpaceRow {
+    /// Of two moments with the same one all records are the same.
+    pub(super) fn of_records(&self) -> (Epoch, Seq) {
+        (self.view.epoch, self.view.head)
+    }
 }
 
 /// What the static columns say.
@@ -200,6 +212,7 @@ impl Found {
             last_commit: cells.number_there(10)?,
             job_no: cells.number(12)?,
             brought: cells.number(11)?,
+            held: cells.number(13)?,
         }))
     }
 

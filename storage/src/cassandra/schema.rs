@@ -10,6 +10,7 @@ use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::statement::{Consistency, Statement};
 use sha2::{Digest, Sha256};
 
+use super::connect::Connected;
 use super::failure::short;
 use super::options::{CassandraOptions, OpenError};
 use super::value::Cells;
@@ -28,7 +29,7 @@ pub(super) enum Definition {
 use Definition::{Columns, Table};
 
 /// Every step, in order.
-pub(super) const STEPS: &[Step] = &[SPACES, JOBS];
+pub(super) const STEPS: &[Step] = &[SPACES, JOBS, NAMED];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970.
@@ -95,30 +96,46 @@ const JOBS: Step = &[
     ),
 ];
 
+/// `held` is of who holds a space ([`super::hold`]). `dead_jobs` takes the place of `dead`, of which a
+/// row that was removed and written anew could be lost: each has an `id` that was never there before.
+/// What died before is found in `dead`. `said` is text of the table `meta`.
+const NAMED: Step = &[
+    Columns("spaces", "held bigint static", "held"),
+    Columns("meta", "said text", "said"),
+    Table(
+        "dead_jobs",
+        "(
+    kind text, at bigint, no bigint, id bigint, app text, space text, key text,
+    PRIMARY KEY (kind, at, no, id))",
+        "gc_grace_seconds = 60 AND",
+    ),
+];
+
 const META: Definition = Table("meta", "(name text PRIMARY KEY, version bigint)", "");
 
 /// Brings the keyspace to the newest schema; made if it is not there and the options say how it
 /// is replicated. Many programs may do it at once.
 pub(super) async fn migrate(
-    session: &Session,
+    connected: &Connected,
     options: &CassandraOptions,
 ) -> Result<(), OpenError> {
-    take_steps(session, options, STEPS.len()).await
+    take_steps(connected, options, STEPS.len()).await
 }
 
 /// Takes the steps up to so many.
 async fn take_steps(
-    session: &Session,
+    connected: &Connected,
     options: &CassandraOptions,
     known: usize,
 ) -> Result<(), OpenError> {
+    let session = &connected.session;
     let found = version(session, options).await?;
     if missing(found.unwrap_or(0))?.is_empty() {
         return Ok(());
     }
     let keyspace = &options.keyspace;
     if found.is_none() {
-        make_keyspace(session, options).await?;
+        make_keyspace(connected, options).await?;
         define(session, keyspace, META).await?;
         let begin =
             format!("INSERT INTO {keyspace}.meta(name, version) VALUES('schema', 0) IF NOT EXISTS");
@@ -197,7 +214,8 @@ async fn rows(session: &Session, asked: Statement) -> Result<Vec<Option<i64>>, O
     Ok(numbers)
 }
 
-async fn make_keyspace(session: &Session, options: &CassandraOptions) -> Result<(), OpenError> {
+async fn make_keyspace(connected: &Connected, options: &CassandraOptions) -> Result<(), OpenError> {
+    let session = &connected.session;
     let keyspace = &options.keyspace;
     let there = format!(
         "SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = '{keyspace}'"
@@ -210,10 +228,11 @@ async fn make_keyspace(session: &Session, options: &CassandraOptions) -> Result<
     let Some(replication) = &options.replication else {
         return Err(OpenError::NoKeyspace(keyspace.clone()));
     };
-    let make = format!(
-        "CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {}",
-        replication.cql()
-    );
+    let Some(replication) = replication.cql(connected.place_of_copies()) else {
+        let there = connected.datacenters.iter().cloned().collect::<Vec<_>>();
+        return Err(OpenError::Copies(there.join(":3,")));
+    };
+    let make = format!("CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}");
     run(session, Statement::new(make)).await
 }
 
@@ -296,9 +315,9 @@ fn refused(error: &ExecutionError) -> OpenError {
 /// A keyspace as a program of before knew it.
 #[cfg(test)]
 pub(super) async fn migrate_as_before(
-    session: &Session,
+    connected: &Connected,
     options: &CassandraOptions,
     known: usize,
 ) -> Result<(), OpenError> {
-    take_steps(session, options, known).await
+    take_steps(connected, options, known).await
 }

@@ -3,28 +3,36 @@
 //! A read is of one partition, unpaged, so that all its rows are of one moment. Every write is a
 //! conditional batch of one partition, so that all writes of it are in one order.
 
+mod rows;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use scylla::client::session::Session;
 use scylla::errors::{ExecutionError, RequestAttemptError};
 use scylla::policies::retry::FallthroughRetryPolicy;
-use scylla::response::query_result::QueryRowsResult;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use syncline_protocol::ids::SpaceKey;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::connect::{connect, refused};
-use super::failure::{Failure, short};
+pub(super) use self::rows::Rows;
+
+use super::attempts::Attempts;
+use super::connect::{Connected, connect, refused};
+use super::failure::Failure;
+use super::hold::{Hold, until_let_go};
+use super::home;
+use super::interlude::Interludes;
 use super::jobs::Numbers;
 use super::options::{CassandraOptions, OpenError};
-use super::row::{Found, Place, Row, kind};
+use super::row::{Place, kind};
 use super::schema;
+use super::settings;
 use super::statements::{Statements, Text};
-use super::value::{Cells, Value};
+use super::value::Value;
 use crate::random;
-use crate::types::{DEAD_LETTERS_MAX, StoreError};
+use crate::types::DEAD_LETTERS_MAX;
 
 /// How current a read must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +58,8 @@ pub(super) type Span<'a> = (&'a Place, &'a Place);
 pub(super) struct Server {
     session: Session,
     statements: Statements,
+    attempts: Attempts,
+    pub(super) interludes: Interludes,
     options: CassandraOptions,
     numbers: Numbers,
     /// Whole records that were read, for tests.
@@ -62,57 +72,39 @@ pub(super) struct Server {
 /// Spaces whose jobs this hub changes at once.
 const ALONE: usize = 64;
 
-/// Rows as they came.
-pub(super) struct Rows(QueryRowsResult);
-
-impl Rows {
-    /// The cells of each of them.
-    pub(super) fn cells(&self) -> Result<Vec<Cells<'_>>, Failure> {
-        let rows = self.0.rows::<Cells<'_>>()?;
-        rows.map(|cells| cells.map_err(|error| unreadable(&error)))
-            .collect()
-    }
-
-    /// Each of them, of a statement that reads rows of a space.
-    pub(super) fn all(&self) -> Result<Vec<Row<'_>>, Failure> {
-        Ok(self.cells()?.into_iter().map(Row::new).collect())
-    }
-
-    /// The space they are of. Only of a read that cannot be empty.
-    pub(super) fn found(&self) -> Result<Found, Failure> {
-        match self.0.maybe_first_row::<Cells<'_>>() {
-            Ok(Some(cells)) => Ok(Found::read(&cells)?),
-            Err(error) => Err(unreadable(&error)),
-            Ok(None) => Ok(Found::Nothing { importing: None }),
-        }
-    }
-}
-
-fn unreadable(error: &impl ToString) -> Failure {
-    Failure::Store(StoreError::Damaged(short(&error.to_string()).to_owned()))
-}
-
 /// What is written at once.
 #[derive(Debug, Default)]
-pub(super) struct Writes<'a>(Vec<(Text, Vec<Value<'a>>)>);
+pub(super) struct Writes<'a> {
+    all: Vec<(Text, Vec<Value<'a>>)>,
+    /// Who holds the space and writes it.
+    holder: Option<i64>,
+}
 
 impl<'a> Writes<'a> {
+    /// What is written by who holds the space, if it is held.
+    pub(super) fn by(hold: Hold) -> Writes<'a> {
+        Writes {
+            all: Vec::new(),
+            holder: hold.id(),
+        }
+    }
+
     pub(super) fn push(&mut self, statement: Text, values: Vec<Value<'a>>) {
-        self.0.push((statement, values));
+        self.all.push((statement, values));
     }
 
     /// Bytes on the wire, about.
     pub(super) fn bytes(&self) -> usize {
         let of = |values: &Vec<Value<'_>>| values.iter().map(Value::bytes).sum::<usize>();
-        self.0.iter().map(|(_, values)| 32 + of(values)).sum()
+        self.all.iter().map(|(_, values)| 32 + of(values)).sum()
     }
 
     pub(super) fn extend(&mut self, more: Writes<'a>) {
-        self.0.extend(more.0);
+        self.all.extend(more.all);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 }
 
@@ -127,26 +119,31 @@ pub(super) fn of(space: &SpaceKey) -> Vec<Value<'_>> {
 impl Server {
     /// Connects, and brings the schema to the newest.
     pub(super) async fn migrated(options: &CassandraOptions) -> Result<Server, OpenError> {
-        let (session, home) = connect(options).await?;
-        schema::migrate(&session, options).await?;
-        Server::prepared((session, home), options).await
+        let connected = connect(options).await?;
+        schema::migrate(&connected, options).await?;
+        home::keep(&connected.session, options, connected.home.as_deref()).await?;
+        settings::warn_of(&connected, &options.keyspace).await;
+        Server::prepared(connected, options).await
     }
 
     /// Connects, and leaves the schema as it is. Errors: also if it is not this program's.
     pub(super) async fn as_it_is(options: &CassandraOptions) -> Result<Server, OpenError> {
-        let (session, home) = connect(options).await?;
-        schema::check(&session, options).await?;
-        Server::prepared((session, home), options).await
+        let connected = connect(options).await?;
+        schema::check(&connected.session, options).await?;
+        home::check(&connected.session, options, connected.home.as_deref()).await?;
+        Server::prepared(connected, options).await
     }
 
     async fn prepared(
-        (session, home): (Session, Option<String>),
+        Connected { session, home, .. }: Connected,
         options: &CassandraOptions,
     ) -> Result<Server, OpenError> {
         let statements = Statements::prepare(&session, options).await;
         Ok(Server {
             statements: statements.map_err(|error| refused(&error))?,
             session,
+            attempts: Attempts::default(),
+            interludes: Interludes::default(),
             options: CassandraOptions {
                 datacenter: home,
                 ..options.clone()
@@ -166,6 +163,10 @@ impl Server {
 
     pub(super) fn options(&self) -> &CassandraOptions {
         &self.options
+    }
+
+    pub(super) fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     pub(super) fn numbers(&self) -> &Numbers {
@@ -195,11 +196,11 @@ impl Server {
             ))) => asking().await?,
             answer => answer?,
         };
-        let rows = Rows(answer.into_rows_result()?);
+        let rows = Rows::of(answer.into_rows_result()?);
         #[cfg(test)]
         if matches!(text, Text::Range | Text::At) {
             let counted = std::sync::atomic::Ordering::Relaxed;
-            self.whole_rows.fetch_add(rows.0.rows_num(), counted);
+            self.whole_rows.fetch_add(rows.count(), counted);
         }
         Ok(rows)
     }
@@ -278,7 +279,8 @@ impl Server {
         self.ask((text, level), values).await
     }
 
-    /// Writes all or nothing; `false` if a condition did not hold.
+    /// Writes all or nothing; `false` if a condition did not hold. If that is because somebody holds
+    /// the space, it returns once that is over.
     pub(super) async fn write(&self, writes: &Writes<'_>) -> Result<bool, Failure> {
         let bytes_max = self.options.commit_bytes_max;
         let (bytes, statements) = (writes.bytes(), writes.len());
@@ -290,19 +292,25 @@ impl Server {
             )));
         }
         let batch = self.batch(writes);
-        let values: Vec<&[Value<'_>]> = writes.0.iter().map(|(_, values)| &values[..]).collect();
+        let values: Vec<&[Value<'_>]> = writes.all.iter().map(|(_, values)| &values[..]).collect();
+        self.attempts.count_batch();
         let answer = self.session.batch(&batch, values).await?;
-        let rows = answer.into_rows_result()?;
-        let cells = rows
-            .first_row::<Cells<'_>>()
-            .map_err(|error| unreadable(&error))?;
-        Ok(cells.bytes(0) == Some(&[1]))
+        let rows = Rows::of(answer.into_rows_result()?);
+        if rows.is_applied()? {
+            return Ok(true);
+        }
+        if let Some((space, holder)) = rows.holder()?
+            && Some(holder) != writes.holder
+        {
+            until_let_go(self, &space, holder).await;
+        }
+        Ok(false)
     }
 
     /// Never asked twice: the first one may have been done.
     pub(super) fn batch(&self, writes: &Writes<'_>) -> Batch {
         let mut batch = Batch::new(BatchType::Unlogged);
-        for (text, _) in &writes.0 {
+        for (text, _) in &writes.all {
             batch.append_statement(self.statements.writing(*text).clone());
         }
         batch.set_consistency(self.options.quorum());

@@ -4,9 +4,10 @@
 //! says which of them the page will hold, and those are read. If something was written meanwhile,
 //! everything up to where the page ends is read instead, at once, so that it is of one moment.
 
-use syncline_protocol::ids::{RecordKey, SpaceKey, TableName};
+use syncline_protocol::ids::{Epoch, RecordKey, Seq, SpaceKey, TableName};
 
 use super::failure::{Failure, contended};
+use super::interlude::Step;
 use super::names;
 use super::row::{ALIVE, Place, SpaceRow, kind};
 use super::server::{Columns, Level, Rows, Server};
@@ -43,8 +44,9 @@ struct Hint {
     live: Vec<Place>,
     /// The first that does not; `None` if all do.
     end: Option<Place>,
-    /// The state that all of it is of; `None` if it is of several, or of none that was told.
-    moment: Option<i64>,
+    /// The state of the records that all of it is of; `None` if it is of several, or of none that was
+    /// told.
+    state: Option<(Epoch, Seq)>,
 }
 
 impl Snapshot<'_> {
@@ -79,27 +81,104 @@ impl Snapshot<'_> {
         Err(contended().into())
     }
 
-    /// Table by table until the page is full, all between two looks at the space that show the
-    /// same one.
+    /// Table by table until the page is full, or up to the first of which something may have been
+    /// changed since the page began. The page is of the state of the first table that has something
+    /// in it, and it has that table's, so who goes on behind it gets on.
     async fn of_tables(
         &self,
         server: &Server,
         tables: &[TableName],
     ) -> Result<(SpaceRow, Page), Failure> {
-        for _ in 0..TRIES_MAX {
+        let spans = self.spans(tables);
+        for _ in 0..TRIES_MAX + spans.len() {
             let before = opened(server, self.space).await?;
-            let mut page = Page::new(self.limit);
-            for (from, to) in self.spans(tables) {
-                self.fill(server, &mut page, (&from, &to)).await?;
-                if page.is_cut {
-                    break;
-                }
-            }
-            if opened(server, self.space).await?.last_commit == before.last_commit {
-                return Ok((before, page));
+            if let Some(read) = self.read_since(server, before, &spans).await? {
+                return Ok(read);
             }
         }
         Err(contended().into())
+    }
+
+    /// `None` if what was passed over may not have been empty in the state that the page is of.
+    async fn read_since(
+        &self,
+        server: &Server,
+        before: SpaceRow,
+        spans: &[(Place, Place)],
+    ) -> Result<Option<(SpaceRow, Page)>, Failure> {
+        let mut page = Page::new(self.limit);
+        let mut of = before;
+        let mut passed: Vec<&(Place, Place)> = Vec::new();
+        for span in spans {
+            server.interludes.at(Step::TableAndTable).await;
+            let held = page.records.len();
+            let row = self.fill(server, &mut page, (&span.0, &span.1)).await?;
+            let is_filled = page.records.len() > held;
+            match row {
+                Some(row) if held == 0 && is_filled => of = row,
+                Some(row) if held > 0 && row.of_records() != of.of_records() => {
+                    page.records.truncate(held);
+                    page.is_cut = true;
+                }
+                // What would have been in it went away.
+                _ if held == 0 && page.is_cut => return Ok(None),
+                _ if held == 0 => passed.push(span),
+                _ => {}
+            }
+            if page.is_cut {
+                break;
+            }
+        }
+        let is_whole = self.lacked(server, (&before, &of), &passed).await?;
+        Ok(is_whole.then_some((of, page)))
+    }
+
+    /// Whether nothing lived in these ranges in the state `of`, nor in those in which no row was found
+    /// after it. A row goes only by a collection or an erasure, so one that is not there was not there
+    /// before; and a dead one that was not changed since was dead.
+    async fn lacked(
+        &self,
+        server: &Server,
+        (before, of): (&SpaceRow, &SpaceRow),
+        passed: &[&(Place, Place)],
+    ) -> Result<bool, Failure> {
+        let mut now = opened(server, self.space).await?;
+        if now.of_records() == before.of_records() {
+            return Ok(true);
+        }
+        for (from, to) in passed {
+            if !self.lacked_in(server, of, (from, to)).await? {
+                return Ok(false);
+            }
+        }
+        if !passed.is_empty() {
+            now = opened(server, self.space).await?;
+        }
+        Ok((now.view.epoch, now.view.swept) == (of.view.epoch, of.view.swept))
+    }
+
+    async fn lacked_in(
+        &self,
+        server: &Server,
+        of: &SpaceRow,
+        (from, to): (&Place, &Place),
+    ) -> Result<bool, Failure> {
+        let mut from = from.clone();
+        loop {
+            let asked = (Columns::Light, Level::Serial, ROWS_MAX);
+            let rows = server.range(self.space, (&from, to), asked).await?;
+            let all = rows.all()?;
+            for row in &all {
+                from = row.place()?;
+                let seq = row.seq()?.unwrap_or_default();
+                if !from.is_end() && (row.dead_at()? == ALIVE || seq > of.view.head) {
+                    return Ok(false);
+                }
+            }
+            if all.len() < ROWS_MAX {
+                return Ok(true);
+            }
+        }
     }
 
     /// The ranges of the tables, in order.
@@ -162,13 +241,14 @@ impl Snapshot<'_> {
         (from, to): (&Place, &Place),
         hint: &Hint,
     ) -> Result<Rows, Failure> {
-        if let Some(moment) = hint.moment {
+        server.interludes.at(Step::HintAndRows).await;
+        if let Some(state) = hint.state {
             let mut places = hint.live.clone();
             places.extend(hint.end.clone());
             places.push(Place::end(kind::RECORD));
             let asked = (Columns::All, Level::Serial);
             let rows = server.at(self.space, &places, asked).await?;
-            if rows.found()?.opened()?.last_commit == moment {
+            if rows.found()?.opened()?.of_records() == state {
                 return Ok(rows);
             }
         }
@@ -188,7 +268,7 @@ impl Snapshot<'_> {
         let mut hint = Hint {
             live: Vec::new(),
             end: None,
-            moment: None,
+            state: None,
         };
         let mut is_first = true;
         loop {
@@ -196,13 +276,13 @@ impl Snapshot<'_> {
             let asked = (Columns::Light, Level::Serial, rows_max);
             let rows = server.range(self.space, (&from, to), asked).await?;
             let all = rows.all()?;
-            let moment = rows.found()?.space().map(|row| row.last_commit);
+            let state = rows.found()?.space().map(|row| row.of_records());
             if is_first {
-                hint.moment = moment;
+                hint.state = state;
             }
             // Of what is empty nothing is told, and somebody may have written since.
-            if moment.is_none() || moment != hint.moment {
-                hint.moment = None;
+            if state.is_none() || state != hint.state {
+                hint.state = None;
             }
             is_first = false;
             for row in &all {

@@ -55,6 +55,10 @@ pub(super) enum Text {
     Empty,
     /// What a collection moves.
     Sweep,
+    /// Has nobody else write a space.
+    Hold,
+    /// Lets others write it again.
+    LetGo,
     /// A client's mark.
     Mark,
     /// The same, if it was given as much as is expected.
@@ -75,6 +79,8 @@ pub(super) enum Text {
     PutLetter,
     /// Removes a row.
     Remove,
+    /// Removes a range of places.
+    RemoveUpto,
     /// Removes a range of `n` of a kind.
     RemoveRange,
     /// Removes everything of a partition.
@@ -133,6 +139,12 @@ pub(super) enum Text {
     PutDead,
     /// That none is there any more.
     RemoveDead,
+    /// The newest of those that died before their rows had ids.
+    DeadBeforeNewest,
+    /// The oldest of these.
+    DeadBeforeOldest,
+    /// That one of these is no longer there.
+    RemoveDeadBefore,
 }
 
 const ALL: &[Text] = &[
@@ -156,6 +168,8 @@ const ALL: &[Text] = &[
     Text::ChangeEpoch,
     Text::Empty,
     Text::Sweep,
+    Text::Hold,
+    Text::LetGo,
     Text::Mark,
     Text::MarkGiven,
     Text::ForgetMark,
@@ -166,6 +180,7 @@ const ALL: &[Text] = &[
     Text::PutVerdict,
     Text::PutLetter,
     Text::Remove,
+    Text::RemoveUpto,
     Text::RemoveRange,
     Text::RemoveAll,
     Text::BeginSpace,
@@ -195,6 +210,9 @@ const ALL: &[Text] = &[
     Text::DeadOldest,
     Text::PutDead,
     Text::RemoveDead,
+    Text::DeadBeforeNewest,
+    Text::DeadBeforeOldest,
+    Text::RemoveDeadBefore,
 ];
 
 /// All of them, prepared.

@@ -2,11 +2,14 @@
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
 mod failures;
+mod holds;
 mod imports;
 mod jobs;
 mod levels;
 mod limits;
 mod migrations;
+mod moving;
+mod timeouts;
 
 #[path = "../../../tests/services/cassandra.rs"]
 pub(crate) mod server;

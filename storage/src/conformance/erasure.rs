@@ -50,6 +50,7 @@ pub async fn holdings_are_counted(store: &dyn Store) {
         clients: 1,
         dead_letters: 1,
         jobs: 0,
+        is_exact: true,
     };
     assert_eq!(store.holdings(&space.key).await, Ok(expected));
 }

@@ -1,12 +1,14 @@
 //! Several at once on one space. Each of these needs to know what became of its own commits, so
 //! they are not run behind faults.
 
-use futures_util::future::join_all;
-use syncline_protocol::ids::{ClientKey, Seq};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::space::{NOW, Space, UNLIMITED, client, key, titled};
+use futures_util::future::join_all;
+use syncline_protocol::ids::{ClientKey, Seq, TableName};
+
+use super::space::{NOW, Space, UNLIMITED, client, key, titled, tombstone};
 use crate::Store;
-use crate::types::CommitError;
+use crate::types::{Collect, CommitError, Keys};
 
 /// Callers at once.
 const CALLERS: usize = 8;
@@ -146,4 +148,77 @@ pub async fn no_read_sees_half_a_commit(store: &dyn Store) {
         }
     };
     futures_util::future::join(writing, reading).await;
+}
+
+/// Does something while two write without pause.
+async fn while_others_write<T>(store: &dyn Store, doing: impl Future<Output = T>) -> T {
+    let is_done = AtomicBool::new(false);
+    let writing = (0..2).map(async |writer| {
+        while !is_done.load(Ordering::Relaxed) {
+            let space = Space::open(store).await;
+            let record = key("busy", &format!("{writer}"));
+            passed(&[space
+                .commit(space.draft(vec![(record, titled("a", 0))]))
+                .await]);
+            tokio::task::yield_now().await;
+        }
+    });
+    let doing = async {
+        let answer = doing.await;
+        is_done.store(true, Ordering::Relaxed);
+        answer
+    };
+    futures_util::future::join(join_all(writing), doing).await.1
+}
+
+/// It need not be asked for again.
+pub async fn a_space_is_erased_while_others_write(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    space.put(&[("t", "a"), ("t", "b")]).await;
+    let erasing = store.erase(&space.key, NOW);
+    let erased = while_others_write(store, erasing)
+        .await
+        .expect("it is erased");
+    assert!(erased.records >= 2, "{erased:?}");
+    assert_eq!(space.record(&key("t", "a")).await, None);
+    space.refresh().await;
+    assert_eq!(space.view.epoch, erased.view.epoch);
+}
+
+/// It need not be asked for again.
+pub async fn what_is_old_is_collected_while_others_write(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    let old = |id| (key("t", id), tombstone(0));
+    space.accept(space.draft(vec![old("a"), old("b")])).await;
+    let all = Collect {
+        dead_before_ms: NOW + 1,
+        marks_before_ms: 0,
+        keys: Keys::Remove,
+        limit: 9,
+        bytes: usize::MAX,
+    };
+    let collecting = store.collect(&space.key, all);
+    let collected = while_others_write(store, collecting).await;
+    assert_eq!(collected.map(|done| done.tombstones), Ok(2));
+    assert_eq!(space.record(&key("t", "a")).await, None);
+}
+
+/// Of that moment, or said not to be.
+pub async fn holdings_are_counted_while_others_write(store: &dyn Store) {
+    let mut space = Space::open(store).await;
+    space.put(&[("t", "a"), ("t", "b")]).await;
+    let held = while_others_write(store, store.holdings(&space.key)).await;
+    let held = held.expect("it is counted");
+    assert!(
+        held.tables.contains(&(TableName::trusted("t"), 2)),
+        "{held:?}"
+    );
+}
+
+/// It need not be asked for again.
+pub async fn an_epoch_is_changed_while_others_write(store: &dyn Store) {
+    let space = Space::open(store).await;
+    let changing = store.new_epoch(&space.key, space.view.epoch, NOW);
+    let changed = while_others_write(store, changing).await;
+    assert_ne!(changed.map(|view| view.epoch), Ok(space.view.epoch));
 }

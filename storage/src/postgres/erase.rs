@@ -69,6 +69,7 @@ async fn counted(connection: &Connection, row: SpaceRow) -> Result<Holdings, Fai
         clients: count(1)?,
         dead_letters: count(2)?,
         jobs: count(3)?,
+        is_exact: true,
     })
 }
 

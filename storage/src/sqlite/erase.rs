@@ -56,6 +56,7 @@ fn counted(conn: &Connection, row: SpaceRow) -> Result<Holdings, StoreError> {
         clients: count(clients)?,
         dead_letters: count(dead_letters)?,
         jobs: count(jobs)?,
+        is_exact: true,
     })
 }
 

@@ -15,9 +15,11 @@ use super::seen::Asked;
 use super::turns::{self, Turn};
 use super::{Queue, places, row};
 use crate::cassandra::failure::{Failure, contended};
+use crate::cassandra::interlude::Step;
+use crate::cassandra::outcome::{self, Sent};
 use crate::cassandra::row::{Place, SpaceRow, kind};
 use crate::cassandra::server::{Level, Server, Writes, of};
-use crate::cassandra::space::{TRIES_MAX, find, unmoved};
+use crate::cassandra::space::{TRIES_MAX, unmoved};
 use crate::cassandra::statements::Text;
 use crate::cassandra::value::Value;
 use crate::jobs::JobKind;
@@ -58,6 +60,7 @@ impl Beside {
                 Some(Dead {
                     at_ms: kept.at_ms,
                     no: kept.no,
+                    id: kept.dead_id,
                     space: space.clone(),
                     name: name.clone(),
                 })
@@ -182,18 +185,9 @@ pub(super) async fn write(
     push_rows(&mut writes, (space, Some(seen)), plan);
     let beside = Beside::of(space, plan);
     beside.come(server).await?;
-    let done = match server.write(&writes).await {
-        Ok(done) => done,
-        Err(failure @ (Failure::GivenUp(_) | Failure::Lost(_))) => {
-            let found = find(server, space).await?.space();
-            match found.map(|row| row.last_commit) {
-                Some(last) if last == id => true,
-                Some(last) if last == seen.last_commit && failure.is_settled() => false,
-                _ => return Err(failure),
-            }
-        }
-        Err(failure) => return Err(failure),
-    };
+    server.interludes.at(Step::PlanAndBatch).await;
+    let sent = Sent::unmoved(id, seen);
+    let done = outcome::write(server, (space, &writes), sent).await?;
     let settled = match done {
         true => Settled::Written,
         false => Settled::NotWritten,

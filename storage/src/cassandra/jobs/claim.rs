@@ -11,8 +11,9 @@ use super::row::{found, ordered};
 use super::seen::Asked;
 use super::turns::{self, Turn};
 use crate::cassandra::failure::{Failure, contended};
+use crate::cassandra::interlude::Step;
 use crate::cassandra::row::Found;
-use crate::cassandra::server::{Level, Server};
+use crate::cassandra::server::{Level, Server, Span};
 use crate::cassandra::space::{TRIES_MAX, find};
 use crate::cassandra::statements::Text;
 use crate::jobs::{CLAIM_PASSES_MAX, Claim, JobKind, JobName, Lease, LeasedJob, Wanted};
@@ -113,7 +114,6 @@ impl Visit<'_> {
         let (begin, end) = places::living_of(self.kind);
         let asked = (Text::Order, Level::Serial, self.share + 1);
         let rows = server.span(asked, self.space, (&begin, &end)).await?;
-        // Of what is empty nothing is told.
         let moment = found(&rows)?.space().map(|row| row.last_commit);
         let mut first = Vec::new();
         for (place, _) in ordered(&rows)? {
@@ -132,11 +132,18 @@ impl Visit<'_> {
             now_ms,
             space: self.space,
         };
+        server.interludes.at(Step::OrderAndLook).await;
         let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
             self.is_gone(server).await?;
             return Ok(Some(Vec::new()));
         };
-        if moment.is_some_and(|moment| moment != seen.last_commit) {
+        let is_of_then = match moment {
+            Some(moment) => moment == seen.last_commit,
+            // Of what is empty nothing is told. If it still is after the look, and nothing is written until
+            // the batch, it was so at the look.
+            None => self.is_empty(server, (&begin, &end)).await?,
+        };
+        if !is_of_then {
             return Ok(None);
         }
         let until_ms = now_ms.saturating_add(self.claim.lease_ms);
@@ -168,6 +175,13 @@ impl Visit<'_> {
             .filter(|turn| Some(*turn) != named.as_ref());
         join_all(met.map(|turn| turns::remove(server, self.kind, turn))).await;
         Ok(Some(leased))
+    }
+
+    /// Whether no job of the kind lives.
+    async fn is_empty(&self, server: &Server, span: Span<'_>) -> Result<bool, Failure> {
+        let asked = (Text::Order, Level::Serial, 1);
+        let rows = server.span(asked, self.space, span).await?;
+        Ok(ordered(&rows)?.is_empty())
     }
 
     /// An import may be about to make it; else nobody is.

@@ -6,8 +6,9 @@ use futures_util::future::join_all;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
+use super::Kept;
 use super::change::change;
-use super::dead::{self, Dead, From};
+use super::dead::{self, Dead, From, Place};
 use super::places::{self, Name};
 use super::plan::Plan;
 use super::row::{ordered, state_of};
@@ -87,7 +88,11 @@ pub(super) async fn replay(
 /// Whether what the table says is so.
 fn is_so(plan: &Plan, dead: &Dead) -> bool {
     let kept = plan.job(&dead.name);
-    kept.is_some_and(|kept| kept.is_dead() && (kept.at_ms, kept.no) == (dead.at_ms, dead.no))
+    // A program of before says of none whose row it is.
+    let is_its = |kept: &Kept| dead.id.is_none() || dead.id == kept.dead_id;
+    kept.is_some_and(|kept| {
+        kept.is_dead() && (kept.at_ms, kept.no) == (dead.at_ms, dead.no) && is_its(kept)
+    })
 }
 
 /// See [`crate::JobStore::dead_jobs`].
@@ -96,12 +101,11 @@ pub(super) async fn dead_jobs(
     kind: &JobKind,
     (after, limit): (Option<DeadCursor>, usize),
 ) -> Result<Vec<DeadJob>, Failure> {
-    let place = after.map(|after| (after.at_ms as i64, after.no.0 as i64));
-    let mut place = place.unwrap_or((i64::MAX, i64::MAX));
+    let mut place = after.map_or(Place::LAST, Place::of_cursor);
     let mut told = Vec::new();
     while told.len() < limit {
         let page = DEAD_PAGE.min(limit - told.len());
-        let from = From::Newest(place.0, place.1);
+        let from = From::Newest(place);
         let listed = dead::list(server, kind, (from, page)).await?;
         let mut found = Vec::new();
         for (space, all) in dead::by_space(&listed) {
@@ -121,7 +125,7 @@ pub(super) async fn dead_jobs(
         found.sort_by_key(|dead| std::cmp::Reverse((dead.cursor.at_ms, dead.cursor.no)));
         told.extend(found);
         match listed.last() {
-            Some(last) if listed.len() == page => place = (last.at_ms as i64, last.no.0 as i64),
+            Some(last) if listed.len() == page => place = last.place(),
             _ => break,
         }
     }
@@ -135,13 +139,13 @@ async fn oldest(
     (kind, to_ms, limit): (&JobKind, Option<WallMs>, usize),
     (now_ms, make): (WallMs, impl Fn(&mut Plan, &Name) -> bool),
 ) -> Result<usize, Failure> {
-    let Some(to) = to_ms.map(|to_ms| i64::try_from(to_ms).unwrap_or(i64::MAX)) else {
+    let Some(to_ms) = to_ms else {
         return Ok(0);
     };
-    let (mut place, mut done) = ((-1, i64::MAX), 0);
+    let (mut place, mut done) = (Place::FIRST, 0);
     while done < limit {
         let page = DEAD_PAGE.min(limit - done);
-        let listed = dead::list(server, kind, (From::Oldest(place, to), page)).await?;
+        let listed = dead::list(server, kind, (From::Oldest(place, to_ms), page)).await?;
         for (space, all) in dead::by_space(&listed) {
             let asked = asked(space, all.iter().map(|dead| dead.name.clone()), now_ms);
             let made = change(server, &asked, |plan| {
@@ -159,7 +163,7 @@ async fn oldest(
             join_all(stale.iter().map(|dead| dead::forget(server, dead))).await;
         }
         match listed.last() {
-            Some(last) if listed.len() == page => place = (last.at_ms as i64, last.no.0 as i64),
+            Some(last) if listed.len() == page => place = last.place(),
             _ => break,
         }
     }
@@ -231,7 +235,7 @@ pub(super) async fn counts(server: &Server, kind: &JobKind) -> Result<JobCounts,
             break;
         }
     }
-    let newest = From::Newest(i64::MAX, i64::MAX);
+    let newest = From::Newest(Place::LAST);
     counts.dead = dead::list(server, kind, (newest, most)).await?.len() as u64;
     Ok(counts)
 }

@@ -11,13 +11,13 @@ use crate::jobs::{JobKey, JobKind, JobLane, JobNo};
 use crate::types::StoreError;
 
 /// What a job is called in its space.
-pub(super) type Name = (JobKind, JobKey);
+pub(in crate::cassandra) type Name = (JobKind, JobKey);
 
 /// `n` of the rows that order what can be claimed, of those that order the dead, and of those of what is
 /// behind others of its lane.
 const LIVING: i64 = 0;
 const DEAD: i64 = 1;
-const BEHIND: i64 = 2;
+const BEHIND: i64 = -1;
 
 pub(super) fn job((of, key): &Name) -> Place {
     Place::new(kind::JOB, 0, (of.as_str(), key.as_str()))
@@ -65,6 +65,24 @@ pub(super) fn living_of(of: &JobKind) -> (Place, Place) {
 /// All of a kind that are behind others of their lanes.
 pub(super) fn behind_of(of: &JobKind) -> (Place, Place) {
     all_of(of, BEHIND)
+}
+
+/// All that live.
+pub(in crate::cassandra) fn living() -> (Place, Place) {
+    (Place::begin(kind::ORDER), dead().0)
+}
+
+/// All that are dead.
+pub(in crate::cassandra) fn dead() -> (Place, Place) {
+    (
+        Place::new(kind::ORDER, DEAD, ("", "")),
+        Place::end(kind::ORDER),
+    )
+}
+
+/// Whose a row of the order is.
+pub(in crate::cassandra) fn ordered_name(place: &Place) -> Result<Name, StoreError> {
+    Ok(Ordered::of(place)?.name)
 }
 
 /// All that live of a lane.

@@ -53,7 +53,8 @@ pub(in crate::cassandra) struct Plan {
     /// Whether something is written in any case, so that what others are about to write under the
     /// condition that nothing was fails.
     pub(super) is_barrier: bool,
-    /// Names the rows of `turns` that this brings.
+    /// Names the rows of `turns` and `dead_jobs` that this brings. Another one in each try: so none of
+    /// those was ever removed.
     hint: i64,
     /// The clock of who plans; 0 if it does not say.
     now_ms: WallMs,
@@ -252,6 +253,7 @@ impl Plan {
                 stored.state = JobState::Dead { at_ms: now_ms };
                 stored.error = Some(error.clone());
                 kept.at_ms = now_ms;
+                kept.dead_id = Some(self.hint);
                 self.set(&name, Some(kept));
             }
             Outcome::Retry { at_ms, error } => {
@@ -311,6 +313,7 @@ impl Plan {
         kept.stored.attempt = 0;
         kept.at_ms = now_ms;
         kept.is_behind = kept.stored.job.lane.is_some();
+        kept.dead_id = None;
         self.back(&name.0, kept, now_ms);
         true
     }

@@ -54,6 +54,10 @@ pub(super) fn values(kept: &Kept, before: Option<&Kept>) -> Vec<Value<'static>> 
             _ => text(""),
         },
         maybe(stored.error.as_ref().map(JobError::as_str)),
+        match before.and_then(|before| before.dead_id) == kept.dead_id {
+            true => Value::Unset,
+            false => Value::maybe(kept.dead_id),
+        },
     ];
     let same = before.is_some_and(|before| before.no == kept.no);
     let rest = [
@@ -73,7 +77,7 @@ pub(super) fn values(kept: &Kept, before: Option<&Kept>) -> Vec<Value<'static>> 
 
 /// What a read of jobs and queues found.
 pub(super) enum Read {
-    Job(Name, Kept),
+    Job(Name, Box<Kept>),
     Queue(JobKind, Queue),
     /// Of another kind, or nothing.
     Other,
@@ -86,7 +90,7 @@ pub(super) fn read(cells: &Cells<'_>) -> Result<Read, StoreError> {
         kind::JOB => {
             let name = (JobKind::trusted(&place.a), JobKey::trusted(&place.b));
             let kept = kept(cells, &name)?;
-            Ok(Read::Job(name, kept))
+            Ok(Read::Job(name, Box::new(kept)))
         }
         kind::QUEUE => {
             let queue = Queue {
@@ -127,6 +131,7 @@ fn kept(cells: &Cells<'_>, (of, key): &Name) -> Result<Kept, StoreError> {
         lease: number(1)? as u64,
         at_ms,
         is_behind: phase & BEHIND != 0,
+        dead_id: cells.number(AT + 15)?,
         stored: StoredJob {
             job: Job {
                 kind: of.clone(),

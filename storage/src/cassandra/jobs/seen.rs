@@ -80,7 +80,7 @@ impl Asked<'_> {
         }
         for part in parts {
             match part {
-                Read::Job(name, kept) => plan.see_job(name, Some(kept)),
+                Read::Job(name, kept) => plan.see_job(name, Some(*kept)),
                 Read::Queue(of, queue) => plan.see_queue(of, Some(queue)),
                 Read::Other => {}
             }

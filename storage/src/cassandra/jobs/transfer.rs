@@ -40,23 +40,6 @@ async fn all(walk: &mut Walk<'_>) -> Result<Vec<Ordered>, Failure> {
     Ok(all)
 }
 
-/// How many jobs there are, and which of them the table `dead` knows.
-pub(in crate::cassandra) async fn dead_of(
-    walk: &mut Walk<'_>,
-    space: &SpaceKey,
-) -> Result<(u64, Vec<Dead>), Failure> {
-    let all = all(walk).await?;
-    let count = all.len() as u64;
-    let dead = all.into_iter().filter(|one| one.is_dead);
-    let dead = dead.map(|one| Dead {
-        at_ms: one.at_ms,
-        no: one.no,
-        space: space.clone(),
-        name: one.name,
-    });
-    Ok((count, dead.collect()))
-}
-
 /// Removes what was dead in a space of which everything was removed.
 pub(in crate::cassandra) async fn forget(server: &Server, all: &[Dead]) {
     for one in all {
@@ -127,6 +110,11 @@ pub(in crate::cassandra) fn import<'a>(
     Ok(plan.last)
 }
 
+/// The id of a dead job's row: its number was never given before.
+fn imported_id(no: JobNo) -> i64 {
+    no.0 as i64
+}
+
 impl Plan {
     /// Keeps a job as it was in another store.
     fn bring(&mut self, stored: StoredJob, is_behind: bool) {
@@ -142,6 +130,7 @@ impl Plan {
             lease: 0,
             at_ms,
             is_behind,
+            dead_id: matches!(stored.state, JobState::Dead { .. }).then(|| imported_id(no)),
             stored,
         };
         self.set(&name, Some(kept));
@@ -161,6 +150,7 @@ pub(in crate::cassandra) async fn open_queues<'a>(
             let dead = Dead {
                 at_ms: one.at_ms,
                 no: one.no,
+                id: Some(imported_id(one.no)),
                 space: space.clone(),
                 name: one.name,
             };

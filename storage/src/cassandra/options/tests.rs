@@ -22,14 +22,14 @@ fn a_url_names_nodes_and_keyspace() {
 #[test]
 fn replication_is_of_one_datacenter_or_of_each() {
     for (text, cql) in [
-        ("3", "{'class': 'SimpleStrategy', 'replication_factor': 3}"),
+        ("3", "{'class': 'NetworkTopologyStrategy', 'o''ne': 3}"),
         (
             "eu-1:3,us:2",
             "{'class': 'NetworkTopologyStrategy', 'eu-1': 3, 'us': 2}",
         ),
     ] {
         let options = parsed(&format!("cassandra://db/k?replication={text}"));
-        assert_eq!(options.replication.unwrap().cql(), cql);
+        assert_eq!(options.replication.unwrap().cql(Some("o'ne")).unwrap(), cql);
     }
 }
 

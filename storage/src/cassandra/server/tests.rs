@@ -2,13 +2,14 @@
 
 use syncline_protocol::ids::SpaceKey;
 
-use super::{CassandraOptions, Cells, Level, Server, Text, connect, schema};
+use super::{CassandraOptions, Level, Server, Session, Text, connect, schema};
+use crate::cassandra::value::Cells;
 
 impl Server {
     /// Has the keyspace be as a program of before knew it.
     pub(in crate::cassandra) async fn before(options: &CassandraOptions, known: usize) {
-        let (session, _) = connect(options).await.expect("it connects");
-        let taken = schema::migrate_as_before(&session, options, known).await;
+        let connected = connect(options).await.expect("it connects");
+        let taken = schema::migrate_as_before(&connected, options, known).await;
         taken.expect("the steps are taken");
     }
 
@@ -29,6 +30,23 @@ impl Server {
             .expect("it is done");
     }
 
+    pub(in crate::cassandra) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The first cells of the rows of a test's statement, each a number.
+    pub(in crate::cassandra) async fn raw_rows(&self, statement: &str) -> Vec<Vec<i64>> {
+        let statement = statement.replace("KS", &self.options.keyspace);
+        let found = self.session.query_unpaged(statement, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        let numbers = |cells: Cells<'_>| {
+            let numbers = (0..).map_while(|at| cells.number(at).ok().flatten());
+            numbers.collect()
+        };
+        let rows = found.rows::<Cells<'_>>().expect("rows");
+        rows.map(|cells| numbers(cells.expect("cells"))).collect()
+    }
+
     pub(in crate::cassandra) async fn head(&self, space: &SpaceKey) -> syncline_protocol::ids::Seq {
         let found = crate::cassandra::space::opened(self, space)
             .await
@@ -38,6 +56,7 @@ impl Server {
 
     /// Removes what a test left.
     pub(in crate::cassandra) async fn empty(&self) {
+        self.interludes.clear();
         let keyspace = &self.options.keyspace;
         let found = self
             .session
@@ -67,7 +86,11 @@ impl Server {
                 .await
                 .expect("it is emptied");
         }
-        for (table, place) in [("turns", "kind, shard"), ("dead", "kind")] {
+        for (table, place) in [
+            ("turns", "kind, shard"),
+            ("dead", "kind"),
+            ("dead_jobs", "kind"),
+        ] {
             let listed = format!("SELECT DISTINCT {place} FROM {keyspace}.{table}");
             let found = self.session.query_unpaged(listed, ()).await;
             let found = found.expect("it answers").into_rows_result().expect("rows");

@@ -1,6 +1,7 @@
 //! The texts of the statements.
 
 use super::Text;
+use crate::cassandra::hold::HOLD_S;
 use crate::cassandra::jobs::JOB_COLUMNS;
 use crate::cassandra::row::{HEAVY_COLUMNS, LIGHT_COLUMNS, SPACE_COLUMNS};
 
@@ -11,6 +12,9 @@ const PLACE: &str = "app = ? AND space = ? AND kind = ? AND n = ? AND a = ? AND 
 const MARK: &str = "SET writer = ?, last = ?, used_at = ?, given = ?, given_count = ?";
 
 const PUT: &str = "INSERT INTO KS.spaces(app, space, kind, n, a, b";
+
+/// Nobody holds the space.
+const FREE: &str = "held = null";
 
 /// The partition of `imports`.
 const PART: &str = "part = 'imports'";
@@ -65,29 +69,35 @@ impl Text {
                 )
             ),
             Text::Move => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ?",
+                "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
+                 AND {FREE}",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
             ),
             Text::MoveExact => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND last_commit = ?",
+                 AND last_commit = ? AND {FREE}",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
             ),
             Text::ChangeEpoch => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                "{} WHERE {PARTITION} IF epoch = ?",
                 update("epoch = ?, epoch_at = ?, lost_at = ?, last_commit = ?")
             ),
             Text::Empty => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND held = ?",
                 update(
                     "epoch = ?, epoch_at = ?, erased_at = ?, gc_seq = ?, swept = ?, live = 0, \
-                     last_commit = ?"
+                     last_commit = ?, held = null"
                 )
             ),
             Text::Sweep => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
-                update("head = ?, swept = ?, gc_seq = ?, last_commit = ?")
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND held = ?",
+                update("head = ?, swept = ?, gc_seq = ?, last_commit = ?, held = null")
             ),
+            Text::Hold => format!(
+                "UPDATE KS.spaces USING TTL {HOLD_S} SET held = ? WHERE {PARTITION} \
+                 IF epoch != null AND {FREE}"
+            ),
+            Text::LetGo => format!("{} WHERE {PARTITION} IF held = ?", update("held = null")),
             Text::Mark => {
                 format!("UPDATE KS.spaces {MARK} WHERE {PLACE} IF writer = ? AND last = ?")
             }
@@ -113,6 +123,10 @@ impl Text {
                  VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             ),
             Text::Remove => format!("DELETE FROM KS.spaces WHERE {PLACE}"),
+            Text::RemoveUpto => format!(
+                "DELETE FROM KS.spaces WHERE {PARTITION} AND (kind, n, a, b) > (?, ?, ?, ?) \
+                 AND (kind, n, a, b) <= (?, ?, ?, ?)"
+            ),
             Text::RemoveRange => {
                 format!("DELETE FROM KS.spaces WHERE {PARTITION} AND kind = ? AND n >= ? AND n < ?")
             }
@@ -158,17 +172,17 @@ impl Text {
             ),
             Text::MoveWithJobs => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND last_commit = ?",
+                 AND last_commit = ? AND {FREE}",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?, job_no = ?")
             ),
             Text::MoveJobs => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ?",
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND {FREE}",
                 update("job_no = ?, last_commit = ?")
             ),
             Text::PutJob => format!(
-                "{PUT}, no, lease, phase, moment, due, attempt, holder, error, depth, of_epoch, \
-                 of_seq, trigger_id, lane, args) \
-                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                "{PUT}, no, lease, phase, moment, due, attempt, holder, error, hint, depth, \
+                 of_epoch, of_seq, trigger_id, lane, args) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             ),
             Text::PutOrder => format!("{PUT}, phase) VALUES(?, ?, ?, ?, ?, ?, ?)"),
             Text::PutQueue => {
@@ -190,17 +204,28 @@ impl Text {
             Text::RemoveTurn => "DELETE FROM KS.turns \
                  WHERE kind = ? AND shard = ? AND at = ? AND turn = ? AND id = ?"
                 .to_owned(),
-            Text::DeadNewest => "SELECT at, no, app, space, key FROM KS.dead \
+            Text::DeadNewest => "SELECT at, no, app, space, key, id FROM KS.dead_jobs \
+                 WHERE kind = ? AND (at, no, id) < (?, ?, ?) \
+                 ORDER BY at DESC, no DESC, id DESC LIMIT ?"
+                .to_owned(),
+            Text::DeadOldest => "SELECT at, no, app, space, key, id FROM KS.dead_jobs \
+                 WHERE kind = ? AND (at, no, id) > (?, ?, ?) AND (at, no, id) <= (?, ?, ?) LIMIT ?"
+                .to_owned(),
+            Text::PutDead => "INSERT INTO KS.dead_jobs(kind, at, no, id, app, space, key) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?)"
+                .to_owned(),
+            Text::RemoveDead => {
+                "DELETE FROM KS.dead_jobs WHERE kind = ? AND at = ? AND no = ? AND id = ?"
+                    .to_owned()
+            }
+            Text::DeadBeforeNewest => "SELECT at, no, app, space, key FROM KS.dead \
                  WHERE kind = ? AND (at, no) < (?, ?) \
                  ORDER BY at DESC, no DESC, app DESC, space DESC, key DESC LIMIT ?"
                 .to_owned(),
-            Text::DeadOldest => "SELECT at, no, app, space, key FROM KS.dead \
+            Text::DeadBeforeOldest => "SELECT at, no, app, space, key FROM KS.dead \
                  WHERE kind = ? AND (at, no) > (?, ?) AND (at, no) <= (?, ?) LIMIT ?"
                 .to_owned(),
-            Text::PutDead => "INSERT INTO KS.dead(kind, at, no, app, space, key) \
-                 VALUES(?, ?, ?, ?, ?, ?)"
-                .to_owned(),
-            Text::RemoveDead => "DELETE FROM KS.dead WHERE kind = ? AND at = ? AND no = ? \
+            Text::RemoveDeadBefore => "DELETE FROM KS.dead WHERE kind = ? AND at = ? AND no = ? \
                  AND app = ? AND space = ? AND key = ?"
                 .to_owned(),
             Text::PutArchive => {

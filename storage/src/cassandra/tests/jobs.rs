@@ -3,6 +3,7 @@
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::stamp::WallMs;
 
+use super::super::interlude::Step;
 use super::super::jobs::put_turn_of_nobody;
 use super::{CassandraStore, opened, runtime};
 use crate::JobStore;
@@ -159,5 +160,123 @@ fn a_job_whose_turn_went_before_it_came_is_put_with_another() {
         let put = super::super::commit::held_before_its_batch(&store.server, &commit, met).await;
         assert_eq!(put, Ok(()));
         assert_eq!(store.claim(&claim(NOW)).await.unwrap().len(), 1);
+    });
+}
+
+/// It looked at what is due before the job came, and at the queue after.
+#[test]
+fn a_job_that_comes_while_a_claim_finds_none_is_claimed() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let other = lent.other().await;
+        let one = leased(&store, None, 0).await;
+        finish(&store, &one, Outcome::Done).await;
+        let later = one[0].until_ms;
+        store
+            .server
+            .interludes
+            .once(Step::OrderAndLook, move || async move {
+                let space = Space::open(&other).await;
+                let mut commit = space.draft(Vec::new());
+                commit.jobs = vec![keep(job("late"))];
+                commit.now_ms = later;
+                assert_eq!(space.commit(commit).await, Ok(()));
+            });
+        let mut found = store.claim(&claim(later)).await.unwrap();
+        found.extend(store.claim(&claim(later + 1)).await.unwrap());
+        let keys: Vec<_> = found.iter().map(|one| one.job.key.as_str()).collect();
+        assert_eq!(keys, ["late"]);
+    });
+}
+
+/// Microseconds, long after this.
+const AHEAD_US: u64 = 4_102_444_800_000_000;
+
+const DEAD_ROWS: &str = "SELECT at, no, id FROM KS.dead_jobs WHERE kind = 'webhook'";
+
+/// Times of what is beside the space are the servers'.
+#[test]
+fn a_job_that_dies_in_a_second_try_is_told_whatever_clock_removed_the_firsts_row() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let (here, other) = (store.clone(), lent.other().await);
+        let leased = leased(&store, None, 0).await;
+        store
+            .server
+            .interludes
+            .once(Step::PlanAndBatch, move || async move {
+                for row in here.server.raw_rows(DEAD_ROWS).await {
+                    let removal = format!(
+                        "DELETE FROM KS.dead_jobs USING TIMESTAMP {AHEAD_US}
+                    WHERE kind = 'webhook' AND at = {} AND no = {} AND id = {}",
+                        row[0], row[1], row[2]
+                    );
+                    here.server.raw(&removal).await;
+                }
+                Space::open(&other).await.put(&[("t", "meanwhile")]).await;
+            });
+        let error = JobError::new("no");
+        finish(&store, &leased[..1], Outcome::Dead { error }).await;
+        let told = store.dead_jobs(&webhook(), None, 9).await.unwrap();
+        assert_eq!(told.len(), 1);
+        assert_eq!(store.job_counts(&[webhook()]).await.unwrap()[0].dead, 1);
+        assert_eq!(store.replay_all(&webhook(), NOW + 9, 9).await, Ok(1));
+        assert!(store.server.raw_rows(DEAD_ROWS).await.is_empty());
+    });
+}
+
+/// Its row has no id, and it names none.
+#[test]
+fn a_job_that_died_before_rows_had_ids_is_told_and_forgotten() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let leased = leased(&store, None, 0).await;
+        let error = JobError::new("no");
+        finish(&store, &leased[..2], Outcome::Dead { error }).await;
+        let key = leased[0].job.key.as_str();
+        let no = leased[0].lease.no.0;
+        for statement in [
+            format!(
+                "UPDATE KS.spaces SET hint = null WHERE app = 'todo' AND space = 'ada'
+                AND kind = 8 AND n = 0 AND a = 'webhook' AND b = '{key}' IF EXISTS"
+            ),
+            format!("DELETE FROM KS.dead_jobs WHERE kind = 'webhook' AND at = {NOW} AND no = {no}"),
+            format!(
+                "INSERT INTO KS.dead(kind, at, no, app, space, key)
+                VALUES('webhook', {NOW}, {no}, 'todo', 'ada', '{key}')"
+            ),
+        ] {
+            store.server.raw(&statement).await;
+        }
+        let mut told = Vec::new();
+        for limit in [1, 2] {
+            told.push(
+                store
+                    .dead_jobs(&webhook(), None, limit)
+                    .await
+                    .unwrap()
+                    .len(),
+            );
+        }
+        assert_eq!(told, [1, 2]);
+        assert_eq!(store.forget_dead(&webhook(), NOW + 1, 9).await, Ok(2));
+        let left = "SELECT at, no FROM KS.dead WHERE kind = 'webhook'";
+        assert!(store.server.raw_rows(left).await.is_empty());
+        assert!(store.server.raw_rows(DEAD_ROWS).await.is_empty());
+    });
+}
+
+/// What names a space and a job of it does not stay.
+#[test]
+fn an_erasure_takes_the_rows_of_the_dead_along() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let leased = leased(&store, None, 0).await;
+        let error = JobError::new("no");
+        finish(&store, &leased[..3], Outcome::Dead { error }).await;
+        assert_eq!(store.server.raw_rows(DEAD_ROWS).await.len(), 3);
+        let erased = crate::Store::erase(&store, &space_key("todo", "ada"), NOW).await;
+        assert_eq!(erased.map(|held| held.jobs), Ok(100));
+        assert!(store.server.raw_rows(DEAD_ROWS).await.is_empty());
     });
 }

@@ -11,7 +11,7 @@ use super::{opened, options, runtime};
 use crate::conformance::space::{
     NOW, Space, UNLIMITED, client, key, names, records, titled, tombstone,
 };
-use crate::types::{CommitError, DEAD_LETTERS_MAX, DeadLetter};
+use crate::types::{Collect, CommitError, DEAD_LETTERS_MAX, DeadLetter, Keys};
 
 /// A commit of so many records of a quarter of a mebibyte.
 fn large(space: &Space<'_>, count: usize) -> crate::types::Commit {
@@ -151,5 +151,36 @@ fn a_page_of_a_snapshot_reads_no_more_records_than_it_holds() {
         let read = store.server.whole_rows.load(Ordering::Relaxed) - before;
         // And the one that ends the page, and the one beside which the space is told.
         assert_eq!(read, 4);
+    });
+}
+
+/// More than the server steps over are removed one by one where they stood, and at once among the dead.
+#[test]
+fn what_was_collected_is_in_the_way_of_no_collection_and_no_erasure() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        space.put(&[("z", "alive")]).await;
+        let all = Collect {
+            dead_before_ms: NOW + 1,
+            marks_before_ms: 0,
+            keys: Keys::Remove,
+            limit: 1_000,
+            bytes: usize::MAX,
+        };
+        for round in 0..4 {
+            let dead = (0..1_000).map(|n| (key("t", &format!("{round}-{n}")), tombstone(1)));
+            let commit = space.draft(dead.collect());
+            space.accept(commit).await;
+            let collected = crate::Store::collect(&store, &space.key, all).await;
+            assert_eq!(collected.map(|done| done.tombstones), Ok(1_000));
+            space.refresh().await;
+        }
+        let holdings = crate::Store::holdings(&store, &space.key).await.unwrap();
+        assert!(!holdings.is_exact, "{holdings:?}");
+        let erased = crate::Store::erase(&store, &space.key, NOW).await;
+        assert_eq!(erased.map(|held| held.view.live), Ok(0));
+        let page = crate::Store::snapshot(&store, &space.key, None, None, records(9)).await;
+        assert_eq!(page.map(|page| page.records.len()), Ok(0));
     });
 }

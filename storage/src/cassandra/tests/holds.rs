@@ -1,0 +1,124 @@
+//! Having a space to oneself: what that lets pass, and whom it keeps waiting.
+
+use futures_util::future::join;
+
+use super::super::hold::{FREE_TRIES, Hold};
+use super::super::interlude::Step;
+use super::super::space::opened as opened_space;
+use super::{CassandraStore, opened, runtime};
+use crate::Store;
+use crate::conformance::space::{NOW, Space, key, titled, tombstone};
+use crate::types::{Collect, Collected, Keys};
+
+const ALL: Collect = Collect {
+    dead_before_ms: NOW + 1,
+    marks_before_ms: 0,
+    keys: Keys::Remove,
+    limit: 9,
+    bytes: usize::MAX,
+};
+
+/// Whenever something is about to be written, somebody else is faster, as long as anybody may.
+fn always_faster(store: &CassandraStore, times: usize) {
+    for n in 0..times {
+        let there = store.clone();
+        store
+            .server
+            .interludes
+            .once(Step::PlanAndBatch, move || async move {
+                let faster = format!(
+                    "UPDATE KS.spaces SET last_commit = {n} WHERE app = 'todo' AND space = 'ada'
+                IF held = null"
+                );
+                there.server.raw(&faster).await;
+            });
+    }
+}
+
+#[test]
+fn a_space_is_erased_although_somebody_is_always_faster() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "a"), ("t", "b")]).await;
+        always_faster(&store, 64);
+        let erased = store.erase(&space.key, NOW).await.unwrap();
+        assert_eq!((erased.records, erased.is_exact), (2, false));
+        space.refresh().await;
+        assert_eq!(space.view, erased.view);
+        space.put(&[("t", "after")]).await;
+    });
+}
+
+#[test]
+fn what_is_old_is_collected_although_somebody_is_always_faster() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        let old = |id| (key("t", id), tombstone(0));
+        space.accept(space.draft(vec![old("a"), old("b")])).await;
+        always_faster(&store, 64);
+        let collected = store.collect(&space.key, ALL).await.unwrap();
+        assert_eq!(collected.tombstones, 2);
+        space.refresh().await;
+        assert_eq!(space.view, collected.view);
+        space.put(&[("t", "after")]).await;
+    });
+}
+
+/// Nothing is written, so nothing else lets the space go.
+#[test]
+fn a_space_in_which_others_left_nothing_old_is_let_go() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let other = lent.other().await;
+        let mut space = Space::open(&store).await;
+        let old = |id| (key("t", id), tombstone(0));
+        space.accept(space.draft(vec![old("a")])).await;
+        always_faster(&store, FREE_TRIES - 1);
+        let faster = space.key.clone();
+        let collecting = move || async move {
+            let collected = other.collect(&faster, ALL).await;
+            assert_eq!(collected.map(|done| done.tombstones), Ok(1));
+        };
+        let interludes = &store.server.interludes;
+        interludes.once(Step::PlanAndBatch, collecting);
+        let collected = store.collect(&space.key, ALL).await.unwrap();
+        let row = opened_space(&store.server, &space.key).await.unwrap();
+        assert_eq!(collected, Collected::nothing(row.view));
+        assert_eq!(row.held, None);
+    });
+}
+
+#[test]
+fn who_finds_a_space_held_waits_and_goes_on() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let other = lent.other().await;
+        let space = Space::open(&other).await;
+        let hold = Hold::take(&store.server, &space.key).await.unwrap();
+        let commit = space.draft(vec![(key("t", "a"), titled("a", 0))]);
+        let letting_go = async {
+            // It has been told by then, or will find the space free.
+            while other.attempts().totals().commit_batches == 0 {
+                tokio::task::yield_now().await;
+            }
+            hold.let_go(&store.server, &space.key).await;
+        };
+        let (committed, ()) = join(space.commit(commit), letting_go).await;
+        assert_eq!(committed, Ok(()));
+    });
+}
+
+/// The server takes it away after some seconds.
+#[test]
+fn a_space_whose_holder_is_gone_is_written_again() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let other = lent.other().await;
+        let mut space = Space::open(&other).await;
+        Hold::take(&store.server, &space.key).await.unwrap();
+        space.put(&[("t", "a")]).await;
+        assert_eq!(space.now().await.head, space.view.head);
+    });
+}
