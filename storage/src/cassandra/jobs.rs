@@ -32,7 +32,6 @@ pub(super) use change::{Beside, Settled, push_rows};
 pub(super) use dead::dead_of;
 pub(super) use numbers::Numbers;
 pub(super) use places::{Name, dead, living, ordered_name};
-pub(super) use plan::Plan;
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
 pub(super) use transfer::{export, forget, import, lanes_there, open_queues};

@@ -234,7 +234,7 @@ impl RunnerState {
         let pool = self.rules.kinds.iter().position(|of| of.kind == *kind);
         // Only what was asked for is leased.
         let Some(pool) = pool else { return };
-        self.lose_older(&leased, now);
+        self.lose_older(&leased);
         self.last_id += 1;
         let id = TryId(self.last_id);
         let workers = self.workers(pool);

@@ -97,7 +97,7 @@ impl RunnerState {
         self.leases_due_run_ms = next_run_ms;
         lost.sort_unstable();
         for id in lost {
-            self.lose(id, now);
+            self.lose(id);
         }
         extend.sort_unstable();
         for alike in extend.chunk_by(|(one, ..), (other, ..)| one == other) {
@@ -161,26 +161,26 @@ impl RunnerState {
                     one.until_run_ms = one.until_run_ms.max(until_run_ms);
                     self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
                 }
-                Err(_) => self.lose(*id, now),
+                Err(_) => self.lose(*id),
             }
         }
         self.clock.mending = self.is_after_jump();
     }
 
     /// A job that is leased once more is not held by its older lease.
-    pub(super) fn lose_older(&mut self, leased: &LeasedJob, now: Now) {
+    pub(super) fn lose_older(&mut self, leased: &LeasedJob) {
         // Those before the last one are lost already.
         let Some(id) = self.last_of.get(&leased.lease.name).copied() else {
             return;
         };
         let is_same = |one: &&Try| one.lease.no == leased.lease.no;
         if self.tries.get(&id).filter(is_same).is_some() {
-            self.lose(id, now);
+            self.lose(id);
         }
     }
 
     /// Somebody else may have the job: nothing more is done of it, and the store is told nothing.
-    fn lose(&mut self, id: TryId, now: Now) {
+    fn lose(&mut self, id: TryId) {
         let Some(one) = self.tries.get(&id) else {
             return;
         };
