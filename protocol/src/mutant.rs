@@ -67,7 +67,7 @@ pub enum Mutant {
     DeepForEver,
     /// A job is ended by whoever had a lease of it once.
     IgnoreLease,
-    /// Nothing is ahead of a job in its lane.
+    /// All jobs of a lane can be claimed at once.
     IgnoreLane,
     /// What a job writes does not end its lease, so whoever has the job may write it again.
     WriteUnfenced,

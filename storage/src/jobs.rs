@@ -29,9 +29,8 @@ pub use names::{JobKey, JobKind, JobLane, JobName, TriggerId};
 pub(crate) use states::{DEAD, LEASED, RETRY, SCHEDULED, StateColumns};
 pub use store::JobStore;
 pub use types::{
-    Ahead, ArgsTooLarge, Claim, DeadCursor, DeadJob, Ended, IfThere, Job, JobArgs, JobCounts,
-    JobError, JobMove, JobNo, JobState, Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob,
-    Wanted,
+    ArgsTooLarge, Claim, DeadCursor, DeadJob, Ended, IfThere, Job, JobArgs, JobCounts, JobError,
+    JobMove, JobNo, JobState, Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, Wanted,
 };
 
 /// Bytes of a kind.

@@ -1,7 +1,7 @@
 //! What the runner's state hears, and what it wants done.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{Ahead, Claim, Ended, JobKind, Lease, LeaseLost, LeasedJob};
+use syncline_storage::jobs::{Claim, Ended, JobKind, Lease, LeaseLost, LeasedJob};
 use syncline_storage::types::StoreError;
 
 use super::outcome::End;
@@ -35,13 +35,6 @@ pub enum Event {
     Claimed(Result<Vec<LeasedJob>, StoreError>),
     /// To [`Effect::NextDue`].
     Due(Result<Option<WallMs>, StoreError>),
-    /// To [`Effect::Ahead`].
-    Ahead {
-        /// Which was asked for.
-        id: TryId,
-        /// What the store says.
-        answer: Result<Ahead, StoreError>,
-    },
     /// To [`Effect::Begin`], once for each, also if it was stopped.
     Tried {
         /// Which.
@@ -71,13 +64,6 @@ pub enum Effect {
     Claim(Claim),
     /// To ask when something is due.
     NextDue(Vec<JobKind>),
-    /// To ask whether another job must be done before this one.
-    Ahead {
-        /// Which.
-        id: TryId,
-        /// Its lease.
-        lease: Lease,
-    },
     /// To begin a try.
     Begin {
         /// Which.

@@ -114,11 +114,6 @@ impl Shell {
             Effect::NextDue(kinds) => {
                 async move { Event::Due(answered(jobs.next_due(&kinds)).await) }.boxed()
             }
-            Effect::Ahead { id, lease } => async move {
-                let answer = answered(jobs.ahead(&lease)).await;
-                Event::Ahead { id, answer }
-            }
-            .boxed(),
             Effect::Extend {
                 ids,
                 leases,

@@ -2,8 +2,9 @@
 //!
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
 //! what is asked of the store and when (`asking`), what is held (`held`) and for how long
-//! (`holding`), how tries begin (`beginning`), the order inside lanes (`lanes`), what one space may
-//! have (`spaces`), and how leases end (`ending`).
+//! (`holding`), how tries begin (`beginning`), what one space may have (`spaces`), what is given back
+//! (`giving_back`), and how leases end (`ending`). Lanes are the store's: it lets one of a lane be
+//! claimed, and another one once that has ended.
 //!
 //! ```text
 //!   claimed ──► waiting ──► running ──► ended ──► the store has it: forgotten
@@ -18,9 +19,9 @@
 mod asking;
 mod beginning;
 mod ending;
+mod giving_back;
 mod held;
 mod holding;
-mod lanes;
 mod spaces;
 
 use std::collections::HashMap;
@@ -34,7 +35,6 @@ use self::beginning::began;
 use self::ending::Ending;
 use self::held::{Pool, Stage, Try, Waits};
 use self::holding::HubClock;
-use self::lanes::{Lane, LaneKey};
 use super::event::{Effect, Event, Now, TryId};
 use super::outcome::{End, Tried, concluded};
 use super::told::Told;
@@ -81,7 +81,6 @@ pub struct RunnerState {
     tries: HashMap<TryId, Try>,
     /// The last try of each job that is held.
     last_of: HashMap<JobName, TryId>,
-    lanes: HashMap<LaneKey, Lane>,
     /// The last number of a try.
     last_id: u64,
     /// The last try that was not given back at once.
@@ -110,7 +109,6 @@ impl RunnerState {
             rules,
             tries: HashMap::new(),
             last_of: HashMap::new(),
-            lanes: HashMap::new(),
             last_id: 0,
             last_kept: TryId(0),
             drawn: 0,
@@ -132,7 +130,6 @@ impl RunnerState {
             Event::Rung(due_at_ms) => self.rung(due_at_ms, now),
             Event::Claimed(answer) => self.claimed(answer, now),
             Event::Due(answer) => self.told_due(answer, now),
-            Event::Ahead { id, answer } => self.told_ahead(id, answer, now),
             Event::Tried { id, end } => self.tried(id, end, now),
             Event::Extended {
                 ids,

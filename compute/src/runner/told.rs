@@ -63,8 +63,7 @@ pub enum How {
     Dead,
     /// One firing of a schedule was given up: the schedule goes on with its next.
     Missed,
-    /// Nothing of it was done, and it waits: for another job of its lane, or until who does it has
-    /// less to do.
+    /// Nothing of it was done, and it waits until who does it has less to do.
     GivenBack,
 }
 
@@ -75,8 +74,6 @@ pub enum StoreCall {
     Claim,
     /// [`JobStore::next_due`](syncline_storage::JobStore::next_due).
     NextDue,
-    /// [`JobStore::ahead`](syncline_storage::JobStore::ahead).
-    Ahead,
     /// [`JobStore::extend`](syncline_storage::JobStore::extend).
     Extend,
     /// [`JobStore::finish`](syncline_storage::JobStore::finish).

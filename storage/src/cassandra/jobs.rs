@@ -13,6 +13,7 @@ mod change;
 mod claim;
 mod dead;
 mod finish;
+mod lanes;
 mod numbers;
 mod people;
 mod places;
@@ -33,7 +34,7 @@ pub(super) use numbers::Numbers;
 pub(super) use places::{Name, dead, living, ordered_name};
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
-pub(super) use transfer::{export, exported, forget, import, open_queues};
+pub(super) use transfer::{export, exported, forget, import, lanes_there, open_queues};
 #[cfg(test)]
 pub(super) use turns::put_turn_of_nobody;
 
@@ -45,6 +46,8 @@ pub(super) struct Kept {
     lease: u64,
     /// When it may be claimed; of a dead one when it died.
     at_ms: WallMs,
+    /// Another one of its lane can be claimed.
+    is_behind: bool,
     /// Random: of the row of `dead_jobs` that is its, if it is dead. `None` also of what died before there
     /// were such rows; that has one of `dead`.
     dead_id: Option<i64>,
@@ -56,12 +59,13 @@ impl Kept {
         matches!(self.stored.state, JobState::Dead { .. })
     }
 
-    /// A new one.
+    /// A new one. In a lane it is behind until that is settled.
     fn put(job: Job, no: JobNo) -> Kept {
         Kept {
             no,
             lease: 0,
             at_ms: job.due_at_ms,
+            is_behind: job.lane.is_some(),
             dead_id: None,
             stored: StoredJob {
                 job,

@@ -6,9 +6,11 @@ pub mod fairness;
 pub mod fenced;
 pub mod lanes;
 pub mod leasing;
+pub mod passing;
 pub mod people;
 pub mod putting;
 pub mod racing;
+pub mod replaying;
 
 use std::pin::Pin;
 

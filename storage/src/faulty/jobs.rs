@@ -6,8 +6,8 @@ use syncline_protocol::stamp::WallMs;
 use super::{FaultyStore, Operation};
 use crate::Store;
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -34,11 +34,6 @@ impl<S: Store + JobStore> JobStore for FaultyStore<S> {
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         let call = self.inner.finish(ended, now_ms);
         self.with_fault(Operation::Finish, call).await
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        let call = self.inner.ahead(lease);
-        self.with_fault(Operation::ReadJobs, call).await
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use syncline_protocol::stamp::WallMs;
 
 use super::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, Lease, LeaseLost, LeasedJob,
+    StoredJob,
 };
 use crate::types::StoreError;
 
@@ -14,6 +14,15 @@ use crate::types::StoreError;
 /// answered. An error says that nobody knows whether it was done, and then it may be asked again:
 /// leases of a claim whose answer was lost run out, and of a finish that was done the repetition
 /// is [`LeaseLost`].
+///
+/// Of a lane one living job can be claimed: the one that is leased, also if its lease has run out;
+/// if none is, the one with the smallest number. The others are *behind*: however long they are due,
+/// no claim meets them, and people see them as scheduled, or as waiting for their next try. Whatever
+/// ends the one that can be claimed, takes it away, gives it up or moves it to the end makes the next
+/// one claimable in the same transaction, once it is due, and so [`JobStore::next_due`] says when.
+/// One that waits for its next try, was given back or is snoozed keeps its place, and the others
+/// wait with it. The dead hold nobody up; one that is replayed has its old place again, but behind
+/// one that is leased.
 ///
 /// Times are those of the callers' clocks. Who is ahead of the others takes jobs early, and keeps
 /// them, and the turn of the spaces it took them from, from the others for as long as it is ahead.
@@ -40,10 +49,6 @@ pub trait JobStore: Send + Sync + 'static {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError>;
 
-    /// Looks for the job that must be done before this one: the first of the same lane that was put
-    /// before it. Dead jobs hold nobody up.
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError>;
-
     /// The job of a name; `None` if there is none (any more).
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError>;
 
@@ -51,7 +56,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// [`JobMove::Cancel`](super::JobMove::Cancel) does. False if there was none.
     async fn cancel(&self, name: &JobName) -> Result<bool, StoreError>;
 
-    /// Makes a job that waits due at another time, which is then the one it is for; one that was
+    /// Makes a job that waits, also behind others, due at another time, which is then the one it is for; one that was
     /// tried stays for the time it is for, by which what it did is known. False if there is none, or it
     /// is leased or dead.
     async fn snooze(&self, name: &JobName, due_at_ms: WallMs) -> Result<bool, StoreError>;

@@ -18,7 +18,7 @@ pub struct Job {
     /// Which of these, unique in the space and kind.
     pub key: JobKey,
     /// Jobs of one space, kind and lane are done one after the other, in the order they were put:
-    /// see [`JobStore::ahead`](super::JobStore::ahead). One without a lane waits for no other.
+    /// see [`JobStore`](super::JobStore). One without a lane waits for no other.
     pub lane: Option<JobLane>,
     /// Not before this, by the clock of who claims. Of a schedule: the time it is for.
     pub due_at_ms: WallMs,
@@ -192,9 +192,8 @@ pub enum Outcome {
         /// When.
         due_at_ms: WallMs,
     },
-    /// It is given back untried, because another one of its lane must be done first or who does it is
-    /// busy: the try is not counted, and it is not claimed before `at_ms`. It is scheduled, or if it
-    /// was tried before waits for its next try.
+    /// It is given back untried, because who does it is busy: the try is not counted, and it is not
+    /// claimed before `at_ms`. It is scheduled, or if it was tried before waits for its next try.
     Wait {
         /// When.
         at_ms: WallMs,
@@ -230,10 +229,6 @@ impl JobError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the lease is lost")]
 pub struct LeaseLost;
-
-/// When the job that must be done before another may be claimed, or its lease ends; `None` if there
-/// is none. An error if the lease of the other one is lost.
-pub type Ahead = Result<Option<WallMs>, LeaseLost>;
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

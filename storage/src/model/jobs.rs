@@ -1,15 +1,17 @@
 //! Jobs in the model: see [`crate::JobStore`].
 
+mod lanes;
+
 use std::collections::BTreeMap;
 
 use syncline_protocol::ids::{NodeId, SpaceKey};
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_protocol::stamp::WallMs;
 
-use super::ModelStore;
+use super::{ModelStore, Space};
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, IfThere, JOBS_COUNTED_MAX, Job, JobCounts, JobKind,
-    JobName, JobNo, JobState, Lease, LeaseLost, LeasedJob, Net, Outcome, StoredJob, Wanted, net,
+    Claim, DeadCursor, DeadJob, Ended, IfThere, JOBS_COUNTED_MAX, Job, JobCounts, JobKind, JobName,
+    JobNo, JobState, Lease, LeaseLost, LeasedJob, Net, Outcome, StoredJob, Wanted, net,
 };
 use crate::types::Commit;
 
@@ -113,9 +115,13 @@ impl ModelStore {
     }
 
     fn claim_kind(&mut self, claim: &Claim, wanted: &Wanted) -> Vec<LeasedJob> {
-        let is_due = |row: &Row| row.at_ms().is_some_and(|at_ms| at_ms <= claim.now_ms);
         let mut due: Vec<(u64, SpaceKey)> = Vec::new();
         for (key, space) in &self.spaces {
+            let behind = lanes::behind(&space.jobs);
+            let is_due = |row: &Row| {
+                let is_time = row.at_ms().is_some_and(|at_ms| at_ms <= claim.now_ms);
+                is_time && !behind.contains(&row.no)
+            };
             let mut jobs = space.jobs.iter();
             if jobs.any(|((kind, _), row)| *kind == wanted.kind && is_due(row)) {
                 let last = self.turns.last.get(&(wanted.kind.clone(), key.clone()));
@@ -142,7 +148,9 @@ impl ModelStore {
         share: usize,
     ) -> Vec<LeasedJob> {
         let jobs = &mut self.spaces.get_mut(space).expect("it was found").jobs;
+        let behind = lanes::behind(jobs);
         let of_kind = jobs.iter_mut().filter(|((of, _), _)| of == kind);
+        let of_kind = of_kind.filter(|(_, row)| !behind.contains(&row.no));
         let due = of_kind.filter_map(|(name, row)| Some((row.at_ms()?, name, row)));
         let mut due: Vec<_> = due.filter(|(at_ms, ..)| *at_ms <= claim.now_ms).collect();
         due.sort_by_key(|(at_ms, _, row)| (*at_ms, row.no));
@@ -222,24 +230,6 @@ impl ModelStore {
             }
         }
         Ok(())
-    }
-
-    /// See [`crate::JobStore::ahead`].
-    pub fn ahead(&mut self, lease: &Lease) -> Ahead {
-        let mine = self.leased(lease)?;
-        let (no, lane) = (mine.no, mine.stored.job.lane.clone());
-        let Some(lane) = lane.filter(|_| !mutant(Mutant::IgnoreLane)) else {
-            return Ok(None);
-        };
-        let name = &lease.name;
-        let jobs = self.spaces.get(&name.space).into_iter();
-        let of_lane = jobs
-            .flat_map(|space| &space.jobs)
-            .filter(|((kind, _), row)| {
-                *kind == name.kind && row.stored.job.lane.as_ref() == Some(&lane) && row.no < no
-            });
-        let living = of_lane.filter_map(|(_, row)| Some((row.no, row.at_ms()?)));
-        Ok(living.min().map(|(_, at_ms)| at_ms))
     }
 
     fn job_mut(&mut self, name: &JobName) -> Option<&mut Row> {
@@ -342,9 +332,14 @@ impl ModelStore {
 
     /// See [`crate::JobStore::next_due`].
     pub fn next_due(&self, kinds: &[JobKind]) -> Option<WallMs> {
-        let jobs = self.spaces.values().flat_map(|space| &space.jobs);
-        let asked = jobs.filter(|((kind, _), _)| kinds.contains(kind));
-        asked.filter_map(|(_, row)| row.at_ms()).min()
+        let of_space = |space: &Space| {
+            let behind = lanes::behind(&space.jobs);
+            let jobs = space.jobs.iter();
+            let asked =
+                jobs.filter(|((kind, _), row)| kinds.contains(kind) && !behind.contains(&row.no));
+            asked.filter_map(|(_, row)| row.at_ms()).min()
+        };
+        self.spaces.values().filter_map(of_space).min()
     }
 
     /// See [`crate::JobStore::job_counts`].

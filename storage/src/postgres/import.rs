@@ -274,6 +274,7 @@ impl EndSpace {
         if self.write_space(connection, sid).await? == 0 {
             return Ok(Err(ImportError::SpaceTaken(key.clone())));
         }
+        client.execute(jobs::IMPORTED, &[&sid]).await?;
         client.execute(jobs::IMPORT_QUEUES, &[&sid]).await?;
         let archive = &self.run.archive[..];
         client.execute(END_SPACE, &[&archive]).await?;

@@ -7,7 +7,8 @@
 //! claim looks for jobs in a statement after the one that took the queue.
 //!
 //! Locks are taken in one order: spaces, then queues by space and kind, then jobs by space, kind and
-//! key. Claims wait for nobody: what others hold they pass over.
+//! key, and last those behind others in lanes, whose queues are held ([`lanes`]). Claims wait for
+//! nobody: what others hold they pass over.
 
 mod claim;
 mod finish;
@@ -32,15 +33,14 @@ use crate::types::StoreError;
 pub(super) use claim::Claiming;
 #[cfg(test)]
 pub(super) use finish::Finish;
-#[cfg(test)]
-pub(super) use lanes::Asking;
+pub(super) use lanes::IMPORTED;
 pub(super) use put::write;
 
 /// Everything of a job, as [`stored`] reads it.
 macro_rules! columns {
     () => {
-        "j.kind, j.key, j.state, j.due_at, j.at, j.dead_at, j.holder, j.attempt, j.depth, j.epoch,
-        j.seq, j.origin, j.args, j.error, j.lane"
+        "j.kind, j.key, j.state, j.due_at, coalesce(j.at, j.behind_at), j.dead_at, j.holder,
+        j.attempt, j.depth, j.epoch, j.seq, j.origin, j.args, j.error, j.lane"
     };
 }
 use columns;
@@ -75,41 +75,39 @@ pub(super) const REMOVE: [&str; 2] = [
 
 /// What is prepared on every connection.
 pub(super) struct JobStatements {
-    forward: Statement,
+    hold: Statement,
+    go_on: Statement,
     lock: Statement,
     insert: Statement,
     cancel: Statement,
     take_queues: Statement,
     lease: Statement,
     settle: Statement,
-    forward_leased: Statement,
     lock_leased: Statement,
     done: Statement,
     give_up: Statement,
     try_again: Statement,
     due_again: Statement,
     wait: Statement,
-    ahead: Statement,
 }
 
 impl JobStatements {
     pub(super) async fn prepare(client: &Client) -> Result<JobStatements, tokio_postgres::Error> {
         let texts = [
-            put::FORWARD,
+            lanes::HOLD,
+            lanes::GO_ON,
             put::LOCK,
             put::INSERT,
             put::CANCEL,
             claim::TAKE_QUEUES,
             claim::LEASE,
             claim::SETTLE,
-            finish::FORWARD,
             finish::LOCK,
             finish::DONE,
             finish::GIVE_UP,
             finish::TRY_AGAIN,
             finish::DUE_AGAIN,
             finish::WAIT,
-            lanes::AHEAD,
         ];
         let prepared = texts.map(|text| client.prepare(text));
         let prepared = futures_util::future::try_join_all(prepared).await?;
@@ -117,21 +115,20 @@ impl JobStatements {
         let mut next = || prepared.next().expect("one a text");
         // In the order of the texts.
         Ok(JobStatements {
-            forward: next(),
+            hold: next(),
+            go_on: next(),
             lock: next(),
             insert: next(),
             cancel: next(),
             take_queues: next(),
             lease: next(),
             settle: next(),
-            forward_leased: next(),
             lock_leased: next(),
             done: next(),
             give_up: next(),
             try_again: next(),
             due_again: next(),
             wait: next(),
-            ahead: next(),
         })
     }
 }

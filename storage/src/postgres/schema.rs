@@ -18,6 +18,7 @@ pub(super) const STEPS: &[&str] = &[
     IMPORTS,
     JOBS,
     LANES,
+    BEHIND,
 ];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
@@ -186,6 +187,21 @@ const LANES: &str = r#"
 ALTER TABLE syncline.jobs ADD COLUMN IF NOT EXISTS lane text COLLATE "C";
 CREATE INDEX IF NOT EXISTS jobs_lane ON syncline.jobs(sid, kind, lane, no)
     WHERE lane IS NOT NULL AND at IS NOT NULL;
+"#;
+
+/// Of a lane one job can be claimed, and has an `at`. The others are behind: what would be their `at`
+/// is `behind_at`, which is null for all others. Where several were leased, the first keeps its lease,
+/// and the others are tried again.
+const BEHIND: &str = r#"
+ALTER TABLE syncline.jobs ADD COLUMN IF NOT EXISTS behind_at bigint;
+CREATE INDEX IF NOT EXISTS jobs_behind ON syncline.jobs(kind, sid, lane, no, state)
+    WHERE behind_at IS NOT NULL;
+UPDATE syncline.jobs j SET at = NULL, holder = NULL,
+    behind_at = CASE j.state WHEN 1 THEN j.due_at ELSE j.at END,
+    state = CASE j.state WHEN 1 THEN 2 ELSE j.state END
+FROM (SELECT no, row_number() OVER (PARTITION BY sid, kind, lane ORDER BY state <> 1, no) AS place
+    FROM syncline.jobs WHERE lane IS NOT NULL AND at IS NOT NULL) AS of_lane
+WHERE j.no = of_lane.no AND of_lane.place > 1;
 "#;
 
 /// Where the version is. Its one row is also the lock that programs which start at once take.

@@ -5,14 +5,14 @@
 //! when a job comes, and put right by a claim; what goes leaves it too early, which costs one look.
 
 pub(super) mod claim;
-mod finish;
+pub(super) mod finish;
 pub(super) mod lanes;
 pub(super) mod people;
 mod store;
 
 pub(super) use finish::lost;
 
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use syncline_protocol::ids::{Epoch, Seq};
 use syncline_protocol::stamp::WallMs;
 
@@ -22,24 +22,19 @@ use crate::jobs::{
 };
 use crate::types::{Commit, StoreError};
 
-macro_rules! insert {
-    ($or:literal) => {
-        concat!(
-            "INSERT ",
-            $or,
-            "INTO jobs(sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin,
-                args, lane)
-            VALUES(?1, ?2, ?3, ?4, ?5, ?5, 0, 0, ?6, ?7, ?8, ?9, ?10, ?11)"
-        )
-    };
-}
+/// Behind the one of its lane that can be claimed, if there is one.
+const PUT: &str =
+    "INSERT INTO jobs(sid, kind, key, state, due_at, at, behind_at, attempt, lease, depth,
+        epoch, seq, origin, args, lane)
+    SELECT ?1, ?2, ?3, ?4, ?5, CASE WHEN first.is_there THEN NULL ELSE ?5 END,
+        CASE WHEN first.is_there THEN ?5 END, 0, 0, ?6, ?7, ?8, ?9, ?10, ?11
+    FROM (SELECT ?11 IS NOT NULL AND EXISTS (SELECT 1 FROM jobs
+        WHERE sid = ?1 AND kind = ?2 AND lane = ?11 AND at IS NOT NULL) AS is_there) AS first
+    WHERE true
+    ON CONFLICT(sid, kind, key) DO NOTHING RETURNING at";
 
-const KEEP: &str = concat!(insert!(""), " ON CONFLICT(sid, kind, key) DO NOTHING");
-
-/// The one that is there goes, and the new one has a number of its own: at the end of its lane.
-const REPLACE: &str = insert!("OR REPLACE ");
-
-const CANCEL: &str = "DELETE FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3";
+const CANCEL: &str = "DELETE FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3
+    RETURNING sid, kind, lane";
 
 /// Brings a queue forward to when a job of it comes.
 const FORWARD: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn) VALUES(?1, ?2, ?3, 0)
@@ -49,8 +44,8 @@ const FORWARD: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn) VALUES(?
 /// Everything of a job, as [`stored`] reads it.
 macro_rules! columns {
     () => {
-        "kind, key, state, due_at, at, dead_at, holder, attempt, depth, epoch, seq, origin, args,
-        error, lane"
+        "kind, key, state, due_at, coalesce(at, behind_at), dead_at, holder, attempt, depth, epoch,
+        seq, origin, args, error, lane"
     };
 }
 use columns;
@@ -65,11 +60,10 @@ pub(super) const ALL: &str = concat!(
     " FROM jobs WHERE sid = ?1 ORDER BY +no"
 );
 
-const IMPORT: &str = concat!(
-    "INSERT INTO jobs(sid, lease, ",
-    columns!(),
-    ") VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
-);
+const IMPORT: &str =
+    "INSERT INTO jobs(sid, lease, kind, key, state, due_at, at, dead_at, holder, attempt,
+        depth, epoch, seq, origin, args, error, lane)
+    VALUES(?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 const IMPORT_QUEUES: &str = "INSERT INTO job_queues(sid, kind, turn_at, turn)
     SELECT sid, kind, min(at), 0 FROM jobs WHERE sid = ?1 AND at IS NOT NULL GROUP BY kind";
@@ -90,8 +84,7 @@ pub(super) fn write(tx: &Transaction<'_>, sid: i64, commit: &Commit) -> Result<(
         match net {
             Net::Put(job, if_there) => put(tx, (sid, commit.now_ms), (job, if_there))?,
             Net::Cancel => {
-                let name = params![sid, kind.as_str(), key.as_str()];
-                tx.prepare_cached(CANCEL)?.execute(name)?;
+                cancel(tx, (sid, kind, key), commit.now_ms)?;
             }
         }
     }
@@ -103,11 +96,11 @@ fn put(
     (sid, now_ms): (i64, WallMs),
     (job, if_there): (&Job, IfThere),
 ) -> Result<(), StoreError> {
-    let sql = match if_there {
-        IfThere::Keep => KEEP,
-        IfThere::Replace => REPLACE,
-    };
-    let written = tx.prepare_cached(sql)?.execute(params![
+    if if_there == IfThere::Replace {
+        // The new one has a number of its own: at the end of its lane.
+        cancel(tx, (sid, &job.kind, &job.key), now_ms)?;
+    }
+    let row = params![
         sid,
         job.kind.as_str(),
         job.key.as_str(),
@@ -119,13 +112,30 @@ fn put(
         job.origin.trigger.as_str(),
         job.args.as_str(),
         job.lane.as_ref().map(JobLane::as_str)
-    ])?;
-    if written > 0 {
+    ];
+    let mut statement = tx.prepare_cached(PUT)?;
+    let at: Option<Option<i64>> = statement.query_row(row, |row| row.get(0)).optional()?;
+    if let Some(Some(_)) = at {
         // What is overdue when it comes goes behind what was due before: else a space could always
         // be the first.
         forward(tx, (sid, job.kind.as_str()), job.due_at_ms.max(now_ms))?;
     }
     Ok(())
+}
+
+/// Removes a job, and has its lane go on. False if there was none.
+fn cancel(
+    tx: &Transaction<'_>,
+    (sid, kind, key): (i64, &JobKind, &JobKey),
+    now_ms: WallMs,
+) -> Result<bool, StoreError> {
+    let name = params![sid, kind.as_str(), key.as_str()];
+    let mut statement = tx.prepare_cached(CANCEL)?;
+    let gone = statement.query_row(name, lanes::lane).optional()?;
+    if let Some(lane) = &gone {
+        lanes::settle(tx, lane, now_ms)?;
+    }
+    Ok(gone.is_some())
 }
 
 /// Has a queue be looked at by then.
@@ -194,8 +204,9 @@ pub(super) fn import(tx: &Transaction<'_>, sid: i64, image: &StoredJob) -> Resul
     Ok(())
 }
 
-/// Has the jobs of an imported space be claimed.
+/// Has the jobs of an imported space be claimed, of each lane the first.
 pub(super) fn import_queues(conn: &Connection, sid: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached(lanes::IMPORTED)?.execute([sid])?;
     conn.prepare_cached(IMPORT_QUEUES)?.execute([sid])?;
     Ok(())
 }

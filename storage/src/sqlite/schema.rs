@@ -17,6 +17,7 @@ pub(super) const STEPS: &[&str] = &[
     IMPORTS,
     JOBS,
     LANES,
+    BEHIND,
 ];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
@@ -166,6 +167,19 @@ CREATE INDEX job_queues_turn ON job_queues(kind, turn_at, turn, sid);
 const LANES: &str = "
 ALTER TABLE jobs ADD COLUMN lane TEXT;
 CREATE INDEX jobs_lane ON jobs(sid, kind, lane, no) WHERE lane IS NOT NULL AND at IS NOT NULL;
+";
+
+/// Of a lane one job can be claimed, and has an `at`. The others are behind: what would be their `at`
+/// is `behind_at`, which is null for all others. Where several were leased, the first keeps its lease, and
+/// the others are tried again.
+const BEHIND: &str = "
+ALTER TABLE jobs ADD COLUMN behind_at INTEGER;
+CREATE INDEX jobs_behind ON jobs(kind, sid, lane, no, state) WHERE behind_at IS NOT NULL;
+UPDATE jobs SET at = NULL, behind_at = CASE state WHEN 1 THEN due_at ELSE at END,
+        state = CASE state WHEN 1 THEN 2 ELSE state END, holder = NULL
+    WHERE lane IS NOT NULL AND at IS NOT NULL AND no NOT IN (SELECT no FROM (SELECT no,
+            row_number() OVER (PARTITION BY sid, kind, lane ORDER BY state <> 1, no) AS place
+        FROM jobs WHERE lane IS NOT NULL AND at IS NOT NULL) WHERE place = 1);
 ";
 
 /// Whether the file has this program's schema: who only reads does not bring it there.

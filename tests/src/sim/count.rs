@@ -133,7 +133,6 @@ kinds! {
     JobHeldUp = "try of a job held up",
     JobFails = "try of a job failed",
     JobGivenUp = "job given up",
-    JobBehind = "job given back, another of its lane being ahead",
     JobTurnedAway = "what a job writes turned away for now",
     JobWriteLate = "what a job writes waited for no longer, and carried out",
     JobWriteTorn = "session ended over what a job writes",

@@ -11,7 +11,6 @@ use syncline_storage::types::StoreError;
 use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
-use super::lanes::LaneKey;
 use super::spaces::Place;
 use super::{RunnerState, Stage, Try, Waits};
 use crate::jobs::lease::LeaseStep;
@@ -20,8 +19,7 @@ use crate::jobs::lease::LeaseStep;
 /// doubles from claim to claim, up to `poll_ms`.
 const EMPTY_PAUSE_MS: u64 = 10;
 
-/// Jobs that are held for each worker, whatever they wait for. Of a lane two are held, and of these
-/// one can be begun, so workers that are idle find room.
+/// Jobs that are held for each worker, whatever they wait for.
 const HELD_PER_WORKER: usize = 2;
 
 /// Jobs in one claim. One that got any is followed by the next.
@@ -75,8 +73,8 @@ impl Asking {
 impl RunnerState {
     /// How many more jobs of a kind it takes: ahead of the workers half as many as there are, since
     /// each that is leased counts as tried if the node is lost. Only when half of these have begun, so
-    /// that claims are not made for one job at a time. What waits for others of its lane or space
-    /// keeps no worker from work.
+    /// that claims are not made for one job at a time. What waits for others of its space keeps no
+    /// worker from work.
     fn room(&self, pool: usize) -> usize {
         let held = &self.pools[pool];
         let workers = self.workers(pool);
@@ -239,19 +237,15 @@ impl RunnerState {
         self.lose_older(&leased, now);
         self.last_id += 1;
         let id = TryId(self.last_id);
-        let lane = leased.job.lane.as_ref().map(|lane| LaneKey {
-            space: leased.lease.name.space.clone(),
-            pool,
-            lane: lane.clone(),
-        });
         let workers = self.workers(pool);
         let place = self.pools[pool].hold_one(&leased.lease.name.space, workers);
-        let waits = Waits::Lane;
+        // Until it has a place in its space.
+        let waits = Waits::Space;
         let due_at_ms = leased.job.due_at_ms;
         let one = Try {
             pool,
             lease: leased.lease.clone(),
-            lane: lane.clone(),
+            has_lane: leased.job.lane.is_some(),
             due_at_ms,
             attempt: leased.attempt,
             until_run_ms: since.until_run_ms,
@@ -278,17 +272,8 @@ impl RunnerState {
             self.give_back(id, until_ms, now);
             return;
         }
-        let Some(lane) = lane else {
-            self.last_kept = id;
-            return self.offer(id);
-        };
-        match self.full_until_ms(&lane, now) {
-            Some(until_ms) => self.give_back_until(id, until_ms, now),
-            None => {
-                self.last_kept = id;
-                self.enter_lane(&lane, id);
-            }
-        }
+        self.last_kept = id;
+        self.offer(id);
     }
 
     pub(super) fn told_due(&mut self, answer: Result<Option<WallMs>, StoreError>, now: Now) {

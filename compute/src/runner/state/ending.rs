@@ -54,7 +54,6 @@ impl RunnerState {
         let Some(one) = self.tries.get(&id) else {
             return;
         };
-        let outcome = concluded.outcome.clone();
         let ran_ms = match one.stage {
             // Who gives a job back has not begun it.
             Stage::Running(began_run_ms) if concluded.how != How::GivenBack => {
@@ -69,7 +68,6 @@ impl RunnerState {
         };
         self.turn(id, ended);
         self.ending.waiting.push_back(id);
-        self.hold_up(id, &outcome, now);
     }
 
     /// Tells the store what ended.
@@ -138,7 +136,7 @@ impl RunnerState {
         };
         let outcome = concluded.outcome.clone();
         self.tell(news);
-        self.leave(id, (&outcome, answer), now);
+        self.leave(id, &outcome, now);
     }
 
     /// What a try wrote has ended its lease.
@@ -157,7 +155,7 @@ impl RunnerState {
             ran_ms,
         };
         self.tell(news);
-        self.leave(id, (outcome, Ok(())), now);
+        self.leave(id, outcome, now);
     }
 
     /// Somebody else has it, or nobody.
@@ -167,25 +165,21 @@ impl RunnerState {
         };
         let kind = self.rules.kinds[one.pool].kind.clone();
         self.tell(Told::LeaseLost { kind });
-        self.leave(id, (&Outcome::Done, Err(LeaseLost)), now);
+        self.leave(id, &Outcome::Done, now);
     }
 
-    /// Its lease has ended so. What comes back is looked for, and its lane goes on.
-    fn leave(&mut self, id: TryId, (outcome, answer): (&Outcome, Result<(), LeaseLost>), now: Now) {
-        let lane = self.tries.get(&id).and_then(|one| one.lane.clone());
+    /// Its lease has ended so. What comes back is looked for, and what was behind it in its lane.
+    fn leave(&mut self, id: TryId, outcome: &Outcome, now: Now) {
+        let has_lane = self.tries.get(&id).is_some_and(|one| one.has_lane);
+        let lane_goes_on = has_lane.then_some(now.wall_ms);
         let due_at_ms = match outcome {
             Outcome::Retry { at_ms, .. } | Outcome::Wait { at_ms } => Some(*at_ms),
-            Outcome::Again { due_at_ms } => Some(*due_at_ms),
-            Outcome::Done | Outcome::Dead { .. } => None,
+            Outcome::Again { due_at_ms } => lane_goes_on.or(Some(*due_at_ms)),
+            Outcome::Done | Outcome::Dead { .. } => lane_goes_on,
         };
         self.forget(id);
         if let Some(due_at_ms) = due_at_ms {
             self.rung(due_at_ms, now);
-        }
-        match lane {
-            Some(lane) if answer.is_err() => self.leave_lane(&lane, id, now),
-            Some(lane) => self.pass(&lane, id),
-            None => {}
         }
     }
 
@@ -197,11 +191,7 @@ impl RunnerState {
         self.ending.at_once = (asked.len() / 2).max(1);
         if let ([id], StoreError::Damaged(_)) = (&asked[..], error) {
             // It will not pass: the lease runs out, and whoever claims the job meets it next.
-            let lane = self.tries.get(id).and_then(|one| one.lane.clone());
             self.forget(*id);
-            if let Some(lane) = lane {
-                self.leave_lane(&lane, *id, now);
-            }
             return;
         }
         for id in asked {

@@ -8,7 +8,6 @@ use syncline_storage::jobs::{Lease, LeasedJob};
 
 use super::super::event::TryId;
 use super::super::outcome::Concluded;
-use super::lanes::LaneKey;
 use super::spaces::InSpace;
 
 /// What is held of a kind.
@@ -16,7 +15,7 @@ use super::spaces::InSpace;
 pub(super) struct Pool {
     /// Jobs that are leased.
     pub(super) held: usize,
-    /// Which of them wait for nothing but a worker, or for the store to say that they do.
+    /// Which of them wait for nothing but a worker.
     pub(super) able: usize,
     /// Which of these may begin, in order. Some of it may be gone.
     pub(super) ready: VecDeque<TryId>,
@@ -34,7 +33,8 @@ pub(super) struct Try {
     /// The place of its kind.
     pub(super) pool: usize,
     pub(super) lease: Lease,
-    pub(super) lane: Option<LaneKey>,
+    /// Others may be behind it, that can be claimed once it is done.
+    pub(super) has_lane: bool,
     pub(super) due_at_ms: WallMs,
     pub(super) attempt: u32,
     /// When the lease ends, in the runner's time.
@@ -67,10 +67,6 @@ pub(super) enum Stage {
 /// What a job waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
-    /// That the one before it in its lane is done.
-    Lane,
-    /// That the store says whether anybody is ahead of it.
-    Answer,
     /// That others of its space end.
     Space,
     /// A worker.
@@ -91,16 +87,13 @@ impl Stage {
 
     /// It begins as soon as a worker is free, for all that is known here.
     pub(super) fn is_able(&self) -> bool {
-        match self {
-            Stage::Waiting { waits, .. } => matches!(waits, Waits::Answer | Waits::Worker),
-            Stage::Running(_) | Stage::Stopping | Stage::Ended { .. } => false,
-        }
+        let waits = Waits::Worker;
+        matches!(self, Stage::Waiting { waits: of, .. } if *of == waits)
     }
 
     /// It has a worker, or waits for nothing else.
     pub(super) fn is_placed(&self) -> bool {
-        let waits = Waits::Worker;
-        self.is_at_work() || matches!(self, Stage::Waiting { waits: of, .. } if *of == waits)
+        self.is_at_work() || self.is_able()
     }
 
     /// It has a worker.

@@ -115,7 +115,6 @@ impl RunnerState {
         let (mut ids, mut leases) = (Vec::new(), Vec::new());
         let jumps = self.clock.jumps;
         for id in asked {
-            // Others of a lane may be gone, since the lease of one before them is lost.
             if let Some(one) = self.tries.get_mut(id) {
                 one.extending = Some(jumps);
                 ids.push(*id);
@@ -187,7 +186,6 @@ impl RunnerState {
             return;
         };
         let kind = self.rules.kinds[one.pool].kind.clone();
-        let lane = one.lane.clone();
         match one.stage {
             // The store tells of what ended whether it was lost before.
             Stage::Ended { .. } | Stage::Stopping => return,
@@ -199,8 +197,5 @@ impl RunnerState {
             Stage::Waiting { .. } => self.forget(id),
         }
         self.tell(Told::LeaseLost { kind });
-        if let Some(lane) = lane {
-            self.leave_lane(&lane, id, now);
-        }
     }
 }

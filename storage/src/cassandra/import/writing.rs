@@ -150,7 +150,8 @@ impl Writing<'_> {
     pub(super) async fn jobs(&self, all: &[StoredJob]) -> Result<(), ImportError> {
         for some in all.chunks(JOBS_AT_ONCE) {
             let mut rows = Writes::default();
-            let last = jobs::import(self.server, (&mut rows, self.space), some)?;
+            let lanes = jobs::lanes_there(self.server, self.space, some).await?;
+            let last = jobs::import(self.server, (&mut rows, self.space), (some, lanes))?;
             let mut writes = Writes::default();
             let mut values = vec![Value::Int(random()? as i64), Value::Int(last.0 as i64)];
             values.extend(of(self.space));

@@ -9,6 +9,7 @@ use futures_util::future::{join_all, try_join_all};
 use syncline_protocol::ids::SpaceKey;
 
 use super::dead::{self, Dead};
+use super::lanes::see_lanes;
 use super::plan::Plan;
 use super::seen::Asked;
 use super::turns::{self, Turn};
@@ -206,7 +207,9 @@ pub(super) async fn change<T>(
         let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
             return Ok(None);
         };
+        see_lanes(server, (asked.space, &mut plan), []).await?;
         let answer = make(&mut plan);
+        plan.settle_lanes();
         if !plan.has_turned() || write(server, (asked.space, &seen), &plan).await? {
             return Ok(Some(answer));
         }

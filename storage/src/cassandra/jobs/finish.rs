@@ -1,4 +1,4 @@
-//! Ending leases, each only by who holds it, and what is ahead of one.
+//! Ending leases, each only by who holds it.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,14 @@ use futures_util::future::join_all;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
-use super::Kept;
-use super::change::{change, write};
-use super::places::{self, Name};
-use super::plan::Plan;
-use super::row::ordered;
+use super::change::write;
+use super::lanes::see_lanes;
+use super::places::Name;
 use super::seen::Asked;
 use crate::cassandra::failure::{Failure, contended};
 use crate::cassandra::server::{Level, Server};
 use crate::cassandra::space::TRIES_MAX;
-use crate::cassandra::statements::Text;
-use crate::jobs::{Ahead, Ended, JobKey, Lease, LeaseLost, Outcome};
+use crate::jobs::{Ended, Lease, LeaseLost, Outcome};
 
 type Answers = Vec<Result<(), LeaseLost>>;
 
@@ -72,15 +69,31 @@ pub(super) async fn extend(
     until_ms: WallMs,
 ) -> Result<Answers, Failure> {
     let spaces = by_space(leases, |lease| lease);
-    let extending = spaces.into_iter().map(async |(space, all)| {
-        let asked = asked(space, all.iter().map(|(_, lease)| *lease), (0, 0));
-        let make = |plan: &mut Plan| {
-            let extend = |(at, lease): &(usize, &Lease)| (*at, plan.extend(lease, until_ms));
-            all.iter().map(extend).collect::<Vec<_>>()
-        };
-        Ok(change(server, &asked, make).await?.unwrap_or_default())
-    });
+    let extending = spaces
+        .into_iter()
+        .map(async |(space, all)| extend_of(server, (space, &all), until_ms).await);
     in_order(leases.len(), join_all(extending).await)
+}
+
+/// Nothing moves in a lane by it, so none is looked at.
+async fn extend_of(
+    server: &Server,
+    (space, all): (&SpaceKey, &[(usize, &Lease)]),
+    until_ms: WallMs,
+) -> Result<Placed, Failure> {
+    let asked = asked(space, all.iter().map(|(_, lease)| *lease), (0, 0));
+    let _alone = server.alone(space).await;
+    for _ in 0..TRIES_MAX {
+        let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
+            return Ok(Vec::new());
+        };
+        let extend = |(at, lease): &(usize, &Lease)| (*at, plan.extend(lease, until_ms));
+        let answers = all.iter().map(extend).collect();
+        if !plan.has_turned() || write(server, (space, &seen), &plan).await? {
+            return Ok(answers);
+        }
+    }
+    Err(contended().into())
 }
 
 /// See [`crate::JobStore::finish`].
@@ -110,84 +123,12 @@ async fn finish_of(
         let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
             return Ok(Vec::new());
         };
-        for (_, one) in all {
-            clear_lane(server, (space, one), &mut plan).await?;
-        }
+        see_lanes(server, (space, &mut plan), []).await?;
         let finish = |(at, one): &(usize, &Ended)| (*at, plan.finish(one, now_ms));
         let answers = all.iter().map(finish).collect();
+        plan.settle_lanes();
         if !plan.has_turned() || write(server, (space, &seen), &plan).await? {
             return Ok(answers);
-        }
-    }
-    Err(contended().into())
-}
-
-/// Of a lane nothing may be left where its jobs were, or who asks what is ahead would step over all
-/// that were done. Whoever is the first of it takes what was before along.
-pub(super) async fn clear_lane(
-    server: &Server,
-    (space, ended): (&SpaceKey, &Ended),
-    plan: &mut Plan,
-) -> Result<(), Failure> {
-    let leaves = matches!(
-        ended.outcome,
-        Outcome::Done | Outcome::Dead { .. } | Outcome::Again { .. }
-    );
-    let Ok(kept) = plan.held(&ended.lease) else {
-        return Ok(());
-    };
-    let kept = kept.clone();
-    if leaves && first_ahead(server, (space, &kept)).await?.is_none() {
-        plan.clear_lane(&kept);
-    }
-    Ok(())
-}
-
-/// The first of the lane, if it is before this one.
-async fn first_ahead(
-    server: &Server,
-    (space, kept): (&SpaceKey, &Kept),
-) -> Result<Option<JobKey>, Failure> {
-    let job = &kept.stored.job;
-    let Some(lane) = &job.lane else {
-        return Ok(None);
-    };
-    let (begin, end) = places::ahead_in_lane((&job.kind, lane), kept.no);
-    let asked = (Text::Order, Level::Serial, 1);
-    let rows = server.span(asked, space, (&begin, &end)).await?;
-    let first = ordered(&rows)?.into_iter().next();
-    Ok(first.map(|(place, _)| JobKey::trusted(&place.b)))
-}
-
-/// See [`crate::JobStore::ahead`].
-pub(super) async fn ahead(server: &Server, lease: &Lease) -> Result<Ahead, Failure> {
-    let space = &lease.name.space;
-    let look = async |name: Name| {
-        let asked = Asked {
-            names: [name].into(),
-            kinds: [].into(),
-            puts: 0,
-            now_ms: 0,
-            space,
-        };
-        asked.look(server, Level::Serial).await
-    };
-    for _ in 0..TRIES_MAX {
-        let Some((_, plan)) = look(name(lease)).await? else {
-            return Ok(Err(LeaseLost));
-        };
-        let Ok(mine) = plan.held(lease) else {
-            return Ok(Err(LeaseLost));
-        };
-        let Some(key) = first_ahead(server, (space, mine)).await? else {
-            return Ok(Ok(None));
-        };
-        let first = (lease.name.kind.clone(), key);
-        let plan = look(first.clone()).await?.map(|(_, plan)| plan);
-        let first = plan.as_ref().and_then(|plan| plan.job(&first));
-        // It ended, or was put anew behind this one, since it was found: another one is the first.
-        if let Some(first) = first.filter(|first| !first.is_dead() && first.no < mine.no) {
-            return Ok(Ok(Some(first.at_ms)));
         }
     }
     Err(contended().into())

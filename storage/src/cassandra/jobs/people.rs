@@ -11,7 +11,7 @@ use super::change::change;
 use super::dead::{self, Dead, From, Place};
 use super::places::{self, Name};
 use super::plan::Plan;
-use super::row::ordered;
+use super::row::{ordered, state_of};
 use super::seen::Asked;
 use super::turns;
 use crate::cassandra::failure::Failure;
@@ -214,14 +214,15 @@ pub(super) async fn counts(server: &Server, kind: &JobKind) -> Result<JobCounts,
     let spaces: Vec<SpaceKey> = spaces.into_iter().collect();
     let mut left = most;
     for some in spaces.chunks(COUNTED_AT_ONCE) {
-        let (begin, end) = places::living_of(kind);
-        let reading = some.iter().map(|space| {
+        let spans = [places::living_of(kind), places::behind_of(kind)];
+        let reading = some.iter().flat_map(|space| {
             let asked = (Text::Order, Level::Hint, left);
-            server.span(asked, space, (&begin, &end))
+            let reading = spans.iter();
+            reading.map(move |(begin, end)| server.span(asked, space, (begin, end)))
         });
         for rows in join_all(reading).await {
             for (_, phase) in ordered(&rows?)?.into_iter().take(left) {
-                match phase {
+                match state_of(phase) {
                     LEASED => counts.leased += 1,
                     RETRY => counts.retry += 1,
                     DEAD => continue,

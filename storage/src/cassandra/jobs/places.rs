@@ -13,9 +13,11 @@ use crate::types::StoreError;
 /// What a job is called in its space.
 pub(in crate::cassandra) type Name = (JobKind, JobKey);
 
-/// `n` of the rows that order what lives, and of those that order the dead.
+/// `n` of the rows that order what can be claimed, of those that order the dead, and of those of what is
+/// behind others of its lane.
 const LIVING: i64 = 0;
 const DEAD: i64 = 1;
+const BEHIND: i64 = -1;
 
 pub(super) fn job((of, key): &Name) -> Place {
     Place::new(kind::JOB, 0, (of.as_str(), key.as_str()))
@@ -28,7 +30,11 @@ pub(super) fn queue(of: &JobKind) -> Place {
 /// By when it may be claimed, or when it died; then by number.
 pub(super) fn order(kept: &Kept) -> Place {
     let job = &kept.stored.job;
-    let n = if kept.is_dead() { DEAD } else { LIVING };
+    let n = match (kept.is_dead(), kept.is_behind) {
+        (true, _) => DEAD,
+        (false, true) => BEHIND,
+        (false, false) => LIVING,
+    };
     let a = format!("{}\0{:016x}{:016x}", job.kind, kept.at_ms, kept.no.0);
     Place::new(kind::ORDER, n, (&a, job.key.as_str()))
 }
@@ -45,11 +51,20 @@ fn lane_begins(of: &JobKind, lane: &JobLane) -> String {
     format!("{of}\0{lane}\0")
 }
 
-/// All that live of a kind.
-pub(super) fn living_of(of: &JobKind) -> (Place, Place) {
-    let begin = Place::new(kind::ORDER, LIVING, (&format!("{of}\0"), ""));
-    let end = Place::new(kind::ORDER, LIVING, (&format!("{of}\u{1}"), ""));
+fn all_of(of: &JobKind, n: i64) -> (Place, Place) {
+    let begin = Place::new(kind::ORDER, n, (&format!("{of}\0"), ""));
+    let end = Place::new(kind::ORDER, n, (&format!("{of}\u{1}"), ""));
     (begin, end)
+}
+
+/// All of a kind that can be claimed once they are due.
+pub(super) fn living_of(of: &JobKind) -> (Place, Place) {
+    all_of(of, LIVING)
+}
+
+/// All of a kind that are behind others of their lanes.
+pub(super) fn behind_of(of: &JobKind) -> (Place, Place) {
+    all_of(of, BEHIND)
 }
 
 /// All that live.
@@ -70,12 +85,20 @@ pub(in crate::cassandra) fn ordered_name(place: &Place) -> Result<Name, StoreErr
     Ok(Ordered::of(place)?.name)
 }
 
-/// Those of a lane that were put before a number.
-pub(super) fn ahead_in_lane((of, lane): (&JobKind, &JobLane), no: JobNo) -> (Place, Place) {
-    let begins = lane_begins(of, lane);
-    let end = format!("{begins}{:016x}", no.0);
+/// All that live of a lane.
+pub(super) fn all_of_lane((of, lane): &(JobKind, JobLane)) -> (Place, Place) {
+    let begin = lane_begins(of, lane);
+    let end = format!("{of}\0{lane}\u{1}");
     let place = |a: &str| Place::new(kind::LANE, 0, (a, ""));
-    (place(&begins), place(&end))
+    (place(&begin), place(&end))
+}
+
+/// The number of a job by its row of a lane.
+pub(super) fn no_in_lane(place: &Place) -> Result<JobNo, StoreError> {
+    let digits = place.a.rsplit_once('\0').map(|(_, digits)| digits);
+    let no = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    no.map(JobNo)
+        .ok_or_else(|| StoreError::Damaged("a row of a lane".to_owned()))
 }
 
 /// What a row of the order says.
@@ -83,6 +106,7 @@ pub(super) fn ahead_in_lane((of, lane): (&JobKind, &JobLane), no: JobNo) -> (Pla
 pub(super) struct Ordered {
     pub(super) name: Name,
     pub(super) is_dead: bool,
+    pub(super) is_behind: bool,
     pub(super) at_ms: WallMs,
     pub(super) no: JobNo,
 }
@@ -99,6 +123,7 @@ impl Ordered {
         Ok(Ordered {
             name: (JobKind::trusted(of), JobKey::trusted(&place.b)),
             is_dead: place.n == DEAD,
+            is_behind: place.n == BEHIND,
             at_ms: number(0, 16)?,
             no: JobNo(number(16, 32)?),
         })
@@ -132,6 +157,7 @@ mod tests {
         let expected = Ordered {
             name,
             is_dead: false,
+            is_behind: false,
             at_ms: 10,
             no: JobNo(300),
         };

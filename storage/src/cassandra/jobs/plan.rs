@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::stamp::WallMs;
 
+use super::lanes::LaneName;
 use super::numbers::Given;
 use super::places::{self, Name};
 use super::{Kept, Queue};
@@ -42,6 +43,8 @@ impl<T: Clone + PartialEq> Turned<T> {
 pub(in crate::cassandra) struct Plan {
     pub(super) jobs: BTreeMap<Name, Turned<Kept>>,
     pub(super) queues: BTreeMap<JobKind, Turned<Queue>>,
+    /// The lanes that were looked at, and the number of the first of each.
+    pub(super) lanes: BTreeMap<LaneName, Option<JobNo>>,
     /// The last number of the space.
     pub(super) last: JobNo,
     /// What is written is written at once: rows between two places, all of which go, in place of
@@ -63,6 +66,7 @@ impl Plan {
         Plan {
             jobs: BTreeMap::new(),
             queues: BTreeMap::new(),
+            lanes: BTreeMap::new(),
             last,
             spans: Vec::new(),
             is_barrier: false,
@@ -130,6 +134,13 @@ impl Plan {
         });
     }
 
+    /// The same of a job that can be claimed from now on.
+    pub(super) fn forward_due(&mut self, kind: &JobKind, at_ms: WallMs) {
+        // What is overdue when it comes goes behind what was due before: else a space could always
+        // be the first.
+        self.forward(kind, at_ms.max(self.now_ms));
+    }
+
     /// What a commit does.
     pub(super) fn make(&mut self, (name, net): (&Name, Net<'_>), now_ms: WallMs) {
         match net {
@@ -140,12 +151,13 @@ impl Plan {
     }
 
     fn put(&mut self, name: &Name, job: Job, now_ms: WallMs) {
-        // What is overdue when it comes goes behind what was due before: else a space could always
-        // be the first.
         let turn_at_ms = job.due_at_ms.max(now_ms);
         let kept = Kept::put(job, self.number());
+        let is_behind = kept.is_behind;
         self.set(name, Some(kept));
-        self.forward(&name.0, turn_at_ms);
+        if !is_behind {
+            self.forward(&name.0, turn_at_ms);
+        }
     }
 
     /// False if there was none.
@@ -219,14 +231,23 @@ impl Plan {
     /// Keeps a job that is to be claimed again.
     fn back(&mut self, kind: &JobKind, kept: Kept, turn_at_ms: WallMs) {
         let name = (kind.clone(), kept.stored.job.key.clone());
+        let is_behind = kept.is_behind;
         self.set(&name, Some(kept));
-        self.forward(kind, turn_at_ms);
+        if !is_behind {
+            self.forward(kind, turn_at_ms);
+        }
     }
 
     pub(super) fn finish(&mut self, ended: &Ended, now_ms: WallMs) -> Result<(), LeaseLost> {
         let mut kept = self.held(&ended.lease)?.clone();
         let kind = ended.lease.name.kind.clone();
         let name = (kind.clone(), ended.lease.name.key.clone());
+        if matches!(
+            ended.outcome,
+            Outcome::Done | Outcome::Dead { .. } | Outcome::Again { .. }
+        ) {
+            self.clear_lane(&kept);
+        }
         let stored = &mut kept.stored;
         match &ended.outcome {
             Outcome::Done => self.set(&name, None),
@@ -293,18 +314,10 @@ impl Plan {
         kept.stored.state = JobState::Retry { at_ms: now_ms };
         kept.stored.attempt = 0;
         kept.at_ms = now_ms;
+        kept.is_behind = kept.stored.job.lane.is_some();
         kept.dead_id = None;
         self.back(&name.0, kept, now_ms);
         true
-    }
-
-    /// Has the rows of a lane up to this job's go at once: none is before it any more.
-    pub(super) fn clear_lane(&mut self, kept: &Kept) {
-        let job = &kept.stored.job;
-        if let (Some(lane), Some(mine)) = (&job.lane, places::lane(kept)) {
-            let (begin, _) = places::ahead_in_lane((&job.kind, lane), kept.no);
-            self.spans.push((begin, mine));
-        }
     }
 
     /// Rows that go and rows that come of the order and of lanes, in places where they were not.

@@ -18,17 +18,21 @@ use crate::types::StoreError;
 pub(in crate::cassandra) const JOB_COLUMNS: &str = "no, lease, phase, moment, due, attempt, depth, \
      of_epoch, of_seq, trigger_id, holder, lane, args, error, turn, hint";
 
+/// The bit of `phase` of what is behind others of its lane.
+const BEHIND: i64 = 4;
+
 const AT: usize = ROW_AT + PLACE_COLUMNS;
 
 impl Kept {
     /// `phase` of its row and of that which orders it.
     pub(super) fn phase(&self) -> i64 {
-        match self.stored.state {
+        let state = match self.stored.state {
             JobState::Scheduled => SCHEDULED,
             JobState::Leased { .. } => LEASED,
             JobState::Retry { .. } => RETRY,
             JobState::Dead { .. } => DEAD,
-        }
+        };
+        state | if self.is_behind { BEHIND } else { 0 }
     }
 }
 
@@ -111,7 +115,8 @@ fn kept(cells: &Cells<'_>, (of, key): &Name) -> Result<Kept, StoreError> {
     };
     let damaged = |_| StoreError::Damaged("a job's number is too large".to_owned());
     let at_ms = number(3)? as u64;
-    let state = match number(2)? {
+    let phase = number(2)?;
+    let state = match state_of(phase) {
         SCHEDULED => JobState::Scheduled,
         LEASED => JobState::Leased {
             until_ms: at_ms,
@@ -125,6 +130,7 @@ fn kept(cells: &Cells<'_>, (of, key): &Name) -> Result<Kept, StoreError> {
         no: JobNo(number(0)? as u64),
         lease: number(1)? as u64,
         at_ms,
+        is_behind: phase & BEHIND != 0,
         dead_id: cells.number(AT + 15)?,
         stored: StoredJob {
             job: Job {
@@ -145,6 +151,11 @@ fn kept(cells: &Cells<'_>, (of, key): &Name) -> Result<Kept, StoreError> {
             error: some(13)?.map(JobError::new),
         },
     })
+}
+
+/// The state that a `phase` says.
+pub(super) fn state_of(phase: i64) -> i64 {
+    phase & !BEHIND
 }
 
 /// A row of the order: where, and `phase`.

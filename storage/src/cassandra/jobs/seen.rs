@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use syncline_protocol::ids::SpaceKey;
 
-use super::finish::clear_lane;
+use super::lanes::see_lanes;
 use super::places::{self, Name};
 use super::plan::Plan;
 use super::row::{Read, found, read};
@@ -12,7 +12,7 @@ use crate::cassandra::failure::Failure;
 use crate::cassandra::row::{Place, SpaceRow, kind};
 use crate::cassandra::server::{Level, Server};
 use crate::cassandra::statements::Text;
-use crate::jobs::{JobKind, JobName, JobNo, net};
+use crate::jobs::{JobKind, JobName, JobNo, Net, net};
 use crate::random;
 use crate::types::Commit;
 
@@ -139,14 +139,19 @@ pub(in crate::cassandra) async fn of_commit(
     let lost = places.filter(|(_, ended)| plan.held(&ended.lease).is_err());
     let lost: Vec<usize> = lost.map(|(place, _)| place).collect();
     if lost.is_empty() {
+        let put = nets.iter().filter_map(|(name, net)| match net {
+            Net::Put(job, _) => Some((name.0.clone(), job.lane.clone()?)),
+            Net::Cancel => None,
+        });
+        see_lanes(server, (&commit.space, &mut plan), put).await?;
         for ended in &commit.ends {
-            clear_lane(server, (&commit.space, ended), &mut plan).await?;
             let held = plan.finish(ended, commit.now_ms);
             debug_assert_eq!(held, Ok(()), "{ended:?} is there twice");
         }
         for (name, net) in &nets {
             plan.make((name, *net), commit.now_ms);
         }
+        plan.settle_lanes();
     }
     Ok(Some(Made { plan, lost }))
 }

@@ -7,8 +7,8 @@ use syncline_protocol::stamp::WallMs;
 use super::{claim, finish, people};
 use crate::cassandra::CassandraStore;
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -32,10 +32,6 @@ impl JobStore for CassandraStore {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         Ok(finish::finish(&self.server, ended, now_ms).await?)
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        Ok(finish::ahead(&self.server, lease).await?)
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

@@ -103,7 +103,10 @@ fn a_space_that_has_more_goes_behind_those_that_were_due_before() {
 fn leased(key: &str, lane: &str, no: u64) -> (Kept, Lease) {
     let mut plan = plan(&[], Some(queue(NOW, 0)));
     let lane = Some(JobLane::trusted(lane));
-    let put = Kept::put(Job { lane, ..job(key) }, JobNo(no));
+    let put = Kept {
+        is_behind: false,
+        ..Kept::put(Job { lane, ..job(key) }, JobNo(no))
+    };
     plan.see_job(name(key), Some(put));
     let kept = plan
         .lease(&name(key), (NOW + 9, &NodeId::trusted("n1")))
@@ -124,7 +127,8 @@ fn leased(key: &str, lane: &str, no: u64) -> (Kept, Lease) {
 fn the_first_of_a_lane_takes_what_was_before_along() {
     let (kept, lease) = leased("a", "l", 40);
     let mut plan = plan(&[("a", Some(kept.clone()))], Some(queue(NOW, 0)));
-    plan.clear_lane(&kept);
+    let lane = (name("a").0, JobLane::trusted("l"));
+    plan.see_lane(lane.clone(), Some(JobNo(40)));
     let ended = Ended {
         lease,
         outcome: Outcome::Done,
@@ -132,7 +136,7 @@ fn the_first_of_a_lane_takes_what_was_before_along() {
     assert_eq!(plan.finish(&ended, NOW), Ok(()));
     let (gone, come) = plan.places();
     assert_eq!((gone, come), (vec![places::order(&kept)], vec![]));
-    let (begin, _) = places::ahead_in_lane((&name("a").0, &JobLane::trusted("l")), JobNo(40));
+    let (begin, _) = places::all_of_lane(&lane);
     assert_eq!(plan.spans, [(begin, places::lane(&kept).unwrap())]);
 }
 
@@ -149,4 +153,42 @@ fn what_is_tried_again_keeps_its_place_in_its_lane() {
     assert_eq!(gone, [places::order(&kept)]);
     assert_eq!(come, [(places::order(after), after.phase())]);
     assert_eq!(places::lane(after), places::lane(&kept));
+}
+
+/// One that waits in the lane of [`leased`], behind it.
+fn behind(key: &str, lane: &str, no: u64) -> Kept {
+    let lane = Some(JobLane::trusted(lane));
+    Kept::put(Job { lane, ..job(key) }, JobNo(no))
+}
+
+#[test]
+fn the_next_of_a_lane_comes_where_claims_look_and_its_queue_is_looked_at() {
+    let (first, lease) = leased("a", "l", 40);
+    let next = behind("b", "l", 41);
+    let seen = [("a", Some(first)), ("b", Some(next.clone()))];
+    let mut plan = plan(&seen, Some(queue(NOW + 9, 0)));
+    plan.see_lane((name("a").0, JobLane::trusted("l")), Some(JobNo(40)));
+    let outcome = Outcome::Done;
+    assert_eq!(plan.finish(&Ended { lease, outcome }, NOW), Ok(()));
+    plan.settle_lanes();
+    let after = plan.job(&name("b")).unwrap();
+    assert!(!after.is_behind);
+    let (gone, come) = plan.places();
+    assert!(gone.contains(&places::order(&next)));
+    assert_eq!(come, [(places::order(after), after.phase())]);
+    let turn_at_ms = plan.queue(&name("b").0).unwrap().turn_at_ms;
+    assert_eq!(turn_at_ms, NOW);
+}
+
+#[test]
+fn what_is_put_into_a_lane_whose_first_is_not_seen_stays_behind() {
+    let replayed = behind("b", "l", 30);
+    let mut plan = plan(&[("b", Some(replayed)), ("c", None)], Some(queue(NOW, 0)));
+    plan.see_lane((name("b").0, JobLane::trusted("l")), Some(JobNo(30)));
+    let lane = Some(JobLane::trusted("l"));
+    let put = Job { lane, ..job("c") };
+    plan.make((&name("c"), Net::Put(&put, IfThere::Keep)), NOW);
+    plan.settle_lanes();
+    assert!(plan.job(&name("b")).unwrap().is_behind);
+    assert!(plan.job(&name("c")).unwrap().is_behind);
 }

@@ -7,6 +7,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::change::push_rows;
 use super::dead::{self, Dead};
+use super::lanes::{LaneName, taken};
 use super::places::{Name, Ordered};
 use super::plan::Plan;
 use super::row::{Read, read};
@@ -119,18 +120,36 @@ pub(in crate::cassandra) fn exported(cells: &Cells<'_>) -> Result<StoredJob, Sto
     }
 }
 
-/// Jobs of an archive as statements, with the last number they were given.
+fn lane_name(stored: &StoredJob) -> Option<LaneName> {
+    Some((stored.job.kind.clone(), stored.job.lane.clone()?))
+}
+
+/// The lanes of jobs of an archive of which others are there already.
+pub(in crate::cassandra) async fn lanes_there(
+    server: &Server,
+    space: &SpaceKey,
+    all: &[StoredJob],
+) -> Result<BTreeSet<LaneName>, Failure> {
+    taken(server, space, all.iter().filter_map(lane_name).collect()).await
+}
+
+/// Jobs of an archive as statements, with the last number they were given. Of some lanes others are
+/// there.
 pub(in crate::cassandra) fn import<'a>(
     server: &Server,
     (writes, space): (&mut Writes<'a>, &'a SpaceKey),
-    all: &[StoredJob],
+    (all, mut lanes): (&[StoredJob], BTreeSet<LaneName>),
 ) -> Result<JobNo, StoreError> {
     let given = server.numbers().give(all.len(), (JobNo(0), 0));
     let mut plan = Plan::new(JobNo(0), (given, random()? as i64), 0);
     for stored in all {
         let name = (stored.job.kind.clone(), stored.job.key.clone());
         plan.see_job(name, None);
-        plan.bring(stored.clone());
+        // Of a lane the first is what comes first.
+        let is_living = !matches!(stored.state, JobState::Dead { .. });
+        let lane = lane_name(stored).filter(|_| is_living);
+        let is_behind = lane.is_some_and(|lane| !lanes.insert(lane));
+        plan.bring(stored.clone(), is_behind);
     }
     // Its end is written with the space.
     push_rows(writes, (space, None), &plan);
@@ -144,7 +163,7 @@ fn imported_id(no: JobNo) -> i64 {
 
 impl Plan {
     /// Keeps a job as it was in another store.
-    fn bring(&mut self, stored: StoredJob) {
+    fn bring(&mut self, stored: StoredJob, is_behind: bool) {
         let at_ms = match &stored.state {
             JobState::Scheduled => stored.job.due_at_ms,
             JobState::Leased { until_ms, .. } => *until_ms,
@@ -156,6 +175,7 @@ impl Plan {
             no,
             lease: 0,
             at_ms,
+            is_behind,
             dead_id: matches!(stored.state, JobState::Dead { .. }).then(|| imported_id(no)),
             stored,
         };
@@ -181,6 +201,9 @@ pub(in crate::cassandra) async fn open_queues<'a>(
                 name: one.name,
             };
             dead::put(server, &dead).await?;
+            continue;
+        }
+        if one.is_behind {
             continue;
         }
         let at_ms = first.entry(one.name.0).or_insert(one.at_ms);
@@ -210,6 +233,7 @@ mod tests {
         let ordered = |no| Ordered {
             name: (JobKind::trusted("k"), JobKey::trusted(&format!("{no}"))),
             is_dead: no % 3 == 0,
+            is_behind: no % 3 == 1,
             at_ms: 0,
             no: JobNo(no),
         };

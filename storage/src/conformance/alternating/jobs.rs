@@ -6,8 +6,8 @@ use syncline_protocol::stamp::WallMs;
 use super::Alternating;
 use crate::Store;
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -31,10 +31,6 @@ impl<S: Store + JobStore> JobStore for Alternating<S> {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         self.next().finish(ended, now_ms).await
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        self.next().ahead(lease).await
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

@@ -6,8 +6,8 @@ use syncline_protocol::stamp::WallMs;
 use super::super::space::{NOW, Space};
 use super::WithJobs;
 use crate::jobs::{
-    Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobMove, JobName, JobState,
-    Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, TriggerId, Wanted,
+    Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobLane, JobMove, JobName,
+    JobState, Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, TriggerId, Wanted,
 };
 
 /// How long leases last, in milliseconds.
@@ -44,6 +44,16 @@ pub(super) fn of_kind(kind: &str, key: &str) -> Job {
     Job { kind, ..job(key) }
 }
 
+pub(super) fn in_lane(lane: &str, job: Job) -> Job {
+    let lane = Some(JobLane::trusted(lane));
+    Job { lane, ..job }
+}
+
+/// One of the lane that most behaviours use.
+pub(super) fn next(key: &str) -> Job {
+    in_lane("a record", job(key))
+}
+
 pub(crate) fn keep(job: Job) -> JobMove {
     let if_there = IfThere::Keep;
     JobMove::Put { job, if_there }
@@ -54,7 +64,7 @@ pub(super) fn replace(job: Job) -> JobMove {
     JobMove::Put { job, if_there }
 }
 
-pub(super) fn cancel(key: &str) -> JobMove {
+pub(crate) fn cancel(key: &str) -> JobMove {
     let Job { kind, key, .. } = job(key);
     JobMove::Cancel { kind, key }
 }
@@ -145,7 +155,35 @@ impl<'s> Desk<'s> {
             .await;
     }
 
-    /// The same of so many, `000`, `001`, ….
+    /// Enqueues jobs of one lane, which have all waited for a millisecond.
+    pub(super) async fn put_in_lane(&mut self, keys: &[&str]) {
+        self.commit(keys.iter().map(|key| keep(next(key))).collect())
+            .await;
+    }
+
+    /// Ends a job well.
+    pub(super) async fn done(&self, leased: &LeasedJob) {
+        let done = finish(self.store, &leased.lease, Outcome::Done).await;
+        assert_eq!(done, Ok(()), "{}", leased.job.key);
+    }
+
+    /// Does all that can be claimed at a time, one claim after the other, until none finds any. The keys
+    /// in the order of their leases.
+    pub(super) async fn drained(&self, now_ms: WallMs) -> Vec<String> {
+        let mut done = Vec::new();
+        loop {
+            let leased = claimed(self.store, 9, now_ms).await;
+            if leased.is_empty() {
+                return done;
+            }
+            for one in &leased {
+                self.done(one).await;
+                done.push(one.job.key.to_string());
+            }
+        }
+    }
+
+    /// Enqueues so many, `000`, `001`, ….
     pub(super) async fn put_many(&mut self, count: usize) {
         let moves = (0..count).map(|n| keep(job(&format!("{n:03}"))));
         self.commit(moves.collect()).await;

@@ -5,7 +5,7 @@ use syncline_protocol::ids::{RecordKey, Seq};
 use super::super::space::{NOW, key, titled};
 use super::WithJobs;
 use super::desk::{Desk, LEASE_MS, cancel, claimed, due, job, keep, keys, replace, untried};
-use crate::jobs::{Ended, Job, JobLane, JobState, Lease, Outcome};
+use crate::jobs::{Ended, JobState, Lease, Outcome};
 use crate::types::{Commit, CommitError};
 
 fn record() -> RecordKey {
@@ -187,22 +187,4 @@ pub async fn a_lost_lease_leaves_the_others_of_a_group_alone(store: &dyn WithJob
         assert_eq!(desk.space.record(&record()).await.is_some(), is_written);
         assert_eq!(desk.stored("j").await, None);
     }
-}
-
-/// It leaves nothing behind in its lane.
-pub async fn the_next_of_a_lane_follows_the_commit(store: &dyn WithJobs) {
-    let mut desk = Desk::open(store).await;
-    let in_lane = |key| Job {
-        lane: Some(JobLane::trusted("a record")),
-        ..job(key)
-    };
-    desk.commit(vec![keep(in_lane("a")), keep(in_lane("b"))])
-        .await;
-    let mut leased = claimed(store, 9, NOW).await;
-    leased.sort_by(|a, b| a.job.key.cmp(&b.job.key));
-    let [first, second] = [&leased[0].lease, &leased[1].lease];
-    assert!(matches!(store.ahead(second).await, Ok(Ok(Some(_)))));
-    let commit = writing(&desk, vec![done(first)]);
-    desk.space.accept(commit).await;
-    assert_eq!(store.ahead(second).await, Ok(Ok(None)));
 }

@@ -1,67 +1,48 @@
-//! Jobs that are done one after the other.
-
-use syncline_protocol::stamp::WallMs;
+//! Jobs that are done one after the other: which of a lane can be claimed.
 
 use super::super::space::NOW;
 use super::WithJobs;
 use super::desk::{
-    Desk, LEASE_MS, cancel, claimed, due, finish, job, keep, keys, of_kind, replace, why,
+    Desk, LEASE_MS, cancel, claimed, due, finish, in_lane, job, keep, keys, next, of_kind, replace,
+    untried, webhook, why,
 };
-use crate::jobs::{Ahead, Job, JobLane, JobState, Lease, LeaseLost, LeasedJob, Outcome};
+use crate::jobs::{JobCounts, JobState, Outcome};
 
-fn in_lane(lane: &str, job: Job) -> Job {
-    let lane = Some(JobLane::trusted(lane));
-    Job { lane, ..job }
-}
-
-/// One of the lane that most behaviours use.
-fn next(key: &str) -> Job {
-    in_lane("a record", job(key))
-}
-
-async fn ahead(store: &dyn WithJobs, of: &LeasedJob) -> Option<WallMs> {
-    asked(store, of).await.expect("its lease is held")
-}
-
-async fn asked(store: &dyn WithJobs, of: &LeasedJob) -> Ahead {
-    store.ahead(&of.lease).await.expect("the store answers")
-}
-
-/// All that are due, by key.
-async fn all(store: &dyn WithJobs, jobs: usize) -> Vec<LeasedJob> {
-    let mut leased = Vec::new();
-    while leased.len() < jobs {
-        let more = claimed(store, jobs, NOW).await;
-        assert!(!more.is_empty(), "only {:?}", keys(&leased));
-        leased.extend(more);
+/// However many are due.
+pub async fn of_a_lane_one_is_claimed_at_a_time(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put_in_lane(&["1", "2", "3"]).await;
+    for key in ["1", "2", "3"] {
+        let leased = claimed(store, 9, NOW).await;
+        assert_eq!(keys(&leased), [key]);
+        assert!(claimed(store, 9, NOW).await.is_empty());
+        desk.done(&leased[0]).await;
     }
-    leased.sort_by(|a, b| a.job.key.cmp(&b.job.key));
-    leased
+    assert!(claimed(store, 9, NOW + 9 * LEASE_MS).await.is_empty());
 }
 
-async fn done(store: &dyn WithJobs, lease: &Lease) {
-    assert_eq!(finish(store, lease, Outcome::Done).await, Ok(()));
-}
-
-/// Until nothing of it is left, whatever became due first.
+/// Whatever became due first.
 pub async fn a_job_waits_for_the_one_before_it_in_its_lane(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
     let first = in_lane("a record", due("first", NOW + 5));
     desk.commit(vec![keep(first)]).await;
     desk.commit(vec![keep(next("second"))]).await;
-    let second = claimed(store, 9, NOW).await.remove(0);
-    assert_eq!(second.job, next("second"));
-    assert_eq!(ahead(store, &second).await, Some(NOW + 5));
-    let first = claimed(store, 9, NOW + 5).await.remove(0);
-    assert_eq!(ahead(store, &first).await, None);
-    assert_eq!(ahead(store, &second).await, Some(NOW + 5 + LEASE_MS));
-    let at_ms = NOW + 70;
-    let error = why();
-    let retry = Outcome::Retry { at_ms, error };
-    assert_eq!(finish(store, &first.lease, retry).await, Ok(()));
-    assert_eq!(ahead(store, &second).await, Some(NOW + 70));
-    assert_eq!(store.cancel(&desk.name("first")).await, Ok(true));
-    assert_eq!(ahead(store, &second).await, None);
+    assert!(claimed(store, 9, NOW + 4).await.is_empty());
+    let first = claimed(store, 9, NOW + 5).await;
+    assert_eq!(keys(&first), ["first"]);
+    assert!(claimed(store, 9, NOW + 5).await.is_empty());
+    desk.done(&first[0]).await;
+    assert_eq!(keys(&claimed(store, 9, NOW + 5).await), ["second"]);
+}
+
+/// It is not due by being the first.
+pub async fn the_next_of_a_lane_waits_for_its_own_time(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    let second = in_lane("a record", due("second", NOW + 50));
+    desk.commit(vec![keep(next("first")), keep(second)]).await;
+    desk.done(&claimed(store, 9, NOW).await[0]).await;
+    assert!(claimed(store, 9, NOW + 49).await.is_empty());
+    assert_eq!(keys(&claimed(store, 9, NOW + 50).await), ["second"]);
 }
 
 /// A space, a kind and a lane, or no lane.
@@ -77,11 +58,27 @@ pub async fn other_lanes_hold_nobody_up(store: &dyn WithJobs) {
     ];
     ada.commit(others.map(keep).to_vec()).await;
     ada.commit(vec![keep(next("mine"))]).await;
-    let leased = all(store, 5).await;
-    assert_eq!(keys(&leased), ["lane", "mine", "none", "none too", "space"]);
-    for one in &leased {
-        assert_eq!(ahead(store, one).await, None, "{}", one.job.key);
+    let mut leased = Vec::new();
+    while leased.len() < 5 {
+        let more = claimed(store, 9, NOW).await;
+        assert!(!more.is_empty(), "only {:?}", keys(&leased));
+        leased.extend(more);
     }
+    leased.sort_by(|a, b| a.job.key.cmp(&b.job.key));
+    assert_eq!(keys(&leased), ["lane", "mine", "none", "none too", "space"]);
+}
+
+/// Whoever has it is late, and it may have been done: it is tried again before those behind it.
+pub async fn a_lease_that_runs_out_holds_its_lane_up(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put_in_lane(&["1", "2"]).await;
+    claimed(store, 9, NOW).await;
+    let again = claimed(store, 9, NOW + LEASE_MS).await;
+    assert_eq!(keys(&again), ["1"]);
+    assert_eq!(again[0].attempt, 2);
+    assert!(claimed(store, 9, NOW + LEASE_MS).await.is_empty());
+    desk.done(&again[0]).await;
+    assert_eq!(keys(&claimed(store, 9, NOW + LEASE_MS).await), ["2"]);
 }
 
 /// In the order of the moves, whatever their names and whether they were there before.
@@ -90,22 +87,11 @@ pub async fn jobs_of_one_commit_are_in_the_order_of_its_moves(store: &dyn WithJo
     desk.commit(vec![keep(next("b"))]).await;
     let moves = vec![keep(next("c")), keep(next("a")), replace(next("b"))];
     desk.commit(moves).await;
-    let leased = all(store, 3).await;
-    let [a, b, c] = &leased[..] else {
-        panic!("{:?}", keys(&leased));
-    };
-    assert!(c.lease.no < a.lease.no && a.lease.no < b.lease.no);
-    let until_ms = Some(NOW + LEASE_MS);
-    assert_eq!(ahead(store, c).await, None);
-    assert_eq!(ahead(store, a).await, until_ms);
-    assert_eq!(ahead(store, b).await, until_ms);
-    done(store, &c.lease).await;
-    assert_eq!(ahead(store, a).await, None);
-    assert_eq!(ahead(store, b).await, until_ms);
+    assert_eq!(desk.drained(NOW).await, ["c", "a", "b"]);
 }
 
 /// Of what is kept, cancelled and put once more, too.
-pub async fn numbers_grow_in_the_order_of_commits(store: &dyn WithJobs) {
+pub async fn lanes_go_in_the_order_of_commits(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
     desk.commit(vec![keep(next("a"))]).await;
     for n in 0..5 {
@@ -114,74 +100,95 @@ pub async fn numbers_grow_in_the_order_of_commits(store: &dyn WithJobs) {
     desk.commit(vec![keep(next("b0")), cancel("b1")]).await;
     desk.commit(vec![keep(next("b1"))]).await;
     desk.commit(vec![cancel("b2"), keep(next("b2"))]).await;
-    let mut leased = all(store, 6).await;
-    leased.sort_by_key(|one| one.lease.no);
-    assert_eq!(keys(&leased), ["a", "b0", "b3", "b4", "b1", "b2"]);
+    let order = ["a", "b0", "b3", "b4", "b1", "b2"];
+    assert_eq!(desk.drained(NOW).await, order);
 }
 
-/// Nor does who comes after them wait for ever.
-pub async fn dead_jobs_hold_nobody_up(store: &dyn WithJobs) {
+/// Of several lanes each by itself, whose jobs come mixed.
+pub async fn lanes_of_one_commit_go_beside_each_other(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
-    desk.commit(vec![keep(next("1")), keep(next("2"))]).await;
-    let leased = all(store, 2).await;
-    let dead = Outcome::Dead { error: why() };
-    assert_eq!(finish(store, &leased[0].lease, dead).await, Ok(()));
-    assert_eq!(ahead(store, &leased[1]).await, None);
+    let put = |lane: &str, key: &str| keep(in_lane(lane, job(key)));
+    let moves = vec![
+        put("l", "l1"),
+        put("m", "m1"),
+        put("l", "l2"),
+        keep(job("none")),
+    ];
+    desk.commit(moves).await;
+    desk.commit(vec![put("m", "m2"), put("n", "n1"), put("m", "m3")])
+        .await;
+    let mut rounds = Vec::new();
+    loop {
+        let mut leased = claimed(store, 9, NOW).await;
+        if leased.is_empty() {
+            break;
+        }
+        leased.sort_by(|a, b| a.job.key.cmp(&b.job.key));
+        for one in &leased {
+            desk.done(one).await;
+        }
+        rounds.push(keys(&leased).join(" "));
+    }
+    assert_eq!(rounds, ["l1 m1 n1 none", "l2 m2", "m3"]);
 }
 
-/// It was put before the others.
-pub async fn a_replayed_job_has_its_old_place(store: &dyn WithJobs) {
+/// As one that waits for its time does.
+pub async fn what_is_behind_is_seen_as_scheduled(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
-    desk.commit(vec![keep(next("1")), keep(next("2"))]).await;
-    let leased = all(store, 2).await;
-    let dead = Outcome::Dead { error: why() };
-    assert_eq!(finish(store, &leased[0].lease, dead).await, Ok(()));
-    assert_eq!(store.replay(&desk.name("1"), NOW + 4).await, Ok(true));
-    assert_eq!(ahead(store, &leased[1]).await, Some(NOW + 4));
-    let replayed = claimed(store, 9, NOW + 4).await.remove(0);
-    assert_eq!(replayed.lease.no, leased[0].lease.no);
-    assert_eq!(ahead(store, &replayed).await, None);
+    desk.put_in_lane(&["1", "2", "3"]).await;
+    claimed(store, 9, NOW).await;
+    assert_eq!(desk.stored("2").await, Some(untried(next("2"))));
+    let counts = store.job_counts(&[webhook()]).await;
+    let expected = JobCounts {
+        scheduled: 2,
+        leased: 1,
+        ..JobCounts::default()
+    };
+    assert_eq!(counts, Ok(vec![expected]));
 }
 
-/// What it was about before is no longer to be done.
-pub async fn a_replaced_job_goes_to_the_end_of_its_lane(store: &dyn WithJobs) {
+/// Claims cost what they lease: as many as there are jobs, and one that finds none.
+pub async fn a_long_lane_is_drained_by_a_claim_a_job(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
-    desk.commit(vec![keep(next("1")), keep(next("2"))]).await;
-    let lost = all(store, 2).await.remove(0);
-    desk.commit(vec![replace(next("1"))]).await;
-    let anew = claimed(store, 9, NOW).await.remove(0);
-    assert!(anew.lease.no > lost.lease.no);
-    assert_eq!(ahead(store, &anew).await, Some(NOW + LEASE_MS));
-    desk.commit(vec![replace(next("2"))]).await;
-    assert_eq!(ahead(store, &anew).await, None);
-    let last = claimed(store, 9, NOW).await.remove(0);
-    assert_eq!(ahead(store, &last).await, Some(NOW + LEASE_MS));
+    let all: Vec<String> = (0..60).map(|n| format!("{n:02}")).collect();
+    let moves = all.iter().map(|key| keep(next(key)));
+    desk.commit(moves.collect()).await;
+    for key in &all {
+        let leased = claimed(store, 9, NOW).await;
+        assert_eq!(keys(&leased), [key.as_str()]);
+        desk.done(&leased[0]).await;
+    }
+    assert!(claimed(store, 9, NOW).await.is_empty());
 }
 
-/// It did what it had to this time.
-pub async fn a_job_that_is_due_again_lets_others_pass(store: &dyn WithJobs) {
+/// Its time is told when it can be claimed, and not before.
+pub async fn what_is_behind_is_not_told_as_due(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
-    desk.commit(vec![keep(next("1")), keep(next("2"))]).await;
-    let leased = all(store, 2).await;
-    let again = Outcome::Again { due_at_ms: NOW };
-    assert_eq!(finish(store, &leased[0].lease, again).await, Ok(()));
-    assert_eq!(ahead(store, &leased[1]).await, None);
-    let again = claimed(store, 9, NOW).await.remove(0);
-    assert!(again.lease.no > leased[1].lease.no);
-    assert_eq!(ahead(store, &again).await, Some(NOW + LEASE_MS));
+    let first = in_lane("a record", due("first", NOW + 50));
+    desk.commit(vec![keep(first), keep(next("second"))]).await;
+    // What is told too early is not told again once it was looked for.
+    assert!(claimed(store, 9, NOW).await.is_empty());
+    assert_eq!(store.next_due(&[webhook()]).await, Ok(Some(NOW + 50)));
+    let first = claimed(store, 9, NOW + 50).await;
+    assert!(claimed(store, 9, NOW + 50).await.is_empty());
+    desk.done(&first[0]).await;
+    let told = store.next_due(&[webhook()]).await;
+    assert!(told.is_ok_and(|told| told.is_some_and(|at_ms| at_ms <= NOW + 50)));
 }
 
-/// Whoever has it now asks for itself.
-pub async fn who_lost_a_lease_is_told_so_and_not_what_is_ahead(store: &dyn WithJobs) {
+/// It is empty again, whatever was behind in it.
+pub async fn a_lane_of_an_erased_space_begins_anew(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
-    let first = in_lane("a record", due("1", NOW + 90 * LEASE_MS));
-    desk.commit(vec![keep(first), keep(next("2"))]).await;
-    let lost = claimed(store, 9, NOW).await.remove(0);
-    let again = claimed(store, 9, NOW + LEASE_MS).await.remove(0);
-    assert_eq!(asked(store, &lost).await, Err(LeaseLost));
-    assert!(ahead(store, &again).await.is_some());
-    done(store, &again.lease).await;
-    assert_eq!(asked(store, &again).await, Err(LeaseLost));
+    desk.put_in_lane(&["1", "2"]).await;
+    claimed(store, 9, NOW).await;
+    store
+        .erase(&desk.space.key, NOW)
+        .await
+        .expect("it is erased");
+    assert!(claimed(store, 9, NOW + 9 * LEASE_MS).await.is_empty());
+    desk.space.refresh().await;
+    desk.put_in_lane(&["3", "4"]).await;
+    assert_eq!(desk.drained(NOW).await, ["3", "4"]);
 }
 
 /// It never began.

@@ -7,8 +7,10 @@ use futures_util::future::{join, join_all};
 
 use super::super::space::NOW;
 use super::WithJobs;
-use super::desk::{Desk, cancel, claim, due, finish, keep, replace, webhook, why};
-use crate::jobs::{Ended, JobCounts, JobNo, Outcome};
+use super::desk::{
+    Desk, cancel, claim, due, finish, in_lane, job, keep, next, replace, webhook, why,
+};
+use crate::jobs::{Ended, JobCounts, JobMove, JobNo, Outcome};
 
 /// Claimers at once.
 const CLAIMERS: usize = 6;
@@ -108,4 +110,109 @@ pub async fn a_job_put_by_many_at_once_is_there_once(store: &dyn WithJobs) {
     assert!(join_all(putting).await.iter().all(Result::is_ok));
     let leased = store.claim(&claim(9, NOW)).await.expect("it answers");
     assert_eq!(leased.len(), 1);
+}
+
+/// What one of several does to six jobs of two lanes.
+fn lane_moves(caller: usize, round: usize) -> Vec<JobMove> {
+    let one = |n: usize| {
+        let key = format!("{}", (n + caller) % 6);
+        let lane = ["a record", "another record"][(n + round) % 2];
+        match (n + round + caller) % 4 {
+            0 => cancel(&key),
+            1 => replace(in_lane(lane, job(&key))),
+            _ => keep(in_lane(lane, job(&key))),
+        }
+    };
+    (0..6).map(one).collect()
+}
+
+/// Whatever is put, ended, taken away and replayed at once: each lane goes on to its end.
+pub async fn nobody_of_a_lane_is_left_behind(store: &dyn WithJobs) {
+    let names = ["ada", "bob"];
+    for name in names {
+        Desk::open_named(store, name).await;
+    }
+    let committing = (0..3).map(async |caller: usize| {
+        for round in 0..8 {
+            let mut drafts = Vec::new();
+            for name in names {
+                let desk = Desk::open_named(store, name).await;
+                let mut draft = desk.space.draft(Vec::new());
+                draft.jobs = lane_moves(caller, round);
+                drafts.push(draft);
+            }
+            drafts.rotate_left(caller % names.len());
+            for answer in store.commit(drafts).await {
+                assert!(answer.is_ok(), "{answer:?}");
+            }
+        }
+    });
+    let working = (0..CLAIMERS).map(async |_| {
+        for round in 0..12 {
+            let leased = store.claim(&claim(5, NOW)).await.expect("it answers");
+            let outcome = |n: usize| match (n + round) % 4 {
+                0 => Outcome::Done,
+                1 => Outcome::Again { due_at_ms: NOW },
+                2 => Outcome::Dead { error: why() },
+                _ => Outcome::Wait { at_ms: NOW },
+            };
+            let ended = leased.into_iter().rev().enumerate().map(|(n, one)| Ended {
+                lease: one.lease,
+                outcome: outcome(n),
+            });
+            let ended: Vec<Ended> = ended.collect();
+            let answers = store.finish(&ended, NOW).await;
+            assert_eq!(answers.map(|answers| answers.len()), Ok(ended.len()));
+        }
+    });
+    let people = async {
+        let desk = Desk::open_named(store, "ada").await;
+        for round in 0..12 {
+            let name = desk.name(&format!("{}", round % 6));
+            let asked = match round % 4 {
+                0 => store.cancel(&name).await,
+                1 => store.snooze(&name, NOW).await,
+                2 => store.replay(&name, NOW).await,
+                _ => store.replay_all(&webhook(), NOW, 9).await.map(|_| true),
+            };
+            assert!(asked.is_ok(), "{asked:?}");
+        }
+    };
+    join(join(join_all(committing), join_all(working)), people).await;
+    // Each claim brings the first of each lane.
+    for _ in 0..=6 * names.len() {
+        for one in store.claim(&claim(9, NOW)).await.expect("it answers") {
+            assert_eq!(finish(store, &one.lease, Outcome::Done).await, Ok(()));
+        }
+    }
+    let left = store.job_counts(&[webhook()]).await.expect("it answers");
+    let dead = left[0].dead;
+    let none = JobCounts {
+        dead,
+        ..JobCounts::default()
+    };
+    assert_eq!(left, [none]);
+}
+
+/// While one puts them, several do them: one after the other.
+pub async fn lanes_keep_their_order_whoever_is_under_way(store: &dyn WithJobs) {
+    const JOBS: usize = 24;
+    let mut desk = Desk::open(store).await;
+    let done = std::sync::Mutex::new(Vec::new());
+    let putting = async {
+        for n in 0..JOBS {
+            desk.commit(vec![keep(next(&format!("{n:02}")))]).await;
+        }
+    };
+    let working = (0..CLAIMERS).map(async |_| {
+        while done.lock().unwrap().len() < JOBS {
+            for one in store.claim(&claim(4, NOW)).await.expect("it answers") {
+                done.lock().unwrap().push(one.job.key.to_string());
+                assert_eq!(finish(store, &one.lease, Outcome::Done).await, Ok(()));
+            }
+        }
+    });
+    join(putting, join_all(working)).await;
+    let expected: Vec<String> = (0..JOBS).map(|n| format!("{n:02}")).collect();
+    assert_eq!(*done.lock().unwrap(), expected);
 }

@@ -5,8 +5,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::{Patient, TRIES_MAX};
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -30,10 +30,6 @@ impl<S: JobStore> JobStore for Patient<S> {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         again!(self.0.finish(ended, now_ms))
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        again!(self.0.ahead(lease))
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

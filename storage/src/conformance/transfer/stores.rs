@@ -111,17 +111,23 @@ pub(super) async fn put_in_lane(space: &mut Space<'_>, keys: &[&str]) {
     space.accept(commit).await;
 }
 
-/// One that waits, one that is dead, one that is leased and one that is new.
+/// One of a lane that is leased and others behind it: one that waits for its next try and one that is
+/// new. Before them one that is dead.
 pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
     let mut full = Space::open_named(store, "todo", "ada").await;
     let view = full.view;
     let job = |key: &str| job(&view, key);
-    let moves = ["waits", "dead", "leased"].map(|key| JobMove::Put {
-        job: job(key),
+    let put = |job: Job| JobMove::Put {
+        job,
         if_there: IfThere::Keep,
-    });
+    };
     let mut commit = full.draft(Vec::new());
-    commit.jobs = moves.to_vec();
+    let waits = Job {
+        lane: None,
+        ..job("waits")
+    };
+    let of_lane = ["dead", "leased"].map(job);
+    commit.jobs = [waits].into_iter().chain(of_lane).map(put).collect();
     full.accept(commit).await;
     for lease in leases(store, 3).await {
         let outcome = match lease.name.key.as_str() {
@@ -134,14 +140,13 @@ pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
             },
             _ => continue,
         };
-        let finished = store.finish(&[Ended { lease, outcome }], NOW + 7).await;
+        let finished = store.finish(&[Ended { lease, outcome }], NOW).await;
         assert_eq!(finished, Ok(vec![Ok(())]));
     }
+    let leased = leases(store, 3).await;
+    assert_eq!(leased.len(), 1, "what was behind the dead one");
     let mut commit = full.draft(Vec::new());
-    commit.jobs = vec![JobMove::Put {
-        job: job("new"),
-        if_there: IfThere::Keep,
-    }];
+    commit.jobs = vec![put(job("new"))];
     full.accept(commit).await;
 }
 
@@ -161,6 +166,21 @@ pub(super) async fn leases(store: &dyn JobTransfer, jobs: usize) -> Vec<Lease> {
     };
     let leased = store.claim(&claim).await.expect("the store answers");
     leased.into_iter().map(|one| one.lease).collect()
+}
+
+/// Ends a job well.
+pub(super) async fn done(store: &dyn JobTransfer, lease: Lease) {
+    let outcome = Outcome::Done;
+    let finished = store.finish(&[Ended { lease, outcome }], NOW).await;
+    assert_eq!(finished, Ok(vec![Ok(())]));
+}
+
+/// Gives a job up.
+pub(super) async fn dead(store: &dyn JobTransfer, lease: Lease) {
+    let error = JobError::new("no");
+    let outcome = Outcome::Dead { error };
+    let finished = store.finish(&[Ended { lease, outcome }], NOW).await;
+    assert_eq!(finished, Ok(vec![Ok(())]));
 }
 
 async fn fill_records(full: &mut Space<'_>) {

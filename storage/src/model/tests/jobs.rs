@@ -5,8 +5,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::Shared;
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
 
@@ -30,10 +30,6 @@ impl JobStore for Shared {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         Ok(self.0.lock().unwrap().finish(ended, now_ms))
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        Ok(self.0.lock().unwrap().ahead(lease))
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use futures_util::future::{OptionFuture, join3, join5};
+use futures_util::future::{OptionFuture, join4, join5};
 use syncline_protocol::stamp::WallMs;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::lanes::{another, go_on, hold};
 use super::number;
 use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseLost, Outcome, RETRY, SCHEDULED};
 use crate::postgres::call::{Call, transaction};
@@ -14,18 +15,21 @@ use crate::postgres::commit::BEGIN;
 use crate::postgres::connection::Connection;
 use crate::postgres::error::Failure;
 
-/// Brings the queues forward of jobs that are to come back, and holds them. They are found first: were
-/// their order asked for beside, all jobs there are would be walked in it.
-pub(in crate::postgres) const FORWARD: &str = "WITH back AS MATERIALIZED (
-        SELECT j.sid, j.kind, l.at
-        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS l(no, lease, at)
-        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease)
-    INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
-    SELECT sid, kind, min(at), 0 FROM back GROUP BY sid, kind ORDER BY sid, kind
-    ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
-    WHERE excluded.turn_at < q.turn_at";
+/// A job that is to be claimed again, unless another one of its lane can be.
+macro_rules! comes_back {
+    () => {
+        concat!(
+            "at = CASE WHEN ",
+            another!(),
+            " THEN NULL ELSE l.at END, behind_at = CASE WHEN ",
+            another!(),
+            " THEN l.at END"
+        )
+    };
+}
 
-/// Jobs that are still leased so, in the order in which everybody takes them; found first, as above.
+/// Jobs that are still leased so, in the order in which everybody takes them. They are found
+/// first: were their order asked for beside, all jobs there are would be walked in it.
 pub(in crate::postgres) const LOCK: &str = "WITH found AS MATERIALIZED (
         SELECT j.no, j.sid, j.kind, j.key
         FROM unnest($1::bigint[], $2::bigint[]) AS l(no, lease)
@@ -43,23 +47,32 @@ pub(in crate::postgres) const GIVE_UP: &str = "UPDATE syncline.jobs j
     FROM unnest($1::bigint[], $2::bigint[], $5::bigint[], $6::text[]) AS l(no, lease, at, error)
     WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
 
-pub(in crate::postgres) const TRY_AGAIN: &str = "UPDATE syncline.jobs j
-    SET state = $4, at = l.at, error = l.error, holder = NULL
-    FROM unnest($1::bigint[], $2::bigint[], $5::bigint[], $6::text[]) AS l(no, lease, at, error)
-    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
+/// Another one of its lane can be claimed if that was put before it, and came back since.
+pub(in crate::postgres) const TRY_AGAIN: &str = concat!(
+    "UPDATE syncline.jobs j
+    SET state = $4, error = l.error, holder = NULL, ",
+    comes_back!(),
+    " FROM unnest($1::bigint[], $2::bigint[], $5::bigint[], $6::text[]) AS l(no, lease, at, error)
+    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease"
+);
 
 /// As if it were put again, so under another number.
-pub(in crate::postgres) const DUE_AGAIN: &str = "UPDATE syncline.jobs j
-    SET no = DEFAULT, state = $4, due_at = l.at, at = l.at, attempt = 0, error = NULL,
-        holder = NULL
-    FROM unnest($1::bigint[], $2::bigint[], $5::bigint[]) AS l(no, lease, at)
-    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING l.no, l.lease";
+pub(in crate::postgres) const DUE_AGAIN: &str = concat!(
+    "UPDATE syncline.jobs j
+    SET no = DEFAULT, state = $4, due_at = l.at, attempt = 0, error = NULL, holder = NULL, ",
+    comes_back!(),
+    " FROM unnest($1::bigint[], $2::bigint[], $5::bigint[]) AS l(no, lease, at)
+    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING l.no, l.lease"
+);
 
-pub(in crate::postgres) const WAIT: &str = "UPDATE syncline.jobs j
+pub(in crate::postgres) const WAIT: &str = concat!(
+    "UPDATE syncline.jobs j
     SET state = CASE WHEN j.attempt = 1 AND j.error IS NULL THEN $4::bigint ELSE $5::bigint END,
-        at = l.at, attempt = j.attempt - 1, holder = NULL
-    FROM unnest($1::bigint[], $2::bigint[], $6::bigint[]) AS l(no, lease, at)
-    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
+        attempt = j.attempt - 1, holder = NULL, ",
+    comes_back!(),
+    " FROM unnest($1::bigint[], $2::bigint[], $6::bigint[]) AS l(no, lease, at)
+    WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease"
+);
 
 const EXTEND: &str = "UPDATE syncline.jobs j SET at = $4
     FROM unnest($1::bigint[], $2::bigint[]) AS l(no, lease)
@@ -69,9 +82,9 @@ type Answers = Vec<Result<(), LeaseLost>>;
 
 /// Leases, a list a column.
 #[derive(Default)]
-struct Leases {
-    no: Vec<i64>,
-    number: Vec<i64>,
+pub(super) struct Leases {
+    pub(super) no: Vec<i64>,
+    pub(super) number: Vec<i64>,
 }
 
 impl Leases {
@@ -130,7 +143,11 @@ impl Call for Extend<'_> {
 /// What ends, by how it does, a list a column.
 #[derive(Default)]
 pub(super) struct Ends<'a> {
-    all: Leases,
+    pub(super) all: Leases,
+    /// When they are to be looked at, if they come back.
+    pub(super) back_at: Vec<Option<i64>>,
+    /// They keep their place in their lane.
+    pub(super) stays: Vec<bool>,
     done: Leases,
     dead: Leases,
     dead_at: Vec<i64>,
@@ -142,19 +159,17 @@ pub(super) struct Ends<'a> {
     again_at: Vec<i64>,
     wait: Leases,
     wait_at: Vec<i64>,
-    /// Those that come back, and when they are to be looked at.
-    back: Leases,
-    back_at: Vec<i64>,
 }
 
 impl<'a> Ends<'a> {
     pub(super) fn add(&mut self, ended: &'a Ended, now_ms: WallMs) {
         let lease = &ended.lease;
         self.all.add(lease);
-        if let Some(back_ms) = back_ms(&ended.outcome) {
-            self.back.add(lease);
-            self.back_at.push(back_ms.max(now_ms) as i64);
-        }
+        let back_ms = back_ms(&ended.outcome);
+        self.back_at
+            .push(back_ms.map(|back_ms| back_ms.max(now_ms) as i64));
+        let stays = matches!(ended.outcome, Outcome::Retry { .. } | Outcome::Wait { .. });
+        self.stays.push(stays);
         match &ended.outcome {
             Outcome::Done => self.done.add(lease),
             Outcome::Dead { error } => {
@@ -180,7 +195,7 @@ impl<'a> Ends<'a> {
 }
 
 /// When a job comes back.
-pub(super) fn back_ms(outcome: &Outcome) -> Option<WallMs> {
+fn back_ms(outcome: &Outcome) -> Option<WallMs> {
     match outcome {
         Outcome::Done | Outcome::Dead { .. } => None,
         Outcome::Retry { at_ms, .. } | Outcome::Wait { at_ms } => Some(*at_ms),
@@ -201,29 +216,29 @@ impl Call for Finish<'_> {
         let mut ends = Ends::default();
         self.ended.iter().for_each(|one| ends.add(one, self.now_ms));
         // Large, with a place for each statement.
-        let finishing = Box::pin(finish(connection, &ends));
+        let finishing = Box::pin(finish(connection, &ends, self.now_ms as i64));
         let written = transaction(connection, BEGIN, finishing).await?;
         Ok(answers(self.ended.iter().map(|one| &one.lease), &written))
     }
 }
 
 /// Ends them in the transaction that is open.
-async fn finish(connection: &Connection, ends: &Ends<'_>) -> Result<Written, Failure> {
+async fn finish(connection: &Connection, ends: &Ends<'_>, now_ms: i64) -> Result<Written, Failure> {
     let (client, statements) = (&connection.client, &connection.statements.jobs);
-    let Ends { back, all, .. } = ends;
-    let forward: [&(dyn ToSql + Sync); 3] = [&back.no, &back.number, &ends.back_at];
-    let lock: [&(dyn ToSql + Sync); 3] = [&all.no, &all.number, &LEASED];
-    let is_forward = !back.no.is_empty();
-    let forward = is_forward.then(|| query(client, &statements.forward_leased, &forward));
+    let Leases { no, number } = &ends.all;
+    let lock: [&(dyn ToSql + Sync); 3] = [no, number, &LEASED];
+    let (no_queues, no_names) = (Default::default(), Default::default());
     // Each is sent when it is first polled, and they are polled in this order.
-    let (forwarded, locked, written) = join3(
-        OptionFuture::from(forward),
+    let (held, locked, gone_on, written) = join4(
+        hold(connection, (&no_queues, &Default::default()), ends),
         query(client, &statements.lock_leased, &lock),
+        go_on(connection, (ends, &no_names), now_ms),
         write_ends(connection, ends),
     )
     .await;
-    forwarded.transpose()?;
+    held?;
     locked?;
+    gone_on?;
     written
 }
 

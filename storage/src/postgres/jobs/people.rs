@@ -6,6 +6,8 @@ use syncline_protocol::stamp::WallMs;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::finish::Ends;
+use super::lanes::{self, Held, Names, Queues, go_on, hold};
 use super::{COLUMNS, columns, number, stored, text};
 use crate::jobs::{
     DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKind, JobName, JobNo, LEASED, RETRY,
@@ -33,28 +35,47 @@ const ONE: &str = concat!(
     named!()
 );
 
-const CANCEL: &str = concat!("DELETE FROM syncline.jobs j WHERE ", named!());
+const SPACE: &str = "SELECT sid FROM syncline.spaces WHERE app = $1 AND space = $2";
 
-/// Brings the queue forward of a job in one of these states, and holds it.
+/// Brings the queue forward of a job, and holds it.
 const FORWARD: &str = concat!(
     "INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
-    SELECT j.sid, j.kind, $5::bigint, 0 FROM syncline.jobs j
-    WHERE j.state = ANY($6::bigint[]) AND ",
+    SELECT j.sid, j.kind, $5::bigint, 0 FROM syncline.jobs j WHERE ",
     named!(),
     " ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
     WHERE excluded.turn_at < q.turn_at"
 );
 
+/// One that is behind stays there.
 const SNOOZE: &str = concat!(
-    "UPDATE syncline.jobs j SET due_at = CASE j.state WHEN $7 THEN $5 ELSE j.due_at END, at = $5
+    "UPDATE syncline.jobs j SET due_at = CASE j.state WHEN $7 THEN $5 ELSE j.due_at END,
+        at = CASE WHEN j.at IS NOT NULL THEN $5 END,
+        behind_at = CASE WHEN j.behind_at IS NOT NULL THEN $5 END
     WHERE j.state = ANY($6::bigint[]) AND ",
-    named!()
+    named!(),
+    " RETURNING j.no"
 );
 
+/// What comes back. In a lane it is behind until that is settled.
+macro_rules! revived {
+    ($state:literal, $at:literal) => {
+        concat!(
+            "UPDATE syncline.jobs j SET state = ",
+            $state,
+            ", dead_at = NULL, attempt = 0, at = CASE WHEN j.lane IS NULL THEN ",
+            $at,
+            " END, behind_at = CASE WHEN j.lane IS NOT NULL THEN ",
+            $at,
+            " END"
+        )
+    };
+}
+
 const REPLAY: &str = concat!(
-    "UPDATE syncline.jobs j SET state = $7, at = $5, dead_at = NULL, attempt = 0
-    WHERE j.state = ANY($6::bigint[]) AND ",
-    named!()
+    revived!("$7", "$5::bigint"),
+    " WHERE j.state = ANY($6::bigint[]) AND ",
+    named!(),
+    " RETURNING j.no"
 );
 
 /// The newest first.
@@ -72,7 +93,7 @@ const OLDEST_DEAD: &str = "SELECT no FROM syncline.jobs
 
 /// They are found first: were their order asked for beside, all jobs there are would be walked in it.
 const FORWARD_DEAD: &str = "WITH dead AS MATERIALIZED (
-        SELECT sid, kind FROM syncline.jobs WHERE no = ANY($1::bigint[]) AND state = $3)
+        SELECT sid, kind FROM syncline.jobs WHERE no = ANY($1::bigint[]))
     INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
     SELECT DISTINCT sid, kind, $2::bigint, 0 FROM dead ORDER BY sid, kind
     ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
@@ -84,20 +105,27 @@ const LOCK_DEAD: &str = "WITH found AS MATERIALIZED (
     SELECT FROM ordered o CROSS JOIN LATERAL
         (SELECT FROM syncline.jobs j WHERE j.no = o.no FOR UPDATE OF j) AS locked";
 
-const REPLAY_DEAD: &str =
-    "UPDATE syncline.jobs SET state = $4, at = $2, dead_at = NULL, attempt = 0
-    WHERE no = ANY($1::bigint[]) AND state = $3";
+const REPLAY_DEAD: &str = concat!(
+    revived!("$4", "$2::bigint"),
+    " WHERE j.no = ANY($1::bigint[]) AND j.state = $3 RETURNING j.no"
+);
 
 const OLDER_DEAD: &str = "SELECT no FROM syncline.jobs
     WHERE kind = $1 AND dead_at < $2 ORDER BY dead_at, no LIMIT $3";
+
+/// What others hold stays until it is asked for again.
+const TAKE_DEAD: &str = "SELECT j.no FROM syncline.jobs j
+    WHERE j.no = ANY($1::bigint[]) AND j.state = $2
+    ORDER BY j.sid, j.kind, j.key FOR UPDATE SKIP LOCKED";
 
 const FORGET: &str = "DELETE FROM syncline.jobs WHERE no = ANY($1::bigint[]) AND state = $2";
 
 const COUNT_LIVING: &str = "SELECT k.no, counted.state, counted.count
     FROM unnest($1::text[]) WITH ORDINALITY AS k(kind, no),
         LATERAL (SELECT state, count(*) AS count FROM
-            (SELECT state FROM syncline.jobs j
-                WHERE j.kind = k.kind AND at IS NOT NULL LIMIT $2) AS few
+            (SELECT state FROM syncline.jobs j WHERE j.kind = k.kind AND at IS NOT NULL
+            UNION ALL SELECT state FROM syncline.jobs j
+                WHERE j.kind = k.kind AND behind_at IS NOT NULL LIMIT $2) AS few
             GROUP BY state) AS counted";
 
 const COUNT_DEAD: &str = "SELECT k.no, counted.count
@@ -133,9 +161,27 @@ impl Call for Cancel<'_> {
     type Answer = bool;
 
     async fn run(&self, connection: &Connection) -> Result<bool, Failure> {
-        let asked = parts(self.0);
-        let asked = asked.each_ref().map(|part| part as &(dyn ToSql + Sync));
-        Ok(connection.client.execute(CANCEL, &asked).await? > 0)
+        let (client, statements) = (&connection.client, &connection.statements.jobs);
+        let [app, space, kind, key] = parts(self.0);
+        let Some(row) = client.query_opt(SPACE, &[&app, &space]).await? else {
+            return Ok(false);
+        };
+        let sid = number(&row, 0)?;
+        let held = Held {
+            sid: vec![sid],
+            kind: vec![kind],
+        };
+        let mut names = Names::default();
+        names.add(sid, (kind, key));
+        let cancelling = async {
+            let (nothing_comes, nothing_ends) = (Queues::default(), Ends::default());
+            hold(connection, (&nothing_comes, &held), &nothing_ends).await?;
+            client.query(&statements.lock, &names.columns()).await?;
+            // Nobody says what time it is: the next is due since it was.
+            go_on(connection, (&nothing_ends, &names), 0).await?;
+            Ok(client.execute(&statements.cancel, &names.columns()).await? > 0)
+        };
+        transaction(connection, BEGIN, cancelling).await
     }
 }
 
@@ -182,13 +228,14 @@ impl Call for Waits<'_> {
             &space as _,
             &kind as _,
             &key as _,
-            &at as _,
-            &before as _,
+            &at as &(dyn ToSql + Sync),
         ];
-        let change = [&forward[..], &[&after as &(dyn ToSql + Sync)]].concat();
+        let change = [&forward[..], &[&before, &after]].concat();
         let changing = async {
             client.execute(FORWARD, &forward).await?;
-            Ok(client.execute(self.sql, &change).await? > 0)
+            let changed = numbers(&client.query(self.sql, &change).await?)?;
+            lanes::settle(connection, &changed).await?;
+            Ok(!changed.is_empty())
         };
         transaction(connection, BEGIN, changing).await
     }
@@ -241,10 +288,12 @@ impl OldDead<'_> {
     async fn numbers(&self, connection: &Connection, sql: &str) -> Result<Vec<i64>, Failure> {
         let (kind, at) = (self.kind.as_str(), self.at_ms as i64);
         let asked = [&kind as _, &at as _, &bigint(self.limit) as _];
-        let rows = connection.client.query(sql, &asked).await?;
-        let numbers = rows.iter().map(|row| number(row, 0));
-        Ok(numbers.collect::<Result<_, _>>()?)
+        Ok(numbers(&connection.client.query(sql, &asked).await?)?)
     }
+}
+
+fn numbers(rows: &[Row]) -> Result<Vec<i64>, StoreError> {
+    rows.iter().map(|row| number(row, 0)).collect()
 }
 
 /// [`crate::JobStore::replay_all`].
@@ -257,13 +306,13 @@ impl Call for ReplayAll<'_> {
         let client = &connection.client;
         let at = self.0.at_ms as i64;
         let replaying = async {
-            let numbers = self.0.numbers(connection, OLDEST_DEAD).await?;
-            let asked = [&numbers as _, &at as _, &DEAD as _];
-            client.execute(FORWARD_DEAD, &asked).await?;
+            let dead = self.0.numbers(connection, OLDEST_DEAD).await?;
+            let asked: [&(dyn ToSql + Sync); 4] = [&dead, &at, &DEAD, &RETRY];
+            client.execute(FORWARD_DEAD, &asked[..2]).await?;
             client.query(LOCK_DEAD, &asked[..1]).await?;
-            let asked = [asked[0], asked[1], asked[2], &RETRY as _];
-            let replayed = client.execute(REPLAY_DEAD, &asked).await?;
-            Ok(replayed as usize)
+            let replayed = numbers(&client.query(REPLAY_DEAD, &asked).await?)?;
+            lanes::settle(connection, &replayed).await?;
+            Ok(replayed.len())
         };
         transaction(connection, BEGIN, replaying).await
     }
@@ -278,10 +327,9 @@ impl Call for ForgetDead<'_> {
     async fn run(&self, connection: &Connection) -> Result<usize, Failure> {
         let client = &connection.client;
         let forgetting = async {
-            let numbers = self.0.numbers(connection, OLDER_DEAD).await?;
-            let asked = [&numbers as _, &DEAD as _];
-            client.query(LOCK_DEAD, &asked[..1]).await?;
-            Ok(client.execute(FORGET, &asked).await? as usize)
+            let dead = self.0.numbers(connection, OLDER_DEAD).await?;
+            let taken = numbers(&client.query(TAKE_DEAD, &[&dead, &DEAD]).await?)?;
+            Ok(client.execute(FORGET, &[&taken, &DEAD]).await? as usize)
         };
         transaction(connection, BEGIN, forgetting).await
     }

@@ -2,24 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::{OptionFuture, join5};
+use futures_util::future::{OptionFuture, join, join5};
 use syncline_protocol::stamp::WallMs;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement};
 
-use super::finish::{Ends, Written, answers, back_ms, write_ends};
+use super::finish::{Ends, Written, answers, write_ends};
+use super::lanes::{Held, Names, Queues, go_on, hold};
 use crate::jobs::{IfThere, Job, JobKind, JobLane, JobName, Net, SCHEDULED, net};
 use crate::postgres::connection::Connection;
 use crate::postgres::error::Failure;
 use crate::types::Commit;
-
-/// Brings queues forward to when jobs of theirs come, and holds them.
-pub(super) const FORWARD: &str = "INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
-    SELECT n.sid, n.kind, min(n.turn_at), 0
-    FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(sid, kind, turn_at)
-    GROUP BY n.sid, n.kind ORDER BY n.sid, n.kind COLLATE \"C\"
-    ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
-    WHERE excluded.turn_at < q.turn_at";
 
 /// Jobs that are there already, in the order in which they are named, which is that in which everybody
 /// takes them. Were it asked for here, all jobs there are would be walked in it.
@@ -29,15 +22,24 @@ pub(in crate::postgres) const LOCK: &str = "SELECT FROM
         WHERE j.sid = n.sid AND j.kind = n.kind AND j.key = n.key FOR UPDATE OF j) AS locked";
 
 /// In the order in which they were put, which is that of their numbers. What they replace is gone by
-/// then, and what is there is kept.
+/// then, and what is there is kept. One is behind if any of its lane can be claimed, or is put before it.
 pub(super) const INSERT: &str = "INSERT INTO syncline.jobs
-        (sid, kind, key, state, due_at, at, attempt, lease, depth, epoch, seq, origin, args, lane)
-    SELECT n.sid, n.kind, n.key, $1::bigint, n.due_at, n.due_at, 0, 0, n.depth, n.epoch, n.seq,
-        n.origin, n.args, n.lane
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-            $8::bigint[], $9::text[], $10::text[], $11::text[])
-        AS n(sid, kind, key, due_at, depth, epoch, seq, origin, args, lane)
-    ON CONFLICT (sid, kind, key) DO NOTHING";
+        (sid, kind, key, state, due_at, at, behind_at, attempt, lease, depth, epoch, seq, origin,
+        args, lane)
+    SELECT n.sid, n.kind, n.key, $1::bigint, n.due_at,
+        CASE WHEN n.is_behind THEN NULL ELSE n.due_at END,
+        CASE WHEN n.is_behind THEN n.due_at END, 0, 0, n.depth, n.epoch, n.seq, n.origin, n.args,
+        n.lane
+    FROM (SELECT n.*, n.lane IS NOT NULL AND (
+            row_number() OVER (PARTITION BY n.sid, n.kind, n.lane ORDER BY n.place) > 1
+            OR EXISTS (SELECT FROM syncline.jobs o WHERE o.sid = n.sid AND o.kind = n.kind
+                AND o.lane = n.lane AND o.at IS NOT NULL)) AS is_behind
+        FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                $8::bigint[], $9::text[], $10::text[], $11::text[]) WITH ORDINALITY
+            AS n(sid, kind, key, due_at, depth, epoch, seq, origin, args, lane, place)
+        WHERE NOT EXISTS (SELECT FROM syncline.jobs k
+            WHERE k.sid = n.sid AND k.kind = n.kind AND k.key = n.key)) AS n
+    ORDER BY n.place";
 
 pub(super) const CANCEL: &str = "DELETE FROM syncline.jobs j
     USING unnest($1::bigint[], $2::text[], $3::text[]) AS n(sid, kind, key)
@@ -89,14 +91,6 @@ impl<'c> Puts<'c> {
     }
 }
 
-/// Names of jobs, a list a column.
-#[derive(Default)]
-struct Names<'c> {
-    sid: Vec<i64>,
-    kind: Vec<&'c str>,
-    key: Vec<&'c str>,
-}
-
 /// Names in the order in which everybody takes them, that of their bytes, as the columns have it.
 #[derive(Default)]
 struct Ordered<'c>(BTreeSet<(i64, &'c str, &'c str)>);
@@ -115,26 +109,13 @@ impl<'c> Ordered<'c> {
     }
 }
 
-impl<'c> Names<'c> {
-    fn add(&mut self, sid: i64, (kind, key): (&'c str, &'c str)) {
-        self.sid.push(sid);
-        self.kind.push(kind);
-        self.key.push(key);
-    }
-}
-
-/// Queues that jobs come to, a list a column.
-#[derive(Default)]
-struct Queues<'c> {
-    sid: Vec<i64>,
-    kind: Vec<&'c str>,
-    turn_at: Vec<i64>,
-}
-
 /// Everything of a group.
 #[derive(Default)]
 struct Moves<'c> {
     queues: Queues<'c>,
+    /// Those of what goes, which may be in lanes.
+    held: Held<'c>,
+    now_ms: WallMs,
     /// All names that are put, cancelled or ended.
     named: Ordered<'c>,
     ends: Ends<'c>,
@@ -145,12 +126,10 @@ struct Moves<'c> {
 
 impl<'c> Moves<'c> {
     fn add(&mut self, sid: i64, commit: &'c Commit) {
+        self.now_ms = self.now_ms.max(commit.now_ms);
         for ended in &commit.ends {
             let JobName { kind, key, .. } = &ended.lease.name;
             self.named.add(sid, (kind.as_str(), key.as_str()));
-            if let Some(back_ms) = back_ms(&ended.outcome) {
-                self.forward(sid, kind, back_ms.max(commit.now_ms));
-            }
             self.ends.add(ended, commit.now_ms);
         }
         for ((kind, key), net) in net(&commit.jobs) {
@@ -166,7 +145,11 @@ impl<'c> Moves<'c> {
                         self.gone.add(sid, name);
                     }
                 }
-                Net::Cancel => self.gone.add(sid, name),
+                Net::Cancel => {
+                    self.held.sid.push(sid);
+                    self.held.kind.push(kind.as_str());
+                    self.gone.add(sid, name);
+                }
             }
         }
     }
@@ -188,40 +171,39 @@ pub(in crate::postgres) async fn write(
     for (_, sid, commit) in commits {
         moves.add(*sid, commit);
     }
-    let Moves {
-        queues,
-        named,
-        ends,
-        gone,
-        put,
-    } = &moves;
-    let named = named.names();
-    if named.sid.is_empty() {
+    if moves.named.0.is_empty() {
         return Ok(());
     }
+    let Moves {
+        ends, gone, put, ..
+    } = &moves;
     let (client, statements) = (&connection.client, &connection.statements.jobs);
     let some = |is_some: bool, statement, columns| {
         OptionFuture::from(is_some.then(|| execute(client, statement, columns)))
     };
-    let forward: [&(dyn ToSql + Sync); 3] = [&queues.sid, &queues.kind, &queues.turn_at];
-    let lock: [&(dyn ToSql + Sync); 3] = [&named.sid, &named.kind, &named.key];
-    let cancel: [&(dyn ToSql + Sync); 3] = [&gone.sid, &gone.kind, &gone.key];
-    let insert = put.columns();
+    let named = moves.named.names();
+    let (lock, cancel, insert) = (named.columns(), gone.columns(), put.columns());
+    let leaves = !(gone.sid.is_empty() && ends.all.no.is_empty());
+    let go_on = leaves.then(|| go_on(connection, (ends, gone), moves.now_ms as i64));
     // Each is sent when it is first polled, and they are polled in this order.
-    let (forwarded, locked, written, gone, put) = join5(
-        some(!queues.sid.is_empty(), &statements.forward, &forward),
-        execute(client, &statements.lock, &lock),
+    let (held, (locked, gone_on), written, gone, put) = join5(
+        hold(connection, (&moves.queues, &moves.held), ends),
+        join(
+            execute(client, &statements.lock, &lock),
+            OptionFuture::from(go_on),
+        ),
         write_ends(connection, ends),
         some(!gone.sid.is_empty(), &statements.cancel, &cancel),
         some(!put.sid.is_empty(), &statements.insert, &insert),
     )
     .await;
+    held?;
     locked?;
     let lost = lost(commits, &written?);
     if !lost.is_empty() {
         return Err(Failure::LeasesLost(lost));
     }
-    for written in [forwarded, gone, put].into_iter().flatten() {
+    for written in [gone_on, gone, put].into_iter().flatten() {
         written?;
     }
     Ok(())

@@ -6,11 +6,10 @@ use syncline_protocol::stamp::WallMs;
 
 use super::claim::{Claiming, NextDue};
 use super::finish::{Extend, Finish};
-use super::lanes::Asking;
 use super::people::{Cancel, Counting, DeadOnes, ForgetDead, OldDead, One, ReplayAll, Waits};
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::postgres::PostgresStore;
 use crate::types::StoreError;
@@ -35,10 +34,6 @@ impl JobStore for PostgresStore {
         now_ms: WallMs,
     ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
         self.call(Finish { ended, now_ms }).await
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        self.call(Asking(lease)).await
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

@@ -2,12 +2,12 @@
 
 use futures_util::future::{join, join_all};
 
-use super::job_costs::{claim_of_ten, job};
+use super::job_costs::{self, claim_of_ten};
 use super::server::Server;
 use super::{options, runtime};
 use crate::Store;
 use crate::conformance::space::{NOW, Space};
-use crate::jobs::{Ended, IfThere, JobError, JobMove, Outcome};
+use crate::jobs::{Ended, IfThere, Job, JobError, JobLane, JobMove, Outcome};
 use crate::postgres::PostgresStore;
 use crate::postgres::call::Call;
 use crate::postgres::commit::transact;
@@ -15,6 +15,15 @@ use crate::postgres::jobs::{Claiming, Finish};
 use crate::types::Commit;
 
 const NAMES: [&str; 3] = ["ada", "bob", "eve"];
+
+/// One of two lanes.
+fn job(of: &str, n: usize, due_at_ms: u64) -> Job {
+    let lane = Some(JobLane::trusted(&format!("{of} {}", n % 2)));
+    Job {
+        lane,
+        ..job_costs::job(of, n, due_at_ms)
+    }
+}
 
 /// What one commit does to six jobs, in an order of its own.
 fn moves(caller: usize, round: usize) -> Vec<JobMove> {
@@ -62,9 +71,12 @@ async fn works(store: &PostgresStore, worker: usize) {
     for round in 0..25 {
         let leased = Claiming(&ten).run(connection).await;
         let leased = leased.unwrap_or_else(|failure| panic!("a claim lost: {failure:?}"));
-        let outcome = |n: usize| match (n + worker + round) % 3 {
+        let outcome = |n: usize| match (n + worker + round) % 4 {
             0 => Outcome::Done,
             1 => Outcome::Again { due_at_ms: NOW },
+            2 => Outcome::Dead {
+                error: JobError::new("no"),
+            },
             _ => Outcome::Retry {
                 at_ms: NOW,
                 error: JobError::new("once more"),

@@ -80,6 +80,55 @@ fn what_a_migration_left_half_done_is_finished() {
     });
 }
 
+/// A database in which several of a lane could be claimed, and were leased.
+#[test]
+fn of_a_lane_that_was_claimed_at_once_the_first_leased_keeps_its_lease() {
+    runtime().block_on(async {
+        let database = Server::shared().new_database().await;
+        drop(PostgresStore::open(&options(&database)).await.unwrap());
+        let raw = database.raw().await;
+        let before = NEWEST - 1;
+        // By key, state, time and lane: scheduled, leased, waiting for another try.
+        raw.batch_execute(&format!(
+            "ALTER TABLE syncline.jobs DROP COLUMN behind_at;
+            UPDATE syncline.schema_version SET version = {before};
+            INSERT INTO syncline.jobs(sid, kind, key, state, due_at, at, attempt, lease, depth, epoch,
+                seq, origin, args, lane)
+            SELECT 1, 'webhook', key, state, 5, at, 1, 1, 0, 1, 1, 't', 'null', lane
+            FROM (VALUES ('a', 0, 5, 'l'), ('b', 1, 90, 'l'), ('c', 1, 80, 'l'), ('d', 2, 70, 'l'),
+                ('e', 0, 5, 'm'), ('f', 0, 5, 'm'), ('g', 1, 90, NULL), ('h', 1, 90, NULL))
+                AS n(key, state, at, lane)"
+        ))
+        .await
+        .unwrap();
+        for _ in 0..2 {
+            drop(PostgresStore::open(&options(&database)).await.unwrap());
+            let all = "SELECT key, state, at, behind_at FROM syncline.jobs ORDER BY key";
+            let rows = raw.query(all, &[]).await.unwrap();
+            type Found = (String, i64, Option<i64>, Option<i64>);
+            let found = rows
+                .iter()
+                .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)));
+            let found: Vec<Found> = found.collect();
+            let expected = [
+                ("a", 0, None, Some(5)),
+                ("b", 1, Some(90), None),
+                ("c", 2, None, Some(5)),
+                ("d", 2, None, Some(70)),
+                ("e", 0, Some(5), None),
+                ("f", 0, None, Some(5)),
+                ("g", 1, Some(90), None),
+                ("h", 1, Some(90), None),
+            ];
+            let expected =
+                expected.map(|(key, state, at, behind)| (key.to_owned(), state, at, behind));
+            assert_eq!(found, expected);
+            let again = format!("UPDATE syncline.schema_version SET version = {before}");
+            raw.batch_execute(&again).await.unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_role_that_may_define_nothing_is_enough_once_the_schema_is_there() {
     runtime().block_on(async {

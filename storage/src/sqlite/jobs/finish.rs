@@ -1,9 +1,10 @@
 //! Ending leases, each only by who holds it.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior, params};
 use syncline_protocol::stamp::WallMs;
 
 use super::forward;
+use super::lanes::{Lane, lane, settle};
 use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseLost, Outcome, RETRY, SCHEDULED};
 use crate::types::StoreError;
 
@@ -12,24 +13,26 @@ const IS_HELD: &str = "SELECT 1 FROM jobs
 
 const EXTEND: &str = "UPDATE jobs SET at = ?4 WHERE no = ?1 AND lease = ?2 AND state = ?3";
 
-const DONE: &str = "DELETE FROM jobs WHERE no = ?1 AND lease = ?2 AND state = ?3";
+const DONE: &str = "DELETE FROM jobs WHERE no = ?1 AND lease = ?2 AND state = ?3
+    RETURNING sid, kind, lane";
 
 const GIVE_UP: &str = "UPDATE jobs SET state = ?4, at = NULL, dead_at = ?5, error = ?6,
-    holder = NULL WHERE no = ?1 AND lease = ?2 AND state = ?3";
+    holder = NULL WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind, lane";
 
 const TRY_AGAIN: &str = "UPDATE jobs SET state = ?4, at = ?5, error = ?6, holder = NULL
-    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
+    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind, lane";
 
-/// As if it were put again, so under another number.
-const DUE_AGAIN: &str = "INSERT OR REPLACE INTO jobs(sid, kind, key, state, due_at, at, attempt,
-        lease, depth, epoch, seq, origin, args, lane)
-    SELECT sid, kind, key, ?4, ?5, ?5, 0, 0, depth, epoch, seq, origin, args, lane FROM jobs
-    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
+/// As if it were put again, so under another number, and behind whatever is in its lane.
+const DUE_AGAIN: &str = "INSERT OR REPLACE INTO jobs(sid, kind, key, state, due_at, at, behind_at,
+        attempt, lease, depth, epoch, seq, origin, args, lane)
+    SELECT sid, kind, key, ?4, ?5, CASE WHEN lane IS NULL THEN ?5 END,
+        CASE WHEN lane IS NOT NULL THEN ?5 END, 0, 0, depth, epoch, seq, origin, args, lane
+    FROM jobs WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind, lane";
 
 const WAIT: &str = "UPDATE jobs SET
         state = CASE WHEN attempt = 1 AND error IS NULL THEN ?4 ELSE ?5 END,
         at = ?6, attempt = attempt - 1, holder = NULL
-    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind";
+    WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind, lane";
 
 type Answers = Vec<Result<(), LeaseLost>>;
 
@@ -53,7 +56,7 @@ pub(super) fn extend(
 }
 
 /// See [`crate::JobStore::finish`].
-pub(super) fn finish(
+pub(in crate::sqlite) fn finish(
     conn: &mut Connection,
     ended: &[Ended],
     now_ms: WallMs,
@@ -100,39 +103,40 @@ pub(super) fn finish_one(
 ) -> Result<Result<(), LeaseLost>, StoreError> {
     let (no, number) = numbers(&ended.lease);
     let now = now_ms as i64;
-    let (queue, at_ms): (Option<(i64, String)>, WallMs) = match &ended.outcome {
+    let (lane, back_ms) = match &ended.outcome {
         Outcome::Done => {
-            let written = tx
-                .prepare_cached(DONE)?
-                .execute(params![no, number, LEASED])?;
-            return Ok(held(written));
+            let row = params![no, number, LEASED];
+            (written(tx, DONE, row)?, None)
         }
         Outcome::Dead { error } => {
             let row = params![no, number, LEASED, DEAD, now, error.as_str()];
-            return Ok(held(tx.prepare_cached(GIVE_UP)?.execute(row)?));
+            (written(tx, GIVE_UP, row)?, None)
         }
         Outcome::Retry { at_ms, error } => {
             let row = params![no, number, LEASED, RETRY, *at_ms as i64, error.as_str()];
-            let mut statement = tx.prepare_cached(TRY_AGAIN)?;
-            let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
-            (queue.optional()?, *at_ms)
+            (written(tx, TRY_AGAIN, row)?, Some(*at_ms))
         }
         Outcome::Again { due_at_ms } => {
             let row = params![no, number, LEASED, SCHEDULED, *due_at_ms as i64];
-            let mut statement = tx.prepare_cached(DUE_AGAIN)?;
-            let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
-            (queue.optional()?, *due_at_ms)
+            (written(tx, DUE_AGAIN, row)?, Some(*due_at_ms))
         }
         Outcome::Wait { at_ms } => {
             let row = params![no, number, LEASED, SCHEDULED, RETRY, *at_ms as i64];
-            let mut statement = tx.prepare_cached(WAIT)?;
-            let queue = statement.query_row(row, |row| Ok((row.get(0)?, row.get(1)?)));
-            (queue.optional()?, *at_ms)
+            (written(tx, WAIT, row)?, Some(*at_ms))
         }
     };
-    let Some((sid, kind)) = queue else {
+    let Some(lane) = lane else {
         return Ok(Err(LeaseLost));
     };
-    forward(tx, (sid, &kind), at_ms.max(now_ms))?;
+    if let Some(back_ms) = back_ms {
+        forward(tx, (lane.sid, &lane.kind), back_ms.max(now_ms))?;
+    }
+    settle(tx, &lane, now_ms)?;
     Ok(Ok(()))
+}
+
+/// Runs a statement that ends a lease. Where the job is, or was; `None` if the lease is lost.
+fn written(tx: &Transaction<'_>, sql: &str, row: impl Params) -> Result<Option<Lane>, StoreError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    Ok(statement.query_row(row, lane).optional()?)
 }

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
 
-use super::{CANCEL, COLUMNS, columns, forward, stored};
+use super::{COLUMNS, columns, forward, lanes, stored};
 use crate::jobs::{
     DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKind, JobName, JobNo, LEASED, RETRY,
     SCHEDULED, StoredJob,
@@ -18,8 +18,11 @@ const ONE: &str = concat!(
     " FROM jobs WHERE sid = ?1 AND kind = ?2 AND key = ?3"
 );
 
-const SNOOZE: &str = "UPDATE jobs SET due_at = CASE state WHEN ?4 THEN ?5 ELSE due_at END, at = ?5
-    WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state IN (?4, ?6)";
+/// One that is behind stays there.
+const SNOOZE: &str = "UPDATE jobs SET due_at = CASE state WHEN ?4 THEN ?5 ELSE due_at END,
+        at = CASE WHEN at IS NOT NULL THEN ?5 END,
+        behind_at = CASE WHEN behind_at IS NOT NULL THEN ?5 END
+    WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state IN (?4, ?6) RETURNING sid, kind, lane";
 
 /// The newest first.
 pub(in crate::sqlite) const DEAD_ONES: &str = concat!(
@@ -32,20 +35,41 @@ pub(in crate::sqlite) const DEAD_ONES: &str = concat!(
     ORDER BY dead_at DESC, no DESC LIMIT ?4"
 );
 
-const REPLAY: &str = "UPDATE jobs SET state = ?4, at = ?5, dead_at = NULL, attempt = 0
-    WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state = ?6";
+/// What comes back. In a lane it is behind until that is settled.
+macro_rules! revived {
+    ($state:literal, $at:literal) => {
+        concat!(
+            "UPDATE jobs SET state = ",
+            $state,
+            ", dead_at = NULL, attempt = 0, at = CASE WHEN lane IS NULL THEN ",
+            $at,
+            " END, behind_at = CASE WHEN lane IS NOT NULL THEN ",
+            $at,
+            " END"
+        )
+    };
+}
 
-const OLDEST_DEAD: &str = "SELECT no, sid FROM jobs
+const REPLAY: &str = concat!(
+    revived!("?4", "?5"),
+    " WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state = ?6 RETURNING sid, kind, lane"
+);
+
+const OLDEST_DEAD: &str = "SELECT no FROM jobs
     WHERE kind = ?1 AND dead_at <= ?2 ORDER BY dead_at, no LIMIT ?3";
 
-const REPLAY_NO: &str = "UPDATE jobs SET state = ?2, at = ?3, dead_at = NULL, attempt = 0
-    WHERE no = ?1";
+const REPLAY_NO: &str = concat!(
+    revived!("?2", "?3"),
+    " WHERE no = ?1 RETURNING sid, kind, lane"
+);
 
 const FORGET: &str = "DELETE FROM jobs WHERE no IN (SELECT no FROM jobs
     WHERE kind = ?1 AND dead_at < ?2 ORDER BY dead_at, no LIMIT ?3)";
 
 const COUNT_LIVING: &str = "SELECT state, count(*) FROM
-    (SELECT state FROM jobs WHERE kind = ?1 AND at IS NOT NULL LIMIT ?2) GROUP BY state";
+    (SELECT state FROM jobs WHERE kind = ?1 AND at IS NOT NULL
+    UNION ALL SELECT state FROM jobs WHERE kind = ?1 AND behind_at IS NOT NULL LIMIT ?2)
+    GROUP BY state";
 
 const COUNT_DEAD: &str = "SELECT count(*) FROM
     (SELECT 1 FROM jobs WHERE kind = ?1 AND dead_at IS NOT NULL LIMIT ?2)";
@@ -66,11 +90,14 @@ pub(super) fn job(conn: &Connection, name: &JobName) -> Result<Option<StoredJob>
 
 /// See [`crate::JobStore::cancel`].
 pub(super) fn cancel(conn: &mut Connection, name: &JobName) -> Result<bool, StoreError> {
-    let Some(row) = space::find(conn, &name.space)? else {
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let Some(row) = space::find(&tx, &name.space)? else {
         return Ok(false);
     };
-    let named = params![row.sid, name.kind.as_str(), name.key.as_str()];
-    Ok(conn.prepare_cached(CANCEL)?.execute(named)? > 0)
+    // Nobody says what time it is: the next is due since it was.
+    let was_there = super::cancel(&tx, (row.sid, &name.kind, &name.key), 0)?;
+    tx.commit()?;
+    Ok(was_there)
 }
 
 /// Runs a change of one job, which brings its queue forward where it was made.
@@ -85,12 +112,15 @@ fn change(
     };
     let (kind, key) = (name.kind.as_str(), name.key.as_str());
     let asked = params![row.sid, kind, key, state, at_ms as i64, before];
-    let changed = tx.prepare_cached(sql)?.execute(asked)? > 0;
-    if changed {
+    let mut statement = tx.prepare_cached(sql)?;
+    let changed = statement.query_row(asked, lanes::lane).optional()?;
+    drop(statement);
+    if let Some(lane) = &changed {
         forward(&tx, (row.sid, kind), at_ms)?;
+        lanes::settle(&tx, lane, 0)?;
     }
     tx.commit()?;
-    Ok(changed)
+    Ok(changed.is_some())
 }
 
 /// See [`crate::JobStore::snooze`].
@@ -148,13 +178,14 @@ pub(super) fn replay_all(
     let now = now_ms as i64;
     let mut statement = tx.prepare_cached(OLDEST_DEAD)?;
     let asked = params![kind.as_str(), now, bigint(limit)];
-    let dead = statement.query_map(asked, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let dead: Vec<(i64, i64)> = dead.collect::<Result<_, _>>()?;
+    let dead = statement.query_map(asked, |row| row.get(0))?;
+    let dead: Vec<i64> = dead.collect::<Result<_, _>>()?;
     drop(statement);
-    for (no, sid) in &dead {
-        tx.prepare_cached(REPLAY_NO)?
-            .execute(params![no, RETRY, now])?;
-        forward(&tx, (*sid, kind.as_str()), now_ms)?;
+    for no in &dead {
+        let mut statement = tx.prepare_cached(REPLAY_NO)?;
+        let lane = statement.query_row(params![no, RETRY, now], lanes::lane)?;
+        forward(&tx, (lane.sid, kind.as_str()), now_ms)?;
+        lanes::settle(&tx, &lane, now_ms)?;
     }
     tx.commit()?;
     Ok(dead.len())

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use syncline_protocol::stamp::WallMs;
 
-use super::{claim, finish, lanes, people};
+use super::{claim, finish, people};
 use crate::jobs::{
-    Ahead, Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease,
-    LeaseLost, LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    LeasedJob, StoredJob,
 };
 use crate::sqlite::SqliteStore;
 use crate::types::StoreError;
@@ -44,13 +44,6 @@ impl JobStore for SqliteStore {
         let ended = ended.to_vec();
         self.writer
             .run(move |conn| finish::finish(conn, &ended, now_ms))
-            .await
-    }
-
-    async fn ahead(&self, lease: &Lease) -> Result<Ahead, StoreError> {
-        let lease = lease.clone();
-        self.readers
-            .read(move |conn| lanes::ahead(conn, &lease))
             .await
     }
 

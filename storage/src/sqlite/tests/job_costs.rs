@@ -6,11 +6,11 @@ use syncline_protocol::ids::{Epoch, NodeId, Seq};
 use super::costs::assert_equal_steps;
 use crate::conformance::space::{NOW, space_key};
 use crate::jobs::{
-    Claim, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobNo, Lease, Origin,
-    TriggerId, Wanted,
+    Claim, Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, LeasedJob, Origin,
+    Outcome, TriggerId, Wanted,
 };
 use crate::sqlite::connection::{self, Role};
-use crate::sqlite::jobs::{claim, lanes, people};
+use crate::sqlite::jobs::{claim, finish, lanes, people};
 use crate::sqlite::{SqliteOptions, commit, schema, space};
 use crate::types::Commit;
 
@@ -38,12 +38,21 @@ fn filled(spaces: usize, jobs: usize, due_at_ms: u64) -> Filled {
 
 impl Filled {
     fn put(&mut self, name: &str, jobs: usize, due_at_ms: u64) {
+        self.put_jobs(name, jobs, (None, due_at_ms));
+    }
+
+    /// All of one lane.
+    fn put_in_lane(&mut self, name: &str, jobs: usize) {
+        self.put_jobs(name, jobs, (Some("a record"), NOW - 9));
+    }
+
+    fn put_jobs(&mut self, name: &str, jobs: usize, (lane, due_at_ms): (Option<&str>, u64)) {
         let key = space_key("todo", name);
         let view = space::create(&mut self.conn, &key, Epoch(1), NOW).unwrap();
         let job = |n: usize| Job {
             kind: webhook(),
             key: JobKey::trusted(&format!("{n:06}")),
-            lane: Some(JobLane::trusted("a record")),
+            lane: lane.map(JobLane::trusted),
             due_at_ms,
             args: JobArgs::trusted("null"),
             depth: 0,
@@ -83,6 +92,17 @@ impl Filled {
             searches.map(|sql| conn.prepare_cached(sql).unwrap().get_status(which))
         };
         let before: i32 = status(&self.conn, StatementStatus::VmStep).iter().sum();
+        assert_eq!(self.claim_ten().len(), 10);
+        for which in [StatementStatus::Sort, StatementStatus::FullscanStep] {
+            assert_eq!(status(&self.conn, which), [0; 3]);
+        }
+        status(&self.conn, StatementStatus::VmStep)
+            .iter()
+            .sum::<i32>()
+            - before
+    }
+
+    fn claim_ten(&mut self) -> Vec<LeasedJob> {
         let ten = Claim {
             wanted: vec![Wanted {
                 kind: webhook(),
@@ -93,15 +113,7 @@ impl Filled {
             lease_ms: 60_000,
             per_space: 10,
         };
-        let leased = claim::claim(&mut self.conn, &ten).unwrap();
-        assert_eq!(leased.len(), 10);
-        for which in [StatementStatus::Sort, StatementStatus::FullscanStep] {
-            assert_eq!(status(&self.conn, which), [0; 3]);
-        }
-        status(&self.conn, StatementStatus::VmStep)
-            .iter()
-            .sum::<i32>()
-            - before
+        claim::claim(&mut self.conn, &ten).unwrap()
     }
 }
 
@@ -129,42 +141,54 @@ fn what_is_not_due_yet_costs_a_claim_nothing() {
     assert_equal_steps(small.steps_of_ten(), large.steps_of_ten());
 }
 
-/// Steps of looking for what is ahead of the job of a lane that was put last.
-fn steps_of_ahead(jobs: usize) -> i32 {
-    let mut filled = filled(3, jobs, NOW - 9);
-    let lease = "UPDATE jobs SET state = 1 WHERE no = (SELECT max(no) FROM jobs)
-        RETURNING no, lease, (SELECT space FROM spaces s WHERE s.sid = jobs.sid)";
-    let mut leases = filled.conn.prepare(lease).unwrap();
-    let lease = leases.query_row([], |row| {
-        let (no, lease): (i64, i64) = (row.get(0)?, row.get(1)?);
-        Ok(Lease {
-            name: JobName {
-                space: space_key("todo", &row.get::<_, String>(2)?),
-                kind: webhook(),
-                key: JobKey::trusted("last"),
-            },
-            no: JobNo(no as u64),
-            number: lease as u64,
-        })
-    });
-    let lease = lease.unwrap();
-    drop(leases);
-    let conn = &mut filled.conn;
-    assert_eq!(lanes::ahead(conn, &lease), Ok(Ok(Some(NOW - 9))));
-    let statement = conn.prepare_cached(lanes::AHEAD).unwrap();
-    for which in [StatementStatus::Sort, StatementStatus::FullscanStep] {
-        assert_eq!(statement.get_status(which), 0);
+/// Claims and ends that drain a lane, and the steps of their searches.
+fn drained(jobs: usize) -> (usize, i32) {
+    let mut filled = filled(1, 0, NOW - 9);
+    filled.put_in_lane("drained", jobs);
+    let searches = [
+        claim::QUEUES,
+        claim::DUE,
+        claim::NEXT,
+        lanes::FIRST_BEHIND,
+        lanes::FIRST,
+    ];
+    let status = |conn: &Connection, which| {
+        let of = searches.map(|sql| conn.prepare_cached(sql).unwrap().get_status(which));
+        of.iter().sum::<i32>()
+    };
+    let mut claims = 0;
+    loop {
+        let leased = filled.claim_ten();
+        claims += 1;
+        if leased.is_empty() {
+            break;
+        }
+        let end = |one: LeasedJob| Ended {
+            lease: one.lease,
+            outcome: Outcome::Done,
+        };
+        let ended: Vec<Ended> = leased.into_iter().map(end).collect();
+        let answers = finish::finish(&mut filled.conn, &ended, NOW).unwrap();
+        assert!(answers.iter().all(Result::is_ok));
     }
-    statement.get_status(StatementStatus::VmStep)
+    for which in [StatementStatus::Sort, StatementStatus::FullscanStep] {
+        assert_eq!(status(&filled.conn, which), 0);
+    }
+    (claims, status(&filled.conn, StatementStatus::VmStep))
 }
 
 #[test]
-fn what_is_ahead_is_found_however_long_the_lane() {
-    assert_equal_steps(steps_of_ahead(20), steps_of_ahead(20_000));
+fn a_lane_is_drained_by_a_claim_a_job_however_long_it_is() {
+    let (few, steps_of_few) = drained(100);
+    let (many, steps_of_many) = drained(1_000);
+    assert_eq!((few, many), (101, 1_001));
+    assert_equal_steps(steps_of_few / 100, steps_of_many / 1_000);
 }
 
 #[test]
 fn counting_is_bounded() {
-    let counts = people::counts(&filled(1, 10_500, NOW - 9).conn, &webhook());
+    let mut filled = filled(1, 5_500, NOW - 9);
+    filled.put_in_lane("behind", 5_000);
+    let counts = people::counts(&filled.conn, &webhook());
     assert_eq!(counts.unwrap().scheduled, crate::jobs::JOBS_COUNTED_MAX);
 }

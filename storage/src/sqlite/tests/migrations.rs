@@ -74,6 +74,63 @@ fn a_file_of_the_first_schema_is_brought_to_the_newest() {
     });
 }
 
+/// A file in which several of a lane could be claimed, and were leased.
+#[test]
+fn of_a_lane_that_was_claimed_at_once_the_first_leased_keeps_its_lease() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(FILE);
+    let mut old = Connection::open(&path).unwrap();
+    let before = schema::STEPS.len() - 1;
+    for step in &schema::STEPS[..before] {
+        old.execute_batch(step).unwrap();
+    }
+    old.pragma_update(None, "user_version", before as i64)
+        .unwrap();
+    let put = "INSERT INTO jobs(sid, kind, key, state, due_at, at, attempt, lease, holder, depth,
+        epoch, seq, origin, args, lane)
+        VALUES(1, 'webhook', ?1, ?2, 5, ?3, ?2, ?2, CASE ?2 WHEN 1 THEN 'n1' END, 0, 1, 1, 't',
+            'null', ?4)";
+    // By key, state, time and lane: scheduled, leased, waiting for another try.
+    let rows = [
+        ("a", 0, 5, Some("l")),
+        ("b", 1, 90, Some("l")),
+        ("c", 1, 80, Some("l")),
+        ("d", 2, 70, Some("l")),
+        ("e", 0, 5, Some("m")),
+        ("f", 0, 5, Some("m")),
+        ("g", 1, 90, None),
+        ("h", 1, 90, None),
+    ];
+    for row in rows {
+        old.execute(put, row).unwrap();
+    }
+    schema::migrate(&mut old).unwrap();
+    let all = "SELECT key, state, at, behind_at FROM jobs ORDER BY key";
+    let mut all = old.prepare(all).unwrap();
+    type Found = (String, i64, Option<i64>, Option<i64>);
+    let found = all.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    });
+    let found: Vec<Found> = found.unwrap().map(Result::unwrap).collect();
+    let expected = [
+        ("a", 0, None, Some(5)),
+        ("b", 1, Some(90), None),
+        ("c", 2, None, Some(5)),
+        ("d", 2, None, Some(70)),
+        ("e", 0, Some(5), None),
+        ("f", 0, None, Some(5)),
+        ("g", 1, Some(90), None),
+        ("h", 1, Some(90), None),
+    ];
+    let expected =
+        expected.map(|(key, state, at, behind_at)| (key.to_owned(), state, at, behind_at));
+    assert_eq!(found, expected);
+    assert_eq!(
+        schema::check(&old).map_err(|error| error.to_string()),
+        Ok(())
+    );
+}
+
 #[test]
 fn a_file_that_is_no_database_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! A runner's state and a store that answers at once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{
@@ -179,10 +179,6 @@ impl Desk {
                 self.looks += 1;
                 Some(Event::Due(store.map(|store| store.next_due(&kinds))))
             }
-            Effect::Ahead { id, lease } => {
-                let answer = store.map(|store| store.ahead(&lease));
-                Some(Event::Ahead { id, answer })
-            }
             Effect::Extend {
                 ids,
                 leases,
@@ -261,6 +257,53 @@ impl Desk {
             }
         }
         self.pass(end_run_ms - self.now.run_ms);
+    }
+
+    /// Time goes on, and what was begun is done after so long. The store takes so long for each call,
+    /// which it carries out in between. Returns how many calls there were.
+    pub(super) fn work_slowly(&mut self, (ms, call_ms): (u64, u64), takes_ms: u64) -> usize {
+        let end_run_ms = self.now.run_ms + ms;
+        let (mut calls, mut no) = (0, 0);
+        // What comes when: answers of the store, and ends of tries.
+        let mut agenda: BTreeMap<(u64, u64), Event> = BTreeMap::new();
+        let mut event = Event::Woke;
+        loop {
+            for effect in self.state.step(event, self.now) {
+                let is_call = !matches!(
+                    effect,
+                    Effect::Begin { .. } | Effect::Stop(_) | Effect::Tell(_) | Effect::Drained
+                );
+                let began = self.begun.len();
+                let answer = self.answer(effect);
+                let at = self.now.run_ms + if is_call { call_ms } else { takes_ms };
+                let begun = self.begun.drain(began..).next();
+                let done = begun.map(|(id, task)| {
+                    self.done.push(task.job.key.to_string());
+                    let end = End::Done;
+                    Event::Tried { id, end }
+                });
+                if let Some(event) = answer.or(done) {
+                    calls += usize::from(is_call);
+                    no += 1;
+                    agenda.insert((at, no), event);
+                }
+            }
+            let next = agenda.first_key_value().map(|((at, _), _)| *at);
+            let woken = self.state.wake_at_ms();
+            let Some(at) = [next, woken].into_iter().flatten().min() else {
+                return calls;
+            };
+            if at > end_run_ms {
+                return calls;
+            }
+            let passed = at.saturating_sub(self.now.run_ms);
+            self.now.run_ms += passed;
+            self.now.wall_ms += passed;
+            event = match agenda.first_entry() {
+                Some(first) if first.key().0 <= at => first.remove(),
+                _ => Event::Woke,
+            };
+        }
     }
 
     /// Everything that was begun, and what begins then, is done.

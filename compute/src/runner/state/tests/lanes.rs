@@ -3,7 +3,7 @@
 use super::super::*;
 use super::desk::{Desk, NOW, failed, in_lane, job, kind, put, rules, space};
 use crate::runner::told::How;
-use syncline_storage::jobs::{JobError, JobState, Wanted};
+use syncline_storage::jobs::{JobError, JobKey};
 
 fn lane(keys: &[&str]) -> Vec<syncline_storage::jobs::Job> {
     keys.iter().map(|key| in_lane(key, "l")).collect()
@@ -16,7 +16,6 @@ fn those_of_a_lane_run_one_after_the_other_in_the_order_they_were_put() {
     for key in ["c", "a", "b"] {
         assert_eq!(desk.at_work(), [key]);
         desk.end(End::Done);
-        desk.pass(200);
     }
     assert_eq!(desk.done, ["c", "a", "b"]);
 }
@@ -35,22 +34,16 @@ fn lanes_do_not_wait_for_each_other_nor_others_for_them() {
 }
 
 #[test]
-fn when_one_fails_those_behind_it_are_given_back_untried() {
+fn when_one_fails_those_behind_it_wait_with_it() {
     let mut desk = Desk::with(rules(12), lane(&["a", "b"]));
     desk.end(failed("no"));
-    assert_eq!(desk.ends(), [How::Failed, How::GivenBack]);
+    assert_eq!(desk.ends(), [How::Failed]);
     assert_eq!(desk.leased(), 0);
-    let Some(JobState::Retry { at_ms }) = desk.stored("a") else {
-        panic!("{:?}", desk.stored("a"));
-    };
-    let next_due = |desk: &Desk| desk.store.next_due(&[kind()]);
-    assert_eq!(next_due(&desk), Some(at_ms), "they wait as long as it does");
     desk.pass(2_000);
-    for key in ["a", "b"] {
+    for (key, attempt) in [("a", 2), ("b", 1)] {
         assert_eq!(desk.at_work(), [key]);
-        assert_eq!(desk.begun[0].1.attempt, if key == "a" { 2 } else { 1 });
+        assert_eq!(desk.begun[0].1.attempt, attempt);
         desk.end(End::Done);
-        desk.pass(3_000);
     }
     assert_eq!(desk.store.job_counts(&[kind()])[0].scheduled, 0);
 }
@@ -59,99 +52,43 @@ fn when_one_fails_those_behind_it_are_given_back_untried() {
 fn a_dead_one_holds_nobody_up() {
     let mut desk = Desk::with(rules(12), lane(&["a", "b"]));
     desk.end(End::Hopeless(JobError::new("no")));
-    assert!(desk.begun.is_empty());
-    desk.pass(200);
     assert_eq!(desk.at_work(), ["b"]);
-}
-
-/// Another runner has the one before.
-#[test]
-fn who_is_not_next_waits_for_whoever_is_ever_longer() {
-    let mut desk = Desk::new(rules(12));
-    put(&mut desk.store, &space("ada"), lane(&["a", "b"]));
-    let other = syncline_storage::jobs::Claim {
-        wanted: vec![Wanted {
-            kind: kind(),
-            jobs: 1,
-        }],
-        holder: NodeId::trusted("n2"),
-        now_ms: NOW,
-        lease_ms: 30_000,
-        per_space: 1,
-    };
-    let theirs = desk.store.claim(&other).remove(0);
-    assert_eq!(theirs.job.key.as_str(), "a");
-    desk.step(Event::Woke);
-    desk.pass(10_000);
-    assert!(desk.begun.is_empty());
-    let given_back = desk.ends().len();
-    assert!((8..30).contains(&given_back), "{given_back} in ten seconds");
-    let done = syncline_storage::jobs::Ended {
-        lease: theirs.lease,
-        outcome: syncline_storage::jobs::Outcome::Done,
-    };
-    assert_eq!(desk.store.finish(&[done], NOW), [Ok(())]);
-    desk.pass(2_200);
-    assert_eq!(
-        desk.at_work(),
-        ["b"],
-        "it is not waited until the lease would have ended"
-    );
-    assert_eq!(
-        desk.begun[0].1.attempt, 1,
-        "what is given back was not tried"
-    );
 }
 
 /// It waits for its next try, an hour from now.
 #[test]
-fn who_is_not_next_for_long_is_rarely_looked_for() {
+fn what_is_behind_is_not_claimed_in_vain() {
     let mut desk = Desk::with(rules(12), lane(&["a", "b"]));
     desk.end(End::Failed {
         error: JobError::new("later"),
         wait_ms: 3_600_000,
     });
     let claims = desk.claims;
-    (0..58).for_each(|_| desk.pass(60_000));
-    // Four times a minute apart, then each after a quarter more than it has waited.
-    assert!(
-        (10..=40).contains(&(desk.claims - claims)),
-        "{}",
-        desk.claims - claims
-    );
-    assert_eq!(desk.at_work(), [""; 0]);
-    desk.pass(122_000);
+    desk.pass(3_599_000);
+    assert_eq!((desk.begun.len(), desk.claims), (0, claims));
+    desk.pass(2_000);
     assert_eq!(desk.at_work(), ["a"]);
 }
 
-/// Whoever takes it away has the others done soon.
+/// Whoever takes it away has the others done: they are looked for within a second.
 #[test]
-fn when_the_first_of_a_lane_is_taken_away_the_next_follows_within_a_minute() {
+fn when_the_first_of_a_lane_is_taken_away_the_next_follows() {
     let mut desk = Desk::with(rules(12), lane(&["a", "b"]));
-    let name = desk.begun[0].1.lease.name.clone();
     desk.end(End::Failed {
         error: JobError::new("later"),
         wait_ms: 3_600_000,
     });
-    assert!(desk.store.cancel_job(&name));
-    desk.pass(30_000);
-    assert_eq!(desk.at_work(), [""; 0]);
-    desk.pass(31_000);
+    assert!(desk.store.cancel_job(&name("a")));
+    desk.pass(1_000);
     assert_eq!(desk.at_work(), ["b"]);
 }
 
+/// It is told when it ends, and then at once.
 #[test]
-fn when_the_lease_of_one_is_lost_those_behind_it_are_given_back() {
+fn when_the_lease_of_one_is_lost_the_next_follows() {
     let mut desk = Desk::with(rules(12), lane(&["a", "b"]));
-    let name = syncline_storage::jobs::JobName {
-        space: space("ada"),
-        kind: kind(),
-        key: desk.begun[0].1.job.key.clone(),
-    };
-    assert!(desk.store.cancel_job(&name));
+    assert!(desk.store.cancel_job(&name("a")));
     desk.end(End::Done);
-    assert_eq!(desk.ends(), [How::GivenBack]);
-    desk.pass(300);
     assert_eq!(desk.at_work(), ["b"]);
 }
 
@@ -169,44 +106,79 @@ fn while_the_end_of_one_is_not_stored_the_next_does_not_begin() {
 }
 
 #[test]
-fn a_drain_gives_back_what_stands_behind_in_lanes() {
+fn a_drain_leaves_what_is_behind_in_lanes() {
     let mut desk = Desk::with(rules(12), lane(&["a", "b", "c"]));
-    desk.step(Event::Drain);
     assert_eq!(desk.leased(), 1);
+    desk.step(Event::Drain);
     desk.end(End::Done);
     assert!(desk.drained);
+    assert_eq!(desk.leased(), 0);
 }
 
 /// Thirty edits of one record, and an endpoint that takes ten seconds for each.
 #[test]
 fn a_long_lane_keeps_no_worker_from_work() {
     let mut desk = Desk::new(rules(32));
-    let edits: Vec<String> = (0..30).map(|n| format!("{n:02}")).collect();
-    let jobs = edits.iter().map(|key| in_lane(key, "l")).collect();
-    put(&mut desk.store, &space("ada"), jobs);
+    let edits = put_lane(&mut desk, 30);
     desk.step(Event::Woke);
-    assert_eq!((desk.at_work(), desk.leased()), (vec!["00"], 2));
+    assert_eq!((desk.at_work(), desk.leased()), (vec!["0000"], 1));
     for n in 0..31 {
         let other = space(&format!("s{n}"));
         put(&mut desk.store, &other, vec![job("other", NOW)]);
     }
     desk.step(Event::Rung(NOW));
     assert_eq!(desk.begun.len(), 32);
-    desk.work(9_999, 10_000);
     let claims = desk.claims;
-    assert!(claims < 80, "{claims} claims while nothing can be done");
+    desk.work(9_999, 10_000);
+    assert_eq!(desk.claims, claims, "while nothing can be done");
     desk.work(400_000, 10_000);
     desk.done.retain(|key| key != "other");
     assert_eq!(desk.done, edits, "in the order they were put");
+    let ends = desk.ends();
+    assert!(!ends.contains(&How::GivenBack));
 }
 
-/// What is given back of a lane that is quick is soon back, in its order.
+/// A claim brings the next one, and one that brings nothing shows that there is none beside it.
 #[test]
-fn a_quick_lane_is_not_kept_waiting_for_long() {
+fn a_backlog_of_a_lane_is_drained_by_two_claims_a_job() {
+    const JOBS: usize = 1_000;
     let mut desk = Desk::new(rules(32));
-    let edits: Vec<String> = (0..200).map(|n| format!("{n:03}")).collect();
+    let edits = put_lane(&mut desk, JOBS);
+    desk.work(2 * JOBS as u64, 1);
+    assert_eq!(desk.done, edits);
+    let (claims, looks) = (desk.claims, desk.looks);
+    assert!(claims <= 2 * JOBS + 10, "{claims} claims");
+    assert!(
+        looks <= JOBS + 10,
+        "{looks} questions when something is due"
+    );
+}
+
+/// The same with a store that takes five milliseconds for every call, so that ends, claims and questions
+/// overtake each other.
+#[test]
+fn a_backlog_of_a_lane_is_drained_by_claims_that_follow_its_ends() {
+    const JOBS: usize = 1_000;
+    let mut desk = Desk::new(rules(32));
+    let edits = put_lane(&mut desk, JOBS);
+    let calls = desk.work_slowly((JOBS as u64 * 60, 5), 3);
+    assert_eq!(desk.done, edits);
+    assert!(desk.claims <= 3 * JOBS + 10, "{} claims", desk.claims);
+    assert!(calls <= 6 * JOBS + 200, "{calls} calls of the store");
+}
+
+/// Edits of one record, their keys in order.
+fn put_lane(desk: &mut Desk, jobs: usize) -> Vec<String> {
+    let edits: Vec<String> = (0..jobs).map(|n| format!("{n:04}")).collect();
     let jobs = edits.iter().map(|key| in_lane(key, "l")).collect();
     put(&mut desk.store, &space("ada"), jobs);
-    desk.work(60_000, 1);
-    assert_eq!(desk.done, edits);
+    edits
+}
+
+fn name(key: &str) -> JobName {
+    JobName {
+        space: space("ada"),
+        kind: kind(),
+        key: JobKey::trusted(key),
+    }
 }

@@ -16,9 +16,6 @@ use crate::sim::store::Fate;
 use crate::sim::trace::{Checked, ensure};
 use crate::sim::world::World;
 
-/// How long a job waits for another one of its lane.
-const LANE_MS: u64 = 120_000;
-
 impl World {
     pub(super) fn begin_try(&mut self, at: usize) {
         let (chaos, true_ms) = (self.chaos, self.now_ms);
@@ -27,28 +24,14 @@ impl World {
         };
         let (fails, hopeless) = (jobs.rng.chance(FAILS), jobs.rng.chance(HOPELESS));
         let one = &jobs.tries[at];
-        let (node, attempt, lease) = (one.node, one.leased.attempt, one.leased.lease.clone());
+        let (node, attempt) = (one.node, one.leased.attempt);
         let now_ms = self.nodes[node].now_ms(true_ms);
-        let has_lane = one.leased.job.lane.is_some();
         let outcome = if let Some(given_up) = RETRY.before_start(attempt) {
             self.aids.counts.add(Kind::JobGivenUp);
             given_up
         } else if !self.takes(node) {
             self.aids.counts.add(Kind::JobGivenBack);
             Outcome::Wait { at_ms: now_ms }
-        } else if has_lane && self.is_away(node) {
-            // Nobody knows what is ahead, so it is asked again.
-            return;
-        } else if let Some(ahead) = has_lane.then(|| self.store.model.ahead(&lease))
-            && ahead != Ok(None)
-        {
-            if ahead.is_err() {
-                self.aids.counts.add(Kind::LeaseLost);
-                return self.drop_try(at);
-            }
-            self.aids.counts.add(Kind::JobBehind);
-            let at_ms = now_ms + LANE_MS;
-            Outcome::Wait { at_ms }
         } else if chaos && hopeless {
             self.aids.counts.add(Kind::JobGivenUp);
             let error = JobError::new("it can never be done");

@@ -8,7 +8,7 @@ pub(super) enum Broken {
     /// What a try writes is written whoever has the lease, which ends apart.
     WriteUnfenced,
     /// Jobs of a lane do not wait for others.
-    AheadIsNobody,
+    LanesAreIgnored,
     /// Some tries end without a word.
     EndIsNotSaid,
     /// Tries are not counted, so a job that ends its process is begun for ever.
@@ -23,7 +23,7 @@ impl Broken {
     pub(super) const ALL: [Broken; 7] = [
         Broken::FinishIgnoresLease,
         Broken::WriteUnfenced,
-        Broken::AheadIsNobody,
+        Broken::LanesAreIgnored,
         Broken::EndIsNotSaid,
         Broken::TriesAreNotCounted,
         Broken::NumberComesAgain,

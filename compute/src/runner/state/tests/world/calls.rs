@@ -13,7 +13,6 @@ use crate::runner::event::{Effect, Event, TryId};
 pub(super) enum Call {
     Claim(Claim),
     NextDue(Vec<syncline_storage::jobs::JobKind>),
-    Ahead(TryId, Lease),
     Extend(Vec<TryId>, Vec<Lease>, u64, u64),
     Finish(Vec<Ended>, u64),
 }
@@ -23,7 +22,6 @@ impl Call {
         Some(match effect {
             Effect::Claim(claim) => Call::Claim(claim),
             Effect::NextDue(kinds) => Call::NextDue(kinds),
-            Effect::Ahead { id, lease } => Call::Ahead(id, lease),
             Effect::Extend {
                 ids,
                 leases,
@@ -71,10 +69,6 @@ impl World {
             let event = match call {
                 Call::Claim(_) => Event::Claimed(Err(lost())),
                 Call::NextDue(_) => Event::Due(Err(lost())),
-                Call::Ahead(id, _) => Event::Ahead {
-                    id,
-                    answer: Err(lost()),
-                },
                 Call::Extend(ids, _, _, until_run_ms) => Event::Extended {
                     ids,
                     until_run_ms,
@@ -92,12 +86,6 @@ impl World {
                 Event::Claimed(if is_lost { Err(lost()) } else { Ok(leased) })
             }
             Call::NextDue(kinds) => Event::Due(Ok(self.store.next_due(&kinds))),
-            Call::Ahead(id, lease) => {
-                let ahead = self.store.ahead(&lease);
-                let is_broken = self.is_broken(Broken::AheadIsNobody);
-                let answer = Ok(ahead.map(|at_ms| at_ms.filter(|_| !is_broken)));
-                Event::Ahead { id, answer }
-            }
             Call::Extend(ids, leases, until_ms, until_run_ms) => {
                 let answers = match self.is_broken(Broken::ExtendDoesNothing) {
                     true => vec![Ok(()); leases.len()],

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use syncline_storage::jobs::{IfThere, Job, JobArgs, JobMove, JobName, JobState};
 
 use super::super::desk::{NOW, commit, in_lane, job, kind, space};
+use super::broken::Broken;
 use super::troubles::Trouble;
 use super::{Due, TROUBLE_MS, World};
 use syncline_storage::jobs::JobKey;
@@ -97,7 +98,8 @@ impl World {
         self.plans.placed += 1;
         plan.place = self.plans.placed;
         let key = name.key.as_str();
-        let job = match &plan.lane {
+        let is_ignored = self.is_broken(Broken::LanesAreIgnored);
+        let job = match plan.lane.as_ref().filter(|_| !is_ignored) {
             Some(lane) => in_lane(key, lane),
             None => job(key, NOW),
         };
