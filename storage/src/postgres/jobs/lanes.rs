@@ -17,21 +17,22 @@ use crate::postgres::error::Failure;
 
 /// Brings queues forward to when jobs of theirs come, and holds them; those of jobs that may be in
 /// lanes are held alone, if they are there. All in the order in which everybody takes them. Of
-/// ends the lists are their leases, and when they come back.
-pub(super) const HOLD: &str = "INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
+/// ends the lists are their leases, and when they come back. Which jobs end is looked up first, since a plan
+/// that was made while there were no jobs would begin with all of a queue.
+pub(super) const HOLD: &str = "WITH ending AS MATERIALIZED (
+        SELECT j.sid, j.kind, j.lane, l.at
+        FROM unnest($4::bigint[], $5::bigint[], $6::bigint[]) AS l(no, lease, at)
+        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease)
+    INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
     SELECT h.sid, h.kind, min(h.turn_at), 0 FROM (
         SELECT n.sid, n.kind COLLATE \"C\" AS kind, n.turn_at
         FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(sid, kind, turn_at)
         UNION ALL
-        SELECT j.sid, j.kind COLLATE \"C\", l.at
-        FROM unnest($4::bigint[], $5::bigint[], $6::bigint[]) AS l(no, lease, at)
-        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease
-        WHERE l.at IS NOT NULL
+        SELECT e.sid, e.kind COLLATE \"C\", e.at FROM ending e WHERE e.at IS NOT NULL
         UNION ALL
         SELECT own.sid, own.kind COLLATE \"C\", own.turn_at
-        FROM unnest($4::bigint[], $5::bigint[]) AS l(no, lease)
-        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease AND j.lane IS NOT NULL
-        JOIN syncline.job_queues own ON own.sid = j.sid AND own.kind = j.kind
+        FROM ending e JOIN syncline.job_queues own ON own.sid = e.sid AND own.kind = e.kind
+        WHERE e.lane IS NOT NULL
         UNION ALL
         SELECT own.sid, own.kind COLLATE \"C\", own.turn_at
         FROM unnest($7::bigint[], $8::text[]) AS n(sid, kind)
