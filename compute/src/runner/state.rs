@@ -189,7 +189,11 @@ impl RunnerState {
                 .push(Effect::Tell(Told::Panicked { kind, error }));
         }
         let Some(began_run_ms) = began_run_ms else {
-            self.forget(id);
+            // Its lease was taken for lost here, and the store had it.
+            match &end {
+                End::Written(outcome) => self.ended_with_write(id, outcome, now),
+                _ => self.forget(id),
+            }
             return;
         };
         if !matches!(end, End::Busy { .. }) {

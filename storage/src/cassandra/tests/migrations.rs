@@ -28,7 +28,15 @@ async fn open_at_once(options: &CassandraOptions) {
     });
     let stores = join_all(opening.collect::<Vec<_>>()).await.into_iter();
     let stores: Vec<CassandraStore> = stores.map(|opened| opened.unwrap()).collect();
-    let named = ["dead", "imports", "meta", "names", "spaces", "turns"];
+    let named = [
+        "dead",
+        "dead_jobs",
+        "imports",
+        "meta",
+        "names",
+        "spaces",
+        "turns",
+    ];
     for store in &stores {
         let seen = store.server.tables().await;
         let id = |table| table_id(&options.keyspace, table).replace('-', "");

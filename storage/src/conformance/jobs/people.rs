@@ -35,7 +35,8 @@ pub async fn snoozing_a_job_keeps_no_other(store: &dyn WithJobs) {
     let tomorrow = NOW + 86_400_000;
     assert_eq!(store.snooze(&desk.name("a"), tomorrow).await, Ok(true));
     assert_eq!(keys(&claimed(store, 9, NOW).await), ["b"]);
-    assert_eq!(keys(&claimed(store, 9, tomorrow).await), ["a", "b"]);
+    // The lease of the other one has run out long before.
+    assert_eq!(keys(&claimed(store, 9, tomorrow).await), ["b", "a"]);
 }
 
 /// It is for the time it was for: what it does is named by that, and may have been done.

@@ -17,27 +17,29 @@ use crate::postgres::error::Failure;
 
 /// Brings queues forward to when jobs of theirs come, and holds them; those of jobs that may be in
 /// lanes are held alone, if they are there. All in the order in which everybody takes them. Of
-/// ends the lists are their leases, and when they come back. Which jobs end is looked up first, since a plan
-/// that was made while there were no jobs would begin with all of a queue.
+/// ends the lists are their leases, and when they come back. What is held is found first: were its order
+/// asked for beside, all jobs there are would be walked in it.
 pub(super) const HOLD: &str = "WITH ending AS MATERIALIZED (
         SELECT j.sid, j.kind, j.lane, l.at
         FROM unnest($4::bigint[], $5::bigint[], $6::bigint[]) AS l(no, lease, at)
-        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease)
-    INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
-    SELECT h.sid, h.kind, min(h.turn_at), 0 FROM (
-        SELECT n.sid, n.kind COLLATE \"C\" AS kind, n.turn_at
-        FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(sid, kind, turn_at)
-        UNION ALL
-        SELECT e.sid, e.kind COLLATE \"C\", e.at FROM ending e WHERE e.at IS NOT NULL
-        UNION ALL
-        SELECT own.sid, own.kind COLLATE \"C\", own.turn_at
-        FROM ending e JOIN syncline.job_queues own ON own.sid = e.sid AND own.kind = e.kind
+        JOIN syncline.jobs j ON j.no = l.no AND j.lease = l.lease),
+    own AS MATERIALIZED (
+        SELECT own.sid, own.kind, own.turn_at FROM ending e
+        JOIN syncline.job_queues own ON own.sid = e.sid AND own.kind = e.kind
         WHERE e.lane IS NOT NULL
         UNION ALL
-        SELECT own.sid, own.kind COLLATE \"C\", own.turn_at
+        SELECT own.sid, own.kind, own.turn_at
         FROM unnest($7::bigint[], $8::text[]) AS n(sid, kind)
-        JOIN syncline.job_queues own ON own.sid = n.sid AND own.kind = n.kind) AS h
-    GROUP BY h.sid, h.kind ORDER BY h.sid, h.kind
+        JOIN syncline.job_queues own ON own.sid = n.sid AND own.kind = n.kind),
+    held AS MATERIALIZED (
+        SELECT sid, kind COLLATE \"C\" AS kind, turn_at
+        FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS n(sid, kind, turn_at)
+        UNION ALL
+        SELECT sid, kind COLLATE \"C\", at FROM ending WHERE at IS NOT NULL
+        UNION ALL
+        SELECT sid, kind COLLATE \"C\", turn_at FROM own)
+    INSERT INTO syncline.job_queues AS q (sid, kind, turn_at, turn)
+    SELECT sid, kind, min(turn_at), 0 FROM held GROUP BY sid, kind ORDER BY sid, kind
     ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
     WHERE excluded.turn_at < q.turn_at";
 
