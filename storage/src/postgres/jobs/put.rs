@@ -23,6 +23,7 @@ pub(in crate::postgres) const LOCK: &str = "SELECT FROM
 
 /// In the order in which they were put, which is that of their numbers. What they replace is gone by
 /// then, and what is there is kept. One is behind if any of its lane can be claimed, or is put before it.
+/// Without `OFFSET` all that can be claimed would be hashed to tell.
 pub(super) const INSERT: &str = "INSERT INTO syncline.jobs
         (sid, kind, key, state, due_at, at, behind_at, attempt, lease, depth, epoch, seq, origin,
         args, lane)
@@ -33,7 +34,7 @@ pub(super) const INSERT: &str = "INSERT INTO syncline.jobs
     FROM (SELECT n.*, n.lane IS NOT NULL AND (
             row_number() OVER (PARTITION BY n.sid, n.kind, n.lane ORDER BY n.place) > 1
             OR EXISTS (SELECT FROM syncline.jobs o WHERE o.sid = n.sid AND o.kind = n.kind
-                AND o.lane = n.lane AND o.at IS NOT NULL)) AS is_behind
+                AND o.lane = n.lane AND o.at IS NOT NULL OFFSET 0)) AS is_behind
         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
                 $8::bigint[], $9::text[], $10::text[], $11::text[]) WITH ORDINALITY
             AS n(sid, kind, key, due_at, depth, epoch, seq, origin, args, lane, place)
