@@ -18,7 +18,7 @@ async fn two_runners_on_a_store_that_fails_do_all_jobs() {
             refused: 170,
             ..FaultRates::default()
         };
-        let mut site = Site::on(FaultyStore::seeded(inner, seed, rates), dir);
+        let site = Site::on(FaultyStore::seeded(inner, seed, rates), dir);
         for n in 0..8 {
             let jobs = (0..10).map(|m| job(&format!("{n}-{m}"))).collect();
             put(&*site.store, &space(&format!("s{n}")), jobs).await;

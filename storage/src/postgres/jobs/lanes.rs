@@ -43,6 +43,9 @@ pub(super) const HOLD: &str = "WITH ending AS MATERIALIZED (
     ON CONFLICT (sid, kind) DO UPDATE SET turn_at = excluded.turn_at
     WHERE excluded.turn_at < q.turn_at";
 
+/// The first of a lane is asked for by a range of lanes that is one, so that only the index of lanes has
+/// it in order: all jobs there are might be walked by their numbers otherwise.
+///
 /// What is behind those that are about to go can be claimed in their place: those that end, of which
 /// some stay where they are unless another one of their lane was put before them, and those of these
 /// names. Before they go, since then nobody knows which lanes they were in.
@@ -59,10 +62,10 @@ pub(in crate::postgres) const GO_ON: &str = "WITH leaving AS MATERIALIZED (
     next AS MATERIALIZED (
         SELECT DISTINCT first.no FROM leaving f, LATERAL (
             SELECT b.no FROM syncline.jobs b
-            WHERE b.kind = f.kind AND b.sid = f.sid AND b.lane = f.lane
+            WHERE b.kind = f.kind AND b.sid = f.sid AND b.lane >= f.lane AND b.lane <= f.lane
                 AND b.behind_at IS NOT NULL
                 AND NOT EXISTS (SELECT FROM leaving g WHERE g.no = b.no)
-            ORDER BY b.no LIMIT 1) AS first
+            ORDER BY b.lane, b.no LIMIT 1) AS first
         WHERE f.at IS NOT NULL AND (NOT f.stays OR first.no < f.no)),
     come AS (
         UPDATE syncline.jobs j SET at = j.behind_at, behind_at = NULL
@@ -95,8 +98,8 @@ pub(super) const COME_FIRST: &str = "UPDATE syncline.jobs j SET at = j.behind_at
     FROM (SELECT first.no FROM (SELECT DISTINCT j.sid, j.kind, j.lane FROM syncline.jobs j
             WHERE j.no = ANY($1::bigint[]) AND j.lane IS NOT NULL) AS l,
         LATERAL (SELECT b.no FROM syncline.jobs b
-            WHERE b.kind = l.kind AND b.sid = l.sid AND b.lane = l.lane
-                AND b.behind_at IS NOT NULL ORDER BY b.no LIMIT 1) AS first
+            WHERE b.kind = l.kind AND b.sid = l.sid AND b.lane >= l.lane AND b.lane <= l.lane
+                AND b.behind_at IS NOT NULL ORDER BY b.lane, b.no LIMIT 1) AS first
         WHERE NOT EXISTS (SELECT FROM syncline.jobs h WHERE h.sid = l.sid AND h.kind = l.kind
             AND h.lane = l.lane AND h.at IS NOT NULL)) AS next
     WHERE j.no = next.no";
