@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use syncline_hub::clock::{Clock, SystemClock};
 use syncline_protocol::stamp::wall_text;
 use syncline_tests::hub_process::HubProcess;
 use syncline_tests::issuer::Issuer;
@@ -142,7 +143,7 @@ impl Writer {
                 json!({"table": "tasks", "id": "shared", "op": "insert", "data": {}}),
                 json!({"table": "tasks", "id": "shared", "op": "update", "fields": fields}),
             ];
-            if m % EVENT_EACH == 0 {
+            if m.is_multiple_of(EVENT_EACH) {
                 changes.push(json!({"table": "events", "id": own, "op": "insert", "data":
                     {"rule": "FREQ=DAILY;COUNT=2", "startsAt": wall_text(self.starts_at_ms)}}));
             }
@@ -300,8 +301,7 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
     let tokens: Vec<String> = (0..USERS)
         .map(|user| world.issuer.token(&format!("u{user}")))
         .collect();
-    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let starts_at_ms = now_ms.unwrap().as_millis() as u64 + 86_400_000;
+    let starts_at_ms = SystemClock.now_ms() + 86_400_000;
     let mut writing: Vec<(usize, String, JoinHandle<u64>)> = Vec::new();
     for (user, token) in tokens.iter().enumerate() {
         for device in 0..DEVICES {

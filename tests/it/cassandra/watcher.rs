@@ -103,18 +103,16 @@ impl Watcher {
         let hello = json!({"t": "hello", "v": 1, "app": "todo", "client": self.client,
             "token": self.token, "cursor": self.cursor});
         socket.send(&hello).await;
-        loop {
-            let Ok(Got::Message(message)) = timeout(PATIENCE, socket.next()).await else {
-                return None;
-            };
-            match message["t"].as_str() {
-                Some("welcome") => {
-                    self.epoch = message["epoch"].clone();
-                    return Some((socket, message["head"].as_u64().expect("a head")));
-                }
-                Some("error" | "slow" | "reconnect") => return None,
-                _ => panic!("unexpected: {message}"),
+        let Ok(Got::Message(message)) = timeout(PATIENCE, socket.next()).await else {
+            return None;
+        };
+        match message["t"].as_str() {
+            Some("welcome") => {
+                self.epoch = message["epoch"].clone();
+                Some((socket, message["head"].as_u64().expect("a head")))
             }
+            Some("error" | "slow" | "reconnect") => None,
+            _ => panic!("unexpected: {message}"),
         }
     }
 

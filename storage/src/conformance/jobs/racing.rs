@@ -205,14 +205,16 @@ pub async fn lanes_keep_their_order_whoever_is_under_way(store: &dyn WithJobs) {
         }
     };
     let working = (0..CLAIMERS).map(async |_| {
-        while done.lock().unwrap().len() < JOBS {
+        while done.lock().expect("nobody panics over it").len() < JOBS {
             for one in store.claim(&claim(4, NOW)).await.expect("it answers") {
-                done.lock().unwrap().push(one.job.key.to_string());
+                done.lock()
+                    .expect("nobody panics over it")
+                    .push(one.job.key.to_string());
                 assert_eq!(finish(store, &one.lease, Outcome::Done).await, Ok(()));
             }
         }
     });
     join(putting, join_all(working)).await;
     let expected: Vec<String> = (0..JOBS).map(|n| format!("{n:02}")).collect();
-    assert_eq!(*done.lock().unwrap(), expected);
+    assert_eq!(*done.lock().expect("nobody panics over it"), expected);
 }
