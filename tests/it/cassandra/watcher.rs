@@ -109,6 +109,14 @@ impl Watcher {
         match message["t"].as_str() {
             Some("welcome") => {
                 self.epoch = message["epoch"].clone();
+                if self
+                    .cursor
+                    .as_ref()
+                    .is_some_and(|cursor| cursor["epoch"] != self.epoch)
+                {
+                    // A reset and a snapshot follow.
+                    self.cursor = None;
+                }
                 Some((socket, message["head"].as_u64().expect("a head")))
             }
             Some("error" | "slow" | "reconnect") => None,
