@@ -4,11 +4,13 @@
 //! commit, [`jobs`] says when a job is tried again, given up, or due once more, [`reminders`] when
 //! somebody is told of what. These are pure: what time it is, and what is random, comes in. [`worker`]
 //! is what does jobs of a kind, [`about`] reads what a job is about. [`webhook`] has other servers do
-//! jobs, [`push`] sends to browsers, both by way of [`outgoing`]; [`recurring`] writes what repeats.
+//! jobs, [`push`] sends to browsers, both by way of [`outgoing`]; [`recurring`] writes what repeats,
+//! [`notify`] tells people.
 //! [`runner`] claims jobs, has workers do them, and ends them.
 
 pub mod about;
 pub mod jobs;
+pub mod notify;
 pub mod outgoing;
 pub mod push;
 pub mod recurrence;
@@ -18,3 +20,4 @@ pub mod runner;
 pub mod triggers;
 pub mod webhook;
 pub mod worker;
+mod written;

@@ -7,8 +7,8 @@
 //! nothing. Ids of what it writes follow from the record and the occurrence: two jobs of one occurrence
 //! make one record.
 //!
-//! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `written` makes
-//! the changes, `rolling` knows the triggers whose jobs outlive what put them, `needs` what limits must
+//! `next` and `occurrences` are pure, `times` reads and writes the times of fields,
+//! `rolling` knows the triggers whose jobs outlive what put them, `needs` what limits must
 //! allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
 //! job expands within the steps of one expansion.
 
@@ -20,7 +20,6 @@ mod rolling;
 #[cfg(test)]
 mod tests;
 mod times;
-mod written;
 
 use std::sync::Arc;
 
@@ -57,9 +56,6 @@ pub const NEXT_ID_BYTES: usize = 32;
 
 /// Bytes of an occurrence's id at most.
 pub const OCCURRENCE_ID_BYTES_MAX: usize = 49;
-
-/// Bytes of such changes; one is always written.
-pub const CHANGES_BYTES_MAX: usize = 1 << 20;
 
 /// Occurrences of an event that are looked at. An event with more is given up.
 pub const EXISTING_MAX: usize = 10_000;

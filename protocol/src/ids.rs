@@ -110,6 +110,19 @@ name!(
     NodeId, "node"
 );
 
+impl TableName {
+    /// Whether it is a table of the hub, which devices read and only the hub writes: its name begins
+    /// with `@`.
+    pub fn is_hubs(&self) -> bool {
+        self.0.starts_with('@')
+    }
+
+    /// Whether it is a table of the hub that no device is shown: its name begins with `@@`.
+    pub fn is_private(&self) -> bool {
+        self.0.starts_with("@@")
+    }
+}
+
 impl SpaceId {
     /// The personal space of a user.
     pub fn personal(user: &UserId) -> Self {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use aws_lc_rs::agreement::{ECDH_P256, ParsedPublicKey, UnparsedPublicKey};
 use reqwest::Url;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::keys::PUBLIC_BYTES;
 use super::text::decoded;
@@ -16,7 +16,7 @@ use crate::outgoing::guard::Reach;
 pub(super) const AUTH_BYTES: usize = 16;
 
 /// A subscription as a browser's `toJSON` writes it. What else is in it is passed over.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionText {
     /// The address. Who knows it can send to it, so it is never shown.
     pub endpoint: String,
@@ -25,7 +25,7 @@ pub struct SubscriptionText {
 }
 
 /// Keys in base64url.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyTexts {
     /// The browser's public key: 65 bytes.
     pub p256dh: String,

@@ -10,10 +10,10 @@ use syncline_protocol::stamp::Hlc;
 
 use super::args::{NextArgs, json};
 use super::times::{RepeatFields, Repeats, Time, json_of, text, time};
-use super::written::Written;
 use super::{CHANGES_MAX, NEXT_ID_BYTES};
 use crate::recurrence::{Onward, Refused, Work, onward};
 use crate::worker::Changes;
+use crate::written::Written;
 
 /// A record that is done and says that it repeats.
 pub(super) struct Completed {

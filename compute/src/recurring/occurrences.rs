@@ -11,10 +11,10 @@ use syncline_protocol::stamp::WallMs;
 
 use super::args::OccurrencesArgs;
 use super::times::{RepeatFields, Repeats, Time, json_of, time};
-use super::written::Written;
 use crate::recurrence::limits::OCCURRENCES_MAX;
 use crate::recurrence::{Expand, Instant, Refused, Work, ends, expand};
 use crate::worker::Changes;
+use crate::written::Written;
 
 const DAY_S: i64 = 86_400;
 

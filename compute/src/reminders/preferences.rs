@@ -14,14 +14,14 @@ mod written;
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use syncline_protocol::stamp::WallMs;
 
 use super::quiet::Quiet;
 pub use written::{KINDS_MAX, LIMIT_MAX, LIMIT_MINUTES_MAX};
 
 /// A way to tell somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// The sockets that are open.

@@ -4,15 +4,17 @@ use syncline_protocol::ids::{RecordId, TableName};
 use syncline_protocol::json::{Json, push_string};
 use syncline_protocol::stamp::Hlc;
 
-use super::CHANGES_BYTES_MAX;
 use crate::worker::Changes;
 
+/// Bytes of changes that are written at once; one is always written.
+pub(crate) const CHANGES_BYTES_MAX: usize = 1 << 20;
+
 /// A field and its value.
-pub(super) type Value<'a> = (&'a str, &'a Json);
+pub(crate) type Value<'a> = (&'a str, &'a Json);
 
 /// A list of changes while it is made.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(crate) struct Written {
     text: String,
     changes: usize,
     changes_max: usize,
@@ -20,7 +22,7 @@ pub(super) struct Written {
 
 impl Written {
     /// An empty one, which is full with so many changes.
-    pub(super) fn at_most(changes_max: usize) -> Written {
+    pub(crate) fn at_most(changes_max: usize) -> Written {
         Written {
             text: String::new(),
             changes: 0,
@@ -29,12 +31,12 @@ impl Written {
     }
 
     /// No more is to be written at once.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.changes >= self.changes_max || self.text.len() >= CHANGES_BYTES_MAX
     }
 
     /// Makes a record, as of a time if one is given.
-    pub(super) fn insert<'a>(
+    pub(crate) fn insert<'a>(
         &mut self,
         (table, id): (&TableName, &RecordId),
         fields: impl IntoIterator<Item = Value<'a>>,
@@ -55,7 +57,7 @@ impl Written {
     }
 
     /// Writes fields of a record.
-    pub(super) fn update<'a>(
+    pub(crate) fn update<'a>(
         &mut self,
         (table, id): (&TableName, &RecordId),
         fields: impl IntoIterator<Item = Value<'a>>,
@@ -72,13 +74,13 @@ impl Written {
     }
 
     /// Deletes a record.
-    pub(super) fn delete(&mut self, (table, id): (&TableName, &RecordId)) {
+    pub(crate) fn delete(&mut self, (table, id): (&TableName, &RecordId)) {
         self.begin(table, id, "delete");
         self.text.push('}');
     }
 
     /// All of them; `None` if there are none.
-    pub(super) fn changes(self) -> Option<Changes> {
+    pub(crate) fn changes(self) -> Option<Changes> {
         (self.changes > 0).then(|| Changes(format!("[{}]", self.text)))
     }
 

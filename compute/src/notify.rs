@@ -1,0 +1,33 @@
+//! Notifications: records of the hub that say what a user is told, and where the user's devices are.
+//!
+//! A [`Notification`] is a record of [`NOTIFICATIONS`], which the user's devices are synced like any
+//! other: whoever has a socket open sees it at once, who comes back sees it then. A [`Device`] is
+//! where else it is to be delivered. Both are of the user's own space, so that they are committed with
+//! what they follow from, and erased with the rest.
+
+mod device;
+mod iso;
+mod notification;
+#[cfg(test)]
+mod tests;
+
+pub use device::{Device, DeviceId, NAME_CHARS_MAX, Reached};
+pub use notification::{Item, Notification, NotificationId, Receipt, Receipts};
+
+/// What a user was told, and is: devices are shown it.
+pub const NOTIFICATIONS: &str = "@notifications";
+
+/// How a user wants to be told, in one record: [`OWN`].
+pub const PREFERENCES: &str = "@preferences";
+
+/// The only record of [`PREFERENCES`].
+pub const OWN: &str = "own";
+
+/// Where a user is told. Who knows a subscription can send to it, so devices are not shown them.
+pub const DEVICES: &str = "@@devices";
+
+/// What was delivered of notifications that are under way.
+pub const DELIVERIES: &str = "@@deliveries";
+
+/// What was done about reminders.
+pub const REMINDED: &str = "@@reminders";
