@@ -18,6 +18,7 @@ mod running;
 mod serve;
 mod token;
 mod transfer;
+mod vapid;
 
 pub use self::transfer::TransferError;
 
@@ -45,6 +46,8 @@ enum Command {
     Verify(VerifyArgs),
     /// Tell the devices of a store that was restored as it was: give each space a new epoch.
     NewEpoch(NewEpochArgs),
+    /// Print a new key pair for Web Push.
+    Vapid,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -154,6 +157,9 @@ pub enum CliError {
     /// The development issuer refuses.
     #[error("{0}")]
     Refused(#[from] Refusal),
+    /// There is no key pair.
+    #[error("no key pair was made: {0}")]
+    Vapid(syncline_compute::push::KeyError),
     /// `token` without `--dev`.
     #[error("hub token signs with the development issuer's key: add --dev")]
     NeedsDev,
@@ -197,6 +203,7 @@ impl Cli {
                     _ => unreachable!("the line has a file, or a server and its URL"),
                 }
             }
+            Command::Vapid => vapid::run(),
             Command::Verify(args) => Ok(transfer::run_verify(&args.file)?),
             Command::NewEpoch(args) => {
                 let config = for_store(args.config, env)?;

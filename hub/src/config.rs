@@ -24,11 +24,13 @@ pub mod hidden;
 pub mod jobs;
 pub mod limits;
 pub mod log;
+pub mod mail;
 pub mod metrics;
 pub mod nats;
 mod node;
 pub(crate) mod parse;
 pub mod problem;
+pub mod push;
 pub mod retention;
 pub mod role;
 pub mod session;
@@ -50,9 +52,11 @@ pub use hidden::Hidden;
 pub use jobs::JobsConfig;
 pub use limits::LimitsConfig;
 pub use log::{LogConfig, LogFormat};
+pub use mail::MailConfig;
 pub use metrics::MetricsConfig;
 pub use nats::NatsConfig;
 pub use problem::{Problem, Problems};
+pub use push::PushConfig;
 pub use retention::RetentionConfig;
 pub use role::Role;
 pub use session::SessionConfig;
@@ -93,6 +97,10 @@ pub struct Config {
     pub jobs: JobsConfig,
     /// Servers that jobs are posted to, `[webhooks.NAME]`.
     pub webhooks: WebhookConfigs,
+    /// Messages to browsers that are not open.
+    pub push: PushConfig,
+    /// Mail.
+    pub mail: MailConfig,
     /// The durable store.
     pub store: StoreConfig,
     /// The bus between nodes.
@@ -134,6 +142,8 @@ impl Default for Config {
             app: AppConfigs::new(),
             jobs: JobsConfig::default(),
             webhooks: WebhookConfigs::new(),
+            push: PushConfig::default(),
+            mail: MailConfig::default(),
             store: StoreConfig::default(),
             nats: NatsConfig::default(),
             cluster: ClusterConfig::default(),
@@ -176,6 +186,8 @@ impl Config {
         self.check_roles(&mut problems);
         self.jobs.check(&mut problems);
         webhooks::check(&self.webhooks, &mut problems);
+        self.push.check(&mut problems);
+        self.mail.check(&mut problems);
         self.check_apps(&mut problems);
         self.check_store(&mut problems);
         self.nats.check(&mut problems);

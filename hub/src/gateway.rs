@@ -15,6 +15,7 @@ pub mod frame;
 pub mod intake;
 pub mod link;
 mod lost;
+pub mod notify;
 pub mod outbox;
 pub mod pace;
 mod sender;

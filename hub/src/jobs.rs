@@ -10,6 +10,7 @@ pub mod bell;
 pub(crate) mod doing;
 pub mod kinds;
 mod metrics;
+mod own_triggers;
 pub mod system_client;
 mod upkeep;
 

@@ -17,6 +17,7 @@ pub mod http;
 pub mod jobs;
 pub mod lifecycle;
 pub mod memory;
+pub mod notify;
 pub mod retention;
 pub mod session;
 pub mod telemetry;

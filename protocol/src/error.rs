@@ -82,6 +82,14 @@ codes! {
     ChangeInvalid = "change_invalid", Never, 422;
     /// An `op` that is not insert, update or delete.
     OpUnknown = "op_unknown", Never, 422;
+    /// A device that cannot be registered: its message says why.
+    DeviceInvalid = "device_invalid", Never, 422;
+    /// The user has as many devices as there may be.
+    TooManyDevices = "too_many_devices", Never, 409;
+    /// The user has no such device.
+    DeviceUnknown = "device_unknown", Never, 404;
+    /// Preferences that are none: the message says what is wrong.
+    PreferencesInvalid = "preferences_invalid", Never, 422;
     /// A table that only the hub writes: its name begins with `@`.
     TableReserved = "table_reserved", Never, 422;
     /// A field operation whose name is reserved for later.

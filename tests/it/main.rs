@@ -16,6 +16,7 @@ mod descriptors;
 mod durability;
 mod jobs;
 mod native;
+mod notify;
 mod postgres;
 mod process;
 mod simulation;

@@ -73,7 +73,12 @@ impl Reached {
         }
     }
 
-    fn address(&self) -> (&str, &str) {
+    /// Its kind, as its record has it.
+    pub fn kind(&self) -> &'static str {
+        self.address().0
+    }
+
+    fn address(&self) -> (&'static str, &str) {
         match self {
             Reached::Push { subscription } => ("push", &subscription.endpoint),
             Reached::Mail { address } => ("mail", address),

@@ -36,19 +36,20 @@ use crate::gateway::link::SocketLimits;
 use crate::gateway::pace::Paces;
 use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::unfinished::Unfinished;
-use crate::gateway::{Gateway, api, compat, upgrade, user_data};
+use crate::gateway::{Gateway, api, compat, notify, upgrade, user_data};
 use crate::http::guard::counted;
 use crate::http::routes::{cluster, compute, jobs};
 use crate::http::{Context, ReplyRoom};
 use crate::jobs::doing::{Doing, DoingParts};
 use crate::jobs::{AppTriggers, JobsBell};
 use crate::memory;
+use crate::notify::Notify;
 use crate::session::actor::{PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
 use crate::telemetry::labels::Route;
-use crate::telemetry::pulled::{show_cache, show_groups, show_log};
+use crate::telemetry::pulled::{show_cache, show_cassandra, show_groups, show_log};
 use crate::wheel::Wheel;
 
 /// How long a browser keeps the answer to a preflight: the longest that Chromium does.
@@ -97,6 +98,7 @@ pub(super) struct Core {
     jobs: Option<Arc<dyn JobStore>>,
     log: ChangeLog,
     bell: JobsBell,
+    notify: Notify,
     /// `None` before it began, once it ended, and where nobody does jobs.
     doing: Mutex<Option<Doing>>,
     committers: Committers,
@@ -134,6 +136,10 @@ impl Core {
             None => {
                 let opened = OpenedStore::open(config).await?;
                 opened.expect_whole().await?;
+                if let Some(store) = opened.counts {
+                    let shown = show_cassandra(&context.metrics, &store);
+                    shown.expect("a new registry shows each once");
+                }
                 let jobs: Arc<dyn JobStore> = opened.store.clone();
                 let store: Arc<dyn Store> = opened.store;
                 let seen_by = match opened.file {
@@ -233,6 +239,7 @@ impl Core {
             jobs,
             log,
             bell,
+            notify: Notify::of(config),
             doing: Mutex::default(),
             committers,
             cluster,
@@ -272,6 +279,7 @@ impl Core {
         };
         sync.with_state(self.gateway.clone())
             .merge(compute::routes(self.gateway.clone()))
+            .merge(notify::routes(self.gateway.clone(), self.notify.clone()))
     }
 
     /// The routes of the admin listener that ask for what is in here.
@@ -292,7 +300,13 @@ impl Core {
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
             .allow_credentials(true)
-            .allow_methods([Method::GET, Method::POST, Method::OPTIONS])
+            .allow_methods([
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::DELETE,
+                Method::OPTIONS,
+            ])
             .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, client_id])
             // Each pull has a URL of its own, and a browser would ask before each.
             .max_age(PREFLIGHT_KEPT)

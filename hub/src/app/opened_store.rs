@@ -23,6 +23,8 @@ pub(crate) struct OpenedStore {
     pub(crate) lock: Option<StoreLock>,
     /// The file it is in, on this machine.
     pub(crate) file: Option<SameFile>,
+    /// The same store, where it counts what it asks of its servers.
+    pub(crate) counts: Option<Arc<CassandraStore>>,
 }
 
 impl OpenedStore {
@@ -40,15 +42,18 @@ impl OpenedStore {
                     store: Arc::new(store),
                     lock: None,
                     file: None,
+                    counts: None,
                 })
             }
             StoreUrl::Cassandra(url) => {
                 let options = CassandraOptions::parse(&url).map_err(StartError::Store)?;
                 let store = CassandraStore::open(&options).await.map_err(failed)?;
+                let store = Arc::new(store);
                 Ok(OpenedStore {
-                    store: Arc::new(store),
+                    store: store.clone(),
                     lock: None,
                     file: None,
+                    counts: Some(store),
                 })
             }
         }
@@ -164,6 +169,7 @@ fn open_sqlite(path: &Path, cache_kib: u32) -> Result<OpenedStore, StartError> {
         store: Arc::new(store),
         lock: Some(lock),
         file: Some(SameFile::of(path).map_err(failed)?),
+        counts: None,
     })
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use syncline_compute::jobs::cron::{Schedule, ScheduleConfig};
+use syncline_compute::reminders::RemindersConfig;
 use syncline_compute::triggers::{TriggerConfig, Triggers};
 use syncline_protocol::ids::AppId;
 
@@ -25,6 +26,8 @@ pub struct AppConfig {
     pub triggers: Vec<TriggerConfig>,
     /// Jobs that are due again and again, `[[app.NAME.schedules]]`.
     pub schedules: Vec<ScheduleConfig>,
+    /// Reminders of users, `[app.NAME.reminders]`; none without it.
+    pub reminders: Option<RemindersConfig>,
 }
 
 /// Tables by the apps' names. Errors: a name that is none.
@@ -46,6 +49,11 @@ impl AppConfig {
     pub(super) fn check(&self, app: &AppId, depth_max: u64, problems: &mut Problems) {
         if let Err(error) = self.triggers(depth_max) {
             problems.push("app", format!("{app}: {error}"));
+        }
+        if let Some(Err(wrong)) = self.reminders.as_ref().map(RemindersConfig::check) {
+            for why in wrong {
+                problems.push("app", format!("{app}: reminders: {why}"));
+            }
         }
         let mut ids: Vec<&str> = Vec::new();
         for schedule in &self.schedules {

@@ -33,6 +33,8 @@ pub struct WebhookConfig {
     pub ports: Vec<u16>,
     /// Bytes of an answer; a longer one counts as none. 1 to 10,485,760, default 1,048,576.
     pub reply_bytes_max: u64,
+    /// Users may have their notifications posted to it. Default false.
+    pub notifications: bool,
 }
 
 impl Default for WebhookConfig {
@@ -45,6 +47,7 @@ impl Default for WebhookConfig {
             private: false,
             ports: Vec::new(),
             reply_bytes_max: REPLY_BYTES_MAX as u64,
+            notifications: false,
         }
     }
 }

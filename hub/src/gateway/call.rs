@@ -1,4 +1,4 @@
-//! A push without a socket: of an HTTP request, or of a job.
+//! A push without a socket: of an HTTP request, of a job, or of the hub for a user.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::Gateway;
 use crate::session::actor::{Message, Pushed};
-use crate::session::event::{CallReply, Sender};
+use crate::session::event::{CallReply, JobWrite, NotEnded, Sender};
 
 /// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
 /// to it that it takes effect once.
@@ -59,6 +59,28 @@ impl Gateway {
             muts: vec![mutation],
         };
         self.call(pusher, push).await
+    }
+
+    /// Has it write what a user asks the hub for: changes of any table, in which what is written twice
+    /// is what is written once. Errors: of a push.
+    pub(crate) async fn write_own(&self, pusher: &Pusher, changes: &str) -> Result<(), Refusal> {
+        let mutation = Mutation::of_changes(changes, &self.data);
+        if let Err(refusal) = &mutation.asked {
+            return Err(refusal.clone());
+        }
+        let write = JobWrite {
+            epoch: None,
+            depth: 0,
+            mutation,
+            ended: None,
+        };
+        match self.push(pusher, Pushed::Job(Box::new(write))).await? {
+            CallReply::Job(Ok(())) => Ok(()),
+            CallReply::Job(Err(NotEnded::Rejected(refusal))) | CallReply::Refused(refusal) => {
+                Err(refusal)
+            }
+            _ => Err(ended()),
+        }
     }
 
     /// Has it take what is pushed. Errors: `slow`, `unavailable`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use syncline_compute::triggers::{TriggerError, Triggers};
 use syncline_protocol::ids::AppId;
 
+use super::own_triggers;
 use crate::config::AppConfigs;
 
 /// The triggers of every app, checked. Cheap to clone.
@@ -20,6 +21,8 @@ impl AppTriggers {
     pub fn of(apps: &AppConfigs, depth_max: u64) -> Result<AppTriggers, TriggerError> {
         let triggers = apps.iter().map(|(app, config)| {
             let triggers = config.triggers(depth_max)?;
+            let own = config.reminders.as_ref().map(own_triggers::of_reminders);
+            let triggers = triggers.with_own(own.unwrap_or_default());
             Ok((app.clone(), Arc::new(triggers)))
         });
         Ok(AppTriggers {

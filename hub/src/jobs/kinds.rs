@@ -13,9 +13,21 @@ pub const WEBHOOK: &str = ORDERED_KIND;
 /// Writes what repeats.
 pub const RECURRENCE: &str = "recurrence";
 
+/// Plans a user's reminders.
+pub const REMINDER: &str = "reminder";
+
+/// Delivers a notification.
+pub const NOTIFY: &str = "notify";
+
 /// All of them.
 pub fn all() -> Vec<JobKind> {
-    [RECURRENCE, WEBHOOK].map(JobKind::trusted).to_vec()
+    let all = [NOTIFY, RECURRENCE, REMINDER, WEBHOOK];
+    all.map(JobKind::trusted).to_vec()
+}
+
+/// Whether jobs of a kind write to tables of the hub.
+pub(crate) fn writes_hubs(kind: &JobKind) -> bool {
+    [REMINDER, NOTIFY].contains(&kind.as_str())
 }
 
 /// Checks a trigger's job. Errors: nobody does such jobs, or they cannot be told this.
@@ -31,6 +43,7 @@ pub(crate) fn check_trigger(
             None => webhooks.contains_key(to),
         }),
         RECURRENCE => recurring::check_trigger(trigger),
+        REMINDER | NOTIFY => Err(of_the_hub(&trigger.job)),
         job => Err(nobody_does(job)),
     }
 }
@@ -42,6 +55,7 @@ pub(crate) fn check_schedule(
 ) -> Result<(), String> {
     match schedule.job.as_str() {
         WEBHOOK => webhook::check_args(&schedule.args, |to| webhooks.contains_key(to)),
+        REMINDER | NOTIFY => Err(of_the_hub(&schedule.job)),
         RECURRENCE => Err("job: what repeats is a record, and a schedule has none".to_owned()),
         job => Err(nobody_does(job)),
     }
@@ -51,6 +65,10 @@ pub(crate) fn check_schedule(
 /// and neither is a number.
 fn is_a_name(of_record: &str) -> bool {
     !["after", "before", "seq"].contains(&of_record)
+}
+
+fn of_the_hub(job: &str) -> String {
+    format!("job: {job:?} is the hub's own: see app.NAME.reminders")
 }
 
 fn nobody_does(job: &str) -> String {

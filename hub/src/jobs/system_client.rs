@@ -9,6 +9,7 @@ use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::UserId;
 use syncline_protocol::mutation::Mutation;
 
+use super::kinds;
 use crate::gateway::Gateway;
 use crate::gateway::call::Pusher;
 use crate::session::actor::Pushed;
@@ -23,6 +24,11 @@ pub struct HubClient(pub Arc<Gateway>);
 impl SystemClient for HubClient {
     async fn write(&self, write: SystemWrite) -> Result<(), NotWritten> {
         let mutation = Mutation::of_changes(&write.changes.0, &self.0.data);
+        // What others make of a job is theirs: a webhook's answer, a rule's records.
+        let mutation = match kinds::writes_hubs(&write.ended.lease.name.kind) {
+            true => mutation,
+            false => mutation.of_others(),
+        };
         if let Err(refusal) = &mutation.asked {
             return Err(NotWritten::Refused(refusal.clone()));
         }
@@ -32,10 +38,10 @@ impl SystemClient for HubClient {
             bytes: write.changes.0.len(),
         };
         let write = JobWrite {
-            epoch: write.epoch,
+            epoch: Some(write.epoch),
             depth: write.depth,
             mutation,
-            ended: write.ended,
+            ended: Some(write.ended),
         };
         let reply = self.0.push(&pusher, Pushed::Job(Box::new(write))).await;
         written(reply.map_err(NotWritten::Later)?)

@@ -166,6 +166,8 @@ label! {
         Jobs = "jobs",
         /// `/api/v1/compute/…`
         Compute = "compute",
+        /// `/api/v1/devices`, `/api/v1/notifications…`, reminders of tasks
+        Notify = "notify",
         /// No route of ours.
         Other = "other",
     }

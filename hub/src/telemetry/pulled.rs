@@ -1,8 +1,11 @@
 //! Metrics that are read where they are kept, when somebody looks.
 
+use std::sync::Arc;
+
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::{Bucket, Histogram, Metric, MetricFamily, MetricType};
 use prometheus::{Error, PullingGauge};
+use syncline_storage::cassandra::{AttemptTotals, CassandraStore};
 use syncline_storage::group::{Buckets, GroupCommit};
 
 use super::{Metrics, logs};
@@ -28,6 +31,19 @@ const NODES: (&str, &str) = (
 const NODES_SHARING_NAME: (&str, &str) = (
     "syncline_nodes_sharing_name",
     "Nodes with the name of another one that is there: a mistake in their config.",
+);
+const CASSANDRA_COMMITS: (&str, &str) = (
+    "syncline_cassandra_commits",
+    "Commits that Cassandra was asked for since the start.",
+);
+const CASSANDRA_COMMIT_BATCHES: (&str, &str) = (
+    "syncline_cassandra_commit_batches",
+    "Conditional batches for these commits since the start: one each, and more where somebody else \
+     was faster.",
+);
+const CASSANDRA_BATCHES: (&str, &str) = (
+    "syncline_cassandra_batches",
+    "All conditional batches since the start, those of jobs, collections and erasures among them.",
 );
 const GROUP_SIZE: (&str, &str) = (
     "syncline_commit_group_size",
@@ -63,6 +79,20 @@ pub fn show_nodes(
     let all = counts.clone();
     metrics.show(gauge(NODES, move || all().0 as u64)?)?;
     metrics.show(gauge(NODES_SHARING_NAME, move || counts().1 as u64)?)
+}
+
+/// Shows how often Cassandra is asked for what it takes once. Errors: it is shown already.
+pub fn show_cassandra(metrics: &Metrics, store: &Arc<CassandraStore>) -> Result<(), Error> {
+    let reads: [((&str, &str), fn(AttemptTotals) -> u64); 3] = [
+        (CASSANDRA_COMMITS, |totals| totals.commits),
+        (CASSANDRA_COMMIT_BATCHES, |totals| totals.commit_batches),
+        (CASSANDRA_BATCHES, |totals| totals.batches),
+    ];
+    for (named, read) in reads {
+        let store = store.clone();
+        metrics.show(gauge(named, move || read(store.attempts().totals()))?)?;
+    }
+    Ok(())
 }
 
 /// Shows how commits are grouped. Errors: it is shown already.
