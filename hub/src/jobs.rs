@@ -3,7 +3,8 @@
 //! [`app_triggers`] is what follows from an app's changes, which sessions put with their commits;
 //! [`bell`] tells whoever does jobs that there are some. [`doing`] does them: a runner of
 //! `syncline_compute` whose workers are of the [`kinds`] there are, whose changes go through sessions
-//! ([`system_client`]), and the [`upkeep`] beside it. [`metrics`] is what is counted of it all.
+//! ([`system_client`]), and the [`upkeep`] beside it. [`metrics`] is what is counted of it all, and
+//! [`telling`] of reminders and notifications.
 
 pub mod app_triggers;
 pub mod bell;
@@ -12,6 +13,7 @@ pub mod kinds;
 mod metrics;
 mod own_triggers;
 pub mod system_client;
+mod telling;
 mod upkeep;
 
 pub use app_triggers::AppTriggers;

@@ -1,6 +1,7 @@
 //! How users are told, on whole hubs: where, when, by what, and what they were told.
 
 mod devices;
+mod firing;
 mod hidden;
 mod preferences;
 mod rest;
@@ -105,4 +106,12 @@ fn browser(n: usize) -> Value {
     json!({"app": "todo", "kind": "push", "name": format!("browser {n}"), "language": "de",
         "subscription": {"endpoint": format!("https://push.example/{n}"), "expirationTime": null,
             "keys": {"p256dh": P256DH, "auth": AUTH}}})
+}
+
+/// The titles of what was told.
+fn titles(told: &[Value]) -> Vec<String> {
+    let titles = told
+        .iter()
+        .map(|one| one["title"].as_str().unwrap().to_owned());
+    titles.collect()
 }

@@ -6,9 +6,10 @@ use syncline_cluster::ChangeLog;
 use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::Schedules;
 use syncline_compute::recurring::{Recurring, Rolling};
+use syncline_compute::reminders::{Planned, Reminding};
 use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts};
 use syncline_compute::worker::Worker;
-use syncline_protocol::ids::{AppId, SpaceId};
+use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_storage::JobStore;
 use syncline_storage::jobs::JobKind;
 use tokio::sync::oneshot;
@@ -17,6 +18,7 @@ use tracing::error;
 
 use super::metrics::JobMetrics;
 use super::system_client::HubClient;
+use super::telling::TellingMetrics;
 use super::upkeep::{SCHEDULES_SPACE, Upkeep};
 use super::{JobsBell, kinds};
 use crate::config::{Config, webhooks};
@@ -130,8 +132,10 @@ fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
     let rolling = Rolling::of(apps.map(|(app, of_app)| (app, &of_app.triggers[..])));
     let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
     let recurring = Recurring::new(gateway.store.clone(), rolling, changes_max);
-    let workers: [(&str, Arc<dyn Worker>); 2] = [
+    let reminding = reminding(config, gateway, changes_max);
+    let workers: [(&str, Arc<dyn Worker>); 3] = [
         (kinds::RECURRENCE, Arc::new(recurring)),
+        (kinds::REMINDER, Arc::new(reminding)),
         (kinds::WEBHOOK, Arc::new(webhooks)),
     ];
     let spec = |(kind, worker)| KindSpec {
@@ -143,6 +147,17 @@ fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
         time_ms: config.jobs.time_ms,
     };
     workers.map(spec).into()
+}
+
+fn reminding(config: &Config, gateway: &Gateway, changes_max: usize) -> Reminding {
+    let apps = config.app.iter();
+    let apps = apps.filter_map(|(app, of_app)| Some((app, of_app.reminders.as_ref()?)));
+    let metrics = TellingMetrics::shown(&gateway.metrics);
+    let metrics = metrics.expect("a new registry shows each once");
+    let hears =
+        Arc::new(move |space: &SpaceKey, planned: &Planned| metrics.planned(space, planned));
+    let reminding = Reminding::of(gateway.store.clone(), apps, changes_max, hears);
+    reminding.expect("the config was checked")
 }
 
 fn schedules(config: &Config, now_ms: u64) -> Vec<(AppId, Vec<Schedule>)> {

@@ -187,7 +187,10 @@ fn code_of(error: &JobError) -> &str {
     text.split_once(':').map_or(text, |(code, _)| code)
 }
 
-fn shown<M: Collector + Clone + 'static>(metrics: &Metrics, metric: M) -> Result<M, Error> {
+pub(super) fn shown<M: Collector + Clone + 'static>(
+    metrics: &Metrics,
+    metric: M,
+) -> Result<M, Error> {
     metrics.show(Box::new(metric.clone()))?;
     Ok(metric)
 }

@@ -75,9 +75,9 @@ async fn the_first_users_clients_see_none_of_them() {
 async fn no_device_writes_them() {
     let node = TestNode::start_with(setup()).await;
     let ada = with_records(&node).await;
-    for table in ["@preferences", "@@devices", "@anything"] {
+    for (m, table) in (1..).zip(["@preferences", "@@devices", "@anything"]) {
         let changes = json!([{"table": table, "id": "own", "op": "insert", "data": {"x": 1}}]);
-        let push = json!({"client": "phone", "muts": [{"m": 1, "changes": changes}]});
+        let push = json!({"client": "phone", "muts": [{"m": m, "changes": changes}]});
         let answer = ada.post("/v1/todo/push", push).await;
         let result = &answer["results"][0];
         assert_eq!(result["status"], "rejected", "{answer}");

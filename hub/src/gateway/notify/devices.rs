@@ -113,8 +113,7 @@ pub(super) async fn register(
                 created_ms: before.created_ms,
                 ..device
             };
-            desk.see_again(&owner, before, &device).await?;
-            device
+            desk.see_again(&owner, before, device).await?
         }
     };
     Ok(answer(StatusCode::OK, &shown(&(id, device))))
@@ -190,24 +189,25 @@ impl Desk {
         })
     }
 
-    /// Writes what is new of a device that came again.
+    /// Writes what is new of a device that came again. Returns it as it is stored.
     async fn see_again(
         &self,
         owner: &Owner,
         before: &Device,
-        now: &Device,
-    ) -> Result<(), HttpError> {
+        now: Device,
+    ) -> Result<Device, HttpError> {
         let is_recent = now.seen_ms.saturating_sub(before.seen_ms) < SEEN_MS;
         let is_same = Device {
             seen_ms: before.seen_ms,
             ..now.clone()
         } == *before;
         if is_recent && is_same {
-            return Ok(());
+            return Ok(before.clone());
         }
         let fields: Map<String, Value> = now.fields().into_iter().collect();
         let id = now.id().to_string();
-        self.write(owner, &[update(DEVICES, &id, fields)]).await
+        self.write(owner, &[update(DEVICES, &id, fields)]).await?;
+        Ok(now)
     }
 }
 

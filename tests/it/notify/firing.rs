@@ -1,0 +1,112 @@
+//! Reminders that fire: a device writes one, and the user is told.
+
+use serde_json::{Value, json};
+use syncline_hub::clock::{Clock, SystemClock};
+use syncline_tests::device::Device;
+use syncline_tests::node::TestNode;
+
+use super::setup;
+
+fn reminder(id: &str, data: Value) -> Value {
+    json!([{"table": "reminders", "id": id, "op": "insert", "data": data}])
+}
+
+/// A time so many milliseconds from now, as devices write it.
+fn in_ms(ms: u64) -> String {
+    syncline_protocol::stamp::wall_text(SystemClock.now_ms() + ms)
+}
+
+/// What the device was told.
+async fn told(device: &mut Device, count: usize) -> Vec<Value> {
+    loop {
+        let told = device.told().iter();
+        let told = told.filter(|((table, _), _)| table == "@notifications");
+        let told: Vec<Value> = told.map(|(_, data)| json!(data)).collect();
+        if told.len() >= count {
+            return told;
+        }
+        device.reach(device.seq() + 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reminder_tells_every_device_of_its_user_when_it_is_due_and_once() {
+    let node = TestNode::start_with(setup()).await;
+    let (mut phone, mut laptop) = (Device::new("ada", "phone"), Device::new("ada", "laptop"));
+    let mut other = Device::new("bob", "phone");
+    for device in [&mut phone, &mut laptop, &mut other] {
+        device.connect(&node).await;
+    }
+    let due = in_ms(300);
+    phone.edit(&reminder(
+        "r1",
+        json!({"title": "Buy milk", "remindAt": due}),
+    ));
+    phone.push().await;
+    for device in [&mut phone, &mut laptop] {
+        let told = told(device, 1).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(
+            (&told[0]["kind"], &told[0]["title"]),
+            (&json!("reminder"), &json!("Buy milk"))
+        );
+        assert_eq!(told[0]["items"][0]["id"], "r1");
+        assert!(told[0]["at"].as_str().unwrap() >= due.as_str(), "{told:?}");
+    }
+    assert!(other.told().is_empty());
+    // A change that moves nothing tells nothing; one that moves it tells again.
+    let again = in_ms(300);
+    phone.edit(&json!([{"table": "reminders", "id": "r1", "op": "update",
+        "fields": {"title": {"value": "Buy more milk"}}}]));
+    phone.push().await;
+    phone.edit(&json!([{"table": "reminders", "id": "r1", "op": "update",
+        "fields": {"remindAt": {"value": again}}}]));
+    phone.push().await;
+    let told = told(&mut laptop, 2).await;
+    assert_eq!(told.len(), 2);
+    assert_eq!(told[1]["title"], "Buy more milk");
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_reminder_follows_its_task_and_ends_with_it() {
+    let node = TestNode::start_with(setup()).await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    // The reminder comes first, as when two devices sync.
+    phone.edit(&reminder(
+        "r1",
+        json!({"taskId": "k1", "minutesBefore": 60}),
+    ));
+    phone.edit(&reminder(
+        "r2",
+        json!({"taskId": "k2", "minutesBefore": 60}),
+    ));
+    phone.push().await;
+    let task = |id: &str, due: &str| {
+        json!([{"table": "tasks", "id": id, "op": "insert",
+            "data": {"title": format!("Task {id}"), "due": due, "done": false}}])
+    };
+    let far = in_ms(3 * 3_600_000);
+    phone.edit(&task("k1", &far));
+    phone.edit(&task("k2", &in_ms(3_601_500)));
+    phone.push().await;
+    phone.edit(&json!([
+        {"table": "tasks", "id": "k1", "op": "update",
+         "fields": {"due": {"value": in_ms(3_600_300)}}},
+        {"table": "tasks", "id": "k2", "op": "update", "fields": {"done": {"value": true}}},
+    ]));
+    phone.push().await;
+    let told = told(&mut phone, 1).await;
+    assert_eq!(told[0]["items"][0]["task"], "k1");
+    assert_eq!(told[0]["title"], "Task k1");
+    // What is planned next comes after the time at which the other one would have been told.
+    phone.edit(&reminder(
+        "r3",
+        json!({"title": "last", "remindAt": in_ms(2_000)}),
+    ));
+    phone.push().await;
+    let titles = super::titles(&self::told(&mut phone, 2).await);
+    assert_eq!(titles, ["Task k1", "last"]);
+    node.app.shutdown().await;
+}
