@@ -97,6 +97,16 @@ nats:
 {{ include "syncline.secretVariable" (dict "variable" "HUB__NATS__USER" "secret" $login.existingSecret "key" "user") }}
 {{ include "syncline.secretVariable" (dict "variable" "HUB__NATS__PASSWORD" "secret" $login.existingSecret "key" "password") }}
 {{- end }}
+{{- with .Values.pushKey.existingSecret }}
+{{- if .name }}
+{{ include "syncline.secretVariable" (dict "variable" "HUB__PUSH__PRIVATE_KEY" "secret" .name "key" .key) }}
+{{- end }}
+{{- end }}
+{{- with .Values.mailUrl.existingSecret }}
+{{- if .name }}
+{{ include "syncline.secretVariable" (dict "variable" "HUB__MAIL__URL" "secret" .name "key" .key) }}
+{{- end }}
+{{- end }}
 {{- range $name, $secret := .Values.webhookSecrets }}
 {{- $variable := printf "HUB__WEBHOOKS__%s" (upper $name) }}
 {{ include "syncline.secretVariable" (dict "variable" (printf "%s__SECRET" $variable) "secret" $secret.name "key" (default "secret" $secret.key)) }}

@@ -25,12 +25,22 @@ TRIAL = {
     "postgres": {"enabled": True, "auth": {"password": "let-me_in"}},
     "nats": {"enabled": True, "url": "", "auth": {"kind": "none", "existingSecret": ""}},
 }
-# Jobs of one app, posted to a server of the cluster whose secret is being changed.
+# Jobs of one app, posted to a server of the cluster whose secret is being changed; its users are told of
+# reminders.
 DIGEST = {
+    "config": {
+        "push": {"contact": "mailto:ops@example.com"},
+        "mail": {"from": "Todo <todo@example.com>"},
+    },
+    "pushKey": {"existingSecret": {"name": "push"}},
+    "mailUrl": {"existingSecret": {"name": "mail"}},
     "configFile": """
 [webhooks.in-house]
 url = "http://mailer.mail.svc:8025/hook"
 private = true
+
+[app.todo.reminders]
+rest = true
 
 [[app.todo.schedules]]
 id = "digest"

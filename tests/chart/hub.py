@@ -49,6 +49,8 @@ def secret_value(key, store):
         "token": "a-token",
         "user": "hub",
         "password": "let-me_in",
+        "push-key": "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw",
+        "mail-url": "smtps://todo:secret@mail.example.com",
         "secret": "a-secret-of-a-webhook-0123456789abcdef",
         "hook": "another-secret-of-a-webhook-0123456789",
     }[key]
