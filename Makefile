@@ -8,7 +8,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # Build and start the hub on SQLite (./data) with the development issuer and the demo app.
 run print-web-dir: export HUB__WEB__DIR := $(or $(HUB__WEB__DIR),client/demo/dist)
 run: demo
-	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev
+	cargo run --release --locked -p syncline-hub --bin hub -- serve --dev --config $(or $(wildcard hub.toml),client/demo/hub.toml)
 
 # Where `run` has the hub look for the app, for the test that looks there too.
 print-web-dir:
@@ -100,7 +100,7 @@ bench-client:
 # jobs a second on SQLite and on a Postgres of its own.
 RRULE_JS := chaos/src/bin/bench-compute/rrule-js
 bench-compute:
-	cargo build --release --locked -p syncline-chaos --bin bench-compute
+	cargo build --release --locked -p syncline-hub -p syncline-chaos --bin hub --bin bench-compute
 	if command -v npm >/dev/null; then \
 	  npm ci --silent --prefix $(RRULE_JS) && \
 	  target/release/bench-compute --rrule-js $(RRULE_JS)/measure.js; \

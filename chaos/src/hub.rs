@@ -35,6 +35,22 @@ impl Hub {
         Hub::start_in(program, TempDir::new()?, settings).await
     }
 
+    /// The same, with a configuration file.
+    pub async fn start_of_file(program: &Path, file: &str) -> anyhow::Result<Hub> {
+        let dir = TempDir::new()?;
+        std::fs::write(dir.path().join("hub.toml"), file)?;
+        Hub::start_in(program, dir, &[]).await
+    }
+
+    /// Stops it, as an operator does. Returns its directory.
+    pub async fn stop(mut self) -> anyhow::Result<TempDir> {
+        let id = self.child.id().context("it runs")?;
+        let signal = Command::new("kill").arg(id.to_string()).status().await?;
+        anyhow::ensure!(signal.success(), "it cannot be stopped");
+        self.child.wait().await?;
+        self.dir.take().context("a directory")
+    }
+
     async fn start_in(
         program: &Path,
         dir: TempDir,

@@ -121,11 +121,15 @@ impl App {
     }
 
     /// The same with other outer parts.
-    pub async fn start_with(config: Config, parts: Parts) -> Result<App, StartError> {
+    pub async fn start_with(mut config: Config, parts: Parts) -> Result<App, StartError> {
         config.validate()?;
         create_data_dir(&config.data_dir)?;
         let metrics = Arc::new(Metrics::new());
         let dev_issuer = dev_issuer(&config)?.map(Arc::new);
+        if let Some(issuer) = &dev_issuer {
+            // Nobody has to make a key to try it out.
+            config.push.have_key(issuer.push_key());
+        }
         let keys = match config.roles.contains(&Role::Sync) {
             true => key_source(&config.auth, dev_issuer.as_deref())?,
             // It lets nobody in.

@@ -4,6 +4,9 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use aws_lc_rs::digest::{Context, SHA256};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, ThumbprintHash};
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde::Serialize;
@@ -25,6 +28,7 @@ pub struct DevIssuer {
     jwks: String,
     issuer: Option<String>,
     audience: Option<String>,
+    push_key: String,
 }
 
 impl std::fmt::Debug for DevIssuer {
@@ -53,7 +57,13 @@ impl DevIssuer {
             jwks: format!(r#"{{"keys":[{jwk}]}}"#),
             issuer: config.issuer.clone(),
             audience: config.audience.clone(),
+            push_key: push_key(&pkcs8),
         })
+    }
+
+    /// A private key for Web Push, which lasts as long as the issuer's own.
+    pub fn push_key(&self) -> &str {
+        &self.push_key
     }
 
     /// A token for `user`, valid for `ttl_s` seconds from `now_ms`. Errors: `name_invalid`,
@@ -64,6 +74,8 @@ impl DevIssuer {
             sub: &'a str,
             iat: u64,
             exp: u64,
+            /// Nobody's: example.com has no mail.
+            email: String,
             #[serde(skip_serializing_if = "Option::is_none")]
             iss: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,6 +92,7 @@ impl DevIssuer {
             sub: user.as_str(),
             iat: now_s,
             exp: now_s + ttl_s,
+            email: format!("{user}@example.com"),
             iss: self.issuer.as_deref(),
             aud: self.audience.as_deref(),
         };
@@ -96,4 +109,12 @@ impl DevIssuer {
     pub fn keys(&self) -> KeySet {
         KeySet::parse(self.jwks.as_bytes()).expect("the issuer's own JWKS")
     }
+}
+
+/// 32 bytes that follow from the issuer's key: a scalar of P-256, but for a chance of one in 2^32.
+fn push_key(pkcs8: &[u8]) -> String {
+    let mut hash = Context::new(&SHA256);
+    hash.update(b"a key for Web Push");
+    hash.update(pkcs8);
+    URL_SAFE_NO_PAD.encode(hash.finish())
 }

@@ -57,6 +57,14 @@ pub(crate) fn service(config: &PushConfig) -> Result<Option<PushService>, Vec<St
 }
 
 impl PushConfig {
+    /// Has a key for development, if it has none.
+    pub(crate) fn have_key(&mut self, private_key: &str) {
+        if self.private_key.is_none() {
+            self.private_key = Some(Hidden::new(private_key));
+            self.contact = Some("mailto:developer@example.com".to_owned());
+        }
+    }
+
     pub(super) fn check(&self, problems: &mut Problems) {
         for why in service(self).err().unwrap_or_default() {
             let why = why.strip_prefix("push: ").unwrap_or(&why).to_owned();

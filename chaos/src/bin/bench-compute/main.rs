@@ -1,6 +1,6 @@
 //! Measures what follows from changes: `make bench-compute`.
 //!
-//! Jobs a second ([`jobs`]). Expansions of recurrences on one core: typical rules a second, beside
+//! Jobs a second ([`jobs`]). The lag of reminders ([`reminders`]). Expansions of recurrences on one core: typical rules a second, beside
 //! the bare `rrule` crate and rrule.js; each reads the text and expands it, every time. Then what
 //! the most that a hostile rule may take is in processor time.
 
@@ -12,6 +12,7 @@ mod crate_rrule;
 #[allow(dead_code, reason = "it is the other program's")]
 mod fill;
 mod jobs;
+mod reminders;
 mod rrule_js;
 mod rules;
 #[path = "../../../../tests/services/postgres.rs"]
@@ -39,6 +40,7 @@ static ALLOCATOR: Allocator = Allocator;
 enum Part {
     Expansions,
     Jobs,
+    Reminders,
 }
 
 /// Measures what follows from changes.
@@ -49,6 +51,8 @@ struct Args {
     only: Option<Part>,
     #[command(flatten)]
     load: jobs::Load,
+    #[command(flatten)]
+    reminders: reminders::Reminders,
     /// Seconds of each measurement of expansions.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
@@ -59,12 +63,16 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    if args.only != Some(Part::Jobs) {
+    let is_asked = |part| args.only.is_none_or(|only| only == part);
+    if is_asked(Part::Expansions) {
         expansions(&args)?;
     }
-    if args.only != Some(Part::Expansions) {
-        let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    if is_asked(Part::Jobs) {
         runtime.block_on(jobs::measure(&args.load))?;
+    }
+    if is_asked(Part::Reminders) {
+        runtime.block_on(reminders::measure(&args.reminders))?;
     }
     Ok(())
 }
