@@ -18,8 +18,8 @@ export { claim, claimShow, SHOWN_MAX } from "./kept.js";
 export type { Channel, NotificationItem, NotificationRecord, Receipts } from "./message.js";
 export { NOTICE_WITHIN_MS, notices, notificationRecords, type NoticesOptions } from "./notices.js";
 export {
-  isRegistered,
   keepPush,
+  registeredAs,
   registerPush,
   renewPush,
   unregisterPush,

@@ -61,25 +61,33 @@ export async function unregisterPush({ registration, ...access }: PushOptions): 
   }
 }
 
-/** Whether this device is told by Web Push, as far as it knows. */
-export async function isRegistered(
+/** As which device this one is told by Web Push, as far as it knows; `undefined`: it is not. */
+export async function registeredAs(
   registration: ServiceWorkerRegistration,
   app: string,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const row = await registered(app).catch(() => undefined);
-  if (!row || row.isStale) return false;
-  return (await subscriptionOf(registration))?.endpoint === row.endpoint;
+  if (!row || row.isStale) return undefined;
+  const endpoint = (await subscriptionOf(registration))?.endpoint;
+  return endpoint === row.endpoint ? row.device : undefined;
 }
 
 /**
- * Registers again if this device was registered and the browser has given up the subscription since.
- * Asks the user nothing. True if it did. Errors: those of `registerPush`.
+ * Has a device that was registered stay so, without asking anybody: where the browser has given the
+ * subscription up, or the hub has another key, with a new one. What was forgotten at the hub meanwhile,
+ * by the user's other devices, is given up here too. True if it is registered then. Errors: those of
+ * `registerPush`; then all is as before.
  */
 export async function renewPush(options: PushOptions): Promise<boolean> {
   const { registration, app } = options;
   const isWanted = (await registered(app).catch(() => undefined)) !== undefined;
   if (!isWanted || permission() !== "granted") return false;
-  if (await isRegistered(registration, app)) return false;
+  const own = await registeredAs(registration, app);
+  if (own !== undefined && !(await devices(options)).devices.some(({ id }) => id === own)) {
+    await (await subscriptionOf(registration))?.unsubscribe();
+    await forgetRegistered(app).catch(() => {});
+    return false;
+  }
   await registerPush(options);
   return true;
 }

@@ -46,7 +46,10 @@ export interface ClickLeads {
   isApp?(url: URL): boolean;
   /** Where the app is opened if no page is; by default at the scope. */
   url?(data: Partial<ShownData>): string;
-  /** What a page that is open is told; by default `{ syncline: "notification-click", data }`. */
+  /**
+   * What a page that is open is told, nothing if that is `null` or `undefined`; by default
+   * `{ syncline: "notification-click", data }`.
+   */
   message?(data: Partial<ShownData>): unknown;
 }
 
@@ -130,7 +133,8 @@ async function lead(data: Partial<ShownData>, { isApp, url, message }: ClickLead
   const page = apps.find(({ focused }) => focused) ?? apps[0];
   if (!page) return worker().clients.openWindow(url?.(data) ?? registration.scope);
   await page.focus();
-  page.postMessage(message ? message(data) : { syncline: CLICK, data });
+  const told = message ? message(data) : { syncline: CLICK, data };
+  if (told !== null && told !== undefined) page.postMessage(told);
 }
 
 /**

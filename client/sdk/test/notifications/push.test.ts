@@ -6,8 +6,8 @@ import { IDBFactory } from "fake-indexeddb";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { markStale } from "../../src/notifications/kept";
 import {
-  isRegistered,
   keepPush,
+  registeredAs,
   registerPush,
   renewPush,
   unregisterPush,
@@ -86,7 +86,7 @@ function allow(permission: NotificationPermission, answered = permission) {
 }
 
 const devicesThere = () => [...server.of(options.token as string).devices.values()];
-const on = () => isRegistered(options.registration, "todo");
+const on = async () => (await registeredAs(options.registration, "todo")) !== undefined;
 
 test("a browser is registered under its name, once however often that is done", async () => {
   expect(await on()).toBe(false);
@@ -173,7 +173,8 @@ test("a device that is unregistered is told nothing any more, also without a net
 test("a subscription that the browser has given up is renewed, without asking anybody", async () => {
   expect(await renewPush(options)).toBe(false);
   await registerPush(options);
-  expect(await renewPush(options)).toBe(false);
+  expect(await renewPush(options)).toBe(true);
+  expect(manager.subscribed).toBe(1);
   // The worker has said so.
   await markStale();
   expect(await renewPush(options)).toBe(true);
@@ -188,6 +189,24 @@ test("a subscription that the browser has given up is renewed, without asking an
   const asks = allow("default");
   expect(await renewPush(options)).toBe(false);
   expect(asks).not.toHaveBeenCalled();
+});
+
+test("a start finds that the hub has another key", async () => {
+  await registerPush(options);
+  server.publicKey = OTHER_KEY;
+  expect(await renewPush(options)).toBe(true);
+  expect([manager.subscribed, devicesThere().length]).toEqual([2, 1]);
+});
+
+test("a device that was forgotten elsewhere stays forgotten, and one that cannot ask stays as it is", async () => {
+  await registerPush(options);
+  const away = { ...options, serverUrl: "http://127.0.0.1:1" };
+  await expect(renewPush(away)).rejects.toMatchObject({ code: "unreachable" });
+  expect(await on()).toBe(true);
+  server.of(options.token as string).devices.clear();
+  expect(await renewPush(options)).toBe(false);
+  expect([manager.current, await on(), devicesThere()]).toEqual([null, false, []]);
+  expect(await renewPush(options)).toBe(false);
 });
 
 test("a page that is open renews when the worker says so, until it ends", async () => {

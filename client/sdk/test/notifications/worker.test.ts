@@ -177,6 +177,10 @@ test("what is tapped opens the app where no page of it is open, as the app says"
   const { notification: other } = tapped({ id: "n1" });
   await happens((event) => onNotificationClick(event, leads), { notification: other });
   expect(opened).toEqual([HOME, `${HOME}#/n1`]);
+  const says = (message: unknown) => ({ message: () => message });
+  for (const message of [null, undefined, { open: "k1" }])
+    await happens((event) => onNotificationClick(event, says(message)), { notification });
+  expect(pages[0]!.heard).toEqual([{ open: "k1" }]);
 });
 
 test("a subscription that is given up is renewed by an open page, or the next one", async () => {
