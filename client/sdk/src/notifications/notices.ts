@@ -33,7 +33,7 @@ export interface NoticesOptions {
   records: Pick<LocalCollection<NotificationRecord>, "live">;
   /** Shows it, in the page, or by the service worker's registration while the page is hidden. */
   show(notification: NotificationRecord): void;
-  /** Told what reading the records fails with. */
+  /** Told what reading the records fails with, and showing one. */
   failed?(error: unknown): void;
   /** What takes the place of the browser's own. */
   surroundings?: { now?(): number; isHidden?(): boolean; engine?: IDBFactory };
@@ -73,7 +73,13 @@ export function notices({
       if (isOver || store.account !== account) return;
       decided.add(one.id);
       const { id, items = [], more = 0 } = one;
-      if (await claimShow(app, { id, items, more }, engine)) show(one);
+      if (!(await claimShow(app, { id, items, more }, engine))) continue;
+      try {
+        show(one);
+      } catch (error) {
+        // The others are shown all the same.
+        failed?.(error);
+      }
     }
   };
 

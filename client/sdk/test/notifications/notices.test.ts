@@ -189,6 +189,28 @@ test("what comes when the account is another's, or after the end, is not shown",
   expect(page.shown).toEqual(["Reminder 1", "the last"]);
 });
 
+test("one that cannot be shown is said, and does not keep the others from it", async () => {
+  const one = device();
+  const shown: string[] = [];
+  const failed: unknown[] = [];
+  const broken = new Error("no place");
+  for (const n of [1, 2]) await one.records.insert(told(n));
+  const end = notices({
+    app: "todo",
+    store: one.store,
+    records: one.records,
+    show: ({ title }) => {
+      if (title === "Reminder 1") throw broken;
+      shown.push(title);
+    },
+    failed: (error) => void failed.push(error),
+    surroundings: { now: () => NOW, isHidden: () => false, engine: one.engine },
+  });
+  onTestFinished(end);
+  await until(() => shown.length === 1);
+  expect([shown, failed]).toEqual([["Reminder 2"], [broken]]);
+});
+
 test("the records are the hub's alone to write, and are read as others are", async () => {
   const records = notificationRecords();
   const store = createLocalStore({

@@ -11,21 +11,14 @@ import {
   type HubAccess,
   type Preferences,
 } from "../../src/notifications/index";
+import { newKeys, subscriptionOf } from "./receiver";
 
 /** Devices that a user may have of an app. */
 const DEVICES_MAX = 20;
 
-const base64url = (bytes: ArrayBuffer | Uint8Array<ArrayBuffer>) =>
-  Buffer.from(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes)).toString("base64url");
-
-/** As a browser gives one. */
-export async function subscription(name: string): Promise<PushSubscriptionJSON> {
-  const curve = { name: "ECDH", namedCurve: "P-256" };
-  const pair = (await crypto.subtle.generateKey(curve, true, ["deriveBits"])) as CryptoKeyPair;
-  const p256dh = base64url(await crypto.subtle.exportKey("raw", pair.publicKey));
-  const auth = base64url(crypto.getRandomValues(new Uint8Array(16)));
-  return { endpoint: `https://push.example.com/${name}`, keys: { p256dh, auth } };
-}
+/** As a browser gives one, at an address of its own. */
+const subscription = async (name: string) =>
+  subscriptionOf(`https://push.example.com/${name}`, await newKeys());
 
 /** `access`: for a user who has said nothing yet. */
 export function answersQuestions(access: (user: string) => Promise<HubAccess>): void {
@@ -45,7 +38,7 @@ export function answersQuestions(access: (user: string) => Promise<HubAccess>): 
     expect(listed.devices.map(({ id }) => id)).toEqual([added.id]);
     expect(listed.kinds).toContain("push");
     expect(JSON.stringify(listed)).not.toContain(phone.endpoint);
-    expect(JSON.stringify(listed)).not.toContain(phone.keys!["auth"]);
+    expect(JSON.stringify(listed)).not.toContain(phone.keys.auth);
     expect((await devices(await access("other"))).devices).toEqual([]);
     await removeDevice(ada, added.id);
     expect((await devices(ada)).devices).toEqual([]);
