@@ -1,6 +1,7 @@
 /* global VERSION, FILES, Response, URL, caches, clients, fetch, self */
 // Keeps the app's own files. What goes to the hub is not touched: the store knows what to do about
-// a missing network. The build puts VERSION and FILES in front.
+// a missing network. Shows what the hub pushes. The build puts VERSION and FILES in front.
+import { onNotificationClick, onPush, onPushSubscriptionChange } from "@syncline/sdk/push-worker";
 
 const CACHE = `todo-${VERSION}`;
 /** In the cache: the ids of the pages that were open when this version took over. */
@@ -45,22 +46,28 @@ async function tidy() {
   await Promise.all(others.map((name) => caches.delete(name)));
 }
 
+const LOOK = { icon: "./icon.svg", unreadable: { title: "Todo", body: "Something is new." } };
+self.addEventListener("push", (event) => onPush(event, LOOK));
+self.addEventListener("pushsubscriptionchange", (event) => onPushSubscriptionChange(event));
+
 // A reminder was tapped: to a page of the app that is open, or a new one, at its task.
 self.addEventListener("notificationclick", (event) => {
-  const { notification } = event;
-  notification.close();
-  const task = notification.data?.task;
-  const home = new URL("./", self.location.href);
-  const open = async () => {
-    const apps = (await pages()).filter(({ url }) => isApp(new URL(url).pathname));
-    const page = apps.find(({ focused }) => focused) ?? apps[0];
-    if (!page)
-      return clients.openWindow(task ? `${home}#/all?task=${encodeURIComponent(task)}` : home.href);
-    await page.focus();
-    if (task) page.postMessage({ open: task });
-  };
-  event.waitUntil(open());
+  const home = new URL("./", self.location.href).href;
+  onNotificationClick(event, {
+    isApp: ({ pathname }) => isApp(pathname),
+    url: (data) => {
+      const task = taskOf(data);
+      return task ? `${home}#/all?task=${encodeURIComponent(task)}` : home;
+    },
+    message: (data) => {
+      const task = taskOf(data);
+      return task && { open: task };
+    },
+  });
 });
+
+/** The task that a notification is about: of a page's own, or of the hub's if it is about one. */
+const taskOf = ({ task, items = [] }) => task ?? (items.length === 1 ? items[0].task : null);
 
 const isApp = (path) => path === pathOf("index.html") || path.endsWith("/index.html");
 

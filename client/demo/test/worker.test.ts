@@ -1,9 +1,12 @@
-/** The service worker's very file, in surroundings of the test's. */
-import { readFileSync } from "node:fs";
+/** The service worker as it is built, in surroundings of the test's. */
 import { runInNewContext } from "node:vm";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { workerSource } from "../offline";
 
-const SOURCE = readFileSync(new URL("../src/service-worker.js", import.meta.url), "utf8");
+let source: string;
+beforeAll(async () => {
+  source = await workerSource();
+});
 const HOME = "http://hub.test/";
 
 class Client {
@@ -36,16 +39,17 @@ function browser(open: Client[], kept: Record<string, Map<string, Response>> = {
     };
   };
   const registration = { active: {}, installing: null as unknown, waiting: null as unknown };
-  const self = {
-    location: new URL("service-worker.js", HOME),
-    registration,
-    addEventListener: (type: string, call: (event: unknown) => void) => listeners.set(type, call),
-    skipWaiting: async () => void skips++,
-  };
   const clients = {
     matchAll: async () => open,
     openWindow: async (url: string) => void opened.push(url),
     claim: async () => {},
+  };
+  const self = {
+    clients,
+    location: new URL("service-worker.js", HOME),
+    registration,
+    addEventListener: (type: string, call: (event: unknown) => void) => listeners.set(type, call),
+    skipWaiting: async () => void skips++,
   };
   const caches = {
     open: async (name: string) => cacheOf(name),
@@ -58,7 +62,7 @@ function browser(open: Client[], kept: Record<string, Map<string, Response>> = {
   };
   const fetch = async () => new Response("of the hub");
   const head = `const VERSION = "new"; const FILES = ["index.html", "assets/new.js"];\n`;
-  runInNewContext(head + SOURCE, { self, clients, caches, fetch, URL, Response });
+  runInNewContext(head + source, { self, clients, caches, fetch, URL, Response });
   /** Has it happen, and waits for what the worker does then. */
   const happens = async (type: string, event: object = {}) => {
     let work: Promise<unknown> = Promise.resolve();
@@ -102,6 +106,23 @@ test("a reminder that is tapped opens the app at its task where it is not open",
   // Of a version that did not say which task.
   await happens("notificationclick", { notification: tapped() });
   expect(opened).toEqual([`${HOME}#/all?task=t%2F1`, HOME]);
+});
+
+test("a notification of the hub opens its task, and one about several the app", async () => {
+  const page = new Client("page", HOME);
+  const open = [page];
+  const { happens, opened } = browser(open);
+  const of = (...tasks: (string | null)[]) => {
+    const notification = tapped();
+    return Object.assign(notification, { data: { items: tasks.map((task) => ({ task })) } });
+  };
+  await happens("notificationclick", { notification: of("t1") });
+  await happens("notificationclick", { notification: of("t1", "t2") });
+  expect([page.isFocused, page.heard]).toEqual([true, [{ open: "t1" }]]);
+  open.pop();
+  for (const tasks of [["t1"], ["t1", "t2"], [null]])
+    await happens("notificationclick", { notification: of(...tasks) });
+  expect(opened).toEqual([`${HOME}#/all?task=t1`, HOME, HOME]);
 });
 
 test("a version takes over when it is told to, and not before", async () => {

@@ -17,17 +17,22 @@ const LATER = {
   "inspect.ts": "a look inside, for a debug panel",
 };
 
-const built = await build({
-  configFile: false,
-  logLevel: "error",
-  build: {
-    write: false,
-    target: "es2022",
-    lib: { entry: `${SRC}index.ts`, formats: ["es"] },
-    rolldownOptions: { external: ["dexie"], output: { minify: true } },
-  },
-});
-const chunks = new Map([built].flat()[0].output.map((chunk) => [chunk.fileName, chunk]));
+/** What an entry is made of, by the files' names. */
+async function built(entry) {
+  const made = await build({
+    configFile: false,
+    logLevel: "error",
+    build: {
+      write: false,
+      target: "es2022",
+      lib: { entry, formats: ["es"] },
+      rolldownOptions: { external: ["dexie"], output: { minify: true } },
+    },
+  });
+  return new Map([made].flat()[0].output.map((chunk) => [chunk.fileName, chunk]));
+}
+
+const chunks = await built({ index: `${SRC}index.ts` });
 
 /** The chunk and what it cannot do without. */
 function withImports(name, found = new Set()) {
@@ -54,3 +59,19 @@ for (const [file, what] of Object.entries(LATER)) {
   console.log(`  ${what}: ${weigh(more)} more`);
 }
 console.log(`  all of it: ${sum}`);
+
+// Of its own, what stands in the first part left out; the service worker's has nothing of that.
+const both = await built({
+  index: `${SRC}index.ts`,
+  notifications: `${SRC}notifications/index.ts`,
+});
+const named = (name) => [...both.values()].find((chunk) => chunk.isEntry && chunk.name === name);
+const page = named("notifications");
+const shared = new Set(named("index").imports);
+const own = [
+  page,
+  ...page.imports.filter((name) => !shared.has(name)).map((name) => both.get(name)),
+];
+console.log(`@syncline/sdk/notifications: ${weigh(own)} more`);
+const [worker] = (await built({ worker: `${SRC}notifications/worker.ts` })).values();
+console.log(`@syncline/sdk/push-worker: ${weigh([worker])}`);

@@ -18,6 +18,26 @@ export function sayFault(fault: unknown): string {
   return WORDS[code] ?? message;
 }
 
+const NOBODY = "This hub tells nobody of reminders. Todo reminds while it is open.";
+
+const UNTOLD: Record<string, string> = {
+  push_unsupported: "This browser cannot be told while Todo is closed, or not at this address.",
+  push_denied: "This browser lets Todo show nothing. Allow notifications in its settings.",
+  push_unavailable: "This browser or this hub has nobody who passes on what is for closed pages.",
+  unreachable: "The hub cannot be reached. Try again when there is a network.",
+  too_many_devices: "That is one device too many: forget another first.",
+  device_unknown: "It is no longer there: it was forgotten on another device.",
+  // A hub of former times, and one whose operator wants none.
+  not_found: NOBODY,
+  app_unknown: NOBODY,
+  protocol: NOBODY,
+};
+
+/** Of what goes wrong with notifications. */
+export function sayUntold(fault: unknown): string {
+  return UNTOLD[(fault as { code?: string }).code ?? ""] ?? sayFault(fault);
+}
+
 /** What became of what was kept here: the browser deleted it, or cannot read it. */
 export type Loss = NonNullable<StatusError["lost"]>;
 

@@ -1,5 +1,12 @@
 /** Opens the app's store: for whoever was signed in here last, or a guest. */
-import { createLocalStore, type Edit, type LocalStore, type Surroundings } from "@syncline/sdk";
+import {
+  createLocalStore,
+  type Edit,
+  type LocalCollection,
+  type LocalStore,
+  type Surroundings,
+} from "@syncline/sdk";
+import { notificationRecords, type NotificationRecord } from "@syncline/sdk/notifications";
 import { collectionsOf, type Collections } from "@syncline/apps/app";
 import { todo } from "@syncline/apps/todo";
 import { authOf } from "./account";
@@ -7,6 +14,10 @@ import { seeds } from "./seeds";
 
 export type Todo = Collections<typeof todo.tables> & {
   store: LocalStore;
+  /** Where the hub is. */
+  serverUrl: string;
+  /** What the hub has told, the newest with the last id. */
+  told: LocalCollection<NotificationRecord>;
   /** As the store's, whoever it is of by then. */
   write(edits: Edit[]): Promise<{ id: string }>;
   /** Whose it was when it was opened; `null` for a guest's. */
@@ -30,13 +41,14 @@ export function openTodo({ account, serverUrl, begins = seeds, surroundings }: O
     seeds: begins,
     sync: { pushDebounce: PUSH_DEBOUNCE },
   });
+  const told = notificationRecords();
   const store = createLocalStore({
     appId: todo.id,
     serverUrl,
-    collections: Object.values(collections),
+    collections: [...Object.values(collections), told],
     auth: account === null ? null : authOf(account),
     surroundings,
   });
   const write = (edits: Edit[]) => store.write(edits);
-  return { ...collections, store, write, openedFor: account };
+  return { ...collections, store, serverUrl, told, write, openedFor: account };
 }

@@ -1,6 +1,6 @@
 /** What the page is at: view, search, what is open, what was done last. Only this tab's. */
 import { createContext, untrack } from "svelte";
-import type { Task } from "@syncline/apps/todo";
+import { todo, type Task } from "@syncline/apps/todo";
 import { sayFault, type Loss } from "../model/faults";
 import type { Place } from "../model/places";
 import { isSame, madeIn, select, wentTo, type View } from "../model/views";
@@ -18,7 +18,8 @@ import { isTouched } from "./focus";
 import { leaveGone } from "./gone.svelte";
 import { Updates } from "./updates.svelte";
 
-export type Sheet = "sign-in" | "account" | "help" | "rejected" | "debug" | "lists" | "rename";
+export type Sheet =
+  "sign-in" | "account" | "notifications" | "help" | "rejected" | "debug" | "lists" | "rename";
 
 /** Whether what was done is told, or seen without that. */
 type How = "told" | "seen";
@@ -78,6 +79,11 @@ export class App {
     return this.data.todo;
   }
 
+  /** The app, as the hub knows it. */
+  get name(): string {
+    return todo.id;
+  }
+
   /** Whether single letters are commands. */
   get takesLetters(): boolean {
     return this.#takesLetters;
@@ -117,7 +123,7 @@ export class App {
   #has(sheet: Sheet): boolean {
     const isGuest = this.todo.store.account === null;
     if (sheet === "sign-in") return isGuest;
-    if (sheet === "account") return !isGuest;
+    if (sheet === "account" || sheet === "notifications") return !isGuest;
     return sheet !== "rename" || this.data.nameOf(this.view) !== undefined;
   }
 

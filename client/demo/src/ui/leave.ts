@@ -1,7 +1,8 @@
 /** Signing out, and what is said of it. */
 import type { UnsyncedChoice } from "@syncline/sdk";
 import { sayFault } from "../model/faults";
-import { signOut } from "../todo/account";
+import { remembered, signOut } from "../todo/account";
+import { endPush, hubOf } from "../todo/push";
 import type { App } from "./app.svelte";
 
 /** For whom nobody can ask. */
@@ -13,9 +14,11 @@ export async function leave(
   unsynced: UnsyncedChoice,
   ask: () => boolean = () => false,
 ): Promise<void> {
-  const { store } = app.todo;
+  const { store, serverUrl } = app.todo;
+  const account = store.account ?? remembered();
   try {
     await signOut(store, unsynced);
+    if (account !== null) void endPush(hubOf(account, serverUrl)).catch(() => {});
     app.becomes(store.account);
     app.say("Signed out");
   } catch (error) {

@@ -80,6 +80,48 @@ describe.skipIf(!hasChromium)("what opens over the page, and above it, in Chromi
     },
   );
 
+  test.each(AT_ALL)(
+    "how somebody is told is sound, whatever the hub knows of it, at %s px, %s",
+    async (width, colorScheme, as) => {
+      // What a worker lets through is nothing that a test can answer.
+      const given = { ...as, colorScheme, serviceWorkers: "block" } as const;
+      const user = `told-${width}-${colorScheme}`;
+      const { page, close } = await signedIn(given, user);
+      const told = page.getByRole("dialog", { name: "Notifications" });
+      const opens = async () => {
+        await button(page, `Account ${user}`).click();
+        await button(page, "Notifications").click();
+        await told.getByText("Nothing yet.").waitFor();
+      };
+      const at = "2026-11-24T10:00:00.000Z";
+      const device = { id: "d1", kind: "push", name: "A phone", seenAt: at };
+      const answers: [string, object][] = [
+        ["**/api/v1/devices?*", { devices: [device], publicKey: null, kinds: ["push"] }],
+        ["**/preferences?*", { timezone: "Europe/Berlin", quiet: { from: "22:00", to: "07:00" } }],
+      ];
+      for (const [url, json] of answers) await page.route(url, (route) => route.fulfill({ json }));
+      await opens();
+      await button(page, "Forget A phone").waitFor();
+      await button(page, "No quiet hours").waitFor();
+      await isSound(page);
+      await shot(page, `notifications-${width}-${colorScheme}`);
+      await closes(page);
+      // The focus goes back to where it was before.
+      await button(page, `Account ${user}`).and(page.locator(":focus")).waitFor();
+
+      for (const [url] of answers) {
+        await page.unroute(url);
+        await page.route(url, (route) =>
+          route.fulfill({ status: 404, json: { code: "app_unknown", message: "none" } }),
+        );
+      }
+      await opens();
+      await told.getByRole("alert").getByText("This hub tells nobody").waitFor();
+      await isSound(page);
+      await close();
+    },
+  );
+
   test.each(AT_ALL)("refused changes are sound, at %s px, %s", async (width, colorScheme, as) => {
     const { page, close } = await signedIn(
       { ...as, colorScheme },

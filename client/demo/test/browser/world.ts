@@ -30,6 +30,17 @@ export const AT_ALL = AT_BOTH.flatMap(([width, as]) =>
   (["light", "dark"] as const).map((scheme) => [width, scheme, as] as const),
 );
 
+export const LAUNCH = {
+  executablePath: PROGRAM,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-sync",
+    `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`,
+  ],
+};
+
 /** A page in a browser of its own, and its network. */
 export interface Device {
   page: Page;
@@ -48,16 +59,7 @@ export class World {
   static async start(): Promise<World> {
     const folder = await built();
     const hub = await Hub.start({ HUB__WEB__DIR: folder });
-    const browser = await chromium.launch({
-      executablePath: PROGRAM,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-sync",
-        `--host-resolver-rules=MAP ${PLAIN} 127.0.0.1`,
-      ],
-    });
+    const browser = await chromium.launch(LAUNCH);
     mkdirSync(SHOTS, { recursive: true });
     return new World(hub, browser, folder);
   }

@@ -23,6 +23,7 @@ interface Given {
   at?: string;
   /** What the browser has kept of the step beside its link. */
   step?: unknown;
+  worker?: ServiceWorkerRegistration;
 }
 
 export interface Page {
@@ -40,13 +41,17 @@ export async function open({
   around,
   at = "",
   step = null,
+  worker,
 }: Given = {}): Promise<Page> {
   // The hub is reached by WebSocket, or not at all.
   const fetch = () => Promise.reject(new TypeError("no network"));
   const surroundings = { ...disk.surroundings(), fetch, ...around };
   const todo = openTodo({ account, serverUrl: hub, begins: {}, surroundings });
   history.replaceState(step, "", `/#${at}`);
-  const app = mount(Root, { target: document.body, props: { todo } });
+  const app = mount(Root, {
+    target: document.body,
+    props: { todo, worker: worker ? Promise.resolve(worker) : null },
+  });
   let isOpen = true;
   const end = async () => {
     if (!isOpen) return;

@@ -42,6 +42,12 @@ export type DeviceErrorCode =
   | "unsynced"
   /** What must wait for the hub did so in vain. */
   | "unreachable"
+  /** This browser, or this page of it, has no Web Push. */
+  | "push_unsupported"
+  /** The user allows no notifications. */
+  | "push_denied"
+  /** The hub sends no Web Push, or the browser's push service gives no subscription. */
+  | "push_unavailable"
   /** Somebody is signed in: sign out before signing in as somebody else. */
   | "signed_in"
   /** The account was signed out, here or in another tab; nothing was written. */

@@ -45,7 +45,8 @@ beforeAll(async () => {
   cpSync(join(HERE, "app"), join(app, "src"), { recursive: true });
   writeFileSync(join(app, "package.json"), `{ "type": "module" }`);
   const readme = readFileSync(join(place, "README.md"), "utf8");
-  writeFileSync(join(app, "src/readme.ts"), /^```ts\n(.*?)^```/ms.exec(readme)?.[1] ?? "");
+  for (const [at, [, code]] of [...readme.matchAll(/^```ts\n(.*?)^```/gms)].entries())
+    writeFileSync(join(app, `src/readme-${at}.ts`), code!);
 }, HUNG_MS);
 afterAll(() => rmSync(app, { recursive: true, force: true }));
 
@@ -76,12 +77,17 @@ test.each([
   HUNG_MS,
 );
 
-test.each(["@syncline/sdk", "@syncline/sdk/react"])("%s loads in Node.js", async (name) => {
+test.each([
+  "@syncline/sdk",
+  "@syncline/sdk/react",
+  "@syncline/sdk/notifications",
+  "@syncline/sdk/push-worker",
+])("%s loads in Node.js", async (name) => {
   const code = `console.log(Object.keys(await import(${JSON.stringify(name)})).sort().join())`;
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", code], {
     cwd: app,
   });
-  expect(stdout).toMatch(/createLocalStore|useLive/);
+  expect(stdout).toMatch(/createLocalStore|useLive|registerPush|onPush/);
 });
 
 test("brings its licence and says what it is", () => {

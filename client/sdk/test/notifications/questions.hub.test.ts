@@ -1,0 +1,18 @@
+/** The questions of `questions.ts`, asked of the real hub. */
+import { afterAll, beforeAll, describe } from "vitest";
+import { Hub } from "../hub";
+import { hasReminders, SETTINGS } from "./hub";
+import { answersQuestions } from "./questions";
+
+describe.skipIf(!(await hasReminders()))("of the real hub", () => {
+  let hub: Hub;
+  beforeAll(async () => {
+    hub = await Hub.start(SETTINGS);
+  });
+  afterAll(() => hub.stop());
+  answersQuestions(async (user) => ({
+    serverUrl: hub.url,
+    app: "todo",
+    token: await hub.token(user),
+  }));
+});
