@@ -18,7 +18,7 @@ mod next;
 mod occurrences;
 mod rolling;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod times;
 
 use std::sync::Arc;
@@ -43,7 +43,7 @@ use self::next::Completed;
 use self::occurrences::{Difference, Seen};
 use self::rolling::Kept;
 use crate::about::About;
-use crate::jobs::schedules::{GONE_MS, GONE_WAIT_MS};
+use crate::jobs::schedules::left_to_others;
 use crate::recurrence::{Refused, Work};
 use crate::worker::{Task, Worked, Worker};
 
@@ -151,7 +151,7 @@ impl Recurring {
                 let args = match self.rolling.kept(task, &record.key.table) {
                     Kept::As(args) => *args,
                     Kept::AsPut => put,
-                    Kept::NoMore => return Ok(kept_no_more(task)),
+                    Kept::NoMore => return Ok(left_to_others(task)),
                 };
                 args.check_table(&record.key.table)
                     .map_err(|why| args::invalid(&why))?;
@@ -276,16 +276,5 @@ impl Recurring {
             expand(&mut Work::default())
         });
         done.await.map_err(|ended| failed(&ended))
-    }
-}
-
-/// A job whose trigger this node does not know is left to others for a while: a newer node may know
-/// it, or an older. Then it ends, and what it wrote stays as it is.
-fn kept_no_more(task: &Task) -> Worked {
-    match task.now_ms.saturating_sub(task.job.due_at_ms) < GONE_MS {
-        true => Worked::Busy {
-            wait_ms: GONE_WAIT_MS,
-        },
-        false => Worked::Done(None),
     }
 }

@@ -35,6 +35,11 @@ impl Written {
         self.changes >= self.changes_max || self.text.len() >= CHANGES_BYTES_MAX
     }
 
+    /// How many changes it may hold yet.
+    pub(crate) fn left(&self) -> usize {
+        self.changes_max.saturating_sub(self.changes)
+    }
+
     /// Makes a record, as of a time if one is given.
     pub(crate) fn insert<'a>(
         &mut self,

@@ -11,6 +11,7 @@ use syncline_storage::jobs::{JobMove, JobName, StoredJob};
 use syncline_storage::types::SpaceView;
 
 use super::cron::Schedule;
+use crate::worker::{Task, Worked};
 
 /// How late a job is that is ended since nobody knows its schedule, or the trigger that keeps it going,
 /// in milliseconds. Until then a node with a newer config may know it, or one with an older.
@@ -18,6 +19,18 @@ pub const GONE_MS: u64 = 15 * 60_000;
 
 /// How long whoever does not know that leaves it to others, in milliseconds.
 pub const GONE_WAIT_MS: u64 = 60_000;
+
+/// What becomes of a job that outlives what put it, where this node's config has nothing of that: it is
+/// left to others for a while, since a newer node may know it, or an older. Then it ends, and what it
+/// wrote stays as it is.
+pub(crate) fn left_to_others(task: &Task) -> Worked {
+    match task.now_ms.saturating_sub(task.job.due_at_ms) < GONE_MS {
+        true => Worked::Busy {
+            wait_ms: GONE_WAIT_MS,
+        },
+        false => Worked::Done(None),
+    }
+}
 
 /// The schedules of a hub.
 #[derive(Clone, Debug, Default)]

@@ -41,17 +41,17 @@ fn trigger(table: &str, args: &Value) -> TriggerConfig {
 }
 
 /// A space of a store, with a clock that tests move.
-struct Space {
-    store: Arc<SqliteStore>,
-    key: SpaceKey,
-    now_ms: u64,
+pub(crate) struct Space {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) key: SpaceKey,
+    pub(crate) now_ms: u64,
     /// Of the last commit of [`Space::write`].
     seq: Seq,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Space {
-    async fn open() -> Space {
+    pub(crate) async fn open() -> Space {
         let directory = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(directory.path().join("hub.db"));
         let store = Arc::new(SqliteStore::open(&options).unwrap());
@@ -65,12 +65,18 @@ impl Space {
             key,
             now_ms: NOW,
             seq: Seq(0),
-            _directory: directory,
+            directory: directory,
         }
     }
 
+    /// Another store of the same file.
+    pub(crate) fn reopened(&self) -> SqliteStore {
+        let options = SqliteOptions::new(self.directory.path().join("hub.db"));
+        SqliteStore::open(&options).unwrap()
+    }
+
     /// Merges changes as the hub does, by its own clock where they name no time.
-    async fn write(&mut self, changes: &str) {
+    pub(crate) async fn write(&mut self, changes: &str) {
         let limits = Limits::DEFAULT;
         let text = canonical(changes, limits.json_depth_max + 4).unwrap();
         let changes = parse_changes(&text, &limits).unwrap();
@@ -137,14 +143,14 @@ impl Space {
         self.write(&change.to_string()).await;
     }
 
-    async fn record(&self, key: &RecordKey) -> Option<Record> {
+    pub(crate) async fn record(&self, key: &RecordKey) -> Option<Record> {
         let keys = std::slice::from_ref(key);
         let read = self.store.records(&self.key, keys, usize::MAX).await;
         read.unwrap().records.pop().flatten()
     }
 
     /// The live records of a table, by id.
-    async fn table(&self, name: &str) -> Vec<(String, Value)> {
+    pub(crate) async fn table(&self, name: &str) -> Vec<(String, Value)> {
         let tables = [TableName::trusted(name)];
         let limit = PageLimit {
             records: usize::MAX,
@@ -168,7 +174,7 @@ impl Space {
     }
 
     /// A job of the last commit, about a record.
-    fn task(&self, (table, id): (&str, &str), args: &Value) -> Task {
+    pub(crate) fn task(&self, (table, id): (&str, &str), args: &Value) -> Task {
         let about = json!({"table": table, "id": id, "when": "update", "who": "ada", "args": args});
         let name = JobName {
             space: self.key.clone(),

@@ -12,7 +12,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::fields::ReminderFields;
 use super::preferences::Channel;
-use super::times::Time;
+use super::times::{Time, wall_ms};
 
 /// The most minutes before its task that a reminder may be for: a leap year.
 pub const MINUTES_MAX: u32 = 366 * 24 * 60;
@@ -101,6 +101,17 @@ impl Asks {
             when,
             zone: read.zone(fields.timezone.as_str())?,
             set_ms: read.set_ms,
+        })
+    }
+
+    /// When it is due if its task does not prevent it, where that follows from the reminder alone.
+    pub(super) fn due_alone(&self) -> Option<Due> {
+        let When::At(Time::Moment(moment)) = self.when else {
+            return None;
+        };
+        Some(Due {
+            at_ms: wall_ms(moment)?,
+            set_ms: self.set_ms,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::civil;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_protocol::ids::FieldName;
 use syncline_protocol::json::Json;
@@ -11,7 +11,7 @@ use syncline_protocol::limits::JSON_DEPTH_CEILING;
 use crate::recurring::FieldText;
 
 /// What a config says of reminders.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReminderFields {
     /// The reminder's time, if it has one of its own: a day, a time of the zone, or a moment.
@@ -78,6 +78,27 @@ impl ReminderFields {
             true => Ok(()),
             false => Err(wrong),
         }
+    }
+
+    /// The fields of a reminder from which it follows when it is due.
+    pub fn of_reminders(&self) -> [&FieldText; 4] {
+        [
+            &self.remind_at,
+            &self.task,
+            &self.minutes_before,
+            &self.timezone,
+        ]
+    }
+
+    /// Those of a task.
+    pub fn of_tasks(&self) -> [&FieldText; 5] {
+        [
+            &self.due,
+            &self.due_time,
+            &self.all_day,
+            &self.done,
+            &self.timezone,
+        ]
     }
 
     /// The time of day of what has only a day; midnight if the config says none.

@@ -3,6 +3,10 @@
 //! A reminder fires once for each time it is due, also when it is looked at twice, when its record is
 //! edited meanwhile, and when the clock jumps. A clock that is ahead fires early or tells of misses;
 //! when it comes back, what fired does not fire again, and what was only missed is waited for.
+//!
+//! That a reminder is waited for is kept nowhere, since it would be a write for each that is set. So
+//! one that is written again after its time has passed counts as set in the past, even if it was set
+//! in time before and nobody had looked at it yet.
 
 use serde::{Deserialize, Serialize};
 use syncline_protocol::ids::RecordKey;
@@ -41,11 +45,11 @@ impl Default for PlanLimits {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
-    /// The time it was last armed for.
-    pub armed_ms: Option<WallMs>,
     /// The times it fired for, the newest last, [`FIRED_MAX`] of them at most.
+    #[serde(rename = "fired")]
     pub fired_ms: Vec<WallMs>,
     /// The time of which it was last told that it was missed.
+    #[serde(rename = "missed")]
     pub missed_ms: Option<WallMs>,
 }
 
@@ -97,8 +101,9 @@ pub fn plan(now_ms: WallMs, state: &State, due: Option<Due>, limits: &PlanLimits
     if at_ms > now_ms {
         return Plan::Arm { due_ms: at_ms };
     }
-    let was_waited_for = state.armed_ms == Some(at_ms);
-    if !was_waited_for && set_ms > at_ms.saturating_add(limits.past_ms) {
+    // What is here was not written later than now: a stamp that says so is by a clock that was ahead.
+    let set_ms = set_ms.min(now_ms);
+    if set_ms > at_ms.saturating_add(limits.past_ms) {
         return Plan::Nothing(Idle::SetInPast);
     }
     let late_ms = now_ms - at_ms;
@@ -119,16 +124,20 @@ impl State {
     #[must_use]
     pub fn after(mut self, plan: Plan) -> State {
         match plan {
-            Plan::Arm { due_ms } => self.armed_ms = Some(due_ms),
             Plan::Fire { due_ms, .. } => {
                 self.fired_ms.push(due_ms);
                 let more = self.fired_ms.len().saturating_sub(FIRED_MAX);
                 self.fired_ms.drain(..more);
             }
             Plan::Missed { due_ms } => self.missed_ms = Some(due_ms),
-            Plan::Nothing(_) => {}
+            Plan::Arm { .. } | Plan::Nothing(_) => {}
         }
         self
+    }
+
+    /// The latest time that it says anything of.
+    pub fn newest_ms(&self) -> Option<WallMs> {
+        self.fired_ms.iter().copied().chain(self.missed_ms).max()
     }
 }
 

@@ -2,7 +2,7 @@
 //! often at most. As JSON:
 //!
 //! ```json
-//! {"timezone": "Europe/Berlin", "quiet": {"from": "22:00", "to": "07:00"},
+//! {"timezone": "Europe/Berlin", "language": "de", "quiet": {"from": "22:00", "to": "07:00"},
 //!  "limit": {"count": 20, "minutes": 60},
 //!  "kinds": {"reminder": {"channels": ["push", "notice"], "inQuiet": "later"}}}
 //! ```
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use syncline_protocol::stamp::WallMs;
 
 use super::quiet::Quiet;
-pub use written::{KINDS_MAX, LIMIT_MAX, LIMIT_MINUTES_MAX};
+pub use written::{KINDS_MAX, LANGUAGE_BYTES_MAX, LIMIT_MAX, LIMIT_MINUTES_MAX};
 
 /// A way to tell somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,6 +61,7 @@ pub enum InQuiet {
 #[derive(Clone, Debug, Default)]
 pub struct Preferences {
     zone: Option<TimeZone>,
+    language: Option<String>,
     quiet: Option<Quiet>,
     limit: Option<Limit>,
     kinds: BTreeMap<String, OfKind>,
@@ -136,12 +137,33 @@ impl Preferences {
         self.zone.as_ref()
     }
 
-    /// What becomes of a notification.
-    pub fn verdict(&self, asked: &Asked<'_>) -> Verdict {
-        let mut of_kind = self.kinds.get(asked.kind).cloned().unwrap_or_default();
-        if let Some(told_by) = asked.told_by {
+    /// The language the user wants to be told in, if the user has said one: a tag such as `de-AT`.
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    /// How many notifications the limit is of, if there is one: so many that were told are to be
+    /// known.
+    pub fn limit_count(&self) -> Option<usize> {
+        self.limit.map(|limit| limit.count)
+    }
+
+    /// By which channels the user is told of a kind, of those that are asked for (`None`: all).
+    pub fn channels(&self, kind: &str, told_by: Option<&[Channel]>) -> Vec<Channel> {
+        self.of_kind(kind, told_by).channels
+    }
+
+    fn of_kind(&self, kind: &str, told_by: Option<&[Channel]>) -> OfKind {
+        let mut of_kind = self.kinds.get(kind).cloned().unwrap_or_default();
+        if let Some(told_by) = told_by {
             of_kind.channels.retain(|channel| told_by.contains(channel));
         }
+        of_kind
+    }
+
+    /// What becomes of a notification.
+    pub fn verdict(&self, asked: &Asked<'_>) -> Verdict {
+        let of_kind = self.of_kind(asked.kind, asked.told_by);
         if of_kind.channels.is_empty() {
             return Verdict::Dropped(Dropped::NoChannel);
         }

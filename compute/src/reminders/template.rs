@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 mod parse;
 
+pub(super) use parse::plain;
 use parse::{Part, parsed};
 
 /// Characters of a title. What is more is cut, which is shown by an ellipsis.
@@ -22,7 +23,7 @@ pub const BODY_CHARS_MAX: usize = 600;
 pub const TEMPLATE_BYTES_MAX: usize = 4 << 10;
 
 /// A template as a config has it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateText {
     /// One line.
@@ -141,7 +142,7 @@ fn broader(tag: &str) -> Vec<String> {
 }
 
 /// So many characters, the last of them an ellipsis if there are more.
-fn shortened(text: &str, chars_max: usize) -> String {
+pub(super) fn shortened(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         None => text.to_owned(),
         Some(_) => {

@@ -16,6 +16,7 @@ mod due;
 mod plan;
 mod preferences;
 mod quiet;
+mod reminding;
 mod template;
 
 /// 2026-11-24T10:00:00.000Z, a Tuesday.

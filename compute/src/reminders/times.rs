@@ -49,7 +49,7 @@ impl Time {
 }
 
 /// The first whole millisecond that is not before a moment.
-fn wall_ms(moment: Timestamp) -> Option<WallMs> {
+pub(super) fn wall_ms(moment: Timestamp) -> Option<WallMs> {
     let ns = moment.as_nanosecond();
     WallMs::try_from((ns + 999_999).div_euclid(1_000_000)).ok()
 }

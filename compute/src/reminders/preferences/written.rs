@@ -13,6 +13,9 @@ use crate::reminders::quiet::Quiet;
 /// Kinds that a user may say something of.
 pub const KINDS_MAX: usize = 32;
 
+/// Bytes of a language's tag, as RFC 5646 (4.4.1) has it.
+pub const LANGUAGE_BYTES_MAX: usize = 35;
+
 /// Notifications that a limit may be of.
 pub const LIMIT_MAX: u32 = 1_000;
 
@@ -23,6 +26,7 @@ pub const LIMIT_MINUTES_MAX: u32 = 24 * 60;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Written {
     timezone: Option<String>,
+    language: Option<String>,
     quiet: Option<Object<WrittenQuiet>>,
     limit: Option<Object<WrittenLimit>>,
     #[serde(default)]
@@ -58,6 +62,10 @@ pub(super) fn read(json: &str) -> Result<Preferences, String> {
         TimeZone::get(&name).map_err(|_| format!("timezone {name:?}: not in the tz database"))
     });
     let zone = zone.transpose()?;
+    let language = written.language;
+    if let Some(tag) = language.as_deref().filter(|tag| !is_tag(tag)) {
+        return Err(format!("language {tag:?}: a tag such as en or de-AT"));
+    }
     let quiet = written
         .quiet
         .map(|Object(quiet)| quiet.checked())
@@ -71,6 +79,7 @@ pub(super) fn read(json: &str) -> Result<Preferences, String> {
     let kinds = written.kinds.into_iter();
     Ok(Preferences {
         zone,
+        language,
         quiet,
         limit: written
             .limit
@@ -78,6 +87,15 @@ pub(super) fn read(json: &str) -> Result<Preferences, String> {
             .transpose()?,
         kinds: kinds.map(|(kind, Object(of))| (kind, of.into())).collect(),
     })
+}
+
+/// Whether a text has the form of a language's tag: parts of letters and digits.
+fn is_tag(text: &str) -> bool {
+    let is_part = |part: &str| {
+        let is_short = (1..=8).contains(&part.len());
+        is_short && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    text.len() <= LANGUAGE_BYTES_MAX && text.split('-').all(is_part)
 }
 
 impl WrittenQuiet {

@@ -25,7 +25,8 @@ impl Part {
     }
 }
 
-fn plain(value: &str) -> String {
+/// The same of a value alone.
+pub(in crate::reminders) fn plain(value: &str) -> String {
     let words: Vec<&str> = value.split_whitespace().collect();
     words.join(" ").replace(is_hidden, "")
 }

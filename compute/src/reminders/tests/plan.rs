@@ -22,12 +22,15 @@ fn planned(now_ms: u64, state: &State, due: Option<Due>) -> Plan {
     plan(now_ms, state, due, &LIMITS)
 }
 
-fn armed(due_ms: u64) -> State {
-    State::default().after(Plan::Arm { due_ms })
+/// Of a reminder that is waited for, which leaves no trace.
+fn waiting() -> State {
+    let state = State::default().after(Plan::Arm { due_ms: NOW });
+    assert_eq!(state, State::default());
+    state
 }
 
 fn fired(due_ms: u64) -> State {
-    armed(due_ms).after(fire(due_ms))
+    waiting().after(fire(due_ms))
 }
 
 fn fire(due_ms: u64) -> Plan {
@@ -42,7 +45,7 @@ fn late(due_ms: u64) -> Plan {
 
 #[test]
 fn a_reminder_waits_fires_is_late_and_is_missed() {
-    let state = armed(NOW);
+    let state = waiting();
     for (now_ms, expected) in [
         (NOW - DAY, Plan::Arm { due_ms: NOW }),
         (NOW - 1, Plan::Arm { due_ms: NOW }),
@@ -67,7 +70,7 @@ fn what_fired_does_not_fire_again() {
 
 #[test]
 fn a_miss_is_told_once() {
-    let state = armed(NOW).after(Plan::Missed { due_ms: NOW });
+    let state = waiting().after(Plan::Missed { due_ms: NOW });
     let plan = planned(NOW + DAY, &state, due(NOW));
     assert_eq!(plan, Plan::Nothing(Idle::Told));
 }
@@ -76,20 +79,20 @@ fn a_miss_is_told_once() {
 fn an_edit_before_it_fires_moves_it() {
     let later = due(NOW + HOUR);
     assert_eq!(
-        planned(NOW, &armed(NOW), later),
+        planned(NOW, &waiting(), later),
         Plan::Arm { due_ms: NOW + HOUR }
     );
     let sooner = Some(Due {
         at_ms: NOW - MINUTE,
         set_ms: NOW - HOUR,
     });
-    assert_eq!(planned(NOW, &armed(NOW), sooner), fire(NOW - MINUTE));
+    assert_eq!(planned(NOW, &waiting(), sooner), fire(NOW - MINUTE));
 }
 
 /// The first try has told the user, and not yet said so.
 #[test]
 fn an_edit_while_it_fires_is_known_by_the_same_key_unless_it_moves_it() {
-    let state = armed(NOW);
+    let state = waiting();
     let (first, second) = (
         planned(NOW, &state, due(NOW)),
         planned(NOW + 1, &state, due(NOW)),
@@ -127,13 +130,39 @@ fn who_sets_it_into_the_past_is_told_nothing() {
         (NOW + HOUR, Plan::Nothing(Idle::SetInPast)),
     ] {
         let due = Some(Due { at_ms: NOW, set_ms });
-        assert_eq!(
-            planned(set_ms.min(NOW + MINUTE), &State::default(), due),
-            expected
-        );
-        // Another of its fields was written: it was waited for all the same.
-        let plan = planned(NOW + HOUR, &armed(NOW), due);
-        assert_eq!(plan, late(NOW));
+        assert_eq!(planned(set_ms, &State::default(), due), expected);
+    }
+}
+
+/// That it was waited for is kept nowhere: it counts as set in the past, unless it was written so soon
+/// after its time that it would fire if it were new.
+#[test]
+fn who_writes_it_again_after_its_time_before_it_was_looked_at_is_told_nothing() {
+    for (set_ms, expected) in [
+        (NOW - 1, late(NOW)),
+        (NOW + MINUTE, late(NOW)),
+        (NOW + MINUTE + 1, Plan::Nothing(Idle::SetInPast)),
+        (NOW + HOUR, Plan::Nothing(Idle::SetInPast)),
+    ] {
+        let due = Some(Due { at_ms: NOW, set_ms });
+        assert_eq!(planned(NOW + HOUR, &waiting(), due), expected);
+    }
+}
+
+/// A space's clock that was ahead once stays ahead, and with it what the hub stamps.
+#[test]
+fn what_seems_to_be_set_later_than_now_is_not_set_in_the_past() {
+    let due = Some(Due {
+        at_ms: NOW,
+        set_ms: NOW + DAY,
+    });
+    for (now_ms, expected) in [
+        (NOW - 1, Plan::Arm { due_ms: NOW }),
+        (NOW, fire(NOW)),
+        (NOW + MINUTE, fire(NOW)),
+        (NOW + MINUTE + 1, Plan::Nothing(Idle::SetInPast)),
+    ] {
+        assert_eq!(planned(now_ms, &waiting(), due), expected);
     }
 }
 
@@ -150,7 +179,7 @@ fn what_is_heard_of_too_late_fires_late() {
 #[test]
 fn a_clock_that_was_ahead_takes_nothing_away_when_it_is_back() {
     for (jump, fires) in [(HOUR, true), (DAY, false)] {
-        let state = armed(NOW);
+        let state = waiting();
         let plan = planned(NOW - MINUTE + jump, &state, due(NOW));
         let state = state.after(plan);
         let back = planned(NOW - MINUTE, &state, due(NOW));
@@ -170,7 +199,7 @@ fn a_clock_that_goes_back_fires_nothing_twice() {
     for jump in [HOUR, DAY] {
         let plan = planned(NOW - jump, &fired(NOW), due(NOW));
         assert_eq!(plan, Plan::Nothing(Idle::Fired));
-        let plan = planned(NOW - jump, &armed(NOW), due(NOW));
+        let plan = planned(NOW - jump, &waiting(), due(NOW));
         assert_eq!(plan, Plan::Arm { due_ms: NOW });
     }
 }
@@ -183,7 +212,13 @@ fn sixteen_firings_are_kept_the_newest() {
     }
     let kept: Vec<u64> = (4..20).map(|n| NOW + n).collect();
     assert_eq!(state.fired_ms, kept);
+    assert_eq!(state.newest_ms(), Some(NOW + 19));
+    let missed = state.clone().after(Plan::Missed { due_ms: NOW + 20 });
+    assert_eq!(missed.newest_ms(), Some(NOW + 20));
+    assert_eq!(State::default().newest_ms(), None);
     let text = serde_json::to_string(&state).unwrap();
+    assert!(text.starts_with(r#"{"fired":[1795514400004,"#), "{text}");
+    assert!(text.ends_with(r#"],"missed":null}"#), "{text}");
     assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
     assert_eq!(
         serde_json::from_str::<State>("{}").unwrap(),

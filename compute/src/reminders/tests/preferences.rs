@@ -74,6 +74,33 @@ fn what_is_to_be_told_by_some_channels_is_told_by_those_that_the_user_wants() {
 }
 
 #[test]
+fn a_user_says_a_language_and_how_much_is_too_much() {
+    let none = Preferences::default();
+    assert_eq!((none.language(), none.limit_count()), (None, None));
+    let some = preferences(r#""language":"de-AT","limit":{"count":3,"minutes":60}"#);
+    assert_eq!(
+        (some.language(), some.limit_count()),
+        (Some("de-AT"), Some(3))
+    );
+    let longest = "abcdefgh-".repeat(3) + "12345678";
+    assert_eq!(longest.len(), LANGUAGE_BYTES_MAX);
+    assert!(Preferences::read(&json!({"language": longest}).to_string()).is_ok());
+    let too_long = "abcdefgh-".repeat(3) + "1234567-";
+    for tag in [
+        &*too_long,
+        "abcdefgh-abcdefgh-abcdefgh-1234567-8",
+        "",
+        "de_AT",
+        "de-",
+        "abcdefghi",
+        "dé",
+    ] {
+        let said = wrong(&format!(r#""language":{}"#, json!(tag)));
+        assert!(said.ends_with("a tag such as en or de-AT"), "{tag}: {said}");
+    }
+}
+
+#[test]
 fn quiet_hours_are_waited_for_passed_over_or_heeded_as_a_kind_has_it() {
     let kinds = r#","kinds":{"alarm":{"inQuiet":"now"},"news":{"inQuiet":"drop"}}"#;
     let preferences = preferences(&format!("{NIGHT}{kinds}"));

@@ -1,0 +1,71 @@
+//! The notification of a batch.
+
+use std::collections::HashMap;
+
+use jiff::tz::TimeZone;
+
+use super::batch::Batch;
+use super::look::Firing;
+use super::plan::FiringKey;
+use super::preferences::Channel;
+use super::tell::To;
+use super::words::{self, KIND, Reader};
+use crate::notify::{self, Notification};
+
+/// What fires, by its key.
+pub(super) type Firings = HashMap<FiringKey, Firing>;
+
+/// What somebody is told of a batch, by these channels.
+pub(super) fn notification(
+    to: To<'_>,
+    batch: &Batch,
+    channels: &[Channel],
+    by_key: &Firings,
+) -> Notification {
+    let To {
+        config,
+        preferences,
+        now_ms,
+    } = to;
+    let fallback = || TimeZone::get(&config.fields.zone).unwrap_or(TimeZone::UTC);
+    let reader = Reader {
+        zone: &preferences.zone().cloned().unwrap_or_else(fallback),
+        language: preferences.language(),
+        now_ms,
+    };
+    let title = |key: &FiringKey| by_key.get(key).map_or("", |firing| firing.title.as_str());
+    let said = words::said(batch, title, &config.templates, reader);
+    let latest_ms = batch.items.iter().map(|item| item.due_ms).max();
+    let expires = latest_ms.map_or(now_ms, |due_ms| {
+        due_ms.saturating_add(config.limits.cut_off_ms)
+    });
+    let named = batch
+        .named()
+        .iter()
+        .filter_map(|item| by_key.get(&item.key));
+    Notification {
+        kind: KIND.to_owned(),
+        at: now_ms,
+        expires,
+        late: batch.is_late,
+        title: said.words.title,
+        body: said.words.body,
+        language: said.words.language,
+        items: named.map(|firing| item(firing, to)).collect(),
+        more: batch.more(),
+        values: said.values,
+        channels: channels.to_vec(),
+        receipts: None,
+    }
+}
+
+fn item(firing: &Firing, to: To<'_>) -> notify::Item {
+    notify::Item {
+        key: firing.item.key.as_str().to_owned(),
+        table: to.config.table.as_str().to_owned(),
+        id: firing.id.as_str().to_owned(),
+        task: firing.task.as_ref().map(|id| id.as_str().to_owned()),
+        due: firing.item.due_ms,
+        title: firing.title.clone(),
+    }
+}
