@@ -7,18 +7,22 @@
 //!
 //! What a job writes may trigger jobs again. Each is one deeper than the change that made it, and at
 //! [`DEPTH_MAX`] no more are made: what was left out is told ([`Cut`]), not passed over in silence.
+//!
+//! The hub has triggers of its own ([`OwnTrigger`]) for what an app's config turns on.
 
 mod args;
 mod checked;
 mod condition;
 mod config;
 mod event;
+mod own;
 #[cfg(test)]
 mod tests;
 
 pub use checked::{TriggerError, Triggers};
 pub use config::{ConditionConfig, Is, Per, Side, TriggerConfig, When};
 pub use event::{Changed, Committed, Cut, CutWhy, Fired};
+pub use own::{One, OwnTrigger};
 
 /// How deep a change may be whose jobs are made, by default.
 pub const DEPTH_MAX: u8 = 8;

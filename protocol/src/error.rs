@@ -82,6 +82,8 @@ codes! {
     ChangeInvalid = "change_invalid", Never, 422;
     /// An `op` that is not insert, update or delete.
     OpUnknown = "op_unknown", Never, 422;
+    /// A table that only the hub writes: its name begins with `@`.
+    TableReserved = "table_reserved", Never, 422;
     /// A field operation whose name is reserved for later.
     OpReserved = "op_reserved", Never, 422;
     /// A stamp that is no RFC 3339 time, or outside 2020 to 9999.

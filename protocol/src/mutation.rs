@@ -73,11 +73,12 @@ impl Mutation {
             ));
         }
         let (hash, asked) = read_changes(raw.changes.map_or("null", RawValue::get), limits);
-        Ok(Mutation {
+        let mutation = Mutation {
             m: raw.m,
             hash,
             asked,
-        })
+        };
+        Ok(mutation.of_others())
     }
 
     /// Reads `{"key","changes":[…]}`, a write of a server: its key stands for the number. The
@@ -102,10 +103,20 @@ impl Mutation {
             Refusal::new(Code::NameInvalid, message)
         })?;
         let changes = raw.changes.map_or("null", RawValue::get);
-        Ok((client, Mutation::of_changes(changes, limits)))
+        Ok((client, Mutation::of_changes(changes, limits).of_others()))
     }
 
-    /// Changes that are the only ones of their client.
+    /// The same of somebody who is not the hub: tables of the hub are refused.
+    #[must_use]
+    pub fn of_others(mut self) -> Mutation {
+        let tables = self.asked.iter().flatten().map(|change| &change.key.table);
+        if let Err(refusal) = tables.map(not_hubs).collect::<Result<(), _>>() {
+            self.asked = Err(refusal);
+        }
+        self
+    }
+
+    /// Changes that are the only ones of their client, of any table.
     pub fn of_changes(changes: &str, limits: &Limits) -> Mutation {
         let (hash, asked) = read_changes(changes, limits);
         Mutation { m: 1, hash, asked }
@@ -114,6 +125,17 @@ impl Mutation {
     /// How many changes it holds; a rejected one counts as one.
     pub fn change_count(&self) -> usize {
         self.asked.as_ref().map_or(1, Vec::len)
+    }
+}
+
+/// Whether somebody who is not the hub may write to a table. Errors: `table_reserved`.
+pub(crate) fn not_hubs(table: &TableName) -> Result<(), Refusal> {
+    match table.is_hubs() {
+        false => Ok(()),
+        true => Err(Refusal::new(
+            Code::TableReserved,
+            format!("only the hub writes to table {table}"),
+        )),
     }
 }
 

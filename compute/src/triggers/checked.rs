@@ -14,6 +14,7 @@ use super::args::{About, Template};
 use super::condition::{Condition, field};
 use super::config::{Per, TriggerConfig, When};
 use super::event::{Changed, Committed, Cut, CutWhy, Fired};
+use super::own::{One, OwnTrigger};
 use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, ORDERED_KIND, TRIGGERS_MAX};
 use crate::webhook;
 
@@ -31,6 +32,7 @@ pub struct TriggerError {
 #[derive(Clone, Debug, Default)]
 pub struct Triggers {
     by_table: HashMap<TableName, Vec<Trigger>>,
+    own: Vec<OwnTrigger>,
     depth_max: u8,
 }
 
@@ -54,6 +56,7 @@ impl Triggers {
     pub fn of(configs: &[TriggerConfig], depth_max: u8) -> Result<Triggers, TriggerError> {
         let mut triggers = Triggers {
             by_table: HashMap::new(),
+            own: Vec::new(),
             depth_max,
         };
         let mut ids = HashSet::new();
@@ -70,31 +73,56 @@ impl Triggers {
             }
             let table = TableName::parse_within(&config.table, NAME_BYTES_CEILING);
             let table = table.map_err(|e| wrong(format!("table: {}", e.message)))?;
+            if table.is_hubs() {
+                return Err(wrong(
+                    "table: the hub's own tables fire no triggers".to_owned(),
+                ));
+            }
             let trigger = Trigger::of(config).map_err(wrong)?;
             triggers.by_table.entry(table).or_default().push(trigger);
         }
         Ok(triggers)
     }
 
+    /// The same, and triggers of the hub.
+    #[must_use]
+    pub fn with_own(mut self, own: Vec<OwnTrigger>) -> Triggers {
+        self.own.extend(own);
+        self
+    }
+
     /// Whether anything looks at a table.
     pub fn look_at(&self, table: &TableName) -> bool {
-        self.by_table.contains_key(table)
+        self.by_table.contains_key(table) || self.own.iter().any(|own| own.table == *table)
     }
 
     /// The jobs of a commit, in the order of its records and of the triggers in the config.
     pub fn jobs_of(&self, committed: &Committed<'_>) -> Fired {
         let mut fired = Fired::default();
+        let mut of_space: Vec<&TriggerId> = Vec::new();
         for changed in committed.changed {
-            let Some(triggers) = self.by_table.get(&changed.key.table) else {
+            if !self.look_at(&changed.key.table) {
                 continue;
-            };
+            }
             let Some(when) = changed.what() else { continue };
             let about = About {
                 committed,
                 changed,
                 when,
             };
-            for trigger in triggers.iter().filter(|one| one.fires(changed, when)) {
+            let own = self.own.iter().filter(|own| own.table == changed.key.table);
+            for own in own.filter(|own| own.fires(changed, when)) {
+                if own.one == One::Space {
+                    if of_space.contains(&&own.id) {
+                        continue;
+                    }
+                    of_space.push(&own.id);
+                }
+                fired.moves.push(own.put(committed, changed));
+            }
+            let triggers = self.by_table.get(&changed.key.table);
+            let triggers = triggers.into_iter().flatten();
+            for trigger in triggers.filter(|one| one.fires(changed, when)) {
                 self.fire(trigger, about, &mut fired);
             }
         }
@@ -103,7 +131,7 @@ impl Triggers {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_table.is_empty()
+        self.by_table.is_empty() && self.own.is_empty()
     }
 
     fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {
@@ -135,6 +163,9 @@ impl Triggers {
 impl Trigger {
     fn of(config: &TriggerConfig) -> Result<Trigger, String> {
         let id = TriggerId::parse(&config.id).map_err(|e| format!("id: {}", e.message))?;
+        if config.id.starts_with('@') {
+            return Err("id: those that begin with @ are the hub's own".to_owned());
+        }
         if config.id.contains(['/', '#']) {
             return Err("id: / and # part it from what else is in its jobs' keys".to_owned());
         }

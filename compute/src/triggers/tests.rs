@@ -15,6 +15,7 @@ use super::*;
 
 mod firing;
 mod lanes;
+mod own;
 mod sizes;
 
 const NOW: u64 = 1_795_514_400_000;

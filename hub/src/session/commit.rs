@@ -321,7 +321,7 @@ impl SessionState {
                     cx.note(Note::Verdict(VerdictStatus::from(&answer)));
                     answers.add(&pending.waiters, &pending.client, m, &answer);
                 }
-                Outcome::Job { writer, ended } => {
+                Outcome::Job { writer, ended, .. } => {
                     client.writer = writer.or(client.writer);
                     reply_job(&pending.waiters, &ended, cx);
                 }

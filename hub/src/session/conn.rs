@@ -116,7 +116,7 @@ impl Conn {
     }
 }
 
-/// Whether a sorted selection of tables holds one; `None` is all.
+/// Whether a sorted selection of tables holds one; `None` is all that a device may be shown.
 pub(super) fn wants(tables: Option<&[TableName]>, table: &TableName) -> bool {
-    tables.is_none_or(|tables| tables.binary_search(table).is_ok())
+    !table.is_private() && tables.is_none_or(|tables| tables.binary_search(table).is_ok())
 }

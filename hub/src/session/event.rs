@@ -188,17 +188,18 @@ pub struct JobCall {
     pub permit: Option<Permit>,
 }
 
-/// What a job writes: the commit that takes it ends the job's lease.
+/// What a job writes: the commit that takes it ends the job's lease. So the hub also writes what a user
+/// asks it for, without a job; that may be written twice, which must be no harm.
 #[derive(Debug)]
 pub struct JobWrite {
-    /// The history that the job is of.
-    pub epoch: Epoch,
-    /// How many jobs stand between this and somebody's own change, at least 1.
+    /// The history that the job is of; `None`: any, without a job.
+    pub epoch: Option<Epoch>,
+    /// How many jobs stand between this and somebody's own change: 0 without a job.
     pub depth: u8,
     /// What changes. It has no number.
     pub mutation: Mutation,
-    /// How the lease ends.
-    pub ended: Ended,
+    /// How the lease ends; `None`: there is none.
+    pub ended: Option<Ended>,
 }
 
 /// Who waits for verdicts.

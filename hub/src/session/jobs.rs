@@ -1,5 +1,5 @@
 //! What jobs write. It has no number: the commit that takes it ends the lease of its job, so it takes
-//! effect once, and only by whoever has the job.
+//! effect once, and only by whoever has the job. What the hub writes without a job goes the same way.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl SessionState {
     }
 
     pub(super) fn take_job(&mut self, job: JobCall, cx: &mut Context<'_>) {
-        if self.was_erased_since(Some(job.write.epoch)) {
+        if self.was_erased_since(job.write.epoch) {
             return cx.effect(Effect::Reply(job.call, CallReply::Erased));
         }
         self.take(Pending {

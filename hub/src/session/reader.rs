@@ -159,7 +159,6 @@ impl SessionState {
         if page.view.gc_seq > snapshot.at {
             return self.reset_conn(conn, ResetWhy::Gc, cx);
         }
-        *step = Step::Writing;
         let of = snapshot.tables.is_none().then_some(page.view.live);
         let mut frames = Vec::with_capacity(2);
         if let Some(changes) = add_part(snapshot, &page) {
@@ -169,6 +168,11 @@ impl SessionState {
                 &changes,
             )));
         }
+        if page.more && frames.is_empty() {
+            // A page of what devices are not shown: nothing is written that would ask for the next.
+            return self.read_snapshot(conn, cx);
+        }
+        *step = Step::Writing;
         if page.more {
             return send_all(conn, (frames, FrameKind::Part), cx);
         }
@@ -319,10 +323,16 @@ pub(super) fn entry<'a>(
     }
 }
 
-/// Counts a page's records into the snapshot and returns their text; `None` for no records.
+/// Counts a page's records into the snapshot and returns their text; `None` if there are none that
+/// devices are shown.
 fn add_part(snapshot: &mut Snapshot, page: &SnapshotPage) -> Option<String> {
     let mut changes = String::new();
-    for (key, record) in &page.records {
+    for (key, record) in page
+        .records
+        .iter()
+        .filter(|(key, _)| !key.table.is_private())
+    {
+        snapshot.done += 1;
         let mut data = String::with_capacity(record.size_bytes());
         delta::write_data(&mut data, record);
         snapshot.sum.add(key, &data);
@@ -336,9 +346,8 @@ fn add_part(snapshot: &mut Snapshot, page: &SnapshotPage) -> Option<String> {
             &page.writers,
         ));
     }
-    snapshot.done += page.records.len() as u64;
     snapshot.after = Some(page.records.last()?.0.clone());
-    Some(changes)
+    (!changes.is_empty()).then_some(changes)
 }
 
 fn place(page: &SnapshotPage, snapshot: &Snapshot) -> SnapshotPlace {

@@ -54,7 +54,7 @@ impl SessionState {
         tables: impl Iterator<Item = &'t TableName>,
         cx: &mut Context<'_>,
     ) {
-        let tables: BTreeSet<&TableName> = tables.collect();
+        let tables: BTreeSet<&TableName> = tables.filter(|table| !table.is_hubs()).collect();
         if tables.is_empty() || self.watchers.is_empty() || mutant(Mutant::TellNoWatcher) {
             return;
         }

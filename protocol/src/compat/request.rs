@@ -20,7 +20,7 @@ use crate::error::{Code, Refusal};
 use crate::ids::{RecordId, RecordKey, TableName};
 use crate::json::Json;
 use crate::limits::Limits;
-use crate::mutation::{Members, field_name};
+use crate::mutation::{Members, field_name, not_hubs};
 use crate::object;
 use crate::stamp::Hlc;
 
@@ -118,13 +118,14 @@ impl SyncChange {
         };
         let asked = asked.and_then(|mut op| {
             let key = key.clone()?;
+            not_hubs(&key.table)?;
             counters.count(&key, &mut op)?;
             Ok(Change { key, op })
         });
         Ok(SyncChange {
             table,
             id,
-            key: key.ok(),
+            key: key.ok().filter(|key| !key.table.is_hubs()),
             text: text.to_owned(),
             asked,
         })

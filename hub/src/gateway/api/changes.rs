@@ -72,7 +72,11 @@ pub(super) async fn changes(
         page.view.epoch, page.view.head
     );
     let mut separator = "";
-    for (key, record) in &page.records {
+    for (key, record) in page
+        .records
+        .iter()
+        .filter(|(key, _)| !key.table.is_private())
+    {
         if let Some(shown) = delta::paged(record, after) {
             body.push_str(separator);
             body.push_str(&entry_text((key, record), shown, after, &page.writers));

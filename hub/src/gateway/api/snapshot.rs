@@ -66,7 +66,12 @@ pub(super) async fn snapshot(
         return Ok(reset(&gateway, why));
     }
     let mut changes = String::new();
-    for (key, record) in &page.records {
+    for (key, record) in page
+        .records
+        .iter()
+        .filter(|(key, _)| !key.table.is_private())
+    {
+        done += 1;
         let mut data = String::new();
         delta::write_data(&mut data, record);
         sum.add(key, &data);
@@ -80,7 +85,6 @@ pub(super) async fn snapshot(
             &page.writers,
         ));
     }
-    done += page.records.len() as u64;
     let last = page
         .records
         .last()

@@ -41,7 +41,10 @@ pub(super) fn changes(
     tell: Tell,
     ((writer, answered), table): (Writes, Option<&str>),
 ) -> Changes {
-    let wanted = |key: &RecordKey| table.is_none_or(|table| key.table.as_str() == table);
+    // Those clients know the tables of their app alone.
+    let wanted = |key: &RecordKey| {
+        !key.table.is_hubs() && table.is_none_or(|table| key.table.as_str() == table)
+    };
     let after = match tell {
         Tell::After(after) => after,
         _ => Seq(0),

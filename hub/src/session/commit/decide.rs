@@ -91,7 +91,16 @@ impl Decided {
     /// The places of those that end a lease, in the order of the commit's `ends`.
     pub(in crate::session) fn ending(&self) -> Vec<usize> {
         let places = self.outcomes.iter().enumerate();
-        let ending = places.filter(|(_, one)| matches!(one, Outcome::Job { ended: Ok(()), .. }));
+        let ending = places.filter(|(_, one)| {
+            matches!(
+                one,
+                Outcome::Job {
+                    ended: Ok(()),
+                    ends: true,
+                    ..
+                }
+            )
+        });
         ending.map(|(place, _)| place).collect()
     }
 }
@@ -105,10 +114,12 @@ pub(super) enum Outcome {
         m: u64,
         verdict: Verdict,
     },
-    /// Whether what a job writes ends its lease. Of what was refused nothing is remembered.
+    /// Whether what a job writes ends its lease, if it has one. Of what was refused nothing is
+    /// remembered.
     Job {
         writer: Option<WriterNo>,
         ended: Result<(), NotEnded>,
+        ends: bool,
     },
     /// A changeset's, and what is remembered of its client.
     Synced { synced: Synced, kept: Kept },
@@ -180,33 +191,31 @@ impl Deciding {
     }
 
     fn job(&mut self, pending: &Pending, write: &JobWrite, client: &Client) -> Outcome {
+        let ends = write.ended.is_some();
+        let refused = |why| Outcome::Job {
+            writer: None,
+            ended: Err(why),
+            ends,
+        };
         // A store that was restored gives leases again: the other write is of a history that is lost.
-        if self
-            .ends
-            .iter()
-            .any(|ended| ended.lease == write.ended.lease)
-        {
-            return Outcome::Job {
-                writer: None,
-                ended: Err(NotEnded::LeaseLost),
-            };
+        let lease = write.ended.as_ref().map(|ended| &ended.lease);
+        if lease.is_some_and(|lease| self.ends.iter().any(|ended| ended.lease == *lease)) {
+            return refused(NotEnded::LeaseLost);
         }
         let writers = self.writers_given();
         let writer = self.writer(&pending.client, client);
         if let Err(refusal) = self.merged(&write.mutation, writer, pending) {
             self.take_back_writers(&pending.client, writers);
-            return Outcome::Job {
-                writer: None,
-                ended: Err(NotEnded::Rejected(refusal)),
-            };
+            return refused(NotEnded::Rejected(refusal));
         }
         self.mark(&pending.client, writer, None);
         if !mutant(Mutant::WriteUnfenced) {
-            self.ends.push(write.ended.clone());
+            self.ends.extend(write.ended.clone());
         }
         Outcome::Job {
             writer: Some(writer),
             ended: Ok(()),
+            ends,
         }
     }
 

@@ -53,13 +53,13 @@ pub(super) fn a_job(desk: &mut Desk) -> LeasedJob {
 /// A job's write comes in.
 pub(super) fn start(desk: &mut Desk, call: u64, (job, depth): (&LeasedJob, u8), change: &Value) {
     let write = JobWrite {
-        epoch: job.job.origin.epoch,
+        epoch: Some(job.job.origin.epoch),
         depth,
         mutation: mutation(change),
-        ended: Ended {
+        ended: Some(Ended {
             lease: job.lease.clone(),
             outcome: Outcome::Done,
-        },
+        }),
     };
     desk.step(Event::Job(JobCall {
         call: CallId(call),

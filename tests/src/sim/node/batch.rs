@@ -26,9 +26,9 @@ pub(super) fn batch(state: &SessionState, cache: &ForgetfulCache) -> Batch {
             }),
             Asked::Job(write) => What::Job(JobPart {
                 asked: write.mutation.asked.as_ref().ok().cloned(),
-                epoch: write.epoch,
+                epoch: write.epoch.expect("only jobs write here"),
                 depth: write.depth,
-                ended: write.ended.clone(),
+                ended: write.ended.clone().expect("only jobs write here"),
             }),
         },
     };

@@ -101,10 +101,10 @@ impl World {
             format!("writes for {:?}: {}", task.no(), write.changes.0)
         });
         let write = Box::new(JobWrite {
-            epoch: write.epoch,
+            epoch: Some(write.epoch),
             depth: write.depth,
             mutation,
-            ended: write.ended,
+            ended: Some(write.ended),
         });
         let permit = None;
         self.tell(
