@@ -28,3 +28,4 @@ pub use quiet::Quiet;
 pub use template::{
     BODY_CHARS_MAX, Form, Rendered, TEMPLATE_BYTES_MAX, TITLE_CHARS_MAX, TemplateText, Templates,
 };
+pub(crate) use template::{plain as one_line, shortened};
