@@ -18,7 +18,7 @@ mod next;
 mod occurrences;
 mod rolling;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod times;
 
 use std::sync::Arc;

@@ -41,9 +41,9 @@ fn trigger(table: &str, args: &Value) -> TriggerConfig {
 }
 
 /// A space of a store, with a clock that tests move.
-struct Space {
-    store: Arc<SqliteStore>,
-    key: SpaceKey,
+pub(crate) struct Space {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) key: SpaceKey,
     now_ms: u64,
     /// Of the last commit of [`Space::write`].
     seq: Seq,
@@ -51,7 +51,7 @@ struct Space {
 }
 
 impl Space {
-    async fn open() -> Space {
+    pub(crate) async fn open() -> Space {
         let directory = tempfile::tempdir().unwrap();
         let options = SqliteOptions::new(directory.path().join("hub.db"));
         let store = Arc::new(SqliteStore::open(&options).unwrap());
@@ -70,7 +70,7 @@ impl Space {
     }
 
     /// Merges changes as the hub does, by its own clock where they name no time.
-    async fn write(&mut self, changes: &str) {
+    pub(crate) async fn write(&mut self, changes: &str) {
         let limits = Limits::DEFAULT;
         let text = canonical(changes, limits.json_depth_max + 4).unwrap();
         let changes = parse_changes(&text, &limits).unwrap();
@@ -115,7 +115,7 @@ impl Space {
         self.now_ms += 1_000;
     }
 
-    async fn insert(&mut self, table: &str, id: &str, data: Value) {
+    pub(crate) async fn insert(&mut self, table: &str, id: &str, data: Value) {
         let change = json!([{"table": table, "id": id, "op": "insert", "data": data}]);
         self.write(&change.to_string()).await;
     }
@@ -132,19 +132,19 @@ impl Space {
         self.write(&change.to_string()).await;
     }
 
-    async fn delete(&mut self, table: &str, id: &str) {
+    pub(crate) async fn delete(&mut self, table: &str, id: &str) {
         let change = json!([{"table": table, "id": id, "op": "delete"}]);
         self.write(&change.to_string()).await;
     }
 
-    async fn record(&self, key: &RecordKey) -> Option<Record> {
+    pub(crate) async fn record(&self, key: &RecordKey) -> Option<Record> {
         let keys = std::slice::from_ref(key);
         let read = self.store.records(&self.key, keys, usize::MAX).await;
         read.unwrap().records.pop().flatten()
     }
 
     /// The live records of a table, by id.
-    async fn table(&self, name: &str) -> Vec<(String, Value)> {
+    pub(crate) async fn table(&self, name: &str) -> Vec<(String, Value)> {
         let tables = [TableName::trusted(name)];
         let limit = PageLimit {
             records: usize::MAX,
