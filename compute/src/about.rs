@@ -4,8 +4,8 @@
 //! the config says there. Members that are not known here are passed over, since a newer node may
 //! have put the job.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use syncline_protocol::ids::{RecordId, RecordKey, TableName};
 use syncline_protocol::limits::NAME_BYTES_CEILING;
@@ -37,7 +37,13 @@ struct Written {
     id: Option<String>,
     when: Option<String>,
     who: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     args: Option<Box<RawValue>>,
+}
+
+/// What is null is given too.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::deserialize(from).map(Some)
 }
 
 impl About {
@@ -107,6 +113,15 @@ mod tests {
     fn a_schedules_job_is_about_none() {
         let about = about(r#"{"args":{"to":"llm"}}"#).unwrap();
         assert_eq!(about.record, None);
+    }
+
+    /// So do triggers of the hub's own.
+    #[test]
+    fn args_may_be_null() {
+        let args = r#"{"args":null,"id":"k1","table":"tasks","when":"insert","who":"ada"}"#;
+        let record = about(args).unwrap().record.unwrap();
+        assert_eq!(record.key.to_string(), "tasks/k1");
+        assert!(about(r#"{"args":null}"#).is_ok());
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod message;
 mod service;
 mod subscription;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod vapid;
 

@@ -47,4 +47,5 @@ pub use tell::CHANGES_MIN;
 pub use template::{
     BODY_CHARS_MAX, Form, Rendered, TEMPLATE_BYTES_MAX, TITLE_CHARS_MAX, TemplateText, Templates,
 };
+pub(crate) use template::{plain as one_line, shortened};
 pub use words::{KIND, SEVERAL, TemplateTexts, VALUES, words_of};

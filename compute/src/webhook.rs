@@ -7,15 +7,14 @@
 //!
 //! [`config`](WebhookConfig) says what an endpoint is and what is wrong with one, `event` is what is
 //! sent, `signature` signs it, `reply` reads what comes back. [`outgoing`](crate::outgoing) keeps
-//! events from addresses that are not the internet's. `clients` holds the connections, `places`
-//! bounds how many events an endpoint is given at once, and how many of one space.
+//! events from addresses that are not the internet's, and bounds how many of the workers an endpoint
+//! holds, and how many of one space. `clients` holds the connections.
 //! Order among the events of a record, tries and waits are not decided here, but by whoever runs
 //! jobs.
 
 mod clients;
 mod config;
 mod event;
-mod places;
 mod reply;
 mod signature;
 #[cfg(test)]
@@ -28,20 +27,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
+use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::JobError;
 
 pub use config::{
-    NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, Secret, TIMEOUT_MS,
+    NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, TIMEOUT_MS,
     TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, WEBHOOKS_MAX, WebhookConfig,
 };
+pub(crate) use event::Posted;
 pub use event::check_args;
-pub use places::PLACE_WAIT_MS_MAX;
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 
 use self::clients::Clients;
 use self::config::Checked;
 use self::event::Event;
-use self::places::Places;
 use self::signature::Signer;
 use crate::about::About;
 pub use crate::outgoing::address::URL_BYTES_MAX;
@@ -49,6 +49,9 @@ pub use crate::outgoing::answer::RETRY_AFTER_MS_MAX;
 use crate::outgoing::answer::said;
 use crate::outgoing::hidden::Hidden;
 use crate::outgoing::names::{Names, System};
+pub use crate::outgoing::places::PLACE_WAIT_MS_MAX;
+use crate::outgoing::places::Places;
+pub use crate::outgoing::secret::Secret;
 use crate::worker::{Task, Worked, Worker};
 
 /// A schedule's event is of an app, and nobody's data.
@@ -111,11 +114,31 @@ impl Webhooks {
         self.0.contains_key(name)
     }
 
+    /// Posts an event that is not a job's own.
+    pub(crate) async fn post(&self, to: &str, posted: Posted<'_>) -> Worked {
+        let (space, now_ms) = (posted.space, posted.now_ms);
+        match self.endpoint(to) {
+            Ok(endpoint) => endpoint.post(&posted.into(), space, now_ms).await,
+            Err(error) => Worked::Hopeless(error),
+        }
+    }
+
+    /// The longest that posting may take, in milliseconds.
+    pub(crate) fn longest_ms(&self) -> u64 {
+        let timeouts = self.0.values().map(|endpoint| endpoint.timeout);
+        let longest = timeouts.max().unwrap_or_default();
+        PLACE_WAIT_MS_MAX + u64::try_from(longest.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn endpoint(&self, name: &str) -> Result<&Endpoint, JobError> {
+        let unknown = || JobError::new(&format!("webhook_unknown: {name:?}"));
+        self.0.get(name).ok_or_else(unknown)
+    }
+
     fn endpoint_of(&self, task: &Task) -> Result<(&Endpoint, Event), JobError> {
         let about = About::of(&task.job.args)?;
         let sent: event::Args = about.args()?;
-        let unknown = || JobError::new(&format!("webhook_unknown: {:?}", sent.to));
-        let endpoint = self.0.get(&sent.to).ok_or_else(unknown)?;
+        let endpoint = self.endpoint(&sent.to)?;
         Ok((endpoint, Event::of(task, about.record, sent.data)))
     }
 }
@@ -124,7 +147,7 @@ impl Webhooks {
 impl Worker for Webhooks {
     async fn work(&self, task: &Task) -> Worked {
         match self.endpoint_of(task) {
-            Ok((endpoint, event)) => match endpoint.post(&event, task).await {
+            Ok((endpoint, event)) => match endpoint.post(&event, task.space(), task.now_ms).await {
                 Worked::Done(Some(_)) if !event.is_of_a_change() => {
                     Worked::Hopeless(JobError::new(CHANGES_UNWANTED))
                 }
@@ -148,13 +171,13 @@ impl Endpoint {
         }
     }
 
-    async fn post(&self, event: &Event, task: &Task) -> Worked {
-        let _place = match self.places.take(task.space()).await {
+    async fn post(&self, event: &Event, space: &SpaceKey, now_ms: WallMs) -> Worked {
+        let _place = match self.places.take(space).await {
             Ok(place) => place,
             Err(wait_ms) => return Worked::Busy { wait_ms },
         };
         let body = event.to_json();
-        let at_s = task.now_ms / 1_000;
+        let at_s = now_ms / 1_000;
         let signature = self.signer.sign(event.id(), at_s, &body);
         let request = self
             .client
@@ -168,7 +191,7 @@ impl Endpoint {
         match request.send().await {
             Ok(response) => {
                 let limits = reply::Limits {
-                    now_ms: task.now_ms,
+                    now_ms,
                     timeout: self.timeout,
                     bytes_max: self.reply_bytes_max,
                 };

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use syncline_protocol::delta::write_data;
 use syncline_protocol::ids::RecordId;
+use syncline_protocol::limits::NAME_BYTES_CEILING;
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::WallMs;
 
@@ -118,10 +119,36 @@ impl Device {
     }
 }
 
+impl Serialize for DeviceId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for DeviceId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<DeviceId, D::Error> {
+        let id = RecordId::parse_within(&String::deserialize(from)?, NAME_BYTES_CEILING);
+        id.map(DeviceId)
+            .map_err(|refusal| de::Error::custom(refusal.message))
+    }
+}
+
 impl DeviceId {
+    /// Of a record of [`DEVICES`](super::DEVICES).
+    pub fn of_record(id: RecordId) -> DeviceId {
+        DeviceId(id)
+    }
+
     /// The record's id.
     pub fn as_record(&self) -> &RecordId {
         &self.0
+    }
+
+    /// By which devices wait apart: some bits of the id, which is a hash.
+    pub(super) fn seed(&self) -> u64 {
+        let digest = Sha256::digest(self.0.as_str());
+        let bytes = digest.first_chunk().copied().unwrap_or_default();
+        u64::from_be_bytes(bytes)
     }
 }
 

@@ -133,6 +133,11 @@ impl Notification {
 }
 
 impl NotificationId {
+    /// Of a record of [`NOTIFICATIONS`](super::NOTIFICATIONS).
+    pub fn of_record(id: RecordId) -> NotificationId {
+        NotificationId(id)
+    }
+
     /// Before all that were told from then on.
     pub fn from(at_ms: WallMs) -> NotificationId {
         NotificationId(RecordId::trusted(&format!("{at_ms:013}")))

@@ -8,6 +8,15 @@ use syncline_protocol::json::Json;
 use syncline_protocol::record::{Field, Record};
 use syncline_protocol::stamp::{Hlc, Stamp};
 
+mod deliver;
+mod hanging;
+mod payload;
+mod random;
+mod sending;
+mod site;
+mod trying;
+mod words;
+
 use super::*;
 use crate::push::{KeyTexts, SubscriptionText};
 use crate::reminders::Channel;

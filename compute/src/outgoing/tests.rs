@@ -3,3 +3,4 @@
 mod guard;
 pub(crate) mod names;
 pub(crate) mod server;
+pub(crate) mod tls;

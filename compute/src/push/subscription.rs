@@ -52,10 +52,16 @@ pub struct Subscription {
     pub(super) recipient: Recipient,
 }
 
+impl Subscription {
+    /// The push service: scheme, host and port of the address.
+    pub fn service(&self) -> String {
+        self.endpoint.origin().ascii_serialization()
+    }
+}
+
 impl fmt::Debug for Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = self.endpoint.origin().ascii_serialization();
-        write!(f, "Subscription({origin})")
+        write!(f, "Subscription({})", self.service())
     }
 }
 

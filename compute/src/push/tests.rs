@@ -1,6 +1,6 @@
 //! Pushes to a browser and a push service of this machine.
 
-mod browser;
+pub(crate) mod browser;
 mod config;
 mod encryption;
 mod replies;

@@ -121,7 +121,7 @@ impl Space {
         self.now_ms += 1_000;
     }
 
-    async fn insert(&mut self, table: &str, id: &str, data: Value) {
+    pub(crate) async fn insert(&mut self, table: &str, id: &str, data: Value) {
         let change = json!([{"table": table, "id": id, "op": "insert", "data": data}]);
         self.write(&change.to_string()).await;
     }
@@ -138,7 +138,7 @@ impl Space {
         self.write(&change.to_string()).await;
     }
 
-    async fn delete(&mut self, table: &str, id: &str) {
+    pub(crate) async fn delete(&mut self, table: &str, id: &str) {
         let change = json!([{"table": table, "id": id, "op": "delete"}]);
         self.write(&change.to_string()).await;
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 mod parse;
 
-pub(super) use parse::plain;
+pub(crate) use parse::plain;
 use parse::{Part, parsed};
 
 /// Characters of a title. What is more is cut, which is shown by an ellipsis.
@@ -142,7 +142,7 @@ fn broader(tag: &str) -> Vec<String> {
 }
 
 /// So many characters, the last of them an ellipsis if there are more.
-pub(super) fn shortened(text: &str, chars_max: usize) -> String {
+pub(crate) fn shortened(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         None => text.to_owned(),
         Some(_) => {
@@ -153,7 +153,8 @@ pub(super) fn shortened(text: &str, chars_max: usize) -> String {
 }
 
 impl Form {
-    fn escaped(self, text: &str) -> String {
+    /// A text as it stands there.
+    pub(crate) fn escaped(self, text: &str) -> String {
         if self == Form::Plain {
             return text.to_owned();
         }

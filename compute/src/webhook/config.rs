@@ -1,7 +1,6 @@
 //! Endpoints as the config has them, and what is wrong with one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use reqwest::Url;
 use serde::Deserialize;
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use super::signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, bytes_of};
 use crate::outgoing::address;
 use crate::outgoing::guard::Reach;
+use crate::outgoing::secret::Secret;
 
 /// Endpoints of a config.
 pub const WEBHOOKS_MAX: usize = 1_000;
@@ -66,24 +66,6 @@ fn timeout_ms() -> u64 {
 
 fn reply_bytes_max() -> usize {
     REPLY_BYTES_MAX
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Of a text.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 /// An endpoint that was checked.
@@ -145,7 +127,7 @@ impl WebhookConfig {
         if self.ports.len() > PORTS_MAX || self.ports.contains(&0) {
             wrong.push(format!("ports: at most {PORTS_MAX}, and none is 0"));
         }
-        let (url, found) = address::checked(&self.url.0, reach, &self.ports);
+        let (url, found) = address::checked(self.url.text(), reach, &self.ports);
         wrong.extend(found.iter().map(|why| format!("url: {why}")));
         Some(Checked {
             url: url?,
@@ -158,7 +140,7 @@ impl WebhookConfig {
 }
 
 fn check_secret(name: &str, secret: &Secret, wrong: &mut Vec<String>) -> Option<Vec<u8>> {
-    match bytes_of(&secret.0) {
+    match bytes_of(secret.text()) {
         None => wrong.push(format!("{name}: what follows whsec_ is no base64")),
         Some(bytes) if (SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes.len()) => {
             return Some(bytes);

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::Job;
 
 use crate::about::AboutRecord;
@@ -68,6 +70,37 @@ struct Change {
     /// The commit, by which events of a record are in order, within an epoch.
     seq: u64,
     epoch: String,
+}
+
+/// An event that is not a job's own: a job has several of them.
+pub(crate) struct Posted<'a> {
+    /// The idempotency key, the same in each try.
+    pub(crate) id: String,
+    /// What it is, in place of a trigger. The config has none with an `@`.
+    pub(crate) trigger: &'a str,
+    /// Whose it is.
+    pub(crate) space: &'a SpaceKey,
+    /// Which try this is, from 1.
+    pub(crate) attempt: u32,
+    /// When it was begun.
+    pub(crate) now_ms: WallMs,
+    /// What it says.
+    pub(crate) data: Box<RawValue>,
+}
+
+impl From<Posted<'_>> for Event {
+    fn from(posted: Posted<'_>) -> Event {
+        Event {
+            id: posted.id,
+            trigger: posted.trigger.to_owned(),
+            app: posted.space.app.to_string(),
+            space: posted.space.space.to_string(),
+            change: None,
+            attempt: posted.attempt,
+            at: rfc3339(posted.now_ms),
+            data: Some(posted.data),
+        }
+    }
 }
 
 impl Event {

@@ -31,12 +31,20 @@ impl Server {
     }
 
     pub(crate) async fn answering(answer: Answer) -> Server {
+        Server::answering_each(vec![answer]).await
+    }
+
+    /// A connection after the other, the last ones alike.
+    pub(crate) async fn answering_each(answers: Vec<Answer>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (told, requests) = mpsc::unbounded_channel();
         let serving = tokio::spawn(async move {
+            let mut n = 0;
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer.clone(), told.clone()));
+                let answer = answers[n.min(answers.len() - 1)].clone();
+                n += 1;
+                tokio::spawn(serve(stream, answer, told.clone()));
             }
         });
         Server {

@@ -8,20 +8,20 @@ use crate::push::subscription::Recipient;
 use crate::push::text::encoded;
 use crate::push::{KeyTexts, SubscriptionText};
 
-pub(super) struct Browser {
+pub(crate) struct Browser {
     private: PrivateKey,
     auth: [u8; 16],
 }
 
 /// What a message holds.
 #[derive(Debug, PartialEq)]
-pub(super) struct Message {
-    pub(super) payload: Vec<u8>,
-    pub(super) padding: usize,
+pub(crate) struct Message {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) padding: usize,
 }
 
 impl Browser {
-    pub(super) fn new() -> Browser {
+    pub(crate) fn new() -> Browser {
         Browser {
             private: PrivateKey::generate(&ECDH_P256).unwrap(),
             auth: *b"a shared secret!",
@@ -48,7 +48,7 @@ impl Browser {
         Recipient::parse(&self.keys()).unwrap()
     }
 
-    pub(super) fn subscribes(&self, endpoint: &str) -> SubscriptionText {
+    pub(crate) fn subscribes(&self, endpoint: &str) -> SubscriptionText {
         SubscriptionText {
             endpoint: endpoint.to_owned(),
             keys: self.keys(),
@@ -56,7 +56,7 @@ impl Browser {
     }
 
     /// Reads a message. `None` if it is not for this browser, or was changed.
-    pub(super) fn read(&self, body: &[u8]) -> Option<Message> {
+    pub(crate) fn read(&self, body: &[u8]) -> Option<Message> {
         let (salt, rest) = body.split_at_checked(16)?;
         let (record_bytes, rest) = rest.split_at_checked(4)?;
         let record_bytes = u32::from_be_bytes(record_bytes.try_into().ok()?);

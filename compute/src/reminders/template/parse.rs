@@ -25,8 +25,8 @@ impl Part {
     }
 }
 
-/// The same of a value alone.
-pub(in crate::reminders) fn plain(value: &str) -> String {
+/// A text as one line of what is seen.
+pub(crate) fn plain(value: &str) -> String {
     let words: Vec<&str> = value.split_whitespace().collect();
     words.join(" ").replace(is_hidden, "")
 }

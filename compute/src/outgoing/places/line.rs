@@ -1,4 +1,4 @@
-//! Who has a place at an endpoint, who stands in line for one, and who is turned away: without waiting
+//! Who has a place at a server, who stands in line for one, and who is turned away: without waiting
 //! and without a clock.
 
 use std::collections::{HashMap, VecDeque};
@@ -32,7 +32,7 @@ pub(super) enum Asked {
     TurnedAway(u64),
 }
 
-/// The places of an endpoint.
+/// The places of a server.
 #[derive(Debug)]
 pub(super) struct Line {
     /// How many there are.
@@ -142,7 +142,7 @@ impl Line {
         }
     }
 
-    /// The more are turned away, the later they come again, so that the jobs of a dead endpoint are not
+    /// The more are turned away, the later they come again, so that the jobs of a dead server are not
     /// claimed and given back as fast as the store can.
     fn turn_away(&mut self) -> u64 {
         let before = self.turned_away;

@@ -1,14 +1,14 @@
-//! How many events an endpoint is given at once: a part of the pool, so that one which is slow or
+//! How many workers of a pool a server holds at once: a part of the pool, so that one which is slow or
 //! dead leaves the rest to others.
 //!
 //! One space has at most half of that part, which is also half of what the space may have of the pool:
-//! neither keeps another space's events from an endpoint, nor a dead endpoint a space's events from
-//! the others. `line` decides; here is waited.
+//! neither keeps another space from a server, nor a dead server a space from the others. `line`
+//! decides; here is waited. [`Hosts`] keeps the places of servers that users name.
 
 mod line;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use syncline_protocol::ids::SpaceKey;
@@ -17,14 +17,24 @@ use tokio::time::timeout;
 
 use self::line::{Asked, Line, TURN_MS, Ticket};
 
-/// An endpoint has this part of a pool.
+/// A server has this part of a pool.
 const PART: usize = 4;
+
+/// Hosts whose places are kept, of those that nobody is at. Past it they are forgotten: users name any
+/// host.
+const HOSTS_MAX: usize = 1_000;
 
 /// The longest wait for a place, in milliseconds: part of the time of a try.
 pub const PLACE_WAIT_MS_MAX: u64 = TURN_MS;
 
-/// The places of an endpoint.
-pub(super) struct Places(Mutex<Told>);
+/// The places of a server.
+pub(crate) struct Places(Mutex<Told>);
+
+/// The places of servers by a name for each, made when somebody first asks for one.
+pub(crate) struct Hosts {
+    pool: usize,
+    by_name: Mutex<HashMap<String, Arc<Places>>>,
+}
 
 /// The line, and how those who stand in it are told.
 struct Told {
@@ -33,7 +43,7 @@ struct Told {
 }
 
 /// One that is taken until it is dropped.
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     places: &'a Places,
     space: &'a SpaceKey,
 }
@@ -47,7 +57,7 @@ struct Standing<'a> {
 
 impl Places {
     /// Of a pool of so many workers: a quarter of them, and at least one.
-    pub(super) fn of(pool: usize) -> Places {
+    pub(crate) fn of(pool: usize) -> Places {
         Places(Mutex::new(Told {
             line: Line::of(pool / PART),
             waiting: HashMap::new(),
@@ -56,7 +66,7 @@ impl Places {
 
     /// Takes one for a space, when it is its turn. Errors: that would be too long; how long to wait
     /// until asking again, in milliseconds.
-    pub(super) async fn take<'a>(&'a self, space: &'a SpaceKey) -> Result<Place<'a>, u64> {
+    pub(crate) async fn take<'a>(&'a self, space: &'a SpaceKey) -> Result<Place<'a>, u64> {
         let places = self;
         let (standing, turn, for_ms) = {
             let mut told = self.told();
@@ -95,6 +105,31 @@ impl Places {
             // Who has gone gives the place back itself.
             let _ = tell.send(());
         }
+    }
+}
+
+impl Hosts {
+    /// For a pool of so many workers.
+    pub(crate) fn of(pool: usize) -> Hosts {
+        Hosts {
+            pool,
+            by_name: Mutex::default(),
+        }
+    }
+
+    /// The places of a server.
+    pub(crate) fn places(&self, name: &str) -> Arc<Places> {
+        // Nothing panics while it is held.
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(places) = by_name.get(name) {
+            return places.clone();
+        }
+        if by_name.len() >= HOSTS_MAX {
+            by_name.retain(|_, places| Arc::strong_count(places) > 1);
+        }
+        let places = Arc::new(Places::of(self.pool));
+        by_name.insert(name.to_owned(), places.clone());
+        places
     }
 }
 
@@ -143,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_has_a_quarter_of_the_pool_and_not_one_more() {
+    async fn a_server_has_a_quarter_of_the_pool_and_not_one_more() {
         for (pool, size) in [(0, 1), (1, 1), (7, 1), (8, 2), (11, 2), (32, 8)] {
             let places = Places::of(pool);
             let spaces: Vec<SpaceKey> = (0..=size).map(|n| space(&format!("s{n}"))).collect();
@@ -154,6 +189,34 @@ mod tests {
             drop(taken);
             assert!(take(&spaces[0]).is_some(), "{pool}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_host_has_its_own_places_whoever_asks() {
+        let hosts = Hosts::of(4);
+        let (ada, bob) = (space("ada"), space("bob"));
+        let (one, again) = (hosts.places("one"), hosts.places("one"));
+        let place = one.take(&ada).await.ok();
+        assert!(again.take(&bob).now_or_never().is_none());
+        let other = hosts.places("other");
+        assert!(other.take(&ada).now_or_never().is_some_and(|p| p.is_ok()));
+        drop(place);
+        assert!(again.take(&bob).now_or_never().is_some_and(|p| p.is_ok()));
+    }
+
+    /// Those where somebody is are kept, since their places are taken.
+    #[test]
+    fn hosts_without_end_are_not_kept_without_end() {
+        let hosts = Hosts::of(4);
+        let kept = hosts.places("kept");
+        for n in 1..HOSTS_MAX {
+            hosts.places(&n.to_string());
+        }
+        let count = || hosts.by_name.lock().unwrap().len();
+        assert_eq!(count(), HOSTS_MAX);
+        hosts.places("one more");
+        assert_eq!(count(), 2);
+        assert!(Arc::ptr_eq(&kept, &hosts.places("kept")));
     }
 
     #[tokio::test]

@@ -1,0 +1,108 @@
+//! Sends a notification to devices: to all at once, and by server.
+//!
+//! Who is at a server holds one of its places, however many devices are reached by it, so a server
+//! that hangs holds no more workers than its part of the pool. An endpoint of the config has its own
+//! places.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use syncline_protocol::stamp::WallMs;
+
+use super::channels::{Channels, Due, Sent, Way};
+use super::deliver::{Answer, What};
+use super::device::DeviceId;
+use crate::outgoing::places::Hosts;
+
+/// Sends.
+pub(super) struct Sending {
+    channels: Channels,
+    hosts: Hosts,
+    now: Arc<dyn Fn() -> WallMs + Send + Sync>,
+}
+
+impl Sending {
+    /// By a pool of so many workers.
+    pub(super) fn of(
+        channels: Channels,
+        pool: usize,
+        now: Arc<dyn Fn() -> WallMs + Send + Sync>,
+    ) -> Sending {
+        Sending {
+            channels,
+            hosts: Hosts::of(pool),
+            now,
+        }
+    }
+
+    /// The longest that it may take, in milliseconds.
+    pub(super) fn longest_ms(&self) -> u64 {
+        self.channels.longest_ms()
+    }
+
+    /// Sends to devices, and says what became of it at each.
+    pub(super) async fn send(
+        &self,
+        sent: Sent<'_>,
+        due: Vec<Due<'_>>,
+    ) -> BTreeMap<DeviceId, Answer> {
+        let mut answers = BTreeMap::new();
+        let mut by_server: HashMap<String, Vec<(Due<'_>, Way<'_>)>> = HashMap::new();
+        let mut elsewhere = Vec::new();
+        for one in due {
+            match self.channels.way(one.1) {
+                Err(what) => {
+                    answers.insert(one.0.clone(), self.answer(what));
+                }
+                Ok(way) => match way.server() {
+                    Some(server) => by_server.entry(server).or_default().push((one, way)),
+                    None => elsewhere.push(self.to_one(sent, one, way)),
+                },
+            }
+        }
+        let by_server = by_server.into_iter();
+        let servers = by_server.map(|(server, due)| Box::pin(self.to_server(sent, server, due)));
+        let (by_server, elsewhere) =
+            futures_util::join!(join_all(servers), Box::pin(join_all(elsewhere)));
+        answers.extend(by_server.into_iter().flatten());
+        answers.extend(elsewhere);
+        answers
+    }
+
+    /// Sends to all that are reached by a server, at one place of it.
+    async fn to_server(
+        &self,
+        sent: Sent<'_>,
+        server: String,
+        due: Vec<(Due<'_>, Way<'_>)>,
+    ) -> Vec<(DeviceId, Answer)> {
+        let places = self.hosts.places(&server);
+        let _place = match places.take(sent.space).await {
+            Ok(place) => place,
+            Err(wait_ms) => {
+                let busy = |((id, ..), _): &(Due<'_>, _)| {
+                    ((*id).clone(), self.answer(What::Busy { wait_ms }))
+                };
+                return due.iter().map(busy).collect();
+            }
+        };
+        join_all(
+            due.into_iter()
+                .map(|(due, way)| self.to_one(sent, due, way)),
+        )
+        .await
+    }
+
+    async fn to_one(&self, sent: Sent<'_>, due: Due<'_>, way: Way<'_>) -> (DeviceId, Answer) {
+        let what = way.send(sent, due, (self.now)()).await;
+        (due.0.clone(), self.answer(what))
+    }
+
+    fn answer(&self, what: What) -> Answer {
+        Answer {
+            what,
+            at_ms: (self.now)(),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A server that hangs leaves the others' notifications theirs.
+
+use tokio::task::JoinSet;
+
+use super::site::*;
+use super::*;
+use crate::mail::tests::server::{Manners, Says, Smtp};
+use crate::outgoing::tests::server::{Answer, Server};
+use crate::worker::{Worked, Worker};
+
+/// Of a pool of 16 a server has 4 places, and a space half of them.
+#[tokio::test]
+async fn a_push_service_that_hangs_holds_no_more_than_its_part_of_the_pool() {
+    let mut dead = Server::answering(Answer::Stuck("")).await;
+    let alive = saying(&["201 Created"]).await;
+    let has = Has {
+        pool: 16,
+        ..Has::channels(pushing_within(120_000))
+    };
+    let mut site = Site::open(has).await;
+    // Its devices count as one: they are told at once.
+    let (first, second) = (browser(&dead, 1).1, browser(&dead, 2).1);
+    site.device(&first).await;
+    site.device(&second).await;
+    let mut working = JoinSet::new();
+    for key in ["a", "b"] {
+        site.tell(&notification(NOW, key)).await;
+        let (worker, task) = (site.worker.clone(), site.task());
+        working.spawn(async move { worker.work(&task).await });
+        for _ in 0..2 {
+            dead.request_bytes().await;
+        }
+    }
+    site.tell(&notification(NOW, "c")).await;
+    assert_eq!(site.work().await, Worked::Busy { wait_ms: 1_000 });
+    assert_eq!(dead.waiting(), 0, "nothing was sent");
+    // One that is also for others goes to them, and only the dead server's part waits.
+    let device = browser(&alive, 1).1;
+    site.device(&device).await;
+    site.tell(&notification(NOW, "d")).await;
+    assert!(site.run().await.is_some());
+    assert_eq!((dead.waiting(), alive.waiting()), (0, 1));
+    let progress = &site.progress().await[0];
+    assert_eq!(progress[device.id().to_string()]["state"], "sent");
+    assert_eq!(progress[first.id().to_string()]["tries"], 0);
+    assert_eq!(site.outcomes(), [(Channel::Push, Outcome::Sent)]);
+    // Who is stopped gives its place back.
+    working.abort_all();
+    while working.join_next().await.is_some() {}
+    site.tell(&notification(NOW, "e")).await;
+    let (worker, task) = (site.worker.clone(), site.task());
+    working.spawn(async move { worker.work(&task).await });
+    dead.request_bytes().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_hangs_holds_no_more_than_its_part_of_the_pool() {
+    let hangs = Manners {
+        taken: Says::Hangs,
+        ..Manners::default()
+    };
+    let mut letters = Smtp::with(hangs).await;
+    let push = saying(&["201 Created"]).await;
+    let channels = Channels {
+        mail: mailing(letters.port),
+        ..pushing()
+    };
+    let has = Has {
+        pool: 4,
+        ..Has::channels(channels)
+    };
+    let mut site = Site::open(has).await;
+    let address = "ada@example.com".to_owned();
+    site.device(&device(Reached::Mail { address })).await;
+    site.device(&browser(&push, 1).1).await;
+    let by_mail = |key| Notification {
+        channels: vec![Channel::Mail],
+        ..notification(NOW, key)
+    };
+    site.tell(&by_mail("a")).await;
+    let mut working = JoinSet::new();
+    let (worker, task) = (site.worker.clone(), site.task());
+    working.spawn(async move { worker.work(&task).await });
+    letters.letter().await;
+    site.tell(&by_mail("b")).await;
+    assert!(matches!(site.work().await, Worked::Busy { .. }));
+    site.tell(&notification(NOW, "c")).await;
+    assert_eq!(site.run().await, None);
+    assert_eq!((letters.waiting(), push.waiting()), (0, 1));
+}
