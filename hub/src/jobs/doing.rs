@@ -5,9 +5,11 @@ use std::sync::Arc;
 use syncline_cluster::ChangeLog;
 use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::Schedules;
+use syncline_compute::notify::{Channels, Notifying, NotifyingParts};
 use syncline_compute::recurring::{Recurring, Rolling};
-use syncline_compute::reminders::{Planned, Reminding};
+use syncline_compute::reminders::{Planned, RemindersConfig, Reminding};
 use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts};
+use syncline_compute::webhook::Webhooks;
 use syncline_compute::worker::Worker;
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_storage::JobStore;
@@ -21,7 +23,7 @@ use super::system_client::HubClient;
 use super::telling::TellingMetrics;
 use super::upkeep::{SCHEDULES_SPACE, Upkeep};
 use super::{JobsBell, kinds};
-use crate::config::{Config, webhooks};
+use crate::config::{Config, mail, push, webhooks};
 use crate::gateway::Gateway;
 
 /// What it takes.
@@ -127,16 +129,20 @@ async fn run(mut runner: Runner, draining: oneshot::Receiver<()>) {
 fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
     let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
     let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
-    let webhooks = webhooks.expect("the config was checked");
+    let webhooks = Arc::new(webhooks.expect("the config was checked"));
+    let metrics = TellingMetrics::shown(&gateway.metrics);
+    let metrics = metrics.expect("a new registry shows each once");
     let apps = config.app.iter();
     let rolling = Rolling::of(apps.map(|(app, of_app)| (app, &of_app.triggers[..])));
     let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
     let recurring = Recurring::new(gateway.store.clone(), rolling, changes_max);
-    let reminding = reminding(config, gateway, changes_max);
-    let workers: [(&str, Arc<dyn Worker>); 3] = [
+    let reminding = reminding(config, (gateway, changes_max), metrics.clone());
+    let notifying = notifying(config, (gateway, webhooks.clone()), metrics);
+    let workers: [(&str, Arc<dyn Worker>); 4] = [
+        (kinds::NOTIFY, Arc::new(notifying)),
         (kinds::RECURRENCE, Arc::new(recurring)),
         (kinds::REMINDER, Arc::new(reminding)),
-        (kinds::WEBHOOK, Arc::new(webhooks)),
+        (kinds::WEBHOOK, webhooks),
     ];
     let spec = |(kind, worker)| KindSpec {
         kind: JobKind::trusted(kind),
@@ -149,15 +155,48 @@ fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
     workers.map(spec).into()
 }
 
-fn reminding(config: &Config, gateway: &Gateway, changes_max: usize) -> Reminding {
-    let apps = config.app.iter();
-    let apps = apps.filter_map(|(app, of_app)| Some((app, of_app.reminders.as_ref()?)));
-    let metrics = TellingMetrics::shown(&gateway.metrics);
-    let metrics = metrics.expect("a new registry shows each once");
+fn reminding(
+    config: &Config,
+    (gateway, changes_max): (&Gateway, usize),
+    metrics: TellingMetrics,
+) -> Reminding {
     let hears =
         Arc::new(move |space: &SpaceKey, planned: &Planned| metrics.planned(space, planned));
-    let reminding = Reminding::of(gateway.store.clone(), apps, changes_max, hears);
+    let store = gateway.store.clone();
+    let reminding = Reminding::of(store, reminded(config), changes_max, hears);
     reminding.expect("the config was checked")
+}
+
+fn notifying(
+    config: &Config,
+    (gateway, webhooks): (&Gateway, Arc<Webhooks>),
+    metrics: TellingMetrics,
+) -> Notifying {
+    let push = push::service(&config.push).expect("the config was checked");
+    let mail = mail::service(&config.mail).expect("the config was checked");
+    let templates = reminded(config).map(|(app, reminders)| {
+        let templates = reminders.templates();
+        (app.clone(), templates.expect("the config was checked"))
+    });
+    let clock = gateway.clock.clone();
+    Notifying::new(NotifyingParts {
+        store: gateway.store.clone(),
+        channels: Channels {
+            push: push.map(Arc::new),
+            mail: mail.map(Arc::new),
+            webhooks,
+        },
+        templates: templates.collect(),
+        pool: usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX),
+        now: Arc::new(move || clock.now_ms()),
+        told: Arc::new(move |delivered| metrics.delivered(&delivered)),
+    })
+}
+
+/// The apps that have reminders.
+fn reminded(config: &Config) -> impl Iterator<Item = (&AppId, &RemindersConfig)> {
+    let apps = config.app.iter();
+    apps.filter_map(|(app, of_app)| Some((app, of_app.reminders.as_ref()?)))
 }
 
 fn schedules(config: &Config, now_ms: u64) -> Vec<(AppId, Vec<Schedule>)> {

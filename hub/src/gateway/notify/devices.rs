@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use syncline_compute::notify::{DEVICES, Device, NAME_CHARS_MAX, Reached};
+use syncline_compute::notify::{DEVICES, DEVICES_MAX, Device, NAME_CHARS_MAX, Reached};
 use syncline_compute::push::SubscriptionText;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{RecordId, TableName};
@@ -27,9 +27,6 @@ use super::own::{Desk, Owner, answer, done, insert, key, remove, update};
 use crate::auth::email;
 use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
-
-/// Devices of a user in an app.
-const DEVICES_MAX: usize = 20;
 
 /// Characters of a language's tag.
 const LANGUAGE_CHARS_MAX: usize = 35;
