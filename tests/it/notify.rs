@@ -1,5 +1,6 @@
 //! How users are told, on whole hubs: where, when, by what, and what they were told.
 
+mod delivering;
 mod devices;
 mod firing;
 mod hidden;

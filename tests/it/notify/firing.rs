@@ -7,17 +7,17 @@ use syncline_tests::node::TestNode;
 
 use super::setup;
 
-fn reminder(id: &str, data: Value) -> Value {
+pub(super) fn reminder(id: &str, data: Value) -> Value {
     json!([{"table": "reminders", "id": id, "op": "insert", "data": data}])
 }
 
 /// A time so many milliseconds from now, as devices write it.
-fn in_ms(ms: u64) -> String {
+pub(super) fn in_ms(ms: u64) -> String {
     syncline_protocol::stamp::wall_text(SystemClock.now_ms() + ms)
 }
 
 /// What the device was told.
-async fn told(device: &mut Device, count: usize) -> Vec<Value> {
+pub(super) async fn told(device: &mut Device, count: usize) -> Vec<Value> {
     loop {
         let told = device.told().iter();
         let told = told.filter(|((table, _), _)| table == "@notifications");
