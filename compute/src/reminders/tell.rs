@@ -150,7 +150,7 @@ impl<'a> Part<'a> {
     }
 
     /// Writes a notification of a batch, or of as much of it as there is room for.
-    fn notify(&mut self, batch: &Batch, channels: &[Channel], by_key: &HashMap<FiringKey, Firing>) {
+    fn notify(&mut self, batch: &Batch, channels: &[Channel], by_key: &Firings) {
         let mut items = Vec::new();
         for item in &batch.items {
             // The last place is the notification's.
