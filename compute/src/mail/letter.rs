@@ -42,6 +42,9 @@ pub(super) struct NoAddress;
 impl Letter {
     /// As it is handed over.
     pub(super) fn message(&self, from: &Mailbox, now_ms: WallMs) -> Result<Message, NoAddress> {
+        if self.to.contains(char::is_control) {
+            return Err(NoAddress);
+        }
         let to = self.to.parse().map_err(|_| NoAddress)?;
         let generated = HeaderName::new_from_ascii_str("Auto-Submitted");
         let message = Message::builder()

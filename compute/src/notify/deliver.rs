@@ -156,7 +156,7 @@ impl Seen {
                     ..
                 })
             );
-            is_noted |= then.state != of_device.state && !(is_busy && !then.state.is_final());
+            is_noted |= then.state != of_device.state && (!is_busy || then.state.is_final());
             if then.state == State::Gone {
                 ended.gone.push(id.clone());
             }

@@ -122,6 +122,8 @@ async fn who_is_written_to_is_one_address() {
         "ada@example.com\r\nBcc: eve@example.com",
         "ada@example.com>\r\nRCPT TO:<eve@example.com",
         "Ada <ada@example.com>",
+        "\"ada\r\nBcc: eve\"@example.com",
+        "\"ada\u{0}\"@example.com",
     ] {
         let letter = Letter {
             to: to.to_owned(),

@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What a server does at one point.
+type Change = Box<dyn Fn(&mut Manners)>;
+
 fn failed(mailed: &Mailed) -> &str {
     match mailed {
         Mailed::Failed(error) => error.as_str(),
@@ -27,7 +30,7 @@ async fn what_is_taken_is_sent_however_the_server_takes_leave() {
 #[tokio::test]
 async fn what_may_go_well_later_failed() {
     let later = Says::Line("451 ada@example.com later");
-    let points: [(&str, Box<dyn Fn(&mut Manners)>); 7] = [
+    let points: [(&str, Change); 7] = [
         (
             "connecting: 421",
             Box::new(|m| m.greeting = Says::Line("421 busy")),
@@ -58,7 +61,7 @@ async fn what_may_go_well_later_failed() {
 #[tokio::test]
 async fn what_is_refused_for_good_is_hopeless_and_addresses_are_not_repeated() {
     let never = Says::Line("550 5.1.1 ada@example.com is nobody");
-    let points: [Box<dyn Fn(&mut Manners)>; 4] = [
+    let points: [Change; 4] = [
         Box::new(move |manners| manners.mail = never),
         Box::new(move |manners| manners.rcpt = never),
         Box::new(move |manners| manners.data = never),
@@ -76,7 +79,7 @@ async fn what_is_refused_for_good_is_hopeless_and_addresses_are_not_repeated() {
 /// The whole of it, wherever it hangs.
 #[tokio::test]
 async fn a_server_that_hangs_is_cut() {
-    let points: [Box<dyn Fn(&mut Manners)>; 4] = [
+    let points: [Change; 4] = [
         Box::new(|manners| manners.greeting = Says::Hangs),
         Box::new(|manners| manners.rcpt = Says::Hangs),
         Box::new(|manners| manners.data = Says::Hangs),

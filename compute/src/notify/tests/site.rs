@@ -99,13 +99,13 @@ impl Site {
     }
 
     pub(super) fn task(&self) -> Task {
-        self.task_about(json!({
+        self.task_about(&json!({
             "table": NOTIFICATIONS, "id": self.id.as_ref().unwrap().to_string(),
             "when": "insert", "who": "@jobs", "args": null,
         }))
     }
 
-    pub(super) fn task_about(&self, args: Value) -> Task {
+    pub(super) fn task_about(&self, args: &Value) -> Task {
         let name = JobName {
             space: self.space.key.clone(),
             kind: JobKind::trusted("notify"),

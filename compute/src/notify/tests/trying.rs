@@ -222,7 +222,7 @@ async fn a_job_that_is_about_no_notification_is_hopeless() {
         json!({"table": "tasks", "id": "k1", "when": "insert", "who": "ada", "args": {}}),
         json!(7),
     ] {
-        let worked = site.worker.work(&site.task_about(args)).await;
+        let worked = site.worker.work(&site.task_about(&args)).await;
         let Worked::Hopeless(error) = worked else {
             panic!("another end: {worked:?}");
         };
