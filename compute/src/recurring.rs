@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use syncline_protocol::ids::{RecordId, RecordKey};
+use syncline_protocol::ids::{RecordId, RecordKey, TableName};
 use syncline_protocol::record::Record;
 use syncline_storage::Store;
 use syncline_storage::jobs::JobError;
@@ -155,7 +155,7 @@ impl Recurring {
                 let args = match self.rolling.kept(task, &record.key.table) {
                     Kept::As(args) => *args,
                     Kept::AsPut => put,
-                    Kept::NoMore => return Ok(kept_no_more(task)),
+                    Kept::NoMore => return Ok(kept_no_more(task, &record.key.table)),
                 };
                 args.check_table(&record.key.table)
                     .map_err(|why| args::invalid(&why))?;
@@ -284,12 +284,17 @@ impl Recurring {
 }
 
 /// A job whose trigger this node does not know is left to others for a while: a newer node may know
-/// it, or an older. Then it ends, and what it wrote stays as it is.
-fn kept_no_more(task: &Task) -> Worked {
-    match task.now_ms.saturating_sub(task.job.due_at_ms) < GONE_MS {
-        true => Worked::Busy {
-            wait_ms: GONE_WAIT_MS,
-        },
-        false => Worked::Done(None),
+/// it, or an older. Then it is given up: what it wrote stays as it is, and where the config was only
+/// rolled back, a replay has the window roll again.
+fn kept_no_more(task: &Task, events: &TableName) -> Worked {
+    if task.now_ms.saturating_sub(task.job.due_at_ms) < GONE_MS {
+        let wait_ms = GONE_WAIT_MS;
+        return Worked::Busy { wait_ms };
     }
+    let trigger = task.job.origin.trigger.as_str();
+    let why = format!(
+        "trigger_gone: no trigger {trigger:?} keeps occurrences of the table {:?}",
+        events.as_str()
+    );
+    Worked::Hopeless(JobError::new(&why))
 }

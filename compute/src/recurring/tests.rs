@@ -13,7 +13,7 @@ use syncline_storage::jobs::{
     Job, JobArgs, JobKey, JobKind, JobName, JobNo, Lease, Origin, TriggerId,
 };
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
-use syncline_storage::types::Commit;
+use syncline_storage::types::{Commit, SpaceView};
 
 use super::*;
 use crate::triggers::TriggerConfig;
@@ -89,30 +89,41 @@ impl Space {
             let twice = records.insert(change.key.clone(), Arc::new(record));
             assert!(twice.is_none(), "{} is changed twice", change.key);
         }
-        let commit = Commit {
+        let records = records.into_iter().collect();
+        self.commit(Commit {
+            head,
+            clock,
+            records,
+            ..self.nothing(view)
+        })
+        .await;
+        self.seq = head;
+        self.now_ms += 1_000;
+    }
+
+    /// A commit of nothing, on what there is.
+    fn nothing(&self, view: SpaceView) -> Commit {
+        Commit {
             space: self.key.clone(),
             expect_epoch: view.epoch,
             expect_head: view.head,
-            head,
-            clock,
+            head: view.head,
+            clock: view.clock,
             live: view.live,
             writers: view.writers,
             now_ms: self.now_ms,
-            records: records.into_iter().collect(),
+            records: Vec::new(),
             stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),
             jobs: Vec::new(),
-        };
-        self.store
-            .commit(vec![commit])
-            .await
-            .pop()
-            .unwrap()
-            .unwrap();
-        self.seq = head;
-        self.now_ms += 1_000;
+        }
+    }
+
+    async fn commit(&self, commit: Commit) {
+        let mut answers = self.store.commit(vec![commit]).await;
+        answers.pop().unwrap().unwrap();
     }
 
     async fn insert(&mut self, table: &str, id: &str, data: Value) {
