@@ -4,18 +4,19 @@
 //! Args of a trigger say which of the two ([`NextArgs`], [`OccurrencesArgs`]) and how the fields are
 //! called. The worker reads the record as it is now, not as it was when the job was put, so a job
 //! that is late or done twice writes what is right then, or nothing; of a record that is gone it makes
-//! nothing. Ids of what it writes follow from the record and the occurrence: two jobs of one occurrence
+//! nothing, and neither of one whose rule is none. Ids of what it writes follow from the record and the occurrence: two jobs of one occurrence
 //! make one record.
 //!
 //! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `written` makes
-//! the changes, `rolling` knows the triggers whose jobs outlive what put them, `needs` what limits must
-//! allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
+//! the changes, `rolling` knows the triggers whose jobs outlive what put them, `refusal` is what is told
+//! of a record that is refused, `needs` what limits must allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
 //! job expands within the steps of one expansion.
 
 mod args;
 mod needs;
 mod next;
 mod occurrences;
+mod refusal;
 mod rolling;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use args::{
     check_trigger,
 };
 pub use needs::{Needs, needs};
+pub use refusal::{Refusal, ToldRefusal};
 pub use rolling::Rolling;
 
 use self::next::Completed;
@@ -61,7 +63,7 @@ pub const OCCURRENCE_ID_BYTES_MAX: usize = 49;
 /// Bytes of such changes; one is always written.
 pub const CHANGES_BYTES_MAX: usize = 1 << 20;
 
-/// Occurrences of an event that are looked at. An event with more is given up.
+/// Occurrences of an event that are looked at. An event with more is refused, and what is there stays.
 pub const EXISTING_MAX: usize = 10_000;
 
 /// How often a window moves on, in milliseconds.
@@ -77,6 +79,7 @@ const PAGE: PageLimit = PageLimit {
 pub struct Recurring {
     store: Arc<dyn Store>,
     rolling: Rolling,
+    told: Option<ToldRefusal>,
     /// Changes that one try writes.
     changes_max: usize,
     /// Expansions at once: one core is left to what else the node does.
@@ -93,8 +96,10 @@ impl std::fmt::Debug for Recurring {
 enum Stopped {
     /// Something that may pass.
     Failed(String),
-    /// It does not pass by itself.
+    /// It does not pass before somebody mends the config.
     Hopeless(JobError),
+    /// It does not pass before somebody mends the record.
+    Refused(Refused),
 }
 
 impl From<StoreError> for Stopped {
@@ -105,7 +110,7 @@ impl From<StoreError> for Stopped {
 
 impl From<Refused> for Stopped {
     fn from(refused: Refused) -> Stopped {
-        Stopped::Hopeless(JobError::new(&format!("{}: {refused}", refused.code())))
+        Stopped::Refused(refused)
     }
 }
 
@@ -125,6 +130,10 @@ impl Worker for Recurring {
                 wait_ms: 0,
             },
             Err(Stopped::Hopeless(error)) => Worked::Hopeless(error),
+            Err(Stopped::Refused(refused)) => {
+                self.tell(task, refused);
+                Worked::Done(None)
+            }
         }
     }
 }
@@ -138,8 +147,22 @@ impl Recurring {
         Recurring {
             store,
             rolling,
+            told: None,
             changes_max: CHANGES_MAX.min(push_changes_max).max(1),
             expansions: Arc::new(Semaphore::new(at_once)),
+        }
+    }
+
+    /// The same, which tells of records that are refused.
+    pub fn telling(self, told: ToldRefusal) -> Recurring {
+        let told = Some(told);
+        Recurring { told, ..self }
+    }
+
+    fn tell(&self, task: &Task, refused: Refused) {
+        if let Some(told) = &self.told {
+            let name = task.lease.name.clone();
+            told(Refusal { name, refused });
         }
     }
 
@@ -199,14 +222,17 @@ impl Recurring {
                 changes_max: self.changes_max,
             };
             self.apart(move |work| Difference::of(&seen, &args, work))
-                .await??
+                .await?
         };
-        let difference = self.compared(task, difference, &args).await?;
-        let goes_on = difference.goes_on();
+        let mut difference = self.compared(task, difference, &args).await?;
+        let (goes_on, refused) = (difference.goes_on(), difference.refused());
         let (changes, is_whole) = difference.changes();
         if !is_whole {
             let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
             return Ok(Worked::Again { due_at_ms, changes });
+        }
+        if let Some(refused) = refused {
+            self.tell(task, refused);
         }
         Ok(match goes_on {
             true => Worked::Again {
@@ -241,8 +267,7 @@ impl Recurring {
                 }
                 seen += 1;
                 if seen > EXISTING_MAX {
-                    let why = format!("too_many_occurrences: there are more than {EXISTING_MAX}");
-                    return Err(Stopped::Hopeless(JobError::new(&why)));
+                    return Err(Refused::TooManyOccurrences.into());
                 }
                 difference.take(&key.id, &record);
                 after = key;

@@ -1,7 +1,7 @@
 //! Recurring records in a real store: what jobs write is read and merged as a client's changes are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use syncline_protocol::change::{Op, stamp};
@@ -47,6 +47,8 @@ struct Space {
     now_ms: u64,
     /// Of the last commit of [`Space::write`].
     seq: Seq,
+    /// What workers told.
+    told: Arc<Mutex<Vec<Refusal>>>,
     _directory: tempfile::TempDir,
 }
 
@@ -65,6 +67,7 @@ impl Space {
             key,
             now_ms: NOW,
             seq: Seq(0),
+            told: Arc::default(),
             _directory: directory,
         }
     }
@@ -223,7 +226,9 @@ impl Space {
 
     async fn work_with(&self, triggers: &[TriggerConfig], changes: usize, task: &Task) -> Worked {
         let rolling = Rolling::of([(&self.key.app, triggers)]);
-        let worker = Recurring::new(self.store.clone(), rolling, changes);
+        let told = self.told.clone();
+        let tell: ToldRefusal = Arc::new(move |refusal| told.lock().unwrap().push(refusal));
+        let worker = Recurring::new(self.store.clone(), rolling, changes).telling(tell);
         worker.work(task).await
     }
 
@@ -238,6 +243,23 @@ impl Space {
             self.write(&changes).await;
         }
         due_at_ms
+    }
+
+    /// The codes that workers told since this was asked.
+    fn refusals(&self) -> Vec<&'static str> {
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        told.iter().map(|refusal| refusal.refused.code()).collect()
+    }
+
+    /// Why a record is refused of which nothing is written.
+    async fn refused(&self, task: &Task) -> &'static str {
+        assert_eq!(self.work(task).await, Worked::Done(None));
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        let [refusal] = &told[..] else {
+            panic!("it is told once: {told:?}");
+        };
+        assert_eq!(refusal.name, task.lease.name);
+        refusal.refused.code()
     }
 
     async fn hopeless(&self, task: &Task) -> String {
