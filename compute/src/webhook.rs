@@ -149,7 +149,7 @@ impl Endpoint {
     }
 
     async fn post(&self, event: &Event, task: &Task) -> Worked {
-        let _place = match self.places.take(task.space()).await {
+        let mut place = match self.places.take(task.space()).await {
             Ok(place) => place,
             Err(wait_ms) => return Worked::Busy { wait_ms },
         };
@@ -167,6 +167,7 @@ impl Endpoint {
             .body(body);
         match request.send().await {
             Ok(response) => {
+                place.answered();
                 let limits = reply::Limits {
                     now_ms: task.now_ms,
                     timeout: self.timeout,
@@ -174,7 +175,12 @@ impl Endpoint {
                 };
                 reply::read(response, &self.hidden, limits).await
             }
-            Err(error) => reply::failed(said(error, Some(self.timeout)), 0),
+            Err(error) => {
+                if !error.is_timeout() {
+                    place.answered();
+                }
+                reply::failed(said(error, Some(self.timeout)), 0)
+            }
         }
     }
 }
