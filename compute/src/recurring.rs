@@ -4,18 +4,19 @@
 //! Args of a trigger say which of the two ([`NextArgs`], [`OccurrencesArgs`]) and how the fields are
 //! called. The worker reads the record as it is now, not as it was when the job was put, so a job
 //! that is late or done twice writes what is right then, or nothing; of a record that is gone it makes
-//! nothing. Ids of what it writes follow from the record and the occurrence: two jobs of one occurrence
+//! nothing, and neither of one whose rule is none. Ids of what it writes follow from the record and the occurrence: two jobs of one occurrence
 //! make one record.
 //!
-//! `next` and `occurrences` are pure, `times` reads and writes the times of fields,
-//! `rolling` knows the triggers whose jobs outlive what put them, `needs` what limits must
-//! allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
+//! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `rolling` knows
+//! the triggers whose jobs outlive what put them, `refusal` is what is told of a record that is
+//! refused, `needs` what limits must allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
 //! job expands within the steps of one expansion.
 
 mod args;
 mod needs;
 mod next;
 mod occurrences;
+mod refusal;
 mod rolling;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use syncline_protocol::ids::{RecordId, RecordKey};
+use syncline_protocol::ids::{RecordId, RecordKey, TableName};
 use syncline_protocol::record::Record;
 use syncline_storage::Store;
 use syncline_storage::jobs::JobError;
@@ -37,6 +38,7 @@ pub use args::{
     check_trigger,
 };
 pub use needs::{Needs, needs};
+pub use refusal::{Refusal, ToldRefusal};
 pub use rolling::Rolling;
 
 use self::next::Completed;
@@ -57,7 +59,7 @@ pub const NEXT_ID_BYTES: usize = 32;
 /// Bytes of an occurrence's id at most.
 pub const OCCURRENCE_ID_BYTES_MAX: usize = 49;
 
-/// Occurrences of an event that are looked at. An event with more is given up.
+/// Occurrences of an event that are looked at. An event with more is refused, and what is there stays.
 pub const EXISTING_MAX: usize = 10_000;
 
 /// How often a window moves on, in milliseconds.
@@ -73,6 +75,7 @@ const PAGE: PageLimit = PageLimit {
 pub struct Recurring {
     store: Arc<dyn Store>,
     rolling: Rolling,
+    told: Option<ToldRefusal>,
     /// Changes that one try writes.
     changes_max: usize,
     /// Expansions at once: one core is left to what else the node does.
@@ -89,8 +92,10 @@ impl std::fmt::Debug for Recurring {
 enum Stopped {
     /// Something that may pass.
     Failed(String),
-    /// It does not pass by itself.
+    /// It does not pass before somebody mends the config.
     Hopeless(JobError),
+    /// It does not pass before somebody mends the record.
+    Refused(Refused),
 }
 
 impl From<StoreError> for Stopped {
@@ -101,7 +106,7 @@ impl From<StoreError> for Stopped {
 
 impl From<Refused> for Stopped {
     fn from(refused: Refused) -> Stopped {
-        Stopped::Hopeless(JobError::new(&format!("{}: {refused}", refused.code())))
+        Stopped::Refused(refused)
     }
 }
 
@@ -121,6 +126,10 @@ impl Worker for Recurring {
                 wait_ms: 0,
             },
             Err(Stopped::Hopeless(error)) => Worked::Hopeless(error),
+            Err(Stopped::Refused(refused)) => {
+                self.tell(task, refused);
+                Worked::Done(None)
+            }
         }
     }
 }
@@ -134,8 +143,22 @@ impl Recurring {
         Recurring {
             store,
             rolling,
+            told: None,
             changes_max: CHANGES_MAX.min(push_changes_max).max(1),
             expansions: Arc::new(Semaphore::new(at_once)),
+        }
+    }
+
+    /// The same, which tells of records that are refused.
+    pub fn telling(self, told: ToldRefusal) -> Recurring {
+        let told = Some(told);
+        Recurring { told, ..self }
+    }
+
+    fn tell(&self, task: &Task, refused: Refused) {
+        if let Some(told) = &self.told {
+            let name = task.lease.name.clone();
+            told(Refusal { name, refused });
         }
     }
 
@@ -151,7 +174,16 @@ impl Recurring {
                 let args = match self.rolling.kept(task, &record.key.table) {
                     Kept::As(args) => *args,
                     Kept::AsPut => put,
-                    Kept::NoMore => return Ok(left_to_others(task)),
+                    Kept::NoMore => {
+                        let (trigger, table) = (&task.job.origin.trigger, &record.key.table);
+                        return Ok(left_to_others(task, || {
+                            format!(
+                                "trigger_gone: no trigger {:?} keeps occurrences of the table {:?}",
+                                trigger.as_str(),
+                                table.as_str()
+                            )
+                        }));
+                    }
                 };
                 args.check_table(&record.key.table)
                     .map_err(|why| args::invalid(&why))?;
@@ -195,14 +227,17 @@ impl Recurring {
                 changes_max: self.changes_max,
             };
             self.apart(move |work| Difference::of(&seen, &args, work))
-                .await??
+                .await?
         };
-        let difference = self.compared(task, difference, &args).await?;
-        let goes_on = difference.goes_on();
+        let mut difference = self.compared(task, difference, &args).await?;
+        let (goes_on, refused) = (difference.goes_on(), difference.refused());
         let (changes, is_whole) = difference.changes();
         if !is_whole {
             let due_at_ms = task.now_ms.max(task.job.due_at_ms + 1);
             return Ok(Worked::Again { due_at_ms, changes });
+        }
+        if let Some(refused) = refused {
+            self.tell(task, refused);
         }
         Ok(match goes_on {
             true => Worked::Again {
@@ -237,8 +272,7 @@ impl Recurring {
                 }
                 seen += 1;
                 if seen > EXISTING_MAX {
-                    let why = format!("too_many_occurrences: there are more than {EXISTING_MAX}");
-                    return Err(Stopped::Hopeless(JobError::new(&why)));
+                    return Err(Refused::TooManyOccurrences.into());
                 }
                 difference.take(&key.id, &record);
                 after = key;

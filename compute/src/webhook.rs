@@ -172,7 +172,7 @@ impl Endpoint {
     }
 
     async fn post(&self, event: &Event, space: &SpaceKey, now_ms: WallMs) -> Worked {
-        let _place = match self.places.take(space).await {
+        let mut place = match self.places.take(space).await {
             Ok(place) => place,
             Err(wait_ms) => return Worked::Busy { wait_ms },
         };
@@ -190,6 +190,7 @@ impl Endpoint {
             .body(body);
         match request.send().await {
             Ok(response) => {
+                place.answered();
                 let limits = reply::Limits {
                     now_ms,
                     timeout: self.timeout,
@@ -197,7 +198,12 @@ impl Endpoint {
                 };
                 reply::read(response, &self.hidden, limits).await
             }
-            Err(error) => reply::failed(said(error, Some(self.timeout)), 0),
+            Err(error) => {
+                if !error.is_timeout() {
+                    place.answered();
+                }
+                reply::failed(said(error, Some(self.timeout)), 0)
+            }
         }
     }
 }

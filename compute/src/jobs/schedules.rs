@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{JobMove, JobName, StoredJob};
+use syncline_storage::jobs::{JobError, JobMove, JobName, StoredJob};
 use syncline_storage::types::SpaceView;
 
 use super::cron::Schedule;
@@ -21,14 +21,14 @@ pub const GONE_MS: u64 = 15 * 60_000;
 pub const GONE_WAIT_MS: u64 = 60_000;
 
 /// What becomes of a job that outlives what put it, where this node's config has nothing of that: it is
-/// left to others for a while, since a newer node may know it, or an older. Then it ends, and what it
-/// wrote stays as it is.
-pub(crate) fn left_to_others(task: &Task) -> Worked {
+/// left to others for a while, since a newer node may know it, or an older. Then it is given up, and why:
+/// what it wrote stays as it is, and where the config was only rolled back, a replay has it go on.
+pub(crate) fn left_to_others(task: &Task, why: impl FnOnce() -> String) -> Worked {
     match task.now_ms.saturating_sub(task.job.due_at_ms) < GONE_MS {
         true => Worked::Busy {
             wait_ms: GONE_WAIT_MS,
         },
-        false => Worked::Done(None),
+        false => Worked::Hopeless(JobError::new(&why())),
     }
 }
 

@@ -78,7 +78,7 @@ impl Sending {
         due: Vec<(Due<'_>, Way<'_>)>,
     ) -> Vec<(DeviceId, Answer)> {
         let places = self.hosts.places(&server);
-        let _place = match places.take(sent.space).await {
+        let mut place = match places.take(sent.space).await {
             Ok(place) => place,
             Err(wait_ms) => {
                 let busy = |((id, ..), _): &(Due<'_>, _)| {
@@ -87,11 +87,14 @@ impl Sending {
                 return due.iter().map(busy).collect();
             }
         };
-        join_all(
-            due.into_iter()
-                .map(|(due, way)| self.to_one(sent, due, way)),
-        )
-        .await
+        let sending = due.into_iter();
+        let sending = sending.map(|(due, way)| self.to_one(sent, due, way));
+        let answers = join_all(sending).await;
+        let has_failed = |(_, answer): &(DeviceId, Answer)| matches!(answer.what, What::Failed { .. });
+        if !answers.iter().all(has_failed) {
+            place.answered();
+        }
+        answers
     }
 
     async fn to_one(&self, sent: Sent<'_>, due: Due<'_>, way: Way<'_>) -> (DeviceId, Answer) {

@@ -46,6 +46,7 @@ struct Told {
 pub(crate) struct Place<'a> {
     places: &'a Places,
     space: &'a SpaceKey,
+    answered: bool,
 }
 
 /// Who stands in line, until it is dropped.
@@ -71,7 +72,7 @@ impl Places {
         let (standing, turn, for_ms) = {
             let mut told = self.told();
             match told.line.ask(space) {
-                Asked::Placed => return Ok(Place { places, space }),
+                Asked::Placed => return Ok(Place::of(places, space)),
                 Asked::TurnedAway(wait_ms) => return Err(wait_ms),
                 Asked::InLine(ticket, for_ms) => {
                     let (tell, turn) = oneshot::channel();
@@ -97,9 +98,10 @@ impl Places {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give_back(&self, space: &SpaceKey) {
+    /// Whoever has the place now is told.
+    fn pass_on(&self, give_back: impl FnOnce(&mut Line) -> Option<Ticket>) {
         let mut told = self.told();
-        if let Some(ticket) = told.line.give_back(space)
+        if let Some(ticket) = give_back(&mut told.line)
             && let Some(tell) = told.waiting.remove(&ticket)
         {
             // Who has gone gives the place back itself.
@@ -139,7 +141,7 @@ impl<'a> Standing<'a> {
         let (places, space) = (self.places, self.space);
         let has_place = self.leave();
         std::mem::forget(self);
-        has_place.then(|| Place { places, space })
+        has_place.then(|| Place::of(places, space))
     }
 
     fn leave(&self) -> bool {
@@ -152,14 +154,34 @@ impl<'a> Standing<'a> {
 impl Drop for Standing<'_> {
     fn drop(&mut self) {
         if self.leave() {
-            self.places.give_back(self.space);
+            let space = self.space;
+            self.places.pass_on(|line| line.give_back_unanswered(space));
         }
+    }
+}
+
+impl<'a> Place<'a> {
+    fn of(places: &'a Places, space: &'a SpaceKey) -> Place<'a> {
+        Place {
+            places,
+            space,
+            answered: false,
+        }
+    }
+
+    /// The endpoint does not hang: it has answered, whatever it said, or nobody took the connection.
+    pub(crate) fn answered(&mut self) {
+        self.answered = true;
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.places.give_back(self.space);
+        let (space, answered) = (self.space, self.answered);
+        self.places.pass_on(|line| match answered {
+            true => line.give_back(space),
+            false => line.give_back_unanswered(space),
+        });
     }
 }
 

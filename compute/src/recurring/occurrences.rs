@@ -32,6 +32,8 @@ pub(super) struct Difference {
     alike: BTreeMap<String, Json>,
     names: Names,
     goes_on: bool,
+    /// Why the event wants none.
+    refused: Option<Refused>,
     written: Written,
     is_cut: bool,
 }
@@ -61,13 +63,10 @@ struct Names {
 }
 
 impl Difference {
-    /// Before what is there was looked at. An event that is gone wants none. Errors: its rule or zone
-    /// is none, has too many occurrences in the window, or takes too much work.
-    pub(super) fn of(
-        seen: &Seen,
-        args: &OccurrencesArgs,
-        work: &mut Work,
-    ) -> Result<Difference, Refused> {
+    /// Before what is there was looked at. An event that is gone wants none, and neither does one that
+    /// is refused: its rule or zone is none, has too many occurrences in the window, or takes too much
+    /// work. What there is of an earlier rule is wrong by then.
+    pub(super) fn of(seen: &Seen, args: &OccurrencesArgs, work: &mut Work) -> Difference {
         let mut difference = Difference {
             into: args.into.clone(),
             prefix: prefix(&seen.key),
@@ -80,13 +79,17 @@ impl Difference {
                 edited: args.edited.as_str().to_owned(),
             },
             goes_on: false,
+            refused: None,
             written: Written::at_most(seen.changes_max),
             is_cut: false,
         };
-        if let Some(event) = &seen.event {
-            difference.want((event, seen), args, work)?;
+        if let Some(event) = &seen.event
+            && let Err(refused) = difference.want((event, seen), args, work)
+        {
+            difference.wanted.clear();
+            difference.refused = Some(refused);
         }
-        Ok(difference)
+        difference
     }
 
     fn want(
@@ -147,6 +150,11 @@ impl Difference {
     /// Whether there will be others, or those of now will be behind the window.
     pub(super) fn goes_on(&self) -> bool {
         self.goes_on
+    }
+
+    /// Why the event wants none, if it is for that; once.
+    pub(super) fn refused(&mut self) -> Option<Refused> {
+        self.refused.take()
     }
 
     /// Enough is to be written.

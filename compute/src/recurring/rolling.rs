@@ -1,8 +1,9 @@
 //! The triggers that keep occurrences, as the config has them now.
 //!
 //! The job of an event's occurrences is due again for as long as the event repeats, so it may be older
-//! than the config: as a schedule's job it is done as its trigger says now, and ends when there is
-//! none.
+//! than the config: as a schedule's job it is done as its trigger says now. When there is none it is
+//! given up and kept for people. A schedule's job ends instead: where the schedule comes back it is put
+//! anew, but nobody puts an event's before the event changes.
 
 use std::collections::HashMap;
 

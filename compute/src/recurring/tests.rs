@@ -1,7 +1,7 @@
 //! Recurring records in a real store: what jobs write is read and merged as a client's changes are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use syncline_protocol::change::{Op, stamp};
@@ -13,7 +13,7 @@ use syncline_storage::jobs::{
     Job, JobArgs, JobKey, JobKind, JobName, JobNo, Lease, Origin, TriggerId,
 };
 use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
-use syncline_storage::types::Commit;
+use syncline_storage::types::{Commit, SpaceView};
 
 use super::*;
 use crate::triggers::TriggerConfig;
@@ -47,6 +47,8 @@ pub(crate) struct Space {
     pub(crate) now_ms: u64,
     /// Of the last commit of [`Space::write`].
     seq: Seq,
+    /// What workers told.
+    told: Arc<Mutex<Vec<Refusal>>>,
     directory: tempfile::TempDir,
 }
 
@@ -65,7 +67,8 @@ impl Space {
             key,
             now_ms: NOW,
             seq: Seq(0),
-            directory: directory,
+            told: Arc::default(),
+            directory,
         }
     }
 
@@ -95,30 +98,41 @@ impl Space {
             let twice = records.insert(change.key.clone(), Arc::new(record));
             assert!(twice.is_none(), "{} is changed twice", change.key);
         }
-        let commit = Commit {
+        let records = records.into_iter().collect();
+        self.commit(Commit {
+            head,
+            clock,
+            records,
+            ..self.nothing(view)
+        })
+        .await;
+        self.seq = head;
+        self.now_ms += 1_000;
+    }
+
+    /// A commit of nothing, on what there is.
+    fn nothing(&self, view: SpaceView) -> Commit {
+        Commit {
             space: self.key.clone(),
             expect_epoch: view.epoch,
             expect_head: view.head,
-            head,
-            clock,
+            head: view.head,
+            clock: view.clock,
             live: view.live,
             writers: view.writers,
             now_ms: self.now_ms,
-            records: records.into_iter().collect(),
+            records: Vec::new(),
             stood: Vec::new(),
             marks: Vec::new(),
             dead_letters: Vec::new(),
             ends: Vec::new(),
             jobs: Vec::new(),
-        };
-        self.store
-            .commit(vec![commit])
-            .await
-            .pop()
-            .unwrap()
-            .unwrap();
-        self.seq = head;
-        self.now_ms += 1_000;
+        }
+    }
+
+    async fn commit(&self, commit: Commit) {
+        let mut answers = self.store.commit(vec![commit]).await;
+        answers.pop().unwrap().unwrap();
     }
 
     pub(crate) async fn insert(&mut self, table: &str, id: &str, data: Value) {
@@ -218,7 +232,9 @@ impl Space {
 
     async fn work_with(&self, triggers: &[TriggerConfig], changes: usize, task: &Task) -> Worked {
         let rolling = Rolling::of([(&self.key.app, triggers)]);
-        let worker = Recurring::new(self.store.clone(), rolling, changes);
+        let told = self.told.clone();
+        let tell: ToldRefusal = Arc::new(move |refusal| told.lock().unwrap().push(refusal));
+        let worker = Recurring::new(self.store.clone(), rolling, changes).telling(tell);
         worker.work(task).await
     }
 
@@ -233,6 +249,23 @@ impl Space {
             self.write(&changes).await;
         }
         due_at_ms
+    }
+
+    /// The codes that workers told since this was asked.
+    fn refusals(&self) -> Vec<&'static str> {
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        told.iter().map(|refusal| refusal.refused.code()).collect()
+    }
+
+    /// Why a record is refused of which nothing is written.
+    async fn refused(&self, task: &Task) -> &'static str {
+        assert_eq!(self.work(task).await, Worked::Done(None));
+        let told = std::mem::take(&mut *self.told.lock().unwrap());
+        let [refusal] = &told[..] else {
+            panic!("it is told once: {told:?}");
+        };
+        assert_eq!(refusal.name, task.lease.name);
+        refusal.refused.code()
     }
 
     async fn hopeless(&self, task: &Task) -> String {

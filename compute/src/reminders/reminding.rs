@@ -55,7 +55,8 @@ impl std::fmt::Debug for Reminding {
 impl Worker for Reminding {
     async fn work(&self, task: &Task) -> Worked {
         let Some(config) = self.apps.get(&task.space().app) else {
-            return left_to_others(task);
+            let app = &task.space().app;
+            return left_to_others(task, || format!("reminders_gone: app {app} has none"));
         };
         match self.planned(task, config).await {
             Ok(worked) => worked,

@@ -17,6 +17,14 @@ const WAIT_MS: u64 = 1_000;
 /// The longest wait. A server that comes back is posted to within it.
 const WAIT_MS_MAX: u64 = 30_000;
 
+/// The longest wait where nobody has been answered for long: of many records' events each would
+/// otherwise be claimed and given back twice a minute for as long as the server hangs.
+const DEAD_WAIT_MS_MAX: u64 = 300_000;
+
+/// So many rounds of all places without an answer are long. A round takes as long as the endpoint's
+/// `timeout_ms`: two minutes in all, if that is what it is by default.
+const DEAD_ROUNDS: u64 = 12;
+
 /// A place in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ticket(u64);
@@ -47,8 +55,10 @@ pub(super) struct Line {
     last: u64,
     /// Somebody stood in line in vain since a place was last given back.
     in_vain: bool,
-    /// Those who were turned away since then.
+    /// Those who were turned away since then; of an endpoint that is dead, since it was alive.
     turned_away: u64,
+    /// Places that were given back without an answer since there was one.
+    unanswered: u64,
 }
 
 impl Line {
@@ -64,6 +74,7 @@ impl Line {
             last: 0,
             in_vain: false,
             turned_away: 0,
+            unanswered: 0,
         }
     }
 
@@ -101,11 +112,29 @@ impl Line {
         Asked::InLine(ticket, for_ms)
     }
 
-    /// A place is given back. Returns who has it now.
+    /// A place is given back by who had an answer. Returns who has it now.
     pub(super) fn give_back(&mut self, space: &SpaceKey) -> Option<Ticket> {
+        self.unanswered = 0;
+        self.turned_away = 0;
+        self.pass_on(space)
+    }
+
+    /// The same by who had none.
+    pub(super) fn give_back_unanswered(&mut self, space: &SpaceKey) -> Option<Ticket> {
+        self.unanswered = self.unanswered.saturating_add(1);
+        if !self.is_dead() {
+            self.turned_away = 0;
+        }
+        self.pass_on(space)
+    }
+
+    fn is_dead(&self) -> bool {
+        self.unanswered / self.size as u64 >= DEAD_ROUNDS
+    }
+
+    fn pass_on(&mut self, space: &SpaceKey) -> Option<Ticket> {
         self.free += 1;
         self.in_vain = false;
-        self.turned_away = 0;
         match self.placed.get_mut(space) {
             Some(placed) if *placed > 1 => *placed -= 1,
             _ => {
@@ -148,7 +177,10 @@ impl Line {
         let before = self.turned_away;
         self.turned_away += 1;
         let wait_ms = WAIT_MS.saturating_mul(1 + before / self.size as u64);
-        wait_ms.min(WAIT_MS_MAX)
+        wait_ms.min(match self.is_dead() {
+            true => DEAD_WAIT_MS_MAX,
+            false => WAIT_MS_MAX,
+        })
     }
 
     fn place(&mut self, space: &SpaceKey) {
@@ -281,6 +313,40 @@ mod tests {
         line.give_back(&space("ada"));
         stand(&mut line, "ada", MORE_MS);
         assert_eq!(ask(&mut line, "ada"), Asked::TurnedAway(1_000));
+    }
+
+    /// The wait of the last of many who are turned away.
+    fn longest(line: &mut Line) -> u64 {
+        let waits = (0..1_000).map(|_| match ask(line, "ada") {
+            Asked::TurnedAway(wait_ms) => wait_ms,
+            other => panic!("{other:?}"),
+        });
+        waits.last().unwrap_or(0)
+    }
+
+    /// Two places, and nobody is answered for twelve rounds of both.
+    #[test]
+    fn who_is_turned_away_comes_again_later_still_where_nobody_is_answered_for_long() {
+        let mut line = Line::of(2);
+        assert_eq!(ask(&mut line, "ada"), Asked::Placed);
+        for _ in 0..23 {
+            let next = stand(&mut line, "ada", MORE_MS);
+            assert_eq!(line.give_back_unanswered(&space("ada")), Some(next));
+        }
+        let next = stand(&mut line, "ada", MORE_MS);
+        assert_eq!(longest(&mut line), 30_000);
+        assert_eq!(line.give_back_unanswered(&space("ada")), Some(next));
+        let next = stand(&mut line, "ada", MORE_MS);
+        assert_eq!(longest(&mut line), 300_000);
+        // One more in vain does not have them all come at once.
+        assert_eq!(line.give_back_unanswered(&space("ada")), Some(next));
+        let next = stand(&mut line, "ada", MORE_MS);
+        assert_eq!(ask(&mut line, "ada"), Asked::TurnedAway(300_000));
+        // One answer does.
+        assert_eq!(line.give_back(&space("ada")), Some(next));
+        stand(&mut line, "ada", MORE_MS);
+        assert_eq!(ask(&mut line, "ada"), Asked::TurnedAway(1_000));
+        assert_eq!(longest(&mut line), 30_000);
     }
 
     /// Places are neither lost nor made, whatever happens.

@@ -303,6 +303,36 @@ async fn what_somebody_edited_is_left_alone() {
     assert_eq!(space.table("occurrences").await, [edited]);
 }
 
+/// To leave one out is for the event.
+#[tokio::test]
+async fn an_occurrence_that_somebody_deletes_comes_back_unless_its_event_excepts_it() {
+    let mut space = with_event(json!({})).await;
+    let task = space.task(("events", "e1"), &args(json!({"days": 3})));
+    space.run(&task).await;
+    let (id, _) = space.table("occurrences").await.remove(1);
+    space.delete("occurrences", &id).await;
+    assert_eq!(space.starts().await.len(), 3);
+    space.run(&task).await;
+    assert_eq!(space.starts().await, days(24..=27));
+    let except = json!({"except": ["2026-11-25T08:00:00.000Z"]});
+    space.update("events", "e1", except).await;
+    space.run(&task).await;
+    let left = [days(24..=24), days(26..=27)].concat();
+    assert_eq!(space.starts().await, left);
+    space.run(&task).await;
+    assert_eq!(space.starts().await, left);
+}
+
+/// Nobody knows of the table of before.
+#[tokio::test]
+async fn what_was_written_into_another_table_stays_there() {
+    let mut space = with_event(json!({})).await;
+    space.keep(json!({"days": 3})).await;
+    space.keep(json!({"days": 3, "into": "dates"})).await;
+    assert_eq!(space.table("dates").await.len(), 4);
+    assert_eq!(space.starts().await, days(24..=27));
+}
+
 /// What puts no job, or one that is cut, leaves the event's job as the one that rolls.
 #[tokio::test]
 async fn a_window_rolls_on_whatever_came_after_its_job() {

@@ -1,5 +1,9 @@
 //! A window goes on as its trigger says now, and no longer than there is one.
 
+use syncline_protocol::ids::NodeId;
+use syncline_storage::JobStore;
+use syncline_storage::jobs::{Claim, Ended, IfThere, JobMove, Outcome, Wanted};
+
 use super::occurrences::{args, with_event};
 use super::*;
 use crate::jobs::schedules::{GONE_MS, GONE_WAIT_MS};
@@ -50,7 +54,7 @@ async fn a_trigger_that_says_something_of_the_event_leaves_it_to_the_job() {
 }
 
 #[tokio::test]
-async fn a_job_without_its_trigger_waits_for_another_node_and_ends() {
+async fn a_job_without_its_trigger_waits_for_another_node_and_is_given_up() {
     let (space, mut task) = put().await;
     let occurrences = |table: &str| trigger(table, &args(json!({"days": 3})));
     let other_id = TriggerConfig {
@@ -77,7 +81,7 @@ async fn a_job_without_its_trigger_waits_for_another_node_and_ends() {
                 wait_ms: GONE_WAIT_MS,
             },
         ),
-        (GONE_MS, Worked::Done(None)),
+        (GONE_MS, given_up()),
     ] {
         task.now_ms = due_at_ms + late_ms;
         for triggers in &all {
@@ -90,7 +94,65 @@ async fn a_job_without_its_trigger_waits_for_another_node_and_ends() {
     let triggers = [occurrences("events")];
     let rolling = Rolling::of([(&app, &triggers[..])]);
     let worker = Recurring::new(space.store.clone(), rolling, CHANGES_MAX);
-    assert_eq!(worker.work(&task).await, Worked::Done(None));
+    assert_eq!(worker.work(&task).await, given_up());
+}
+
+fn given_up() -> Worked {
+    let error = "trigger_gone: no trigger \"t\" keeps occurrences of the table \"events\"";
+    Worked::Hopeless(JobError::new(error))
+}
+
+impl Space {
+    /// Leases the one job that is due by then.
+    async fn claim(&self, task: &Task, now_ms: u64) -> Task {
+        let claim = Claim {
+            wanted: vec![Wanted {
+                kind: task.job.kind.clone(),
+                jobs: 2,
+            }],
+            holder: NodeId::trusted("n1"),
+            now_ms,
+            lease_ms: 30_000,
+            per_space: 2,
+        };
+        let mut leased = self.store.claim(&claim).await.unwrap();
+        assert_eq!(leased.len(), 1);
+        Task::of(leased.remove(0), now_ms)
+    }
+}
+
+/// A config that was rolled back, and then forward again.
+#[tokio::test]
+async fn a_window_whose_trigger_comes_back_rolls_on_once_its_job_is_replayed() {
+    let (space, task) = put().await;
+    let view = space.store.space(&space.key).await.unwrap().unwrap();
+    let put = JobMove::Put {
+        job: task.job.clone(),
+        if_there: IfThere::Keep,
+    };
+    space
+        .commit(Commit {
+            jobs: vec![put],
+            ..space.nothing(view)
+        })
+        .await;
+    let late_ms = task.job.due_at_ms + GONE_MS;
+    let task = space.claim(&task, late_ms).await;
+    let Worked::Hopeless(error) = space.work_with(&[], CHANGES_MAX, &task).await else {
+        panic!("nobody knows its trigger");
+    };
+    let ended = Ended {
+        lease: task.lease.clone(),
+        outcome: Outcome::Dead { error },
+    };
+    let answers = space.store.finish(&[ended], late_ms).await.unwrap();
+    assert_eq!(answers, [Ok(())]);
+    let dead = space.store.dead_jobs(&task.job.kind, None, 2).await;
+    assert_eq!(dead.unwrap().len(), 1, "it is kept for people");
+    let name = &task.lease.name;
+    assert!(space.store.replay(name, late_ms).await.unwrap());
+    let task = space.claim(&task, late_ms).await;
+    assert_eq!(written(space.work(&task).await), 4);
 }
 
 /// It follows from a change that was made, whatever the config says since.

@@ -43,6 +43,8 @@ pub(super) struct Try {
     pub(super) by_jump: u64,
     /// It is asked whether it may last longer, by the clock since this jump.
     pub(super) extending: Option<u64>,
+    /// Leases in the call that extends it, at most: fewer after one that failed.
+    pub(super) extend_with: usize,
     pub(super) stage: Stage,
 }
 

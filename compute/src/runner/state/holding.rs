@@ -2,7 +2,8 @@
 //!
 //! They are told by the runner's own time, which no jump of the hub's clock moves. Whoever else has
 //! another clock, or no answer of ours, may take a job that is held; the store decides by the
-//! lease's number. When the hub's clock jumps, all leases are extended before anything is claimed:
+//! lease's number. A call that fails is made again in halves, so that a space of which the store has no
+//! answer costs no other space its leases. When the hub's clock jumps, all leases are extended before anything is claimed:
 //! by the new time they may be over, and the runner would take its own jobs from itself.
 
 use syncline_protocol::stamp::WallMs;
@@ -19,7 +20,7 @@ use crate::jobs::lease::LeaseStep;
 const EXTEND_AGAIN_MS: u64 = 1_000;
 
 /// Leases that are extended at once.
-const EXTEND_MAX: usize = 256;
+pub(super) const EXTEND_MAX: usize = 256;
 
 /// What the hub's clock and the runner's time may come apart from one step to the next, in
 /// milliseconds. More is a jump.
@@ -80,7 +81,8 @@ impl RunnerState {
                 LeaseStep::Stop => lost.push(*id),
                 LeaseStep::Wait(_) if is_before_jump => {
                     let until_run_ms = now.run_ms + rules.lease.lease_ms;
-                    extend.push((rules.lease.lease_ms, *id, until_run_ms));
+                    let alike = (rules.lease.lease_ms, one.extend_with);
+                    extend.push((alike, *id, until_run_ms));
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
                 LeaseStep::Wait(at_run_ms) => next_run_ms = next_run_ms.min(at_run_ms),
@@ -90,7 +92,8 @@ impl RunnerState {
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
                 LeaseStep::Extend(until_run_ms) => {
-                    extend.push((rules.lease.lease_ms, *id, until_run_ms));
+                    let alike = (rules.lease.lease_ms, one.extend_with);
+                    extend.push((alike, *id, until_run_ms));
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
             }
@@ -102,8 +105,9 @@ impl RunnerState {
         }
         extend.sort_unstable();
         for alike in extend.chunk_by(|(one, ..), (other, ..)| one == other) {
-            for chunk in alike.chunks(EXTEND_MAX) {
-                let (lease_ms, _, until_run_ms) = chunk[0];
+            let ((lease_ms, at_once), ..) = alike[0];
+            for chunk in alike.chunks(at_once) {
+                let (.., until_run_ms) = chunk[0];
                 let ids: Vec<TryId> = chunk.iter().map(|(_, id, _)| *id).collect();
                 self.extend(&ids, until_run_ms, now.wall_ms.saturating_add(lease_ms));
             }
@@ -144,6 +148,7 @@ impl RunnerState {
                 for id in ids {
                     if let Some(one) = self.tries.get_mut(id) {
                         one.extending = None;
+                        one.extend_with = (ids.len() / 2).max(1);
                     }
                 }
                 self.store_failed(StoreCall::Extend, &error);
@@ -159,6 +164,7 @@ impl RunnerState {
             match answer {
                 Ok(()) => {
                     one.by_jump = one.extending.take().unwrap_or(one.by_jump);
+                    one.extend_with = EXTEND_MAX;
                     one.until_run_ms = one.until_run_ms.max(until_run_ms);
                     self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
                 }

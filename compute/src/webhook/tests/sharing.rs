@@ -99,3 +99,27 @@ async fn spaces_take_turns_at_an_endpoint_of_one_place() {
         now = waiting;
     }
 }
+
+/// Twelve were posted and had no answer: the events that wait are not looked at all the time.
+#[tokio::test]
+async fn who_waits_for_an_endpoint_that_is_dead_for_long_comes_again_later() {
+    for (posts, is_dead) in [(11, false), (12, true)] {
+        let mut site = Site::start(4).await;
+        for _ in 0..posts {
+            // It is dropped when its time is over.
+            site.hang("ada").await.abort();
+            while site.working.join_next().await.is_some() {}
+        }
+        site.hang("ada").await;
+        let _in_line = site.begin("bob", "dead");
+        tokio::task::yield_now().await;
+        let mut longest_ms = 0;
+        for _ in 0..60 {
+            match site.work("bob", "dead").await {
+                Worked::Busy { wait_ms } => longest_ms = longest_ms.max(wait_ms),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(longest_ms > 30_000, is_dead, "{posts}: {longest_ms}");
+    }
+}

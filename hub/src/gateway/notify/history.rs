@@ -41,23 +41,21 @@ pub(super) async fn list(
     // Their ids are in the order of time, and few are kept.
     let mut told: Vec<Map<String, Value>> = Vec::new();
     let mut has_more = false;
-    if desk.is_there(&owner.space).await? {
-        let table = TableName::trusted(NOTIFICATIONS);
-        let before = asked.before.as_deref();
-        desk.each(&owner.space, &table, |id, record| {
-            if before.is_some_and(|before| id.as_str() >= before) {
-                return;
-            }
-            let mut data = data_of(record);
-            data.insert("id".to_owned(), id.as_str().into());
-            told.push(data);
-            if told.len() > limit {
-                told.remove(0);
-                has_more = true;
-            }
-        })
-        .await?;
-    }
+    let table = TableName::trusted(NOTIFICATIONS);
+    let before = asked.before.as_deref();
+    desk.each(&owner.space, &table, |id, record| {
+        if before.is_some_and(|before| id.as_str() >= before) {
+            return;
+        }
+        let mut data = data_of(record);
+        data.insert("id".to_owned(), id.as_str().into());
+        told.push(data);
+        if told.len() > limit {
+            told.remove(0);
+            has_more = true;
+        }
+    })
+    .await?;
     told.reverse();
     let next = told.last().filter(|_| has_more);
     let next = next.and_then(|last| last.get("id")).cloned();

@@ -82,6 +82,9 @@ impl Desk {
         space: &SpaceKey,
         key: &RecordKey,
     ) -> Result<Option<Record>, HttpError> {
+        if !self.is_there(space).await? {
+            return Ok(None);
+        }
         let keys = std::slice::from_ref(key);
         let read = self.gateway.store.records(space, keys, usize::MAX).await;
         let mut read = read.map_err(|error| self.gateway.store_failed(&error))?;
@@ -96,6 +99,9 @@ impl Desk {
         table: &TableName,
         mut take: impl FnMut(&RecordId, &Record),
     ) -> Result<(), HttpError> {
+        if !self.is_there(space).await? {
+            return Ok(());
+        }
         let tables = std::slice::from_ref(table);
         let mut after: Option<RecordKey> = None;
         loop {
@@ -117,7 +123,7 @@ impl Desk {
     }
 
     /// Whether anybody ever wrote to a space or connected: of another nothing is read.
-    pub(super) async fn is_there(&self, space: &SpaceKey) -> Result<bool, HttpError> {
+    async fn is_there(&self, space: &SpaceKey) -> Result<bool, HttpError> {
         let view = self.gateway.store.space(space).await;
         let view = view.map_err(|error| self.gateway.store_failed(&error))?;
         Ok(view.is_some())

@@ -33,10 +33,7 @@ pub(super) async fn read(
 ) -> Result<Response, HttpError> {
     let owner = desk.owner(&headers, of.read()?.app.as_deref()).await?;
     let key = key(PREFERENCES, &RecordId::trusted(OWN));
-    let record = match desk.is_there(&owner.space).await? {
-        true => desk.record(&owner.space, &key).await?,
-        false => None,
-    };
+    let record = desk.record(&owner.space, &key).await?;
     let field = record
         .as_ref()
         .and_then(|record| record.field("preferences"));

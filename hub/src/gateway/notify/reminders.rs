@@ -109,7 +109,7 @@ pub(super) async fn remove(
         table: reminded.reminders.clone(),
         id: id.clone(),
     };
-    desk.there(&owner, &key).await?.ok_or_else(unknown)?;
+    desk.record(&owner.space, &key).await?.ok_or_else(unknown)?;
     desk.write(&owner, &[gone(reminded.reminders.as_str(), id.as_str())])
         .await?;
     Ok(done())
@@ -138,15 +138,8 @@ impl Desk {
             table: reminded.tasks.clone(),
             id: id.clone(),
         };
-        let record = self.there(owner, &key).await?.ok_or_else(unknown)?;
+        let record = self.record(&owner.space, &key).await?.ok_or_else(unknown)?;
         Ok((id, record))
-    }
-
-    async fn there(&self, owner: &Owner, key: &RecordKey) -> Result<Option<Record>, HttpError> {
-        match self.is_there(&owner.space).await? {
-            true => self.record(&owner.space, key).await,
-            false => Ok(None),
-        }
     }
 }
 

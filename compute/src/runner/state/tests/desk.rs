@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{
-    IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Origin, TriggerId,
+    IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Lease, Origin,
+    TriggerId,
 };
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, StoreError};
@@ -123,6 +124,10 @@ pub(super) struct Desk {
     pub(super) drained: bool,
     /// The store answers nothing.
     pub(super) is_away: bool,
+    /// It extends no lease of this space, nor any that are asked for with one.
+    pub(super) damaged: Option<SpaceKey>,
+    /// Calls to extend.
+    pub(super) extends: usize,
 }
 
 impl Desk {
@@ -143,6 +148,8 @@ impl Desk {
             looks: 0,
             drained: false,
             is_away: false,
+            damaged: None,
+            extends: 0,
         }
     }
 
@@ -184,11 +191,19 @@ impl Desk {
                 leases,
                 until_ms,
                 until_run_ms,
-            } => Some(Event::Extended {
-                ids,
-                until_run_ms,
-                answer: store.map(|store| store.extend(&leases, until_ms)),
-            }),
+            } => {
+                self.extends += 1;
+                let damaged = |lease: &&Lease| Some(&lease.name.space) == self.damaged.as_ref();
+                let answer = match leases.iter().find(damaged) {
+                    Some(lease) => Err(StoreError::Damaged(lease.name.to_string())),
+                    None => store.map(|store| store.extend(&leases, until_ms)),
+                };
+                Some(Event::Extended {
+                    ids,
+                    until_run_ms,
+                    answer,
+                })
+            }
             Effect::Finish { ended, now_ms } => {
                 let answer = store.map(|store| store.finish(&ended, now_ms));
                 Some(Event::Finished(answer))

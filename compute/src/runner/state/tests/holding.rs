@@ -61,6 +61,43 @@ fn one_extension_that_fails_costs_no_lease() {
     assert_eq!(desk.stored("a"), None);
 }
 
+/// One space cannot be read, and its leases stand among those of others in one call.
+#[test]
+fn a_space_that_fails_costs_no_other_space_its_leases() {
+    let mut desk = Desk::new(rules(32));
+    let others = ["ada", "eve", "kim"];
+    for name in others.into_iter().chain(["bob"]) {
+        put(&mut desk.store, &space(name), many(8));
+    }
+    desk.step(Event::Woke);
+    let of_bob = desk
+        .begun
+        .iter()
+        .filter(|(_, task)| *task.space() == space("bob"));
+    let mut of_bob: Vec<TryId> = of_bob.map(|(id, _)| *id).collect();
+    assert_eq!((desk.begun.len(), of_bob.len()), (32, 8));
+    desk.damaged = Some(space("bob"));
+    desk.pass(100_000);
+    of_bob.sort_unstable();
+    desk.stopped.sort_unstable();
+    assert_eq!(desk.stopped, of_bob);
+}
+
+#[test]
+fn what_failed_together_is_extended_in_halves_and_then_together_again() {
+    let mut desk = Desk::with(rules(32), many(8));
+    desk.pass(9_999);
+    desk.is_away = true;
+    desk.pass(1);
+    assert_eq!(desk.extends, 1);
+    desk.is_away = false;
+    desk.pass(1_000);
+    assert_eq!(desk.extends, 3);
+    desk.pass(10_000);
+    assert_eq!(desk.extends, 4);
+    assert!(desk.stopped.is_empty());
+}
+
 #[test]
 fn who_loses_a_lease_is_told_to_stop_and_ends_nothing() {
     let mut desk = Desk::with(rules(1), vec![job("a", NOW)]);
