@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use syncline_protocol::ids::{RecordId, RecordKey, TableName};
+use syncline_protocol::ids::{RecordId, RecordKey};
 use syncline_protocol::record::Record;
 use syncline_storage::Store;
 use syncline_storage::jobs::JobError;

@@ -90,8 +90,9 @@ impl Sending {
         let sending = due.into_iter();
         let sending = sending.map(|(due, way)| self.to_one(sent, due, way));
         let answers = join_all(sending).await;
-        let has_failed = |(_, answer): &(DeviceId, Answer)| matches!(answer.what, What::Failed { .. });
-        if !answers.iter().all(has_failed) {
+        // Whether it hangs, or says so: it is asked less often.
+        let is_later = |(_, answer): &(DeviceId, Answer)| matches!(answer.what, What::Later { .. });
+        if !answers.iter().all(is_later) {
             place.answered();
         }
         answers

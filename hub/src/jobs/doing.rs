@@ -76,7 +76,7 @@ impl Doing {
             // Without randomness nodes that start together ask together, which is no harm.
             seed: getrandom::u64().unwrap_or_default(),
             poll_ms: config.jobs.poll_ms,
-            kinds: specs(config, &gateway),
+            kinds: specs(config, &gateway, &metrics),
             schedules: Arc::new(Schedules::of(&space, schedules.clone())),
             system: Arc::new(HubClient(gateway.clone())),
             told: Arc::new(move |told| counted.note(told)),
@@ -126,7 +126,7 @@ async fn run(mut runner: Runner, draining: oneshot::Receiver<()>) {
     }
 }
 
-fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
+fn specs(config: &Config, gateway: &Arc<Gateway>, counted: &JobMetrics) -> Vec<KindSpec> {
     let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
     let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
     let webhooks = Arc::new(webhooks.expect("the config was checked"));
@@ -136,6 +136,8 @@ fn specs(config: &Config, gateway: &Arc<Gateway>) -> Vec<KindSpec> {
     let rolling = Rolling::of(apps.map(|(app, of_app)| (app, &of_app.triggers[..])));
     let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
     let recurring = Recurring::new(gateway.store.clone(), rolling, changes_max);
+    let counted = counted.clone();
+    let recurring = recurring.telling(Arc::new(move |refusal| counted.refused(&refusal)));
     let reminding = reminding(config, (gateway, changes_max), metrics.clone());
     let notifying = notifying(config, (gateway, webhooks.clone()), metrics);
     let workers: [(&str, Arc<dyn Worker>); 4] = [

@@ -7,9 +7,10 @@ use prometheus::{
     Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
     exponential_buckets,
 };
+use syncline_compute::recurring::Refusal;
 use syncline_compute::runner::{How, Told};
 use syncline_storage::jobs::{JobCounts, JobError, JobKind};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::telemetry::Metrics;
 
@@ -31,6 +32,7 @@ pub(crate) struct JobMetrics {
     leases_lost: IntCounterVec,
     panics: IntCounterVec,
     store_failures: IntCounter,
+    refused: IntCounterVec,
     standing: IntGaugeVec,
 }
 
@@ -79,6 +81,12 @@ impl JobMetrics {
                     "Calls of the store about jobs that failed; they are made again.",
                 )?,
             )?,
+            refused: counters(
+                "syncline_recurrences_refused_total",
+                "Jobs about a record whose rule, zone or dates are none: it repeats no more, until \
+                 its user mends it. By the code of what is wrong.",
+                &["code"],
+            )?,
             standing: shown(
                 metrics,
                 IntGaugeVec::new(
@@ -105,6 +113,14 @@ impl JobMetrics {
         self.took.with_label_values(&[kind]);
         self.leases_lost.with_label_values(&[kind]);
         self.panics.with_label_values(&[kind]);
+    }
+
+    /// Counts a record that does not repeat, since what it says is no rule.
+    pub(crate) fn refused(&self, refusal: &Refusal) {
+        let code = refusal.refused.code();
+        self.refused.with_label_values(&[code]).inc();
+        // The sentence may hold a user's words.
+        debug!(space = %refusal.name.space, code, "a record does not repeat");
     }
 
     /// Counts, and logs, what a runner did.

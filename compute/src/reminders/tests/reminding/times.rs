@@ -195,5 +195,8 @@ async fn an_app_that_has_no_reminders_any_more_leaves_its_job_to_others_and_ends
     let mut task = world.task();
     assert_eq!(worker.work(&task).await, Worked::Busy { wait_ms: 60_000 });
     task.now_ms = task.job.due_at_ms + 15 * MINUTE;
-    assert_eq!(worker.work(&task).await, Worked::Done(None));
+    assert_eq!(
+        worker.work(&task).await,
+        Worked::Hopeless(JobError::new("reminders_gone: app other has none"))
+    );
 }
