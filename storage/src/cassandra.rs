@@ -31,6 +31,7 @@ mod settings;
 mod snapshot;
 mod space;
 mod statements;
+mod tries;
 mod value;
 mod walk;
 

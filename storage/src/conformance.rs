@@ -183,7 +183,7 @@ macro_rules! conformance_tests {
                 an_earlier_run_is_locked_out,
                 a_space_that_lacks_something_is_not_taken,
                 the_calls_of_an_import_follow_each_other,
-                a_space_is_read_of_one_snapshot,
+                a_space_is_read_of_one_snapshot, a_space_is_read_while_others_write,
                 a_part_is_never_larger_than_the_page,
                 who_stops_receiving_ends_the_reading,
                 a_space_never_opened_sends_nothing;

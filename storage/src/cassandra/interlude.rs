@@ -5,6 +5,8 @@
 pub(super) enum Step {
     /// A claim has read which jobs are due, and looks at them.
     OrderAndLook,
+    /// An export has looked at a space, and reads what it has not.
+    LookAndFollow,
     /// What is to be written is known, and what is beside it is there.
     PlanAndBatch,
     /// A page of changes looks for more candidates.

@@ -1,13 +1,16 @@
 //! Having a space to oneself: what that lets pass, and whom it keeps waiting.
 
 use futures_util::future::join;
+use tokio::sync::mpsc;
 
-use super::super::hold::{FREE_TRIES, Hold};
+use super::super::hold::Hold;
 use super::super::interlude::Step;
 use super::super::space::opened as opened_space;
+use super::super::tries::FREE_TRIES;
 use super::{CassandraStore, opened, runtime};
 use crate::Store;
-use crate::conformance::space::{NOW, Space, key, titled, tombstone};
+use crate::conformance::space::{NOW, Space, UNLIMITED, key, titled, tombstone};
+use crate::transfer::{Export, Part, Sent};
 use crate::types::{Collect, Collected, Keys};
 
 const ALL: Collect = Collect {
@@ -18,20 +21,17 @@ const ALL: Collect = Collect {
     bytes: usize::MAX,
 };
 
-/// Whenever something is about to be written, somebody else is faster, as long as anybody may.
-fn always_faster(store: &CassandraStore, times: usize) {
+/// Whenever somebody comes there, another one is faster, as long as anybody may.
+pub(super) fn always_faster(store: &CassandraStore, step: Step, times: usize) {
     for n in 0..times {
         let there = store.clone();
-        store
-            .server
-            .interludes
-            .once(Step::PlanAndBatch, move || async move {
-                let faster = format!(
-                    "UPDATE KS.spaces SET last_commit = {n} WHERE app = 'todo' AND space = 'ada'
+        store.server.interludes.once(step, move || async move {
+            let faster = format!(
+                "UPDATE KS.spaces SET last_commit = {n} WHERE app = 'todo' AND space = 'ada'
                 IF held = null"
-                );
-                there.server.raw(&faster).await;
-            });
+            );
+            there.server.raw(&faster).await;
+        });
     }
 }
 
@@ -41,7 +41,7 @@ fn a_space_is_erased_although_somebody_is_always_faster() {
         let (store, _lent) = opened().await;
         let mut space = Space::open(&store).await;
         space.put(&[("t", "a"), ("t", "b")]).await;
-        always_faster(&store, 64);
+        always_faster(&store, Step::PlanAndBatch, 64);
         let erased = store.erase(&space.key, NOW).await.unwrap();
         assert_eq!((erased.records, erased.is_exact), (2, false));
         space.refresh().await;
@@ -57,12 +57,33 @@ fn what_is_old_is_collected_although_somebody_is_always_faster() {
         let mut space = Space::open(&store).await;
         let old = |id| (key("t", id), tombstone(0));
         space.accept(space.draft(vec![old("a"), old("b")])).await;
-        always_faster(&store, 64);
+        always_faster(&store, Step::PlanAndBatch, 64);
         let collected = store.collect(&space.key, ALL).await.unwrap();
         assert_eq!(collected.tombstones, 2);
         space.refresh().await;
         assert_eq!(space.view, collected.view);
         space.put(&[("t", "after")]).await;
+    });
+}
+
+#[test]
+fn a_space_is_exported_although_somebody_is_always_faster() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        let mut space = Space::open(&store).await;
+        space.put(&[("t", "a"), ("t", "b")]).await;
+        always_faster(&store, Step::LookAndFollow, 64);
+        let (to, mut sent) = mpsc::channel(64);
+        assert_eq!(store.export_space(&space.key, UNLIMITED, to).await, Ok(()));
+        let mut records = 0;
+        while let Some(sent) = sent.recv().await {
+            if let Sent::Part(Part::Records(rows)) = sent {
+                records += rows.len();
+            }
+        }
+        assert_eq!(records, 2);
+        let row = opened_space(&store.server, &space.key).await.unwrap();
+        assert_eq!(row.held, None);
     });
 }
 
@@ -75,7 +96,7 @@ fn a_space_in_which_others_left_nothing_old_is_let_go() {
         let mut space = Space::open(&store).await;
         let old = |id| (key("t", id), tombstone(0));
         space.accept(space.draft(vec![old("a")])).await;
-        always_faster(&store, FREE_TRIES - 1);
+        always_faster(&store, Step::PlanAndBatch, FREE_TRIES - 1);
         let faster = space.key.clone();
         let collecting = move || async move {
             let collected = other.collect(&faster, ALL).await;
