@@ -317,7 +317,8 @@ macro_rules! conformance_tests {
                 commits_claims_and_ends_pass_each_other,
                 nobody_of_a_lane_is_left_behind,
                 lanes_keep_their_order_whoever_is_under_way,
-                a_job_put_by_many_at_once_is_there_once;
+                a_job_put_by_many_at_once_is_there_once,
+                jobs_are_done_while_others_write;
         }
     };
     (@desks $run:path; $($module:ident: $($name:ident),+;)+) => {

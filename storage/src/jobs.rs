@@ -30,7 +30,8 @@ pub(crate) use states::{DEAD, LEASED, RETRY, SCHEDULED, StateColumns};
 pub use store::JobStore;
 pub use types::{
     ArgsTooLarge, Claim, DeadCursor, DeadJob, Ended, IfThere, Job, JobArgs, JobCounts, JobError,
-    JobMove, JobNo, JobState, Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, Wanted,
+    JobMove, JobNo, JobState, Lease, LeaseError, LeaseLost, LeasedJob, Origin, Outcome, StoredJob,
+    Wanted,
 };
 
 /// Bytes of a kind.

@@ -9,6 +9,8 @@ pub(super) enum Step {
     LookAndFollow,
     /// What is to be written is known, and what is beside it is there.
     PlanAndBatch,
+    /// The same of a commit.
+    PlanAndCommit,
     /// A page of changes looks for more candidates.
     LookAndLook,
     /// A page of changes knows its candidates, and reads them.

@@ -10,6 +10,7 @@
 //! `dead_jobs` finds the dead of all spaces in the same way.
 
 mod change;
+mod changing;
 mod claim;
 mod dead;
 mod finish;

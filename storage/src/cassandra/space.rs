@@ -13,9 +13,6 @@ use super::value::{Cells, Value};
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError, epoch_after};
 use crate::{random, random_epoch};
 
-/// Tries of what fails only because somebody else was faster.
-pub(super) const TRIES_MAX: usize = 16;
-
 /// Spaces looked up at once.
 const VIEWS_AT_ONCE: usize = 64;
 

@@ -251,6 +251,7 @@ impl RunnerState {
             until_run_ms: since.until_run_ms,
             by_jump: since.by_jump,
             extending: None,
+            extend_after_run_ms: 0,
             stage: Stage::Waiting { leased, waits },
         };
         // What was asked for before a jump is told by the clock as it was.

@@ -6,7 +6,7 @@
 //! by the new time they may be over, and the runner would take its own jobs from itself.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::LeasedJob;
+use syncline_storage::jobs::{LeaseError, LeasedJob};
 
 use super::super::event::{Effect, LeaseAnswers, Now, TryId};
 use super::super::told::{StoreCall, Told};
@@ -78,6 +78,9 @@ impl RunnerState {
             let is_before_jump = one.by_jump < self.clock.jumps && one.extending.is_none();
             match rules.lease.step(one.until_run_ms, now.run_ms) {
                 LeaseStep::Stop => lost.push(*id),
+                _ if one.extending.is_none() && now.run_ms < one.extend_after_run_ms => {
+                    next_run_ms = next_run_ms.min(one.extend_after_run_ms.min(stop_run_ms));
+                }
                 LeaseStep::Wait(_) if is_before_jump => {
                     let until_run_ms = now.run_ms + rules.lease.lease_ms;
                     extend.push((rules.lease.lease_ms, *id, until_run_ms));
@@ -138,20 +141,11 @@ impl RunnerState {
         answer: LeaseAnswers,
         now: Now,
     ) {
-        let answers = match answer {
+        let answers: Vec<_> = match answer {
             Ok(answers) => answers,
-            Err(error) => {
-                for id in ids {
-                    if let Some(one) = self.tries.get_mut(id) {
-                        one.extending = None;
-                    }
-                }
-                self.store_failed(StoreCall::Extend, &error);
-                let again_run_ms = now.run_ms + EXTEND_AGAIN_MS;
-                self.leases_due_run_ms = self.leases_due_run_ms.min(again_run_ms);
-                return;
-            }
+            Err(error) => ids.iter().map(|_| Err(error.clone().into())).collect(),
         };
+        let mut failed = None;
         for (id, answer) in ids.iter().zip(answers) {
             let Some(one) = self.tries.get_mut(id) else {
                 continue;
@@ -162,8 +156,18 @@ impl RunnerState {
                     one.until_run_ms = one.until_run_ms.max(until_run_ms);
                     self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
                 }
-                Err(_) => self.lose(*id, now),
+                Err(LeaseError::Lost(_)) => self.lose(*id, now),
+                // Its space is not to take those of others down with it.
+                Err(LeaseError::Store(error)) => {
+                    one.extending = None;
+                    one.extend_after_run_ms = now.run_ms + EXTEND_AGAIN_MS;
+                    self.leases_due_run_ms = self.leases_due_run_ms.min(one.extend_after_run_ms);
+                    failed = Some(error);
+                }
             }
+        }
+        if let Some(error) = failed {
+            self.store_failed(StoreCall::Extend, &error);
         }
         self.clock.mending = self.is_after_jump();
     }

@@ -7,7 +7,7 @@ use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::Kept;
-use super::change::change;
+use super::changing::change;
 use super::dead::{self, Dead, From, Place};
 use super::places::{self, Name};
 use super::plan::Plan;

@@ -70,12 +70,12 @@ impl Text {
             ),
             Text::Move => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND {FREE}",
+                 AND held = ?",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
             ),
             Text::MoveExact => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND last_commit = ? AND {FREE}",
+                 AND last_commit = ? AND held = ?",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
             ),
             Text::ChangeEpoch => format!(
@@ -172,11 +172,11 @@ impl Text {
             ),
             Text::MoveWithJobs => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND last_commit = ? AND {FREE}",
+                 AND last_commit = ? AND held = ?",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?, job_no = ?")
             ),
             Text::MoveJobs => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND {FREE}",
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND held = ?",
                 update("job_no = ?, last_commit = ?")
             ),
             Text::PutJob => format!(

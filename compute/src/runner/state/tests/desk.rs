@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{
-    IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Origin, TriggerId,
+    Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Lease,
+    LeaseError, LeaseLost, Origin, TriggerId,
 };
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, StoreError};
@@ -123,6 +124,14 @@ pub(super) struct Desk {
     pub(super) drained: bool,
     /// The store answers nothing.
     pub(super) is_away: bool,
+    /// It fails at the leases of this space.
+    pub(super) failing: Option<SpaceKey>,
+}
+
+/// Answers as a store tells them.
+pub(super) fn told(answers: Vec<Result<(), LeaseLost>>) -> Vec<Result<(), LeaseError>> {
+    let told = |answer: Result<(), LeaseLost>| answer.map_err(LeaseError::from);
+    answers.into_iter().map(told).collect()
 }
 
 impl Desk {
@@ -143,6 +152,7 @@ impl Desk {
             looks: 0,
             drained: false,
             is_away: false,
+            failing: None,
         }
     }
 
@@ -170,6 +180,8 @@ impl Desk {
     fn answer(&mut self, effect: Effect) -> Option<Event> {
         let away = || StoreError::Unavailable("away".to_owned());
         let store = (!self.is_away).then_some(&mut self.store).ok_or_else(away);
+        let failing = self.failing.as_ref();
+        let fails = |lease: &Lease| Some(&lease.name.space) == failing;
         match effect {
             Effect::Claim(claim) => {
                 self.claims += 1;
@@ -187,10 +199,24 @@ impl Desk {
             } => Some(Event::Extended {
                 ids,
                 until_run_ms,
-                answer: store.map(|store| store.extend(&leases, until_ms)),
+                answer: store.map(|store| {
+                    let answer = |lease: &Lease| match fails(lease) {
+                        true => Err(away().into()),
+                        false => {
+                            told(store.extend(std::slice::from_ref(lease), until_ms)).remove(0)
+                        }
+                    };
+                    leases.iter().map(answer).collect()
+                }),
             }),
             Effect::Finish { ended, now_ms } => {
-                let answer = store.map(|store| store.finish(&ended, now_ms));
+                let answer = store.map(|store| {
+                    let answer = |one: &Ended| match fails(&one.lease) {
+                        true => Err(away().into()),
+                        false => told(store.finish(std::slice::from_ref(one), now_ms)).remove(0),
+                    };
+                    ended.iter().map(answer).collect()
+                });
                 Some(Event::Finished(answer))
             }
             Effect::Begin { id, task, .. } => {
