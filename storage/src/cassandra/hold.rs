@@ -11,6 +11,7 @@ use std::time::Duration;
 use syncline_protocol::ids::SpaceKey;
 
 use super::failure::{Failure, contended};
+use super::interlude::Step;
 use super::server::{Server, Writes, of};
 use super::space::{find, opened};
 use super::statements::Text;
@@ -78,6 +79,7 @@ impl Hold {
 pub(super) async fn until_let_go(server: &Server, space: &SpaceKey, holder: i64) {
     for _ in 0..LOOKS_MAX {
         tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)).await;
+        server.interludes.at(Step::WaitAndLook).await;
         match find(server, space).await {
             Ok(found) if found.space().is_some_and(|row| row.held == Some(holder)) => {}
             _ => return,

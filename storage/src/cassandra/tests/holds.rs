@@ -1,5 +1,7 @@
 //! Having a space to oneself: what that lets pass, and whom it keeps waiting.
 
+use std::sync::Arc;
+
 use futures_util::future::join;
 use tokio::sync::mpsc;
 
@@ -10,8 +12,9 @@ use super::super::tries::FREE_TRIES;
 use super::{CassandraStore, opened, runtime};
 use crate::Store;
 use crate::conformance::space::{NOW, Space, UNLIMITED, key, titled, tombstone};
+use crate::group::{GroupCommit, GroupLimits};
 use crate::transfer::{Export, Part, Sent};
-use crate::types::{Collect, Collected, Keys};
+use crate::types::{Collect, Collected, Committing, Keys};
 
 const ALL: Collect = Collect {
     dead_before_ms: NOW + 1,
@@ -118,16 +121,41 @@ fn who_finds_a_space_held_waits_and_goes_on() {
         let other = lent.other().await;
         let space = Space::open(&other).await;
         let hold = Hold::take(&store.server, &space.key).await.unwrap();
+        let before = other.attempts().totals().commit_batches;
+        let (here, held) = (store.clone(), space.key.clone());
+        let told = move || async move { hold.let_go(&here.server, &held).await };
+        other.server.interludes.once(Step::WaitAndLook, told);
         let commit = space.draft(vec![(key("t", "a"), titled("a", 0))]);
-        let letting_go = async {
-            // It has been told by then, or will find the space free.
-            while other.attempts().totals().commit_batches == 0 {
-                tokio::task::yield_now().await;
-            }
-            hold.let_go(&store.server, &space.key).await;
+        assert_eq!(space.commit(commit).await, Ok(()));
+        // One that found it held, and one that passed.
+        let sent = other.attempts().totals().commit_batches - before;
+        assert_eq!(sent, 2);
+    });
+}
+
+/// It is answered while the other still waits: nobody lets that one's space go before.
+#[test]
+fn who_waits_for_a_space_keeps_nobody_of_another_waiting() {
+    runtime().block_on(async {
+        let (store, lent) = opened().await;
+        let other = lent.other().await;
+        assert!(matches!(store.committing(), Committing::Apart(_)));
+        let held = Space::open_named(&store, "todo", "held").await;
+        let free = Space::open_named(&store, "todo", "free").await;
+        let hold = Hold::take(&other.server, &held.key).await.unwrap();
+        let shared: Arc<dyn Store> = Arc::new(store.clone());
+        let apart = Committing::Apart(1);
+        let (group, committers) = GroupCommit::start_as(apart, &shared, GroupLimits::default());
+        let draft = |space: &Space<'_>| space.draft(vec![(key("t", "a"), titled("a", 0))]);
+        let passing = async {
+            let passed = group.commit(draft(&free)).await;
+            let committed = group.stats().totals().committed;
+            hold.let_go(&other.server, &held.key).await;
+            (passed, committed)
         };
-        let (committed, ()) = join(space.commit(commit), letting_go).await;
-        assert_eq!(committed, Ok(()));
+        let (waited, passed) = join(group.commit(draft(&held)), passing).await;
+        assert_eq!((waited, passed), (Ok(()), (Ok(()), 1)));
+        committers.shut_down().await;
     });
 }
 
