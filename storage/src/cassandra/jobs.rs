@@ -32,6 +32,8 @@ use crate::jobs::{Job, JobNo, JobState, StoredJob};
 pub(super) use change::{Beside, Settled, push_rows};
 pub(super) use dead::dead_of;
 pub(super) use numbers::Numbers;
+#[cfg(test)]
+pub(super) use people::SPACES_COUNTED_MAX;
 pub(super) use places::{Name, dead, living, ordered_name};
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};

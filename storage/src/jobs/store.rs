@@ -97,6 +97,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// at that time found nothing.
     async fn next_due(&self, kinds: &[JobKind]) -> Result<Option<WallMs>, StoreError>;
 
-    /// Jobs by state, of each kind in the order asked.
+    /// Jobs by state, of each kind in the order asked. There are at least as many as it says: see
+    /// [`super::JOBS_COUNTED_MAX`].
     async fn job_counts(&self, kinds: &[JobKind]) -> Result<Vec<JobCounts>, StoreError>;
 }

@@ -4,6 +4,7 @@ use syncline_protocol::ids::NodeId;
 
 use super::super::hold::Hold;
 use super::super::interlude::Step;
+use super::super::jobs::{SPACES_COUNTED_MAX, put_turn_of_nobody};
 use super::super::space::opened as opened_space;
 use super::holds::always_faster;
 use super::{CassandraStore, opened, runtime};
@@ -133,6 +134,24 @@ fn a_space_that_is_held_leaves_anothers_extensions_told() {
                 ),
             }
         }
+    });
+}
+
+#[test]
+fn what_counting_costs_is_bounded_however_many_spaces_have_jobs() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        put(&store, "ada", "a", NOW).await;
+        for n in 0..1_000 {
+            let space = space_key("todo", &format!("{n}"));
+            put_turn_of_nobody(&store.server, &webhook(), (&space, NOW + 1_000)).await;
+        }
+        let [before, _] = store.server.counted.statements();
+        let counts = store.job_counts(&[webhook()]).await.unwrap();
+        let [after, _] = store.server.counted.statements();
+        assert_eq!(counts[0].scheduled, 1, "what is due first is counted first");
+        // Eight parts of turns, two ranges a space, two tables of the dead.
+        assert_eq!(after - before, 8 + 2 * SPACES_COUNTED_MAX + 2);
     });
 }
 
