@@ -38,8 +38,9 @@ pub(super) use places::{Name, dead, living, ordered_name};
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
 pub(super) use transfer::{export, exported, forget, import, lanes_there, open_queues};
+pub(super) use turns::LastLook;
 #[cfg(test)]
-pub(super) use turns::put_turn_of_nobody;
+pub(super) use turns::{leave_deletions, put_turn_of_nobody};
 
 /// A job as it stands in its space.
 #[derive(Clone, Debug, PartialEq, Eq)]

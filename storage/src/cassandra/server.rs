@@ -23,7 +23,7 @@ use super::failure::Failure;
 use super::hold::{Hold, until_let_go};
 use super::home;
 use super::interlude::Interludes;
-use super::jobs::Numbers;
+use super::jobs::{LastLook, Numbers};
 use super::options::{CassandraOptions, OpenError};
 use super::row::{Place, kind};
 use super::schema;
@@ -61,6 +61,7 @@ pub(super) struct Server {
     pub(super) interludes: Interludes,
     options: CassandraOptions,
     numbers: Numbers,
+    last_look: LastLook,
     #[cfg(test)]
     pub(super) counted: tests::Counted,
     #[cfg(test)]
@@ -145,6 +146,7 @@ impl Server {
                 ..options.clone()
             },
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
+            last_look: LastLook::default(),
             #[cfg(test)]
             counted: Default::default(),
             #[cfg(test)]
@@ -169,6 +171,10 @@ impl Server {
 
     pub(super) fn numbers(&self) -> &Numbers {
         &self.numbers
+    }
+
+    pub(super) fn last_look(&self) -> &LastLook {
+        &self.last_look
     }
 
     /// Waits until nobody else of this hub changes jobs of the space: they would only make each

@@ -196,7 +196,7 @@ impl Text {
                 update("last_commit = ?, job_no = ?")
             ),
             Text::Turns => "SELECT at, turn, id, app, space FROM KS.turns \
-                 WHERE kind = ? AND shard = ? AND at <= ? LIMIT ?"
+                 WHERE kind = ? AND shard = ? AND at >= ? AND at <= ? LIMIT ?"
                 .to_owned(),
             Text::PutTurn => "INSERT INTO KS.turns(kind, shard, at, turn, id, app, space) \
                  VALUES(?, ?, ?, ?, ?, ?, ?)"

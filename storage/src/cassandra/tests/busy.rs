@@ -4,10 +4,11 @@ use syncline_protocol::ids::NodeId;
 
 use super::super::hold::Hold;
 use super::super::interlude::Step;
-use super::super::jobs::{SPACES_COUNTED_MAX, put_turn_of_nobody};
+use super::super::jobs::{SPACES_COUNTED_MAX, leave_deletions, put_turn_of_nobody};
 use super::super::space::opened as opened_space;
 use super::holds::always_faster;
-use super::{CassandraStore, opened, runtime};
+use super::server::Server;
+use super::{CassandraStore, opened, options, runtime};
 use crate::JobStore;
 use crate::conformance::jobs::desk::{job, keep, webhook};
 use crate::conformance::space::{NOW, Space, space_key};
@@ -152,6 +153,24 @@ fn what_counting_costs_is_bounded_however_many_spaces_have_jobs() {
         assert_eq!(counts[0].scheduled, 1, "what is due first is counted first");
         // Eight parts of turns, two ranges a space, two tables of the dead.
         assert_eq!(after - before, 8 + 2 * SPACES_COUNTED_MAX + 2);
+    });
+}
+
+/// A server steps over so many deletions of one part and no more, and those of turns go only when it
+/// compacts.
+#[test]
+fn jobs_are_claimed_past_more_turns_that_went_than_the_server_steps_over() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        let store = CassandraStore::open(&options).await.unwrap();
+        let space = space_key("todo", "ada");
+        let went = (&space, NOW - 3_600_000, 2_100);
+        leave_deletions(&store.server, &webhook(), went).await;
+        put(&store, "ada", "a", NOW).await;
+        let leased = store.claim(&claim(9)).await.unwrap();
+        assert_eq!(leased.len(), 1);
+        let until_ms = leased[0].until_ms;
+        assert_eq!(store.next_due(&[webhook()]).await, Ok(Some(until_ms)));
     });
 }
 
