@@ -6,6 +6,7 @@
 //! cluster, and what it costs, is in `ARCHITECTURE.md`. ScyllaDB speaks the same protocol;
 //! it was not tried.
 
+mod alone;
 mod attempts;
 mod changes;
 mod collect;
@@ -31,6 +32,7 @@ mod settings;
 mod snapshot;
 mod space;
 mod statements;
+mod tries;
 mod value;
 mod walk;
 
@@ -46,15 +48,15 @@ pub use options::{CassandraOptions, OpenError, Replication, Serial};
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 use changes::Changes;
 use server::Server;
 use snapshot::Snapshot;
 
-/// Groups at once: a commit waits for the others of its group, and they are not faster for being
-/// in one.
+/// Tasks that hand in commits. Each keeps the order of its spaces, and has none wait for another; several
+/// are as much as several cores can do.
 const COMMITTERS: usize = 64;
 
 /// A store in a keyspace of a cluster. Cheap to clone.
@@ -257,8 +259,8 @@ impl Store for CassandraStore {
         Ok(erase::erase(&self.server, space, now_ms).await?)
     }
 
-    fn committers(&self) -> usize {
-        COMMITTERS
+    fn committing(&self) -> Committing {
+        Committing::Apart(COMMITTERS)
     }
 }
 

@@ -183,7 +183,7 @@ macro_rules! conformance_tests {
                 an_earlier_run_is_locked_out,
                 a_space_that_lacks_something_is_not_taken,
                 the_calls_of_an_import_follow_each_other,
-                a_space_is_read_of_one_snapshot,
+                a_space_is_read_of_one_snapshot, a_space_is_read_while_others_write,
                 a_part_is_never_larger_than_the_page,
                 who_stops_receiving_ends_the_reading,
                 a_space_never_opened_sends_nothing;
@@ -317,7 +317,8 @@ macro_rules! conformance_tests {
                 commits_claims_and_ends_pass_each_other,
                 nobody_of_a_lane_is_left_behind,
                 lanes_keep_their_order_whoever_is_under_way,
-                a_job_put_by_many_at_once_is_there_once;
+                a_job_put_by_many_at_once_is_there_once,
+                jobs_are_done_while_others_write;
         }
     };
     (@desks $run:path; $($module:ident: $($name:ident),+;)+) => {

@@ -21,8 +21,8 @@ pub use prng::Prng;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A call of the store.
@@ -407,8 +407,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.with_fault(Operation::Erase, call).await
     }
 
-    fn committers(&self) -> usize {
-        self.inner.committers()
+    fn committing(&self) -> Committing {
+        self.inner.committing()
     }
 }
 

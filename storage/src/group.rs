@@ -3,8 +3,10 @@
 //! A few committers run beside the sessions, each with a bounded queue; a space always goes to
 //! the same one. A committer takes what waits, hands it to the store as one group and answers
 //! each session. While the store works, the next group gathers, so groups grow with the load
-//! and a lone commit waits for nobody. Nothing here decides an outcome: that is the store's.
+//! and a lone commit waits for nobody. A store to which groups are of no use gets each commit by
+//! itself ([`Committing::Apart`]). Nothing here decides an outcome: that is the store's.
 
+mod apart;
 mod committer;
 mod gather;
 mod stats;
@@ -18,13 +20,14 @@ use tokio::task::JoinSet;
 pub use stats::{BUCKETS, Buckets, GroupStats, GroupTotals};
 
 use crate::Store;
-use crate::types::{Commit, CommitError, StoreError};
+use crate::types::{Commit, CommitError, Committing, StoreError};
 use committer::{Committer, Waiting};
 
 /// The most a group may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupLimits {
-    /// Commits in a group. The next one begins another group.
+    /// Commits in a group. The next one begins another group. Where there are none: commits that a
+    /// committer has taken and not answered; the next one waits in its queue.
     pub commits: usize,
     /// Bytes of records in a group, as [`Record::size_bytes`] counts, and of jobs' arguments. A commit that would pass
     /// it begins another group; one larger than it goes alone.
@@ -53,13 +56,23 @@ pub struct GroupCommit {
 }
 
 impl GroupCommit {
-    /// Starts `store.committers()` committers on the current runtime. They end when the
-    /// returned [`Committers`] are shut down, or when every `GroupCommit` is gone.
+    /// Starts committers on the current runtime, as the store wants them
+    /// ([`Store::committing`]). They end when the returned [`Committers`] are shut down, or when
+    /// every `GroupCommit` is gone.
     pub fn start(store: &Arc<dyn Store>, limits: GroupLimits) -> (GroupCommit, Committers) {
+        GroupCommit::start_as(store.committing(), store, limits)
+    }
+
+    pub(crate) fn start_as(
+        committing: Committing,
+        store: &Arc<dyn Store>,
+        limits: GroupLimits,
+    ) -> (GroupCommit, Committers) {
+        let (Committing::InGroups(committers) | Committing::Apart(committers)) = committing;
         let stats = Arc::new(GroupStats::default());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let queues = (0..store.committers().max(1))
+        let queues = (0..committers.max(1))
             .map(|_| {
                 let (queue, waiting) = mpsc::channel(limits.waiting.max(1));
                 let committer = Committer {
@@ -67,7 +80,13 @@ impl GroupCommit {
                     limits,
                     stats: stats.clone(),
                 };
-                tasks.spawn(committer.run(waiting, stopped.clone()));
+                let stopped = stopped.clone();
+                match committing {
+                    Committing::InGroups(_) => {
+                        tasks.spawn(committer.run_in_groups(waiting, stopped))
+                    }
+                    Committing::Apart(_) => tasks.spawn(committer.run_apart(waiting, stopped)),
+                };
                 queue
             })
             .collect();

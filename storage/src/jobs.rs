@@ -30,7 +30,8 @@ pub(crate) use states::{DEAD, LEASED, RETRY, SCHEDULED, StateColumns};
 pub use store::JobStore;
 pub use types::{
     ArgsTooLarge, Claim, DeadCursor, DeadJob, Ended, IfThere, Job, JobArgs, JobCounts, JobError,
-    JobMove, JobNo, JobState, Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, Wanted,
+    JobMove, JobNo, JobState, Lease, LeaseError, LeaseLost, LeasedJob, Origin, Outcome, StoredJob,
+    Wanted,
 };
 
 /// Bytes of a kind.
@@ -52,7 +53,7 @@ pub const JOB_ARGS_BYTES_MAX: usize = 64 << 10;
 pub const JOB_ERROR_BYTES_MAX: usize = 1 << 10;
 
 /// Jobs of a kind that [`JobStore::job_counts`] counts, and dead ones likewise: there are at least
-/// as many as it says.
+/// as many as it says. Cassandra, where each space must be asked, counts those of 200 spaces of a kind.
 pub const JOBS_COUNTED_MAX: u64 = 10_000;
 
 /// Passes of a claim over queues of which none had anything. Queues are told of what comes, not of

@@ -45,8 +45,9 @@ pub use options::{OpenError, PostgresOptions, Synchronous};
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead, epoch_after,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    epoch_after,
 };
 use crate::{random, random_epoch};
 use call::Call;
@@ -369,8 +370,8 @@ impl Store for PostgresStore {
         self.call_patiently(erase).await
     }
 
-    fn committers(&self) -> usize {
-        self.committers
+    fn committing(&self) -> Committing {
+        Committing::InGroups(self.committers)
     }
 }
 

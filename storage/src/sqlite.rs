@@ -36,8 +36,9 @@ pub use options::{CACHE_KIB, OpenError, SqliteOptions, Synchronous};
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead, epoch_after,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    epoch_after,
 };
 use crate::{random, random_epoch};
 use checkpoint::Checkpointer;
@@ -299,9 +300,9 @@ impl Store for SqliteStore {
             .await
     }
 
-    fn committers(&self) -> usize {
+    fn committing(&self) -> Committing {
         // One writer: a second committer would only wait for it with a smaller group.
-        1
+        Committing::InGroups(1)
     }
 }
 

@@ -6,8 +6,8 @@ use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, Tab
 use syncline_protocol::stamp::WallMs;
 
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// A durable store of spaces. Every read is of one snapshot: what it returns belongs to the
@@ -146,6 +146,6 @@ pub trait Store: Send + Sync + 'static {
     /// was there before.
     async fn erase(&self, space: &SpaceKey, now_ms: WallMs) -> Result<Holdings, StoreError>;
 
-    /// How many committers can usefully run at once.
-    fn committers(&self) -> usize;
+    /// How commits of many spaces are best handed in.
+    fn committing(&self) -> Committing;
 }

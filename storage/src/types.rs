@@ -353,6 +353,16 @@ pub struct MarkMove {
     pub verdicts: Vec<Remembered>,
 }
 
+/// How commits of many spaces are handed to a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committing {
+    /// In groups, by so many committers at once: those of a group share what they cost, and wait for
+    /// each other.
+    InGroups(usize),
+    /// Each by itself, from so many tasks: they share nothing, so no space is to wait for another.
+    Apart(usize),
+}
+
 /// Why a commit did not take effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {

@@ -1,7 +1,7 @@
 //! What the runner's state hears, and what it wants done.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{Claim, Ended, JobKind, Lease, LeaseLost, LeasedJob};
+use syncline_storage::jobs::{Claim, Ended, JobKind, Lease, LeaseError, LeasedJob};
 use syncline_storage::types::StoreError;
 
 use super::outcome::End;
@@ -22,7 +22,7 @@ pub struct Now {
 }
 
 /// The store's answer for each of several leases, in their order.
-pub type LeaseAnswers = Result<Vec<Result<(), LeaseLost>>, StoreError>;
+pub type LeaseAnswers = Result<Vec<Result<(), LeaseError>>, StoreError>;
 
 /// What happens to a runner.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ pub(super) struct Changes<'a> {
 }
 
 /// Tries of a page of one state.
-pub(super) const TRIES_MAX: usize = 16;
+pub(super) const PAGE_TRIES_MAX: usize = 16;
 
 /// Those that may be in a page.
 struct Candidates {
@@ -82,7 +82,7 @@ impl Changes<'_> {
             server.interludes.at(Step::CandidatesAndPage).await;
             let (view, mut page) = match self.page(server, &found).await? {
                 Read::Same(page) => (found.row.view, page),
-                Read::Moved(..) if tries < TRIES_MAX && found.looked != Looked::Piecewise => {
+                Read::Moved(..) if tries < PAGE_TRIES_MAX && found.looked != Looked::Piecewise => {
                     tries += 1;
                     continue;
                 }

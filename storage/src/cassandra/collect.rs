@@ -10,13 +10,14 @@ use syncline_protocol::ids::{RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 
 use super::failure::{Failure, contended};
-use super::hold::{FREE_TRIES, Hold};
+use super::hold::Hold;
 use super::interlude::Step;
 use super::outcome::{self, Sent};
 use super::row::{Place, Row, SpaceRow, kind, verdicts_of};
 use super::server::{Columns, Level, Rows, Server, Writes, of};
-use super::space::{TRIES_MAX, at, opened, unmoved};
+use super::space::{at, opened, unmoved};
 use super::statements::Text;
+use super::tries::{FREE_TRIES, RACES_MAX};
 use super::value::Value;
 use super::walk::Walk;
 use crate::random;
@@ -55,7 +56,7 @@ pub(super) async fn collect(
             return Ok(collected);
         }
     }
-    for _ in 0..TRIES_MAX {
+    for _ in 0..RACES_MAX {
         let hold = Hold::take(server, space).await?;
         let collected = once(server, (space, collect), hold).await;
         hold.let_go(server, space).await;

@@ -3,7 +3,8 @@
 //! What a commit expects is tested in the batch itself. What the batch needs beside that (where a
 //! record stood before, whether a client is known) is a hint: the commit's own, or, of what it does
 //! not say, one that is read before. If a condition did not hold, a read of now says whether the commit
-//! conflicts or the hint was old.
+//! conflicts or the hint was old. What has to stand on a look of now, as jobs do, holds the space if somebody
+//! was always faster.
 
 mod judge;
 mod look;
@@ -18,11 +19,13 @@ use tokio::sync::Semaphore;
 use self::judge::fits;
 use self::look::{Seen, look};
 use self::writes::writes;
-use super::failure::{Failure, contended};
+use super::failure::Failure;
+use super::hold::Hold;
+use super::interlude::Step;
 use super::jobs::{Beside, Made, Settled, push_rows};
 use super::outcome::{self, Sent};
 use super::server::{Level, Server};
-use super::space::TRIES_MAX;
+use super::tries::Tries;
 use crate::random;
 use crate::types::{Commit, CommitError};
 
@@ -55,84 +58,83 @@ pub(super) async fn group(
 async fn one(server: &Server, commit: &Commit) -> Result<(), CommitError> {
     #[cfg(test)]
     let commit = &server.telling(commit).await;
-    held(server, commit, async || {}).await
-}
-
-/// Waits for something before its first batch, when all that is beside it is there.
-#[cfg(test)]
-pub(super) async fn held_before_its_batch(
-    server: &Server,
-    commit: &Commit,
-    until: impl AsyncFnOnce(),
-) -> Result<(), CommitError> {
-    held(server, commit, until).await
-}
-
-async fn held(
-    server: &Server,
-    commit: &Commit,
-    until: impl AsyncFnOnce(),
-) -> Result<(), CommitError> {
-    let mut until = Some(until);
     server.attempts().count_commit();
     // Others that change jobs of the space would have it begin anew.
     let _alone = match commit.jobs.is_empty() && commit.ends.is_empty() {
         true => None,
         false => Some(server.alone(&commit.space).await),
     };
-    let mut told = Seen::told(commit);
-    let mut level = Level::Hint;
-    for _ in 0..TRIES_MAX {
-        let seen = match told.take() {
-            Some(seen) => Some(seen),
-            None => look(server, commit, level).await?,
-        };
-        let hint_is_old = level == Level::Hint;
-        level = Level::Serial;
-        let Some(seen) = seen.filter(|seen| fits(commit, seen)) else {
-            if hint_is_old {
-                continue;
-            }
-            return Err(CommitError::Conflict);
-        };
-        if let Some(lost) = seen
-            .jobs
-            .as_ref()
-            .map(|made| &made.lost)
-            .filter(|lost| !lost.is_empty())
-        {
-            if hint_is_old {
-                continue;
-            }
-            return Err(CommitError::LeasesLost(lost.clone()));
-        }
-        let id = random()? as i64;
-        let beside = seen.jobs.as_ref();
-        let beside = beside.map(|made| Beside::of(&commit.space, &made.plan));
-        if let Some(beside) = &beside {
-            beside.come(server).await?;
-        }
-        if let Some(until) = until.take() {
-            until().await;
-        }
-        server.attempts().count_commit_batch();
-        let settled = match attempt(server, commit, &seen, id).await? {
-            true => Settled::Written,
-            false => Settled::NotWritten,
-        };
-        if let Some(beside) = &beside {
-            beside.go(server, settled).await;
-        }
-        if settled == Settled::Written {
+    let hint = match Seen::told(commit) {
+        Some(told) => Some(told),
+        None => look(server, commit, Level::Hint).await?,
+    };
+    if let Some(seen) = hint.filter(|seen| judged(commit, seen).is_ok())
+        && attempt(server, (commit, Hold::NONE), &seen).await?
+    {
+        return Ok(());
+    }
+    let mut tries = Tries::of(server, &commit.space);
+    loop {
+        let hold = tries.next().await?;
+        let done = of_now(server, (commit, hold)).await;
+        tries.end().await;
+        if done? {
             return Ok(());
         }
     }
-    Err(contended().into())
 }
 
-async fn attempt(server: &Server, commit: &Commit, seen: &Seen, id: i64) -> Result<bool, Failure> {
+/// After a look of now, which tells whether it may be. False if somebody was faster all the same.
+async fn of_now(server: &Server, (commit, hold): (&Commit, Hold)) -> Result<bool, CommitError> {
+    let seen = look(server, commit, Level::Serial).await?;
+    let seen = seen.ok_or(CommitError::Conflict)?;
+    judged(commit, &seen)?;
+    Ok(attempt(server, (commit, hold), &seen).await?)
+}
+
+/// Whether a commit may be in what was seen.
+fn judged(commit: &Commit, seen: &Seen) -> Result<(), CommitError> {
+    if !fits(commit, seen) {
+        return Err(CommitError::Conflict);
+    }
+    match &seen.jobs {
+        Some(made) if !made.lost.is_empty() => Err(CommitError::LeasesLost(made.lost.clone())),
+        _ => Ok(()),
+    }
+}
+
+/// Writes it and what is beside it. False if somebody was faster.
+async fn attempt(
+    server: &Server,
+    (commit, hold): (&Commit, Hold),
+    seen: &Seen,
+) -> Result<bool, Failure> {
+    let beside = seen.jobs.as_ref();
+    let beside = beside.map(|made| Beside::of(&commit.space, &made.plan));
+    if let Some(beside) = &beside {
+        beside.come(server).await?;
+    }
+    server.interludes.at(Step::PlanAndCommit).await;
+    server.attempts().count_commit_batch();
+    let done = write(server, (commit, hold), seen).await?;
+    if let Some(beside) = &beside {
+        let settled = match done {
+            true => Settled::Written,
+            false => Settled::NotWritten,
+        };
+        beside.go(server, settled).await;
+    }
+    Ok(done)
+}
+
+async fn write(
+    server: &Server,
+    (commit, hold): (&Commit, Hold),
+    seen: &Seen,
+) -> Result<bool, Failure> {
+    let id = random()? as i64;
     let places = writes::Places::of(commit, seen);
-    let mut writes = writes(commit, (seen, &places), id);
+    let mut writes = writes(commit, (seen, &places), (id, hold));
     if let Some(Made { plan, .. }) = &seen.jobs {
         push_rows(&mut writes, (&commit.space, Some(&seen.row)), plan);
     }

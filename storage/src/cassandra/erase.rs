@@ -10,15 +10,16 @@ use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::failure::{Failure, contended};
-use super::hold::{FREE_TRIES, Hold};
+use super::hold::Hold;
 use super::holdings::{Counted, Counting, count};
 use super::interlude::Step;
 use super::jobs;
 use super::outcome::{self, Sent};
 use super::row::{SpaceRow, kind};
 use super::server::{Server, Writes, of};
-use super::space::{TRIES_MAX, opened, unmoved};
+use super::space::{opened, unmoved};
 use super::statements::Text;
+use super::tries::{FREE_TRIES, RACES_MAX};
 use super::value::Value;
 use crate::random;
 use crate::types::{EPOCH_APART_MS, Erased, Holdings, SpaceView, epoch_after_erasure};
@@ -44,7 +45,7 @@ pub(super) async fn erase(
         counted = count(server, space).await?;
     }
     counted.holdings.is_exact = false;
-    for _ in 0..TRIES_MAX {
+    for _ in 0..RACES_MAX {
         let hold = Hold::take(server, space).await?;
         let emptied = erasing.held(hold).await;
         if !matches!(emptied, Ok(Some(_))) {

@@ -3,7 +3,8 @@
 //! The server keeps no earlier state for a reader, so what is read is kept in a file until all of it
 //! is of one. The records, which may be many, are read while others write; then those that were
 //! changed meanwhile are read again, and the rest. Once nothing was written during that, everything is of
-//! the last look, and is sent. In memory there are an answer of the server and a page.
+//! the last look, and is sent. Of a space that others write without pause the last of that is read while it
+//! is held, which by then is short. In memory there are an answer of the server and a page.
 
 mod images;
 mod records;
@@ -18,12 +19,14 @@ use tokio::sync::mpsc::Sender;
 use self::records::{Keeping, Records};
 use self::spool::{Frame, Spool, packed};
 use super::CassandraStore;
-use super::failure::{Failure, contended};
+use super::failure::Failure;
 use super::import::unfinished;
+use super::interlude::Step;
 use super::jobs;
 use super::row::{SpaceRow, kind};
 use super::server::{Columns, Server};
-use super::space::{TRIES_MAX, find, list};
+use super::space::{find, list};
+use super::tries::Tries;
 use super::walk::Walk;
 use crate::transfer::{Export, Filling, Sent, SpaceImage};
 use crate::types::{PageLimit, StoreError};
@@ -76,15 +79,27 @@ async fn export(
     (page, to): (PageLimit, &Sender<Sent>),
 ) -> Result<(), Failure> {
     let mut image = Image::begin(server, space, page)?;
-    for _ in 0..TRIES_MAX {
-        let Some(row) = find(server, space).await?.space() else {
-            return Ok(());
-        };
-        if image.follow(row).await? {
-            return image.send(row, to).await;
+    let mut tries = Tries::of(server, space);
+    loop {
+        tries.next().await?;
+        let looked = look(&mut image).await;
+        tries.end().await;
+        match looked? {
+            None => return Ok(()),
+            Some((row, true)) => return image.send(row, to).await,
+            Some((_, false)) => {}
         }
     }
-    Err(contended().into())
+}
+
+/// The space, and whether the image is of it. `None` if it is not there.
+async fn look(image: &mut Image<'_>) -> Result<Option<(SpaceRow, bool)>, Failure> {
+    let server = image.server;
+    let Some(row) = find(server, image.space).await?.space() else {
+        return Ok(None);
+    };
+    server.interludes.at(Step::LookAndFollow).await;
+    Ok(Some((row, image.follow(row).await?)))
 }
 
 /// What was read of a space.

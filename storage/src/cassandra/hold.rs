@@ -1,26 +1,26 @@
 //! Having a space to oneself for a moment.
 //!
 //! Whoever reads much of a space, and then writes on the condition that nothing was written since the
-//! first read, would never get there while others write without pause. So after some tries it holds the
-//! space. Everybody else's condition tests that nobody does, and who is told otherwise waits until the
-//! space is let go. A hold ends by itself, so that one whose holder is gone is in nobody's way for long.
+//! first read, would never get there while others write without pause. So after some tries
+//! ([`super::tries`]) it holds the space. Everybody else's condition tests that nobody does, and who is
+//! told otherwise waits until the space is let go. A hold ends by itself, so that one whose holder is gone
+//! is in nobody's way for long.
 
 use std::time::Duration;
 
 use syncline_protocol::ids::SpaceKey;
 
 use super::failure::{Failure, contended};
+use super::interlude::Step;
 use super::server::{Server, Writes, of};
-use super::space::{TRIES_MAX, find, opened};
+use super::space::{find, opened};
 use super::statements::Text;
+use super::tries::RACES_MAX;
 use super::value::Value;
 use crate::random;
 
 /// Seconds after which a hold ends by itself, as the server counts them.
 pub(super) const HOLD_S: u32 = 10;
-
-/// Tries before a space is held.
-pub(super) const FREE_TRIES: usize = 3;
 
 /// Between two looks of who waits.
 const LOOK_AGAIN_MS: u64 = 20;
@@ -37,7 +37,7 @@ impl Hold {
 
     /// From now on nobody else writes the space, which the caller opened before.
     pub(super) async fn take(server: &Server, space: &SpaceKey) -> Result<Hold, Failure> {
-        for _ in 0..TRIES_MAX {
+        for _ in 0..RACES_MAX {
             let id = random()? as i64;
             let mut writes = Writes::default();
             let values = std::iter::once(Value::Int(id)).chain(of(space));
@@ -79,6 +79,7 @@ impl Hold {
 pub(super) async fn until_let_go(server: &Server, space: &SpaceKey, holder: i64) {
     for _ in 0..LOOKS_MAX {
         tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)).await;
+        server.interludes.at(Step::WaitAndLook).await;
         match find(server, space).await {
             Ok(found) if found.space().is_some_and(|row| row.held == Some(holder)) => {}
             _ => return,

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_protocol::ids::{SpaceKey, TableName};
 
 use super::failure::Failure;
-use super::hold::FREE_TRIES;
 use super::jobs;
 use super::row::{ALIVE, Place, Row, SpaceRow, kind};
 use super::server::{Columns, Level, Server, Span};
 use super::space::opened;
+use super::tries::FREE_TRIES;
 use crate::types::Holdings;
 
 /// Rows read at once.

@@ -20,8 +20,9 @@ use super::failure::{Failure, contended};
 use super::jobs;
 use super::row::{Found, Place, kind, ordered_clock};
 use super::server::{Columns, Level, Server, Writes, of};
-use super::space::{TRIES_MAX, ends, find, list, opened, push_ends, put_name};
+use super::space::{ends, find, list, opened, push_ends, put_name};
 use super::statements::Text;
+use super::tries::RACES_MAX;
 use super::value::Value;
 use crate::random;
 use crate::transfer::{
@@ -119,7 +120,7 @@ impl Import for CassandraStore {
             archive,
             run: random()?,
         };
-        for _ in 0..TRIES_MAX {
+        for _ in 0..RACES_MAX {
             let state = state(server).await?;
             let spaces = count_spaces(server).await?;
             let done = match &state.unfinished {

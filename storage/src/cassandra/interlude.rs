@@ -5,8 +5,14 @@
 pub(super) enum Step {
     /// A claim has read which jobs are due, and looks at them.
     OrderAndLook,
+    /// An export has looked at a space, and reads what it has not.
+    LookAndFollow,
+    /// Who was told that a space is held waits for a moment, and looks whether it still is.
+    WaitAndLook,
     /// What is to be written is known, and what is beside it is there.
     PlanAndBatch,
+    /// The same of a commit.
+    PlanAndCommit,
     /// A page of changes looks for more candidates.
     LookAndLook,
     /// A page of changes knows its candidates, and reads them.

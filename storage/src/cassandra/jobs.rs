@@ -10,6 +10,7 @@
 //! `dead_jobs` finds the dead of all spaces in the same way.
 
 mod change;
+mod changing;
 mod claim;
 mod dead;
 mod finish;
@@ -31,12 +32,15 @@ use crate::jobs::{Job, JobNo, JobState, StoredJob};
 pub(super) use change::{Beside, Settled, push_rows};
 pub(super) use dead::dead_of;
 pub(super) use numbers::Numbers;
+#[cfg(test)]
+pub(super) use people::SPACES_COUNTED_MAX;
 pub(super) use places::{Name, dead, living, ordered_name};
 pub(super) use row::JOB_COLUMNS;
 pub(super) use seen::{Made, of_commit};
 pub(super) use transfer::{export, exported, forget, import, lanes_there, open_queues};
+pub(super) use turns::LastLook;
 #[cfg(test)]
-pub(super) use turns::put_turn_of_nobody;
+pub(super) use turns::{leave_deletions, put_turn_of_nobody};
 
 /// A job as it stands in its space.
 #[derive(Clone, Debug, PartialEq, Eq)]

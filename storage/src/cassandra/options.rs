@@ -15,8 +15,8 @@ const KEYSPACE: &str = "syncline";
 /// Bytes of a name of a keyspace, as the server has it.
 const KEYSPACE_BYTES_MAX: usize = 48;
 
-/// Half of what the server takes at most by default (half a segment of its commit log, 16 MiB): a
-/// commit is stored as a proposal first, with some more around each value.
+/// Three quarters of what the server takes at most by default (half a segment of its commit log, 16 MiB):
+/// a commit is stored as a proposal first, with some more around each value.
 const COMMIT_BYTES_MAX: usize = 12 << 20;
 
 /// Commits under way at once.

@@ -5,7 +5,6 @@
 
 mod rows;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use scylla::client::session::Session;
@@ -14,17 +13,17 @@ use scylla::policies::retry::FallthroughRetryPolicy;
 use scylla::serialize::row::SerializeRow;
 use scylla::statement::batch::{Batch, BatchType};
 use syncline_protocol::ids::SpaceKey;
-use tokio::sync::{Mutex, MutexGuard};
 
 pub(super) use self::rows::Rows;
 
+use super::alone::{Alone, AloneIn};
 use super::attempts::Attempts;
 use super::connect::{Connected, connect, refused};
 use super::failure::Failure;
 use super::hold::{Hold, until_let_go};
 use super::home;
 use super::interlude::Interludes;
-use super::jobs::Numbers;
+use super::jobs::{LastLook, Numbers};
 use super::options::{CassandraOptions, OpenError};
 use super::row::{Place, kind};
 use super::schema;
@@ -62,16 +61,13 @@ pub(super) struct Server {
     pub(super) interludes: Interludes,
     options: CassandraOptions,
     numbers: Numbers,
+    last_look: LastLook,
     #[cfg(test)]
     pub(super) counted: tests::Counted,
     #[cfg(test)]
     pub(super) told: std::sync::Mutex<tests::Told>,
-    /// Of the spaces with a hash: see [`Server::alone`].
-    alone: [Mutex<()>; ALONE],
+    alone: Alone,
 }
-
-/// Spaces whose jobs this hub changes at once.
-const ALONE: usize = 64;
 
 /// What is written at once.
 #[derive(Debug, Default)]
@@ -150,11 +146,12 @@ impl Server {
                 ..options.clone()
             },
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
+            last_look: LastLook::default(),
             #[cfg(test)]
             counted: Default::default(),
             #[cfg(test)]
             told: Default::default(),
-            alone: std::array::from_fn(|_| Mutex::new(())),
+            alone: Alone::default(),
         })
     }
 
@@ -176,13 +173,14 @@ impl Server {
         &self.numbers
     }
 
+    pub(super) fn last_look(&self) -> &LastLook {
+        &self.last_look
+    }
+
     /// Waits until nobody else of this hub changes jobs of the space: they would only make each
     /// other begin anew.
-    pub(super) async fn alone(&self, space: &SpaceKey) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        space.hash(&mut hasher);
-        let at = hasher.finish() as usize % ALONE;
-        self.alone[at].lock().await
+    pub(super) async fn alone(&self, space: &SpaceKey) -> AloneIn<'_> {
+        self.alone.wait(space).await
     }
 
     /// Asks, and reads all rows at once. If the connection had ended, another one is asked.

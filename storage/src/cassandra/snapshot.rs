@@ -16,7 +16,7 @@ use crate::page::{Page, Stored};
 use crate::types::{PageLimit, SnapshotPage};
 
 /// Tries of a read that must be of one moment and takes several.
-const TRIES_MAX: usize = 8;
+const MOMENT_TRIES_MAX: usize = 8;
 
 /// Small rows read at once.
 const ROWS_MAX: usize = 5_000;
@@ -70,7 +70,7 @@ impl Snapshot<'_> {
             None => Place::begin(kind::RECORD),
         };
         let to = Place::end(kind::RECORD);
-        for _ in 0..TRIES_MAX {
+        for _ in 0..MOMENT_TRIES_MAX {
             let mut page = Page::new(self.limit);
             if let Some(row) = self.fill(server, &mut page, (&from, &to)).await? {
                 return Ok((row, page));
@@ -90,7 +90,7 @@ impl Snapshot<'_> {
         tables: &[TableName],
     ) -> Result<(SpaceRow, Page), Failure> {
         let spans = self.spans(tables);
-        for _ in 0..TRIES_MAX + spans.len() {
+        for _ in 0..MOMENT_TRIES_MAX + spans.len() {
             let before = opened(server, self.space).await?;
             if let Some(read) = self.read_since(server, before, &spans).await? {
                 return Ok(read);

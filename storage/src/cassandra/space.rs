@@ -8,12 +8,10 @@ use super::failure::{Failure, contended};
 use super::row::{Found, Place, SpaceRow, kind, ordered_clock};
 use super::server::{Columns, Level, Server, Writes, of};
 use super::statements::Text;
+use super::tries::RACES_MAX;
 use super::value::{Cells, Value};
 use crate::types::{EPOCH_APART_MS, SpaceView, StoreError, epoch_after};
 use crate::{random, random_epoch};
-
-/// Tries of what fails only because somebody else was faster.
-pub(super) const TRIES_MAX: usize = 16;
 
 /// Spaces looked up at once.
 const VIEWS_AT_ONCE: usize = 64;
@@ -128,7 +126,7 @@ pub(super) async fn change_epoch(
 ) -> Result<SpaceView, Failure> {
     let epoch = epoch_after(expected, random()?);
     let id = random()? as i64;
-    for _ in 0..TRIES_MAX {
+    for _ in 0..RACES_MAX {
         let row = opened(server, space).await?;
         if row.view.epoch != expected {
             return Ok(row.view);

@@ -9,8 +9,8 @@ use syncline_protocol::stamp::WallMs;
 use super::space::{Space, client, key, titled};
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// The app of the spaces that are not the behaviour's. It does not see them.
@@ -175,7 +175,7 @@ impl<S: Store> Store for Accompanied<S> {
         self.store.erase(space, now_ms).await
     }
 
-    fn committers(&self) -> usize {
-        self.store.committers()
+    fn committing(&self) -> Committing {
+        self.store.committing()
     }
 }

@@ -10,8 +10,8 @@ use syncline_protocol::stamp::WallMs;
 
 use crate::Store;
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Two stores on the same data, asked in turn. What one of them remembered would be wrong as soon
@@ -158,7 +158,7 @@ impl<S: Store> Store for Alternating<S> {
         self.next().erase(space, now_ms).await
     }
 
-    fn committers(&self) -> usize {
-        self.stores[0].committers()
+    fn committing(&self) -> Committing {
+        self.stores[0].committing()
     }
 }

@@ -8,8 +8,8 @@ use syncline_protocol::verdict::Mark;
 use crate::Store;
 use crate::faulty::{Fault, FaultRates, FaultyStore, Operation};
 use crate::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Calls of one operation. A store that fails so often is taken at its word.
@@ -258,7 +258,7 @@ impl<S: Store> Store for Patient<S> {
         again!(self.0.erase(space, now_ms))
     }
 
-    fn committers(&self) -> usize {
-        self.0.committers()
+    fn committing(&self) -> Committing {
+        self.0.committing()
     }
 }

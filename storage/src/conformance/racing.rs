@@ -151,7 +151,7 @@ pub async fn no_read_sees_half_a_commit(store: &dyn Store) {
 }
 
 /// Does something while two write without pause.
-async fn while_others_write<T>(store: &dyn Store, doing: impl Future<Output = T>) -> T {
+pub(super) async fn while_others_write<T>(store: &dyn Store, doing: impl Future<Output = T>) -> T {
     let is_done = AtomicBool::new(false);
     let writing = (0..2).map(async |writer| {
         while !is_done.load(Ordering::Relaxed) {

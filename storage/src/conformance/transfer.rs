@@ -15,6 +15,7 @@ use self::interrupted::Interrupted;
 use self::stores::{
     SPACES, archive_of, bring, bring_paged, everything, fill, fill_jobs, gave, letter, numbered,
 };
+use super::racing::while_others_write;
 use super::space::{NOW, Space, key, space_key, titled};
 use crate::archive::{ArchiveWriter, ExportError, ImportFailure, Imported, PAGE, export};
 use crate::transfer::{Counts, ImportError, JobTransfer, Part, Sent, Transfer};
@@ -447,6 +448,22 @@ pub async fn a_space_is_read_of_one_snapshot(from: &dyn Transfer, _: &dyn Transf
     };
     let (ended, seqs) = tokio::join!(from.export_space(&name, page, to), receiving);
     assert_eq!((ended, seqs), (Ok(()), vec![head; 40]));
+}
+
+/// One that is busy does not have the others left out.
+pub async fn a_space_is_read_while_others_write(from: &dyn Transfer, _: &dyn Transfer) {
+    let mut space = ada(from).await;
+    let keys: Vec<String> = (0..40).map(|i| format!("k{i:02}")).collect();
+    let keys: Vec<(&str, &str)> = keys.iter().map(|id| ("tasks", id.as_str())).collect();
+    space.put(&keys).await;
+    let reading = stores::parts(from, &space.key, super::space::records(7));
+    let parts = while_others_write(from, reading).await;
+    let records = parts.iter().flat_map(|part| match part {
+        Part::Records(rows) => rows.as_slice(),
+        _ => &[],
+    });
+    let of_before = records.filter(|row| row.key.table.as_str() == "tasks");
+    assert_eq!(of_before.count(), keys.len());
 }
 
 /// However large the space is: no part holds more than was asked for.

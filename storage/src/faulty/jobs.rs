@@ -6,7 +6,7 @@ use syncline_protocol::stamp::WallMs;
 use super::{FaultyStore, Operation};
 use crate::Store;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
@@ -22,7 +22,7 @@ impl<S: Store + JobStore> JobStore for FaultyStore<S> {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         let call = self.inner.extend(leases, until_ms);
         self.with_fault(Operation::Finish, call).await
     }
@@ -31,7 +31,7 @@ impl<S: Store + JobStore> JobStore for FaultyStore<S> {
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         let call = self.inner.finish(ended, now_ms);
         self.with_fault(Operation::Finish, call).await
     }

@@ -1,4 +1,4 @@
-//! One committer: takes what waits, commits it as a group, answers each.
+//! One committer: takes what waits, commits it, as a group or each by itself, and answers each.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +31,7 @@ pub(super) struct Committer {
 
 impl Committer {
     /// Runs until the queue is closed and empty. `stopped` closes it.
-    pub(super) async fn run(
+    pub(super) async fn run_in_groups(
         self,
         mut queue: mpsc::Receiver<Waiting>,
         mut stopped: watch::Receiver<bool>,
@@ -50,7 +50,7 @@ impl Committer {
         }
     }
 
-    async fn commit(&self, group: Vec<Waiting>) {
+    pub(super) async fn commit(&self, group: Vec<Waiting>) {
         let (commits, waiting): (Vec<Commit>, Vec<_>) = group
             .into_iter()
             .map(|waiting| (waiting.commit, waiting.answer))
@@ -85,7 +85,7 @@ impl Committer {
 }
 
 /// The next commit, or `None` when no more will come. Commits taken before the stop still come.
-async fn wait_for_one(
+pub(super) async fn wait_for_one(
     queue: &mut mpsc::Receiver<Waiting>,
     stopped: &mut watch::Receiver<bool>,
 ) -> Option<Waiting> {

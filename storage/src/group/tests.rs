@@ -11,7 +11,7 @@ use crate::Store;
 use crate::conformance::space::{Space, key, titled};
 use crate::faulty::{Fault, FaultyStore, Operation};
 use crate::sqlite::{SqliteOptions, SqliteStore};
-use crate::types::{Commit, CommitError, StoreError};
+use crate::types::{Commit, CommitError, Committing, StoreError};
 
 struct Running {
     store: Arc<FaultyStore<SqliteStore>>,
@@ -21,11 +21,15 @@ struct Running {
 }
 
 fn running(limits: GroupLimits) -> Running {
+    running_as(Committing::InGroups(1), limits)
+}
+
+fn running_as(committing: Committing, limits: GroupLimits) -> Running {
     let dir = tempfile::tempdir().unwrap();
     let options = SqliteOptions::new(dir.path().join("hub.db"));
     let store = Arc::new(FaultyStore::scripted(SqliteStore::open(&options).unwrap()));
     let as_store: Arc<dyn Store> = store.clone();
-    let (group, committers) = GroupCommit::start(&as_store, limits);
+    let (group, committers) = GroupCommit::start_as(committing, &as_store, limits);
     Running {
         store,
         group,
@@ -217,4 +221,92 @@ fn a_space_always_goes_to_the_same_committer() {
             group.committer_of(&commit.clone())
         );
     });
+}
+
+/// Where each is by itself.
+mod apart {
+    use super::*;
+
+    #[test]
+    fn commits_that_wait_together_are_answered_each_by_itself() {
+        runtime().block_on(async {
+            let running = running_as(Committing::Apart(1), GroupLimits::default());
+            let mut commits = drafts(&*running.store, 10).await;
+            commits[3].expect_head = commits[3].head;
+            let answers = commit_all(&running.group, commits).await;
+            let conflicts = answers.iter().filter(|answer| answer.is_err());
+            assert_eq!(conflicts.count(), 1);
+            let sizes = running.group.stats().totals().sizes;
+            assert_eq!((sizes.counts[0], sizes.sum), (10, 10));
+        });
+    }
+
+    /// The second stands on the first, so it conflicts unless that is done.
+    #[test]
+    fn commits_of_a_space_keep_their_order() {
+        runtime().block_on(async {
+            let running = running_as(Committing::Apart(1), GroupLimits::default());
+            let mut space = Space::open(&*running.store).await;
+            let mut commits = Vec::new();
+            for n in 0..20 {
+                let commit = space.draft(vec![(key("t", &n.to_string()), titled("a", 0))]);
+                space.view.head = commit.head;
+                commits.push(commit);
+            }
+            let answers = commits
+                .into_iter()
+                .map(|commit| running.group.commit(commit));
+            let answers = futures_util::future::join_all(answers).await;
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        });
+    }
+
+    #[test]
+    fn those_who_find_no_place_wait_and_nobody_is_lost() {
+        runtime().block_on(async {
+            let limits = GroupLimits {
+                commits: 2,
+                waiting: 1,
+                ..GroupLimits::default()
+            };
+            let running = running_as(Committing::Apart(1), limits);
+            let commits = drafts(&*running.store, 10).await;
+            let answers = commit_all(&running.group, commits).await;
+            assert!(answers.iter().all(Result::is_ok));
+        });
+    }
+
+    #[test]
+    fn a_panicking_store_is_an_answer_and_the_others_are_committed() {
+        runtime().block_on(async {
+            let running = running_as(Committing::Apart(1), GroupLimits::default());
+            let commits = drafts(&*running.store, 3).await;
+            running
+                .store
+                .script(Operation::Commit, Some(Fault::Panicked));
+            let answers = commit_all(&running.group, commits).await;
+            let failed = answers.iter().filter(|answer| unavailable(answer));
+            assert_eq!(failed.count(), 1, "{answers:?}");
+            assert_eq!(running.group.stats().totals().committed, 2);
+        });
+    }
+
+    #[test]
+    fn shutting_down_answers_what_was_taken_and_takes_no_more() {
+        runtime().block_on(async {
+            let running = running_as(Committing::Apart(1), GroupLimits::default());
+            let commits = drafts(&*running.store, 11).await;
+            let mut tasks = JoinSet::new();
+            for commit in commits.iter().take(10).cloned() {
+                let group = running.group.clone();
+                tasks.spawn(async move { group.commit(commit).await });
+            }
+            tokio::task::yield_now().await;
+            running.committers.shut_down().await;
+            let answers = tasks.join_all().await;
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+            let late = running.group.commit(commits[10].clone()).await;
+            assert!(unavailable(&late), "{late:?}");
+        });
+    }
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use syncline_protocol::stamp::WallMs;
 
 use super::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, Lease, LeaseLost, LeasedJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, Lease, LeaseError, LeasedJob,
     StoredJob,
 };
 use crate::types::StoreError;
@@ -13,7 +13,7 @@ use crate::types::StoreError;
 /// A durable store of jobs. Every call is a transaction of its own and durable before it is
 /// answered. An error says that nobody knows whether it was done, and then it may be asked again:
 /// leases of a claim whose answer was lost run out, and of a finish that was done the repetition
-/// is [`LeaseLost`].
+/// is [`LeaseError::Lost`].
 ///
 /// Of a lane one living job can be claimed: the one that is leased, also if its lease has run out;
 /// if none is, the one with the smallest number. The others are *behind*: however long they are due,
@@ -35,19 +35,20 @@ pub trait JobStore: Send + Sync + 'static {
     /// follows what is claimed, whatever waits.
     async fn claim(&self, claim: &Claim) -> Result<Vec<LeasedJob>, StoreError>;
 
-    /// Leases last until then, each that is not lost. The answers stand in the order asked.
+    /// Leases last until then, each that is not lost. The answers stand in the order asked. What fails
+    /// of one space only is told of its leases alone, by [`LeaseError::Store`].
     async fn extend(
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError>;
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError>;
 
-    /// Ends leases, each that is not lost. The answers stand in the order asked.
+    /// Ends leases, each that is not lost. The answers stand in the order asked, likewise.
     async fn finish(
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError>;
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError>;
 
     /// The job of a name; `None` if there is none (any more).
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError>;
@@ -96,6 +97,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// at that time found nothing.
     async fn next_due(&self, kinds: &[JobKind]) -> Result<Option<WallMs>, StoreError>;
 
-    /// Jobs by state, of each kind in the order asked.
+    /// Jobs by state, of each kind in the order asked. There are at least as many as it says: see
+    /// [`super::JOBS_COUNTED_MAX`].
     async fn job_counts(&self, kinds: &[JobKind]) -> Result<Vec<JobCounts>, StoreError>;
 }

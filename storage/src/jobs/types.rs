@@ -9,6 +9,7 @@ use syncline_protocol::stamp::WallMs;
 use super::{
     JOB_ARGS_BYTES_MAX, JOB_ERROR_BYTES_MAX, JobKey, JobKind, JobLane, JobName, TriggerId,
 };
+use crate::types::StoreError;
 
 /// A job as it is enqueued. Its space is the commit's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,6 +230,18 @@ impl JobError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the lease is lost")]
 pub struct LeaseLost;
+
+/// Why a lease was not extended or ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LeaseError {
+    /// [`LeaseLost`].
+    #[error(transparent)]
+    Lost(#[from] LeaseLost),
+    /// The store failed at this one, and nobody knows whether it was done: it may be asked again. Of
+    /// the others of the call this says nothing.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// Where a job stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::Store;
 use crate::conformance::Behaviour;
+use crate::types::Committing;
 
 struct Shared(Mutex<ModelStore>);
 
@@ -132,8 +133,8 @@ impl Store for Shared {
         self.0.lock().unwrap().erase(space, now_ms)
     }
 
-    fn committers(&self) -> usize {
-        1
+    fn committing(&self) -> Committing {
+        Committing::InGroups(1)
     }
 }
 

@@ -9,8 +9,8 @@ use syncline_protocol::stamp::WallMs;
 use syncline_storage::Store;
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{
-    After, ChangesPage, Collect, Collected, Commit, CommitError, DeadLetter, Holdings, MarksRead,
-    PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
+    After, ChangesPage, Collect, Collected, Commit, CommitError, Committing, DeadLetter, Holdings,
+    MarksRead, PageLimit, RecordsRead, SnapshotPage, SpaceView, StoreError, VerdictsRead,
 };
 
 /// Parts of the spaces that do not wait for each other.
@@ -172,7 +172,7 @@ impl Store for MemoryStore {
         self.of(space).erase(space, now_ms)
     }
 
-    fn committers(&self) -> usize {
-        2
+    fn committing(&self) -> Committing {
+        Committing::InGroups(2)
     }
 }

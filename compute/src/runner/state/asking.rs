@@ -11,7 +11,6 @@ use syncline_storage::types::StoreError;
 use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
-use super::holding::EXTEND_MAX;
 use super::spaces::Place;
 use super::{RunnerState, Stage, Try, Waits};
 use crate::jobs::lease::LeaseStep;
@@ -252,7 +251,7 @@ impl RunnerState {
             until_run_ms: since.until_run_ms,
             by_jump: since.by_jump,
             extending: None,
-            extend_with: EXTEND_MAX,
+            extend_after_run_ms: 0,
             stage: Stage::Waiting { leased, waits },
         };
         // What was asked for before a jump is told by the clock as it was.

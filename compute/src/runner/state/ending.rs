@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use syncline_storage::jobs::{Ended, LeaseLost, Outcome};
+use syncline_storage::jobs::{Ended, LeaseError, LeaseLost, Outcome};
 use syncline_storage::types::StoreError;
 
 use super::super::backoff::Backoff;
@@ -103,8 +103,19 @@ impl RunnerState {
             Ok(answers) => {
                 self.ending.backoff.went_well();
                 self.ending.at_once = FINISH_MAX;
+                let (mut failed, mut why) = (Vec::new(), None);
                 for (id, answer) in asked.into_iter().zip(answers) {
-                    self.ended(id, answer, now);
+                    match answer {
+                        Ok(()) => self.ended(id, Ok(()), now),
+                        Err(LeaseError::Lost(lost)) => self.ended(id, Err(lost), now),
+                        Err(LeaseError::Store(error)) => {
+                            failed.push(id);
+                            why = Some(error);
+                        }
+                    }
+                }
+                if let Some(error) = why {
+                    self.finish_again(failed, &error, now);
                 }
             }
             Err(error) => self.finish_again(asked, &error, now),

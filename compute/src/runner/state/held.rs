@@ -43,8 +43,8 @@ pub(super) struct Try {
     pub(super) by_jump: u64,
     /// It is asked whether it may last longer, by the clock since this jump.
     pub(super) extending: Option<u64>,
-    /// Leases in the call that extends it, at most: fewer after one that failed.
-    pub(super) extend_with: usize,
+    /// It is not asked so before this, in the runner's time: the store failed when it was.
+    pub(super) extend_after_run_ms: u64,
     pub(super) stage: Stage,
 }
 

@@ -2,12 +2,11 @@
 //!
 //! They are told by the runner's own time, which no jump of the hub's clock moves. Whoever else has
 //! another clock, or no answer of ours, may take a job that is held; the store decides by the
-//! lease's number. A call that fails is made again in halves, so that a space of which the store has no
-//! answer costs no other space its leases. When the hub's clock jumps, all leases are extended before anything is claimed:
+//! lease's number. When the hub's clock jumps, all leases are extended before anything is claimed:
 //! by the new time they may be over, and the runner would take its own jobs from itself.
 
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::LeasedJob;
+use syncline_storage::jobs::{LeaseError, LeasedJob};
 
 use super::super::event::{Effect, LeaseAnswers, Now, TryId};
 use super::super::told::{StoreCall, Told};
@@ -20,7 +19,7 @@ use crate::jobs::lease::LeaseStep;
 const EXTEND_AGAIN_MS: u64 = 1_000;
 
 /// Leases that are extended at once.
-pub(super) const EXTEND_MAX: usize = 256;
+const EXTEND_MAX: usize = 256;
 
 /// What the hub's clock and the runner's time may come apart from one step to the next, in
 /// milliseconds. More is a jump.
@@ -79,10 +78,12 @@ impl RunnerState {
             let is_before_jump = one.by_jump < self.clock.jumps && one.extending.is_none();
             match rules.lease.step(one.until_run_ms, now.run_ms) {
                 LeaseStep::Stop => lost.push(*id),
+                _ if one.extending.is_none() && now.run_ms < one.extend_after_run_ms => {
+                    next_run_ms = next_run_ms.min(one.extend_after_run_ms.min(stop_run_ms));
+                }
                 LeaseStep::Wait(_) if is_before_jump => {
                     let until_run_ms = now.run_ms + rules.lease.lease_ms;
-                    let alike = (rules.lease.lease_ms, one.extend_with);
-                    extend.push((alike, *id, until_run_ms));
+                    extend.push((rules.lease.lease_ms, *id, until_run_ms));
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
                 LeaseStep::Wait(at_run_ms) => next_run_ms = next_run_ms.min(at_run_ms),
@@ -92,8 +93,7 @@ impl RunnerState {
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
                 LeaseStep::Extend(until_run_ms) => {
-                    let alike = (rules.lease.lease_ms, one.extend_with);
-                    extend.push((alike, *id, until_run_ms));
+                    extend.push((rules.lease.lease_ms, *id, until_run_ms));
                     next_run_ms = next_run_ms.min(stop_run_ms);
                 }
             }
@@ -105,9 +105,8 @@ impl RunnerState {
         }
         extend.sort_unstable();
         for alike in extend.chunk_by(|(one, ..), (other, ..)| one == other) {
-            let ((lease_ms, at_once), ..) = alike[0];
-            for chunk in alike.chunks(at_once) {
-                let (.., until_run_ms) = chunk[0];
+            for chunk in alike.chunks(EXTEND_MAX) {
+                let (lease_ms, _, until_run_ms) = chunk[0];
                 let ids: Vec<TryId> = chunk.iter().map(|(_, id, _)| *id).collect();
                 self.extend(&ids, until_run_ms, now.wall_ms.saturating_add(lease_ms));
             }
@@ -142,21 +141,11 @@ impl RunnerState {
         answer: LeaseAnswers,
         now: Now,
     ) {
-        let answers = match answer {
+        let answers: Vec<_> = match answer {
             Ok(answers) => answers,
-            Err(error) => {
-                for id in ids {
-                    if let Some(one) = self.tries.get_mut(id) {
-                        one.extending = None;
-                        one.extend_with = (ids.len() / 2).max(1);
-                    }
-                }
-                self.store_failed(StoreCall::Extend, &error);
-                let again_run_ms = now.run_ms + EXTEND_AGAIN_MS;
-                self.leases_due_run_ms = self.leases_due_run_ms.min(again_run_ms);
-                return;
-            }
+            Err(error) => ids.iter().map(|_| Err(error.clone().into())).collect(),
         };
+        let mut failed = None;
         for (id, answer) in ids.iter().zip(answers) {
             let Some(one) = self.tries.get_mut(id) else {
                 continue;
@@ -164,12 +153,21 @@ impl RunnerState {
             match answer {
                 Ok(()) => {
                     one.by_jump = one.extending.take().unwrap_or(one.by_jump);
-                    one.extend_with = EXTEND_MAX;
                     one.until_run_ms = one.until_run_ms.max(until_run_ms);
                     self.leases_due_run_ms = self.leases_due_run_ms.min(now.run_ms);
                 }
-                Err(_) => self.lose(*id, now),
+                Err(LeaseError::Lost(_)) => self.lose(*id, now),
+                // Its space is not to take those of others down with it.
+                Err(LeaseError::Store(error)) => {
+                    one.extending = None;
+                    one.extend_after_run_ms = now.run_ms + EXTEND_AGAIN_MS;
+                    self.leases_due_run_ms = self.leases_due_run_ms.min(one.extend_after_run_ms);
+                    failed = Some(error);
+                }
             }
+        }
+        if let Some(error) = failed {
+            self.store_failed(StoreCall::Extend, &error);
         }
         self.clock.mending = self.is_after_jump();
     }

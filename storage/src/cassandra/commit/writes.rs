@@ -7,6 +7,7 @@ use syncline_protocol::codec;
 use syncline_protocol::ids::{RecordKey, WriterNo};
 use syncline_protocol::record::Record;
 
+use super::super::hold::Hold;
 use super::super::row::{ALIVE, Place, kind, ordered_clock};
 use super::super::server::{Writes, of};
 use super::super::space::at;
@@ -129,14 +130,14 @@ impl<'c> Places<'c> {
     }
 }
 
-/// The batch. `id` is random and names it.
+/// The batch, by who holds the space. `id` is random and names it.
 pub(super) fn writes<'a>(
     commit: &'a Commit,
     (seen, places): (&Seen, &'a Places<'a>),
-    id: i64,
+    (id, hold): (i64, Hold),
 ) -> Writes<'a> {
-    let mut writes = Writes::default();
-    push_move(&mut writes, commit, seen, (places, id));
+    let mut writes = Writes::by(hold);
+    push_move(&mut writes, (commit, hold), seen, (places, id));
     for (moved, place) in &places.marks {
         push_mark(&mut writes, commit, (moved, place), seen);
     }
@@ -168,7 +169,7 @@ pub(super) fn writes<'a>(
 
 fn push_move<'a>(
     writes: &mut Writes<'a>,
-    commit: &'a Commit,
+    (commit, hold): (&'a Commit, Hold),
     seen: &Seen,
     (places, id): (&Places<'_>, i64),
 ) {
@@ -193,18 +194,20 @@ fn push_move<'a>(
         Value::Int(clock),
     ]);
     // The head does not tell that somebody else set something aside, or changed a job.
-    match &seen.jobs {
+    let text = match &seen.jobs {
         Some(made) => {
             values.insert(5, made.plan.last_no());
             values.push(Value::Int(seen.row.last_commit));
-            writes.push(Text::MoveWithJobs, values);
+            Text::MoveWithJobs
         }
-        None if commit.dead_letters.is_empty() => writes.push(Text::Move, values),
+        None if commit.dead_letters.is_empty() => Text::Move,
         None => {
             values.push(Value::Int(seen.row.last_commit));
-            writes.push(Text::MoveExact, values);
+            Text::MoveExact
         }
-    }
+    };
+    values.push(hold.value());
+    writes.push(text, values);
 }
 
 fn push_mark<'a>(

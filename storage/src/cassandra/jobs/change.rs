@@ -9,17 +9,16 @@ use futures_util::future::{join_all, try_join_all};
 use syncline_protocol::ids::SpaceKey;
 
 use super::dead::{self, Dead};
-use super::lanes::see_lanes;
 use super::plan::Plan;
-use super::seen::Asked;
 use super::turns::{self, Turn};
 use super::{Queue, places, row};
-use crate::cassandra::failure::{Failure, contended};
+use crate::cassandra::failure::Failure;
+use crate::cassandra::hold::Hold;
 use crate::cassandra::interlude::Step;
 use crate::cassandra::outcome::{self, Sent};
 use crate::cassandra::row::{Place, SpaceRow, kind};
-use crate::cassandra::server::{Level, Server, Writes, of};
-use crate::cassandra::space::{TRIES_MAX, unmoved};
+use crate::cassandra::server::{Server, Writes, of};
+use crate::cassandra::space::unmoved;
 use crate::cassandra::statements::Text;
 use crate::cassandra::value::Value;
 use crate::jobs::JobKind;
@@ -173,14 +172,15 @@ pub(super) fn push_queue<'a>(
 /// Writes a plan and nothing else; false if something was written since the look.
 pub(super) async fn write(
     server: &Server,
-    (space, seen): (&SpaceKey, &SpaceRow),
+    (space, seen, hold): (&SpaceKey, &SpaceRow, Hold),
     plan: &Plan,
 ) -> Result<bool, Failure> {
     let id = random()? as i64;
-    let mut writes = Writes::default();
+    let mut writes = Writes::by(hold);
     let mut values = vec![plan.last_no(), Value::Int(id)];
     values.extend(of(space));
     values.extend(unmoved(seen));
+    values.push(hold.value());
     writes.push(Text::MoveJobs, values);
     push_rows(&mut writes, (space, Some(seen)), plan);
     let beside = Beside::of(space, plan);
@@ -194,25 +194,4 @@ pub(super) async fn write(
     };
     beside.go(server, settled).await;
     Ok(done)
-}
-
-/// Looks, plans and writes, until nothing was written between. `None` for a space that is not there.
-pub(super) async fn change<T>(
-    server: &Server,
-    asked: &Asked<'_>,
-    mut make: impl FnMut(&mut Plan) -> T,
-) -> Result<Option<T>, Failure> {
-    let _alone = server.alone(asked.space).await;
-    for _ in 0..TRIES_MAX {
-        let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
-            return Ok(None);
-        };
-        see_lanes(server, (asked.space, &mut plan), []).await?;
-        let answer = make(&mut plan);
-        plan.settle_lanes();
-        if !plan.has_turned() || write(server, (asked.space, &seen), &plan).await? {
-            return Ok(Some(answer));
-        }
-    }
-    Err(contended().into())
 }

@@ -1,21 +1,26 @@
 //! Leasing what is due, space by space, as `turns` has them.
 
+use std::collections::HashSet;
+
 use futures_util::future::join_all;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::Kept;
 use super::change::write;
+use super::changing::in_time;
 use super::places::{self, Ordered};
 use super::row::{found, ordered};
 use super::seen::Asked;
 use super::turns::{self, Turn};
-use crate::cassandra::failure::{Failure, contended};
+use crate::cassandra::failure::Failure;
+use crate::cassandra::hold::Hold;
 use crate::cassandra::interlude::Step;
 use crate::cassandra::row::Found;
 use crate::cassandra::server::{Level, Server, Span};
-use crate::cassandra::space::{TRIES_MAX, find};
+use crate::cassandra::space::find;
 use crate::cassandra::statements::Text;
+use crate::cassandra::tries::Tries;
 use crate::jobs::{CLAIM_PASSES_MAX, Claim, JobKind, JobName, Lease, LeasedJob, Wanted};
 
 /// Spaces that one claim visits at once.
@@ -24,17 +29,19 @@ const SPACES_MAX: usize = 64;
 /// Jobs that one visit leases: their arguments are read at once.
 const JOBS_MAX: usize = 128;
 
-/// See [`crate::JobStore::claim`]. What was leased before something failed is told.
+/// See [`crate::JobStore::claim`]. What was leased is told, whatever else failed.
 pub(super) async fn claim(server: &Server, claim: &Claim) -> Result<Vec<LeasedJob>, Failure> {
-    let mut leased = Vec::new();
+    let (mut leased, mut failed) = (Vec::new(), None);
     for wanted in claim.wanted.iter().filter(|wanted| wanted.jobs > 0) {
         match claim_kind(server, claim, wanted).await {
             Ok(more) => leased.extend(more),
-            Err(failure) if leased.is_empty() => return Err(failure),
-            Err(_) => break,
+            Err(failure) => failed = Some(failure),
         }
     }
-    Ok(leased)
+    match failed {
+        Some(failure) if leased.is_empty() => Err(failure),
+        _ => Ok(leased),
+    }
 }
 
 async fn claim_kind(
@@ -43,9 +50,13 @@ async fn claim_kind(
     wanted: &Wanted,
 ) -> Result<Vec<LeasedJob>, Failure> {
     let spaces_max = wanted.jobs.min(SPACES_MAX);
+    // Its turn stays where it is, before those of others.
+    let mut passed_over: HashSet<SpaceKey> = HashSet::new();
+    let mut failed = None;
     for _ in 0..CLAIM_PASSES_MAX {
-        let asked = (claim.now_ms, spaces_max);
-        let turns = turns::until(server, &wanted.kind, asked).await?;
+        let asked = (claim.now_ms, spaces_max + passed_over.len());
+        let mut turns = turns::until(server, &wanted.kind, asked).await?;
+        turns.retain(|turn| !passed_over.contains(&turn.space));
         let spaces = by_space(turns, spaces_max);
         let share = wanted.jobs / spaces.len().max(1);
         let share = share.clamp(1, claim.per_space.max(1)).min(JOBS_MAX);
@@ -57,23 +68,27 @@ async fn claim_kind(
                 turns,
                 share,
             };
-            async move { visit.lease(server).await }
+            async move { in_time(visit.lease(server)).await }
         });
-        let (mut leased, mut failed) = (Vec::new(), None);
-        for visited in join_all(visits).await {
+        let mut leased = Vec::new();
+        for ((space, _), visited) in spaces.iter().zip(join_all(visits).await) {
             match visited {
                 Ok(more) => leased.extend(more),
-                Err(failure) => failed = Some(failure),
+                Err(failure) => {
+                    passed_over.insert(space.clone());
+                    failed = Some(failure);
+                }
             }
         }
-        match failed {
-            Some(failure) if leased.is_empty() => return Err(failure),
-            // Behind spaces that had nothing there may be others.
-            _ if leased.is_empty() && spaces.len() == spaces_max => {}
-            _ => return Ok(leased),
+        if !leased.is_empty() {
+            return Ok(leased);
+        }
+        // Behind spaces that had nothing there may be others.
+        if spaces.len() < spaces_max {
+            break;
         }
     }
-    Ok(Vec::new())
+    failed.map_or(Ok(Vec::new()), Err)
 }
 
 /// The first spaces, each with all of its turns.
@@ -101,16 +116,19 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn lease(&self, server: &Server) -> Result<Vec<LeasedJob>, Failure> {
         let _alone = server.alone(self.space).await;
-        for _ in 0..TRIES_MAX {
-            if let Some(leased) = self.once(server).await? {
+        let mut tries = Tries::of(server, self.space);
+        loop {
+            let hold = tries.next().await?;
+            let leased = self.once(server, hold).await;
+            tries.end().await;
+            if let Some(leased) = leased? {
                 return Ok(leased);
             }
         }
-        Err(contended().into())
     }
 
     /// `None` if something was written meanwhile.
-    async fn once(&self, server: &Server) -> Result<Option<Vec<LeasedJob>>, Failure> {
+    async fn once(&self, server: &Server, hold: Hold) -> Result<Option<Vec<LeasedJob>>, Failure> {
         let (begin, end) = places::living_of(self.kind);
         let asked = (Text::Order, Level::Serial, self.share + 1);
         let rows = server.span(asked, self.space, (&begin, &end)).await?;
@@ -164,7 +182,7 @@ impl Visit<'_> {
         let next_ms = [next_ms, again_ms].into_iter().flatten().min();
         plan.settle(self.kind, (next_ms, now_ms));
         plan.is_barrier = true;
-        if !write(server, (self.space, &seen), &plan).await? {
+        if !write(server, (self.space, &seen, hold), &plan).await? {
             return Ok(None);
         }
         let named = plan.queue(self.kind);

@@ -6,19 +6,19 @@ use futures_util::future::join_all;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
-use super::change::write;
-use super::lanes::see_lanes;
+use super::changing::{change, change_beside_lanes, in_time};
 use super::places::Name;
+use super::plan::Plan;
 use super::seen::Asked;
-use crate::cassandra::failure::{Failure, contended};
-use crate::cassandra::server::{Level, Server};
-use crate::cassandra::space::TRIES_MAX;
-use crate::jobs::{Ended, Lease, LeaseLost, Outcome};
+use crate::cassandra::failure::Failure;
+use crate::cassandra::server::Server;
+use crate::jobs::{Ended, Lease, LeaseError, LeaseLost, Outcome};
+use crate::types::StoreError;
 
-type Answers = Vec<Result<(), LeaseLost>>;
+type Answers = Vec<Result<(), LeaseError>>;
 
-/// Those of a space, with their places.
-type Placed = Vec<(usize, Result<(), LeaseLost>)>;
+/// Those of a space that is there, in the order asked.
+type OfSpace = Option<Vec<Result<(), LeaseLost>>>;
 
 fn name(lease: &Lease) -> Name {
     (lease.name.kind.clone(), lease.name.key.clone())
@@ -51,15 +51,34 @@ fn asked<'a>(
     }
 }
 
-/// The answers of all spaces, in the order asked; those of spaces that are not there are lost.
-fn in_order(count: usize, spaces: Vec<Result<Placed, Failure>>) -> Result<Answers, Failure> {
-    let mut answers = vec![Err(LeaseLost); count];
-    for space in spaces {
-        for (at, answer) in space? {
-            answers[at] = answer;
+/// The answers of all spaces, in the order asked. One that failed has no say in those of others. Errors:
+/// all failed.
+fn in_order(spaces: Vec<(Vec<usize>, Result<OfSpace, Failure>)>) -> Result<Answers, StoreError> {
+    let mut answers = Vec::new();
+    let (mut is_told, mut failed) = (false, None);
+    for (places, told) in spaces {
+        is_told |= told.is_ok();
+        let of_space = match told {
+            Ok(Some(told)) => told
+                .into_iter()
+                .map(|one| one.map_err(LeaseError::from))
+                .collect(),
+            Ok(None) => vec![Err(LeaseLost.into()); places.len()],
+            Err(failure) => {
+                let error = StoreError::from(failure);
+                failed.get_or_insert_with(|| error.clone());
+                vec![Err(error.into()); places.len()]
+            }
+        };
+        answers.extend(places.into_iter().zip(of_space));
+    }
+    match failed {
+        Some(error) if !is_told => Err(error),
+        _ => {
+            answers.sort_by_key(|(place, _)| *place);
+            Ok(answers.into_iter().map(|(_, answer)| answer).collect())
         }
     }
-    Ok(answers)
 }
 
 /// See [`crate::JobStore::extend`].
@@ -67,33 +86,28 @@ pub(super) async fn extend(
     server: &Server,
     leases: &[Lease],
     until_ms: WallMs,
-) -> Result<Answers, Failure> {
+) -> Result<Answers, StoreError> {
     let spaces = by_space(leases, |lease| lease);
-    let extending = spaces
-        .into_iter()
-        .map(async |(space, all)| extend_of(server, (space, &all), until_ms).await);
-    in_order(leases.len(), join_all(extending).await)
+    let extending = spaces.into_iter().map(async |(space, all)| {
+        let (places, leases): (Vec<usize>, Vec<&Lease>) = all.into_iter().unzip();
+        let told = in_time(extend_of(server, (space, &leases), until_ms)).await;
+        (places, told)
+    });
+    in_order(join_all(extending).await)
 }
 
 /// Nothing moves in a lane by it, so none is looked at.
 async fn extend_of(
     server: &Server,
-    (space, all): (&SpaceKey, &[(usize, &Lease)]),
+    (space, leases): (&SpaceKey, &[&Lease]),
     until_ms: WallMs,
-) -> Result<Placed, Failure> {
-    let asked = asked(space, all.iter().map(|(_, lease)| *lease), (0, 0));
-    let _alone = server.alone(space).await;
-    for _ in 0..TRIES_MAX {
-        let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
-            return Ok(Vec::new());
-        };
-        let extend = |(at, lease): &(usize, &Lease)| (*at, plan.extend(lease, until_ms));
-        let answers = all.iter().map(extend).collect();
-        if !plan.has_turned() || write(server, (space, &seen), &plan).await? {
-            return Ok(answers);
-        }
-    }
-    Err(contended().into())
+) -> Result<OfSpace, Failure> {
+    let asked = asked(space, leases.iter().copied(), (0, 0));
+    let extend = |plan: &mut Plan| {
+        let extend = |lease: &&Lease| plan.extend(lease, until_ms);
+        leases.iter().map(extend).collect()
+    };
+    change_beside_lanes(server, &asked, extend).await
 }
 
 /// See [`crate::JobStore::finish`].
@@ -101,35 +115,28 @@ pub(super) async fn finish(
     server: &Server,
     ended: &[Ended],
     now_ms: WallMs,
-) -> Result<Answers, Failure> {
+) -> Result<Answers, StoreError> {
     let spaces = by_space(ended, |one| &one.lease);
-    let finishing = spaces
-        .into_iter()
-        .map(async |(space, all)| finish_of(server, (space, &all), now_ms).await);
-    in_order(ended.len(), join_all(finishing).await)
+    let finishing = spaces.into_iter().map(async |(space, all)| {
+        let (places, ended): (Vec<usize>, Vec<&Ended>) = all.into_iter().unzip();
+        let told = in_time(finish_of(server, (space, &ended), now_ms)).await;
+        (places, told)
+    });
+    in_order(join_all(finishing).await)
 }
 
 async fn finish_of(
     server: &Server,
-    (space, all): (&SpaceKey, &[(usize, &Ended)]),
+    (space, ended): (&SpaceKey, &[&Ended]),
     now_ms: WallMs,
-) -> Result<Placed, Failure> {
-    let again = |(_, one): &&(usize, &Ended)| matches!(one.outcome, Outcome::Again { .. });
-    let puts = all.iter().filter(again).count();
-    let leases = all.iter().map(|(_, one)| &one.lease);
+) -> Result<OfSpace, Failure> {
+    let again = |one: &&&Ended| matches!(one.outcome, Outcome::Again { .. });
+    let puts = ended.iter().filter(again).count();
+    let leases = ended.iter().map(|one| &one.lease);
     let asked = asked(space, leases, (puts, now_ms));
-    let _alone = server.alone(space).await;
-    for _ in 0..TRIES_MAX {
-        let Some((seen, mut plan)) = asked.look(server, Level::Serial).await? else {
-            return Ok(Vec::new());
-        };
-        see_lanes(server, (space, &mut plan), []).await?;
-        let finish = |(at, one): &(usize, &Ended)| (*at, plan.finish(one, now_ms));
-        let answers = all.iter().map(finish).collect();
-        plan.settle_lanes();
-        if !plan.has_turned() || write(server, (space, &seen), &plan).await? {
-            return Ok(answers);
-        }
-    }
-    Err(contended().into())
+    let finish = |plan: &mut Plan| {
+        let finish = |one: &&Ended| plan.finish(one, now_ms);
+        ended.iter().map(finish).collect()
+    };
+    change(server, &asked, finish).await
 }

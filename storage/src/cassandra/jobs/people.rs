@@ -7,7 +7,7 @@ use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::WallMs;
 
 use super::Kept;
-use super::change::change;
+use super::changing::change;
 use super::dead::{self, Dead, From, Place};
 use super::places::{self, Name};
 use super::plan::Plan;
@@ -24,6 +24,10 @@ use crate::jobs::{
 
 /// Dead jobs looked up at once.
 const DEAD_PAGE: usize = 200;
+
+/// Spaces of a kind that are counted, those first that are to be looked at first: each takes two reads, and
+/// every hub counts every few seconds.
+pub(in crate::cassandra) const SPACES_COUNTED_MAX: usize = 200;
 
 /// Spaces counted at once.
 const COUNTED_AT_ONCE: usize = 32;
@@ -205,13 +209,15 @@ pub(super) async fn next_due(
     Ok(first)
 }
 
-/// See [`crate::JobStore::job_counts`]: every space that has any is asked, up to so many jobs.
+/// See [`crate::JobStore::job_counts`]: spaces that have any are asked, up to so many spaces and jobs.
 pub(super) async fn counts(server: &Server, kind: &JobKind) -> Result<JobCounts, Failure> {
     let most = JOBS_COUNTED_MAX as usize;
     let mut counts = JobCounts::default();
-    let turns = turns::until(server, kind, (WallMs::MAX, most)).await?;
-    let spaces: BTreeSet<SpaceKey> = turns.into_iter().map(|turn| turn.space).collect();
-    let spaces: Vec<SpaceKey> = spaces.into_iter().collect();
+    let turns = turns::until(server, kind, (WallMs::MAX, SPACES_COUNTED_MAX)).await?;
+    let mut seen = BTreeSet::new();
+    let spaces = turns.into_iter().map(|turn| turn.space);
+    let spaces = spaces.filter(|space| seen.insert(space.clone()));
+    let spaces: Vec<SpaceKey> = spaces.take(SPACES_COUNTED_MAX).collect();
     let mut left = most;
     for some in spaces.chunks(COUNTED_AT_ONCE) {
         let spans = [places::living_of(kind), places::behind_of(kind)];

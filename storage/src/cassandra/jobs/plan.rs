@@ -16,7 +16,7 @@ use crate::jobs::{
 };
 
 /// Overdue for so long a queue is given another row of `turns`.
-const LOST_AFTER_MS: u64 = 600_000;
+pub(super) const LOST_AFTER_MS: u64 = 600_000;
 
 /// One thing as it was and as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use syncline_protocol::stamp::WallMs;
 use super::{claim, finish, people};
 use crate::cassandra::CassandraStore;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
@@ -22,16 +22,16 @@ impl JobStore for CassandraStore {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
-        Ok(finish::extend(&self.server, leases, until_ms).await?)
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
+        finish::extend(&self.server, leases, until_ms).await
     }
 
     async fn finish(
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
-        Ok(finish::finish(&self.server, ended, now_ms).await?)
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
+        finish::finish(&self.server, ended, now_ms).await
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

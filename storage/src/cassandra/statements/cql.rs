@@ -70,12 +70,12 @@ impl Text {
             ),
             Text::Move => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND {FREE}",
+                 AND held = ?",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
             ),
             Text::MoveExact => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND last_commit = ? AND {FREE}",
+                 AND last_commit = ? AND held = ?",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?")
             ),
             Text::ChangeEpoch => format!(
@@ -172,11 +172,11 @@ impl Text {
             ),
             Text::MoveWithJobs => format!(
                 "{} WHERE {PARTITION} IF epoch = ? AND head = ? AND writers <= ? AND clock <= ? \
-                 AND last_commit = ? AND {FREE}",
+                 AND last_commit = ? AND held = ?",
                 update("head = ?, clock = ?, live = ?, writers = ?, last_commit = ?, job_no = ?")
             ),
             Text::MoveJobs => format!(
-                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND {FREE}",
+                "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND held = ?",
                 update("job_no = ?, last_commit = ?")
             ),
             Text::PutJob => format!(
@@ -196,7 +196,7 @@ impl Text {
                 update("last_commit = ?, job_no = ?")
             ),
             Text::Turns => "SELECT at, turn, id, app, space FROM KS.turns \
-                 WHERE kind = ? AND shard = ? AND at <= ? LIMIT ?"
+                 WHERE kind = ? AND shard = ? AND at >= ? AND at <= ? LIMIT ?"
                 .to_owned(),
             Text::PutTurn => "INSERT INTO KS.turns(kind, shard, at, turn, id, app, space) \
                  VALUES(?, ?, ?, ?, ?, ?, ?)"

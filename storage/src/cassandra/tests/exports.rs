@@ -189,7 +189,7 @@ fn what_was_removed_or_stripped_meanwhile_is_not_in_the_image() {
     });
 }
 
-/// Fewer than the tries: each commit comes between in one of them at most.
+/// More than the tries in which others may write.
 const COMMITS: u64 = 12;
 
 /// Records by key with their seqs, and the last mutation.

@@ -153,12 +153,12 @@ fn a_job_whose_turn_went_before_it_came_is_put_with_another() {
         let space = Space::open(&store).await;
         let mut commit = space.draft(Vec::new());
         commit.jobs = vec![keep(job("a"))];
-        let met = async || {
+        let met = move || async move {
             let claimed = other.claim(&claim(NOW)).await;
             assert_eq!(claimed, Ok(Vec::new()), "it is not there yet");
         };
-        let put = super::super::commit::held_before_its_batch(&store.server, &commit, met).await;
-        assert_eq!(put, Ok(()));
+        store.server.interludes.once(Step::PlanAndCommit, met);
+        assert_eq!(space.commit(commit).await, Ok(()));
         assert_eq!(store.claim(&claim(NOW)).await.unwrap().len(), 1);
     });
 }

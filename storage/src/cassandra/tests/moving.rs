@@ -2,7 +2,7 @@
 
 use syncline_protocol::ids::{Seq, TableName};
 
-use super::super::changes::TRIES_MAX;
+use super::super::changes::PAGE_TRIES_MAX;
 use super::super::interlude::Step;
 use super::{CassandraStore, opened, runtime};
 use crate::Store;
@@ -44,7 +44,7 @@ fn a_page_of_which_something_always_moves_is_whole_up_to_where_it_says() {
         let other = lent.other().await;
         let mut space = Space::open(&store).await;
         space.put(&[("t", "a"), ("t", "b")]).await;
-        for _ in 0..=TRIES_MAX {
+        for _ in 0..=PAGE_TRIES_MAX {
             meanwhile(&store, &other, Step::CandidatesAndPage, &[("t", "a")]);
         }
         let page = space.changes(Seq(0), UNLIMITED).await;

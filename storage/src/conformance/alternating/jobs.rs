@@ -6,7 +6,7 @@ use syncline_protocol::stamp::WallMs;
 use super::Alternating;
 use crate::Store;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
@@ -21,7 +21,7 @@ impl<S: Store + JobStore> JobStore for Alternating<S> {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         self.next().extend(leases, until_ms).await
     }
 
@@ -29,7 +29,7 @@ impl<S: Store + JobStore> JobStore for Alternating<S> {
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         self.next().finish(ended, now_ms).await
     }
 

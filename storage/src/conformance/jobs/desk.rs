@@ -7,7 +7,8 @@ use super::super::space::{NOW, Space};
 use super::WithJobs;
 use crate::jobs::{
     Claim, Ended, IfThere, Job, JobArgs, JobError, JobKey, JobKind, JobLane, JobMove, JobName,
-    JobState, Lease, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, TriggerId, Wanted,
+    JobState, Lease, LeaseError, LeaseLost, LeasedJob, Origin, Outcome, StoredJob, TriggerId,
+    Wanted,
 };
 
 /// How long leases last, in milliseconds.
@@ -123,7 +124,11 @@ pub(super) async fn finish(
     let lease = lease.clone();
     let ended = [Ended { lease, outcome }];
     let answers = store.finish(&ended, NOW).await;
-    answers.expect("the store answers").remove(0)
+    match answers.expect("the store answers").remove(0) {
+        Ok(()) => Ok(()),
+        Err(LeaseError::Lost(lost)) => Err(lost),
+        Err(LeaseError::Store(error)) => panic!("the store answers: {error}"),
+    }
 }
 
 /// A space with jobs.

@@ -131,7 +131,10 @@ pub async fn many_are_finished_in_one_call(store: &dyn WithJobs) {
     }
     ended[1].lease.number += 1;
     let answers = store.finish(&ended, NOW).await;
-    assert_eq!(answers, Ok(vec![Ok(()), Err(LeaseLost), Ok(()), Ok(())]));
+    assert_eq!(
+        answers,
+        Ok(vec![Ok(()), Err(LeaseLost.into()), Ok(()), Ok(())])
+    );
     assert_eq!(desk.stored("a").await, None);
     let holder = super::desk::claim(1, NOW).holder;
     let until_ms = NOW + LEASE_MS;

@@ -104,7 +104,7 @@ pub async fn a_lost_lease_is_not_extended(store: &dyn WithJobs) {
     let again = claimed(store, 9, NOW + LEASE_MS).await.remove(0).lease;
     let until_ms = NOW + 9 * LEASE_MS;
     let extended = store.extend(&[lost, again], until_ms).await;
-    assert_eq!(extended, Ok(vec![Err(LeaseLost), Ok(())]));
+    assert_eq!(extended, Ok(vec![Err(LeaseLost.into()), Ok(())]));
 }
 
 /// Whoever was replaced must not end what came after it.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use futures_util::future::{join, join_all};
 
+use super::super::racing::while_others_write;
 use super::super::space::NOW;
 use super::WithJobs;
 use super::desk::{
@@ -217,4 +218,28 @@ pub async fn lanes_keep_their_order_whoever_is_under_way(store: &dyn WithJobs) {
     join(putting, join_all(working)).await;
     let expected: Vec<String> = (0..JOBS).map(|n| format!("{n:02}")).collect();
     assert_eq!(*done.lock().expect("nobody panics over it"), expected);
+}
+
+/// Nothing of it need be asked for again: what others write of the space is no job.
+pub async fn jobs_are_done_while_others_write(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put_many(4).await;
+    let doing = async {
+        for _ in 0..3 {
+            let mut leased = Vec::new();
+            // One may find the space in the hands of others for a moment.
+            for _ in 0..50 {
+                leased = store.claim(&claim(1, NOW)).await.expect("it answers");
+                if !leased.is_empty() {
+                    break;
+                }
+            }
+            let lease = &leased[0].lease;
+            let extended = store.extend(std::slice::from_ref(lease), NOW + 90_000);
+            assert_eq!(extended.await, Ok(vec![Ok(())]));
+            assert_eq!(finish(store, lease, Outcome::Done).await, Ok(()));
+        }
+        assert_eq!(store.cancel(&desk.name("003")).await, Ok(true));
+    };
+    while_others_write(store, doing).await;
 }

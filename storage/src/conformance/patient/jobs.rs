@@ -5,7 +5,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::{Patient, TRIES_MAX};
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
@@ -20,7 +20,7 @@ impl<S: JobStore> JobStore for Patient<S> {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         again!(self.0.extend(leases, until_ms))
     }
 
@@ -28,7 +28,7 @@ impl<S: JobStore> JobStore for Patient<S> {
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         again!(self.0.finish(ended, now_ms))
     }
 

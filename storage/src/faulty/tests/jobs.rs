@@ -76,7 +76,10 @@ fn a_finish_whose_answer_was_lost_is_repeated_without_harm() {
         store.script(Operation::Finish, Some(Fault::AnswerLost));
         assert!(store.finish(&ended, NOW).await.is_err());
         let after = store.job(&lease.name).await;
-        assert_eq!(store.finish(&ended, NOW).await, Ok(vec![Err(LeaseLost)]));
+        assert_eq!(
+            store.finish(&ended, NOW).await,
+            Ok(vec![Err(LeaseLost.into())])
+        );
         assert_eq!(store.job(&lease.name).await, after);
         let again = store.claim(&claim(due_at_ms)).await.unwrap();
         assert_eq!((again.len(), again[0].attempt), (1, 1));

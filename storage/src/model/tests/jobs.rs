@@ -5,10 +5,16 @@ use syncline_protocol::stamp::WallMs;
 
 use super::Shared;
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
-    LeasedJob, StoredJob,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
+    LeaseLost, LeasedJob, StoredJob,
 };
 use crate::types::StoreError;
+
+/// As a store tells it.
+fn told(answers: Vec<Result<(), LeaseLost>>) -> Vec<Result<(), LeaseError>> {
+    let told = |answer: Result<(), LeaseLost>| answer.map_err(LeaseError::from);
+    answers.into_iter().map(told).collect()
+}
 
 #[async_trait]
 impl JobStore for Shared {
@@ -20,16 +26,16 @@ impl JobStore for Shared {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
-        Ok(self.0.lock().unwrap().extend(leases, until_ms))
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
+        Ok(told(self.0.lock().unwrap().extend(leases, until_ms)))
     }
 
     async fn finish(
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
-        Ok(self.0.lock().unwrap().finish(ended, now_ms))
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
+        Ok(told(self.0.lock().unwrap().finish(ended, now_ms)))
     }
 
     async fn job(&self, name: &JobName) -> Result<Option<StoredJob>, StoreError> {

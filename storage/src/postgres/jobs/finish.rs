@@ -9,7 +9,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 use super::lanes::{another, go_on, hold};
 use super::number;
-use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseLost, Outcome, RETRY, SCHEDULED};
+use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseError, LeaseLost, Outcome, RETRY, SCHEDULED};
 use crate::postgres::call::{Call, transaction};
 use crate::postgres::commit::BEGIN;
 use crate::postgres::connection::Connection;
@@ -78,7 +78,7 @@ const EXTEND: &str = "UPDATE syncline.jobs j SET at = $4
     FROM unnest($1::bigint[], $2::bigint[]) AS l(no, lease)
     WHERE j.no = l.no AND j.lease = l.lease AND j.state = $3 RETURNING j.no, j.lease";
 
-type Answers = Vec<Result<(), LeaseLost>>;
+type Answers = Vec<Result<(), LeaseError>>;
 
 /// Leases, a list a column.
 #[derive(Default)]
@@ -108,7 +108,7 @@ fn add(written: &mut Written, rows: &[Row]) -> Result<(), Failure> {
 pub(super) fn answers<'l>(leases: impl Iterator<Item = &'l Lease>, written: &Written) -> Answers {
     let answer = |lease: &Lease| {
         let is_written = written.contains(&(lease.no.0 as i64, lease.number as i64));
-        is_written.then_some(()).ok_or(LeaseLost)
+        is_written.then_some(()).ok_or(LeaseLost.into())
     };
     leases.map(answer).collect()
 }

@@ -8,7 +8,7 @@ use super::claim::{Claiming, NextDue};
 use super::finish::{Extend, Finish};
 use super::people::{Cancel, Counting, DeadOnes, ForgetDead, OldDead, One, ReplayAll, Waits};
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
 };
 use crate::postgres::PostgresStore;
@@ -24,7 +24,7 @@ impl JobStore for PostgresStore {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         self.call(Extend { leases, until_ms }).await
     }
 
@@ -32,7 +32,7 @@ impl JobStore for PostgresStore {
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         self.call(Finish { ended, now_ms }).await
     }
 

@@ -5,7 +5,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::forward;
 use super::lanes::{Lane, lane, settle};
-use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseLost, Outcome, RETRY, SCHEDULED};
+use crate::jobs::{DEAD, Ended, LEASED, Lease, LeaseError, LeaseLost, Outcome, RETRY, SCHEDULED};
 use crate::types::StoreError;
 
 const IS_HELD: &str = "SELECT 1 FROM jobs
@@ -34,7 +34,7 @@ const WAIT: &str = "UPDATE jobs SET
         at = ?6, attempt = attempt - 1, holder = NULL
     WHERE no = ?1 AND lease = ?2 AND state = ?3 RETURNING sid, kind, lane";
 
-type Answers = Vec<Result<(), LeaseLost>>;
+type Answers = Vec<Result<(), LeaseError>>;
 
 /// See [`crate::JobStore::extend`].
 pub(super) fn extend(
@@ -72,9 +72,9 @@ fn numbers(lease: &Lease) -> (i64, i64) {
     (lease.no.0 as i64, lease.number as i64)
 }
 
-fn held(written: usize) -> Result<(), LeaseLost> {
+fn held(written: usize) -> Result<(), LeaseError> {
     match written {
-        0 => Err(LeaseLost),
+        0 => Err(LeaseLost.into()),
         _ => Ok(()),
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn finish_one(
     tx: &Transaction<'_>,
     ended: &Ended,
     now_ms: WallMs,
-) -> Result<Result<(), LeaseLost>, StoreError> {
+) -> Result<Result<(), LeaseError>, StoreError> {
     let (no, number) = numbers(&ended.lease);
     let now = now_ms as i64;
     let (lane, back_ms) = match &ended.outcome {
@@ -126,7 +126,7 @@ pub(super) fn finish_one(
         }
     };
     let Some(lane) = lane else {
-        return Ok(Err(LeaseLost));
+        return Ok(Err(LeaseLost.into()));
     };
     if let Some(back_ms) = back_ms {
         forward(tx, (lane.sid, &lane.kind), back_ms.max(now_ms))?;

@@ -5,7 +5,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::{claim, finish, people};
 use crate::jobs::{
-    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseLost,
+    Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
 };
 use crate::sqlite::SqliteStore;
@@ -29,7 +29,7 @@ impl JobStore for SqliteStore {
         &self,
         leases: &[Lease],
         until_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         let leases = leases.to_vec();
         self.writer
             .run(move |conn| finish::extend(conn, &leases, until_ms))
@@ -40,7 +40,7 @@ impl JobStore for SqliteStore {
         &self,
         ended: &[Ended],
         now_ms: WallMs,
-    ) -> Result<Vec<Result<(), LeaseLost>>, StoreError> {
+    ) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
         let ended = ended.to_vec();
         self.writer
             .run(move |conn| finish::finish(conn, &ended, now_ms))

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{
-    IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Lease, Origin,
-    TriggerId,
+    Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Lease,
+    LeaseError, LeaseLost, Origin, TriggerId,
 };
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, StoreError};
@@ -124,10 +124,14 @@ pub(super) struct Desk {
     pub(super) drained: bool,
     /// The store answers nothing.
     pub(super) is_away: bool,
-    /// It extends no lease of this space, nor any that are asked for with one.
-    pub(super) damaged: Option<SpaceKey>,
-    /// Calls to extend.
-    pub(super) extends: usize,
+    /// It fails at the leases of this space.
+    pub(super) failing: Option<SpaceKey>,
+}
+
+/// Answers as a store tells them.
+pub(super) fn told(answers: Vec<Result<(), LeaseLost>>) -> Vec<Result<(), LeaseError>> {
+    let told = |answer: Result<(), LeaseLost>| answer.map_err(LeaseError::from);
+    answers.into_iter().map(told).collect()
 }
 
 impl Desk {
@@ -148,8 +152,7 @@ impl Desk {
             looks: 0,
             drained: false,
             is_away: false,
-            damaged: None,
-            extends: 0,
+            failing: None,
         }
     }
 
@@ -177,6 +180,8 @@ impl Desk {
     fn answer(&mut self, effect: Effect) -> Option<Event> {
         let away = || StoreError::Unavailable("away".to_owned());
         let store = (!self.is_away).then_some(&mut self.store).ok_or_else(away);
+        let failing = self.failing.as_ref();
+        let fails = |lease: &Lease| Some(&lease.name.space) == failing;
         match effect {
             Effect::Claim(claim) => {
                 self.claims += 1;
@@ -191,21 +196,27 @@ impl Desk {
                 leases,
                 until_ms,
                 until_run_ms,
-            } => {
-                self.extends += 1;
-                let damaged = |lease: &&Lease| Some(&lease.name.space) == self.damaged.as_ref();
-                let answer = match leases.iter().find(damaged) {
-                    Some(lease) => Err(StoreError::Damaged(lease.name.to_string())),
-                    None => store.map(|store| store.extend(&leases, until_ms)),
-                };
-                Some(Event::Extended {
-                    ids,
-                    until_run_ms,
-                    answer,
-                })
-            }
+            } => Some(Event::Extended {
+                ids,
+                until_run_ms,
+                answer: store.map(|store| {
+                    let answer = |lease: &Lease| match fails(lease) {
+                        true => Err(away().into()),
+                        false => {
+                            told(store.extend(std::slice::from_ref(lease), until_ms)).remove(0)
+                        }
+                    };
+                    leases.iter().map(answer).collect()
+                }),
+            }),
             Effect::Finish { ended, now_ms } => {
-                let answer = store.map(|store| store.finish(&ended, now_ms));
+                let answer = store.map(|store| {
+                    let answer = |one: &Ended| match fails(&one.lease) {
+                        true => Err(away().into()),
+                        false => told(store.finish(std::slice::from_ref(one), now_ms)).remove(0),
+                    };
+                    ended.iter().map(answer).collect()
+                });
                 Some(Event::Finished(answer))
             }
             Effect::Begin { id, task, .. } => {

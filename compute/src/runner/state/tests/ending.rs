@@ -3,7 +3,7 @@
 use syncline_storage::jobs::{JobError, JobState};
 
 use super::super::*;
-use super::desk::{Desk, NOW, failed, job, kind, many, rules};
+use super::desk::{Desk, NOW, failed, job, kind, many, put, rules, space, told};
 use crate::runner::told::{How, StoreCall};
 
 #[test]
@@ -93,7 +93,7 @@ fn ends_are_told_many_at_a_time() {
         }
     }
     assert_eq!((calls, asked.len()), (1, 1));
-    let answer = Ok(desk.store.finish(&asked, NOW));
+    let answer = Ok(told(desk.store.finish(&asked, NOW)));
     let effects = desk.state.step(Event::Finished(answer), desk.now);
     let next = effects.iter().find_map(|effect| match effect {
         Effect::Finish { ended, .. } => Some(ended.len()),
@@ -117,6 +117,30 @@ fn an_end_that_the_store_did_not_take_is_told_again() {
     });
     assert!((3..9).contains(&failures.count()));
     desk.is_away = false;
+    desk.pass(5_000);
+    assert_eq!((desk.ends(), desk.leased()), (vec![How::Done; 3], 0));
+}
+
+/// One call tells of both.
+#[test]
+fn a_space_that_fails_leaves_the_ends_of_others() {
+    let mut desk = Desk::with(rules(8), many(2));
+    put(&mut desk.store, &space("bob"), vec![job("b", NOW)]);
+    desk.step(Event::Rung(NOW));
+    let mut asked = Vec::new();
+    for (id, _) in std::mem::take(&mut desk.begun) {
+        let end = End::Done;
+        asked.extend(desk.state.step(Event::Tried { id, end }, desk.now));
+    }
+    let Some(Effect::Finish { ended, .. }) = asked.pop() else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(ended.len(), 1, "the others are told next");
+    desk.failing = Some(space("ada"));
+    let answer = Ok(told(desk.store.finish(&ended, NOW)));
+    desk.step(Event::Finished(answer));
+    assert_eq!((desk.ends(), desk.leased()), (vec![How::Done; 2], 1));
+    desk.failing = None;
     desk.pass(5_000);
     assert_eq!((desk.ends(), desk.leased()), (vec![How::Done; 3], 0));
 }
@@ -177,7 +201,7 @@ fn an_end_that_damages_the_call_keeps_no_other() {
                 refused += 1;
                 Err(damaged())
             } else {
-                Ok(desk.store.finish(&ended, NOW))
+                Ok(told(desk.store.finish(&ended, NOW)))
             };
             effects = desk.state.step(Event::Finished(answer), desk.now);
             desk.now.run_ms += 6_000;

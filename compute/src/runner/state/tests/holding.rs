@@ -1,7 +1,7 @@
 //! How long leases are held.
 
 use super::super::*;
-use super::desk::{Desk, NOW, job, kind, many, put, rules, space};
+use super::desk::{Desk, NOW, job, kind, many, put, rules, space, told};
 
 #[test]
 fn leases_of_what_is_at_work_and_of_what_waits_are_extended() {
@@ -61,41 +61,23 @@ fn one_extension_that_fails_costs_no_lease() {
     assert_eq!(desk.stored("a"), None);
 }
 
-/// One space cannot be read, and its leases stand among those of others in one call.
+/// One call asks for both.
 #[test]
-fn a_space_that_fails_costs_no_other_space_its_leases() {
-    let mut desk = Desk::new(rules(32));
-    let others = ["ada", "eve", "kim"];
-    for name in others.into_iter().chain(["bob"]) {
-        put(&mut desk.store, &space(name), many(8));
-    }
-    desk.step(Event::Woke);
-    let of_bob = desk
-        .begun
-        .iter()
-        .filter(|(_, task)| *task.space() == space("bob"));
-    let mut of_bob: Vec<TryId> = of_bob.map(|(id, _)| *id).collect();
-    assert_eq!((desk.begun.len(), of_bob.len()), (32, 8));
-    desk.damaged = Some(space("bob"));
-    desk.pass(100_000);
-    of_bob.sort_unstable();
-    desk.stopped.sort_unstable();
-    assert_eq!(desk.stopped, of_bob);
-}
-
-#[test]
-fn what_failed_together_is_extended_in_halves_and_then_together_again() {
-    let mut desk = Desk::with(rules(32), many(8));
-    desk.pass(9_999);
-    desk.is_away = true;
-    desk.pass(1);
-    assert_eq!(desk.extends, 1);
-    desk.is_away = false;
-    desk.pass(1_000);
-    assert_eq!(desk.extends, 3);
-    desk.pass(10_000);
-    assert_eq!(desk.extends, 4);
-    assert!(desk.stopped.is_empty());
+fn a_space_that_fails_leaves_the_leases_of_others() {
+    let mut desk = Desk::with(rules(2), vec![job("a", NOW)]);
+    put(&mut desk.store, &space("bob"), vec![job("b", NOW)]);
+    desk.step(Event::Rung(NOW));
+    assert_eq!(desk.at_work(), ["a", "b"]);
+    let (id, _) = desk.begun[1];
+    desk.failing = Some(space("bob"));
+    desk.pass(60_000);
+    assert_eq!(desk.stopped, [id]);
+    let asked = desk.told.iter().filter(|told| {
+        let call = crate::runner::told::StoreCall::Extend;
+        matches!(told, Told::StoreFailed { call: of, .. } if *of == call)
+    });
+    // Once a second, from where a third of a lease is over.
+    assert!((10..=50).contains(&asked.count()));
 }
 
 #[test]
@@ -161,7 +143,7 @@ fn an_extension_that_was_under_way_at_a_jump_is_made_again() {
     let (ids, leases, until_ms, until_run_ms) = asked.expect("a third is over");
     desk.now.wall_ms += 3_600_000;
     assert_eq!(extends(desk.state.step(Event::Woke, desk.now)), None);
-    let answer = Ok(desk.store.extend(&leases, until_ms));
+    let answer = Ok(told(desk.store.extend(&leases, until_ms)));
     let event = Event::Extended {
         ids,
         until_run_ms,

@@ -1,12 +1,12 @@
 //! The store: calls reach it late, are refused, or their answers are lost.
 
 use syncline_storage::faulty::Fault;
-use syncline_storage::jobs::{Claim, Ended, Lease, LeaseLost, LeasedJob};
+use syncline_storage::jobs::{Claim, Ended, Lease, LeaseError, LeaseLost, LeasedJob};
 use syncline_storage::types::StoreError;
 
 use super::broken::Broken;
 use super::{Due, World};
-use crate::runner::event::{Effect, Event, TryId};
+use crate::runner::event::{Effect, Event, LeaseAnswers, TryId};
 
 /// A call of the store.
 #[derive(Debug)]
@@ -95,16 +95,29 @@ impl World {
                 Event::Extended {
                     ids,
                     until_run_ms,
-                    answer: if is_lost { Err(lost()) } else { Ok(answers) },
+                    answer: self.told(answers, is_lost),
                 }
             }
             Call::Finish(ended, now_ms) => {
                 let answers = self.finish(&ended, now_ms)?;
-                Event::Finished(if is_lost { Err(lost()) } else { Ok(answers) })
+                Event::Finished(self.told(answers, is_lost))
             }
         };
         self.answer(node, life, event);
         Ok(())
+    }
+
+    /// As the store tells them. What is lost is lost of all or of some.
+    fn told(&mut self, answers: Vec<Result<(), LeaseLost>>, is_lost: bool) -> LeaseAnswers {
+        let lost = || StoreError::Unavailable("no answer".to_owned());
+        if is_lost && self.random.below(2) == 0 {
+            return Err(lost());
+        }
+        let told = |answer: Result<(), LeaseLost>| match is_lost && self.random.below(2) == 0 {
+            true => Err(lost().into()),
+            false => answer.map_err(LeaseError::from),
+        };
+        Ok(answers.into_iter().map(told).collect())
     }
 
     fn answer(&mut self, node: usize, life: u64, event: Event) {
