@@ -1,5 +1,7 @@
 //! When a reminder is told.
 
+use syncline_storage::jobs::JobError;
+
 use super::*;
 use crate::notify::Item;
 
