@@ -109,8 +109,8 @@ impl Mutation {
     /// The same of somebody who is not the hub: tables of the hub are refused.
     #[must_use]
     pub fn of_others(mut self) -> Mutation {
-        let tables = self.asked.iter().flatten().map(|change| &change.key.table);
-        if let Err(refusal) = tables.map(not_hubs).collect::<Result<(), _>>() {
+        let mut tables = self.asked.iter().flatten().map(|change| &change.key.table);
+        if let Err(refusal) = tables.try_for_each(not_hubs) {
             self.asked = Err(refusal);
         }
         self

@@ -1,6 +1,7 @@
 //! What no section can tell alone: settings that do not go together.
 
 use syncline_compute::recurring;
+use syncline_compute::reminders::CHANGES_MIN;
 use syncline_compute::webhook::PLACE_WAIT_MS_MAX;
 
 use super::{Config, Problems};
@@ -9,7 +10,60 @@ use crate::jobs::kinds;
 /// Notes what would have every job of a kind given up.
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     check_webhook_times(config, problems);
+    check_times_of_telling(config, problems);
     check_limits_of_jobs(config, problems);
+    check_limits_of_reminders(config, problems);
+}
+
+/// What the hub's own records of a user need of the limits, generously.
+const OF_REMINDERS: [(&str, u64); 4] = [
+    ("limits.changes_per_push_max", CHANGES_MIN as u64),
+    ("limits.fields_max", 32),
+    ("limits.name_bytes_max", 64),
+    ("limits.record_bytes_max", 64 << 10),
+];
+
+/// The same of pushes and mail.
+fn check_times_of_telling(config: &Config, problems: &mut Problems) {
+    let time_ms = config.jobs.time_ms;
+    let times = [
+        (
+            "push",
+            config.push.timeout_ms,
+            config.push.private_key.is_some(),
+        ),
+        ("mail", config.mail.timeout_ms, config.mail.is_on()),
+    ];
+    for (key, timeout_ms, is_on) in times {
+        if is_on && timeout_ms.saturating_add(PLACE_WAIT_MS_MAX) > time_ms {
+            let why = format!(
+                "timeout_ms: with the {PLACE_WAIT_MS_MAX} ms that a notification may wait for its turn \
+                 it is longer than jobs.time_ms ({time_ms}) lets a try"
+            );
+            problems.push(key, why);
+        }
+    }
+}
+
+/// What the hub writes of a user's reminders is checked as anybody's changes are.
+fn check_limits_of_reminders(config: &Config, problems: &mut Problems) {
+    let limits = &config.limits;
+    let values = [
+        limits.changes_per_push_max,
+        limits.fields_max,
+        limits.name_bytes_max,
+        limits.record_bytes_max,
+    ];
+    let reminding = config.app.iter().find(|(_, app)| app.reminders.is_some());
+    let Some((app, _)) = reminding else { return };
+    for ((key, least), value) in OF_REMINDERS.into_iter().zip(values) {
+        if value < least {
+            problems.push(
+                key,
+                format!("is too small for reminders of app {app}: {least} at least"),
+            );
+        }
+    }
 }
 
 /// A try that takes longer is ended in the middle of the post, whatever the endpoint may take.

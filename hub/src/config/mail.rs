@@ -16,7 +16,7 @@ pub struct MailConfig {
     pub url: Option<Hidden>,
     /// Who writes, as `Todo <todo@example.com>`.
     pub from: Option<String>,
-    /// How long it may take to hand over one letter, all of it. 100 to 120,000 ms, default 10,000.
+    /// How long it may take to hand over one letter, all of it. 100 to 120,000 ms, default 30,000.
     pub timeout_ms: u64,
     /// It is a server of the cluster: at private addresses, and `smtp` is without TLS, except with
     /// `?tls=required`. Default false.

@@ -99,6 +99,9 @@ impl JobMetrics {
                 )?,
             )?,
         };
+        for code in ["rule_invalid", "zone_unknown", "too_many_occurrences"] {
+            made.refused.with_label_values(&[code]);
+        }
         for kind in kinds {
             made.show_kind(kind.as_str());
         }

@@ -83,16 +83,16 @@ pub fn show_nodes(
 
 /// Shows how often Cassandra is asked for what it takes once. Errors: it is shown already.
 pub fn show_cassandra(metrics: &Metrics, store: &Arc<CassandraStore>) -> Result<(), Error> {
-    let reads: [((&str, &str), fn(AttemptTotals) -> u64); 3] = [
-        (CASSANDRA_COMMITS, |totals| totals.commits),
-        (CASSANDRA_COMMIT_BATCHES, |totals| totals.commit_batches),
-        (CASSANDRA_BATCHES, |totals| totals.batches),
-    ];
-    for (named, read) in reads {
+    let totals = |read: fn(AttemptTotals) -> u64| {
         let store = store.clone();
-        metrics.show(gauge(named, move || read(store.attempts().totals()))?)?;
-    }
-    Ok(())
+        move || read(store.attempts().totals())
+    };
+    let commits = totals(|totals| totals.commits);
+    metrics.show(gauge(CASSANDRA_COMMITS, commits)?)?;
+    let commit_batches = totals(|totals| totals.commit_batches);
+    metrics.show(gauge(CASSANDRA_COMMIT_BATCHES, commit_batches)?)?;
+    let batches = totals(|totals| totals.batches);
+    metrics.show(gauge(CASSANDRA_BATCHES, batches)?)
 }
 
 /// Shows how commits are grouped. Errors: it is shown already.

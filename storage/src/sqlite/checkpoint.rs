@@ -248,6 +248,19 @@ fn is_cut(conn: &Connection, wait: Duration) -> bool {
     }
 }
 
+/// Tries to have the WAL start over, for [`RESTART_WAIT`]. Where readers come and go all the time, the
+/// moment without one is short: SQLite's own waits, which grow, would look for it ten times in all.
+fn restarted(conn: &Connection) -> rusqlite::Result<Wal> {
+    let until = Instant::now() + RESTART_WAIT;
+    loop {
+        let wal = Wal::after(conn, "RESTART")?;
+        if !wal.busy || Instant::now() >= until {
+            return Ok(wal);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// When to do what. Owned by the writer, asked after each of its transactions.
 #[derive(Clone, Debug)]
 pub(super) struct Policy {
@@ -293,8 +306,8 @@ impl Policy {
     }
 
     fn restart(&mut self, conn: &Connection) -> rusqlite::Result<()> {
-        conn.busy_timeout(RESTART_WAIT)?;
-        let wal = Wal::after(conn, "RESTART");
+        conn.busy_timeout(Duration::ZERO)?;
+        let wal = restarted(conn);
         conn.busy_timeout(BUSY_TIMEOUT)?;
         let wal = wal?;
         if wal.busy {

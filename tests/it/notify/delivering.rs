@@ -41,7 +41,7 @@ async fn a_registered_device_is_told_and_the_history_says_so() {
     phone.connect(&node).await;
     phone.edit(&reminder(
         "r1",
-        json!({"title": "Buy milk", "remindAt": in_ms(200)}),
+        &json!({"title": "Buy milk", "remindAt": in_ms(200)}),
     ));
     phone.push().await;
     let event = endpoint.until_posted(1).await[0].event();
@@ -72,7 +72,7 @@ async fn a_registered_device_is_told_and_the_history_says_so() {
     ada.ask(reqwest::Method::PUT, path, preferences).await;
     phone.edit(&reminder(
         "r2",
-        json!({"title": "Quietly", "remindAt": in_ms(200)}),
+        &json!({"title": "Quietly", "remindAt": in_ms(200)}),
     ));
     phone.push().await;
     let all = told(&mut phone, 2).await;
@@ -100,7 +100,7 @@ async fn a_user_with_very_many_holds_up_nobody() {
     }
     one.edit(&reminder(
         "r1",
-        json!({"title": "Only one", "remindAt": due}),
+        &json!({"title": "Only one", "remindAt": due}),
     ));
     one.push().await;
     let alone = told(&mut one, 1).await;
@@ -174,7 +174,7 @@ async fn a_notification_whose_hub_is_killed_is_delivered_by_the_next() {
     let due = wall_text(SystemClock.now_ms() + 200);
     phone.edit(&reminder(
         "r1",
-        json!({"title": "Buy milk", "remindAt": due}),
+        &json!({"title": "Buy milk", "remindAt": due}),
     ));
     phone.push().await;
     endpoint.until_posted(1).await;

@@ -7,7 +7,7 @@ use syncline_tests::node::TestNode;
 
 use super::setup;
 
-pub(super) fn reminder(id: &str, data: Value) -> Value {
+pub(super) fn reminder(id: &str, data: &Value) -> Value {
     json!([{"table": "reminders", "id": id, "op": "insert", "data": data}])
 }
 
@@ -40,7 +40,7 @@ async fn a_reminder_tells_every_device_of_its_user_when_it_is_due_and_once() {
     let due = in_ms(300);
     phone.edit(&reminder(
         "r1",
-        json!({"title": "Buy milk", "remindAt": due}),
+        &json!({"title": "Buy milk", "remindAt": due}),
     ));
     phone.push().await;
     for device in [&mut phone, &mut laptop] {
@@ -76,11 +76,11 @@ async fn a_reminder_follows_its_task_and_ends_with_it() {
     // The reminder comes first, as when two devices sync.
     phone.edit(&reminder(
         "r1",
-        json!({"taskId": "k1", "minutesBefore": 60}),
+        &json!({"taskId": "k1", "minutesBefore": 60}),
     ));
     phone.edit(&reminder(
         "r2",
-        json!({"taskId": "k2", "minutesBefore": 60}),
+        &json!({"taskId": "k2", "minutesBefore": 60}),
     ));
     phone.push().await;
     let task = |id: &str, due: &str| {
@@ -103,7 +103,7 @@ async fn a_reminder_follows_its_task_and_ends_with_it() {
     // What is planned next comes after the time at which the other one would have been told.
     phone.edit(&reminder(
         "r3",
-        json!({"title": "last", "remindAt": in_ms(2_000)}),
+        &json!({"title": "last", "remindAt": in_ms(2_000)}),
     ));
     phone.push().await;
     let titles = super::titles(&self::told(&mut phone, 2).await);

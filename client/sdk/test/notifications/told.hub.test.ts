@@ -13,16 +13,13 @@ import { readPayload } from "../../src/notifications/worker";
 import { Disk } from "../device";
 import { passes, until } from "../eventually";
 import { Hub } from "../hub";
-import { hasReminders, SETTINGS } from "./hub";
+import { SETTINGS } from "./hub";
 import { Receiver } from "./receiver";
-
-/** Whether it delivers, too. */
-const DELIVERS = process.env["HUB_DELIVERS"] !== undefined;
 
 /** How far ahead a reminder is set, in milliseconds: it is stored at the hub by then, or told late. */
 const AHEAD_MS = 2_000;
 
-describe.skipIf(!(await hasReminders()))("a reminder at the real hub", () => {
+describe("a reminder at the real hub", () => {
   let hub: Hub;
   beforeAll(async () => {
     hub = await Hub.start(SETTINGS);
@@ -97,7 +94,7 @@ describe.skipIf(!(await hasReminders()))("a reminder at the real hub", () => {
     );
   });
 
-  test.skipIf(!DELIVERS)("is pushed once, in words that the worker reads", async () => {
+  test("is pushed once, in words that the worker reads", async () => {
     const receiver = await Receiver.start();
     onTestFinished(() => receiver.stop());
     await addDevice(access("pushed"), { kind: "push", subscription: receiver.subscription });

@@ -67,3 +67,41 @@ fn what_repeats_must_fit_into_the_limits_of_records() {
     let none = "[limits]\nname_bytes_max = 16";
     assert!(load(none, &[]).is_ok(), "nothing repeats");
 }
+
+/// With the longest that a notification waits for its turn.
+#[test]
+fn a_push_or_a_mail_fits_into_a_try() {
+    for (key, on) in [
+        (
+            "push",
+            "private_key = \"yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw\"\ncontact = \"mailto:a@b.example\"",
+        ),
+        (
+            "mail",
+            "url = \"smtps://mail.example\"\nfrom = \"a@b.example\"",
+        ),
+    ] {
+        let file = |time_ms: u64| {
+            format!("[jobs]\ntime_ms = {time_ms}\n[{key}]\n{on}\ntimeout_ms = 5000\n")
+        };
+        let least_ms = 5_000 + syncline_compute::webhook::PLACE_WAIT_MS_MAX;
+        assert!(load(&file(least_ms), &[]).is_ok(), "{key}");
+        let said = refused(&file(least_ms - 1), &[]);
+        assert!(said.contains(&format!("{key} timeout_ms")), "{said}");
+    }
+}
+
+#[test]
+fn reminders_fit_into_the_limits() {
+    for (name, least) in [
+        ("changes_per_push_max", 2),
+        ("fields_max", 32),
+        ("name_bytes_max", 64),
+        ("record_bytes_max", 65_536),
+    ] {
+        let file = |value: u64| format!("[limits]\n{name} = {value}\n[app.todo.reminders]\n");
+        assert!(load(&file(least), &[]).is_ok(), "{name}");
+        let said = refused(&file(least - 1), &[]);
+        assert!(said.contains(&format!("limits.{name}")), "{said}");
+    }
+}

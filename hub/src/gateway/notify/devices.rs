@@ -102,7 +102,7 @@ pub(super) async fn register(
         }
         None => {
             let data: Map<String, Value> = device.fields().into_iter().collect();
-            desk.write(&owner, &[insert(DEVICES, &id, data)]).await?;
+            desk.write(&owner, &[insert(DEVICES, &id, &data)]).await?;
             device
         }
         Some((_, before)) => {

@@ -147,7 +147,7 @@ impl Desk {
 }
 
 /// A record that is to be there, with these fields.
-pub(super) fn insert(table: &str, id: &str, data: Map<String, Value>) -> Value {
+pub(super) fn insert(table: &str, id: &str, data: &Map<String, Value>) -> Value {
     json!({"table": table, "id": id, "op": "insert", "data": data})
 }
 

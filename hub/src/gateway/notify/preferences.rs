@@ -67,7 +67,7 @@ pub(super) async fn write(
     let written: Map<String, Value> =
         object::from_str(&text).map_err(|error| invalid(error.to_string()))?;
     let data = Map::from_iter([("preferences".to_owned(), Value::Object(written.clone()))]);
-    desk.write(&owner, &[insert(PREFERENCES, OWN, data)])
+    desk.write(&owner, &[insert(PREFERENCES, OWN, &data)])
         .await?;
     Ok(answer(StatusCode::OK, &written))
 }

@@ -92,7 +92,7 @@ pub(super) async fn add(
     data.insert(reminded.told_by.to_string(), wanted.told_by.into());
     let now = wall_text(desk.gateway.clock.now_ms());
     data.insert("createdAt".to_owned(), now.into());
-    let change = insert(reminded.reminders.as_str(), id.as_str(), data.clone());
+    let change = insert(reminded.reminders.as_str(), id.as_str(), &data);
     desk.write(&owner, &[change]).await?;
     Ok(answer(StatusCode::CREATED, &with_id(data, &id)))
 }

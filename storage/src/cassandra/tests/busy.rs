@@ -145,7 +145,7 @@ fn what_counting_costs_is_bounded_however_many_spaces_have_jobs() {
         put(&store, "ada", "a", NOW).await;
         for n in 0..1_000 {
             let space = space_key("todo", &format!("{n}"));
-            put_turn_of_nobody(&store.server, &webhook(), (&space, NOW + 1_000)).await;
+            put_turn_of_nobody(&store.server, &webhook(), (&space, NOW + 1_000 + n)).await;
         }
         let [before, _] = store.server.counted.statements();
         let counts = store.job_counts(&[webhook()]).await.unwrap();

@@ -171,7 +171,7 @@ async fn titles_are_one_line_of_some_length_and_what_has_none_is_a_reminder() {
         (json!(7), "Reminder".to_owned()),
         (Value::Null, "Reminder".to_owned()),
     ] {
-        let (told, _) = said(json!({}), &[title.clone()]).await;
+        let (told, _) = said(json!({}), std::slice::from_ref(&title)).await;
         assert_eq!(told, expected, "{title}");
     }
     let long = vec![json!("é".repeat(120)); 20];

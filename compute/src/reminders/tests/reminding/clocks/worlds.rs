@@ -10,7 +10,7 @@ use syncline_storage::faulty::Prng;
 use super::*;
 
 /// Worlds that are looked at.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 160;
 
 /// Things that happen in each.
 const EVENTS: usize = 60;
@@ -74,7 +74,7 @@ impl Watched {
             5..7 => self.jump(),
             7..10 => {
                 self.set("reminders", &reminder, json!({"remindAt": time}))
-                    .await
+                    .await;
             }
             10..12 => {
                 let of_task = json!({"remindAt": null, "taskId": task, "minutesBefore": 30});
