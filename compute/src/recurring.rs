@@ -8,7 +8,8 @@
 //! make one record.
 //!
 //! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `rolling` knows
-//! the triggers whose jobs outlive what put them, `refusal` is what is told of a record that is
+//! the triggers whose jobs outlive what put them, `reminded` finds the reminders that a next
+//! instance gets, `refusal` is what is told of a record that is
 //! refused, `needs` what limits must allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
 //! job expands within the steps of one expansion.
 
@@ -17,6 +18,7 @@ mod needs;
 mod next;
 mod occurrences;
 mod refusal;
+mod reminded;
 mod rolling;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -39,10 +41,12 @@ pub use args::{
 };
 pub use needs::{Needs, needs};
 pub use refusal::{Refusal, ToldRefusal};
+pub use reminded::Reminded;
 pub use rolling::Rolling;
 
 use self::next::Completed;
 use self::occurrences::{Difference, Seen};
+use self::reminded::REMINDERS_MAX;
 use self::rolling::Kept;
 use crate::about::About;
 use crate::jobs::schedules::left_to_others;
@@ -75,6 +79,7 @@ const PAGE: PageLimit = PageLimit {
 pub struct Recurring {
     store: Arc<dyn Store>,
     rolling: Rolling,
+    reminded: Reminded,
     told: Option<ToldRefusal>,
     /// Changes that one try writes.
     changes_max: usize,
@@ -143,10 +148,16 @@ impl Recurring {
         Recurring {
             store,
             rolling,
+            reminded: Reminded::default(),
             told: None,
             changes_max: CHANGES_MAX.min(push_changes_max).max(1),
             expansions: Arc::new(Semaphore::new(at_once)),
         }
+    }
+
+    /// The same, in whose apps tasks have reminders.
+    pub fn reminding(self, reminded: Reminded) -> Recurring {
+        Recurring { reminded, ..self }
     }
 
     /// The same, which tells of records that are refused.
@@ -198,13 +209,20 @@ impl Recurring {
             return Ok(Worked::Done(None));
         };
         let next_key = completed.next_key();
+        // The instance itself, and what becomes of the old one.
+        let most = REMINDERS_MAX.min(self.changes_max.saturating_sub(2));
         let stored = self.stored(task, &next_key).await?;
         if stored.is_some_and(|next| next.inserted.is_some() || next.deleted.is_some()) {
             // It was made before. Whoever deleted it since meant to.
             return Ok(Worked::Done(None));
         }
+        let space = (&*self.store, task.space());
+        let reminders = self
+            .reminded
+            .of_next(space, (&key, &next_key), most)
+            .await?;
         let next = self
-            .apart(move |work| completed.next(&args, work))
+            .apart(move |work| completed.next(&args, &reminders, work))
             .await??;
         Ok(Worked::Done(next))
     }

@@ -5,6 +5,7 @@ mod devices;
 mod firing;
 mod hidden;
 mod preferences;
+mod replanned;
 mod rest;
 
 use reqwest::{Client, Method, StatusCode};

@@ -9,6 +9,7 @@ use syncline_protocol::record::Record;
 use syncline_protocol::stamp::Hlc;
 
 use super::args::{NextArgs, json};
+use super::reminded::Reminder;
 use super::times::{RepeatFields, Repeats, Time, json_of, text, time};
 use super::{CHANGES_MAX, NEXT_ID_BYTES};
 use crate::recurrence::{Onward, Refused, Work, onward};
@@ -57,9 +58,14 @@ impl Completed {
         self.next_key.clone()
     }
 
-    /// What makes it; `None` if the rule has ended. Errors: the rule or zone is none, or takes too
+    /// What makes it, with reminders of its own; `None` if the rule has ended. Errors: the rule or zone is none, or takes too
     /// much work.
-    pub(super) fn next(self, args: &NextArgs, work: &mut Work) -> Result<Option<Changes>, Refused> {
+    pub(super) fn next(
+        self,
+        args: &NextArgs,
+        reminders: &[Reminder],
+        work: &mut Work,
+    ) -> Result<Option<Changes>, Refused> {
         let fields = RepeatFields {
             rule: &args.rule,
             timezone: &args.timezone,
@@ -89,10 +95,15 @@ impl Completed {
             true => repeats.rule.clone(),
             false => without_exceptions(&step.rrule, &repeats, start),
         };
-        Ok(self.written(args, (start, next), &rule))
+        let mut written = self.written(args, (start, next), &rule);
+        for Reminder { key, fields } in reminders {
+            let fields = fields.iter().map(|(name, value)| (name.as_str(), value));
+            written.insert((&key.table, &key.id), fields, Some(self.at));
+        }
+        Ok(written.changes())
     }
 
-    fn written(&self, args: &NextArgs, (start, next): (Time, Time), rule: &str) -> Option<Changes> {
+    fn written(&self, args: &NextArgs, (start, next): (Time, Time), rule: &str) -> Written {
         let mut fields: BTreeMap<&str, Json> = BTreeMap::new();
         for field in &self.record.fields {
             fields.insert(field.name.as_str(), field.value.clone());
@@ -129,7 +140,7 @@ impl Completed {
             let fields = old.iter().map(|(name, value)| (*name, value));
             written.update((&self.key.table, &self.key.id), fields);
         }
-        written.changes()
+        written
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Firing {
     pub(super) told_by: Option<&'static [Channel]>,
     /// What is kept of it once it fired.
     pub(super) after: State,
+    /// What is kept of it if it is put off; `None` if that is kept already.
+    pub(super) put_off: Option<State>,
 }
 
 /// By what reminders are looked at.
@@ -112,6 +114,7 @@ impl Looked {
         let due = one.asks.due(record, zone, &config.fields);
         let due = due.map_err(|why| self.refused(why)).ok();
         let planned = plan(now_ms, &one.state, due, &config.limits);
+        let before = one.state.clone();
         let after = one.state.after(planned);
         match planned {
             Plan::Arm { due_ms } => self.wait_for(due_ms),
@@ -136,6 +139,7 @@ impl Looked {
                         .unwrap_or_else(of_task),
                     told_by: one.asks.told_by,
                     after,
+                    put_off: before.put_off(due_ms),
                 });
             }
         }

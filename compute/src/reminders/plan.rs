@@ -51,6 +51,9 @@ pub struct State {
     /// The time of which it was last told that it was missed.
     #[serde(rename = "missed")]
     pub missed_ms: Option<WallMs>,
+    /// The time of which it was put off: its user is told when quiet hours end, or when there is room.
+    #[serde(rename = "putOff")]
+    pub put_off_ms: Option<WallMs>,
 }
 
 /// What to do.
@@ -68,7 +71,7 @@ pub enum Plan {
         /// It is told so late that this should be said.
         is_late: bool,
     },
-    /// It is too late to tell; that it was missed is to be said where people look.
+    /// It is too late to tell.
     Missed {
         /// When it was due.
         due_ms: WallMs,
@@ -103,7 +106,9 @@ pub fn plan(now_ms: WallMs, state: &State, due: Option<Due>, limits: &PlanLimits
     }
     // What is here was not written later than now: a stamp that says so is by a clock that was ahead.
     let set_ms = set_ms.min(now_ms);
-    if set_ms > at_ms.saturating_add(limits.past_ms) {
+    // What was put off is waited for, however it is written again meanwhile.
+    let is_put_off = state.put_off_ms == Some(at_ms);
+    if !is_put_off && set_ms > at_ms.saturating_add(limits.past_ms) {
         return Plan::Nothing(Idle::SetInPast);
     }
     let late_ms = now_ms - at_ms;
@@ -132,12 +137,26 @@ impl State {
             Plan::Missed { due_ms } => self.missed_ms = Some(due_ms),
             Plan::Arm { .. } | Plan::Nothing(_) => {}
         }
+        if matches!(plan, Plan::Fire { .. } | Plan::Missed { .. }) {
+            self.put_off_ms = None;
+        }
         self
+    }
+
+    /// The state when what was to fire is put off; `None` if it says so already.
+    #[must_use]
+    pub fn put_off(&self, due_ms: WallMs) -> Option<State> {
+        let is_new = self.put_off_ms != Some(due_ms);
+        is_new.then(|| State {
+            put_off_ms: Some(due_ms),
+            ..self.clone()
+        })
     }
 
     /// The latest time that it says anything of.
     pub fn newest_ms(&self) -> Option<WallMs> {
-        self.fired_ms.iter().copied().chain(self.missed_ms).max()
+        let times = self.fired_ms.iter().copied();
+        times.chain(self.missed_ms).chain(self.put_off_ms).max()
     }
 }
 

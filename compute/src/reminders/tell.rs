@@ -77,7 +77,7 @@ impl<'a> Part<'a> {
         // What has waited longest comes first.
         let due_ms = |batch: &Batch| batch.items.first().map(|item| item.due_ms);
         batches.sort_by_key(|(batch, _)| (!batch.is_late, due_ms(batch)));
-        let mut dropped = Vec::new();
+        let (mut dropped, mut put_off) = (Vec::new(), Vec::new());
         for (batch, channels) in batches {
             match self.verdict(&channels, WallMs::MAX) {
                 Verdict::Now(channels) => self.notify(&batch, &channels, &by_key),
@@ -87,6 +87,7 @@ impl<'a> Part<'a> {
                         self.planned.later += waits.len();
                         self.look_at(at_ms);
                     }
+                    put_off.extend(waits.into_iter().map(|item| item.key));
                     if let Verdict::Dropped(why) = self.verdict(&channels, at_ms) {
                         dropped.extend(over.into_iter().map(|item| (item, why)));
                     }
@@ -99,6 +100,13 @@ impl<'a> Part<'a> {
         for (id, state) in looked.missed {
             if self.keep(&id, &state) {
                 self.planned.missed += 1;
+            }
+        }
+        for key in put_off {
+            let firing = by_key.get(&key);
+            if let Some((firing, state)) = firing.and_then(|one| Some((one, one.put_off.as_ref()?)))
+            {
+                self.keep(&firing.id, state);
             }
         }
         for (item, why) in dropped {
@@ -202,7 +210,9 @@ impl<'a> Part<'a> {
         let fired = Json::trusted(&format!("[{}]", fired.join(",")));
         let missed = state.missed_ms.map(|ms| ms.to_string());
         let missed = Json::trusted(missed.as_deref().unwrap_or("null"));
-        let fields = [("fired", &fired), ("missed", &missed)];
+        let put_off = state.put_off_ms.map(|ms| ms.to_string());
+        let put_off = Json::trusted(put_off.as_deref().unwrap_or("null"));
+        let fields = [("fired", &fired), ("missed", &missed), ("putOff", &put_off)];
         let table = TableName::trusted(REMINDED);
         self.written.insert((&table, id), fields, None);
     }

@@ -38,10 +38,10 @@ use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::unfinished::Unfinished;
 use crate::gateway::{Gateway, api, compat, notify, upgrade, user_data};
 use crate::http::guard::counted;
-use crate::http::routes::{cluster, compute, jobs};
+use crate::http::routes::{cluster, compute, jobs, reminders};
 use crate::http::{Context, ReplyRoom};
 use crate::jobs::doing::{Doing, DoingParts};
-use crate::jobs::{AppTriggers, JobsBell};
+use crate::jobs::{AppTriggers, JobsBell, Replanning};
 use crate::memory;
 use crate::notify::Notify;
 use crate::session::actor::{PAGES_AT_ONCE, Shared};
@@ -287,7 +287,18 @@ impl Core {
         let nodes = self.cluster.nodes.clone();
         let routes = cluster::routes(self.gateway.clone(), nodes, node.as_str());
         match &self.jobs {
-            Some(jobs) => routes.merge(jobs::routes(self.gateway.clone(), jobs.clone())),
+            Some(jobs) => {
+                let replanning = Replanning {
+                    store: self.gateway.store.clone(),
+                    log: self.log.clone(),
+                    clock: self.gateway.clock.clone(),
+                    bell: self.bell.clone(),
+                };
+                let (gateway, notify) = (self.gateway.clone(), self.notify.clone());
+                routes
+                    .merge(jobs::routes(gateway.clone(), jobs.clone()))
+                    .merge(reminders::routes(gateway, notify, replanning))
+            }
             None => routes,
         }
     }

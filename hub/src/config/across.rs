@@ -29,7 +29,8 @@ fn check_times_of_telling(config: &Config, problems: &mut Problems) {
     let times = [
         (
             "push",
-            config.push.timeout_ms,
+            // One that is too large is sent once more.
+            2 * config.push.timeout_ms,
             config.push.private_key.is_some(),
         ),
         ("mail", config.mail.timeout_ms, config.mail.is_on()),

@@ -16,6 +16,7 @@ mod dev;
 mod health;
 pub(crate) mod jobs;
 mod page;
+pub(crate) mod reminders;
 
 /// The plain routes of the public listener. Sync routes are merged with them before
 /// [`super::guarded`].

@@ -6,7 +6,7 @@ use syncline_cluster::ChangeLog;
 use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::Schedules;
 use syncline_compute::notify::{Channels, Notifying, NotifyingParts};
-use syncline_compute::recurring::{Recurring, Rolling};
+use syncline_compute::recurring::{Recurring, Reminded, Rolling};
 use syncline_compute::reminders::{Planned, RemindersConfig, Reminding};
 use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts};
 use syncline_compute::webhook::Webhooks;
@@ -137,6 +137,7 @@ fn specs(config: &Config, gateway: &Arc<Gateway>, counted: &JobMetrics) -> Vec<K
     let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
     let recurring = Recurring::new(gateway.store.clone(), rolling, changes_max);
     let counted = counted.clone();
+    let recurring = recurring.reminding(Reminded::of(reminded(config)));
     let recurring = recurring.telling(Arc::new(move |refusal| counted.refused(&refusal)));
     let reminding = reminding(config, (gateway, changes_max), metrics.clone());
     let notifying = notifying(config, (gateway, webhooks.clone()), metrics);

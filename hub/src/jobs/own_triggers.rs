@@ -4,8 +4,9 @@
 use syncline_compute::notify::{NOTIFICATIONS, PREFERENCES};
 use syncline_compute::reminders::RemindersConfig;
 use syncline_compute::triggers::{One, OwnTrigger, When};
-use syncline_protocol::ids::{FieldName, TableName};
-use syncline_storage::jobs::{JobKind, TriggerId};
+use syncline_protocol::ids::{Epoch, FieldName, Seq, TableName};
+use syncline_protocol::stamp::WallMs;
+use syncline_storage::jobs::{IfThere, Job, JobArgs, JobKey, JobKind, JobMove, Origin, TriggerId};
 
 use super::kinds;
 
@@ -15,9 +16,29 @@ const PLANNING: &str = "@reminders";
 /// The trigger's name of deliveries.
 const DELIVERING: &str = "@notify";
 
+/// A space's planning, put anew and due at once, as a trigger puts it.
+pub(super) fn planning((epoch, head): (Epoch, Seq), now_ms: WallMs) -> JobMove {
+    JobMove::Put {
+        job: Job {
+            kind: JobKind::trusted(kinds::REMINDER),
+            key: JobKey::trusted(PLANNING),
+            lane: None,
+            due_at_ms: now_ms,
+            args: JobArgs::trusted(r#"{"args":null}"#),
+            depth: 0,
+            origin: Origin {
+                epoch,
+                seq: head,
+                trigger: TriggerId::trusted(PLANNING),
+            },
+        },
+        if_there: IfThere::Replace,
+    }
+}
+
 /// The triggers.
 pub(super) fn of_reminders(config: &RemindersConfig) -> Vec<OwnTrigger> {
-    let planning = |table: TableName, fields: Option<Vec<FieldName>>| OwnTrigger {
+    let watching = |table: TableName, fields: Option<Vec<FieldName>>| OwnTrigger {
         id: TriggerId::trusted(PLANNING),
         table,
         when: When::Any,
@@ -40,9 +61,9 @@ pub(super) fn of_reminders(config: &RemindersConfig) -> Vec<OwnTrigger> {
     // A config that is wrong was refused before.
     let watched = watched.into_iter().flatten();
     let mut all: Vec<OwnTrigger> = watched
-        .map(|watched| planning(watched.table, Some(watched.fields)))
+        .map(|watched| watching(watched.table, Some(watched.fields)))
         .collect();
-    all.push(planning(TableName::trusted(PREFERENCES), None));
+    all.push(watching(TableName::trusted(PREFERENCES), None));
     all.push(delivering);
     all
 }

@@ -162,7 +162,7 @@ label! {
         UserData = "user_data",
         /// `/api/v1/admin/cluster`
         Cluster = "cluster",
-        /// `/api/v1/admin/jobs…`
+        /// `/api/v1/admin/jobs…`, `/api/v1/admin/reminders/plan`
         Jobs = "jobs",
         /// `/api/v1/compute/…`
         Compute = "compute",

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use syncline_hub::clock::{Clock, SystemClock};
+use syncline_protocol::ids::AppId;
 use syncline_tests::device::Device;
 use syncline_tests::node::TestNode;
 
@@ -108,5 +109,57 @@ async fn a_reminder_follows_its_task_and_ends_with_it() {
     phone.push().await;
     let titles = super::titles(&self::told(&mut phone, 2).await);
     assert_eq!(titles, ["Task k1", "last"]);
+    node.app.shutdown().await;
+}
+
+/// The next instance is another record, and has reminders of its own.
+#[tokio::test]
+async fn a_task_that_repeats_takes_its_reminders_along() {
+    let mut setup = setup();
+    let todo = setup.config.app.get_mut(&AppId::trusted("todo")).unwrap();
+    todo.triggers =
+        serde_json::from_value(json!([{"id": "repeat", "table": "tasks", "when": "any",
+        "per": "record", "fields": ["done"], "condition": [{"field": "done", "equals": true}],
+        "job": "recurrence", "args": {"do": "next", "rule": "rule", "start": "due"}}]))
+        .unwrap();
+    let node = TestNode::start_with(setup).await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    let task = json!({"title": "Water the plants", "due": "2099-03-01T10:00:00.000Z", "done": false,
+        "rule": "FREQ=WEEKLY"});
+    let insert = |table: &str, id: &str, data: &Value| json!([{"table": table, "id": id, "op": "insert", "data": data}]);
+    phone.edit(&insert("tasks", "k1", &task));
+    phone.edit(&insert(
+        "reminders",
+        "r1",
+        &json!({"taskId": "k1", "minutesBefore": 30, "type": "push"}),
+    ));
+    // Those of another task, and for a time of its own, stay where they are.
+    phone.edit(&insert(
+        "reminders",
+        "r2",
+        &json!({"taskId": "k2", "minutesBefore": 30}),
+    ));
+    let own = json!({"taskId": "k1", "minutesBefore": 5, "remindAt": "2099-03-01T09:00:00.000Z"});
+    phone.edit(&insert("reminders", "r3", &own));
+    phone.push().await;
+    phone.edit(&json!([{"table": "tasks", "id": "k1", "op": "update",
+        "fields": {"done": {"value": true}}}]));
+    phone.push().await;
+    let next = loop {
+        let told = phone.told().iter();
+        let mut next = told.filter(|((table, id), _)| table == "tasks" && id != "k1");
+        if let Some(((_, id), data)) = next.next() {
+            assert_eq!(data["due"], "2099-03-08T10:00:00.000Z");
+            break id.clone();
+        }
+        phone.reach(phone.seq() + 1).await;
+    };
+    let told = phone.told().iter();
+    let of_next = told.filter(|((table, _), data)| table == "reminders" && data["taskId"] == *next);
+    let of_next: Vec<Value> = of_next.map(|(_, data)| json!(data)).collect();
+    let expected = json!({"taskId": next, "minutesBefore": 30, "type": "push"});
+    assert_eq!(of_next, [expected]);
+    assert_eq!(phone.shows("reminders", "r1").unwrap()["taskId"], "k1");
     node.app.shutdown().await;
 }

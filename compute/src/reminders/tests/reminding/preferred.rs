@@ -1,5 +1,7 @@
 //! How the user wants to be told.
 
+use syncline_protocol::stamp::wall_text;
+
 use super::*;
 
 #[tokio::test]
@@ -14,7 +16,13 @@ async fn quiet_hours_are_waited_for() {
     assert_eq!(world.until(NOW + HOUR).await, Some(NOW + 80 * MINUTE));
     assert_eq!(world.heard().later, 1);
     assert_eq!(world.told().await, []);
-    assert_eq!(world.state("r1").await, None, "waiting costs no write");
+    let put_off = world.state("r1").await.unwrap();
+    assert_eq!(put_off.put_off_ms, Some(NOW + HOUR));
+    assert_eq!(
+        world.state("r3").await,
+        None,
+        "what is not due yet costs no write"
+    );
     assert_eq!(world.until(NOW + 3 * HOUR).await, None);
     let told = world.told().await.into_iter();
     let mut told: Vec<(u64, bool, usize)> = told
@@ -24,6 +32,43 @@ async fn quiet_hours_are_waited_for() {
     told.sort_unstable();
     let at_ms = NOW + 2 * HOUR;
     assert_eq!(told, [(at_ms, false, 1), (at_ms, true, 2)]);
+}
+
+/// Who writes it again with its old time while it is put off, as clients do that write whole records, or has
+/// its task done and undone, has not set it in the past.
+#[tokio::test]
+async fn what_is_put_off_is_told_whatever_is_written_meanwhile() {
+    for (preferences, at_ms) in [
+        (
+            json!({"timezone": "UTC", "quiet": {"from": "10:30", "to": "13:00"}}),
+            NOW + 3 * HOUR,
+        ),
+        (
+            json!({"limit": {"count": 1, "minutes": 120}}),
+            NOW + 3 * HOUR - MINUTE,
+        ),
+    ] {
+        let mut world = World::open().await;
+        world.prefer(preferences).await;
+        world.remind("r0", NOW + HOUR - MINUTE).await;
+        let task = json!({"title": "Buy milk", "due": wall_text(NOW + 90 * MINUTE), "done": false});
+        world.insert("tasks", "k1", task).await;
+        let reminder = json!({"taskId": "k1", "minutesBefore": 30});
+        world.insert("reminders", "r1", reminder).await;
+        world.until(NOW + 70 * MINUTE).await;
+        for done in [true, false] {
+            world.update("tasks", "k1", json!({"done": done})).await;
+            world.until(NOW + 80 * MINUTE).await;
+        }
+        world.until(NOW + 4 * HOUR).await;
+        let told = world.told().await;
+        let of_task = told
+            .iter()
+            .filter(|told| told.items.iter().any(|item| item.id == "r1"));
+        let of_task: Vec<u64> = of_task.map(|told| told.at).collect();
+        assert_eq!(of_task, [at_ms]);
+        assert_eq!(world.state("r1").await.unwrap().put_off_ms, None);
+    }
 }
 
 #[tokio::test]
