@@ -4,6 +4,7 @@ mod delivering;
 mod devices;
 mod firing;
 mod hidden;
+mod keys;
 mod preferences;
 mod replanned;
 mod rest;
