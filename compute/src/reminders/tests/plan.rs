@@ -218,7 +218,10 @@ fn sixteen_firings_are_kept_the_newest() {
     assert_eq!(State::default().newest_ms(), None);
     let text = serde_json::to_string(&state).unwrap();
     assert!(text.starts_with(r#"{"fired":[1795514400004,"#), "{text}");
-    assert!(text.ends_with(r#"],"missed":null}"#), "{text}");
+    assert!(
+        text.ends_with(r#"],"missed":null,"putOff":null}"#),
+        "{text}"
+    );
     assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
     assert_eq!(
         serde_json::from_str::<State>("{}").unwrap(),

@@ -105,7 +105,9 @@ async fn what_quiet_hours_swallow_is_over() {
         world.now_ms = NOW + HOUR;
         world.settle().await;
         assert_eq!(world.heard().in_quiet, in_quiet, "{preferences}");
-        assert_eq!(world.state("r1").await.is_some(), world.job_ms.is_none());
+        let state = world.state("r1").await.unwrap();
+        assert_eq!(!state.fired_ms.is_empty(), world.job_ms.is_none());
+        assert_eq!(state.put_off_ms.is_some(), world.job_ms.is_some());
         assert_eq!(world.until(NOW + 2 * DAY).await, None);
         assert_eq!(world.told().await.len(), told, "{preferences}");
         let state = world.state("r1").await.unwrap();
