@@ -64,7 +64,9 @@ async fn plan(
     let replanning = desk.replanning.clone();
     // It goes on if the caller leaves: half of it would be no use.
     let planned = tokio::spawn(async move { replanning.of_app(&app).await });
-    let planned = planned.await.unwrap_or_else(|_| Ok(0));
+    let planned = planned
+        .await
+        .map_err(|_| HttpError::new(Code::Internal, "no answer"))?;
     let planned = planned.map_err(|error| {
         tracing::warn!(%error, "reminders could not be planned anew");
         HttpError::new(Code::Unavailable, "the store does not answer; ask again")
