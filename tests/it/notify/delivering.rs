@@ -89,7 +89,7 @@ async fn a_user_with_very_many_holds_up_nobody() {
     let (mut many, mut one) = (Device::new("ada", "phone"), Device::new("bob", "phone"));
     many.connect(&node).await;
     one.connect(&node).await;
-    let due = in_ms(4_000);
+    let due = in_ms(6_000);
     for hundred in 0..20 {
         let changes = (0..500).map(|n| {
             json!({"table": "reminders", "id": format!("r{hundred}-{n}"), "op": "insert",

@@ -90,7 +90,7 @@ async fn a_reminder_follows_its_task_and_ends_with_it() {
     };
     let far = in_ms(3 * 3_600_000);
     phone.edit(&task("k1", &far));
-    phone.edit(&task("k2", &in_ms(3_601_500)));
+    phone.edit(&task("k2", &in_ms(3_605_000)));
     phone.push().await;
     phone.edit(&json!([
         {"table": "tasks", "id": "k1", "op": "update",
@@ -104,7 +104,7 @@ async fn a_reminder_follows_its_task_and_ends_with_it() {
     // What is planned next comes after the time at which the other one would have been told.
     phone.edit(&reminder(
         "r3",
-        &json!({"title": "last", "remindAt": in_ms(2_000)}),
+        &json!({"title": "last", "remindAt": in_ms(6_000)}),
     ));
     phone.push().await;
     let titles = super::titles(&self::told(&mut phone, 2).await);
