@@ -123,13 +123,6 @@ impl Webhooks {
         }
     }
 
-    /// The longest that posting may take, in milliseconds.
-    pub(crate) fn longest_ms(&self) -> u64 {
-        let timeouts = self.0.values().map(|endpoint| endpoint.timeout);
-        let longest = timeouts.max().unwrap_or_default();
-        PLACE_WAIT_MS_MAX + u64::try_from(longest.as_millis()).unwrap_or(u64::MAX)
-    }
-
     fn endpoint(&self, name: &str) -> Result<&Endpoint, JobError> {
         let unknown = || JobError::new(&format!("webhook_unknown: {name:?}"));
         self.0.get(name).ok_or_else(unknown)

@@ -9,6 +9,7 @@
 pub mod app_triggers;
 pub mod bell;
 pub(crate) mod doing;
+mod jobs_alone;
 pub mod kinds;
 mod metrics;
 mod own_triggers;

@@ -44,6 +44,7 @@ pub struct Reminded {
 impl Notify {
     /// Of a config that was checked.
     pub fn of(config: &Config) -> Notify {
+        let push = push::service(&config.push).expect("the config was checked");
         let reminding = config.app.iter();
         let reminding =
             reminding.filter_map(|(app, config)| Some((app, config.reminders.as_ref()?)));
@@ -55,7 +56,7 @@ impl Notify {
             apps: reminding
                 .map(|(app, reminders)| (app.clone(), Reminded::of(reminders)))
                 .collect(),
-            push: push::service(&config.push).ok().flatten().map(Arc::new),
+            push: push.map(Arc::new),
             has_mail: config.mail.is_on(),
             webhooks: webhooks.map(|(name, _)| name.clone()).collect(),
         }))

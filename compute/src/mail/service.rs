@@ -91,12 +91,6 @@ impl MailService {
         format!("{}:{}", self.checked.host, self.checked.port)
     }
 
-    /// How long it may take to hand over one letter, in milliseconds.
-    pub fn timeout_ms(&self) -> u64 {
-        // It was read from as many.
-        u64::try_from(self.checked.timeout.as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Hands a letter over once. A server that took one and did not say so is handed it again by
     /// whoever tries again, under the same id.
     pub async fn send(&self, letter: &Letter, now_ms: WallMs) -> Mailed {

@@ -15,7 +15,6 @@ use super::notification::{Notification, NotificationId};
 use super::payload::Told;
 use super::words::words;
 use crate::mail::{Letter, MailService, Mailed};
-use crate::outgoing::places::PLACE_WAIT_MS_MAX;
 use crate::push::{Delivery, Push, PushService, Subscription, Topic, Urgency};
 use crate::reminders::{Rendered, Templates};
 use crate::webhook::{Posted, Webhooks};
@@ -102,19 +101,6 @@ impl Way<'_> {
 }
 
 impl Channels {
-    /// The longest that sending may take, in milliseconds: a push is sent twice where it is too large.
-    pub(super) fn longest_ms(&self) -> u64 {
-        let Channels {
-            push,
-            mail,
-            webhooks,
-        } = self;
-        let push_ms = push.as_ref().map_or(0, |push| 2 * push.timeout_ms());
-        let mail_ms = mail.as_ref().map_or(0, |mail| mail.timeout_ms());
-        let places_ms = PLACE_WAIT_MS_MAX + push_ms.max(mail_ms);
-        places_ms.max(webhooks.longest_ms())
-    }
-
     /// How a device is reached. Errors: not at all, now or ever.
     pub(super) fn way<'a>(&'a self, device: &'a Device) -> Result<Way<'a>, What> {
         let off = |channel: &str| What::Later {

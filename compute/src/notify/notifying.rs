@@ -126,12 +126,6 @@ impl Notifying {
         }
     }
 
-    /// The longest that sending may take in a try, in milliseconds, for whoever says how long a try
-    /// may.
-    pub fn longest_ms(&self) -> u64 {
-        self.sending.longest_ms()
-    }
-
     async fn worked(&self, task: &Task) -> Result<Worked, Stopped> {
         let keys = Keys::of(task)?;
         let asked = [keys.notification.clone(), keys.deliveries.clone()];

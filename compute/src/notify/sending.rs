@@ -36,11 +36,6 @@ impl Sending {
         }
     }
 
-    /// The longest that it may take, in milliseconds.
-    pub(super) fn longest_ms(&self) -> u64 {
-        self.channels.longest_ms()
-    }
-
     /// Sends to devices, and says what became of it at each.
     pub(super) async fn send(
         &self,

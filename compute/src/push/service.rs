@@ -74,12 +74,6 @@ impl PushService {
         self.places.check(text)
     }
 
-    /// How long an answer may take, in milliseconds.
-    pub fn timeout_ms(&self) -> u64 {
-        // It was read from as many.
-        u64::try_from(self.timeout.as_millis()).unwrap_or(u64::MAX)
-    }
-
     /// Sends a message once. A push service that took one and did not say so is sent it again by
     /// whoever tries again: the payload should name it, so that it is shown once.
     pub async fn send(&self, to: &Subscription, push: &Push, now_ms: WallMs) -> Delivery {

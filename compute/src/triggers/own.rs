@@ -1,7 +1,8 @@
 //! Triggers that are the hub's own: of parts of it that an app's config turns on. They ask for jobs of
 //! the hub alone, which cannot go round in circles with others, so no depth and no number cuts them.
 
-use syncline_protocol::ids::{FieldName, TableName};
+use syncline_protocol::ids::{Epoch, FieldName, Seq, TableName};
+use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::{IfThere, Job, JobArgs, JobKey, JobKind, JobMove, Origin, TriggerId};
 
 use super::config::When;
@@ -42,36 +43,45 @@ impl OwnTrigger {
     }
 
     pub(super) fn put(&self, committed: &Committed<'_>, changed: &Changed<'_>) -> JobMove {
-        let key = changed.key;
-        let (name, args, if_there) = match self.one {
-            One::Space => (
-                self.id.to_string(),
-                r#"{"args":null}"#.to_owned(),
-                IfThere::Replace,
-            ),
+        let of = (committed.epoch, committed.seq);
+        match self.one {
+            One::Space => self.put_for_space(of, committed.now_ms, changed.depth),
             One::Record => {
+                let key = changed.key;
                 let args = serde_json::json!({
                     "table": key.table.as_str(), "id": key.id.as_str(), "when": "insert",
                     "who": changed.who, "args": null,
                 });
-                (
-                    format!("{}/{key}", self.id),
-                    args.to_string(),
-                    IfThere::Keep,
-                )
+                let name = format!("{}/{key}", self.id);
+                let (named, at) = ((name.as_str(), args.to_string()), committed.now_ms);
+                self.job(named, of, (at, changed.depth, IfThere::Keep))
             }
-        };
+        }
+    }
+
+    /// The job that a space has of it, put anew and due at once, as of a commit.
+    pub fn put_for_space(&self, of: (Epoch, Seq), now_ms: WallMs, depth: u8) -> JobMove {
+        let named = (self.id.as_str(), r#"{"args":null}"#.to_owned());
+        self.job(named, of, (now_ms, depth, IfThere::Replace))
+    }
+
+    fn job(
+        &self,
+        (name, args): (&str, String),
+        (epoch, seq): (Epoch, Seq),
+        (due_at_ms, depth, if_there): (WallMs, u8, IfThere),
+    ) -> JobMove {
         JobMove::Put {
             job: Job {
                 kind: self.kind.clone(),
-                key: JobKey::trusted(&name),
+                key: JobKey::trusted(name),
                 lane: None,
-                due_at_ms: committed.now_ms,
+                due_at_ms,
                 args: JobArgs::trusted(&args),
-                depth: changed.depth,
+                depth,
                 origin: Origin {
-                    epoch: committed.epoch,
-                    seq: committed.seq,
+                    epoch,
+                    seq,
                     trigger: self.id.clone(),
                 },
             },

@@ -261,6 +261,7 @@ impl Core {
             log: self.log.clone(),
             gateway: self.gateway.clone(),
             bell: self.bell.clone(),
+            notify: self.notify.clone(),
         };
         let doing = Doing::start(config, parts).await?;
         *self.doing.lock().expect("nobody panics with it") = Some(doing);

@@ -23,8 +23,9 @@ use super::system_client::HubClient;
 use super::telling::TellingMetrics;
 use super::upkeep::{SCHEDULES_SPACE, Upkeep};
 use super::{JobsBell, kinds};
-use crate::config::{Config, mail, push, webhooks};
+use crate::config::{Config, mail, webhooks};
 use crate::gateway::Gateway;
+use crate::notify::Notify;
 
 /// What it takes.
 pub(crate) struct DoingParts {
@@ -32,6 +33,7 @@ pub(crate) struct DoingParts {
     pub(crate) log: ChangeLog,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) bell: JobsBell,
+    pub(crate) notify: Notify,
 }
 
 /// Jobs are done for as long as it is there. When it is dropped they are left where they are, as by a
@@ -60,6 +62,7 @@ impl Doing {
             log,
             gateway,
             bell,
+            notify,
         } = parts;
         let clock = gateway.clock.clone();
         let kinds = kinds::all();
@@ -76,7 +79,7 @@ impl Doing {
             // Without randomness nodes that start together ask together, which is no harm.
             seed: getrandom::u64().unwrap_or_default(),
             poll_ms: config.jobs.poll_ms,
-            kinds: specs(config, &gateway, &metrics),
+            kinds: specs(config, (&gateway, &notify), &metrics),
             schedules: Arc::new(Schedules::of(&space, schedules.clone())),
             system: Arc::new(HubClient(gateway.clone())),
             told: Arc::new(move |told| counted.note(told)),
@@ -126,7 +129,11 @@ async fn run(mut runner: Runner, draining: oneshot::Receiver<()>) {
     }
 }
 
-fn specs(config: &Config, gateway: &Arc<Gateway>, counted: &JobMetrics) -> Vec<KindSpec> {
+fn specs(
+    config: &Config,
+    (gateway, notify): (&Arc<Gateway>, &Notify),
+    counted: &JobMetrics,
+) -> Vec<KindSpec> {
     let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
     let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
     let webhooks = Arc::new(webhooks.expect("the config was checked"));
@@ -140,7 +147,7 @@ fn specs(config: &Config, gateway: &Arc<Gateway>, counted: &JobMetrics) -> Vec<K
     let recurring = recurring.reminding(Reminded::of(reminded(config)));
     let recurring = recurring.telling(Arc::new(move |refusal| counted.refused(&refusal)));
     let reminding = reminding(config, (gateway, changes_max), metrics.clone());
-    let notifying = notifying(config, (gateway, webhooks.clone()), metrics);
+    let notifying = notifying(config, (gateway, webhooks.clone()), (notify, metrics));
     let workers: [(&str, Arc<dyn Worker>); 4] = [
         (kinds::NOTIFY, Arc::new(notifying)),
         (kinds::RECURRENCE, Arc::new(recurring)),
@@ -173,9 +180,8 @@ fn reminding(
 fn notifying(
     config: &Config,
     (gateway, webhooks): (&Gateway, Arc<Webhooks>),
-    metrics: TellingMetrics,
+    (notify, metrics): (&Notify, TellingMetrics),
 ) -> Notifying {
-    let push = push::service(&config.push).expect("the config was checked");
     let mail = mail::service(&config.mail).expect("the config was checked");
     let templates = reminded(config).map(|(app, reminders)| {
         let templates = reminders.templates();
@@ -185,7 +191,7 @@ fn notifying(
     Notifying::new(NotifyingParts {
         store: gateway.store.clone(),
         channels: Channels {
-            push: push.map(Arc::new),
+            push: notify.push().cloned(),
             mail: mail.map(Arc::new),
             webhooks,
         },

@@ -4,9 +4,10 @@
 use syncline_compute::notify::{NOTIFICATIONS, PREFERENCES};
 use syncline_compute::reminders::RemindersConfig;
 use syncline_compute::triggers::{One, OwnTrigger, When};
-use syncline_protocol::ids::{Epoch, FieldName, Seq, TableName};
+use syncline_protocol::ids::{FieldName, TableName};
 use syncline_protocol::stamp::WallMs;
-use syncline_storage::jobs::{IfThere, Job, JobArgs, JobKey, JobKind, JobMove, Origin, TriggerId};
+use syncline_storage::jobs::{JobKind, JobMove, TriggerId};
+use syncline_storage::types::SpaceView;
 
 use super::kinds;
 
@@ -16,36 +17,25 @@ const PLANNING: &str = "@reminders";
 /// The trigger's name of deliveries.
 const DELIVERING: &str = "@notify";
 
-/// A space's planning, put anew and due at once, as a trigger puts it.
-pub(super) fn planning((epoch, head): (Epoch, Seq), now_ms: WallMs) -> JobMove {
-    JobMove::Put {
-        job: Job {
-            kind: JobKind::trusted(kinds::REMINDER),
-            key: JobKey::trusted(PLANNING),
-            lane: None,
-            due_at_ms: now_ms,
-            args: JobArgs::trusted(r#"{"args":null}"#),
-            depth: 0,
-            origin: Origin {
-                epoch,
-                seq: head,
-                trigger: TriggerId::trusted(PLANNING),
-            },
-        },
-        if_there: IfThere::Replace,
-    }
+/// A space's planning, put anew and due at once.
+pub(super) fn planning(view: &SpaceView, now_ms: WallMs) -> JobMove {
+    let trigger = watching(TableName::trusted(PREFERENCES), None);
+    trigger.put_for_space((view.epoch, view.head), now_ms, 0)
 }
 
-/// The triggers.
-pub(super) fn of_reminders(config: &RemindersConfig) -> Vec<OwnTrigger> {
-    let watching = |table: TableName, fields: Option<Vec<FieldName>>| OwnTrigger {
+fn watching(table: TableName, fields: Option<Vec<FieldName>>) -> OwnTrigger {
+    OwnTrigger {
         id: TriggerId::trusted(PLANNING),
         table,
         when: When::Any,
         fields,
         kind: JobKind::trusted(kinds::REMINDER),
         one: One::Space,
-    };
+    }
+}
+
+/// The triggers.
+pub(super) fn of_reminders(config: &RemindersConfig) -> Vec<OwnTrigger> {
     let delivering = OwnTrigger {
         id: TriggerId::trusted(DELIVERING),
         table: TableName::trusted(NOTIFICATIONS),

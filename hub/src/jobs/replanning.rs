@@ -8,10 +8,10 @@ use futures_util::stream::iter;
 use syncline_cluster::ChangeLog;
 use syncline_protocol::ids::{AppId, SpaceKey};
 use syncline_storage::Store;
-use syncline_storage::types::{Commit, CommitError, SpaceView, StoreError};
+use syncline_storage::types::{CommitError, StoreError};
 
-use super::JobsBell;
 use super::own_triggers::planning;
+use super::{JobsBell, jobs_alone};
 use crate::clock::Clock;
 
 /// Spaces of one read.
@@ -62,7 +62,10 @@ impl Replanning {
             let Some(view) = self.store.space(&space).await? else {
                 return Ok(false);
             };
-            match self.log.commit(self.commit(space.clone(), &view)).await {
+            let now_ms = self.clock.now_ms();
+            let jobs = vec![planning(&view, now_ms)];
+            let commit = jobs_alone::commit(space.clone(), &view, (now_ms, jobs));
+            match self.log.commit(commit).await {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Conflict) => {}
                 Err(error) => return Err(error),
@@ -70,25 +73,5 @@ impl Replanning {
         }
         let why = format!("{space} is written to all the time");
         Err(CommitError::Store(StoreError::Unavailable(why)))
-    }
-
-    fn commit(&self, space: SpaceKey, view: &SpaceView) -> Commit {
-        let now_ms = self.clock.now_ms();
-        Commit {
-            space,
-            expect_epoch: view.epoch,
-            expect_head: view.head,
-            head: view.head,
-            clock: view.clock,
-            live: view.live,
-            writers: view.writers,
-            now_ms,
-            records: Vec::new(),
-            stood: Vec::new(),
-            marks: Vec::new(),
-            dead_letters: Vec::new(),
-            ends: Vec::new(),
-            jobs: vec![planning((view.epoch, view.head), now_ms)],
-        }
     }
 }

@@ -10,12 +10,12 @@ use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::missing;
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_storage::jobs::{JobKind, StoredJob, first_due_ms};
-use syncline_storage::types::{Commit, CommitError, StoreError};
+use syncline_storage::types::{CommitError, StoreError};
 use syncline_storage::{JobStore, Store};
 use tracing::{info, warn};
 
-use super::JobsBell;
 use super::metrics::JobMetrics;
+use super::{JobsBell, jobs_alone};
 use crate::clock::Clock;
 
 /// The space of an app's schedules. No user can have it: `@` never begins a `sub`.
@@ -118,22 +118,7 @@ impl Upkeep {
         let view = self.store.open_space(space, now_ms).await?;
         let existing: Vec<_> = existing.into_iter().flatten().collect();
         let moves = missing(schedules, &existing, &view, now_ms);
-        let commit = Commit {
-            space: space.clone(),
-            expect_epoch: view.epoch,
-            expect_head: view.head,
-            head: view.head,
-            clock: view.clock,
-            live: view.live,
-            writers: view.writers,
-            now_ms,
-            records: Vec::new(),
-            stood: Vec::new(),
-            marks: Vec::new(),
-            dead_letters: Vec::new(),
-            ends: Vec::new(),
-            jobs: moves,
-        };
+        let commit = jobs_alone::commit(space.clone(), &view, (now_ms, moves));
         let due_ms = first_due_ms(&[], &commit.jobs);
         self.log.commit(commit).await?;
         if let Some(due_ms) = due_ms {

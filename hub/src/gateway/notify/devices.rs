@@ -23,7 +23,7 @@ use syncline_protocol::ids::{RecordId, TableName};
 use syncline_protocol::object;
 use syncline_protocol::stamp::{WallMs, wall_text};
 
-use super::own::{Desk, Owner, answer, done, insert, key, remove, update};
+use super::own::{Desk, OfApp, Owner, answer, done, insert, key, remove, update};
 use crate::auth::email;
 use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
@@ -33,11 +33,6 @@ const LANGUAGE_CHARS_MAX: usize = 35;
 
 /// A device that comes again within this is not written again, in milliseconds.
 const SEEN_MS: u64 = 3_600_000;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct OfApp {
-    app: Option<String>,
-}
 
 #[derive(Deserialize)]
 struct Registration {

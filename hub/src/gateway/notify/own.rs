@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use syncline_protocol::delta::write_data;
 use syncline_protocol::error::{Code, Refusal};
@@ -29,6 +29,12 @@ const PAGE: PageLimit = PageLimit {
 pub(super) struct Desk {
     pub(super) gateway: Arc<Gateway>,
     pub(super) notify: Notify,
+}
+
+/// The query of a request that is about an app, and names it if there are several.
+#[derive(Debug, Deserialize)]
+pub(super) struct OfApp {
+    pub(super) app: Option<String>,
 }
 
 /// Whose records are asked for.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use syncline_compute::notify::{OWN, PREFERENCES};
 use syncline_compute::reminders::Preferences;
@@ -14,17 +13,12 @@ use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::RecordId;
 use syncline_protocol::object;
 
-use super::own::{Desk, answer, insert, key};
+use super::own::{Desk, OfApp, answer, insert, key};
 use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
 
 /// Bytes of what a user may write.
 const BYTES_MAX: usize = 16 << 10;
-
-#[derive(Debug, Deserialize)]
-pub(super) struct OfApp {
-    app: Option<String>,
-}
 
 pub(super) async fn read(
     State(desk): State<Arc<Desk>>,
