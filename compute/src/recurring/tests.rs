@@ -16,6 +16,7 @@ use syncline_storage::sqlite::{SqliteOptions, SqliteStore};
 use syncline_storage::types::{Commit, SpaceView};
 
 use super::*;
+use crate::reminders::RemindersConfig;
 use crate::triggers::TriggerConfig;
 use crate::worker::Changes;
 
@@ -234,8 +235,10 @@ impl Space {
         let rolling = Rolling::of([(&self.key.app, triggers)]);
         let told = self.told.clone();
         let tell: ToldRefusal = Arc::new(move |refusal| told.lock().unwrap().push(refusal));
-        let worker = Recurring::new(self.store.clone(), rolling, changes).telling(tell);
-        worker.work(task).await
+        let reminders = RemindersConfig::default();
+        let reminded = Reminded::of([(&self.key.app, &reminders)]);
+        let worker = Recurring::new(self.store.clone(), rolling, changes);
+        worker.reminding(reminded).telling(tell).work(task).await
     }
 
     /// Works and writes what that says. Whether, and when, it is due again.

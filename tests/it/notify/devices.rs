@@ -91,6 +91,7 @@ async fn what_is_no_device_is_refused() {
             "device_invalid",
         ),
         (with("language", json!("de\r\n")), "device_invalid"),
+        (with("language", json!("d".repeat(36))), "device_invalid"),
         (json!({"app": "todo", "kind": "mail"}), "device_invalid"),
         (json!({"app": "todo", "kind": "webhook"}), "device_invalid"),
         // An endpoint of the config that is not there for this.
@@ -103,6 +104,8 @@ async fn what_is_no_device_is_refused() {
         let (_, refused) = ada.refused(Method::POST, DEVICES, body.clone()).await;
         assert_eq!(refused, code, "{body}");
     }
+    ada.post(DEVICES, with("language", json!("d".repeat(35))))
+        .await;
     let stranger = Asker {
         token: "none".to_owned(),
         ..Asker::of(&node, "ada")

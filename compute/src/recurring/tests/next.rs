@@ -333,3 +333,33 @@ async fn what_was_deleted_does_not_come_again() {
     task.job.args = JobArgs::trusted(&about.to_string());
     assert_eq!(space.work(&task).await, Worked::Done(None));
 }
+
+/// A push holds the instance and what becomes of the old task besides.
+#[tokio::test]
+async fn it_gets_twenty_reminders_and_not_one_more() {
+    for (reminders, changes, copied) in [
+        (20, 500, 20),
+        (21, 500, 20),
+        (5, 7, 5),
+        (5, 6, 4),
+        (1, 2, 0),
+    ] {
+        let mut space = done(json!({})).await;
+        for n in 0..reminders {
+            let reminder = json!({"taskId": "k1", "minutesBefore": n});
+            space
+                .insert("reminders", &format!("r{n:02}"), reminder)
+                .await;
+        }
+        let task = space.task(("tasks", "k1"), &args(json!({})));
+        let triggers = [trigger("tasks", &args(json!({})))];
+        let Worked::Done(Some(Changes(text))) = space.work_with(&triggers, changes, &task).await
+        else {
+            panic!("it has a next instance");
+        };
+        space.write(&text).await;
+        let mut all = space.table("reminders").await;
+        all.retain(|(_, reminder)| reminder["taskId"] != "k1");
+        assert_eq!(all.len(), copied, "{reminders} of {changes}");
+    }
+}
