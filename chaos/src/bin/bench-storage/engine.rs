@@ -73,9 +73,11 @@ impl Engine {
         })
     }
 
-    /// On a node of its own, with its default for everything but `commitlog_sync`.
-    pub(crate) async fn cassandra(sync: &str) -> anyhow::Result<Engine> {
-        let server = cassandra::Server::start(&[&format!("commitlog_sync={sync}")]);
+    /// On a node of its own, with its default for everything but `commitlog_sync` and these settings.
+    pub(crate) async fn cassandra(sync: &str, settings: &[String]) -> anyhow::Result<Engine> {
+        let sync = format!("commitlog_sync={sync}");
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let server = cassandra::Server::start(&[&[&*sync], &settings[..]].concat());
         let url = server.new_keyspace();
         let options = CassandraOptions::parse(&url).map_err(anyhow::Error::msg)?;
         Ok(Engine {

@@ -10,7 +10,7 @@ use syncline_storage::types::{After, PageLimit};
 use super::fill::{SPACES, space_key};
 
 /// A page as the hub reads it.
-const PAGE: PageLimit = PageLimit {
+pub(crate) const PAGE: PageLimit = PageLimit {
     records: 500,
     bytes: 256 << 10,
 };

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::cpu::Spent;
+
 /// What is run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
@@ -31,13 +33,31 @@ pub(crate) struct Measured {
     /// Ascending.
     times_us: Vec<u32>,
     lasted: Duration,
+    spent: Option<Spent>,
 }
 
 impl Measured {
     pub(crate) fn new(all: impl IntoIterator<Item = Times>, lasted: Duration) -> Measured {
         let mut times_us: Vec<u32> = all.into_iter().flat_map(|times| times.0).collect();
         times_us.sort_unstable();
-        Measured { times_us, lasted }
+        Measured {
+            times_us,
+            lasted,
+            spent: None,
+        }
+    }
+
+    /// The same, with the processor time that passed.
+    pub(crate) fn spending(self, spent: Spent) -> Measured {
+        let spent = Some(spent);
+        Measured { spent, ..self }
+    }
+
+    /// Microseconds of processor time each: this process's, and the database's.
+    pub(crate) fn cpu_us(&self) -> Option<(f64, f64)> {
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / self.times_us.len().max(1) as f64;
+        self.spent
+            .map(|spent| (each(spent.ours), each(spent.others)))
     }
 
     /// A second.
