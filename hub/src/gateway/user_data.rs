@@ -3,7 +3,8 @@
 //!
 //! The answer is `{"userId","counts":{table:n},"apps":{app:{"records","clients","deadLetters","jobs"}}}`:
 //! live records by table over all apps, and everything by app. Of an erasure it is the receipt:
-//! what there was. Nobody of that name is an empty answer. If the store failed at some of it, the
+//! what there was. Nobody of that name is an empty answer. `"about":[app]` names apps whose numbers are of
+//! several moments, or lower than what there is (Cassandra, beside writers that never rest). If the store failed at some of it, the
 //! receipt comes with the refusal, and `"pending":[app]` names what is to be asked for again.
 
 use std::collections::BTreeMap;
@@ -182,4 +183,39 @@ async fn spaces(
         answer,
         spaces.map_err(|error| gateway.store_failed(&error))?,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_protocol::ids::{AppId, TableName};
+    use syncline_storage::types::SpaceView;
+
+    use super::*;
+
+    fn held(is_exact: bool) -> Holdings {
+        Holdings {
+            view: SpaceView::NEVER_OPENED,
+            tables: vec![(TableName::trusted("tasks"), 2)],
+            records: 3,
+            clients: 1,
+            dead_letters: 0,
+            jobs: 0,
+            is_exact,
+        }
+    }
+
+    #[test]
+    fn apps_whose_numbers_are_not_of_one_moment_are_named() {
+        let of = |app: &str| SpaceKey {
+            app: AppId::trusted(app),
+            space: SpaceId::trusted("ada"),
+        };
+        let mut answer = Answer::default();
+        answer.add(&of("notes"), &held(true));
+        assert_eq!(serde_json::to_value(&answer).unwrap().get("about"), None);
+        answer.add(&of("todo"), &held(false));
+        let told = serde_json::to_value(&answer).unwrap();
+        assert_eq!(told["about"], serde_json::json!(["todo"]));
+        assert_eq!(told["counts"]["tasks"], 4);
+    }
 }
