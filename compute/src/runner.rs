@@ -2,7 +2,8 @@
 //!
 //! [`state`] decides everything, as a step function of an [`event`] and the time; `shell` carries out
 //! what it wants, `pool` are the workers of a kind, `attempt` is one try, [`outcome`] what becomes of
-//! the job, [`bell`] wakes the runner and [`told`] is what it says of itself. A hub has one runner,
+//! the job, [`bell`] wakes the runner, `kept` starts another one when it ended by a fault, and [`told`] is
+//! what it says of itself. A hub has one runner,
 //! and a process without sockets may have nothing else; however many there are, the store's leases
 //! see to it that a job is held by one.
 
@@ -10,6 +11,7 @@ mod attempt;
 mod backoff;
 pub mod bell;
 pub mod event;
+mod kept;
 pub mod outcome;
 mod pool;
 mod shell;
@@ -28,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use self::attempt::Means;
 pub use self::bell::Bell;
+pub use self::kept::kept;
 use self::pool::Pool;
 use self::state::{KindRules, RunnerRules};
 pub use self::told::{How, StoreCall, Told};
@@ -66,6 +69,7 @@ impl std::fmt::Debug for KindSpec {
 }
 
 /// What a runner is made of.
+#[derive(Clone)]
 pub struct RunnerParts {
     /// Where the jobs are.
     pub jobs: Arc<dyn JobStore>,
@@ -142,6 +146,11 @@ impl Drop for Aborting {
 impl Runner {
     /// Starts the pools and looks for jobs at once.
     pub async fn start(parts: RunnerParts) -> Result<Runner, NotStarted> {
+        Runner::start_with(parts, Bell::new()).await
+    }
+
+    /// The same, and this bell wakes it.
+    async fn start_with(parts: RunnerParts, bell: Bell) -> Result<Runner, NotStarted> {
         let mut pools = Vec::with_capacity(parts.kinds.len());
         for spec in &parts.kinds {
             let means = Means {
@@ -171,7 +180,6 @@ impl Runner {
             kinds: parts.kinds.iter().map(rules).collect(),
             schedules: parts.schedules,
         };
-        let bell = Bell::new();
         let (drain, drained) = oneshot::channel();
         let shell = shell::Shell {
             jobs: parts.jobs,

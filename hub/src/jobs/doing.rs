@@ -8,7 +8,7 @@ use syncline_compute::jobs::schedules::Schedules;
 use syncline_compute::notify::{Channels, Notifying, NotifyingParts};
 use syncline_compute::recurring::{Recurring, Reminded, Rolling};
 use syncline_compute::reminders::{Planned, RemindersConfig, Reminding};
-use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts};
+use syncline_compute::runner::{KindSpec, NotStarted, Runner, RunnerParts, kept};
 use syncline_compute::webhook::Webhooks;
 use syncline_compute::worker::Worker;
 use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
@@ -16,7 +16,6 @@ use syncline_storage::JobStore;
 use syncline_storage::jobs::JobKind;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tracing::error;
 
 use super::metrics::JobMetrics;
 use super::system_client::HubClient;
@@ -72,7 +71,7 @@ impl Doing {
         let counted = metrics.clone();
         let now = clock.clone();
         let space = SpaceId::trusted(SCHEDULES_SPACE);
-        let runner = Runner::start(RunnerParts {
+        let parts = RunnerParts {
             jobs: jobs.clone(),
             node: config.node.clone(),
             now: Arc::new(move || now.now_ms()),
@@ -83,10 +82,12 @@ impl Doing {
             schedules: Arc::new(Schedules::of(&space, schedules.clone())),
             system: Arc::new(HubClient(gateway.clone())),
             told: Arc::new(move |told| counted.note(told)),
-        });
-        let runner = runner.await?;
+        };
+        let runner = Runner::start(parts.clone()).await?;
         let ring = runner.bell();
         bell.heard_by(move |due_ms| ring.ring(due_ms));
+        let shown = metrics.clone();
+        let doing = move |is_doing| shown.doing(is_doing);
         let upkeep = Upkeep {
             jobs,
             store: gateway.store.clone(),
@@ -100,7 +101,7 @@ impl Doing {
         };
         let upkeep = Aborting(tokio::spawn(upkeep.run()));
         let (drain, draining) = oneshot::channel();
-        let running = Aborting(tokio::spawn(run(runner, draining)));
+        let running = Aborting(tokio::spawn(kept(runner, parts, draining, doing)));
         Ok(Doing {
             drain,
             running,
@@ -114,18 +115,6 @@ impl Doing {
         // A runner that is no more has nothing to finish.
         let _ = self.drain.send(());
         let _ = (&mut self.running.0).await;
-    }
-}
-
-/// Keeps a runner until it is drained.
-async fn run(mut runner: Runner, draining: oneshot::Receiver<()>) {
-    let is_drained = tokio::select! {
-        () = runner.ended() => false,
-        _ = draining => true,
-    };
-    match is_drained {
-        true => runner.drain().await,
-        false => error!("this node does jobs no more: its runner ended by a fault"),
     }
 }
 
@@ -144,6 +133,7 @@ fn specs(
     let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
     let recurring = Recurring::new(gateway.store.clone(), rolling, changes_max);
     let counted = counted.clone();
+    let recurring = recurring.expanding(gateway.expansions.clone());
     let recurring = recurring.reminding(Reminded::of(reminded(config)));
     let recurring = recurring.telling(Arc::new(move |refusal| counted.refused(&refusal)));
     let reminding = reminding(config, (gateway, changes_max), metrics.clone());

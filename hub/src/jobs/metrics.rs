@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts,
+    Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     exponential_buckets,
 };
 use syncline_compute::recurring::Refusal;
@@ -34,6 +34,7 @@ pub(crate) struct JobMetrics {
     store_failures: IntCounter,
     refused: IntCounterVec,
     standing: IntGaugeVec,
+    doing: IntGauge,
 }
 
 impl JobMetrics {
@@ -98,6 +99,14 @@ impl JobMetrics {
                     &["kind", "state"],
                 )?,
             )?,
+            doing: shown(
+                metrics,
+                IntGauge::new(
+                    "syncline_jobs_doing",
+                    "Whether this node does jobs: 0 while what does them has ended by a fault and is \
+                     not started again yet.",
+                )?,
+            )?,
         };
         for code in ["rule_invalid", "zone_unknown", "too_many_occurrences"] {
             made.refused.with_label_values(&[code]);
@@ -116,6 +125,15 @@ impl JobMetrics {
         self.took.with_label_values(&[kind]);
         self.leases_lost.with_label_values(&[kind]);
         self.panics.with_label_values(&[kind]);
+    }
+
+    /// Shows, and logs, whether this node does jobs.
+    pub(crate) fn doing(&self, is_doing: bool) {
+        let was_doing = self.doing.get() == 1;
+        self.doing.set(i64::from(is_doing));
+        if was_doing && !is_doing {
+            error!("what does jobs on this node has ended by a fault; it is started again");
+        }
     }
 
     /// Counts a record that does not repeat, since what it says is no rule.

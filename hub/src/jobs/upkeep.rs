@@ -2,9 +2,11 @@
 //! were given up long ago are forgotten, and all are counted. Every node that does jobs does all of
 //! it; the store sees to it that twice is as good as once.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use syncline_cluster::ChangeLog;
 use syncline_compute::jobs::cron::Schedule;
 use syncline_compute::jobs::schedules::missing;
@@ -12,7 +14,7 @@ use syncline_protocol::ids::{AppId, SpaceId, SpaceKey};
 use syncline_storage::jobs::{JobKind, StoredJob, first_due_ms};
 use syncline_storage::types::{CommitError, StoreError};
 use syncline_storage::{JobStore, Store};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::metrics::JobMetrics;
 use super::{JobsBell, jobs_alone};
@@ -47,15 +49,25 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Goes on for ever. To be dropped at any moment.
+    /// Goes on for ever, also when a look panics. To be dropped at any moment.
     pub(super) async fn run(self) {
         for look in 0.. {
-            self.put_schedules().await;
-            self.count().await;
-            if look % LOOKS_TO_FORGETTING == 0 {
-                self.forget().await;
+            if AssertUnwindSafe(self.look(look))
+                .catch_unwind()
+                .await
+                .is_err()
+            {
+                error!("a look after jobs ended by a fault; the next one is made");
             }
             tokio::time::sleep(LOOK_APART).await;
+        }
+    }
+
+    async fn look(&self, look: u64) {
+        self.put_schedules().await;
+        self.count().await;
+        if look % LOOKS_TO_FORGETTING == 0 {
+            self.forget().await;
         }
     }
 

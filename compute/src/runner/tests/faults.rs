@@ -1,7 +1,7 @@
 //! Stores that fail, and several runners on one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use syncline_storage::JobStore;
 use syncline_storage::faulty::{Fault, FaultRates, FaultyStore, Operation};
@@ -102,6 +102,36 @@ async fn a_runner_that_fails_is_known_to_have_ended() {
         ended.await.expect("it is said");
     }
     runner.drain().await;
+}
+
+#[tokio::test]
+async fn a_runner_that_ended_by_a_fault_is_followed_by_another_until_it_is_drained() {
+    let mut site = Site::new();
+    site.put(&["a"]).await;
+    let mut parts = site.parts(works(|task| async move { done(&task) }));
+    let (tell, failed) = (parts.told.clone(), AtomicBool::new(false));
+    parts.told = Arc::new(move |told| {
+        assert!(failed.swap(true, Ordering::Relaxed), "it cannot count");
+        tell(told);
+    });
+    let runner = Runner::start(parts.clone()).await.unwrap();
+    let bell = runner.bell();
+    let (drain, draining) = tokio::sync::oneshot::channel();
+    let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
+    let doing = move |doing| drop(says.send(doing));
+    let kept = tokio::spawn(kept(runner, parts, draining, doing));
+    assert_eq!(site.ends(1).await, [("a".to_owned(), How::Done, None)]);
+    site.put(&["b"]).await;
+    bell.ring(super::site::NOW);
+    assert_eq!(site.ends(1).await, [("b".to_owned(), How::Done, None)]);
+    drain.send(()).unwrap();
+    let drained = tokio::time::timeout(HUNG, kept).await;
+    drained.expect("it drains").unwrap();
+    let mut all = Vec::new();
+    while let Some(doing) = said.recv().await {
+        all.push(doing);
+    }
+    assert_eq!(all, [true, false, true]);
 }
 
 #[tokio::test]
