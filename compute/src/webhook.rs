@@ -27,7 +27,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Url};
-use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::ids::{AppId, SpaceKey};
 use syncline_protocol::stamp::WallMs;
 use syncline_storage::jobs::JobError;
 
@@ -77,6 +77,8 @@ struct Endpoint {
     /// How long the whole answer may take.
     timeout: Duration,
     reply_bytes_max: usize,
+    /// Whose jobs are posted to it; everybody's if there are none.
+    apps: Vec<AppId>,
 }
 
 impl Webhooks {
@@ -124,16 +126,24 @@ impl Webhooks {
     }
 
     fn endpoint(&self, name: &str) -> Result<&Endpoint, JobError> {
-        let unknown = || JobError::new(&format!("webhook_unknown: {name:?}"));
-        self.0.get(name).ok_or_else(unknown)
+        self.0.get(name).ok_or_else(|| unknown(name))
     }
 
     fn endpoint_of(&self, task: &Task) -> Result<(&Endpoint, Event), JobError> {
         let about = About::of(&task.job.args)?;
         let sent: event::Args = about.args()?;
         let endpoint = self.endpoint(&sent.to)?;
+        let app = &task.space().app;
+        if !endpoint.apps.is_empty() && !endpoint.apps.contains(app) {
+            // No app learns of another's endpoints.
+            return Err(unknown(&sent.to));
+        }
         Ok((endpoint, Event::of(task, about.record, sent.data)))
     }
+}
+
+fn unknown(name: &str) -> JobError {
+    JobError::new(&format!("webhook_unknown: {name:?}"))
 }
 
 #[async_trait]
@@ -161,6 +171,7 @@ impl Endpoint {
             signer: Signer::new(&checked.secrets),
             timeout: Duration::from_millis(checked.timeout_ms),
             reply_bytes_max: checked.reply_bytes_max,
+            apps: checked.apps,
         }
     }
 
@@ -183,13 +194,16 @@ impl Endpoint {
             .body(body);
         match request.send().await {
             Ok(response) => {
-                place.answered();
                 let limits = reply::Limits {
                     now_ms,
                     timeout: self.timeout,
                     bytes_max: self.reply_bytes_max,
                 };
-                reply::read(response, &self.hidden, limits).await
+                let (worked, is_whole) = reply::read(response, &self.hidden, limits).await;
+                if is_whole {
+                    place.answered();
+                }
+                worked
             }
             Err(error) => {
                 if !error.is_timeout() {

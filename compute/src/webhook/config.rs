@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::Url;
 use serde::Deserialize;
+use syncline_protocol::ids::AppId;
 
 use super::signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, bytes_of};
 use crate::outgoing::address;
@@ -58,6 +59,9 @@ pub struct WebhookConfig {
     /// Bytes of an answer. A longer one counts as none.
     #[serde(default = "reply_bytes_max")]
     pub reply_bytes_max: usize,
+    /// Apps whose jobs may be posted to it; every app's if there are none.
+    #[serde(skip)]
+    pub apps: Vec<AppId>,
 }
 
 fn timeout_ms() -> u64 {
@@ -76,6 +80,7 @@ pub(super) struct Checked {
     pub(super) timeout_ms: u64,
     pub(super) reach: Reach,
     pub(super) reply_bytes_max: usize,
+    pub(super) apps: Vec<AppId>,
 }
 
 /// Those of which nothing is wrong, by name; `wrong` gets what is, a sentence each.
@@ -135,6 +140,7 @@ impl WebhookConfig {
             timeout_ms: self.timeout_ms,
             reach,
             reply_bytes_max: self.reply_bytes_max,
+            apps: self.apps.clone(),
         })
     }
 }

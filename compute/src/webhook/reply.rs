@@ -40,25 +40,29 @@ pub(super) struct Limits {
     pub(super) bytes_max: usize,
 }
 
-/// Reads an answer to its end, or as far as it matters. `hidden` is what is not shown of it.
-pub(super) async fn read(mut response: Response, hidden: &Hidden, limits: Limits) -> Worked {
+/// Reads an answer to its end, or as far as it matters, and says whether that came in time. `hidden` is
+/// what is not shown of it.
+pub(super) async fn read(
+    mut response: Response,
+    hidden: &Hidden,
+    limits: Limits,
+) -> (Worked, bool) {
     let status = response.status();
     if status.is_success() {
         let is_json = says_json(response.headers());
         return match body(&mut response, limits).await {
-            Ok(body) => done(&body, is_json),
-            Err(why) => failed(format!("{status}: {why}"), 0),
+            Ok(body) => (done(&body, is_json), true),
+            Err(Broken { why, is_late }) => (failed(format!("{status}: {why}"), 0), !is_late),
         };
     }
     let wait_ms = asked_wait_ms(status, response.headers(), limits.now_ms);
     if status.is_redirection() {
-        return Worked::Hopeless(JobError::new(&format!(
-            "webhook_redirected: {status}: redirects are not followed"
-        )));
+        let why = format!("webhook_redirected: {status}: redirects are not followed");
+        return (Worked::Hopeless(JobError::new(&why)), true);
     }
     let page = beginning(&mut response, hidden.page_bytes_max()).await;
     let said = format!("{status}: {}", hidden.shown(&page));
-    match status {
+    let worked = match status {
         StatusCode::BAD_REQUEST
         | StatusCode::GONE
         | StatusCode::PAYLOAD_TOO_LARGE
@@ -66,7 +70,9 @@ pub(super) async fn read(mut response: Response, hidden: &Hidden, limits: Limits
             Worked::Hopeless(JobError::new(&format!("webhook_refused: {said}")))
         }
         _ => failed(said, wait_ms),
-    }
+    };
+    // Its page matters to people only.
+    (worked, true)
 }
 
 /// A failure, for another try.
@@ -77,9 +83,19 @@ pub(super) fn failed(why: impl std::fmt::Display, wait_ms: u64) -> Worked {
     }
 }
 
-async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String> {
+/// Why a body could not be read.
+struct Broken {
+    why: String,
+    /// It was not there in time.
+    is_late: bool,
+}
+
+async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, Broken> {
     let bytes_max = limits.bytes_max;
-    let too_long = || format!("the answer is longer than {bytes_max} bytes");
+    let too_long = || Broken {
+        why: format!("the answer is longer than {bytes_max} bytes"),
+        is_late: false,
+    };
     let said_bytes = response.content_length().unwrap_or(0);
     if usize::try_from(said_bytes).is_ok_and(|bytes| bytes > bytes_max) {
         return Err(too_long());
@@ -90,7 +106,11 @@ async fn body(response: &mut Response, limits: Limits) -> Result<Vec<u8>, String
             Ok(None) => return Ok(body),
             Ok(Some(chunk)) if body.len() + chunk.len() > bytes_max => return Err(too_long()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Err(error) => return Err(said(error, Some(limits.timeout))),
+            Err(error) => {
+                let is_late = error.is_timeout();
+                let why = said(error, Some(limits.timeout));
+                return Err(Broken { why, is_late });
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What no section can tell alone: settings that do not go together.
 
+use serde_json::Value;
 use syncline_compute::recurring;
 use syncline_compute::reminders::CHANGES_MIN;
 use syncline_compute::webhook::PLACE_WAIT_MS_MAX;
@@ -10,6 +11,7 @@ use crate::jobs::kinds;
 /// Notes what would have every job of a kind given up.
 pub(super) fn check(config: &Config, problems: &mut Problems) {
     check_webhook_times(config, problems);
+    check_apps_of_webhooks(config, problems);
     check_times_of_telling(config, problems);
     check_limits_of_jobs(config, problems);
     check_limits_of_reminders(config, problems);
@@ -77,6 +79,46 @@ fn check_webhook_times(config: &Config, problems: &mut Problems) {
                  for its turn, an answer may take longer than jobs.time_ms ({time_ms}) lets a try"
             );
             problems.push("webhooks", why);
+        }
+    }
+}
+
+/// Whose jobs an endpoint takes. Where a record names the endpoint, whoever writes the record chooses: then
+/// each endpoint must say whose it is.
+fn check_apps_of_webhooks(config: &Config, problems: &mut Problems) {
+    for (app, of_app) in &config.app {
+        let triggers = of_app.triggers.iter();
+        let triggers = triggers.map(|trigger| (&trigger.id, &trigger.job, &trigger.args));
+        let schedules = of_app.schedules.iter();
+        let schedules = schedules.map(|schedule| (&schedule.id, &schedule.job, &schedule.args));
+        for (id, _, args) in triggers
+            .chain(schedules)
+            .filter(|(_, job, _)| *job == kinds::WEBHOOK)
+        {
+            let Some(to) = args.get("to").and_then(Value::as_str) else {
+                continue;
+            };
+            let fixed = to
+                .strip_prefix('$')
+                .map_or(Some(to), |rest| rest.starts_with('$').then_some(rest));
+            let Some(name) = fixed else {
+                let open = config.webhooks.iter();
+                for (name, _) in open.filter(|(_, webhook)| webhook.apps.is_empty()) {
+                    let why = format!(
+                        "webhook {name:?}: apps: it must say whose jobs it takes, since records of app \
+                         {app} name endpoints for trigger {id}"
+                    );
+                    problems.push("webhooks", why);
+                }
+                continue;
+            };
+            let webhook = config.webhooks.get(name);
+            if webhook
+                .is_some_and(|webhook| !webhook.apps.is_empty() && !webhook.apps.contains(app))
+            {
+                let why = format!("webhook {name:?}: apps: {id} of app {app} posts to it");
+                problems.push("webhooks", why);
+            }
         }
     }
 }

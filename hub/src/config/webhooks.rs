@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use syncline_compute::webhook::{
     REPLY_BYTES_MAX, Secret, TIMEOUT_MS, WebhookConfig as Endpoint, Webhooks,
 };
+use syncline_protocol::ids::AppId;
 
-use super::Problems;
 use super::hidden::Hidden;
+use super::{Problems, shown};
 
 /// The endpoints by name, `[webhooks.NAME]`.
 pub type WebhookConfigs = BTreeMap<String, WebhookConfig>;
@@ -35,6 +36,10 @@ pub struct WebhookConfig {
     pub reply_bytes_max: u64,
     /// Users may have their notifications posted to it. Default false.
     pub notifications: bool,
+    /// Apps whose triggers and schedules may post to it; empty: every app's. It must be said where a
+    /// trigger takes the endpoint's name from a record (`to = "$after.…"`), since then users choose.
+    #[serde(deserialize_with = "super::apps", serialize_with = "shown::list")]
+    pub apps: Vec<AppId>,
 }
 
 impl Default for WebhookConfig {
@@ -48,6 +53,7 @@ impl Default for WebhookConfig {
             ports: Vec::new(),
             reply_bytes_max: REPLY_BYTES_MAX as u64,
             notifications: false,
+            apps: Vec::new(),
         }
     }
 }
@@ -69,6 +75,7 @@ impl WebhookConfig {
             private: self.private,
             ports: self.ports.clone(),
             reply_bytes_max: usize::try_from(self.reply_bytes_max).unwrap_or(usize::MAX),
+            apps: self.apps.clone(),
         }
     }
 }

@@ -40,6 +40,22 @@ async fn a_triggers_job_is_posted_with_its_record() {
 }
 
 #[tokio::test]
+async fn an_endpoint_of_other_apps_is_unknown() {
+    let mut server = Server::saying("200 OK", "").await;
+    let of = |app: &str| {
+        let mut config = config(json!({"url": server.url, "private": true}));
+        config.apps = vec![AppId::trusted("chat"), AppId::trusted(app)];
+        Webhooks::of(&BTreeMap::from([("llm".to_owned(), config)]), POOL).unwrap()
+    };
+    let (ours, others) = (of("todo"), of("notes"));
+    let why = hopeless(others.work(&task()).await);
+    assert_eq!(why, "webhook_unknown: \"llm\"");
+    assert_eq!(server.waiting(), 0);
+    assert_eq!(ours.work(&task()).await, Worked::Done(None));
+    server.request().await;
+}
+
+#[tokio::test]
 async fn a_schedules_job_is_posted_without_one() {
     let task = with_args(&json!({"args": {"to": "llm"}}));
     let (_, body) = posted(&task).await;

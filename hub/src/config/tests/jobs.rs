@@ -27,6 +27,11 @@ const SCHEDULE: &str = r#"
     args = {to = "llm"}
 "#;
 
+/// The endpoint, for jobs of one app.
+fn open_to(app: &str) -> String {
+    format!("{WEBHOOK}apps = [\"{app}\"]\n")
+}
+
 fn all() -> String {
     format!("{WEBHOOK}{TRIGGER}{SCHEDULE}")
 }
@@ -150,7 +155,8 @@ fn what_can_never_be_done_is_told_at_the_start() {
     let webhook = |members: &str| trigger(&format!("job = \"webhook\"\n{members}"));
     for toml in [
         occurrences("occurrences", "record"),
-        webhook("args = {to = \"$after.to\", data = \"x\"}"),
+        webhook("args = {to = \"$after.to\", data = \"x\"}").replace(WEBHOOK, &open_to("todo")),
+        webhook("args = {to = \"llm\"}").replace(WEBHOOK, &open_to("todo")),
         webhook("args = {to = \"llm\"}\nper = \"record\"\nordered = false"),
         schedule("job = \"webhook\"\nargs = {to = \"llm\", data = \"$after\"}"),
     ] {
@@ -172,6 +178,14 @@ fn what_can_never_be_done_is_told_at_the_start() {
         (
             webhook("args = {to = \"llm\", text = \"$after.text\"}"),
             "t: args: a webhook's are `to` and `data`, not \"text\"",
+        ),
+        (
+            webhook("args = {to = \"$after.to\"}"),
+            "webhook \"llm\": apps: it must say whose jobs it takes",
+        ),
+        (
+            webhook("args = {to = \"llm\"}").replace(WEBHOOK, &open_to("chat")),
+            "webhook \"llm\": apps: t of app todo posts to it",
         ),
         (
             webhook("args = {to = \"$after\"}"),
