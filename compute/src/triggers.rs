@@ -30,6 +30,13 @@ pub const DEPTH_MAX: u8 = 8;
 /// Jobs that one commit makes at most. Those past it are left out, and told.
 pub const JOBS_PER_COMMIT_MAX: usize = 10_000;
 
+/// Bytes of arguments that the jobs of one commit hold. Past it records and values are null, as what is too
+/// large for one job is: what a record says would else be stored once for each trigger.
+pub const ARGS_PER_COMMIT_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of arguments that a job may have whatever others have.
+const SMALL_ARGS_BYTES: usize = 1 << 10;
+
 /// The kind whose jobs are in the order of their record's commits, unless a trigger says otherwise:
 /// whoever hears of them from outside would else hear of an old state last.
 pub const ORDERED_KIND: &str = "webhook";

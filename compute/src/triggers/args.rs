@@ -17,6 +17,9 @@ use super::event::{Changed, Committed};
 /// What stands for what is not there, or too large.
 const NULL: &str = "null";
 
+/// A value that stays for as long as a job holds it: a name, a number, a time.
+const SMALL_VALUE_BYTES: usize = 256;
+
 /// Arguments before they are about a record.
 #[derive(Clone, Debug)]
 pub(super) struct Template(Vec<Piece>);
@@ -130,11 +133,15 @@ impl Template {
     }
 
     /// The arguments about a record: its place, who changed it and how, and what the trigger says.
-    /// What does not fit is null: whole records first, then the largest values, until the rest fits.
-    /// Errors: even that is too large, by the config's own text and by names.
-    pub(super) fn filled(&self, about: About<'_>) -> Result<JobArgs, ArgsTooLarge> {
+    /// What does not fit into so many bytes is null: whole records first, then the largest values, until the
+    /// rest fits or is small. Errors: even that is more than a job holds, by the config's own text and by names.
+    pub(super) fn filled(
+        &self,
+        about: About<'_>,
+        bytes_max: usize,
+    ) -> Result<JobArgs, ArgsTooLarge> {
         let mut text = String::new();
-        self.write(&mut text, about, &self.left_out(about));
+        self.write(&mut text, about, &self.left_out(about, bytes_max));
         // Members stand in the config's order, which is not always the canonical one.
         let args = Json::parse(&text, usize::MAX).unwrap_or_else(|_| Json::trusted(&text));
         JobArgs::new(args)
@@ -162,12 +169,12 @@ impl Template {
     }
 
     /// The places of what does not fit: who wants it reads the record.
-    fn left_out(&self, about: About<'_>) -> BTreeSet<usize> {
+    fn left_out(&self, about: About<'_>, bytes_max: usize) -> BTreeSet<usize> {
         let mut left_out = BTreeSet::new();
         let mut bytes = Counted::default();
         self.write(&mut bytes, about, &left_out);
         let Counted(mut bytes) = bytes;
-        if bytes <= JOB_ARGS_BYTES_MAX {
+        if bytes <= bytes_max {
             return left_out;
         }
         let mut values = Vec::new();
@@ -184,9 +191,12 @@ impl Template {
             }
         }
         values.sort_unstable();
-        while bytes > JOB_ARGS_BYTES_MAX
+        while bytes > bytes_max
             && let Some((saved, n)) = values.pop()
         {
+            if saved <= SMALL_VALUE_BYTES && bytes <= JOB_ARGS_BYTES_MAX {
+                break;
+            }
             left_out.insert(n);
             bytes -= saved;
         }

@@ -7,7 +7,8 @@ use syncline_protocol::ids::{FieldName, RecordKey, TableName};
 use syncline_protocol::limits::NAME_BYTES_CEILING;
 use syncline_protocol::mutant::{Mutant, mutant};
 use syncline_storage::jobs::{
-    IfThere, JOB_KEY_BYTES_MAX, Job, JobKey, JobKind, JobLane, JobMove, Origin, TriggerId,
+    IfThere, JOB_ARGS_BYTES_MAX, JOB_KEY_BYTES_MAX, Job, JobKey, JobKind, JobLane, JobMove, Origin,
+    TriggerId,
 };
 
 use super::args::{About, Template};
@@ -15,7 +16,10 @@ use super::condition::{Condition, field};
 use super::config::{Per, TriggerConfig, When};
 use super::event::{Changed, Committed, Cut, CutWhy, Fired};
 use super::own::{One, OwnTrigger};
-use super::{CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, ORDERED_KIND, TRIGGERS_MAX};
+use super::{
+    ARGS_PER_COMMIT_BYTES_MAX, CONDITIONS_MAX, JOBS_PER_COMMIT_MAX, ORDERED_KIND, SMALL_ARGS_BYTES,
+    TRIGGERS_MAX,
+};
 use crate::webhook;
 
 /// Why triggers are none.
@@ -48,6 +52,20 @@ struct Trigger {
     /// The endpoint of a webhook's jobs.
     to: Option<Template>,
     args: Template,
+}
+
+/// Bytes that the arguments of a commit's jobs may have yet.
+struct Room(usize);
+
+impl Room {
+    /// What one job's may have. There is always room for what is small.
+    fn of_one(&self) -> usize {
+        self.0.clamp(SMALL_ARGS_BYTES, JOB_ARGS_BYTES_MAX)
+    }
+
+    fn take(&mut self, job: &Job) {
+        self.0 = self.0.saturating_sub(job.args.as_str().len());
+    }
 }
 
 impl Triggers {
@@ -99,6 +117,7 @@ impl Triggers {
     /// The jobs of a commit, in the order of its records and of the triggers in the config.
     pub fn jobs_of(&self, committed: &Committed<'_>) -> Fired {
         let mut fired = Fired::default();
+        let mut room = Room(ARGS_PER_COMMIT_BYTES_MAX);
         let mut of_space: Vec<&TriggerId> = Vec::new();
         for changed in committed.changed {
             if !self.look_at(&changed.key.table) {
@@ -123,7 +142,7 @@ impl Triggers {
             let triggers = self.by_table.get(&changed.key.table);
             let triggers = triggers.into_iter().flatten();
             for trigger in triggers.filter(|one| one.fires(changed, when)) {
-                self.fire(trigger, about, &mut fired);
+                self.fire(trigger, about, (&mut fired, &mut room));
             }
         }
         fired
@@ -134,23 +153,26 @@ impl Triggers {
         self.by_table.is_empty() && self.own.is_empty()
     }
 
-    fn fire(&self, trigger: &Trigger, about: About<'_>, fired: &mut Fired) {
+    fn fire(&self, trigger: &Trigger, about: About<'_>, (fired, room): (&mut Fired, &mut Room)) {
         let depth = about.changed.depth;
         let job = if depth >= self.depth_max && !mutant(Mutant::DeepForEver) {
             Err(CutWhy::TooDeep(depth))
         } else if fired.moves.len() >= JOBS_PER_COMMIT_MAX {
             Err(CutWhy::TooMany)
         } else {
-            trigger.job(about)
+            trigger.job(about, room.of_one())
         };
         match job {
-            Ok(job) => fired.moves.push(JobMove::Put {
-                job,
-                if_there: match trigger.per {
-                    Per::Commit => IfThere::Keep,
-                    Per::Record => IfThere::Replace,
-                },
-            }),
+            Ok(job) => {
+                room.take(&job);
+                fired.moves.push(JobMove::Put {
+                    job,
+                    if_there: match trigger.per {
+                        Per::Commit => IfThere::Keep,
+                        Per::Record => IfThere::Replace,
+                    },
+                })
+            }
             Err(why) => fired.cut.push(Cut {
                 trigger: trigger.id.clone(),
                 record: about.changed.key.clone(),
@@ -221,8 +243,8 @@ impl Trigger {
             && self.conditions.iter().all(|one| one.holds(changed))
     }
 
-    fn job(&self, about: About<'_>) -> Result<Job, CutWhy> {
-        let args = self.args.filled(about);
+    fn job(&self, about: About<'_>, args_bytes_max: usize) -> Result<Job, CutWhy> {
+        let args = self.args.filled(about, args_bytes_max);
         Ok(Job {
             kind: self.kind.clone(),
             key: self.key(about),

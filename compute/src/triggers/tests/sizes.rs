@@ -73,6 +73,31 @@ fn a_value_that_just_fits_is_there() {
 }
 
 /// What a config says itself is never left out.
+/// Three triggers, and records of 60,000 bytes.
+#[test]
+fn the_jobs_of_a_commit_hold_so_many_bytes_and_what_is_small() {
+    let config = |id: &str| json!({"id": id, "args": {"to": "$after.to", "all": "$after"}});
+    let triggers = triggers(&[config("a"), config("b"), config("c")]);
+    let record = live(json!({"to": "llm", "text": "y".repeat(60_000)}));
+    let keys: Vec<_> = (0..100).map(|n| key("tasks", &format!("k{n}"))).collect();
+    let changed = keys.iter().map(|key| Changed {
+        key,
+        before: None,
+        after: &record,
+        who: "ada",
+        depth: 0,
+    });
+    let made = jobs(fired_by(&triggers, &changed.collect::<Vec<_>>()));
+    let args = |job: &Job| serde_json::from_str::<Value>(job.args.as_str()).unwrap()["args"].take();
+    let args: Vec<Value> = made.iter().map(args).collect();
+    assert_eq!(args.len(), 300);
+    // One more brings it above 4 MiB.
+    let is_whole = |args: &Value| !args["all"].is_null();
+    assert!(args[..69].iter().all(is_whole));
+    assert!(!args[69..].iter().any(is_whole));
+    assert!(args.iter().all(|args| args["to"] == "llm"));
+}
+
 #[test]
 fn arguments_that_are_too_large_without_values_are_cut_and_told() {
     let config = json!({"args": "x".repeat(JOB_ARGS_BYTES_MAX - 8)});
