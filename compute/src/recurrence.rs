@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 
 mod calendar;
 mod days;
+mod expansions;
 pub mod limits;
 mod onward;
 mod parse;
@@ -30,6 +31,7 @@ mod times;
 mod work;
 mod zone;
 
+pub use expansions::Expansions;
 pub use onward::{Onward, Step, ends, onward};
 pub use refused::Refused;
 pub use work::Work;

@@ -10,8 +10,8 @@
 //! `next` and `occurrences` are pure, `times` reads and writes the times of fields, `rolling` knows
 //! the triggers whose jobs outlive what put them, `reminded` finds the reminders that a next
 //! instance gets, `refusal` is what is told of a record that is
-//! refused, `needs` what limits must allow. Rules are expanded off the async threads, on all cores but one at most, and all that a
-//! job expands within the steps of one expansion.
+//! refused, `needs` what limits must allow. Rules are expanded off the async threads, in the places that the node has
+//! for it ([`Expansions`]), and all that a job expands within the steps of one expansion.
 
 mod args;
 mod needs;
@@ -33,7 +33,6 @@ use syncline_protocol::record::Record;
 use syncline_storage::Store;
 use syncline_storage::jobs::JobError;
 use syncline_storage::types::{PageLimit, StoreError};
-use tokio::sync::Semaphore;
 
 pub use args::{
     COPIED_MAX, DAYS_MAX, FieldText, NextArgs, OccurrencesArgs, PAST_DAYS_MAX, RecurringArgs,
@@ -50,7 +49,7 @@ use self::reminded::REMINDERS_MAX;
 use self::rolling::Kept;
 use crate::about::About;
 use crate::jobs::schedules::left_to_others;
-use crate::recurrence::{Refused, Work};
+use crate::recurrence::{Expansions, Refused, Work};
 use crate::worker::{Task, Worked, Worker};
 
 /// Changes that one try writes, and no more than a push may hold. What is left is written by the same
@@ -83,8 +82,7 @@ pub struct Recurring {
     told: Option<ToldRefusal>,
     /// Changes that one try writes.
     changes_max: usize,
-    /// Expansions at once: one core is left to what else the node does.
-    expansions: Arc<Semaphore>,
+    expansions: Expansions,
 }
 
 impl std::fmt::Debug for Recurring {
@@ -143,16 +141,19 @@ impl Recurring {
     /// Of the records of a store. `rolling` are the triggers of the config, by which occurrences are
     /// kept; `push_changes_max` is how many changes a push may hold, at least what [`needs`] says.
     pub fn new(store: Arc<dyn Store>, rolling: Rolling, push_changes_max: usize) -> Recurring {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let at_once = cores.saturating_sub(1).max(1);
         Recurring {
             store,
             rolling,
             reminded: Reminded::default(),
             told: None,
             changes_max: CHANGES_MAX.min(push_changes_max).max(1),
-            expansions: Arc::new(Semaphore::new(at_once)),
+            expansions: Expansions::default(),
         }
+    }
+
+    /// The same, which shares the places of expansions with others of the node.
+    pub fn expanding(self, expansions: Expansions) -> Recurring {
+        Recurring { expansions, ..self }
     }
 
     /// The same, in whose apps tasks have reminders.
@@ -320,13 +321,7 @@ impl Recurring {
         expand: impl FnOnce(&mut Work) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
         let failed = |why: &dyn std::fmt::Display| Stopped::Failed(format!("the expansion: {why}"));
-        let place = self.expansions.clone().acquire_owned().await;
-        let place = place.map_err(|closed| failed(&closed))?;
-        let done = tokio::task::spawn_blocking(move || {
-            // Who asked may have gone; the core is free only at the end.
-            let _place = place;
-            expand(&mut Work::default())
-        });
-        done.await.map_err(|ended| failed(&ended))
+        let done = self.expansions.run(expand).await;
+        done.map_err(|ended| failed(&ended))
     }
 }

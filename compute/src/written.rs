@@ -9,6 +9,10 @@ use crate::worker::Changes;
 /// Bytes of changes that are written at once; one is always written.
 pub(crate) const CHANGES_BYTES_MAX: usize = 1 << 20;
 
+/// Bytes of the records that are touched at once, as they are stored; one is always touched. A third of what
+/// any store commits at once, since each is stored whole.
+pub(crate) const TOUCHED_BYTES_MAX: usize = 4 << 20;
+
 /// A field and its value.
 pub(crate) type Value<'a> = (&'a str, &'a Json);
 
@@ -18,6 +22,8 @@ pub(crate) struct Written {
     text: String,
     changes: usize,
     changes_max: usize,
+    /// Bytes of the records that are there and are changed.
+    touched: usize,
 }
 
 impl Written {
@@ -27,12 +33,20 @@ impl Written {
             text: String::new(),
             changes: 0,
             changes_max,
+            touched: 0,
         }
     }
 
     /// No more is to be written at once.
     pub(crate) fn is_full(&self) -> bool {
-        self.changes >= self.changes_max || self.text.len() >= CHANGES_BYTES_MAX
+        self.changes >= self.changes_max
+            || self.text.len() >= CHANGES_BYTES_MAX
+            || self.touched >= TOUCHED_BYTES_MAX
+    }
+
+    /// The next change is of a record of so many bytes that is there.
+    pub(crate) fn touches(&mut self, bytes: usize) {
+        self.touched += bytes;
     }
 
     /// How many changes it may hold yet.

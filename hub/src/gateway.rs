@@ -33,6 +33,7 @@ pub mod ws;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use syncline_compute::recurrence::Expansions;
 use syncline_protocol::ids::UserId;
 use syncline_protocol::limits::Limits;
 use syncline_storage::Store;
@@ -89,6 +90,8 @@ pub struct Gateway {
     pub telling: Arc<Paces>,
     /// Turns of counting and erasing users' data, which take connections of the store for long.
     pub user_data: Semaphore,
+    /// Turns of expanding recurrences, for jobs and who asks.
+    pub expansions: Expansions,
 }
 
 impl std::fmt::Debug for Gateway {

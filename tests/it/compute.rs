@@ -1,12 +1,14 @@
 //! Questions about recurrences, over HTTP, as the first user's clients ask them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use syncline_hub::app::Parts;
 use syncline_hub::clock::ManualClock;
 use syncline_tests::node::{Setup, TestNode};
+use tokio::task::JoinSet;
 
 /// 2026-01-01T00:00:00.000Z
 const NOW_MS: u64 = 1_767_225_600_000;
@@ -239,4 +241,36 @@ async fn many_hostile_questions_at_once_leave_the_node_answering() {
     assert_eq!(health.status(), 200);
     let told = asked.join_all().await;
     assert_eq!(told, vec!["the recurrence takes too much work"; 16]);
+}
+
+/// Who asks much waits for what is its own.
+#[tokio::test]
+async fn a_user_who_asks_much_at_once_leaves_others_their_turn() {
+    let asker = Arc::new(Asker::new().await);
+    let issuer = asker.node.app.dev_issuer().unwrap();
+    let bob = issuer.token("bob", 3_600, NOW_MS).unwrap();
+    // It never happens, which is found out at the end of all steps.
+    let dear = json!({"rrule": "FREQ=SECONDLY;INTERVAL=2;BYSECOND=1"});
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut asked = JoinSet::new();
+    for _ in 0..60 {
+        let (asker, dear, answered) = (asker.clone(), dear.clone(), answered.clone());
+        asked.spawn(async move {
+            let (status, _) = asker.ask("validate", dear).await;
+            answered.fetch_add(1, Ordering::Relaxed);
+            status
+        });
+    }
+    asked.join_next().await.unwrap().unwrap();
+    let before = answered.load(Ordering::Relaxed);
+    let url = asker.node.url("/api/v1/compute/validate");
+    let request = Client::new().post(url).bearer_auth(&bob);
+    let request = request.body(json!({"rrule": "FREQ=DAILY"}).to_string());
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let others = answered.load(Ordering::Relaxed) - before;
+    assert!(others < 30, "{others} of the other user's came first");
+    while let Some(status) = asked.join_next().await {
+        // One that waits for its own too long comes again.
+        assert!([200, 429].contains(&status.unwrap().as_u16()));
+    }
 }

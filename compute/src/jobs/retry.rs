@@ -15,7 +15,8 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Twelve tries in about four hours, the last waits an hour each.
+    /// Twelve tries within two hours to two and a half: waits of 5 s, 10 s and so on, the last an hour, each
+    /// between half of it and all.
     fn default() -> Self {
         RetryPolicy {
             attempts_max: 12,

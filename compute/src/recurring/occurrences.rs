@@ -188,10 +188,14 @@ impl Difference {
             Some(fields) if fields.is_empty() => {}
             _ if self.written.is_full() => self.is_cut = true,
             Some(fields) => {
+                self.written.touches(record.size_bytes());
                 let fields = fields.iter().map(|(name, value)| (name.as_str(), value));
                 self.written.update((&self.into, id), fields);
             }
-            None => self.written.delete((&self.into, id)),
+            None => {
+                self.written.touches(record.size_bytes());
+                self.written.delete((&self.into, id));
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use syncline_storage::types::StoreError;
 
 use super::times::json_of;
 use super::{NEXT_ID_BYTES, PAGE};
-use crate::reminders::RemindersConfig;
+use crate::reminders::{REMINDERS_MAX as LOOKED_AT_MAX, RemindersConfig};
 
 /// Reminders of one task that its next instance gets.
 pub(super) const REMINDERS_MAX: usize = 20;
@@ -54,7 +54,8 @@ impl Reminded {
         Reminded(apps.into_iter().map(of_app).collect())
     }
 
-    /// The reminders that the next instance of a task gets, `most` at most.
+    /// The reminders that the next instance of a task gets, `most` at most. Of a space they are looked for
+    /// among as many as a plan looks at: those of the first ids.
     pub(super) async fn of_next(
         &self,
         (store, space): (&dyn Store, &SpaceKey),
@@ -68,9 +69,11 @@ impl Reminded {
         };
         let tables = std::slice::from_ref(&of_app.reminders);
         let mut after: Option<RecordKey> = None;
+        let mut left = LOOKED_AT_MAX;
         loop {
             let page = store.snapshot(space, Some(tables), after.as_ref(), PAGE);
             let page = page.await?;
+            left = left.saturating_sub(page.records.len());
             for (key, record) in &page.records {
                 if of_app.is_of(record, &done.id) && found.len() < most {
                     found.push(of_app.for_next(key, record, &next.id));
@@ -79,7 +82,7 @@ impl Reminded {
             match page
                 .records
                 .last()
-                .filter(|_| page.more && found.len() < most)
+                .filter(|_| page.more && left > 0 && found.len() < most)
             {
                 Some((last, _)) => after = Some(last.clone()),
                 None => return Ok(found),

@@ -10,6 +10,7 @@ use axum::http::{HeaderName, Method, header};
 use axum::routing::get;
 use syncline_cluster::ChangeLog;
 use syncline_cluster::bus::Bus;
+use syncline_compute::recurrence::Expansions;
 use syncline_protocol::ids::NodeId;
 use syncline_protocol::limits::Limits;
 use syncline_storage::group::{Committers, GroupCommit, GroupLimits};
@@ -232,6 +233,7 @@ impl Core {
             paces: Paces::of_pushes(&config.limits, &wheel),
             telling: Paces::of_telling(&config.limits, &wheel),
             user_data: Semaphore::new(USER_DATA_AT_ONCE),
+            expansions: Expansions::default(),
         };
         let gateway = Arc::new(gateway);
         Ok(Core {

@@ -93,6 +93,9 @@ impl Access {
             let space = asked.ok_or_else(|| {
                 Refusal::new(Code::BadMessage, "a service names the space: ?space=")
             })?;
+            if space.as_str().starts_with('@') {
+                return Err(self.refused(Code::Forbidden, "the space is the hub's own"));
+            }
             let space = SpaceKey {
                 app: app.clone(),
                 space,

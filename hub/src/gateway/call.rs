@@ -1,5 +1,6 @@
 //! A push without a socket: of an HTTP request, of a job, or of the hub for a user.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use syncline_protocol::error::{Code, Refusal};
@@ -11,6 +12,7 @@ use tokio::sync::oneshot;
 use super::Gateway;
 use crate::session::actor::{Message, Pushed};
 use crate::session::event::{CallReply, JobWrite, NotEnded, Sender};
+use crate::session::jobs::JOBS_USER;
 
 /// How long a push may wait for its verdicts. After that it must be repeated; the numbers see
 /// to it that it takes effect once.
@@ -28,6 +30,17 @@ pub(crate) struct Pusher {
     pub(crate) space: SpaceKey,
     /// Bytes of what it pushes, as they came.
     pub(crate) bytes: usize,
+}
+
+impl Pusher {
+    /// Whose share of the node's room its pushes take. Of jobs each space has its own, as it would by its
+    /// devices.
+    fn owner(&self) -> Cow<'_, str> {
+        match self.user.as_str() {
+            JOBS_USER => format!("{JOBS_USER}/{}", self.space).into(),
+            user => user.into(),
+        }
+    }
 }
 
 impl Gateway {
@@ -91,7 +104,7 @@ impl Gateway {
             let Some(room) = self.sessions.room(&entry) else {
                 continue;
             };
-            let permit = room.permit(pusher.user.as_str(), pusher.bytes).await;
+            let permit = room.permit(&pusher.owner(), pusher.bytes).await;
             let permit = permit.map_err(|_| Refusal::new(Code::Slow, "the session is loaded"))?;
             let Some(pushed) = held.take() else {
                 break;
@@ -127,4 +140,31 @@ impl Gateway {
 /// What is told who waited for a session that ended.
 pub(crate) fn ended() -> Refusal {
     Refusal::new(Code::Unavailable, "the session ended; repeat the push")
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_protocol::ids::{AppId, SpaceId};
+
+    use super::*;
+
+    #[test]
+    fn jobs_of_a_space_take_the_room_of_that_space() {
+        let owner = |user: &str, space: &str| {
+            let space = SpaceKey {
+                app: AppId::trusted("todo"),
+                space: SpaceId::trusted(space),
+            };
+            let user = UserId::trusted(user);
+            let pusher = Pusher {
+                user,
+                space,
+                bytes: 1,
+            };
+            pusher.owner().into_owned()
+        };
+        assert_eq!(owner("ada", "ada"), "ada");
+        assert_eq!(owner("@service", "ada"), "@service");
+        assert_ne!(owner("@jobs", "ada"), owner("@jobs", "bob"));
+    }
 }

@@ -106,7 +106,9 @@ async fn jobs_are_done_in_a_process_of_their_own() {
         command
             .env("HUB__STORE__URL", database.url())
             .env("HUB__NATS__URL", bus.url())
-            .env("HUB__NODE", name);
+            .env("HUB__NODE", name)
+            // Longer than this waits: only the bus wakes whoever does jobs.
+            .env("HUB__JOBS__POLL_MS", "60000");
         command
     };
     let dirs = ["sync", "compute"].map(|_| tempfile::tempdir().unwrap());
@@ -123,6 +125,11 @@ async fn jobs_are_done_in_a_process_of_their_own() {
     phone.reach(2).await;
     assert_eq!(phone.shows("tasks", "k1").unwrap()["summary"], "milk");
     assert_eq!(endpoint.posted().len(), 1);
+    // It has looked at the store: what is put from now on is heard of.
+    phone.edit(&insert("k2", &json!({"title": "Buy bread"})));
+    phone.push().await;
+    let posted = tokio::time::timeout(Duration::from_secs(30), endpoint.until_posted(2));
+    posted.await.expect("the bus wakes whoever does jobs");
     drop(compute);
     end(sync, "TERM").await;
 }

@@ -103,6 +103,30 @@ async fn what_is_copied_bounds_a_write_by_its_bytes() {
     assert_eq!(space.starts().await.len(), 6);
 }
 
+/// A store takes whole records: what is little to say may be much to store.
+#[tokio::test]
+async fn what_is_there_bounds_a_write_by_its_bytes() {
+    let title = "x".repeat(200 << 10);
+    let mut space = with_event(json!({"title": title})).await;
+    let mut task = space.task(("events", "e1"), &args(json!({"days": 49})));
+    while let Some(due_at_ms) = space.run(&task).await
+        && due_at_ms < task.now_ms + ROLL_MS
+    {
+        task.job.due_at_ms = due_at_ms;
+    }
+    let mut left = vec![space.starts().await.len()];
+    assert_eq!(left, [50]);
+    space.delete("events", "e1").await;
+    while let Some(due_at_ms) = space.run(&task).await {
+        left.push(space.starts().await.len());
+        assert!(left.len() < 10, "it never ends");
+        task.job.due_at_ms = due_at_ms;
+    }
+    // The twenty-first brings it above 4 MiB.
+    assert_eq!(left, [50, 29, 8]);
+    assert!(space.starts().await.is_empty());
+}
+
 /// A hub may allow less in a push than a try writes.
 #[tokio::test]
 async fn a_write_holds_no_more_than_a_push_may() {

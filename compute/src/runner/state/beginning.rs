@@ -66,11 +66,16 @@ impl RunnerState {
         if matches!(firing, Firing::Gone) {
             let late_ms = now.wall_ms.saturating_sub(one.due_at_ms);
             let at_ms = now.wall_ms.saturating_add(GONE_WAIT_MS);
-            let outcome = match late_ms < GONE_MS {
-                true => Outcome::Wait { at_ms },
-                false => Outcome::Done,
-            };
-            return Some(given_up_or_not(outcome, of, now.wall_ms));
+            if late_ms < GONE_MS {
+                return Some(given_up_or_not(Outcome::Wait { at_ms }, of, now.wall_ms));
+            }
+            return Some(Concluded {
+                outcome: Outcome::Done,
+                how: How::Missed,
+                error: Some(JobError::new(
+                    "schedule_gone: its schedule is in the config no more",
+                )),
+            });
         }
         let kind = &self.rules.kinds[one.pool];
         if let Some(outcome) = kind.retry.before_start(one.attempt) {

@@ -5,6 +5,7 @@
 //! `"valid":false`, as those clients know it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -19,32 +20,39 @@ use syncline_compute::recurrence::{
     Expand, Instant, NextAsk, Refused, Work, check_route_length, expand, next_occurrence, validate,
 };
 use syncline_protocol::error::Code;
-use tokio::sync::Semaphore;
+use syncline_protocol::ids::UserId;
 
 use crate::gateway::Gateway;
 use crate::http::error::json as json_answer;
 use crate::http::guard::counted;
+use crate::http::shares::Shares;
 use crate::http::{HttpError, RawBody};
 use crate::telemetry::labels::Route;
 
-/// Questions that are computed or wait for it. One more is told to come again.
+/// Questions that are computed or wait for it.
 const ASKED_MAX: usize = 256;
+
+/// Of one user. Who asks more at once waits for what is its own.
+const ASKED_BY_ONE_MAX: usize = 8;
+
+/// The least that a room has.
+const QUESTION: usize = 1_024;
+
+/// How long a question waits to be one of them; then it is told to come again.
+const ASKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the routes share.
 struct Computing {
     gateway: Arc<Gateway>,
-    asked: Semaphore,
-    /// As many at once as there are cores, less one: sync goes first.
-    running: Arc<Semaphore>,
+    /// Of a [`QUESTION`] each.
+    asked: Shares,
 }
 
 /// The routes.
 pub fn routes(gateway: Arc<Gateway>) -> Router {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let computing = Computing {
         gateway,
-        asked: Semaphore::new(ASKED_MAX),
-        running: Arc::new(Semaphore::new((cores - 1).max(1))),
+        asked: Shares::new(ASKED_MAX * QUESTION, ASKED_BY_ONE_MAX * QUESTION),
     };
     let route = |path: &str| format!("/api/v1/compute/{path}");
     Router::new()
@@ -72,19 +80,20 @@ async fn next(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, HttpError> {
-    let (now, question) = computing.read::<NextQuestion>(&headers, body).await?;
-    let question = match question {
+    let asked = computing.read::<NextQuestion>(&headers, body).await?;
+    let (asker, now) = (asked.user, asked.now);
+    let question = match asked.question {
         Ok(question) => question,
         Err(refused) => return Ok(refused),
     };
-    let answer = computing.compute(move || {
+    let answer = computing.compute(&asker, move |work| {
         check_route_length(&question.rrule)?;
         let ask = NextAsk {
             after: question.after.as_deref(),
             end: question.end.as_deref(),
             now,
         };
-        next_occurrence(&question.rrule, ask, &mut Work::default())
+        next_occurrence(&question.rrule, ask, work)
     });
     Ok(match answer.await? {
         Ok(answer) => ok(&json!({
@@ -108,14 +117,15 @@ async fn valid(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, HttpError> {
-    let (now, question) = computing.read::<ValidQuestion>(&headers, body).await?;
-    let question = match question {
+    let asked = computing.read::<ValidQuestion>(&headers, body).await?;
+    let (asker, now) = (asked.user, asked.now);
+    let question = match asked.question {
         Ok(question) => question,
         Err(refused) => return Ok(refused),
     };
-    let answer = computing.compute(move || {
+    let answer = computing.compute(&asker, move |work| {
         check_route_length(&question.rrule)?;
-        Ok(validate(&question.rrule, now, &mut Work::default()))
+        Ok(validate(&question.rrule, now, work))
     });
     let (occurrences, refused) = match answer.await? {
         Ok(validity) => (validity.occurrences, validity.error),
@@ -153,12 +163,12 @@ async fn expanded(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, HttpError> {
-    let (_, question) = computing.read::<ExpandQuestion>(&headers, body).await?;
-    let question = match question {
+    let asked = computing.read::<ExpandQuestion>(&headers, body).await?;
+    let question = match asked.question {
         Ok(question) => question,
         Err(refused) => return Ok(refused),
     };
-    let answer = computing.compute(move || {
+    let answer = computing.compute(&asked.user, move |work| {
         check_route_length(&question.rrule)?;
         let ask = Expand {
             rrule: &question.rrule,
@@ -168,7 +178,7 @@ async fn expanded(
             to: &question.to,
             limit: usize::try_from(question.limit).unwrap_or(usize::MAX),
         };
-        let expansion = expand(&ask, &mut Work::default())?;
+        let expansion = expand(&ask, work)?;
         let occurrences = expansion.occurrences.iter().map(Instant::to_string);
         let occurrences: Vec<String> = occurrences.collect();
         let answer = json!({"occurrences": occurrences, "truncated": expansion.truncated});
@@ -180,14 +190,21 @@ async fn expanded(
     })
 }
 
+/// Somebody with a token asks.
+struct Asked<T> {
+    user: UserId,
+    now: Instant,
+    /// Or what to answer to a question that cannot be read.
+    question: Result<T, Response>,
+}
+
 impl Computing {
-    /// The time, and the question of somebody with a token; or what to answer to one that cannot be
-    /// read.
+    /// What is asked, by whom and when.
     async fn read<T: DeserializeOwned>(
         &self,
         headers: &HeaderMap,
         body: RawBody,
-    ) -> Result<(Instant, Result<T, Response>), HttpError> {
+    ) -> Result<Asked<T>, HttpError> {
         let now_ms = self.gateway.clock.now_ms();
         let asker = match self.gateway.access.bearer(headers, now_ms).await {
             Ok(asker) => asker,
@@ -197,29 +214,27 @@ impl Computing {
             }
         };
         let question = body.read(asker.user.as_str()).await?.json();
-        let question = question.map_err(|refused| error(&refused.0.message));
         let now_s = i64::try_from(now_ms / 1_000).expect("no clock shows such a year");
-        Ok((Instant(now_s), question))
+        Ok(Asked {
+            user: asker.user,
+            now: Instant(now_s),
+            question: question.map_err(|refused| error(&refused.0.message)),
+        })
     }
 
     /// Computes beside the threads that serve, when it is this question's turn. Errors: `slow` if
-    /// too many wait.
+    /// too many wait, of this user or of all.
     async fn compute<T: Send + 'static>(
         &self,
-        compute: impl FnOnce() -> Result<T, Refused> + Send + 'static,
+        user: &UserId,
+        compute: impl FnOnce(&mut Work) -> Result<T, Refused> + Send + 'static,
     ) -> Result<Result<T, Refused>, HttpError> {
+        let due = tokio::time::Instant::now() + ASKED_WITHIN;
         let slow = |_| HttpError::new(Code::Slow, "too many recurrences are asked for now");
-        let _asked = self.asked.try_acquire().map_err(slow)?;
-        let turn = self.running.clone().acquire_owned().await;
-        let turn = turn.expect("nobody closes it");
-        let computed = tokio::task::spawn_blocking(move || {
-            // A question whose asker left is computed to its end, in its turn.
-            let _turn = turn;
-            compute()
-        });
-        computed
-            .await
-            .map_err(|_| HttpError::new(Code::Internal, "a fault of the hub"))
+        let asked = self.asked.take(user.as_str(), QUESTION, due).await;
+        let _asked = asked.map_err(slow)?;
+        let computed = self.gateway.expansions.run(compute).await;
+        computed.map_err(|_| HttpError::new(Code::Internal, "a fault of the hub"))
     }
 }
 
