@@ -30,8 +30,8 @@ use crate::types::StoreError;
 pub trait JobStore: Send + Sync + 'static {
     /// Leases jobs that are due: scheduled ones, those that wait for another try, and those whose
     /// lease was not extended. Spaces take turns: each gives its share, at most `per_space`, and
-    /// goes behind those that were due before; inside a space the longest due come first. No job is
-    /// leased twice at once. May return fewer than are due; whoever got any asks again. Cost
+    /// goes behind those that were due before; inside a space the longest due come first. Spaces that
+    /// are [full](super::Wanted::full) give nothing and take no turn. No job is leased twice at once. May return fewer than are due; whoever got any asks again. Cost
     /// follows what is claimed, whatever waits.
     async fn claim(&self, claim: &Claim) -> Result<Vec<LeasedJob>, StoreError>;
 

@@ -116,7 +116,9 @@ impl ModelStore {
 
     fn claim_kind(&mut self, claim: &Claim, wanted: &Wanted) -> Vec<LeasedJob> {
         let mut due: Vec<(u64, SpaceKey)> = Vec::new();
-        for (key, space) in &self.spaces {
+        let passed_over = wanted.passed_over();
+        let spaces = self.spaces.iter();
+        for (key, space) in spaces.filter(|(key, _)| !passed_over.contains(key)) {
             let behind = lanes::behind(&space.jobs);
             let is_due = |row: &Row| {
                 let is_time = row.at_ms().is_some_and(|at_ms| at_ms <= claim.now_ms);

@@ -129,12 +129,17 @@ impl RunnerState {
         let (lease_ms, per_space) = same(first);
         let pools: Vec<usize> = alike.copied().collect();
         let each = (CLAIM_MAX / pools.len()).max(1);
-        let wanted = pools.iter().map(|pool| Wanted {
-            kind: self.rules.kinds[*pool].kind.clone(),
-            jobs: self.room(*pool).min(each),
-        });
+        let mut wanted = Vec::with_capacity(pools.len());
+        for pool in pools.iter().copied() {
+            let workers = self.workers(pool);
+            wanted.push(Wanted {
+                kind: self.rules.kinds[pool].kind.clone(),
+                jobs: self.room(pool).min(each),
+                full: self.pools[pool].pass_over_full(workers),
+            });
+        }
         let claim = Claim {
-            wanted: wanted.collect(),
+            wanted,
             holder: self.rules.node.clone(),
             now_ms: now.wall_ms,
             lease_ms,
@@ -223,7 +228,8 @@ impl RunnerState {
     fn claimed_nothing(&mut self, pools: &[usize], now: Now) {
         self.asking.empty = self.asking.empty.saturating_add(1);
         for pool in pools {
-            self.pools[*pool].hungry = self.asking.rung;
+            let pool = &mut self.pools[*pool];
+            pool.hungry = self.asking.rung || pool.has_place_again;
         }
         self.asking.look_run_ms = now.run_ms;
     }

@@ -77,10 +77,7 @@ pub async fn a_claim_asks_of_each_kind_by_itself(store: &dyn WithJobs) {
     desk.commit(vec![keep(of_kind("other", "a"))]).await;
     let mail = of_kind("mail", "a").kind;
     let mut both = claim(2, NOW);
-    both.wanted.push(Wanted {
-        kind: mail.clone(),
-        jobs: 9,
-    });
+    both.wanted.push(Wanted::of(mail.clone(), 9));
     let leased = store.claim(&both).await.expect("the store answers");
     let of = |kind| leased.iter().filter(|one| one.job.kind == kind).count();
     assert_eq!((of(webhook()), of(mail), leased.len()), (2, 3, 5));

@@ -215,10 +215,7 @@ impl World {
         let Some(jobs) = self.jobs.as_ref().filter(|_| fate != Fate::Fails) else {
             return Ok(());
         };
-        let wanted = |kind: &JobKind| Wanted {
-            kind: kind.clone(),
-            jobs: CLAIMED_MAX,
-        };
+        let wanted = |kind: &JobKind| Wanted::of(kind.clone(), CLAIMED_MAX);
         let now_ms = self.nodes[node].now_ms(self.now_ms);
         let holder: NodeId = self.nodes[node].name.clone();
         let claimed = self.store.model.claim(&Claim {

@@ -49,10 +49,7 @@ async fn end_all(store: &dyn WithJobs, batch: usize) -> Result<usize> {
     let mut count = 0;
     loop {
         let claim = Claim {
-            wanted: vec![Wanted {
-                kind: kind(),
-                jobs: batch,
-            }],
+            wanted: vec![Wanted::of(kind(), batch)],
             holder: NodeId::trusted("bench"),
             now_ms: NOW + 3_600_000,
             lease_ms: 60_000,
