@@ -300,6 +300,8 @@ macro_rules! conformance_tests {
                 a_job_that_waits_is_snoozed,
                 snoozing_a_job_keeps_no_other,
                 a_job_that_was_tried_is_snoozed_and_stays_the_same,
+                what_a_clock_ahead_put_off_is_found_and_brought_forward,
+                what_is_leased_or_dead_does_not_wait,
                 what_is_leased_or_dead_is_not_snoozed,
                 dead_jobs_are_told_newest_first,
                 a_dead_job_is_replayed,

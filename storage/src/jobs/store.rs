@@ -62,6 +62,17 @@ pub trait JobStore: Send + Sync + 'static {
     /// is leased or dead.
     async fn snooze(&self, name: &JobName, due_at_ms: WallMs) -> Result<bool, StoreError>;
 
+    /// Jobs of a kind that wait, also behind others, for a time after the first and up to the second, at
+    /// most `limit`, in no order: so people find what a clock that ran ahead has put off, which a store
+    /// cannot tell from what is meant for later. Asked seldom, and reads what waits of the kind.
+    /// Cassandra, where each space must be asked, looks through 5,000 turns of each of eight parts.
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError>;
+
     /// Dead jobs of a kind after a place, the newest first, at most `limit`.
     async fn dead_jobs(
         &self,

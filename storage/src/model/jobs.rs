@@ -267,6 +267,31 @@ impl ModelStore {
         true
     }
 
+    /// See [`crate::JobStore::waiting_jobs`].
+    pub fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        (after_ms, to_ms): (WallMs, WallMs),
+        limit: usize,
+    ) -> Vec<JobName> {
+        let is_meant = |row: &Row| {
+            let is_between = |at_ms| after_ms < at_ms && at_ms <= to_ms;
+            !row.is_leased() && row.at_ms().is_some_and(is_between)
+        };
+        let mut names = Vec::new();
+        for (key, space) in &self.spaces {
+            let jobs = space.jobs.iter();
+            let waiting = jobs.filter(|((of, _), row)| of == kind && is_meant(row));
+            names.extend(waiting.map(|((kind, job), _)| JobName {
+                space: key.clone(),
+                kind: kind.clone(),
+                key: job.clone(),
+            }));
+        }
+        names.truncate(limit);
+        names
+    }
+
     /// The dead of a kind, the oldest first.
     fn all_dead(&self, kind: &JobKind) -> Vec<DeadJob> {
         let mut dead = Vec::new();
