@@ -204,8 +204,11 @@ impl ModelStore {
         let row = self.leased(&ended.lease)?;
         let stored = &mut row.stored;
         match &ended.outcome {
+            Outcome::Again { .. } if mutant(Mutant::ForgetRest) => {
+                self.remove_job(&ended.lease.name);
+            }
             Outcome::Done => {
-                self.cancel_job(&ended.lease.name);
+                self.remove_job(&ended.lease.name);
             }
             Outcome::Retry { at_ms, error } => {
                 stored.state = JobState::Retry { at_ms: *at_ms };
@@ -248,6 +251,11 @@ impl ModelStore {
 
     /// See [`crate::JobStore::cancel`].
     pub fn cancel_job(&mut self, name: &JobName) -> bool {
+        let is_held = self.job_mut(name).is_some_and(|row| row.is_leased());
+        (is_held && mutant(Mutant::CancelUnheld)) || self.remove_job(name)
+    }
+
+    fn remove_job(&mut self, name: &JobName) -> bool {
         let space = self.spaces.get_mut(&name.space);
         let named = (name.kind.clone(), name.key.clone());
         space.is_some_and(|space| space.jobs.remove(&named).is_some())
@@ -259,6 +267,9 @@ impl ModelStore {
             |state: &JobState| matches!(state, JobState::Scheduled | JobState::Retry { .. });
         let job = self.job_mut(name).filter(|row| waits(&row.stored.state));
         let Some(row) = job else { return false };
+        if mutant(Mutant::SnoozeInVain) {
+            return true;
+        }
         row.waits_until_ms = None;
         match &mut row.stored.state {
             JobState::Retry { at_ms } => *at_ms = due_at_ms,
@@ -332,7 +343,9 @@ impl ModelStore {
         };
         let stored = &mut row.stored;
         stored.state = JobState::Retry { at_ms: now_ms };
-        stored.attempt = 0;
+        if !mutant(Mutant::ReplayTired) {
+            stored.attempt = 0;
+        }
         true
     }
 
