@@ -45,7 +45,7 @@ pub(super) async fn run(store: &dyn WithJobs, load: &Load, batch: usize) -> Resu
 }
 
 /// Claims and ends all there are; how many.
-async fn end_all(store: &dyn WithJobs, batch: usize) -> Result<usize> {
+pub(super) async fn end_all(store: &dyn WithJobs, batch: usize) -> Result<usize> {
     let mut count = 0;
     loop {
         let claim = Claim {
