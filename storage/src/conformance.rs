@@ -208,6 +208,7 @@ macro_rules! conformance_tests {
                 a_lease_says_whose_it_is_and_until_when,
                 a_leased_job_is_not_claimed_again,
                 a_lease_that_runs_out_is_claimed_again,
+                a_lease_says_whether_a_try_has_failed,
                 the_longest_due_come_first,
                 no_more_is_claimed_than_wanted,
                 a_claim_asks_of_each_kind_by_itself,

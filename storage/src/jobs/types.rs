@@ -182,6 +182,9 @@ pub struct LeasedJob {
     /// Which try this is, from 1. Tries whose lease ran out count: a job that kills its worker is
     /// known by it.
     pub attempt: u32,
+    /// A try of it failed and said why. Of one that is tried again and never failed no try has said how it
+    /// ended.
+    pub has_failed: bool,
     /// After this somebody else may claim it.
     pub until_ms: WallMs,
 }

@@ -431,6 +431,7 @@ fn lease(
         },
         job: row.stored.job.clone(),
         attempt: row.stored.attempt,
+        has_failed: row.stored.error.is_some(),
         until_ms,
     }
 }

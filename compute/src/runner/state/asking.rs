@@ -12,6 +12,7 @@ use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
 use super::spaces::Place;
+use super::suspects::is_suspected;
 use super::{RunnerState, Stage, Try, Waits};
 use crate::jobs::lease::LeaseStep;
 
@@ -248,6 +249,7 @@ impl RunnerState {
         // Until it has a place in its space.
         let waits = Waits::Space;
         let due_at_ms = leased.job.due_at_ms;
+        let is_suspected = is_suspected(&leased);
         let one = Try {
             pool,
             lease: leased.lease.clone(),
@@ -274,10 +276,13 @@ impl RunnerState {
             self.give_back(id, now.wall_ms, now);
             return;
         }
-        if place == Place::Taken {
+        if place == Place::Taken || (is_suspected && self.suspect.is_some()) {
             let until_ms = now.wall_ms + self.soon_ms(due_at_ms, now);
             self.give_back(id, until_ms, now);
             return;
+        }
+        if is_suspected {
+            self.suspect = Some(id);
         }
         self.last_kept = id;
         self.offer(id);

@@ -242,6 +242,7 @@ impl Visit<'_> {
             },
             job: kept.stored.job,
             attempt: kept.stored.attempt,
+            has_failed: kept.stored.error.is_some(),
             until_ms,
         }
     }

@@ -49,6 +49,20 @@ pub async fn a_lease_that_runs_out_is_claimed_again(store: &dyn WithJobs) {
     assert!(token(&second.lease) > token(&first.lease));
 }
 
+/// It says how a try ended if one did: what was tried and never failed may be what ends its workers.
+pub async fn a_lease_says_whether_a_try_has_failed(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    assert!(!desk.leased("a").await.has_failed);
+    let ran_out = claimed(store, 9, NOW + LEASE_MS).await.remove(0);
+    assert_eq!((ran_out.attempt, ran_out.has_failed), (2, false));
+    let at_ms = NOW + LEASE_MS;
+    let error = super::desk::why();
+    let retry = Outcome::Retry { at_ms, error };
+    assert_eq!(finish(store, &ran_out.lease, retry).await, Ok(()));
+    let failed = claimed(store, 9, at_ms).await.remove(0);
+    assert_eq!((failed.attempt, failed.has_failed), (3, true));
+}
+
 /// Inside a space, by when they may be done.
 pub async fn the_longest_due_come_first(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;

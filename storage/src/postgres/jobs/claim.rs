@@ -236,6 +236,7 @@ fn one(row: &Row, space: &SpaceKey, until_ms: WallMs) -> Result<LeasedJob, Store
         },
         job: stored.job,
         attempt: stored.attempt,
+        has_failed: stored.error.is_some(),
         until_ms,
     })
 }

@@ -177,6 +177,7 @@ fn take_turn(
             },
             job: stored.job,
             attempt: stored.attempt + 1,
+            has_failed: stored.error.is_some(),
             until_ms,
         });
     }

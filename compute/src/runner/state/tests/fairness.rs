@@ -142,19 +142,21 @@ fn a_place_that_comes_during_a_claim_is_not_forgotten() {
     assert!(desk.leased() > held, "{held} are held");
 }
 
-/// With whatever number of workers, no more spaces can be full than a claim passes over.
+/// With whatever number of workers and spaces, no more can be full than a claim passes over.
 #[test]
 fn a_claim_can_name_all_spaces_that_are_full() {
     let mut most = 0;
-    for workers in 1..=64 {
-        let mut desk = Desk::new(rules(workers));
-        for n in 0..2 * workers {
-            put(&mut desk.store, &space(&format!("s{n:03}")), many(40));
+    for workers in (1..=16).chain([31, 64]) {
+        for spaces in [1, 4, 8] {
+            let mut desk = Desk::new(rules(workers));
+            for n in 0..spaces {
+                put(&mut desk.store, &space(&format!("s{n}")), many(60));
+            }
+            desk.step(Event::Woke);
+            desk.work(10_000, 3_000);
+            let full = desk.asked.iter().map(|claim| claim.wanted[0].full.len());
+            most = most.max(full.max().unwrap_or(0));
         }
-        desk.step(Event::Woke);
-        desk.work(20_000, 3_000);
-        let full = desk.asked.iter().map(|claim| claim.wanted[0].full.len());
-        most = most.max(full.max().unwrap_or(0));
     }
     assert!((1..=7).contains(&most), "{most} were full");
 }
