@@ -84,7 +84,7 @@ pub struct RunnerState {
     last_of: HashMap<JobName, TryId>,
     /// The last number of a try.
     last_id: u64,
-    /// The one job that is held of those that may end their process.
+    /// The last job that was kept of those that may end their process.
     suspect: Option<TryId>,
     /// The last try that was not given back at once.
     last_kept: TryId,
@@ -257,7 +257,6 @@ impl RunnerState {
         if self.last_of.get(&one.lease.name) == Some(&id) {
             self.last_of.remove(&one.lease.name);
         }
-        self.suspect = self.suspect.filter(|suspect| *suspect != id);
         let space = &one.lease.name.space;
         let workers = self.workers(one.pool);
         let pool = &mut self.pools[one.pool];

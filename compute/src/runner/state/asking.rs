@@ -276,7 +276,7 @@ impl RunnerState {
             self.give_back(id, now.wall_ms, now);
             return;
         }
-        if place == Place::Taken || (is_suspected && self.suspect.is_some()) {
+        if place == Place::Taken || (is_suspected && self.holds_suspect()) {
             let until_ms = now.wall_ms + self.soon_ms(due_at_ms, now);
             self.give_back(id, until_ms, now);
             return;

@@ -8,10 +8,20 @@
 
 use syncline_storage::jobs::LeasedJob;
 
+use super::{RunnerState, Try};
+
 /// The try from which on a job is suspected.
 const SUSPECTED_TRY: u32 = 3;
 
 /// Whether a job may be what ended its process.
 pub(super) fn is_suspected(leased: &LeasedJob) -> bool {
     leased.attempt >= SUSPECTED_TRY && !leased.has_failed
+}
+
+impl RunnerState {
+    /// A suspected job is to be done, or is at work.
+    pub(super) fn holds_suspect(&self) -> bool {
+        let suspect = self.suspect.and_then(|id| self.tries.get(&id));
+        suspect.is_some_and(Try::is_held)
+    }
 }
