@@ -71,6 +71,14 @@ pub enum Mutant {
     IgnoreLane,
     /// What a job writes does not end its lease, so whoever has the job may write it again.
     WriteUnfenced,
+    /// A job that did a part of its work, and is due again for the rest, is taken for done.
+    ForgetRest,
+    /// A job that is cancelled while somebody has it is left to them.
+    CancelUnheld,
+    /// A job that is snoozed stays due when it was.
+    SnoozeInVain,
+    /// A dead job that is replayed has no more tries than before.
+    ReplayTired,
 }
 
 #[cfg(all(feature = "mutants", debug_assertions))]

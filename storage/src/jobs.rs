@@ -56,6 +56,11 @@ pub const JOB_ERROR_BYTES_MAX: usize = 1 << 10;
 /// as many as it says. Cassandra, where each space must be asked, counts those of 200 spaces of a kind.
 pub const JOBS_COUNTED_MAX: u64 = 10_000;
 
+/// Spaces that a claim passes over, of a kind. A runner names fewer: a space that has all that it may have
+/// holds an eighth of what a pool holds, or more. Who names more may be given jobs of those past it, and
+/// gives them back.
+pub const CLAIM_FULL_MAX: usize = 16;
+
 /// Passes of a claim over queues of which none had anything. Queues are told of what comes, not of
 /// what went, so some are looked at in vain, each once.
 pub(crate) const CLAIM_PASSES_MAX: usize = 4;

@@ -3,7 +3,7 @@
 //! A step function without IO: an [`Event`] and the time go in, [`Effect`]s come out. It is cut into
 //! what is asked of the store and when (`asking`), what is held (`held`) and for how long
 //! (`holding`), how tries begin (`beginning`), what one space may have (`spaces`), what is given back
-//! (`giving_back`), and how leases end (`ending`). Lanes are the store's: it lets one of a lane be
+//! (`giving_back`), what may end its process (`suspects`), and how leases end (`ending`). Lanes are the store's: it lets one of a lane be
 //! claimed, and another one once that has ended.
 //!
 //! ```text
@@ -23,6 +23,7 @@ mod giving_back;
 mod held;
 mod holding;
 mod spaces;
+mod suspects;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub struct RunnerState {
     last_of: HashMap<JobName, TryId>,
     /// The last number of a try.
     last_id: u64,
+    /// The last job that was kept of those that may end their process.
+    suspect: Option<TryId>,
     /// The last try that was not given back at once.
     last_kept: TryId,
     /// Moves the seed.
@@ -110,6 +113,7 @@ impl RunnerState {
             tries: HashMap::new(),
             last_of: HashMap::new(),
             last_id: 0,
+            suspect: None,
             last_kept: TryId(0),
             drawn: 0,
             asking: Asking::default(),

@@ -13,6 +13,7 @@ mod change;
 mod changing;
 mod claim;
 mod dead;
+mod failing;
 mod finish;
 mod lanes;
 mod numbers;
@@ -31,6 +32,7 @@ use crate::jobs::{Job, JobNo, JobState, StoredJob};
 
 pub(super) use change::{Beside, Settled, push_rows};
 pub(super) use dead::dead_of;
+pub(super) use failing::Failing;
 pub(super) use numbers::Numbers;
 #[cfg(test)]
 pub(super) use people::SPACES_COUNTED_MAX;

@@ -23,7 +23,7 @@ use super::failure::Failure;
 use super::hold::{Hold, until_let_go};
 use super::home;
 use super::interlude::Interludes;
-use super::jobs::{LastLook, Numbers};
+use super::jobs::{Failing, LastLook, Numbers};
 use super::options::{CassandraOptions, OpenError};
 use super::row::{Place, kind};
 use super::schema;
@@ -62,6 +62,7 @@ pub(super) struct Server {
     options: CassandraOptions,
     numbers: Numbers,
     last_look: LastLook,
+    failing: Failing,
     #[cfg(test)]
     pub(super) counted: tests::Counted,
     #[cfg(test)]
@@ -147,6 +148,7 @@ impl Server {
             },
             numbers: Numbers::of(random().map_err(|error| refused(&error))?),
             last_look: LastLook::default(),
+            failing: Failing::default(),
             #[cfg(test)]
             counted: Default::default(),
             #[cfg(test)]
@@ -175,6 +177,10 @@ impl Server {
 
     pub(super) fn last_look(&self) -> &LastLook {
         &self.last_look
+    }
+
+    pub(super) fn failing(&self) -> &Failing {
+        &self.failing
     }
 
     /// Waits until nobody else of this hub changes jobs of the space: they would only make each

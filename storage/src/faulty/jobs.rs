@@ -51,6 +51,16 @@ impl<S: Store + JobStore> JobStore for FaultyStore<S> {
         self.with_fault(Operation::MoveJobs, call).await
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        let call = self.inner.waiting_jobs(kind, between_ms, limit);
+        self.with_fault(Operation::ReadJobs, call).await
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,

@@ -30,8 +30,8 @@ use crate::types::StoreError;
 pub trait JobStore: Send + Sync + 'static {
     /// Leases jobs that are due: scheduled ones, those that wait for another try, and those whose
     /// lease was not extended. Spaces take turns: each gives its share, at most `per_space`, and
-    /// goes behind those that were due before; inside a space the longest due come first. No job is
-    /// leased twice at once. May return fewer than are due; whoever got any asks again. Cost
+    /// goes behind those that were due before; inside a space the longest due come first. Spaces that
+    /// are [full](super::Wanted::full) give nothing and take no turn. No job is leased twice at once. May return fewer than are due; whoever got any asks again. Cost
     /// follows what is claimed, whatever waits.
     async fn claim(&self, claim: &Claim) -> Result<Vec<LeasedJob>, StoreError>;
 
@@ -61,6 +61,17 @@ pub trait JobStore: Send + Sync + 'static {
     /// tried stays for the time it is for, by which what it did is known. False if there is none, or it
     /// is leased or dead.
     async fn snooze(&self, name: &JobName, due_at_ms: WallMs) -> Result<bool, StoreError>;
+
+    /// Jobs of a kind that wait, also behind others, for a time after the first and up to the second, at
+    /// most `limit`, in no order: so people find what a clock that ran ahead has put off, which a store
+    /// cannot tell from what is meant for later. Asked seldom, and reads what waits of the kind.
+    /// Cassandra, where each space must be asked, looks through 5,000 turns of each of eight parts.
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError>;
 
     /// Dead jobs of a kind after a place, the newest first, at most `limit`.
     async fn dead_jobs(

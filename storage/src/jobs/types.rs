@@ -7,7 +7,8 @@ use syncline_protocol::json::Json;
 use syncline_protocol::stamp::WallMs;
 
 use super::{
-    JOB_ARGS_BYTES_MAX, JOB_ERROR_BYTES_MAX, JobKey, JobKind, JobLane, JobName, TriggerId,
+    CLAIM_FULL_MAX, JOB_ARGS_BYTES_MAX, JOB_ERROR_BYTES_MAX, JobKey, JobKind, JobLane, JobName,
+    TriggerId,
 };
 use crate::types::StoreError;
 
@@ -130,6 +131,25 @@ pub struct Wanted {
     pub kind: JobKind,
     /// At most so many.
     pub jobs: usize,
+    /// Spaces of which none is wanted, since who asks holds all that it may hold of them. The first
+    /// [`CLAIM_FULL_MAX`] are passed over and keep their turn; jobs of those past them may come.
+    pub full: Vec<SpaceKey>,
+}
+
+impl Wanted {
+    /// So many of a kind, of whatever space.
+    pub fn of(kind: JobKind, jobs: usize) -> Wanted {
+        Wanted {
+            kind,
+            jobs,
+            full: Vec::new(),
+        }
+    }
+
+    /// The spaces that a claim passes over.
+    pub fn passed_over(&self) -> &[SpaceKey] {
+        &self.full[..self.full.len().min(CLAIM_FULL_MAX)]
+    }
 }
 
 /// A job's number: never given twice in its space, whatever becomes of the job, nor in its store, but
@@ -162,6 +182,9 @@ pub struct LeasedJob {
     /// Which try this is, from 1. Tries whose lease ran out count: a job that kills its worker is
     /// known by it.
     pub attempt: u32,
+    /// A try of it failed and said why. Of one that is tried again and never failed no try has said how it
+    /// ended.
+    pub has_failed: bool,
     /// After this somebody else may claim it.
     pub until_ms: WallMs,
 }

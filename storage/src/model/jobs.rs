@@ -116,7 +116,9 @@ impl ModelStore {
 
     fn claim_kind(&mut self, claim: &Claim, wanted: &Wanted) -> Vec<LeasedJob> {
         let mut due: Vec<(u64, SpaceKey)> = Vec::new();
-        for (key, space) in &self.spaces {
+        let passed_over = wanted.passed_over();
+        let spaces = self.spaces.iter();
+        for (key, space) in spaces.filter(|(key, _)| !passed_over.contains(key)) {
             let behind = lanes::behind(&space.jobs);
             let is_due = |row: &Row| {
                 let is_time = row.at_ms().is_some_and(|at_ms| at_ms <= claim.now_ms);
@@ -202,8 +204,11 @@ impl ModelStore {
         let row = self.leased(&ended.lease)?;
         let stored = &mut row.stored;
         match &ended.outcome {
+            Outcome::Again { .. } if mutant(Mutant::ForgetRest) => {
+                self.remove_job(&ended.lease.name);
+            }
             Outcome::Done => {
-                self.cancel_job(&ended.lease.name);
+                self.remove_job(&ended.lease.name);
             }
             Outcome::Retry { at_ms, error } => {
                 stored.state = JobState::Retry { at_ms: *at_ms };
@@ -246,6 +251,11 @@ impl ModelStore {
 
     /// See [`crate::JobStore::cancel`].
     pub fn cancel_job(&mut self, name: &JobName) -> bool {
+        let is_held = self.job_mut(name).is_some_and(|row| row.is_leased());
+        (is_held && mutant(Mutant::CancelUnheld)) || self.remove_job(name)
+    }
+
+    fn remove_job(&mut self, name: &JobName) -> bool {
         let space = self.spaces.get_mut(&name.space);
         let named = (name.kind.clone(), name.key.clone());
         space.is_some_and(|space| space.jobs.remove(&named).is_some())
@@ -257,12 +267,40 @@ impl ModelStore {
             |state: &JobState| matches!(state, JobState::Scheduled | JobState::Retry { .. });
         let job = self.job_mut(name).filter(|row| waits(&row.stored.state));
         let Some(row) = job else { return false };
+        if mutant(Mutant::SnoozeInVain) {
+            return true;
+        }
         row.waits_until_ms = None;
         match &mut row.stored.state {
             JobState::Retry { at_ms } => *at_ms = due_at_ms,
             _ => row.stored.job.due_at_ms = due_at_ms,
         }
         true
+    }
+
+    /// See [`crate::JobStore::waiting_jobs`].
+    pub fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        (after_ms, to_ms): (WallMs, WallMs),
+        limit: usize,
+    ) -> Vec<JobName> {
+        let is_meant = |row: &Row| {
+            let is_between = |at_ms| after_ms < at_ms && at_ms <= to_ms;
+            !row.is_leased() && row.at_ms().is_some_and(is_between)
+        };
+        let mut names = Vec::new();
+        for (key, space) in &self.spaces {
+            let jobs = space.jobs.iter();
+            let waiting = jobs.filter(|((of, _), row)| of == kind && is_meant(row));
+            names.extend(waiting.map(|((kind, job), _)| JobName {
+                space: key.clone(),
+                kind: kind.clone(),
+                key: job.clone(),
+            }));
+        }
+        names.truncate(limit);
+        names
     }
 
     /// The dead of a kind, the oldest first.
@@ -305,7 +343,9 @@ impl ModelStore {
         };
         let stored = &mut row.stored;
         stored.state = JobState::Retry { at_ms: now_ms };
-        stored.attempt = 0;
+        if !mutant(Mutant::ReplayTired) {
+            stored.attempt = 0;
+        }
         true
     }
 
@@ -391,6 +431,7 @@ fn lease(
         },
         job: row.stored.job.clone(),
         attempt: row.stored.attempt,
+        has_failed: row.stored.error.is_some(),
         until_ms,
     }
 }

@@ -118,6 +118,44 @@ async fn a_job_is_cancelled_by_its_name() {
     node.app.shutdown().await;
 }
 
+/// As what a clock that ran ahead has put off: its times are named, and it is done now.
+#[tokio::test]
+async fn what_waits_for_times_that_are_named_is_done_when_it_is_snoozed() {
+    let endpoint = Endpoint::start().await;
+    endpoint.reply(Reply::With(503, json!({})));
+    let mut setup = setup(&endpoint, &posts_tasks());
+    let hour_ms = 3_600_000;
+    setup.config.jobs.retry_first_ms = hour_ms;
+    setup.config.jobs.retry_longest_ms = hour_ms;
+    let node = TestNode::start_with(setup).await;
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    phone.edit(&insert("k1", &json!({"title": "k1"})));
+    phone.push().await;
+    let waits = async {
+        loop {
+            let (_, counted) = asked(&node, "").await;
+            let mut kinds = counted["kinds"].as_array().unwrap().iter();
+            if kinds.any(|of| of["kind"] == "webhook" && of["retry"] == 1) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(HUNG, waits).await.expect("it waits");
+    let snooze = |kind: &str| {
+        json!({"kind": kind, "after": "2021-01-02T00:00:00Z", "upTo": "2100-01-01T00:00:00Z",
+            "dueAt": "2021-01-01T00:00:00Z"})
+    };
+    for (kind, done) in [("reminder", 0), ("webhook", 1)] {
+        let (status, answer) = told(&node, "/snooze", &snooze(kind)).await;
+        let expected = json!({"done": done, "more": false});
+        assert_eq!((status, answer), (StatusCode::OK, expected), "{kind}");
+    }
+    endpoint.until_posted(2).await;
+    node.app.shutdown().await;
+}
+
 #[tokio::test]
 async fn dead_jobs_are_listed_page_by_page() {
     let endpoint = Endpoint::start().await;
@@ -169,6 +207,21 @@ async fn only_the_operator_s_servers_may_and_what_cannot_be_read_is_told() {
         (
             "/snooze",
             json!({"app": "todo", "space": "ada", "kind": "w", "key": "k", "dueAt": "soon"}),
+        ),
+        // All, and of no times, of those of one space, or again and again.
+        (
+            "/snooze",
+            json!({"kind": "webhook", "dueAt": "2021-01-01T00:00:00Z"}),
+        ),
+        (
+            "/snooze",
+            json!({"kind": "webhook", "app": "todo", "space": "ada", "dueAt": "2021-01-01T00:00:00Z",
+                "after": "2022-01-01T00:00:00Z", "upTo": "2023-01-01T00:00:00Z"}),
+        ),
+        (
+            "/snooze",
+            json!({"kind": "webhook", "dueAt": "2022-06-01T00:00:00Z",
+                "after": "2022-01-01T00:00:00Z", "upTo": "2023-01-01T00:00:00Z"}),
         ),
     ];
     for (path, body) in wrong {

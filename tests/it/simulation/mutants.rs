@@ -186,3 +186,23 @@ fn a_job_that_overtakes_another_of_its_lane_is_caught() {
 fn what_a_job_writes_without_ending_it_is_caught() {
     assert_eq!(is_caught(Mutant::WriteUnfenced), "effect");
 }
+
+#[test]
+fn a_job_whose_rest_is_forgotten_is_caught() {
+    assert_eq!(is_caught(Mutant::ForgetRest), "there");
+}
+
+#[test]
+fn a_job_that_goes_on_although_it_was_cancelled_is_caught() {
+    assert_eq!(is_caught(Mutant::CancelUnheld), "there");
+}
+
+#[test]
+fn a_job_that_is_begun_although_it_was_snoozed_is_caught() {
+    assert_eq!(is_caught(Mutant::SnoozeInVain), "snooze");
+}
+
+#[test]
+fn a_replayed_job_that_has_not_all_its_tries_is_caught() {
+    assert_eq!(is_caught(Mutant::ReplayTired), "tries");
+}

@@ -23,10 +23,12 @@
 //! | `back` | no device is welcomed at less than its cursor of the same history |
 //! | `put` | a commit puts the jobs of what it shows otherwise, all of them and no others |
 //! | `depth` | a job is as deep as the change it follows from, and a circle ends |
-//! | `there` | a job is there from its commit until it is ended, replaced or erased |
+//! | `there` | a job is there from its commit until it is ended, replaced, cancelled or erased, also while a part of it is done |
 //! | `fence` | of two leases of a job only the later one ends it |
 //! | `effect` | what a job writes takes effect in the commit that ends it |
 //! | `lane` | what jobs of a lane write takes effect in the order in which they were put |
+//! | `snooze` | a job that was snoozed is not leased before its time |
+//! | `tries` | a dead job that is replayed has all its tries again |
 //! | `drain` | a node that goes down has finished its commits |
 //! | `order` | of one device's edits of a field the last wins, if nobody else's stands there |
 //!

@@ -137,6 +137,10 @@ kinds! {
     JobWriteLate = "what a job writes waited for no longer, and carried out",
     JobWriteTorn = "session ended over what a job writes",
     JobTooDeep = "job not made, being too deep",
+    JobInParts = "part of a job written, the rest due again",
+    JobReplayed = "dead job replayed by people",
+    JobSnoozed = "job snoozed by people",
+    JobCancelled = "job cancelled by people",
     }
     happenings {
     Step = "steps",

@@ -106,10 +106,7 @@ impl Space {
     /// Leases the one job that is due by then.
     async fn claim(&self, task: &Task, now_ms: u64) -> Task {
         let claim = Claim {
-            wanted: vec![Wanted {
-                kind: task.job.kind.clone(),
-                jobs: 2,
-            }],
+            wanted: vec![Wanted::of(task.job.kind.clone(), 2)],
             holder: NodeId::trusted("n1"),
             now_ms,
             lease_ms: 30_000,

@@ -12,6 +12,7 @@ use super::super::backoff::Backoff;
 use super::super::event::{Effect, Now, TryId};
 use super::super::told::{StoreCall, Told};
 use super::spaces::Place;
+use super::suspects::is_suspected;
 use super::{RunnerState, Stage, Try, Waits};
 use crate::jobs::lease::LeaseStep;
 
@@ -129,12 +130,17 @@ impl RunnerState {
         let (lease_ms, per_space) = same(first);
         let pools: Vec<usize> = alike.copied().collect();
         let each = (CLAIM_MAX / pools.len()).max(1);
-        let wanted = pools.iter().map(|pool| Wanted {
-            kind: self.rules.kinds[*pool].kind.clone(),
-            jobs: self.room(*pool).min(each),
-        });
+        let mut wanted = Vec::with_capacity(pools.len());
+        for pool in pools.iter().copied() {
+            let workers = self.workers(pool);
+            wanted.push(Wanted {
+                kind: self.rules.kinds[pool].kind.clone(),
+                jobs: self.room(pool).min(each),
+                full: self.pools[pool].pass_over_full(workers),
+            });
+        }
         let claim = Claim {
-            wanted: wanted.collect(),
+            wanted,
             holder: self.rules.node.clone(),
             now_ms: now.wall_ms,
             lease_ms,
@@ -223,7 +229,8 @@ impl RunnerState {
     fn claimed_nothing(&mut self, pools: &[usize], now: Now) {
         self.asking.empty = self.asking.empty.saturating_add(1);
         for pool in pools {
-            self.pools[*pool].hungry = self.asking.rung;
+            let pool = &mut self.pools[*pool];
+            pool.hungry = self.asking.rung || pool.has_place_again;
         }
         self.asking.look_run_ms = now.run_ms;
     }
@@ -242,6 +249,7 @@ impl RunnerState {
         // Until it has a place in its space.
         let waits = Waits::Space;
         let due_at_ms = leased.job.due_at_ms;
+        let is_suspected = is_suspected(&leased);
         let one = Try {
             pool,
             lease: leased.lease.clone(),
@@ -268,10 +276,13 @@ impl RunnerState {
             self.give_back(id, now.wall_ms, now);
             return;
         }
-        if place == Place::Taken {
+        if place == Place::Taken || (is_suspected && self.holds_suspect()) {
             let until_ms = now.wall_ms + self.soon_ms(due_at_ms, now);
             self.give_back(id, until_ms, now);
             return;
+        }
+        if is_suspected {
+            self.suspect = Some(id);
         }
         self.last_kept = id;
         self.offer(id);

@@ -23,6 +23,8 @@ pub(super) struct Pool {
     pub(super) running: usize,
     /// There may be something to claim.
     pub(super) hungry: bool,
+    /// A space of which there may be more has place again since the last claim was made.
+    pub(super) has_place_again: bool,
     /// The spaces of what is held.
     pub(super) spaces: HashMap<SpaceKey, InSpace>,
 }

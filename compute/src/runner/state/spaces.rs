@@ -1,14 +1,15 @@
 //! What one space may have of a pool.
 //!
 //! A try may take long, and any space may have jobs at any moment: so however much one has to do, it
-//! has no more than a quarter of the workers. Half as many wait here for its next place. What more is
-//! leased of it is given back at once, and claims take no more of it than there is place until they
-//! bring none of it.
+//! has no more than a quarter of the workers. Half as many wait here for its next place. One that has any
+//! waiting is *full*: claims name it, and the store passes over it, so that others get what they would get
+//! without it. What more is leased of a space is given back at once, and then claims take of none more
+//! than there is place in it, until they bring none of it or it is full.
 
 use std::collections::{HashSet, VecDeque};
 
 use syncline_protocol::ids::SpaceKey;
-use syncline_storage::jobs::LeasedJob;
+use syncline_storage::jobs::{CLAIM_FULL_MAX, LeasedJob};
 
 use super::super::event::TryId;
 use super::{Pool, RunnerState, Waits};
@@ -25,8 +26,17 @@ pub(super) struct InSpace {
     pub(super) placed: usize,
     /// Which of them wait for a place, in order. Some of it may be gone.
     behind: VecDeque<TryId>,
-    /// The last claim brought more than it may have.
+    /// A claim brought more than it may have, and so did all after it bring some of it.
     has_more: bool,
+    /// It was full when the last claim was made.
+    is_passed_over: bool,
+}
+
+impl InSpace {
+    /// It has all its places, and some that wait for one.
+    fn is_full(&self, workers: usize) -> bool {
+        self.held > places(workers)
+    }
 }
 
 /// Workers of a pool that one space may have.
@@ -41,18 +51,35 @@ fn held_max(workers: usize) -> usize {
 }
 
 impl Pool {
-    /// How many jobs of one space a claim may bring.
+    /// The spaces that a claim passes over, in order. Of what a pool holds at most, seven can be full.
+    pub(super) fn pass_over_full(&mut self, workers: usize) -> Vec<SpaceKey> {
+        self.has_place_again = false;
+        let mut full = Vec::new();
+        for (space, of) in &mut self.spaces {
+            of.is_passed_over = of.is_full(workers);
+            if of.is_passed_over {
+                full.push(space.clone());
+            }
+        }
+        full.sort_unstable();
+        debug_assert!(full.len() <= CLAIM_FULL_MAX, "{full:?} of {workers}");
+        full
+    }
+
+    /// How many jobs of one space a claim may bring. Where one has more than it may have and is not full,
+    /// no more than there is place in it, which is at least half of its places.
     pub(super) fn per_space(&self, workers: usize) -> usize {
-        let full = self.spaces.values().filter(|of| of.has_more);
-        let left = full.map(|of| held_max(workers).saturating_sub(of.held).max(1));
+        let spaces = self.spaces.values();
+        let has_more = spaces.filter(|of| of.has_more && !of.is_full(workers));
+        let left = has_more.map(|of| held_max(workers).saturating_sub(of.held).max(1));
         left.min().unwrap_or(usize::MAX).min(places(workers))
     }
 
-    /// A space that has more than it may have is full for as long as claims bring any of it.
+    /// Of a space that was not passed over the store has no more once a claim brings none of it.
     pub(super) fn note_brought(&mut self, leased: &[&LeasedJob]) {
         let brought: HashSet<&SpaceKey> = leased.iter().map(|one| &one.lease.name.space).collect();
         for (space, of) in &mut self.spaces {
-            of.has_more &= brought.contains(space);
+            of.has_more &= of.is_passed_over || brought.contains(space);
         }
     }
 
@@ -75,7 +102,10 @@ impl Pool {
             return;
         };
         of.held -= 1;
-        self.hungry |= of.has_more && of.held <= places(workers);
+        if (of.has_more || of.is_passed_over) && !of.is_full(workers) {
+            self.hungry = true;
+            self.has_place_again = true;
+        }
         if of.held == 0 {
             self.spaces.remove(space);
         }

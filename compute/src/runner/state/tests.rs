@@ -8,4 +8,5 @@ mod fairness;
 mod holding;
 mod lanes;
 mod schedules;
+mod suspects;
 mod world;

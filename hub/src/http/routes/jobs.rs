@@ -9,7 +9,9 @@
 //! - `POST /api/v1/admin/jobs/{replay|cancel|snooze}` with `{"app","space","kind","key"}`, and for
 //!   `snooze` `"dueAt"`, does that to one job: `{"done":true}`, or false if there is no such job, or
 //!   it is in a state in which that cannot be done. `replay` without a key is of all dead ones of the
-//!   kind: `{"done":12}`.
+//!   kind: `{"done":12}`. `snooze` without a key, with `"after"` and `"upTo"`, is of all jobs of the kind
+//!   that wait for a time in between: `{"done":12,"more":false}`, and true if there are more than one
+//!   call takes.
 
 use std::sync::Arc;
 
@@ -40,6 +42,10 @@ const LISTED_MAX: usize = 100;
 
 /// Dead jobs replayed in one transaction.
 const REPLAYED_AT_ONCE: usize = 500;
+
+/// Jobs that wait looked for at once, and how often in one call.
+const SNOOZED_AT_ONCE: usize = 500;
+const SNOOZED_TIMES_MAX: usize = 40;
 
 /// What the routes need.
 struct Desk {
@@ -165,6 +171,8 @@ struct Which {
     space: Option<String>,
     key: Option<String>,
     due_at: Option<String>,
+    after: Option<String>,
+    up_to: Option<String>,
 }
 
 impl Which {
@@ -183,13 +191,29 @@ impl Which {
     }
 
     fn due_at_ms(&self) -> Result<WallMs, Refusal> {
-        let due = self
-            .due_at
-            .as_deref()
-            .and_then(|text| Hlc::parse(text).ok());
-        let missing = || Refusal::new(Code::BadMessage, "dueAt is no time (RFC 3339)");
-        due.map(|at| at.wall_ms()).ok_or_else(missing)
+        time_ms("dueAt", self.due_at.as_deref())
     }
+
+    /// The times of all jobs that are meant.
+    fn between_ms(&self) -> Result<(WallMs, WallMs), Refusal> {
+        if self.app.is_some() || self.space.is_some() {
+            let message = "app and space without a key: all jobs that wait are of every space";
+            return Err(Refusal::new(Code::BadMessage, message));
+        }
+        let after_ms = time_ms("after", self.after.as_deref())?;
+        let to_ms = time_ms("upTo", self.up_to.as_deref())?;
+        if (after_ms + 1..=to_ms).contains(&self.due_at_ms()?) {
+            let message = "dueAt lies between after and upTo, so all would be meant again";
+            return Err(Refusal::new(Code::BadMessage, message));
+        }
+        Ok((after_ms, to_ms))
+    }
+}
+
+fn time_ms(member: &str, text: Option<&str>) -> Result<WallMs, Refusal> {
+    let at = text.and_then(|text| Hlc::parse(text).ok());
+    let missing = || Refusal::new(Code::BadMessage, format!("{member} is no time (RFC 3339)"));
+    at.map(|at| at.wall_ms()).ok_or_else(missing)
 }
 
 async fn which(desk: &Desk, headers: &HeaderMap, body: RawBody) -> Result<Which, HttpError> {
@@ -252,9 +276,29 @@ async fn snooze(
     body: RawBody,
 ) -> Result<Response, HttpError> {
     let which = which(&desk, &headers, body).await?;
-    let done = desk.jobs.snooze(&which.name()?, which.due_at_ms()?).await;
-    let done = done.map_err(|error| desk.gateway.store_failed(&error))?;
-    answer(&serde_json::json!({ "done": done }))
+    let due_at_ms = which.due_at_ms()?;
+    let failed = |error| desk.gateway.store_failed(&error);
+    if which.key.is_some() {
+        let done = desk.jobs.snooze(&which.name()?, due_at_ms).await;
+        let done = done.map_err(failed)?;
+        return answer(&serde_json::json!({ "done": done }));
+    }
+    let (kind, between_ms) = (JobKind::parse(&which.kind)?, which.between_ms()?);
+    let mut all = 0;
+    for _ in 0..SNOOZED_TIMES_MAX {
+        let waiting = desk.jobs.waiting_jobs(&kind, between_ms, SNOOZED_AT_ONCE);
+        let waiting = waiting.await.map_err(failed)?;
+        let mut done = 0;
+        for name in &waiting {
+            done += usize::from(desk.jobs.snooze(name, due_at_ms).await.map_err(failed)?);
+        }
+        all += done;
+        // What was begun or went since is meant no more.
+        if waiting.len() < SNOOZED_AT_ONCE || done == 0 {
+            return answer(&serde_json::json!({ "done": all, "more": false }));
+        }
+    }
+    answer(&serde_json::json!({ "done": all, "more": true }))
 }
 
 fn answer(value: &impl Serialize) -> Result<Response, HttpError> {

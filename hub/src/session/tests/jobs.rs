@@ -32,10 +32,7 @@ pub(super) fn desk(triggers: &[Value]) -> Desk {
 /// Every job that is due.
 pub(super) fn jobs(desk: &mut Desk) -> Vec<LeasedJob> {
     desk.store.claim(&Claim {
-        wanted: vec![Wanted {
-            kind: JobKind::trusted("note"),
-            jobs: 1_000,
-        }],
+        wanted: vec![Wanted::of(JobKind::trusted("note"), 1_000)],
         holder: NodeId::trusted("n1"),
         now_ms: NOW_MS,
         lease_ms: 1_000,

@@ -29,6 +29,9 @@ const SPACES_MAX: usize = 64;
 /// Jobs that one visit leases: their arguments are read at once.
 const JOBS_MAX: usize = 128;
 
+/// Turns of a part that are read beyond those of spaces that may be visited.
+const MORE_TURNS_MAX: usize = 2_048;
+
 /// See [`crate::JobStore::claim`]. What was leased is told, whatever else failed.
 pub(super) async fn claim(server: &Server, claim: &Claim) -> Result<Vec<LeasedJob>, Failure> {
     let (mut leased, mut failed) = (Vec::new(), None);
@@ -44,19 +47,27 @@ pub(super) async fn claim(server: &Server, claim: &Claim) -> Result<Vec<LeasedJo
     }
 }
 
+/// A pass looks at the turns that come first and visits their spaces, each once in a claim. Spaces that are
+/// full or [failing](super::failing) are passed over, and so many more turns are read. One may have several
+/// turns, of which nobody names more than one: where they cut what was read, the next pass reads more. What a
+/// claim reads and visits is bounded by its passes, whoever fails.
 async fn claim_kind(
     server: &Server,
     claim: &Claim,
     wanted: &Wanted,
 ) -> Result<Vec<LeasedJob>, Failure> {
     let spaces_max = wanted.jobs.min(SPACES_MAX);
-    // Its turn stays where it is, before those of others.
-    let mut passed_over: HashSet<SpaceKey> = HashSet::new();
+    // Their turns stay where they are, before those of others.
+    let mut passed_over: HashSet<SpaceKey> = wanted.passed_over().iter().cloned().collect();
+    passed_over.extend(server.failing().of(&wanted.kind, claim.now_ms));
+    let mut more = passed_over.len();
     let mut failed = None;
     for _ in 0..CLAIM_PASSES_MAX {
-        let asked = (claim.now_ms, spaces_max + passed_over.len());
+        let asked = (claim.now_ms, spaces_max + more);
         let mut turns = turns::until(server, &wanted.kind, asked).await?;
+        let read = turns.len();
         turns.retain(|turn| !passed_over.contains(&turn.space));
+        let mut turns_passed = read - turns.len();
         let spaces = by_space(turns, spaces_max);
         let share = wanted.jobs / spaces.len().max(1);
         let share = share.clamp(1, claim.per_space.max(1)).min(JOBS_MAX);
@@ -71,11 +82,17 @@ async fn claim_kind(
             async move { in_time(visit.lease(server)).await }
         });
         let mut leased = Vec::new();
-        for ((space, _), visited) in spaces.iter().zip(join_all(visits).await) {
+        for ((space, turns), visited) in spaces.iter().zip(join_all(visits).await) {
+            let queue = (&wanted.kind, space);
             match visited {
-                Ok(more) => leased.extend(more),
+                Ok(more) => {
+                    server.failing().went_well(queue);
+                    leased.extend(more);
+                }
                 Err(failure) => {
+                    server.failing().note(queue, claim.now_ms);
                     passed_over.insert(space.clone());
+                    turns_passed += turns.len();
                     failed = Some(failure);
                 }
             }
@@ -83,10 +100,11 @@ async fn claim_kind(
         if !leased.is_empty() {
             return Ok(leased);
         }
-        // Behind spaces that had nothing there may be others.
-        if spaces.len() < spaces_max {
+        // Behind spaces that had nothing, or were passed over, there may be others.
+        if spaces.len() < spaces_max && turns_passed <= more {
             break;
         }
+        more = more.max(4 * turns_passed).min(MORE_TURNS_MAX);
     }
     failed.map_or(Ok(Vec::new()), Err)
 }
@@ -224,6 +242,7 @@ impl Visit<'_> {
             },
             job: kept.stored.job,
             attempt: kept.stored.attempt,
+            has_failed: kept.stored.error.is_some(),
             until_ms,
         }
     }

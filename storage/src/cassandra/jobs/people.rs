@@ -9,7 +9,7 @@ use syncline_protocol::stamp::WallMs;
 use super::Kept;
 use super::changing::change;
 use super::dead::{self, Dead, From, Place};
-use super::places::{self, Name};
+use super::places::{self, Name, Ordered};
 use super::plan::Plan;
 use super::row::{ordered, state_of};
 use super::seen::Asked;
@@ -28,6 +28,9 @@ const DEAD_PAGE: usize = 200;
 /// Spaces of a kind that are counted, those first that are to be looked at first: each takes two reads, and
 /// every hub counts every few seconds.
 pub(in crate::cassandra) const SPACES_COUNTED_MAX: usize = 200;
+
+/// Turns of a part that are looked through for jobs that wait.
+const SPACES_SEARCHED_MAX: usize = 5_000;
 
 /// Spaces counted at once.
 const COUNTED_AT_ONCE: usize = 32;
@@ -193,6 +196,44 @@ pub(super) async fn forget_dead(
     let make = |plan: &mut Plan, name: &Name| plan.cancel(name);
     let to_ms = before_ms.checked_sub(1);
     oldest(server, (kind, to_ms, limit), (before_ms, make)).await
+}
+
+/// See [`crate::JobStore::waiting_jobs`].
+pub(super) async fn waiting_jobs(
+    server: &Server,
+    kind: &JobKind,
+    (between_ms, limit): ((WallMs, WallMs), usize),
+) -> Result<Vec<JobName>, Failure> {
+    let turns = turns::until(server, kind, (WallMs::MAX, SPACES_SEARCHED_MAX)).await?;
+    let spaces: BTreeSet<SpaceKey> = turns.into_iter().map(|turn| turn.space).collect();
+    let spaces: Vec<SpaceKey> = spaces.into_iter().collect();
+    let spans = places::waiting_of(kind, between_ms);
+    let mut names = Vec::new();
+    for some in spaces.chunks(COUNTED_AT_ONCE) {
+        let reading = some.iter().flat_map(|space| {
+            let asked = (Text::Order, Level::Hint, limit);
+            let reading = spans.iter();
+            reading.map(move |(begin, end)| async move {
+                let rows = server.span(asked, space, (begin, end)).await?;
+                Ok::<_, Failure>((space, ordered(&rows)?))
+            })
+        });
+        for found in join_all(reading).await {
+            let (space, found) = found?;
+            for (place, phase) in found {
+                if state_of(phase) != LEASED {
+                    let (kind, key) = Ordered::of(&place)?.name;
+                    let space = space.clone();
+                    names.push(JobName { space, kind, key });
+                }
+            }
+        }
+        if names.len() >= limit {
+            break;
+        }
+    }
+    names.truncate(limit);
+    Ok(names)
 }
 
 /// See [`crate::JobStore::next_due`].

@@ -67,6 +67,16 @@ pub(super) fn behind_of(of: &JobKind) -> (Place, Place) {
     all_of(of, BEHIND)
 }
 
+/// Those of a kind that may be claimed after the first time and up to the second, and those that are
+/// behind others.
+pub(super) fn waiting_of(of: &JobKind, (after_ms, to_ms): (WallMs, WallMs)) -> [(Place, Place); 2] {
+    let at = |n: i64, ms: WallMs| {
+        let a = format!("{of}\0{:016x}", ms.saturating_add(1));
+        Place::new(kind::ORDER, n, (&a, ""))
+    };
+    [LIVING, BEHIND].map(|n| (at(n, after_ms), at(n, to_ms)))
+}
+
 /// All that live.
 pub(in crate::cassandra) fn living() -> (Place, Place) {
     (Place::begin(kind::ORDER), dead().0)

@@ -46,6 +46,16 @@ impl JobStore for CassandraStore {
         Ok(people::snooze(&self.server, name, due_at_ms).await?)
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        let asked = (between_ms, limit);
+        Ok(people::waiting_jobs(&self.server, kind, asked).await?)
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,

@@ -18,7 +18,7 @@ use crate::types::StoreError;
 fn claim(jobs: usize) -> Claim {
     let kind = webhook();
     Claim {
-        wanted: vec![Wanted { kind, jobs }],
+        wanted: vec![Wanted::of(kind, jobs)],
         holder: NodeId::trusted("n1"),
         now_ms: NOW + 500,
         lease_ms: 30_000,
@@ -185,7 +185,79 @@ fn a_space_that_fails_is_passed_over_by_who_claims() {
         let leased = store.claim(&claim(1)).await.unwrap();
         assert_eq!(leased.len(), 1);
         assert_eq!(leased[0].job.key.as_str(), "b");
-        assert!(store.claim(&claim(1)).await.is_err(), "nothing else is due");
+        assert_eq!(
+            store.claim(&claim(1)).await,
+            Ok(Vec::new()),
+            "nothing else is due, and it is not visited again so soon"
+        );
+        let mut later = claim(1);
+        later.now_ms += 1_000;
+        assert!(store.claim(&later).await.is_err());
+    });
+}
+
+/// Statements of claims of one job each, one after the other, beside so many spaces that come first and fail.
+async fn statements_beside_failing(failing: usize) -> Vec<usize> {
+    let (store, _lent) = opened().await;
+    for n in 0..failing {
+        let space = format!("failing {n}");
+        put(&store, &space, "a", NOW).await;
+        damage(&store, &space, "a").await;
+    }
+    for n in 0..6 {
+        put(&store, &format!("well {n}"), "b", NOW + 1).await;
+    }
+    let mut counts = Vec::new();
+    for _ in 0..6 {
+        let [before, _] = store.server.counted.statements();
+        let leased = store.claim(&claim(1)).await.unwrap_or_default();
+        let [after, _] = store.server.counted.statements();
+        counts.push(after - before);
+        let keys = leased.iter().map(|one| one.job.key.as_str());
+        assert!(keys.clone().all(|key| key == "b"));
+    }
+    let left = store.claim(&claim(9)).await.unwrap_or_default();
+    counts.push(left.len());
+    counts
+}
+
+/// More of them than a claim has passes: they are met by the first claims and then no more, and those
+/// behind them are all claimed.
+#[test]
+fn spaces_that_fail_cost_the_claims_after_them_nothing() {
+    runtime().block_on(async {
+        let alone = statements_beside_failing(0).await;
+        let beside = statements_beside_failing(6).await;
+        assert_eq!(beside[2..6], alone[2..6], "{beside:?}, alone {alone:?}");
+        assert!(beside[0] > alone[0], "{beside:?}, alone {alone:?}");
+        assert!(beside[6] <= 1, "claimed late: {beside:?}");
+    });
+}
+
+/// Rows that nobody names are met beside them, and cut what is read.
+#[test]
+fn full_spaces_are_passed_over_with_all_their_turns() {
+    runtime().block_on(async {
+        let (store, _lent) = opened().await;
+        put(&store, "full", "a", NOW).await;
+        let full = space_key("todo", "full");
+        for n in 0..9 {
+            put_turn_of_nobody(&store.server, &webhook(), (&full, NOW + n)).await;
+        }
+        // Of the part that those of the full one are in, too.
+        for n in 0..30 {
+            put(&store, &format!("other {n}"), "b", NOW + 20).await;
+        }
+        let mut beside = claim(1);
+        beside.wanted[0].full = vec![full];
+        let mut claimed = 0;
+        while claimed < 30 {
+            let leased = store.claim(&beside).await.unwrap();
+            assert_eq!(leased.len(), 1, "after {claimed}");
+            assert_eq!(leased[0].job.key.as_str(), "b");
+            claimed += 1;
+        }
+        assert_eq!(store.claim(&beside).await, Ok(Vec::new()));
     });
 }
 
@@ -205,10 +277,7 @@ fn a_kind_that_fails_leaves_another_to_be_claimed() {
         })];
         assert_eq!(space.commit(commit).await, Ok(()));
         let mut both = claim(1);
-        both.wanted.push(Wanted {
-            kind: other,
-            jobs: 1,
-        });
+        both.wanted.push(Wanted::of(other, 1));
         let leased = store.claim(&both).await.unwrap();
         assert_eq!(leased.len(), 1);
         assert_eq!(leased[0].job.key.as_str(), "b");

@@ -14,7 +14,7 @@ use crate::jobs::{Claim, Ended, Job, JobError, JobKey, JobLane, LeasedJob, Outco
 fn claim(now_ms: WallMs) -> Claim {
     let kind = webhook();
     Claim {
-        wanted: vec![Wanted { kind, jobs: 100 }],
+        wanted: vec![Wanted::of(kind, 100)],
         holder: NodeId::trusted("n1"),
         now_ms,
         lease_ms: 30_000,

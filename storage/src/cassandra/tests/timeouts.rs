@@ -166,7 +166,7 @@ fn a_claim_that_the_server_gave_up_leases_once() {
             assert_eq!(space.commit(commit).await, Ok(()));
             let kind = webhook();
             let claim = Claim {
-                wanted: vec![Wanted { kind, jobs: 9 }],
+                wanted: vec![Wanted::of(kind, 9)],
                 holder: syncline_protocol::ids::NodeId::trusted("n1"),
                 now_ms: NOW + n as u64,
                 lease_ms: 90_000,

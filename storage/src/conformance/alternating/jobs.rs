@@ -45,6 +45,15 @@ impl<S: Store + JobStore> JobStore for Alternating<S> {
         self.next().snooze(name, due_at_ms).await
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        self.next().waiting_jobs(kind, between_ms, limit).await
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,

@@ -88,7 +88,7 @@ pub(super) fn why() -> JobError {
 pub(super) fn claim(jobs: usize, now_ms: WallMs) -> Claim {
     let kind = webhook();
     Claim {
-        wanted: vec![Wanted { kind, jobs }],
+        wanted: vec![Wanted::of(kind, jobs)],
         holder: NodeId::trusted("n1"),
         now_ms,
         lease_ms: LEASE_MS,

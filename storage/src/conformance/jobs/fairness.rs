@@ -1,9 +1,13 @@
 //! One space with much to do does not keep others waiting.
 
-use super::super::space::NOW;
+use syncline_protocol::ids::SpaceKey;
+
+use super::super::space::{NOW, space_key};
 use super::WithJobs;
-use super::desk::{Desk, LEASE_MS, claim, claimed, due, finish, keep, keys, spaces, webhook, why};
-use crate::jobs::Outcome;
+use super::desk::{
+    Desk, LEASE_MS, claim, claimed, due, finish, keep, keys, of_kind, spaces, webhook, why,
+};
+use crate::jobs::{CLAIM_FULL_MAX, Claim, Outcome, Wanted};
 
 /// However much longer its jobs have waited.
 pub async fn a_space_with_many_due_jobs_leaves_room_for_others(store: &dyn WithJobs) {
@@ -39,6 +43,68 @@ pub async fn a_space_gives_no_more_than_its_share(store: &dyn WithJobs) {
     assert_eq!(leased.len(), 3);
     let again = store.claim(&few).await.expect("the store answers");
     assert_eq!(again.len(), 3);
+}
+
+/// Who claims holds all that it may hold of it. The others share all that is wanted.
+pub async fn a_full_space_gives_nothing_and_the_others_their_share(store: &dyn WithJobs) {
+    let mut busy = Desk::open_named(store, "busy").await;
+    let old = (0..40).map(|n| keep(due(&format!("{n:03}"), 1)));
+    busy.commit(old.collect()).await;
+    for name in ["ada", "bob"] {
+        Desk::open_named(store, name).await.put_many(20).await;
+    }
+    let beside = beside_full(10, &[busy.space.key.clone()]);
+    let leased = store.claim(&beside).await.expect("the store answers");
+    let expected = ["ada"; 5].into_iter().chain(["bob"; 5]);
+    assert_eq!(spaces(&leased), expected.collect::<Vec<_>>());
+    let again = claimed(store, 9, NOW).await;
+    assert!(
+        spaces(&again).contains(&"busy"),
+        "whoever does not name it gets it: {again:?}"
+    );
+}
+
+/// Nor is anything of it touched: it is as much its turn as before.
+pub async fn a_full_space_keeps_its_turn(store: &dyn WithJobs) {
+    let mut busy = Desk::open_named(store, "busy").await;
+    busy.put_many(5).await;
+    let beside = beside_full(3, &[busy.space.key.clone()]);
+    assert_eq!(store.claim(&beside).await, Ok(Vec::new()));
+    let next = store.next_due(&[webhook()]).await.expect("it answers");
+    assert!(next.is_some_and(|at_ms| at_ms <= NOW), "{next:?}");
+    assert_eq!(claimed(store, 9, NOW).await.len(), 5);
+}
+
+/// Of one kind it may be full and of another not, and one that is not there is full as well.
+pub async fn a_space_is_full_of_one_kind(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.put(&["a"]).await;
+    desk.commit(vec![keep(of_kind("mail", "m"))]).await;
+    let nobody = space_key("todo", "nobody");
+    let mut both = beside_full(9, &[desk.space.key.clone(), nobody]);
+    both.wanted.push(Wanted::of(of_kind("mail", "m").kind, 9));
+    let leased = store.claim(&both).await.expect("the store answers");
+    assert_eq!(keys(&leased), ["m"]);
+}
+
+/// Past the bound they are claimed from as if nobody had named them.
+pub async fn no_more_full_spaces_are_passed_over_than_the_bound(store: &dyn WithJobs) {
+    let mut full = Vec::new();
+    for n in 0..=CLAIM_FULL_MAX {
+        let mut desk = Desk::open_named(store, &format!("full-{n:02}")).await;
+        desk.put(&["a"]).await;
+        full.push(desk.space.key.clone());
+    }
+    let beside = beside_full(9, &full);
+    let leased = store.claim(&beside).await.expect("the store answers");
+    assert_eq!(spaces(&leased), [format!("full-{CLAIM_FULL_MAX:02}")]);
+}
+
+/// A claim of [`webhook`] by who holds all that it may hold of these spaces.
+fn beside_full(jobs: usize, full: &[SpaceKey]) -> Claim {
+    let mut claim = claim(jobs, NOW);
+    claim.wanted[0].full = full.to_vec();
+    claim
 }
 
 /// One after the other, whoever has most.

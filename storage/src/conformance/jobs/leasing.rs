@@ -49,6 +49,20 @@ pub async fn a_lease_that_runs_out_is_claimed_again(store: &dyn WithJobs) {
     assert!(token(&second.lease) > token(&first.lease));
 }
 
+/// It says how a try ended if one did: what was tried and never failed may be what ends its workers.
+pub async fn a_lease_says_whether_a_try_has_failed(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    assert!(!desk.leased("a").await.has_failed);
+    let ran_out = claimed(store, 9, NOW + LEASE_MS).await.remove(0);
+    assert_eq!((ran_out.attempt, ran_out.has_failed), (2, false));
+    let at_ms = NOW + LEASE_MS;
+    let error = super::desk::why();
+    let retry = Outcome::Retry { at_ms, error };
+    assert_eq!(finish(store, &ran_out.lease, retry).await, Ok(()));
+    let failed = claimed(store, 9, at_ms).await.remove(0);
+    assert_eq!((failed.attempt, failed.has_failed), (3, true));
+}
+
 /// Inside a space, by when they may be done.
 pub async fn the_longest_due_come_first(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;
@@ -77,10 +91,7 @@ pub async fn a_claim_asks_of_each_kind_by_itself(store: &dyn WithJobs) {
     desk.commit(vec![keep(of_kind("other", "a"))]).await;
     let mail = of_kind("mail", "a").kind;
     let mut both = claim(2, NOW);
-    both.wanted.push(Wanted {
-        kind: mail.clone(),
-        jobs: 9,
-    });
+    both.wanted.push(Wanted::of(mail.clone(), 9));
     let leased = store.claim(&both).await.expect("the store answers");
     let of = |kind| leased.iter().filter(|one| one.job.kind == kind).count();
     assert_eq!((of(webhook()), of(mail), leased.len()), (2, 3, 5));

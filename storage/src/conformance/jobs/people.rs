@@ -56,6 +56,59 @@ pub async fn a_job_that_was_tried_is_snoozed_and_stays_the_same(store: &dyn With
     assert_eq!(keys(&claimed(store, 9, NOW + 500).await), ["a"]);
 }
 
+/// Its node's clock was a day ahead for a moment: what it put is found by the times that clock told, and
+/// brought to when it was meant. Nobody knows it otherwise from what is meant for tomorrow.
+pub async fn what_a_clock_ahead_put_off_is_found_and_brought_forward(store: &dyn WithJobs) {
+    let day_ms = 86_400_000;
+    let mut desk = Desk::open(store).await;
+    let mut other = Desk::open_named(store, "bob").await;
+    desk.commit(vec![
+        keep(due("well", NOW)),
+        keep(due("at noon", NOW + day_ms / 2)),
+    ])
+    .await;
+    desk.commit(vec![keep(due("ahead", NOW + day_ms))]).await;
+    let in_lane = |key: &str| keep(super::desk::in_lane("a record", due(key, NOW + day_ms)));
+    other
+        .commit(vec![in_lane("first ahead"), in_lane("behind it")])
+        .await;
+    other
+        .commit(vec![keep(due("after", NOW + day_ms + 2))])
+        .await;
+    let lease = desk.leased("tried").await.lease;
+    let retry = Outcome::Retry {
+        at_ms: NOW + day_ms + 1,
+        error: why(),
+    };
+    assert_eq!(finish(store, &lease, retry).await, Ok(()));
+    let between_ms = (NOW + day_ms - 1, NOW + day_ms + 1);
+    let waiting = async |limit| {
+        let waiting = store.waiting_jobs(&webhook(), between_ms, limit).await;
+        waiting.expect("the store answers")
+    };
+    assert_eq!(waiting(2).await.len(), 2);
+    let found = waiting(9).await;
+    let mut found_keys: Vec<&str> = found.iter().map(|name| name.key.as_str()).collect();
+    found_keys.sort_unstable();
+    assert_eq!(found_keys, ["ahead", "behind it", "first ahead", "tried"]);
+    for name in &found {
+        assert_eq!(store.snooze(name, NOW).await, Ok(true));
+    }
+    assert_eq!(waiting(9).await, []);
+    let mut done = desk.drained(NOW).await;
+    done.sort_unstable();
+    assert_eq!(done, ["ahead", "behind it", "first ahead", "tried", "well"]);
+}
+
+/// They are not waiting.
+pub async fn what_is_leased_or_dead_does_not_wait(store: &dyn WithJobs) {
+    let mut desk = Desk::open(store).await;
+    desk.dead("dead", NOW).await;
+    desk.leased("leased").await;
+    let all = (0, NOW + 86_400_000);
+    assert_eq!(store.waiting_jobs(&webhook(), all, 9).await, Ok(Vec::new()));
+}
+
 /// The one is under way, the other is over.
 pub async fn what_is_leased_or_dead_is_not_snoozed(store: &dyn WithJobs) {
     let mut desk = Desk::open(store).await;

@@ -44,6 +44,15 @@ impl<S: JobStore> JobStore for Patient<S> {
         again!(self.0.snooze(name, due_at_ms))
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        again!(self.0.waiting_jobs(kind, between_ms, limit))
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,

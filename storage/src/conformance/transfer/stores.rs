@@ -158,7 +158,7 @@ pub(super) fn webhook() -> JobKind {
 pub(super) async fn leases(store: &dyn JobTransfer, jobs: usize) -> Vec<Lease> {
     let kind = webhook();
     let claim = Claim {
-        wanted: vec![Wanted { kind, jobs }],
+        wanted: vec![Wanted::of(kind, jobs)],
         holder: NodeId::trusted("n1"),
         now_ms: NOW,
         lease_ms: 60_000,

@@ -17,7 +17,7 @@ const LEASE_MS: u64 = 30_000;
 fn claim(now_ms: u64) -> Claim {
     let kind = JobKind::trusted("webhook");
     Claim {
-        wanted: vec![Wanted { kind, jobs: 9 }],
+        wanted: vec![Wanted::of(kind, 9)],
         holder: NodeId::trusted("n1"),
         now_ms,
         lease_ms: LEASE_MS,

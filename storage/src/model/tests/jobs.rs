@@ -50,6 +50,15 @@ impl JobStore for Shared {
         Ok(self.0.lock().unwrap().snooze(name, due_at_ms))
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        Ok(self.0.lock().unwrap().waiting_jobs(kind, between_ms, limit))
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,

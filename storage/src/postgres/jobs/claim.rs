@@ -15,19 +15,29 @@ use crate::postgres::call::{Call, transaction};
 use crate::postgres::commit::BEGIN;
 use crate::postgres::connection::Connection;
 use crate::postgres::error::{Failure, unreadable};
+use crate::postgres::import_rows::column;
 use crate::postgres::records::bigint;
 use crate::types::StoreError;
 
-const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM syncline.job_queues
-    WHERE kind = ANY($1::text[]) AND turn_at <= $2)";
+/// Whether a queue of these kinds is to be looked at, but for those of full spaces.
+const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM syncline.job_queues q
+    WHERE q.kind = ANY($1::text[]) AND q.turn_at <= $2
+        AND NOT EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) AS f(kind, sid)
+            WHERE f.kind = q.kind AND f.sid = q.sid))";
+
+/// The numbers of full spaces, each with the kind of which none is wanted.
+const FULL: &str = "SELECT f.kind, s.sid
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS f(kind, app, space)
+    JOIN syncline.spaces s ON s.app = f.app AND s.space = f.space";
 
 const FIRST: &str = "SELECT min(first.turn_at) FROM unnest($1::text[]) AS k(kind),
     LATERAL (SELECT turn_at FROM syncline.job_queues q WHERE q.kind = k.kind
         ORDER BY turn_at LIMIT 1) AS first";
 
-/// Spaces whose turn it is, the longest due first, held from now on.
+/// Spaces whose turn it is, the longest due first, held from now on. Full ones are stepped over, and
+/// held by nobody.
 pub(in crate::postgres) const TAKE_QUEUES: &str = "SELECT sid FROM syncline.job_queues
-    WHERE kind = $1 AND turn_at <= $2 ORDER BY turn_at, turn, sid LIMIT $3
+    WHERE kind = $1 AND turn_at <= $2 AND sid <> ALL($4::bigint[]) ORDER BY turn_at, turn, sid LIMIT $3
     FOR UPDATE SKIP LOCKED";
 
 /// Leases what these spaces have to give, of each the longest due.
@@ -70,13 +80,15 @@ impl Call for Claiming<'_> {
     async fn run(&self, connection: &Connection) -> Result<Vec<LeasedJob>, Failure> {
         let claim = self.0;
         // A lock is a write, so one is taken only where there is something to do.
-        if !is_due(connection, claim).await? {
+        let full = full(connection, claim).await?;
+        if !is_due(connection, claim, &full).await? {
             return Ok(Vec::new());
         }
         let claiming = async {
             let mut rows = Vec::new();
             for wanted in &claim.wanted {
-                rows.extend(claim_kind(connection, claim, wanted).await?);
+                let full = full.of(&wanted.kind);
+                rows.extend(claim_kind(connection, (claim, wanted), &full).await?);
             }
             leased(connection, claim, &rows).await
         };
@@ -84,23 +96,67 @@ impl Call for Claiming<'_> {
     }
 }
 
-async fn is_due(connection: &Connection, claim: &Claim) -> Result<bool, Failure> {
+/// Queues of full spaces, a list a column.
+#[derive(Default)]
+struct Full {
+    kind: Vec<String>,
+    sid: Vec<i64>,
+}
+
+impl Full {
+    /// The spaces of a kind.
+    fn of(&self, kind: &JobKind) -> Vec<i64> {
+        let all = self.kind.iter().zip(&self.sid);
+        let of_kind = all.filter(|(of, _)| *of == kind.as_str());
+        of_kind.map(|(_, sid)| *sid).collect()
+    }
+}
+
+async fn full(connection: &Connection, claim: &Claim) -> Result<Full, Failure> {
+    let all = claim.wanted.iter().flat_map(|wanted| {
+        let spaces = wanted.passed_over().iter();
+        spaces.map(|space| (wanted.kind.as_str(), space))
+    });
+    let all: Vec<(&str, &SpaceKey)> = all.collect();
+    let mut full = Full::default();
+    if all.is_empty() {
+        return Ok(full);
+    }
+    let asked = [
+        &column(&all, |(kind, _)| *kind) as _,
+        &column(&all, |(_, space)| space.app.as_str()) as _,
+        &column(&all, |(_, space)| space.space.as_str()) as _,
+    ];
+    for row in connection.client.query(FULL, &asked).await? {
+        full.kind.push(text(&row, 0)?.to_owned());
+        full.sid.push(number(&row, 1)?);
+    }
+    Ok(full)
+}
+
+async fn is_due(connection: &Connection, claim: &Claim, full: &Full) -> Result<bool, Failure> {
     let wanted = claim.wanted.iter().filter(|wanted| wanted.jobs > 0);
     let kinds: Vec<&str> = wanted.map(|wanted| wanted.kind.as_str()).collect();
-    let asked = [&kinds as _, &(claim.now_ms as i64) as _];
+    let asked = [
+        &kinds as _,
+        &(claim.now_ms as i64) as _,
+        &full.kind as _,
+        &full.sid as _,
+    ];
     let row = connection.client.query_one(IS_DUE, &asked).await?;
     Ok(row.try_get(0).map_err(|error| unreadable(&error))?)
 }
 
 async fn claim_kind(
     connection: &Connection,
-    claim: &Claim,
-    wanted: &Wanted,
+    (claim, wanted): (&Claim, &Wanted),
+    full: &[i64],
 ) -> Result<Vec<Row>, Failure> {
     let (client, statements) = (&connection.client, &connection.statements.jobs);
     let (kind, now) = (wanted.kind.as_str(), claim.now_ms as i64);
     for _ in 0..CLAIM_PASSES_MAX {
-        let asked = [&kind as _, &now as _, &bigint(wanted.jobs) as _];
+        let limit = bigint(wanted.jobs);
+        let asked = [&kind as _, &now as _, &limit as _, &full as _];
         let queues = client.query(&statements.take_queues, &asked).await?;
         let sids = queues.iter().map(|row| number(row, 0));
         let sids: Vec<i64> = sids.collect::<Result<_, _>>()?;
@@ -180,6 +236,7 @@ fn one(row: &Row, space: &SpaceKey, until_ms: WallMs) -> Result<LeasedJob, Store
         },
         job: stored.job,
         attempt: stored.attempt,
+        has_failed: stored.error.is_some(),
         until_ms,
     })
 }

@@ -10,8 +10,8 @@ use super::finish::Ends;
 use super::lanes::{self, Held, Names, Queues, go_on, hold};
 use super::{COLUMNS, columns, number, stored, text};
 use crate::jobs::{
-    DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKind, JobName, JobNo, LEASED, RETRY,
-    SCHEDULED, StoredJob,
+    DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKey, JobKind, JobName, JobNo,
+    LEASED, RETRY, SCHEDULED, StoredJob,
 };
 use crate::postgres::call::{Call, transaction};
 use crate::postgres::commit::BEGIN;
@@ -78,6 +78,14 @@ const REPLAY: &str = concat!(
     " RETURNING j.no"
 );
 
+/// What waits, and what waits behind others.
+const WAITING: &str = "SELECT s.app, s.space, w.key FROM
+    (SELECT sid, key FROM syncline.jobs
+        WHERE kind = $1 AND at > $2 AND at <= $3 AND state <> $5
+    UNION ALL SELECT sid, key FROM syncline.jobs
+        WHERE kind = $1 AND behind_at > $2 AND behind_at <= $3) AS w
+    JOIN syncline.spaces AS s ON s.sid = w.sid LIMIT $4";
+
 /// The newest first.
 pub(in crate::postgres) const DEAD_ONES: &str = concat!(
     "SELECT ",
@@ -133,6 +141,41 @@ const COUNT_DEAD: &str = "SELECT k.no, counted.count
         LATERAL (SELECT count(*) AS count FROM
             (SELECT 1 FROM syncline.jobs j
                 WHERE j.kind = k.kind AND dead_at IS NOT NULL LIMIT $2) AS few) AS counted";
+
+/// [`crate::JobStore::waiting_jobs`].
+pub(super) struct WaitingOnes<'a> {
+    pub(super) kind: &'a JobKind,
+    pub(super) between_ms: (WallMs, WallMs),
+    pub(super) limit: usize,
+}
+
+impl Call for WaitingOnes<'_> {
+    type Answer = Vec<JobName>;
+
+    async fn run(&self, connection: &Connection) -> Result<Vec<JobName>, Failure> {
+        let at = |ms: WallMs| i64::try_from(ms).unwrap_or(i64::MAX);
+        let (after_ms, to_ms) = self.between_ms;
+        let asked = [
+            &self.kind.as_str() as _,
+            &at(after_ms) as _,
+            &at(to_ms) as _,
+            &bigint(self.limit) as _,
+            &LEASED as _,
+        ];
+        let mut names = Vec::new();
+        for row in connection.client.query(WAITING, &asked).await? {
+            names.push(JobName {
+                space: SpaceKey {
+                    app: AppId::trusted(text(&row, 0)?),
+                    space: SpaceId::trusted(text(&row, 1)?),
+                },
+                kind: self.kind.clone(),
+                key: JobKey::trusted(text(&row, 2)?),
+            });
+        }
+        Ok(names)
+    }
+}
 
 /// [`crate::JobStore::job`].
 pub(super) struct One<'a>(pub(super) &'a JobName);

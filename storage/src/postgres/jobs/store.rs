@@ -6,7 +6,9 @@ use syncline_protocol::stamp::WallMs;
 
 use super::claim::{Claiming, NextDue};
 use super::finish::{Extend, Finish};
-use super::people::{Cancel, Counting, DeadOnes, ForgetDead, OldDead, One, ReplayAll, Waits};
+use super::people::{
+    Cancel, Counting, DeadOnes, ForgetDead, OldDead, One, ReplayAll, WaitingOnes, Waits,
+};
 use crate::jobs::{
     Claim, DeadCursor, DeadJob, Ended, JobCounts, JobKind, JobName, JobStore, Lease, LeaseError,
     LeasedJob, StoredJob,
@@ -46,6 +48,20 @@ impl JobStore for PostgresStore {
 
     async fn snooze(&self, name: &JobName, due_at_ms: WallMs) -> Result<bool, StoreError> {
         self.call(Waits::snooze(name, due_at_ms)).await
+    }
+
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        let waiting = WaitingOnes {
+            kind,
+            between_ms,
+            limit,
+        };
+        self.call(waiting).await
     }
 
     async fn dead_jobs(

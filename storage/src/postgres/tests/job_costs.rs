@@ -8,7 +8,7 @@ use super::super::commit::transact;
 use super::super::jobs::{Claiming, Finish};
 use super::costs::{analyze, rows_read_by};
 use super::{opened, runtime};
-use crate::conformance::space::{NOW, Space};
+use crate::conformance::space::{NOW, Space, space_key};
 use crate::jobs::{
     Claim, Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, LeasedJob, Origin,
     Outcome, TriggerId, Wanted,
@@ -38,10 +38,7 @@ pub(super) fn job(of: &str, n: usize, due_at_ms: u64) -> Job {
 /// Of ten jobs of a kind.
 pub(super) fn claim_of_ten(of: &str) -> Claim {
     Claim {
-        wanted: vec![Wanted {
-            kind: kind(of),
-            jobs: 10,
-        }],
+        wanted: vec![Wanted::of(kind(of), 10)],
         holder: NodeId::trusted("n1"),
         now_ms: NOW,
         lease_ms: 60_000,
@@ -117,6 +114,49 @@ fn a_claim_costs_what_it_leases_whatever_waits() {
                 // A queue is looked for, taken and settled; a job is found, leased and looked behind.
                 assert!(
                     (10..=90).contains(&read),
+                    "{read} rows for ten {of}, counted {counted}"
+                );
+                lent.give_back();
+            }
+        }
+    });
+}
+
+/// Beside full spaces, whose queues come first, it reads a row of each more, whatever waits in them.
+#[test]
+fn full_spaces_cost_a_claim_a_row_each_whatever_waits_in_them() {
+    runtime().block_on(async {
+        let (store, _database) = opened().await;
+        for n in 0..100 {
+            put(&store, (&format!("{n:03}"), "few"), 2, NOW - 9).await;
+            put(&store, (&format!("{n:03}"), "many"), 2, NOW - 9).await;
+        }
+        let mut full = Vec::new();
+        for n in 0..7 {
+            let space = format!("full {n}");
+            put(&store, (&space, "few"), 2, NOW - 99).await;
+            put(&store, (&space, "many"), 900, NOW - 99).await;
+            full.push(space_key("todo", &space));
+        }
+        for counted in ["never", "just now"] {
+            if counted == "just now" {
+                analyze(&store).await;
+            }
+            for of in ["few", "many"] {
+                let mut ten = claim_of_ten(of);
+                ten.wanted[0].full = full.clone();
+                let lent = store.calling.lend().await.unwrap();
+                let connection = &lent.connection;
+                let claiming = async || {
+                    let leased = Claiming(&ten).run(connection).await.unwrap();
+                    let mut spaces = leased.iter().map(|one| &one.lease.name.space);
+                    assert!(leased.len() == 10 && !spaces.any(|space| full.contains(space)));
+                };
+                let tables = ["jobs", "job_queues", "spaces"];
+                let read = rows_read_by(connection, &tables, claiming).await;
+                // As a claim reads, the spaces, and of each that is full its number and twice its queue.
+                assert!(
+                    (10..=90 + 10 + 3 * 7).contains(&read),
                     "{read} rows for ten {of}, counted {counted}"
                 );
                 lent.give_back();

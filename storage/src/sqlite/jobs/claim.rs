@@ -14,6 +14,8 @@ use crate::types::StoreError;
 pub(in crate::sqlite) const QUEUES: &str = "SELECT sid FROM job_queues
     WHERE kind = ?1 AND turn_at <= ?2 ORDER BY turn_at, turn, sid LIMIT ?3";
 
+const SID: &str = "SELECT sid FROM spaces WHERE app = ?1 AND space = ?2";
+
 const SPACE: &str = "SELECT app, space FROM spaces WHERE sid = ?1";
 
 /// What a space has to give, the longest due first.
@@ -54,9 +56,9 @@ pub(super) fn first_turn(conn: &Connection, kind: &JobKind) -> Result<Option<Wal
 
 /// Whether a claim would find anything: else the writer is not needed.
 pub(super) fn is_due(conn: &Connection, claim: &Claim) -> Result<bool, StoreError> {
-    for wanted in &claim.wanted {
-        let first = first_turn(conn, &wanted.kind)?;
-        if wanted.jobs > 0 && first.is_some_and(|at| at <= claim.now_ms) {
+    for wanted in claim.wanted.iter().filter(|wanted| wanted.jobs > 0) {
+        let full = full(conn, wanted)?;
+        if !queues(conn, (claim, wanted), (1, &full))?.is_empty() {
             return Ok(true);
         }
     }
@@ -83,8 +85,9 @@ fn claim_kind(
     leased: &mut Vec<LeasedJob>,
 ) -> Result<(), StoreError> {
     let before = leased.len();
+    let full = full(tx, wanted)?;
     for _ in 0..CLAIM_PASSES_MAX {
-        let queues = queues(tx, claim, wanted)?;
+        let queues = queues(tx, (claim, wanted), (wanted.jobs, &full))?;
         let share = (wanted.jobs / queues.len().max(1)).clamp(1, claim.per_space.max(1));
         for sid in &queues {
             let asked = Asked {
@@ -102,12 +105,33 @@ fn claim_kind(
     Ok(())
 }
 
-fn queues(tx: &Transaction<'_>, claim: &Claim, wanted: &Wanted) -> Result<Vec<i64>, StoreError> {
-    let limit = i64::try_from(wanted.jobs).unwrap_or(i64::MAX);
+/// The first queues whose turn it is, but for those of full spaces: each has one, so as many more are
+/// read.
+fn queues(
+    conn: &Connection,
+    (claim, wanted): (&Claim, &Wanted),
+    (count, full): (usize, &[i64]),
+) -> Result<Vec<i64>, StoreError> {
+    let limit = i64::try_from(count.saturating_add(full.len())).unwrap_or(i64::MAX);
     let asked = params![wanted.kind.as_str(), claim.now_ms as i64, limit];
-    let mut statement = tx.prepare_cached(QUEUES)?;
+    let mut statement = conn.prepare_cached(QUEUES)?;
     let sids = statement.query_map(asked, |row| row.get(0))?;
-    Ok(sids.collect::<Result<_, _>>()?)
+    let mut sids: Vec<i64> = sids.collect::<Result<_, _>>()?;
+    sids.retain(|sid| !full.contains(sid));
+    sids.truncate(count);
+    Ok(sids)
+}
+
+/// The numbers of the full spaces that are there.
+fn full(conn: &Connection, wanted: &Wanted) -> Result<Vec<i64>, StoreError> {
+    let mut statement = conn.prepare_cached(SID)?;
+    let mut sids = Vec::new();
+    for key in wanted.passed_over() {
+        let named = params![key.app.as_str(), key.space.as_str()];
+        let sid: Option<i64> = statement.query_row(named, |row| row.get(0)).optional()?;
+        sids.extend(sid);
+    }
+    Ok(sids)
 }
 
 struct Asked<'a> {
@@ -153,6 +177,7 @@ fn take_turn(
             },
             job: stored.job,
             attempt: stored.attempt + 1,
+            has_failed: stored.error.is_some(),
             until_ms,
         });
     }

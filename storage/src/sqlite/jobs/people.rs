@@ -6,8 +6,8 @@ use syncline_protocol::stamp::WallMs;
 
 use super::{COLUMNS, columns, forward, lanes, stored};
 use crate::jobs::{
-    DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKind, JobName, JobNo, LEASED, RETRY,
-    SCHEDULED, StoredJob,
+    DEAD, DeadCursor, DeadJob, JOBS_COUNTED_MAX, JobCounts, JobKey, JobKind, JobName, JobNo,
+    LEASED, RETRY, SCHEDULED, StoredJob,
 };
 use crate::sqlite::space;
 use crate::types::StoreError;
@@ -23,6 +23,12 @@ const SNOOZE: &str = "UPDATE jobs SET due_at = CASE state WHEN ?4 THEN ?5 ELSE d
         at = CASE WHEN at IS NOT NULL THEN ?5 END,
         behind_at = CASE WHEN behind_at IS NOT NULL THEN ?5 END
     WHERE sid = ?1 AND kind = ?2 AND key = ?3 AND state IN (?4, ?6) RETURNING sid, kind, lane";
+
+/// What waits, and what waits behind others.
+const WAITING: &str = "SELECT s.app, s.space, w.key FROM
+    (SELECT sid, key FROM jobs WHERE kind = ?1 AND at > ?2 AND at <= ?3 AND state <> ?5
+    UNION ALL SELECT sid, key FROM jobs WHERE kind = ?1 AND behind_at > ?2 AND behind_at <= ?3) AS w
+    JOIN spaces AS s ON s.sid = w.sid LIMIT ?4";
 
 /// The newest first.
 pub(in crate::sqlite) const DEAD_ONES: &str = concat!(
@@ -86,6 +92,34 @@ pub(super) fn job(conn: &Connection, name: &JobName) -> Result<Option<StoredJob>
     let mut statement = conn.prepare_cached(ONE)?;
     let mut rows = statement.query(params![row.sid, name.kind.as_str(), name.key.as_str()])?;
     rows.next()?.map(stored).transpose()
+}
+
+/// See [`crate::JobStore::waiting_jobs`].
+pub(super) fn waiting_jobs(
+    conn: &Connection,
+    kind: &JobKind,
+    ((after_ms, to_ms), limit): ((WallMs, WallMs), usize),
+) -> Result<Vec<JobName>, StoreError> {
+    let at = |ms: WallMs| i64::try_from(ms).unwrap_or(i64::MAX);
+    let asked = params![
+        kind.as_str(),
+        at(after_ms),
+        at(to_ms),
+        bigint(limit),
+        LEASED
+    ];
+    let mut statement = conn.prepare_cached(WAITING)?;
+    let names = statement.query_map(asked, |row| {
+        Ok(JobName {
+            space: SpaceKey {
+                app: AppId::trusted(&row.get::<_, String>(0)?),
+                space: SpaceId::trusted(&row.get::<_, String>(1)?),
+            },
+            kind: kind.clone(),
+            key: JobKey::trusted(&row.get::<_, String>(2)?),
+        })
+    })?;
+    Ok(names.collect::<Result<_, _>>()?)
 }
 
 /// See [`crate::JobStore::cancel`].

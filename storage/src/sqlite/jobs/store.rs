@@ -68,6 +68,18 @@ impl JobStore for SqliteStore {
             .await
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        let kind = kind.clone();
+        self.readers
+            .read(move |conn| people::waiting_jobs(conn, &kind, (between_ms, limit)))
+            .await
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,

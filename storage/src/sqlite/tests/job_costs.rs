@@ -1,7 +1,7 @@
 //! What a claim steps through follows what it leases, whatever waits.
 
 use rusqlite::{Connection, StatementStatus};
-use syncline_protocol::ids::{Epoch, NodeId, Seq};
+use syncline_protocol::ids::{Epoch, NodeId, Seq, SpaceKey};
 
 use super::costs::assert_equal_steps;
 use crate::conformance::space::{NOW, space_key};
@@ -16,6 +16,8 @@ use crate::types::Commit;
 
 struct Filled {
     conn: Connection,
+    /// Spaces that claims pass over.
+    full: Vec<SpaceKey>,
     _dir: tempfile::TempDir,
 }
 
@@ -29,7 +31,11 @@ fn filled(spaces: usize, jobs: usize, due_at_ms: u64) -> Filled {
     let options = SqliteOptions::new(dir.path().join("hub.db"));
     let mut conn = connection::open(&options, Role::Write).unwrap();
     schema::migrate(&mut conn).unwrap();
-    let mut filled = Filled { conn, _dir: dir };
+    let mut filled = Filled {
+        conn,
+        full: Vec::new(),
+        _dir: dir,
+    };
     for n in 0..spaces {
         filled.put(&format!("{n:06}"), jobs, due_at_ms);
     }
@@ -103,11 +109,10 @@ impl Filled {
     }
 
     fn claim_ten(&mut self) -> Vec<LeasedJob> {
+        let mut wanted = Wanted::of(webhook(), 10);
+        wanted.full = self.full.clone();
         let ten = Claim {
-            wanted: vec![Wanted {
-                kind: webhook(),
-                jobs: 10,
-            }],
+            wanted: vec![wanted],
             holder: NodeId::trusted("n1"),
             now_ms: NOW,
             lease_ms: 60_000,
@@ -129,6 +134,33 @@ fn a_claim_costs_what_it_leases_and_not_how_many_spaces_wait() {
     let small = filled(10, 2, NOW - 9).steps_of_ten();
     let large = filled(2_000, 2, NOW - 9).steps_of_ten();
     assert_equal_steps(small, large);
+}
+
+/// Steps of a claim of ten beside so many full spaces with so many jobs each, which come first.
+fn steps_beside_full(spaces: usize, jobs: usize) -> i32 {
+    let mut filled = filled(0, 0, NOW);
+    for n in 0..spaces {
+        let name = format!("full {n}");
+        filled.put(&name, jobs, NOW - 99);
+        filled.full.push(space_key("todo", &name));
+    }
+    for n in 0..10 {
+        filled.put(&format!("{n}"), 2, NOW - 9);
+    }
+    filled.steps_of_ten()
+}
+
+#[test]
+fn full_spaces_cost_a_claim_a_row_each_whatever_waits_in_them() {
+    let beside_few = steps_beside_full(5, 2);
+    let beside_many = steps_beside_full(5, 2_000);
+    assert_equal_steps(beside_few, beside_many);
+    let alone = steps_beside_full(0, 0);
+    let each = (beside_few - alone) / 5;
+    assert!(
+        (1..=12).contains(&each),
+        "{each} steps for each that is full"
+    );
 }
 
 #[test]

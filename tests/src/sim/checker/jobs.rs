@@ -1,5 +1,6 @@
 //! What must hold of jobs: which a commit puts, who may end one, and that what it writes takes effect
-//! in the commit that ends it, and in order.
+//! in the commit that ends it, and in order. What is done in parts is there until its last one; what people take
+//! back writes nothing more, what they snooze is not begun before its time, and what they replay has all its tries.
 //!
 //! Which jobs follow from a commit is computed here from how its records showed before and after, by
 //! the rules as they stand. Nothing is promised of a try that was begun in a history that is lost.
@@ -10,20 +11,24 @@ use serde_json::Value;
 use syncline_compute::triggers::Per;
 use syncline_protocol::ids::{RecordKey, WriterNo};
 use syncline_protocol::record::Record;
-use syncline_protocol::stamp::Hlc;
+use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_storage::jobs::{
-    Ended, IfThere, Job, JobKey, JobKind, JobLane, JobMove, JobNo, LeaseLost, LeasedJob, Outcome,
+    Ended, IfThere, Job, JobKey, JobKind, JobLane, JobMove, JobName, JobNo, LeaseLost, LeasedJob,
+    Outcome,
 };
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::Commit;
 
 use super::mutations::expect;
 use super::{Batch, Checker, JobPart, Judged, What};
-use crate::sim::jobs::{DEPTH_MAX, RULES, kinds};
+use crate::sim::jobs::{DEPTH_MAX, LEASE_MS, RULES, kinds};
 use crate::sim::reference::{Expected, data_text};
 use crate::sim::trace::{Checked, ensure, violated};
 
 type Name = (JobKind, JobKey);
+
+/// In place of a lease's number: nobody has one any more, and what comes next has another number of a job.
+const OVER: u64 = u64::MAX;
 
 /// The jobs of the present.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +48,10 @@ pub(super) struct Jobs {
 struct There {
     lane: Option<JobLane>,
     is_dead: bool,
+    /// It was snoozed, and is not leased before then.
+    not_before_ms: WallMs,
+    /// It was replayed, and its next try is the first.
+    has_all_tries: bool,
 }
 
 impl Jobs {
@@ -59,6 +68,8 @@ impl Jobs {
                 let new = There {
                     lane: job.lane.clone(),
                     is_dead: false,
+                    not_before_ms: 0,
+                    has_all_tries: false,
                 };
                 match if_there {
                     IfThere::Keep => drop(self.there.entry(name).or_insert(new)),
@@ -92,7 +103,14 @@ impl Checker {
                 "fence",
                 || format!("{ended:?} was ended, its last lease is {last:?}"),
             )?;
-            let there = jobs.there.remove(&name);
+            let there = match &ended.outcome {
+                // A part of it is done: it is there for the rest, and nobody has it.
+                Outcome::Again { .. } => jobs.there.get(&name).cloned(),
+                _ => jobs.there.remove(&name),
+            };
+            if !is_split {
+                jobs.leases.insert(name, (lease.no, OVER));
+            }
             if is_split {
                 continue;
             }
@@ -227,15 +245,62 @@ impl Checker {
     pub fn job_leased(&mut self, leased: &LeasedJob) -> Checked {
         let name = (leased.job.kind.clone(), leased.job.key.clone());
         let jobs = &mut self.now.jobs;
-        let there = jobs.there.get(&name);
-        ensure(there.is_some_and(|there| !there.is_dead), "there", || {
-            format!("{leased:?} was never put, or has ended")
+        let there = jobs.there.get_mut(&name).filter(|there| !there.is_dead);
+        let Some(there) = there else {
+            return violated("there", format!("{leased:?} was never put, or has ended"));
+        };
+        let now_ms = leased.until_ms.saturating_sub(LEASE_MS);
+        let not_before_ms = std::mem::take(&mut there.not_before_ms);
+        ensure(not_before_ms <= now_ms, "snooze", || {
+            format!("{leased:?} was leased before {not_before_ms}, until when it was snoozed")
+        })?;
+        let has_all_tries = std::mem::take(&mut there.has_all_tries);
+        ensure(!has_all_tries || leased.attempt == 1, "tries", || {
+            format!("{leased:?} was replayed")
         })?;
         let lease = (leased.lease.no, leased.lease.number);
         let before = jobs.leases.insert(name, lease);
         ensure(before.is_none_or(|before| before < lease), "fence", || {
             format!("{leased:?} was leased as {before:?} before")
         })
+    }
+
+    /// People took a job back: it writes nothing from now on.
+    pub fn job_cancelled(&mut self, name: &JobName, done: bool) -> Checked {
+        let name = (name.kind.clone(), name.key.clone());
+        let jobs = &mut self.now.jobs;
+        let was_there = jobs.there.remove(&name).is_some();
+        if let Some((_, number)) = jobs.leases.get_mut(&name) {
+            *number = OVER;
+        }
+        ensure(done == was_there, "there", || {
+            format!("{name:?} was cancelled: {done}, it was there: {was_there}")
+        })
+    }
+
+    /// People had a job wait.
+    pub fn job_snoozed(&mut self, (name, due_at_ms): (&JobName, WallMs), done: bool) -> Checked {
+        let name = (name.kind.clone(), name.key.clone());
+        let there = self.now.jobs.there.get_mut(&name);
+        let there = there.filter(|there| done && !there.is_dead);
+        let Some(there) = there else {
+            return violated("there", format!("{name:?} is not there, snoozed: {done}"));
+        };
+        there.not_before_ms = due_at_ms;
+        Ok(())
+    }
+
+    /// People gave a dead job all its tries again.
+    pub fn job_replayed(&mut self, name: &JobName, done: bool) -> Checked {
+        let name = (name.kind.clone(), name.key.clone());
+        let there = self.now.jobs.there.get_mut(&name);
+        let there = there.filter(|there| done && there.is_dead);
+        let Some(there) = there else {
+            return violated("there", format!("{name:?} is not dead, replayed: {done}"));
+        };
+        there.is_dead = false;
+        there.has_all_tries = true;
+        Ok(())
     }
 
     /// A lease was to be ended, of a job that wrote nothing.

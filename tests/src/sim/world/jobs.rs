@@ -1,8 +1,9 @@
 //! Workers of jobs: nodes claim what is due, write what it asks for through their own sessions, and
 //! end it. Each call of the store and its answer are two steps, and between them leases run out,
 //! others claim, sessions and nodes end. The rules of a runner are tried beside the runner; here is
-//! what many of them do to one store and one history.
+//! what many of them do to one store and one history. People cancel, snooze and replay jobs beside them.
 
+mod people;
 mod tries;
 
 use syncline_hub::session::event::CallId;
@@ -33,10 +34,17 @@ const HELD: u64 = 120;
 const CALL_FAILS: u64 = 300;
 const WORKS: u64 = 300;
 
+/// In a thousand: writes that are a part of the work, of which the rest is due again, and steps in which
+/// people do something about a job.
+const PARTS: u64 = 150;
+const OPERATES: u64 = 25;
+
 /// What a world with jobs has besides. What it draws it draws apart.
 #[derive(Debug)]
 pub(super) struct Jobs {
     rng: Rng,
+    /// What people do, and which writes are parts.
+    people: Rng,
     kinds: Vec<JobKind>,
     tries: Vec<Try>,
     /// Nobody claims: what the store has lost is to be noticed first.
@@ -101,6 +109,7 @@ impl World {
         self.plan.chaos_steps += self.plan.chaos_steps / 2;
         self.jobs = Some(Jobs {
             rng,
+            people: Rng::new(!seed.rotate_left(40)),
             kinds: kinds(),
             tries: Vec::new(),
             paused: false,
@@ -145,9 +154,13 @@ impl World {
     /// Jobs go on faster than the rest, so that enough happens to them before the faults end. True if
     /// one did.
     pub(super) fn work_now(&mut self) -> Checked<bool> {
+        let chaos = self.chaos;
         let Some(jobs) = &mut self.jobs else {
             return Ok(false);
         };
+        if chaos && !jobs.paused && jobs.people.chance(OPERATES) {
+            return self.operate_on_jobs();
+        }
         if !jobs.rng.chance(WORKS) {
             return Ok(false);
         }
@@ -215,10 +228,7 @@ impl World {
         let Some(jobs) = self.jobs.as_ref().filter(|_| fate != Fate::Fails) else {
             return Ok(());
         };
-        let wanted = |kind: &JobKind| Wanted {
-            kind: kind.clone(),
-            jobs: CLAIMED_MAX,
-        };
+        let wanted = |kind: &JobKind| Wanted::of(kind.clone(), CLAIMED_MAX);
         let now_ms = self.nodes[node].now_ms(self.now_ms);
         let holder: NodeId = self.nodes[node].name.clone();
         let claimed = self.store.model.claim(&Claim {

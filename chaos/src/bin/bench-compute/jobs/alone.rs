@@ -45,14 +45,11 @@ pub(super) async fn run(store: &dyn WithJobs, load: &Load, batch: usize) -> Resu
 }
 
 /// Claims and ends all there are; how many.
-async fn end_all(store: &dyn WithJobs, batch: usize) -> Result<usize> {
+pub(super) async fn end_all(store: &dyn WithJobs, batch: usize) -> Result<usize> {
     let mut count = 0;
     loop {
         let claim = Claim {
-            wanted: vec![Wanted {
-                kind: kind(),
-                jobs: batch,
-            }],
+            wanted: vec![Wanted::of(kind(), batch)],
             holder: NodeId::trusted("bench"),
             now_ms: NOW + 3_600_000,
             lease_ms: 60_000,

@@ -9,16 +9,14 @@ use async_trait::async_trait;
 use syncline_compute::jobs::lease::LeasePolicy;
 use syncline_compute::jobs::retry::RetryPolicy;
 use syncline_compute::runner::{Bell, How, KindSpec, POLL_MS, Runner, RunnerParts, Told};
-use syncline_compute::worker::{NotWritten, SystemClient, SystemWrite, Task, Worked, Worker};
+use syncline_compute::worker::{self, Changes, Task, Worker};
 use syncline_protocol::ids::NodeId;
-use syncline_storage::Store;
-use syncline_storage::group::{GroupCommit, GroupLimits};
-use syncline_storage::types::SpaceView;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::super::fill::NOW;
-use super::{Load, WithJobs, change, kind, moved, opened};
+use super::sessions::Sessions;
+use super::{Load, Way, WithJobs, alone, change_with_job, kind};
 
 /// How long it may take before it counts as hung.
 const HUNG: Duration = Duration::from_secs(600);
@@ -31,20 +29,13 @@ pub(super) struct Done {
     pub(super) put_rate: f64,
 }
 
-/// A worker that does nothing.
-struct Idle;
+/// A worker that answers at once.
+struct Worked(Option<Changes>);
 
 #[async_trait]
-impl Worker for Idle {
-    async fn work(&self, _: &Task) -> Worked {
-        Worked::Done(None)
-    }
-}
-
-#[async_trait]
-impl SystemClient for Idle {
-    async fn write(&self, _: SystemWrite) -> Result<(), NotWritten> {
-        Ok(())
+impl Worker for Worked {
+    async fn work(&self, _: &Task) -> worker::Worked {
+        worker::Worked::Done(self.0.clone())
     }
 }
 
@@ -71,25 +62,37 @@ impl Count {
 }
 
 /// Measures both.
-pub(super) async fn run(store: &Arc<dyn WithJobs>, load: &Load) -> Result<Done> {
+pub(super) async fn run(store: &Arc<dyn WithJobs>, load: &Load, way: Way) -> Result<Done> {
     let count = Arc::new(Count::default());
-    let runner = start(store.clone(), load, &count).await?;
+    let (sessions, committers) = Sessions::open(store, load.spaces).await?;
+    let sessions = Arc::new(sessions);
+    let runner = start((store.clone(), sessions.clone()), (load, way), &count).await?;
     let began = Instant::now();
-    put_all(store, load, Some(runner.bell())).await?;
+    put_all(&sessions, (load, way), Some(runner.bell())).await?;
     let all = load.jobs / load.spaces * load.spaces;
     let reached = tokio::time::timeout(HUNG, count.reach(all)).await;
     reached.context("jobs are not done")?;
     let rate = all as f64 / began.elapsed().as_secs_f64();
     runner.drain().await;
     let began = Instant::now();
-    put_all(store, load, None).await?;
+    put_all(&sessions, (load, way), None).await?;
     let put_rate = all as f64 / began.elapsed().as_secs_f64();
+    drop(sessions);
+    committers.shut_down().await;
+    // What was put by itself is in nobody's way.
+    alone::end_all(&**store, 256).await?;
     Ok(Done { rate, put_rate })
 }
 
-async fn start(store: Arc<dyn WithJobs>, load: &Load, count: &Arc<Count>) -> Result<Runner> {
+async fn start(
+    (store, sessions): (Arc<dyn WithJobs>, Arc<Sessions>),
+    (load, way): (&Load, Way),
+    count: &Arc<Count>,
+) -> Result<Runner> {
     let begin = Instant::now();
     let count = count.clone();
+    // What they are is read by nobody here.
+    let changes = (way == Way::Writing).then(|| Changes("[]".to_owned()));
     let parts = RunnerParts {
         jobs: store,
         node: NodeId::trusted("bench"),
@@ -98,51 +101,43 @@ async fn start(store: Arc<dyn WithJobs>, load: &Load, count: &Arc<Count>) -> Res
         poll_ms: POLL_MS,
         kinds: vec![KindSpec {
             kind: kind(),
-            worker: Arc::new(Idle),
+            worker: Arc::new(Worked(changes)),
             concurrency: load.workers,
             lease: LeasePolicy::default(),
             retry: RetryPolicy::default(),
             time_ms: 10_000,
         }],
         schedules: Arc::default(),
-        system: Arc::new(Idle),
+        system: sessions,
         told: Arc::new(move |told| count.hear(&told)),
     };
     Ok(Runner::start(parts).await?)
 }
 
 /// Each session commits changes of its space one after the other, each with a job.
-async fn put_all(store: &Arc<dyn WithJobs>, load: &Load, bell: Option<Bell>) -> Result<()> {
-    let views = opened(&**store, load.spaces).await?;
-    let store: Arc<dyn Store> = store.clone();
-    let (group, committers) = GroupCommit::start(&store, GroupLimits::default());
-    let mut sessions = JoinSet::new();
-    for (space, view) in views.into_iter().enumerate() {
-        let commits = load.jobs / load.spaces;
-        sessions.spawn(session(group.clone(), (space, view), commits, bell.clone()));
-    }
-    while let Some(ended) = sessions.join_next().await {
-        ended??;
-    }
-    drop(group);
-    committers.shut_down().await;
-    Ok(())
-}
-
-async fn session(
-    group: GroupCommit,
-    (space, mut view): (usize, SpaceView),
-    commits: usize,
+async fn put_all(
+    sessions: &Arc<Sessions>,
+    (load, way): (&Load, Way),
     bell: Option<Bell>,
 ) -> Result<()> {
-    for _ in 0..commits {
-        let commit = change(space, &view);
-        let head = commit.head;
-        group.commit(commit).await?;
-        view = moved(&view, head);
-        if let Some(bell) = &bell {
-            bell.ring(NOW);
-        }
+    let lanes = if way == Way::InLanes { load.lanes } else { 0 };
+    let mut putting = JoinSet::new();
+    for space in 0..load.spaces {
+        let commits = load.jobs / load.spaces;
+        let (sessions, bell) = (sessions.clone(), bell.clone());
+        putting.spawn(async move {
+            for _ in 0..commits {
+                let commit = sessions.commit(space, |view| change_with_job(space, view, lanes));
+                commit.await?;
+                if let Some(bell) = &bell {
+                    bell.ring(NOW);
+                }
+            }
+            anyhow::Ok(())
+        });
+    }
+    while let Some(ended) = putting.join_next().await {
+        ended??;
     }
     Ok(())
 }

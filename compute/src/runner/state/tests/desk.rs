@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use syncline_protocol::ids::{AppId, Epoch, NodeId, Seq, SpaceId, SpaceKey};
 use syncline_storage::jobs::{
-    Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState, Lease,
-    LeaseError, LeaseLost, Origin, TriggerId,
+    Claim, Ended, IfThere, Job, JobArgs, JobKey, JobKind, JobLane, JobMove, JobName, JobState,
+    Lease, LeaseError, LeaseLost, Origin, TriggerId,
 };
 use syncline_storage::model::ModelStore;
 use syncline_storage::types::{Commit, StoreError};
@@ -119,6 +119,8 @@ pub(super) struct Desk {
     pub(super) told: Vec<Told>,
     /// The claims made so far.
     pub(super) claims: usize,
+    /// What they asked for.
+    pub(super) asked: Vec<Claim>,
     /// Questions when something is due.
     pub(super) looks: usize,
     pub(super) drained: bool,
@@ -149,6 +151,7 @@ impl Desk {
             stopped: Vec::new(),
             told: Vec::new(),
             claims: 0,
+            asked: Vec::new(),
             looks: 0,
             drained: false,
             is_away: false,
@@ -185,6 +188,7 @@ impl Desk {
         match effect {
             Effect::Claim(claim) => {
                 self.claims += 1;
+                self.asked.push(claim.clone());
                 Some(Event::Claimed(store.map(|store| store.claim(&claim))))
             }
             Effect::NextDue(kinds) => {

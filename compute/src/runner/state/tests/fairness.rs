@@ -88,3 +88,75 @@ fn a_space_may_have_one_worker_of_a_small_pool() {
     desk.work(60_000, 1_000);
     assert_eq!(desk.done.len(), 18);
 }
+
+/// The store is told which space is full, and so each claim beside it is as large as one without it.
+#[test]
+fn others_get_full_batches_beside_a_full_space() {
+    let mut desk = Desk::new(rules(32));
+    put(&mut desk.store, &space("busy"), many(2_000));
+    desk.step(Event::Woke);
+    desk.work(1_000, 10_000);
+    assert_eq!((desk.begun.len(), desk.leased()), (8, 12), "it is full");
+    for name in ["ada", "bob", "eve"] {
+        put(&mut desk.store, &space(name), many(100));
+    }
+    let asked = desk.asked.len();
+    desk.step(Event::Rung(NOW));
+    let first = &desk.asked[asked];
+    assert_eq!(first.wanted[0].full, [space("busy")]);
+    assert_eq!(first.per_space, 8, "as many as without a full one");
+    assert_eq!(desk.begun.len(), 32, "each has its quarter");
+}
+
+/// As soon as it has a place again it is asked for.
+#[test]
+fn a_space_that_was_full_goes_on_without_waiting_for_a_look() {
+    let mut desk = Desk::new(rules(16));
+    put(&mut desk.store, &space("busy"), many(40));
+    desk.step(Event::Woke);
+    desk.work(1_000, 10_000);
+    while desk.done.len() < 36 {
+        assert_eq!(desk.begun.len(), 4, "after {}", desk.done.len());
+        desk.end(End::Done);
+    }
+}
+
+/// A place came while a claim that passed over it was under way, and that brought nothing.
+#[test]
+fn a_place_that_comes_during_a_claim_is_not_forgotten() {
+    let mut desk = Desk::new(rules(16));
+    put(&mut desk.store, &space("busy"), many(100));
+    desk.step(Event::Woke);
+    desk.work(1_000, 10_000);
+    let rung = desk.state.step(Event::Rung(NOW), desk.now);
+    let passes_over = |effect: &Effect| match effect {
+        Effect::Claim(claim) => claim.wanted[0].full == [space("busy")],
+        _ => false,
+    };
+    assert!(rung.iter().any(passes_over), "{rung:?}");
+    for _ in 0..3 {
+        desk.end(End::Done);
+    }
+    let held = desk.leased();
+    desk.step(Event::Claimed(Ok(Vec::new())));
+    assert!(desk.leased() > held, "{held} are held");
+}
+
+/// With whatever number of workers and spaces, no more can be full than a claim passes over.
+#[test]
+fn a_claim_can_name_all_spaces_that_are_full() {
+    let mut most = 0;
+    for workers in (1..=16).chain([31, 64]) {
+        for spaces in [1, 4, 8] {
+            let mut desk = Desk::new(rules(workers));
+            for n in 0..spaces {
+                put(&mut desk.store, &space(&format!("s{n}")), many(60));
+            }
+            desk.step(Event::Woke);
+            desk.work(10_000, 3_000);
+            let full = desk.asked.iter().map(|claim| claim.wanted[0].full.len());
+            most = most.max(full.max().unwrap_or(0));
+        }
+    }
+    assert!((1..=7).contains(&most), "{most} were full");
+}

@@ -11,10 +11,7 @@ fn leases_of_what_is_at_work_and_of_what_waits_are_extended() {
     assert!(desk.stopped.is_empty());
     let later = desk.now.wall_ms;
     let claim = syncline_storage::jobs::Claim {
-        wanted: vec![syncline_storage::jobs::Wanted {
-            kind: kind(),
-            jobs: 9,
-        }],
+        wanted: vec![syncline_storage::jobs::Wanted::of(kind(), 9)],
         holder: NodeId::trusted("n2"),
         now_ms: later,
         lease_ms: 30_000,
@@ -160,10 +157,7 @@ fn who_claims_what_it_holds_already_stops_the_older_try() {
     let mut desk = Desk::with(rules(8), vec![job("a", NOW)]);
     let (id, _) = desk.begun[0];
     let claim = syncline_storage::jobs::Claim {
-        wanted: vec![syncline_storage::jobs::Wanted {
-            kind: kind(),
-            jobs: 1,
-        }],
+        wanted: vec![syncline_storage::jobs::Wanted::of(kind(), 1)],
         holder: NodeId::trusted("n2"),
         now_ms: NOW + 3_600_000,
         lease_ms: 30_000,

@@ -54,6 +54,8 @@ enum Due {
 /// A world of runners.
 struct World {
     random: Prng,
+    /// Of a node.
+    workers: usize,
     broken: Option<Broken>,
     store: ModelStore,
     /// The true time, from 0.
@@ -74,6 +76,7 @@ impl World {
     fn new(seed: u64, broken: Option<Broken>) -> World {
         let mut world = World {
             random: Prng::new(seed),
+            workers: if seed.is_multiple_of(4) { 8 } else { 3 },
             broken,
             store: ModelStore::new(1),
             at_ms: 0,

@@ -9,7 +9,7 @@ use syncline_protocol::limits::Limits;
 use syncline_protocol::mutation::Mutation;
 use syncline_storage::jobs::{Ended, JobError, Outcome};
 
-use super::{FAILS, HOPELESS, Stage};
+use super::{FAILS, HOPELESS, PARTS, Stage};
 use crate::sim::count::Kind;
 use crate::sim::jobs::{DEPTH_MAX, LEASE_MS, RETRY, work};
 use crate::sim::store::Fate;
@@ -79,14 +79,23 @@ impl World {
 
     /// A session takes what a job writes.
     pub(super) fn write(&mut self, at: usize) -> Checked {
+        let chaos = self.chaos;
         let Some(jobs) = &mut self.jobs else {
             return Ok(());
         };
+        let is_part = chaos && jobs.people.chance(PARTS);
         let one = &mut jobs.tries[at];
         let node = one.node;
         let now_ms = self.nodes[node].now_ms(self.now_ms);
         let task = Task::of(one.leased.clone(), now_ms);
-        let write = SystemWrite::of(&task, Outcome::Done, work(&task.job));
+        let outcome = match is_part {
+            true => Outcome::Again {
+                due_at_ms: now_ms + LEASE_MS / 2,
+            },
+            false => Outcome::Done,
+        };
+        self.aids.counts.add_many(Kind::JobInParts, is_part.into());
+        let write = SystemWrite::of(&task, outcome, work(&task.job));
         let mutation = Mutation::of_changes(&write.changes.0, &Limits::DEFAULT);
         let call = self.calls.number();
         one.stage = Stage::Writing {

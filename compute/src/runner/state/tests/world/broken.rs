@@ -17,10 +17,12 @@ pub(super) enum Broken {
     NumberComesAgain,
     /// Leases are not extended, and the runners believe that they are.
     ExtendDoesNothing,
+    /// The store gives jobs of spaces that are full.
+    FullIsIgnored,
 }
 
 impl Broken {
-    pub(super) const ALL: [Broken; 7] = [
+    pub(super) const ALL: [Broken; 8] = [
         Broken::FinishIgnoresLease,
         Broken::WriteUnfenced,
         Broken::LanesAreIgnored,
@@ -28,5 +30,6 @@ impl Broken {
         Broken::TriesAreNotCounted,
         Broken::NumberComesAgain,
         Broken::ExtendDoesNothing,
+        Broken::FullIsIgnored,
     ];
 }

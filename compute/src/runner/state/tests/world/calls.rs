@@ -34,6 +34,13 @@ impl Call {
     }
 }
 
+/// A claim that says of no space that it is full.
+fn of_all_spaces(claim: &Claim) -> Claim {
+    let mut claim = claim.clone();
+    claim.wanted[0].full.clear();
+    claim
+}
+
 impl World {
     /// A call is on its way.
     pub(super) fn send(&mut self, node: usize, call: Call) {
@@ -126,7 +133,10 @@ impl World {
     }
 
     fn claim(&mut self, claim: &Claim) -> Result<Vec<LeasedJob>, String> {
-        let mut leased = self.store.claim(claim);
+        let mut leased = match self.is_broken(Broken::FullIsIgnored) {
+            true => self.store.claim(&of_all_spaces(claim)),
+            false => self.store.claim(claim),
+        };
         self.trace(|| {
             let keys: Vec<_> = leased.iter().map(|one| one.job.key.as_str()).collect();
             format!("claimed {keys:?}")
@@ -139,6 +149,9 @@ impl World {
                 one.lease.number = one.lease.number.div_ceil(2);
             }
             self.checks.leased(&one.lease)?;
+            if claim.wanted[0].full.contains(&one.lease.name.space) {
+                return Err(format!("{} is of a full space", one.lease.name));
+            }
         }
         Ok(leased)
     }

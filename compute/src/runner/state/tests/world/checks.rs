@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use syncline_storage::jobs::{Ended, Job, JobName, JobNo, JobState, Lease, Outcome, StoredJob};
+use syncline_protocol::ids::SpaceKey;
+use syncline_storage::jobs::{
+    Claim, Ended, Job, JobName, JobNo, JobState, Lease, Outcome, StoredJob,
+};
 
+use super::super::super::RunnerState;
 use super::World;
 use super::broken::Broken;
 use super::jobs::Way;
@@ -26,6 +30,8 @@ pub(super) struct Seen {
     pub(super) given_back: usize,
     /// Jobs that were given up.
     pub(super) dead: usize,
+    /// Claims beside full spaces.
+    pub(super) beside_full: usize,
 }
 
 impl Seen {
@@ -39,6 +45,7 @@ impl Seen {
             writes_too_late: self.writes_too_late + other.writes_too_late,
             given_back: self.given_back + other.given_back,
             dead: self.dead + other.dead,
+            beside_full: self.beside_full + other.beside_full,
         }
     }
 
@@ -52,6 +59,7 @@ impl Seen {
             self.writes_too_late,
             self.given_back,
             self.dead,
+            self.beside_full,
         ];
         counts.into_iter().min().unwrap_or(0)
     }
@@ -70,6 +78,24 @@ pub(super) struct Checks {
 }
 
 impl Checks {
+    /// A space is full whose places are all taken, and no other; and however many are, a claim takes as
+    /// many of a space as its places, or half where there is no more room in one.
+    pub(super) fn claims(&mut self, claim: &Claim, state: &RunnerState) -> Result<(), String> {
+        let wanted = &claim.wanted[0];
+        self.seen.beside_full += usize::from(!wanted.full.is_empty());
+        let places = (state.rules.kinds[0].concurrency / 4).max(1);
+        let mut held: BTreeMap<&SpaceKey, usize> = BTreeMap::new();
+        for one in state.tries.values() {
+            *held.entry(&one.lease.name.space).or_default() += 1;
+        }
+        let full = held.into_iter().filter(|(_, held)| *held > places);
+        let full: Vec<SpaceKey> = full.map(|(space, _)| space.clone()).collect();
+        if wanted.full != full || claim.per_space < places.div_ceil(2) {
+            return Err(format!("{claim:?} is made while {full:?} are full"));
+        }
+        Ok(())
+    }
+
     /// Of two leases of a name the later is the greater.
     pub(super) fn leased(&mut self, lease: &Lease) -> Result<(), String> {
         let before = self.leases.insert(lease.name.clone(), lease.clone());

@@ -12,9 +12,6 @@ use super::jobs::Way;
 use super::{Due, NODES, World};
 use crate::worker::Task;
 
-/// Workers of a node.
-const CONCURRENCY: usize = 3;
-
 /// A process.
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -58,7 +55,7 @@ impl World {
 
     pub(super) fn start(&mut self, node: usize) -> Result<(), String> {
         let seed = self.random.next_u64();
-        let mut rules = rules(CONCURRENCY);
+        let mut rules = rules(self.workers);
         rules.seed = seed;
         rules.node = NodeId::trusted(&format!("n{node}"));
         rules.kinds[0].retry.attempts_max = 6;
@@ -103,18 +100,23 @@ impl World {
     }
 
     pub(super) fn step(&mut self, node: usize, life: u64, event: Event) -> Result<(), String> {
-        let now = self.now(node);
+        let (now, workers) = (self.now(node), self.workers);
         let place = &mut self.nodes[node];
         let Some(state) = place.state.as_mut().filter(|_| place.life == life) else {
             return Ok(());
         };
         let effects = state.step(event, now);
         let pool = &state.pools[0];
-        if pool.held > 2 * CONCURRENCY || pool.running > CONCURRENCY {
+        if pool.held > 2 * workers || pool.running > workers {
             return Err(format!(
                 "n{node} holds {}, runs {}",
                 pool.held, pool.running
             ));
+        }
+        for effect in &effects {
+            if let Effect::Claim(claim) = effect {
+                self.checks.claims(claim, state)?;
+            }
         }
         place.wake_no += 1;
         let no = place.wake_no;
