@@ -31,6 +31,8 @@ pub use notifying::{Notifying, NotifyingParts};
 pub use payload::PAYLOAD_BYTES_MAX;
 pub use told::{Delivered, Outcome};
 
+pub use crate::outgoing::servers::PLACE_WAIT_MS_MAX;
+
 /// What a user was told, and is: devices are shown it.
 pub const NOTIFICATIONS: &str = "@notifications";
 

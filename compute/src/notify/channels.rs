@@ -15,6 +15,7 @@ use super::notification::{Notification, NotificationId};
 use super::payload::Told;
 use super::words::words;
 use crate::mail::{Letter, MailService, Mailed};
+use crate::outgoing::servers::Whose;
 use crate::push::{Delivery, Push, PushService, Subscription, Topic, Urgency};
 use crate::reminders::{Rendered, Templates};
 use crate::webhook::{Posted, Webhooks};
@@ -59,10 +60,10 @@ pub(super) enum Way<'a> {
 
 impl Way<'_> {
     /// The server that has to have a place; `None`: it is looked after elsewhere.
-    pub(super) fn server(&self) -> Option<String> {
+    pub(super) fn server(&self) -> Option<(String, Whose)> {
         match self {
-            Way::Push(_, to) => Some(to.service()),
-            Way::Mail(..) => Some(MAIL.to_owned()),
+            Way::Push(_, to) => Some((to.service(), Whose::Users)),
+            Way::Mail(..) => Some((MAIL.to_owned(), Whose::Operators)),
             Way::Webhook(..) => None,
         }
     }

@@ -42,7 +42,8 @@ pub struct NotifyingParts {
     pub channels: Channels,
     /// The words of an app's notifications; an app without any has the notification's own.
     pub templates: BTreeMap<AppId, Templates>,
-    /// How many jobs of the kind are done at once: a server holds a quarter of that.
+    /// How many jobs of the kind are done at once: a server that answers well has up to half of that, and
+    /// all together that nobody knows have an eighth.
     pub pool: usize,
     /// The hub's clock.
     pub now: Arc<dyn Fn() -> WallMs + Send + Sync>,

@@ -123,7 +123,7 @@ fn specs(
     (gateway, notify): (&Arc<Gateway>, &Notify),
     counted: &JobMetrics,
 ) -> Vec<KindSpec> {
-    let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
+    let concurrency = size(config.jobs.concurrency);
     let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
     let webhooks = Arc::new(webhooks.expect("the config was checked"));
     let metrics = TellingMetrics::shown(&gateway.metrics);
@@ -147,12 +147,19 @@ fn specs(
     let spec = |(kind, worker)| KindSpec {
         kind: JobKind::trusted(kind),
         worker,
-        concurrency,
+        concurrency: match kind {
+            kinds::NOTIFY => size(config.jobs.notify_concurrency),
+            _ => concurrency,
+        },
         lease: config.jobs.lease(),
         retry: config.jobs.retry(),
         time_ms: config.jobs.time_ms,
     };
     workers.map(spec).into()
+}
+
+fn size(of: u64) -> usize {
+    usize::try_from(of).unwrap_or(usize::MAX)
 }
 
 fn reminding(
@@ -186,7 +193,7 @@ fn notifying(
             webhooks,
         },
         templates: templates.collect(),
-        pool: usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX),
+        pool: size(config.jobs.notify_concurrency),
         now: Arc::new(move || clock.now_ms()),
         told: Arc::new(move |delivered| metrics.delivered(&delivered)),
     })

@@ -41,7 +41,7 @@ impl Has {
         Has {
             channels,
             templates: None,
-            pool: 8,
+            pool: 64,
         }
     }
 }
