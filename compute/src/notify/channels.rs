@@ -171,8 +171,9 @@ async fn mail(
     let letter = Letter {
         to: to.to_owned(),
         id: named(sent, to),
-        title: words.title,
-        body: words.body,
+        subject: words.mail.subject.unwrap_or_else(|| words.title.clone()),
+        heading: words.mail.text.is_none().then_some(words.title),
+        body: words.mail.text.unwrap_or(words.body),
         language: words.language,
     };
     match service.send(&letter, now_ms).await {
@@ -186,7 +187,7 @@ async fn mail(
 /// only of its delivery.
 fn posted(sent: Sent<'_>, words: &Rendered) -> Value {
     let fields = sent.notification.fields().into_iter();
-    let of_delivery = ["channels", "receipts"];
+    let of_delivery = ["channels", "receipts", "since"];
     let mut data: serde_json::Map<String, Value> = fields
         .filter(|(name, _)| !of_delivery.contains(&name.as_str()))
         .collect();
