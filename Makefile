@@ -97,7 +97,8 @@ bench-client:
 	cd client && npm ci --silent && HUB=$(CURDIR)/target/release/hub npm run --silent bench
 
 # Expansions of recurrences on one core, beside the bare rrule crate and, where Node is, rrule.js; then
-# jobs a second on SQLite and on a Postgres of its own.
+# jobs a second on SQLite and on a Postgres of its own; the lag of reminders on a hub; pushes, encrypted on one core
+# and delivered by a hub. One of them alone: `target/release/bench-compute --only push`.
 RRULE_JS := chaos/src/bin/bench-compute/rrule-js
 bench-compute:
 	cargo build --release --locked -p syncline-hub -p syncline-chaos --bin hub --bin bench-compute

@@ -29,7 +29,9 @@ pub use device::{Device, DeviceId, NAME_CHARS_MAX, Reached};
 pub use notification::{Item, Notification, NotificationId, Receipt, Receipts};
 pub use notifying::{Notifying, NotifyingParts};
 pub use payload::PAYLOAD_BYTES_MAX;
-pub use told::{Delivered, Outcome};
+pub use told::{Delivered, End, Outcome};
+
+pub use crate::outgoing::servers::PLACE_WAIT_MS_MAX;
 
 /// What a user was told, and is: devices are shown it.
 pub const NOTIFICATIONS: &str = "@notifications";

@@ -3,8 +3,8 @@
 //! [`guard`] keeps them from addresses that are not the internet's: of names (`names`) at every
 //! connection, of plain addresses where an `address` is checked. `client` goes through no proxies
 //! and follows no redirects, which would lead around it. `answer` reads what is common to answers,
-//! of which `hidden` shows nothing secret. `places` bounds how much of a pool a server holds,
-//! [`secret`] is what a config keeps to itself. What is sent, and what an answer means, is for whoever
+//! of which `hidden` shows nothing secret. `places` bounds how much of a pool an endpoint of the config holds,
+//! `servers` what a server holds that a user names. [`secret`] is what a config keeps to itself. What is sent, and what an answer means, is for whoever
 //! sends it.
 
 pub(crate) mod address;
@@ -15,5 +15,6 @@ pub(crate) mod hidden;
 pub(crate) mod names;
 pub(crate) mod places;
 pub mod secret;
+pub(crate) mod servers;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -23,6 +23,6 @@ pub use delivery::Delivery;
 pub use encrypt::{EncryptError, PAYLOAD_BYTES_MAX};
 pub use keys::{KeyError, VapidKeys};
 pub use message::{Push, TTL_S_MAX, Topic, Urgency};
-pub use service::PushService;
+pub use service::{PushService, Sealed};
 pub use subscription::{KeyTexts, Subscription, SubscriptionError, SubscriptionText};
 pub use vapid::{CONTACT_BYTES_MAX, check_contact};

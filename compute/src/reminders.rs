@@ -39,13 +39,14 @@ pub use plan::{FIRED_MAX, FiringKey, Idle, Plan, PlanLimits, State, plan};
 pub use planned::{Hears, Planned};
 pub use preferences::{
     Asked, Channel, Dropped, InQuiet, KINDS_MAX, LANGUAGE_BYTES_MAX, LIMIT_MAX, LIMIT_MINUTES_MAX,
-    Preferences, Verdict,
+    Limit, Preferences, Verdict,
 };
 pub use quiet::Quiet;
 pub use reminding::{CHANGES_MAX, GONE_KEPT_MS, REMINDERS_MAX, Reminding};
 pub use tell::CHANGES_MIN;
 pub use template::{
-    BODY_CHARS_MAX, Form, Rendered, TEMPLATE_BYTES_MAX, TITLE_CHARS_MAX, TemplateText, Templates,
+    BODY_CHARS_MAX, Form, LETTER_CHARS_MAX, MailText, MailWords, Rendered, TEMPLATE_BYTES_MAX,
+    TITLE_CHARS_MAX, TemplateText, Templates,
 };
 pub(crate) use template::{plain as one_line, shortened};
-pub use words::{KIND, SEVERAL, TemplateTexts, VALUES, words_of};
+pub use words::{KIND, MISSED, OVER_LIMIT, SEVERAL, TemplateTexts, VALUES, words_of};

@@ -21,11 +21,13 @@ pub struct Letter {
     pub to: String,
     /// What it is known by: letters, digits, `.`, `-` and `_`.
     pub id: String,
-    /// The subject, and the first line.
-    pub title: String,
+    /// The subject.
+    pub subject: String,
+    /// The first line, if it is not in the body.
+    pub heading: Option<String>,
     /// The rest; may be empty.
     pub body: String,
-    /// The language of both.
+    /// The language of them.
     pub language: String,
 }
 
@@ -52,7 +54,7 @@ impl Letter {
             .to(Mailbox::new(None, to))
             .date(SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms))
             .message_id(Some(format!("<{}@{}>", self.id, from.email.domain())))
-            .subject(one_line(&self.title))
+            .subject(one_line(&self.subject))
             // So that nobody's holiday answers it (RFC 3834).
             .raw_header(HeaderValue::new(generated, "auto-generated".to_owned()))
             .multipart(MultiPart::alternative_plain_html(self.plain(), self.html()));
@@ -61,21 +63,26 @@ impl Letter {
     }
 
     fn plain(&self) -> String {
-        match self.body.is_empty() {
-            true => format!("{}\n", one_line(&self.title)),
-            false => format!("{}\n\n{}\n", one_line(&self.title), self.body),
-        }
+        let heading = self.heading.as_deref().map(one_line);
+        let parts = heading.into_iter().chain([self.body.clone()]);
+        let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+        format!("{}\n", parts.join("\n\n"))
     }
 
     pub(super) fn html(&self) -> String {
         let escaped = |text: &str| Form::Html.escaped(text);
-        let title = escaped(&one_line(&self.title));
+        let subject = escaped(&one_line(&self.subject));
+        let heading = self.heading.as_deref().map(|heading| {
+            let heading = escaped(&one_line(heading));
+            format!("<p><strong>{heading}</strong></p>\n")
+        });
         let lines = self.body.lines().map(escaped).collect::<Vec<_>>();
         let language = escaped(&self.language);
         format!(
             "<!doctype html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\">\
-             <title>{title}</title></head>\n<body><p><strong>{title}</strong></p>\n<p>{}</p>\
+             <title>{subject}</title></head>\n<body>{}<p>{}</p>\
              </body></html>\n",
+            heading.unwrap_or_default(),
             lines.join("<br>\n")
         )
     }

@@ -30,7 +30,8 @@ fn letter() -> Letter {
     Letter {
         to: "ada@example.com".to_owned(),
         id: "n1.d1".to_owned(),
-        title: "Buy milk".to_owned(),
+        subject: "Buy milk".to_owned(),
+        heading: Some("Buy milk".to_owned()),
         body: "It is due at 10:00.".to_owned(),
         language: "en".to_owned(),
     }

@@ -15,6 +15,7 @@ use super::notification::{Notification, NotificationId};
 use super::payload::Told;
 use super::words::words;
 use crate::mail::{Letter, MailService, Mailed};
+use crate::outgoing::servers::Whose;
 use crate::push::{Delivery, Push, PushService, Subscription, Topic, Urgency};
 use crate::reminders::{Rendered, Templates};
 use crate::webhook::{Posted, Webhooks};
@@ -59,10 +60,10 @@ pub(super) enum Way<'a> {
 
 impl Way<'_> {
     /// The server that has to have a place; `None`: it is looked after elsewhere.
-    pub(super) fn server(&self) -> Option<String> {
+    pub(super) fn server(&self) -> Option<(String, Whose)> {
         match self {
-            Way::Push(_, to) => Some(to.service()),
-            Way::Mail(..) => Some(MAIL.to_owned()),
+            Way::Push(_, to) => Some((to.service(), Whose::Users)),
+            Way::Mail(..) => Some((MAIL.to_owned(), Whose::Operators)),
             Way::Webhook(..) => None,
         }
     }
@@ -170,8 +171,9 @@ async fn mail(
     let letter = Letter {
         to: to.to_owned(),
         id: named(sent, to),
-        title: words.title,
-        body: words.body,
+        subject: words.mail.subject.unwrap_or_else(|| words.title.clone()),
+        heading: words.mail.text.is_none().then_some(words.title),
+        body: words.mail.text.unwrap_or(words.body),
         language: words.language,
     };
     match service.send(&letter, now_ms).await {
@@ -185,7 +187,7 @@ async fn mail(
 /// only of its delivery.
 fn posted(sent: Sent<'_>, words: &Rendered) -> Value {
     let fields = sent.notification.fields().into_iter();
-    let of_delivery = ["channels", "receipts"];
+    let of_delivery = ["channels", "receipts", "since"];
     let mut data: serde_json::Map<String, Value> = fields
         .filter(|(name, _)| !of_delivery.contains(&name.as_str()))
         .collect();

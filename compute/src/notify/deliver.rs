@@ -90,8 +90,8 @@ pub(super) struct Ended {
 /// What comes after a try.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Nothing. What became of it; `None`: there was nobody to send it to.
-    Done(Option<Receipts>),
+    /// Nothing. What became of it.
+    Done(Receipts),
     /// Another try then.
     Again(WallMs),
     /// The same try, after so many milliseconds: nothing was done and nothing is to be written.
@@ -132,7 +132,7 @@ impl Seen {
         let mut ended = Ended {
             progress: self.before.clone(),
             gone: Vec::new(),
-            next: Next::Done(None),
+            next: Next::Done(Receipts::default()),
             told: Vec::new(),
         };
         let mut is_noted = false;
@@ -173,8 +173,7 @@ impl Seen {
             }
         }
         ended.next = match ended.progress.next_ms() {
-            None if ended.progress.0.is_empty() => Next::Done(None),
-            None => Next::Done(Some(ended.progress.receipts())),
+            None => Next::Done(ended.progress.receipts()),
             Some(next_ms) if is_noted => Next::Again(next_ms.max(at.now_ms + 1)),
             Some(next_ms) => Next::Busy(next_ms.saturating_sub(at.now_ms).max(1)),
         };
@@ -237,15 +236,16 @@ impl Seen {
         Some(Delivered {
             channel: then.channel,
             how,
-            ms_after_due: at_ms.saturating_sub(self.due_ms()),
+            lag_ms: at_ms.saturating_sub(self.since_ms()),
             error,
         })
     }
 
-    /// When the first of what it is about was due.
-    fn due_ms(&self) -> WallMs {
+    /// From when on it could be told.
+    fn since_ms(&self) -> WallMs {
         let due = self.notification.items.iter().map(|item| item.due).min();
-        due.unwrap_or(self.notification.at)
+        let since = self.notification.since.or(due);
+        since.unwrap_or(self.notification.at)
     }
 }
 

@@ -20,11 +20,15 @@ const HASH_BYTES: usize = 8;
 /// One notification of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    /// What kind it is, such as `reminder`: preferences and templates are of kinds.
+    /// What kind it is, such as `reminder` or `missed`: preferences and templates are of kinds.
     pub kind: String,
     /// When it was told.
     #[serde(with = "iso")]
     pub at: WallMs,
+    /// From when on it could be told: when the first of it was due, or when quiet hours or a limit let
+    /// it be. `None` in those of before there was this.
+    #[serde(default, with = "iso::maybe")]
+    pub since: Option<WallMs>,
     /// When it is of no use any more, and nobody tries to deliver it.
     #[serde(with = "iso")]
     pub expires: WallMs,
@@ -42,7 +46,7 @@ pub struct Notification {
     pub more: usize,
     /// What its words are made of, for those that are rendered in a device's language.
     pub values: BTreeMap<String, String>,
-    /// By what it is told.
+    /// By what it is told; without any it only stands in the history.
     pub channels: Vec<Channel>,
     /// What became of it; `None` until it was delivered, as far as it could be.
     pub receipts: Option<Receipts>,
@@ -80,6 +84,13 @@ pub struct Receipts {
     pub webhook: Option<Receipt>,
     /// Nothing is tried any more.
     pub done: bool,
+    /// There was no device to deliver it to.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub nobody: bool,
+}
+
+fn is_not(it: &bool) -> bool {
+    !it
 }
 
 /// Devices, by what became of it there.
@@ -96,6 +107,23 @@ pub struct Receipt {
 /// A notification's id: sorted, ids are in the order of time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NotificationId(RecordId);
+
+impl Receipts {
+    /// There is no device that it could be delivered to.
+    pub(crate) fn nobody() -> Receipts {
+        Receipts {
+            done: true,
+            nobody: true,
+            ..Receipts::default()
+        }
+    }
+
+    /// How many devices have it.
+    pub(super) fn sent(&self) -> u32 {
+        let all = [self.push, self.mail, self.webhook];
+        all.iter().flatten().map(|receipt| receipt.sent).sum()
+    }
+}
 
 impl Notification {
     /// Reads a record. `None`: it is none, or was deleted.

@@ -23,7 +23,7 @@ use super::device::{Device, DeviceId};
 use super::notification::{Notification, NotificationId, Receipts};
 use super::progress::{Progress, TO};
 use super::sending::Sending;
-use super::told::Delivered;
+use super::told::{Delivered, End};
 use super::{DELIVERIES, DEVICES, NOTIFICATIONS};
 use crate::about::About;
 use crate::jobs::retry::{Moment, mixed};
@@ -42,12 +42,15 @@ pub struct NotifyingParts {
     pub channels: Channels,
     /// The words of an app's notifications; an app without any has the notification's own.
     pub templates: BTreeMap<AppId, Templates>,
-    /// How many jobs of the kind are done at once: a server holds a quarter of that.
+    /// How many jobs of the kind are done at once: a server that answers well has up to half of that, and
+    /// all together that nobody knows have an eighth.
     pub pool: usize,
     /// The hub's clock.
     pub now: Arc<dyn Fn() -> WallMs + Send + Sync>,
     /// Is told what became of each.
     pub told: Arc<dyn Fn(Delivered) + Send + Sync>,
+    /// The same of each notification, at its end.
+    pub ended: Arc<dyn Fn(End) + Send + Sync>,
 }
 
 impl fmt::Debug for NotifyingParts {
@@ -66,6 +69,7 @@ pub struct Notifying {
     templates: BTreeMap<AppId, Templates>,
     now: Arc<dyn Fn() -> WallMs + Send + Sync>,
     told: Arc<dyn Fn(Delivered) + Send + Sync>,
+    ended: Arc<dyn Fn(End) + Send + Sync>,
 }
 
 impl fmt::Debug for Notifying {
@@ -123,6 +127,7 @@ impl Notifying {
             templates: parts.templates,
             now: parts.now,
             told: parts.told,
+            ended: parts.ended,
         }
     }
 
@@ -150,6 +155,13 @@ impl Notifying {
         let ended = seen.ended(&answers, Moment { now_ms, seed });
         for delivered in &ended.told {
             (self.told)(delivered.clone());
+        }
+        if let Next::Done(receipts) = &ended.next {
+            (self.ended)(match receipts {
+                Receipts { nobody: true, .. } => End::Nobody,
+                receipts if receipts.sent() > 0 => End::Delivered,
+                _ => End::Undelivered,
+            });
         }
         Ok(keys.worked(&ended, before.is_some()))
     }
@@ -219,10 +231,7 @@ impl Keys {
                 due_at_ms: *due_at_ms,
                 changes: self.changes(ended, None, is_kept),
             },
-            Next::Done(None) => Worked::Done(self.forgotten(is_kept)),
-            Next::Done(Some(receipts)) => {
-                Worked::Done(self.changes(ended, Some(receipts), is_kept))
-            }
+            Next::Done(receipts) => Worked::Done(self.changes(ended, Some(receipts), is_kept)),
         }
     }
 

@@ -87,6 +87,9 @@ impl Progress {
 
     /// What became of them all, at the end.
     pub(super) fn receipts(&self) -> Receipts {
+        if self.0.is_empty() {
+            return Receipts::nobody();
+        }
         let mut receipts = Receipts {
             done: true,
             ..Receipts::default()

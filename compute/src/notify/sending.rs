@@ -1,8 +1,7 @@
 //! Sends a notification to devices: to all at once, and by server.
 //!
 //! Who is at a server holds one of its places, however many devices are reached by it, so a server
-//! that hangs holds no more workers than its part of the pool. An endpoint of the config has its own
-//! places.
+//! that hangs holds no more workers than it has places. An endpoint of the config has its own.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,12 +12,12 @@ use syncline_protocol::stamp::WallMs;
 use super::channels::{Channels, Due, Sent, Way};
 use super::deliver::{Answer, What};
 use super::device::DeviceId;
-use crate::outgoing::places::Hosts;
+use crate::outgoing::servers::{Said, Servers, Whose};
 
 /// Sends.
 pub(super) struct Sending {
     channels: Channels,
-    hosts: Hosts,
+    servers: Servers,
     now: Arc<dyn Fn() -> WallMs + Send + Sync>,
 }
 
@@ -31,7 +30,7 @@ impl Sending {
     ) -> Sending {
         Sending {
             channels,
-            hosts: Hosts::of(pool),
+            servers: Servers::of(pool),
             now,
         }
     }
@@ -43,7 +42,7 @@ impl Sending {
         due: Vec<Due<'_>>,
     ) -> BTreeMap<DeviceId, Answer> {
         let mut answers = BTreeMap::new();
-        let mut by_server: HashMap<String, Vec<(Due<'_>, Way<'_>)>> = HashMap::new();
+        let mut by_server: HashMap<(String, Whose), Vec<(Due<'_>, Way<'_>)>> = HashMap::new();
         let mut elsewhere = Vec::new();
         for one in due {
             match self.channels.way(one.1) {
@@ -69,11 +68,10 @@ impl Sending {
     async fn to_server(
         &self,
         sent: Sent<'_>,
-        server: String,
+        (server, whose): (String, Whose),
         due: Vec<(Due<'_>, Way<'_>)>,
     ) -> Vec<(DeviceId, Answer)> {
-        let places = self.hosts.places(&server);
-        let mut place = match places.take(sent.space).await {
+        let place = match self.servers.take((&server, whose), sent.space).await {
             Ok(place) => place,
             Err(wait_ms) => {
                 let busy = |((id, ..), _): &(Due<'_>, _)| {
@@ -85,11 +83,11 @@ impl Sending {
         let sending = due.into_iter();
         let sending = sending.map(|(due, way)| self.to_one(sent, due, way));
         let answers = join_all(sending).await;
-        // Whether it hangs, or says so: it is asked less often.
         let is_later = |(_, answer): &(DeviceId, Answer)| matches!(answer.what, What::Later { .. });
-        if !answers.iter().all(is_later) {
-            place.answered();
-        }
+        place.end(match answers.iter().all(is_later) {
+            true => Said::Failed,
+            false => Said::Answered,
+        });
         answers
     }
 

@@ -47,6 +47,7 @@ fn notification(at: u64, key: &str) -> Notification {
     Notification {
         kind: "reminder".to_owned(),
         at,
+        since: None,
         expires: at + 3_600_000,
         late: false,
         title: "Buy milk".to_owned(),
@@ -81,6 +82,15 @@ fn device(reached: Reached) -> Device {
 fn a_notification_is_read_as_it_was_written() {
     let mut told = notification(NOW, "reminders/r1@1");
     assert_eq!(Notification::of(&record(told.fields())).unwrap(), told);
+    told.since = Some(NOW - 7);
+    assert_eq!(Notification::of(&record(told.fields())).unwrap(), told);
+    let old: Vec<_> = told
+        .fields()
+        .into_iter()
+        .filter(|(name, _)| name != "since")
+        .collect();
+    told.since = None;
+    assert_eq!(Notification::of(&record(old)).unwrap(), told);
     told.receipts = Some(Receipts {
         push: Some(Receipt {
             sent: 2,

@@ -12,10 +12,21 @@ pub struct Delivered {
     pub channel: Channel,
     /// What became of it.
     pub how: Outcome,
-    /// How long after the first of what it is about was due, in milliseconds.
-    pub ms_after_due: u64,
+    /// How long after the notification could be told, in milliseconds.
+    pub lag_ms: u64,
     /// Why it is not sent, for people. It names no user and no address.
     pub error: Option<JobError>,
+}
+
+/// What became of a notification, at the end. Told again as what became of it at a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// A device has it, at least.
+    Delivered,
+    /// There were devices, and none has it.
+    Undelivered,
+    /// There was no device to deliver it to.
+    Nobody,
 }
 
 /// What became of a delivery.

@@ -1,7 +1,8 @@
 //! What a device is told, in its language.
 
 use crate::reminders::{
-    BODY_CHARS_MAX, Form, Rendered, TITLE_CHARS_MAX, Templates, one_line, shortened,
+    BODY_CHARS_MAX, Form, MailWords, Rendered, TITLE_CHARS_MAX, Templates, one_line, shortened,
+    words_of,
 };
 
 use super::notification::Notification;
@@ -17,13 +18,25 @@ pub(super) fn words(
     let wanted = language.filter(|language| !language.eq_ignore_ascii_case(own));
     let values = notification.values.iter();
     let values = values.map(|(name, value)| (name.as_str(), value.clone()));
-    let rendered = wanted.zip(templates).and_then(|(language, templates)| {
-        let values = values.collect();
-        templates.rendered(&notification.kind, &[language, own], &values, Form::Plain)
+    let values = values.collect();
+    let kind = words_of(
+        &notification.kind,
+        notification.items.len() + notification.more,
+    );
+    let rendered = templates.and_then(|templates| {
+        let languages: Vec<&str> = wanted.into_iter().chain([own]).collect();
+        templates.rendered(kind, &languages, &values, Form::Plain)
     });
-    rendered.unwrap_or_else(|| Rendered {
-        title: shortened(&one_line(&notification.title), TITLE_CHARS_MAX),
-        body: shortened(notification.body.trim(), BODY_CHARS_MAX),
-        language: own.to_owned(),
-    })
+    match (wanted, rendered) {
+        (Some(_), Some(rendered)) => rendered,
+        (_, rendered) => Rendered {
+            title: shortened(&one_line(&notification.title), TITLE_CHARS_MAX),
+            body: shortened(notification.body.trim(), BODY_CHARS_MAX),
+            language: own.to_owned(),
+            // The record has no words of letters.
+            mail: rendered
+                .filter(|rendered| rendered.language.eq_ignore_ascii_case(own))
+                .map_or_else(MailWords::default, |rendered| rendered.mail),
+        },
+    }
 }

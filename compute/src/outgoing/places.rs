@@ -3,12 +3,12 @@
 //!
 //! One space has at most half of that part, which is also half of what the space may have of the pool:
 //! neither keeps another space from a server, nor a dead server a space from the others. `line`
-//! decides; here is waited. [`Hosts`] keeps the places of servers that users name.
+//! decides; here is waited. Servers that users name are of [`servers`](super::servers).
 
 mod line;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use syncline_protocol::ids::SpaceKey;
@@ -20,21 +20,11 @@ use self::line::{Asked, Line, TURN_MS, Ticket};
 /// A server has this part of a pool.
 const PART: usize = 4;
 
-/// Hosts whose places are kept, of those that nobody is at. Past it they are forgotten: users name any
-/// host.
-const HOSTS_MAX: usize = 1_000;
-
 /// The longest wait for a place, in milliseconds: part of the time of a try.
 pub const PLACE_WAIT_MS_MAX: u64 = TURN_MS;
 
 /// The places of a server.
 pub(crate) struct Places(Mutex<Told>);
-
-/// The places of servers by a name for each, made when somebody first asks for one.
-pub(crate) struct Hosts {
-    pool: usize,
-    by_name: Mutex<HashMap<String, Arc<Places>>>,
-}
 
 /// The line, and how those who stand in it are told.
 struct Told {
@@ -107,31 +97,6 @@ impl Places {
             // Who has gone gives the place back itself.
             let _ = tell.send(());
         }
-    }
-}
-
-impl Hosts {
-    /// For a pool of so many workers.
-    pub(crate) fn of(pool: usize) -> Hosts {
-        Hosts {
-            pool,
-            by_name: Mutex::default(),
-        }
-    }
-
-    /// The places of a server.
-    pub(crate) fn places(&self, name: &str) -> Arc<Places> {
-        // Nothing panics while it is held.
-        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(places) = by_name.get(name) {
-            return places.clone();
-        }
-        if by_name.len() >= HOSTS_MAX {
-            by_name.retain(|_, places| Arc::strong_count(places) > 1);
-        }
-        let places = Arc::new(Places::of(self.pool));
-        by_name.insert(name.to_owned(), places.clone());
-        places
     }
 }
 
@@ -211,34 +176,6 @@ mod tests {
             drop(taken);
             assert!(take(&spaces[0]).is_some(), "{pool}");
         }
-    }
-
-    #[tokio::test]
-    async fn a_host_has_its_own_places_whoever_asks() {
-        let hosts = Hosts::of(4);
-        let (ada, bob) = (space("ada"), space("bob"));
-        let (one, again) = (hosts.places("one"), hosts.places("one"));
-        let place = one.take(&ada).await.ok();
-        assert!(again.take(&bob).now_or_never().is_none());
-        let other = hosts.places("other");
-        assert!(other.take(&ada).now_or_never().is_some_and(|p| p.is_ok()));
-        drop(place);
-        assert!(again.take(&bob).now_or_never().is_some_and(|p| p.is_ok()));
-    }
-
-    /// Those where somebody is are kept, since their places are taken.
-    #[test]
-    fn hosts_without_end_are_not_kept_without_end() {
-        let hosts = Hosts::of(4);
-        let kept = hosts.places("kept");
-        for n in 1..HOSTS_MAX {
-            hosts.places(&n.to_string());
-        }
-        let count = || hosts.by_name.lock().unwrap().len();
-        assert_eq!(count(), HOSTS_MAX);
-        hosts.places("one more");
-        assert_eq!(count(), 2);
-        assert!(Arc::ptr_eq(&kept, &hosts.places("kept")));
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use syncline_protocol::stamp::WallMs;
 
 use super::config::PushConfig;
 use super::delivery::{self, Delivery};
-use super::encrypt::encrypted;
+use super::encrypt::{EncryptError, encrypted};
 use super::message::{Push, TTL_S_MAX};
 use super::subscription::{Places, Subscription, SubscriptionError, SubscriptionText};
 use super::vapid::Sender;
@@ -30,6 +30,20 @@ pub struct PushService {
     places: Places,
     /// How long the whole answer may take.
     timeout: Duration,
+}
+
+/// A message as it leaves.
+pub struct Sealed {
+    /// What only the browser can read.
+    pub body: Vec<u8>,
+    /// Who sends it, for the push service: signed anew for each, twice a day.
+    pub authorization: String,
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} bytes)", self.body.len())
+    }
 }
 
 impl PushService {
@@ -74,21 +88,31 @@ impl PushService {
         self.places.check(text)
     }
 
+    /// Encrypts a message and says who sends it. Errors: it is too large, or randomness fails.
+    pub fn sealed(
+        &self,
+        to: &Subscription,
+        push: &Push,
+        now_ms: WallMs,
+    ) -> Result<Sealed, EncryptError> {
+        Ok(Sealed {
+            body: encrypted(&push.payload, &to.recipient)?,
+            authorization: self.sender.authorization(&to.endpoint, now_ms),
+        })
+    }
+
     /// Sends a message once. A push service that took one and did not say so is sent it again by
     /// whoever tries again: the payload should name it, so that it is shown once.
     pub async fn send(&self, to: &Subscription, push: &Push, now_ms: WallMs) -> Delivery {
-        let body = match encrypted(&push.payload, &to.recipient) {
-            Ok(body) => body,
+        let sealed = match self.sealed(to, push, now_ms) {
+            Ok(sealed) => sealed,
             Err(error) => return error.into(),
         };
         let mut request = self
             .client
             .post(to.endpoint.clone())
             .timeout(self.timeout)
-            .header(
-                AUTHORIZATION,
-                self.sender.authorization(&to.endpoint, now_ms),
-            )
+            .header(AUTHORIZATION, sealed.authorization)
             .header(CONTENT_ENCODING, "aes128gcm")
             .header(CONTENT_TYPE, "application/octet-stream")
             .header("ttl", push.ttl_s.min(TTL_S_MAX))
@@ -96,7 +120,7 @@ impl PushService {
         if let Some(topic) = &push.topic {
             request = request.header("topic", topic.as_str());
         }
-        match request.body(body).send().await {
+        match request.body(sealed.body).send().await {
             Ok(response) => delivery::read(response, &to.endpoint, now_ms).await,
             Err(error) => delivery::failed(said(error, Some(self.timeout)), 0),
         }

@@ -6,6 +6,7 @@ use syncline_protocol::limits::NAME_BYTES_CEILING;
 
 use super::fields::ReminderFields;
 use super::plan::PlanLimits;
+use super::preferences::{LIMIT_MAX, Limit};
 use super::template::Templates;
 use super::words::{self, TemplateTexts};
 use crate::recurring::FieldText;
@@ -44,9 +45,14 @@ pub struct RemindersConfig {
     /// What is told at one time and was due within so many milliseconds is one notification, up to
     /// [`BATCH_WINDOW_MS_MAX`].
     pub batch_window_ms: u64,
+    /// Notifications that one user is told within an hour, whatever the user prefers; between 1 and
+    /// [`LIMIT_MAX`]. What is more waits until there is room.
+    pub hourly_max: u32,
+    /// The same within a day.
+    pub daily_max: u32,
     /// The language of whoever has none that there are words in.
     pub language: String,
-    /// Words by kind (`reminder`, `reminders`, `untitled`) and language, in place of those that are
+    /// Words by kind (`reminder`, `reminders`, `untitled`, `missed`, `over_limit`) and language, in place of those that are
     /// there or beside them.
     pub templates: TemplateTexts,
 }
@@ -65,6 +71,8 @@ impl Default for RemindersConfig {
             cut_off_s: 12 * 3_600,
             past_s: 60,
             batch_window_ms: 60_000,
+            hourly_max: 60,
+            daily_max: 300,
             language: "en".to_owned(),
             templates: TemplateTexts::new(),
         }
@@ -90,6 +98,8 @@ pub(super) struct Checked {
     pub(super) fields: ReminderFields,
     pub(super) limits: PlanLimits,
     pub(super) batch_window_ms: u64,
+    /// How often anybody is told at most: within an hour, and within a day.
+    pub(super) told_max: [Limit; 2],
     pub(super) templates: Templates,
 }
 
@@ -140,6 +150,14 @@ impl RemindersConfig {
         if self.batch_window_ms > BATCH_WINDOW_MS_MAX {
             wrong.push(format!("batch_window_ms: at most {BATCH_WINDOW_MS_MAX}"));
         }
+        for (what, most) in [
+            ("hourly_max", self.hourly_max),
+            ("daily_max", self.daily_max),
+        ] {
+            if !(1..=LIMIT_MAX).contains(&most) {
+                wrong.push(format!("{what}: between 1 and {LIMIT_MAX}"));
+            }
+        }
         let templates = self.templates();
         let templates = templates.map_err(|whys| wrong.extend(whys)).ok();
         match (tables, templates) {
@@ -151,6 +169,12 @@ impl RemindersConfig {
                 fields: self.fields.clone(),
                 limits: self.limits(),
                 batch_window_ms: self.batch_window_ms,
+                told_max: [(self.hourly_max, 60), (self.daily_max, 24 * 60)].map(
+                    |(count, minutes)| Limit {
+                        count: count as usize,
+                        window_ms: minutes * 60_000,
+                    },
+                ),
                 templates,
             }),
             _ => Err(wrong),

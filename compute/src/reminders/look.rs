@@ -34,7 +34,7 @@ pub(super) struct TaskSeen {
     title: String,
 }
 
-/// A reminder that fires.
+/// A reminder that fires, or was missed.
 #[derive(Debug)]
 pub(super) struct Firing {
     pub(super) item: Item,
@@ -61,8 +61,8 @@ pub(super) struct Looking<'a> {
 pub(super) struct Looked {
     /// What fires.
     pub(super) firings: Vec<Firing>,
-    /// What was missed, and is kept of it.
-    pub(super) missed: Vec<(RecordId, State)>,
+    /// What was missed.
+    pub(super) missed: Vec<Firing>,
     /// When the first of those that are waited for is due.
     pub(super) next_ms: Option<WallMs>,
     /// How many hold what is no value of a field.
@@ -116,32 +116,39 @@ impl Looked {
         let planned = plan(now_ms, &one.state, due, &config.limits);
         let before = one.state.clone();
         let after = one.state.after(planned);
+        let key = || RecordKey {
+            table: config.table.clone(),
+            id: one.id.clone(),
+        };
+        let item = match planned {
+            Plan::Arm { due_ms } => return self.wait_for(due_ms),
+            Plan::Nothing(_) => return,
+            Plan::Missed { due_ms } => Item {
+                key: FiringKey::of_missed(&key(), due_ms),
+                due_ms,
+                is_late: true,
+            },
+            Plan::Fire { due_ms, is_late } => Item {
+                key: FiringKey::of(&key(), due_ms),
+                due_ms,
+                is_late,
+            },
+        };
+        let of_task = || task.map(|task| task.title.clone()).unwrap_or_default();
+        let firing = Firing {
+            put_off: before.put_off(item.due_ms),
+            item,
+            id: one.id,
+            task: one.asks.task,
+            title: Some(one.title)
+                .filter(|title| !title.is_empty())
+                .unwrap_or_else(of_task),
+            told_by: one.asks.told_by,
+            after,
+        };
         match planned {
-            Plan::Arm { due_ms } => self.wait_for(due_ms),
-            Plan::Missed { .. } => self.missed.push((one.id, after)),
-            Plan::Nothing(_) => {}
-            Plan::Fire { due_ms, is_late } => {
-                let key = RecordKey {
-                    table: config.table.clone(),
-                    id: one.id.clone(),
-                };
-                let of_task = || task.map(|task| task.title.clone()).unwrap_or_default();
-                self.firings.push(Firing {
-                    item: Item {
-                        key: FiringKey::of(&key, due_ms),
-                        due_ms,
-                        is_late,
-                    },
-                    id: one.id,
-                    task: one.asks.task,
-                    title: Some(one.title)
-                        .filter(|title| !title.is_empty())
-                        .unwrap_or_else(of_task),
-                    told_by: one.asks.told_by,
-                    after,
-                    put_off: before.put_off(due_ms),
-                });
-            }
+            Plan::Missed { .. } => self.missed.push(firing),
+            _ => self.firings.push(firing),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
+use syncline_protocol::stamp::WallMs;
 
 use super::batch::Batch;
 use super::look::Firing;
@@ -10,22 +11,25 @@ use super::plan::FiringKey;
 use super::preferences::Channel;
 use super::tell::To;
 use super::words::{self, KIND, Reader};
-use crate::notify::{self, Notification};
+use crate::notify::{self, Notification, Receipts};
 
 /// What fires, by its key.
 pub(super) type Firings = HashMap<FiringKey, Firing>;
 
-/// What somebody is told of a batch, by these channels.
+/// What somebody is told of a batch, by these channels; without any it only stands in the history.
+/// `allowed_ms` is from when on it could be told.
 pub(super) fn notification(
     to: To<'_>,
     batch: &Batch,
-    channels: &[Channel],
+    ((kind, channels), allowed_ms): ((&str, &[Channel]), WallMs),
     by_key: &Firings,
 ) -> Notification {
     let To {
         config,
         preferences,
+        devices,
         now_ms,
+        ..
     } = to;
     let fallback = || TimeZone::get(&config.fields.zone).unwrap_or(TimeZone::UTC);
     let reader = Reader {
@@ -34,18 +38,25 @@ pub(super) fn notification(
         now_ms,
     };
     let title = |key: &FiringKey| by_key.get(key).map_or("", |firing| firing.title.as_str());
-    let said = words::said(batch, title, &config.templates, reader);
-    let latest_ms = batch.items.iter().map(|item| item.due_ms).max();
-    let expires = latest_ms.map_or(now_ms, |due_ms| {
-        due_ms.saturating_add(config.limits.cut_off_ms)
-    });
+    let said = words::said((kind, batch), title, &config.templates, reader);
+    let due = batch.items.iter().map(|item| item.due_ms);
+    let latest_ms = match kind {
+        KIND => due.clone().max(),
+        // It is of use from now on.
+        _ => None,
+    };
+    let expires = latest_ms.unwrap_or(now_ms);
+    let expires = expires.saturating_add(config.limits.cut_off_ms);
+    let is_delivered = channels.iter().any(|channel| *channel != Channel::Notice);
+    let has_device = channels.iter().any(|channel| devices.contains(channel));
     let named = batch
         .named()
         .iter()
         .filter_map(|item| by_key.get(&item.key));
     Notification {
-        kind: KIND.to_owned(),
+        kind: kind.to_owned(),
         at: now_ms,
+        since: due.min().map(|due_ms| due_ms.max(allowed_ms)),
         expires,
         late: batch.is_late,
         title: said.words.title,
@@ -55,7 +66,7 @@ pub(super) fn notification(
         more: batch.more(),
         values: said.values,
         channels: channels.to_vec(),
-        receipts: None,
+        receipts: (is_delivered && !has_device).then(Receipts::nobody),
     }
 }
 

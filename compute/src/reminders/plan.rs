@@ -153,6 +153,12 @@ impl State {
         })
     }
 
+    /// The first time of which somebody was told, or was to be told later.
+    pub(super) fn first_ms(&self) -> Option<WallMs> {
+        let times = self.fired_ms.iter().copied();
+        times.chain(self.put_off_ms).min()
+    }
+
     /// The latest time that it says anything of.
     pub fn newest_ms(&self) -> Option<WallMs> {
         let times = self.fired_ms.iter().copied();
@@ -169,6 +175,12 @@ impl FiringKey {
     /// Of a reminder, and when it is due.
     pub fn of(reminder: &RecordKey, due_ms: WallMs) -> FiringKey {
         FiringKey(format!("{reminder}@{due_ms}"))
+    }
+
+    /// The same of one that was missed: a device which has shown that shows the reminder itself, should
+    /// its time be yet to come.
+    pub fn of_missed(reminder: &RecordKey, due_ms: WallMs) -> FiringKey {
+        FiringKey(format!("{reminder}@{due_ms}/missed"))
     }
 
     /// The text.

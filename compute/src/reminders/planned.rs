@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use syncline_protocol::ids::SpaceKey;
+use syncline_protocol::stamp::WallMs;
 
 use super::preferences::Dropped;
 
@@ -10,15 +11,19 @@ use super::preferences::Dropped;
 pub type Hears = Arc<dyn Fn(&SpaceKey, &Planned) + Send + Sync>;
 
 /// What one try found and writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Planned {
     /// Notifications.
     pub notifications: usize,
+    /// Those of them that no device is told of, since the user has none that could be.
+    pub nobody: usize,
     /// Reminders in them.
     pub told: usize,
+    /// From when on each of these could be told: when it was due, or when what it waited for was over.
+    pub could_be_told_ms: Vec<WallMs>,
     /// Those of them that are told late.
     pub late: usize,
-    /// Reminders that were missed.
+    /// Reminders that were missed, and are noted as such.
     pub missed: usize,
     /// Reminders that wait for the end of quiet hours, or until the user is told less.
     pub later: usize,
@@ -26,7 +31,7 @@ pub struct Planned {
     pub without_channel: usize,
     /// Since the user is not told in quiet hours.
     pub in_quiet: usize,
-    /// Since the user is told too much.
+    /// Since the user is told too much. They are noted as such.
     pub over_limit: usize,
     /// Reminders that hold what is no value of a field, as their tasks may: they are for no time.
     pub invalid: usize,

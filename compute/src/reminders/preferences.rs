@@ -67,10 +67,13 @@ pub struct Preferences {
     kinds: BTreeMap<String, OfKind>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Limit {
-    count: usize,
-    window_ms: u64,
+/// How often somebody is told at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Notifications, at least one.
+    pub count: usize,
+    /// Within so many milliseconds.
+    pub window_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -102,6 +105,8 @@ pub struct Asked<'a> {
     /// When the user was told something before, in any order: what is older than a day matters to no
     /// limit.
     pub told_ms: &'a [WallMs],
+    /// How often anybody is told at most, whatever the user prefers.
+    pub limits: &'a [Limit],
 }
 
 /// What becomes of it.
@@ -167,28 +172,43 @@ impl Preferences {
         if of_kind.channels.is_empty() {
             return Verdict::Dropped(Dropped::NoChannel);
         }
-        let mut at_ms = asked.now_ms;
-        let mut waits_for = Dropped::Limit;
-        // Each turn waits for one of the two. The limit is waited for once, since nothing is told
-        // meanwhile, and quiet hours before and after.
-        loop {
-            let quiet_ms = self.quiet_until_ms(of_kind.in_quiet, at_ms);
-            let free_ms = self.free_from_ms(at_ms, asked.told_ms);
-            if quiet_ms > at_ms {
-                if of_kind.in_quiet == InQuiet::Drop {
-                    return Verdict::Dropped(Dropped::Quiet);
-                }
-                (at_ms, waits_for) = (quiet_ms, Dropped::Quiet);
-            } else if free_ms > at_ms {
-                (at_ms, waits_for) = (free_ms, Dropped::Limit);
-            } else {
-                break;
+        let (at_ms, waited_for) = self.allowed(asked, of_kind.in_quiet);
+        match waited_for {
+            Some(Dropped::Quiet) if of_kind.in_quiet == InQuiet::Drop => {
+                Verdict::Dropped(Dropped::Quiet)
             }
+            None => Verdict::Now(of_kind.channels),
+            Some(_) if at_ms < asked.expires_ms => Verdict::Later(at_ms),
+            Some(waited_for) => Verdict::Dropped(waited_for),
         }
-        match at_ms {
-            _ if at_ms == asked.now_ms => Verdict::Now(of_kind.channels),
-            _ if at_ms < asked.expires_ms => Verdict::Later(at_ms),
-            _ => Verdict::Dropped(waits_for),
+    }
+
+    /// From when on the user may be told of something that is due at `now_ms`: then, or when what it
+    /// waits for is over.
+    pub fn allowed_ms(&self, asked: &Asked<'_>) -> WallMs {
+        let of_kind = self.of_kind(asked.kind, asked.told_by);
+        self.allowed(asked, of_kind.in_quiet).0
+    }
+
+    /// The same, and what it last waited for.
+    fn allowed(&self, asked: &Asked<'_>, in_quiet: InQuiet) -> (WallMs, Option<Dropped>) {
+        let (mut at_ms, mut waited_for) = (asked.now_ms, None);
+        // Each turn waits for one of the two. Nothing is told meanwhile, so a limit is not reached again.
+        loop {
+            let quiet_ms = self.quiet_until_ms(in_quiet, at_ms);
+            let limits = self.limit.iter().chain(asked.limits);
+            let free = limits.map(|limit| limit.free_from_ms(at_ms, asked.told_ms));
+            let free_ms = free.max().unwrap_or(at_ms);
+            if quiet_ms > at_ms {
+                (at_ms, waited_for) = (quiet_ms, Some(Dropped::Quiet));
+                if in_quiet == InQuiet::Drop {
+                    return (at_ms, waited_for);
+                }
+            } else if free_ms > at_ms {
+                (at_ms, waited_for) = (free_ms, Some(Dropped::Limit));
+            } else {
+                return (at_ms, waited_for);
+            }
         }
     }
 
@@ -198,18 +218,17 @@ impl Preferences {
             _ => at_ms,
         }
     }
+}
 
-    /// The first time from `at_ms` on at which the limit is not reached. What is told later than
-    /// that, by a clock that was ahead, does not count.
-    fn free_from_ms(&self, at_ms: WallMs, told_ms: &[WallMs]) -> WallMs {
-        let Some(Limit { count, window_ms }) = self.limit else {
-            return at_ms;
-        };
-        let counts = |told: &&WallMs| **told <= at_ms && at_ms - **told < window_ms;
+impl Limit {
+    /// The first time from `at_ms` on at which it is not reached. What is told later than that, by a
+    /// clock that was ahead, does not count.
+    fn free_from_ms(self, at_ms: WallMs, told_ms: &[WallMs]) -> WallMs {
+        let counts = |told: &&WallMs| **told <= at_ms && at_ms - **told < self.window_ms;
         let mut told: Vec<WallMs> = told_ms.iter().filter(counts).copied().collect();
         told.sort_unstable();
-        match told.len().checked_sub(count) {
-            Some(oldest) => told[oldest] + window_ms,
+        match told.len().checked_sub(self.count) {
+            Some(oldest) => told[oldest] + self.window_ms,
             None => at_ms,
         }
     }

@@ -10,10 +10,11 @@ use syncline_storage::Store;
 use syncline_storage::types::{PageLimit, SnapshotPage, StoreError};
 
 use super::config::Checked;
+use super::history::{History, told_at_ms};
 use super::look::TaskSeen;
 use super::plan::State;
-use super::preferences::{LIMIT_MINUTES_MAX, Preferences};
-use crate::notify::{NOTIFICATIONS, NotificationId, OWN, PREFERENCES, REMINDED};
+use super::preferences::{Channel, Preferences};
+use crate::notify::{DEVICES, Device, NOTIFICATIONS, OWN, PREFERENCES, REMINDED};
 
 /// Of one read.
 const PAGE: PageLimit = PageLimit {
@@ -109,38 +110,36 @@ impl Reader<'_> {
         Ok(seen)
     }
 
-    /// When the user was told something in the time that a limit may be of.
-    pub(super) async fn told_ms(self, now_ms: WallMs) -> Result<Vec<WallMs>, StoreError> {
-        let window_ms = u64::from(LIMIT_MINUTES_MAX) * 60_000;
-        let from = NotificationId::from(now_ms.saturating_sub(window_ms));
-        let ids = self.notifications(Some(from.as_record().clone())).await?;
-        Ok(ids.iter().filter_map(told_at_ms).collect())
-    }
-
-    /// The ids of what the user was told, the oldest first.
-    pub(super) async fn history(self) -> Result<Vec<RecordId>, StoreError> {
-        self.notifications(None).await
-    }
-
-    async fn notifications(self, mut after: Option<RecordId>) -> Result<Vec<RecordId>, StoreError> {
+    /// What the user was told.
+    pub(super) async fn history(self) -> Result<History, StoreError> {
         let table = TableName::trusted(NOTIFICATIONS);
-        let mut ids = Vec::new();
-        while ids.len() < HISTORY_READ_MAX {
-            let page = self.page(&table, after.as_ref()).await?;
-            ids.extend(page.records.into_iter().map(|(key, _)| key.id));
-            after = ids.last().cloned();
+        let mut history = History::default();
+        while history.ids.len() < HISTORY_READ_MAX {
+            let page = self.page(&table, history.ids.last()).await?;
+            for (key, record) in page.records {
+                let channels = record.field("channels").map(|field| field.value.as_str());
+                if channels != Some("[]") {
+                    history.told_ms.extend(told_at_ms(&key.id));
+                }
+                history.ids.push(key.id);
+            }
             if !page.more {
                 break;
             }
         }
-        Ok(ids)
+        Ok(history)
     }
-}
 
-/// When a notification was told, by its id.
-pub(super) fn told_at_ms(id: &RecordId) -> Option<WallMs> {
-    let (at_ms, _) = id.as_str().split_once('-')?;
-    at_ms.parse().ok()
+    /// The channels by which the user's devices are told.
+    pub(super) async fn devices(self) -> Result<Vec<Channel>, StoreError> {
+        let page = self.page(&TableName::trusted(DEVICES), None).await?;
+        let devices = page.records.iter();
+        let devices = devices.filter_map(|(_, record)| Device::of(record));
+        let mut channels: Vec<Channel> = devices.map(|device| device.reached.channel()).collect();
+        channels.sort_unstable();
+        channels.dedup();
+        Ok(channels)
+    }
 }
 
 /// What was done about reminders, read beside them in the order of their ids.
@@ -149,6 +148,8 @@ pub(super) struct States<'s> {
     read: VecDeque<(RecordId, State)>,
     after: Option<RecordId>,
     more: bool,
+    /// The first time that any of those read says of which somebody was told.
+    pub(super) first_ms: Option<WallMs>,
     gone: Gone,
 }
 
@@ -169,6 +170,7 @@ impl<'s> States<'s> {
             read: VecDeque::new(),
             after: None,
             more: true,
+            first_ms: None,
             gone,
         }
     }
@@ -217,7 +219,10 @@ impl<'s> States<'s> {
         self.more = page.more;
         for (key, record) in page.records {
             self.after = Some(key.id.clone());
-            self.read.push_back((key.id, state(&record)));
+            let state = state(&record);
+            let first_ms = self.first_ms.into_iter().chain(state.first_ms());
+            self.first_ms = first_ms.min();
+            self.read.push_back((key.id, state));
         }
         Ok(())
     }

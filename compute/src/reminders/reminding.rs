@@ -17,7 +17,7 @@ use syncline_storage::jobs::JobError;
 use syncline_storage::types::StoreError;
 
 use super::config::{Checked, RemindersConfig};
-use super::history;
+use super::history::{self, History};
 use super::look::{Looked, Looking, One};
 use super::planned::Hears;
 use super::read::{Gone, Reader, States};
@@ -71,6 +71,8 @@ impl Worker for Reminding {
 /// What was read of the reminders of a space.
 struct Read {
     looked: Looked,
+    /// The first time of which the user was told, as far as that is kept.
+    first_ms: Option<WallMs>,
     gone: Gone,
     is_cut: bool,
 }
@@ -121,26 +123,34 @@ impl Reminding {
         };
         let Read {
             looked,
+            first_ms,
             gone,
             is_cut,
         } = self.looked(reader, looking).await?;
-        let told_ms = match preferences.limit_count() {
-            Some(_) if !looked.firings.is_empty() => reader.told_ms(now_ms).await?,
-            _ => Vec::new(),
+        let tells = !(looked.firings.is_empty() && looked.missed.is_empty());
+        let (history, devices) = match tells {
+            true => (reader.history().await?, reader.devices().await?),
+            false => (History::default(), Vec::new()),
         };
+        let known = first_ms.into_iter().chain(history.first_ms());
         let to = To {
             config,
             preferences,
+            devices: &devices,
+            // A job that waits for a time knows of what is due then.
+            known_ms: known
+                .min()
+                .map_or(task.job.due_at_ms, |ms| ms.min(task.job.due_at_ms)),
             now_ms,
         };
-        let mut part = Part::of(to, self.changes_max, told_ms);
+        let mut part = Part::of(to, self.changes_max, history.told_ms);
         part.tell(looked);
         let may_be_more = gone.is_full();
         part.is_whole &= part.delete(REMINDED, gone.ids) && !may_be_more;
         if part.planned.notifications > 0 && !part.written.is_full() {
-            let kept_max = history::kept_max(preferences);
+            let kept_max = history::kept_max(preferences, config);
             let old = history::old(
-                reader.history().await?,
+                history.ids,
                 kept_max.saturating_sub(part.planned.notifications),
                 now_ms,
             );
@@ -183,6 +193,7 @@ impl Reminding {
                 let task = one.asks.task.as_ref().and_then(|id| tasks.get(id));
                 looked.look(one, task, by);
             }
+            let first_ms = states.first_ms;
             let gone = match (is_cut, page.more) {
                 (true, _) => states.gone(),
                 (false, true) => continue,
@@ -190,6 +201,7 @@ impl Reminding {
             };
             return Ok(Read {
                 looked,
+                first_ms,
                 gone,
                 is_cut,
             });

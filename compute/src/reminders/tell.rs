@@ -16,8 +16,8 @@ use super::look::{Firing, Looked};
 use super::notice::{Firings, notification};
 use super::plan::State;
 use super::planned::Planned;
-use super::preferences::{Asked, Channel, Preferences, Verdict};
-use super::words::KIND;
+use super::preferences::{Asked, Channel, Dropped, Preferences, Verdict};
+use super::words::{KIND, MISSED, OVER_LIMIT};
 use crate::notify::{NOTIFICATIONS, REMINDED};
 use crate::written::Written;
 
@@ -29,6 +29,10 @@ pub const CHANGES_MIN: usize = 2;
 pub(super) struct To<'a> {
     pub(super) config: &'a Checked,
     pub(super) preferences: &'a Preferences,
+    /// The channels by which the user's devices are told.
+    pub(super) devices: &'a [Channel],
+    /// Since when, at least, the user is told of reminders.
+    pub(super) known_ms: WallMs,
     pub(super) now_ms: WallMs,
 }
 
@@ -79,8 +83,8 @@ impl<'a> Part<'a> {
         batches.sort_by_key(|(batch, _)| (!batch.is_late, due_ms(batch)));
         let (mut dropped, mut put_off) = (Vec::new(), Vec::new());
         for (batch, channels) in batches {
-            match self.verdict(&channels, WallMs::MAX) {
-                Verdict::Now(channels) => self.notify(&batch, &channels, &by_key),
+            match self.verdict((KIND, &channels), WallMs::MAX) {
+                Verdict::Now(channels) => self.notify(&batch, (KIND, &channels), &by_key),
                 Verdict::Later(at_ms) => {
                     let (over, waits) = self.over_by(batch.items, at_ms);
                     if !waits.is_empty() {
@@ -88,7 +92,7 @@ impl<'a> Part<'a> {
                         self.look_at(at_ms);
                     }
                     put_off.extend(waits.into_iter().map(|item| item.key));
-                    if let Verdict::Dropped(why) = self.verdict(&channels, at_ms) {
+                    if let Verdict::Dropped(why) = self.verdict((KIND, &channels), at_ms) {
                         dropped.extend(over.into_iter().map(|item| (item, why)));
                     }
                 }
@@ -97,11 +101,7 @@ impl<'a> Part<'a> {
                 }
             }
         }
-        for (id, state) in looked.missed {
-            if self.keep(&id, &state) {
-                self.planned.missed += 1;
-            }
-        }
+        self.tell_missed(looked.missed);
         for key in put_off {
             let firing = by_key.get(&key);
             if let Some((firing, state)) = firing.and_then(|one| Some((one, one.put_off.as_ref()?)))
@@ -109,11 +109,58 @@ impl<'a> Part<'a> {
                 self.keep(&firing.id, state);
             }
         }
+        let (over, dropped): (Vec<_>, Vec<_>) = dropped
+            .into_iter()
+            .partition(|(_, why)| *why == Dropped::Limit);
+        // It stands in the history, and nobody is told.
+        let over = batched(over.into_iter().map(|(item, _)| late(item)).collect(), 0);
+        for batch in &over {
+            self.notify(batch, (OVER_LIMIT, &[]), &by_key);
+        }
         for (item, why) in dropped {
             let firing = by_key.get(&item.key);
             if firing.is_some_and(|firing| self.keep(&firing.id, &firing.after)) {
                 self.planned.dropped(why);
             }
+        }
+    }
+
+    /// Tells of what was missed, in one notification that waits for the end of quiet hours. Where the user
+    /// wants none it stands in the history. Of times before the user was told of anything nobody
+    /// was waiting for the hub, so they are only kept.
+    fn tell_missed(&mut self, missed: Vec<Firing>) {
+        let known_ms = self.to.known_ms;
+        let (expected, others): (Vec<Firing>, Vec<Firing>) = missed
+            .into_iter()
+            .partition(|firing| firing.item.due_ms >= known_ms);
+        for Firing { id, after, .. } in &others {
+            if self.keep(id, after) {
+                self.planned.missed += 1;
+            }
+        }
+        if expected.is_empty() {
+            return;
+        }
+        let told_by = expected.iter();
+        let told_by = told_by.flat_map(|firing| firing.told_by.unwrap_or(&Channel::ALL));
+        let mut told_by: Vec<Channel> = told_by.copied().collect();
+        told_by.sort_unstable();
+        told_by.dedup();
+        let channels = match self.verdict((MISSED, &told_by), WallMs::MAX) {
+            Verdict::Now(channels) => channels,
+            Verdict::Later(at_ms) => {
+                self.planned.later += expected.len();
+                return self.look_at(at_ms);
+            }
+            Verdict::Dropped(_) => Vec::new(),
+        };
+        let items = expected.iter().map(|firing| firing.item.clone()).collect();
+        let by_key = expected.into_iter();
+        let by_key: Firings = by_key
+            .map(|firing| (firing.item.key.clone(), firing))
+            .collect();
+        for batch in &batched(items, 0) {
+            self.notify(batch, (MISSED, &channels), &by_key);
         }
     }
 
@@ -140,14 +187,28 @@ impl<'a> Part<'a> {
         of_channels
     }
 
-    fn verdict(&self, channels: &[Channel], expires_ms: WallMs) -> Verdict {
+    fn verdict(&self, (kind, channels): (&str, &[Channel]), expires_ms: WallMs) -> Verdict {
         self.to.preferences.verdict(&Asked {
-            kind: KIND,
+            kind,
             told_by: Some(channels),
             now_ms: self.to.now_ms,
             expires_ms,
             told_ms: &self.told_ms,
+            limits: &self.to.config.told_max,
         })
+    }
+
+    /// From when on what was due at a time could be told by these channels.
+    fn could_be_told_ms(&self, due_ms: WallMs, (kind, channels): (&str, &[Channel])) -> WallMs {
+        let allowed_ms = self.to.preferences.allowed_ms(&Asked {
+            kind,
+            told_by: Some(channels),
+            now_ms: due_ms,
+            expires_ms: WallMs::MAX,
+            told_ms: &self.told_ms,
+            limits: &self.to.config.told_max,
+        });
+        allowed_ms.min(self.to.now_ms)
     }
 
     /// Items that are of no use any more by then, and the others.
@@ -157,8 +218,9 @@ impl<'a> Part<'a> {
         items.into_iter().partition(is_over)
     }
 
-    /// Writes a notification of a batch, or of as much of it as there is room for.
-    fn notify(&mut self, batch: &Batch, channels: &[Channel], by_key: &Firings) {
+    /// Writes a notification of a batch, or of as much of it as there is room for. Without channels it only
+    /// stands in the history.
+    fn notify(&mut self, batch: &Batch, by: (&str, &[Channel]), by_key: &Firings) {
         let mut items = Vec::new();
         for item in &batch.items {
             // The last place is the notification's.
@@ -172,18 +234,21 @@ impl<'a> Part<'a> {
             self.write_state(&firing.id, &firing.after);
             items.push(item.clone());
         }
-        if items.is_empty() {
+        let Some(first) = items.first() else {
             return;
-        }
-        self.planned.notifications += 1;
-        self.planned.told += items.len();
-        self.planned.late += items.iter().filter(|item| item.is_late).count();
+        };
+        let allowed_ms = self.could_be_told_ms(first.due_ms, by);
         let batch = Batch {
             items,
             is_late: batch.is_late,
         };
-        self.told_ms.push(self.to.now_ms);
-        let notification = notification(self.to, &batch, channels, by_key);
+        self.count(&batch, by.0, allowed_ms);
+        let notification = notification(self.to, &batch, (by, allowed_ms), by_key);
+        if !by.1.is_empty() {
+            self.told_ms.push(self.to.now_ms);
+        }
+        let is_nobodys = notification.receipts.is_some();
+        self.planned.nobody += usize::from(is_nobodys && !by.1.is_empty());
         let fields = notification.fields().into_iter();
         let fields = fields.map(|(name, value)| (name, Json::trusted(&value.to_string())));
         let fields: Vec<(String, Json)> = fields.collect();
@@ -193,6 +258,22 @@ impl<'a> Part<'a> {
             fields.iter().map(|(name, value)| (name.as_str(), value)),
             None,
         );
+    }
+
+    fn count(&mut self, batch: &Batch, kind: &str, allowed_ms: WallMs) {
+        let planned = &mut self.planned;
+        let count = batch.items.len();
+        planned.notifications += 1;
+        match kind {
+            MISSED => planned.missed += count,
+            OVER_LIMIT => planned.over_limit += count,
+            _ => {
+                planned.told += count;
+                planned.late += batch.items.iter().filter(|item| item.is_late).count();
+                let could_be = batch.items.iter().map(|item| item.due_ms.max(allowed_ms));
+                planned.could_be_told_ms.extend(could_be);
+            }
+        }
     }
 
     /// Writes what is kept of a reminder, if there is room.
@@ -219,5 +300,13 @@ impl<'a> Part<'a> {
 
     fn look_at(&mut self, at_ms: WallMs) {
         self.next_ms = Some(self.next_ms.map_or(at_ms, |next_ms| next_ms.min(at_ms)));
+    }
+}
+
+/// The same, as something that is told in one.
+fn late(item: Item) -> Item {
+    Item {
+        is_late: true,
+        ..item
     }
 }

@@ -19,6 +19,9 @@ pub const TITLE_CHARS_MAX: usize = 120;
 /// Characters of a body, likewise.
 pub const BODY_CHARS_MAX: usize = 600;
 
+/// Characters of all that a letter says, likewise.
+pub const LETTER_CHARS_MAX: usize = 4_000;
+
 /// Bytes of the text of a template.
 pub const TEMPLATE_BYTES_MAX: usize = 4 << 10;
 
@@ -31,6 +34,21 @@ pub struct TemplateText {
     /// The rest; may be empty.
     #[serde(default)]
     pub body: String,
+    /// What a letter says instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailText>,
+}
+
+/// What a letter says, where there is more room. What is not given is as everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MailText {
+    /// One line, in place of the title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// All that stands in the letter, in place of title and body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// The templates of a kind by language (`en`, `de`, `de-AT`), and of kinds by name.
@@ -44,6 +62,8 @@ pub struct Templates {
 struct Template {
     title: Vec<Part>,
     body: Vec<Part>,
+    subject: Option<Vec<Part>>,
+    letter: Option<Vec<Part>>,
 }
 
 /// What text is rendered for.
@@ -64,6 +84,17 @@ pub struct Rendered {
     pub body: String,
     /// The language it is in.
     pub language: String,
+    /// What a letter says instead.
+    pub mail: MailWords,
+}
+
+/// What a letter says in place of a notification's title and body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailWords {
+    /// [`TITLE_CHARS_MAX`] characters at most, before they are escaped.
+    pub subject: Option<String>,
+    /// [`LETTER_CHARS_MAX`] likewise.
+    pub text: Option<String>,
 }
 
 impl Templates {
@@ -86,9 +117,14 @@ impl Templates {
                         Vec::new()
                     })
                 };
+                let mail = text.mail.as_ref();
+                let subject = mail.and_then(|mail| mail.subject.as_ref());
+                let letter = mail.and_then(|mail| mail.text.as_ref());
                 let template = Template {
                     title: part("title", &text.title),
                     body: part("body", &text.body),
+                    subject: subject.map(|text| part("mail: subject", text)),
+                    letter: letter.map(|text| part("mail: text", text)),
                 };
                 templates.insert(language.to_ascii_lowercase(), template);
             }
@@ -119,7 +155,7 @@ impl Templates {
             .chain([self.fallback.clone()])
             .find_map(|language| templates.get_key_value(&language));
         let (language, template) = found?;
-        let rendered = |parts: &[Part], chars_max| {
+        let rendered = |parts: &[Part], chars_max: usize| {
             let text: String = parts.iter().map(|part| part.text(values)).collect();
             form.escaped(&shortened(text.trim(), chars_max))
         };
@@ -127,6 +163,16 @@ impl Templates {
             title: rendered(&template.title, TITLE_CHARS_MAX),
             body: rendered(&template.body, BODY_CHARS_MAX),
             language: language.clone(),
+            mail: MailWords {
+                subject: template
+                    .subject
+                    .as_ref()
+                    .map(|parts| rendered(parts, TITLE_CHARS_MAX)),
+                text: template
+                    .letter
+                    .as_ref()
+                    .map(|parts| rendered(parts, LETTER_CHARS_MAX)),
+            },
         })
     }
 }

@@ -10,7 +10,7 @@ use syncline_protocol::stamp::WallMs;
 use super::batch::Batch;
 use super::plan::FiringKey;
 use super::template::{
-    BODY_CHARS_MAX, Form, Rendered, TITLE_CHARS_MAX, TemplateText, Templates, shortened,
+    BODY_CHARS_MAX, Form, MailWords, Rendered, TITLE_CHARS_MAX, TemplateText, Templates, shortened,
 };
 
 /// The kind of notifications of reminders, of one or of several: what preferences are of. Also the
@@ -19,6 +19,12 @@ pub const KIND: &str = "reminder";
 
 /// The words of several.
 pub const SEVERAL: &str = "reminders";
+
+/// The kind of notifications of what was missed, and its words.
+pub const MISSED: &str = "missed";
+
+/// The kind of what is not told since the user was told too much, and its words.
+pub const OVER_LIMIT: &str = "over_limit";
 
 /// The words, as its title, for what has no title.
 const UNTITLED: &str = "untitled";
@@ -30,11 +36,11 @@ pub const VALUES: [&str; 4] = ["title", "count", "due", "titles"];
 /// Templates as a config has them, by kind and language.
 pub type TemplateTexts = BTreeMap<String, BTreeMap<String, TemplateText>>;
 
-/// Which words a notification of so many reminders has.
-pub fn words_of(count: usize) -> &'static str {
-    match count {
-        0 | 1 => KIND,
-        _ => SEVERAL,
+/// Which words a notification of a kind has that is about so many.
+pub fn words_of(kind: &str, count: usize) -> &str {
+    match (kind, count) {
+        (KIND, 2..) => SEVERAL,
+        _ => kind,
     }
 }
 
@@ -44,12 +50,24 @@ pub(super) fn templates(texts: &TemplateTexts, fallback: &str) -> Result<Templat
     let mut wrong = Vec::new();
     for (kind, by_language) in texts {
         let Some(of_kind) = all.get_mut(kind) else {
-            let why = format!("template {kind:?}: only {KIND}, {SEVERAL} and {UNTITLED} are there");
+            let why = format!(
+                "template {kind:?}: only {KIND}, {SEVERAL}, {UNTITLED}, {MISSED} and {OVER_LIMIT} \
+                 are there"
+            );
             wrong.push(why);
             continue;
         };
         for (language, text) in by_language {
             of_kind.insert(language.to_ascii_lowercase(), text.clone());
+        }
+    }
+    // Configs were right before there were these.
+    for kind in [MISSED, OVER_LIMIT] {
+        if let Some(of_kind) = all.get_mut(kind)
+            && let Some(english) = of_kind.get("en").cloned()
+        {
+            let fallback = fallback.to_ascii_lowercase();
+            of_kind.entry(fallback).or_insert(english);
         }
     }
     match Templates::of(&all, fallback, &VALUES) {
@@ -67,6 +85,7 @@ fn own() -> TemplateTexts {
         let text = TemplateText {
             title: title.to_owned(),
             body: body.to_owned(),
+            mail: None,
         };
         (language.to_owned(), text)
     };
@@ -83,6 +102,20 @@ fn own() -> TemplateTexts {
             [
                 text("en", "{count} reminders", "{titles}"),
                 text("de", "{count} Erinnerungen", "{titles}"),
+            ],
+        ),
+        (
+            MISSED,
+            [
+                text("en", "Missed reminders: {count}", "{titles}"),
+                text("de", "Verpasste Erinnerungen: {count}", "{titles}"),
+            ],
+        ),
+        (
+            OVER_LIMIT,
+            [
+                text("en", "Reminders over the limit: {count}", "{titles}"),
+                text("de", "Erinnerungen über der Grenze: {count}", "{titles}"),
             ],
         ),
         (
@@ -113,7 +146,7 @@ pub(super) struct Said {
 
 /// What a batch says. `title` says what the reminder of a firing is called, if it is.
 pub(super) fn said<'t>(
-    batch: &Batch,
+    (kind, batch): (&str, &Batch),
     title: impl Fn(&FiringKey) -> &'t str,
     templates: &Templates,
     reader: Reader<'_>,
@@ -126,6 +159,7 @@ pub(super) fn said<'t>(
             title: String::new(),
             body: String::new(),
             language: String::new(),
+            mail: MailWords::default(),
         })
     };
     let titled = |key: &FiringKey| match title(key) {
@@ -143,7 +177,7 @@ pub(super) fn said<'t>(
         ("due", local(due_ms, reader)),
         ("titles", shortened(&titles.join(", "), BODY_CHARS_MAX)),
     ]);
-    let words = rendered(words_of(batch.items.len()), &values);
+    let words = rendered(words_of(kind, batch.items.len()), &values);
     let values = values.into_iter();
     Said {
         words,

@@ -1,6 +1,7 @@
 //! What no section can tell alone: settings that do not go together.
 
 use serde_json::Value;
+use syncline_compute::notify::PLACE_WAIT_MS_MAX as NOTIFY_WAIT_MS_MAX;
 use syncline_compute::recurring;
 use syncline_compute::reminders::CHANGES_MIN;
 use syncline_compute::webhook::PLACE_WAIT_MS_MAX;
@@ -38,9 +39,9 @@ fn check_times_of_telling(config: &Config, problems: &mut Problems) {
         ("mail", config.mail.timeout_ms, config.mail.is_on()),
     ];
     for (key, timeout_ms, is_on) in times {
-        if is_on && timeout_ms.saturating_add(PLACE_WAIT_MS_MAX) > time_ms {
+        if is_on && timeout_ms.saturating_add(NOTIFY_WAIT_MS_MAX) > time_ms {
             let why = format!(
-                "timeout_ms: with the {PLACE_WAIT_MS_MAX} ms that a notification may wait for its turn \
+                "timeout_ms: with the {NOTIFY_WAIT_MS_MAX} ms that a notification may wait for its turn \
                  it is longer than jobs.time_ms ({time_ms}) lets a try"
             );
             problems.push(key, why);

@@ -12,6 +12,10 @@ use super::Problems;
 pub struct JobsConfig {
     /// Jobs of a kind that this node does at once. 1 to 10,000, default 32.
     pub concurrency: u64,
+    /// Notifications that this node delivers at once, in place of `concurrency`: it mostly waits for
+    /// servers meanwhile, and holds a message of 4 KiB for each of a user's devices. 1 to 10,000,
+    /// default 256.
+    pub notify_concurrency: u64,
     /// How long a job is held before somebody else may have it, in milliseconds, if its node is not
     /// heard of. A node asks for more while it works. 5,000 to 3,600,000, default 60,000.
     pub lease_ms: u64,
@@ -39,6 +43,7 @@ impl Default for JobsConfig {
         let (lease, retry) = (LeasePolicy::default(), RetryPolicy::default());
         JobsConfig {
             concurrency: 32,
+            notify_concurrency: 256,
             lease_ms: lease.lease_ms,
             time_ms: 300_000,
             attempts_max: retry.attempts_max.into(),
@@ -55,6 +60,11 @@ impl JobsConfig {
     pub(super) fn check(&self, problems: &mut Problems) {
         let (hour_ms, day_ms) = (3_600_000, 86_400_000);
         problems.range("jobs.concurrency", self.concurrency, 1..=10_000);
+        problems.range(
+            "jobs.notify_concurrency",
+            self.notify_concurrency,
+            1..=10_000,
+        );
         problems.range("jobs.lease_ms", self.lease_ms, 5_000..=hour_ms);
         problems.range("jobs.time_ms", self.time_ms, 100..=hour_ms);
         problems.range("jobs.attempts_max", self.attempts_max, 1..=1_000);

@@ -69,6 +69,9 @@ impl Doing {
         let metrics = metrics.expect("a new registry shows each once");
         let schedules = schedules(config, clock.now_ms());
         let counted = metrics.clone();
+        let telling = TellingMetrics::shown(&gateway.metrics);
+        let telling = telling.expect("a new registry shows each once");
+        let (told, told_at) = (telling.clone(), clock.clone());
         let now = clock.clone();
         let space = SpaceId::trusted(SCHEDULES_SPACE);
         let parts = RunnerParts {
@@ -78,10 +81,13 @@ impl Doing {
             // Without randomness nodes that start together ask together, which is no harm.
             seed: getrandom::u64().unwrap_or_default(),
             poll_ms: config.jobs.poll_ms,
-            kinds: specs(config, (&gateway, &notify), &metrics),
+            kinds: specs(config, (&gateway, &notify), (&metrics, telling)),
             schedules: Arc::new(Schedules::of(&space, schedules.clone())),
             system: Arc::new(HubClient(gateway.clone())),
-            told: Arc::new(move |told| counted.note(told)),
+            told: Arc::new(move |event| {
+                told.job_ended(&event, || told_at.now_ms());
+                counted.note(event);
+            }),
         };
         let runner = Runner::start(parts.clone()).await?;
         let ring = runner.bell();
@@ -121,13 +127,11 @@ impl Doing {
 fn specs(
     config: &Config,
     (gateway, notify): (&Arc<Gateway>, &Notify),
-    counted: &JobMetrics,
+    (counted, metrics): (&JobMetrics, TellingMetrics),
 ) -> Vec<KindSpec> {
-    let concurrency = usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX);
+    let concurrency = size(config.jobs.concurrency);
     let webhooks = webhooks::endpoints(&config.webhooks, concurrency);
     let webhooks = Arc::new(webhooks.expect("the config was checked"));
-    let metrics = TellingMetrics::shown(&gateway.metrics);
-    let metrics = metrics.expect("a new registry shows each once");
     let apps = config.app.iter();
     let rolling = Rolling::of(apps.map(|(app, of_app)| (app, &of_app.triggers[..])));
     let changes_max = usize::try_from(config.limits.changes_per_push_max).unwrap_or(usize::MAX);
@@ -147,12 +151,19 @@ fn specs(
     let spec = |(kind, worker)| KindSpec {
         kind: JobKind::trusted(kind),
         worker,
-        concurrency,
+        concurrency: match kind {
+            kinds::NOTIFY => size(config.jobs.notify_concurrency),
+            _ => concurrency,
+        },
         lease: config.jobs.lease(),
         retry: config.jobs.retry(),
         time_ms: config.jobs.time_ms,
     };
     workers.map(spec).into()
+}
+
+fn size(of: u64) -> usize {
+    usize::try_from(of).unwrap_or(usize::MAX)
 }
 
 fn reminding(
@@ -178,6 +189,7 @@ fn notifying(
         (app.clone(), templates.expect("the config was checked"))
     });
     let clock = gateway.clock.clone();
+    let ended = metrics.clone();
     Notifying::new(NotifyingParts {
         store: gateway.store.clone(),
         channels: Channels {
@@ -186,9 +198,10 @@ fn notifying(
             webhooks,
         },
         templates: templates.collect(),
-        pool: usize::try_from(config.jobs.concurrency).unwrap_or(usize::MAX),
+        pool: size(config.jobs.notify_concurrency),
         now: Arc::new(move || clock.now_ms()),
         told: Arc::new(move |delivered| metrics.delivered(&delivered)),
+        ended: Arc::new(move |end| ended.ended(end)),
     })
 }
 

@@ -81,6 +81,32 @@ async fn a_registered_device_is_told_and_the_history_says_so() {
     node.app.shutdown().await;
 }
 
+#[tokio::test]
+async fn what_no_device_is_told_of_says_so_in_the_history() {
+    let endpoint = Endpoint::start().await;
+    let node = node(&endpoint).await;
+    let ada = Asker::of(&node, "ada");
+    let mut phone = Device::new("ada", "phone");
+    phone.connect(&node).await;
+    phone.edit(&reminder(
+        "r1",
+        &json!({"title": "Buy milk", "remindAt": in_ms(200)}),
+    ));
+    phone.push().await;
+    let nobody = json!({"done": true, "nobody": true});
+    assert_eq!(told(&mut phone, 1).await[0]["receipts"], nobody);
+    let history = ada.get("/api/v1/notifications").await;
+    assert_eq!(history["notifications"][0]["receipts"], nobody, "{history}");
+    let is_counted = || {
+        let metrics = node.app.metrics().render();
+        metrics.contains("syncline_notifications_ended_total{how=\"nobody\"} 1")
+            && metrics.contains("syncline_reminder_lag_seconds_count 1")
+    };
+    until("it is counted", is_counted).await;
+    assert!(endpoint.posted().is_empty());
+    node.app.shutdown().await;
+}
+
 /// Ten thousand of one user are planned in parts, and between them come the others.
 #[tokio::test]
 async fn a_user_with_very_many_holds_up_nobody() {

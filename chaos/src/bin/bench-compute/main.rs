@@ -1,6 +1,7 @@
 //! Measures what follows from changes: `make bench-compute`.
 //!
-//! Jobs a second ([`jobs`]). The lag of reminders ([`reminders`]). Expansions of recurrences on one core: typical rules a second, beside
+//! Jobs a second ([`jobs`]). The lag of reminders ([`reminders`]). Pushes a second, on a core and to a
+//! push service ([`push`]). Expansions of recurrences on one core: typical rules a second, beside
 //! the bare `rrule` crate and rrule.js; each reads the text and expands it, every time. Then what
 //! the most that a hostile rule may take is in processor time.
 
@@ -12,6 +13,7 @@ mod crate_rrule;
 #[allow(dead_code, reason = "it is the other program's")]
 mod fill;
 mod jobs;
+mod push;
 mod reminders;
 mod rrule_js;
 mod rules;
@@ -41,6 +43,7 @@ enum Part {
     Expansions,
     Jobs,
     Reminders,
+    Push,
 }
 
 /// Measures what follows from changes.
@@ -53,7 +56,9 @@ struct Args {
     load: jobs::Load,
     #[command(flatten)]
     reminders: reminders::Reminders,
-    /// Seconds of each measurement of expansions.
+    #[command(flatten)]
+    push: push::Pushes,
+    /// Seconds of each measurement on one core.
     #[arg(long, default_value_t = 1.0)]
     seconds: f64,
     /// The script that runs rrule.js, its package installed beside it; left out without Node.
@@ -73,6 +78,10 @@ fn main() -> Result<()> {
     }
     if is_asked(Part::Reminders) {
         runtime.block_on(reminders::measure(&args.reminders))?;
+    }
+    if is_asked(Part::Push) {
+        push::sealed(args.seconds)?;
+        runtime.block_on(push::delivered(&args.push, &args.reminders.hub))?;
     }
     Ok(())
 }

@@ -54,6 +54,23 @@ async fn a_letter_without_a_body_says_its_title() {
     assert!(text.contains("7bit\r\n\r\nBuy milk\r\n\r\n--"), "{text}");
 }
 
+#[tokio::test]
+async fn a_letter_without_a_heading_is_its_body() {
+    let letter = Letter {
+        subject: "Today".to_owned(),
+        heading: None,
+        body: "Hello,\n\nbuy milk.".to_owned(),
+        ..letter()
+    };
+    let text = written(&letter).await;
+    assert!(headers(&text).contains(&"Subject: Today"));
+    assert!(
+        text.contains("7bit\r\n\r\nHello,\r\n\r\nbuy milk.\r\n"),
+        "{text}"
+    );
+    assert!(!text.contains("<strong>"));
+}
+
 /// The names of headers are those of an ordinary letter, whatever the title is.
 #[tokio::test]
 async fn nobody_adds_a_header_or_a_recipient_by_a_title() {
@@ -73,7 +90,8 @@ async fn nobody_adds_a_header_or_a_recipient_by_a_title() {
         "=?utf-8?q?a=0D=0ABcc:_eve@example.com?=",
     ] {
         let letter = Letter {
-            title: title.to_owned(),
+            subject: title.to_owned(),
+            heading: Some(title.to_owned()),
             ..letter()
         };
         assert_eq!(names(&written(&letter).await), ordinary, "{title:?}");
@@ -96,7 +114,8 @@ async fn nobody_ends_a_letter_by_a_line_with_a_dot() {
 #[tokio::test]
 async fn nothing_in_the_words_is_taken_for_markup() {
     let letter = Letter {
-        title: "<b>a</b>".to_owned(),
+        subject: "</title>".to_owned(),
+        heading: Some("<b>a</b>".to_owned()),
         body: "<script>x</script>\n\"&'".to_owned(),
         language: "\"><i>".to_owned(),
         ..letter()
@@ -106,6 +125,7 @@ async fn nothing_in_the_words_is_taken_for_markup() {
         html.contains("<strong>&lt;b&gt;a&lt;/b&gt;</strong>"),
         "{html}"
     );
+    assert!(html.contains("<title>&lt;/title&gt;</title>"), "{html}");
     assert!(html.contains("&lt;script&gt;x&lt;/script&gt;<br>\n&quot;&amp;&#39;"));
     assert!(html.contains("lang=\"&quot;&gt;&lt;i&gt;\""));
 }

@@ -92,7 +92,7 @@ fn who_asks_to_wait_is_waited_for_and_the_notification_ends_in_time() {
     let waits = ended(&seen, &[(&device, later(left_ms - 1))], NOW);
     assert_eq!(again(&waits), seen.ends_ms() - 1);
     let past = ended(&seen, &[(&device, later(left_ms))], NOW);
-    assert!(matches!(&past.next, Next::Done(Some(receipts)) if receipts.mail.unwrap().failed == 1));
+    assert!(matches!(&past.next, Next::Done(receipts) if receipts.mail.unwrap().failed == 1));
     assert_eq!(past.told[0].how, Outcome::Failed);
 }
 
@@ -104,10 +104,7 @@ fn a_notification_that_never_expires_is_tried_for_four_weeks() {
     let ends_ms = NOW + TRIED_MS_MAX;
     assert_eq!(seen.due(ends_ms - 1).len(), 1);
     assert_eq!(seen.due(ends_ms).len(), 0);
-    assert!(matches!(
-        ended(&seen, &[], ends_ms).next,
-        Next::Done(Some(_))
-    ));
+    assert!(matches!(ended(&seen, &[], ends_ms).next, Next::Done(_)));
 }
 
 #[test]
@@ -151,4 +148,21 @@ fn progress_is_read_as_it_was_written() {
     assert_eq!(Progress::of(&stored), progress);
     let broken = record(vec![("to".to_owned(), Value::from("x"))]);
     assert_eq!(Progress::of(&broken), Progress::default());
+}
+
+/// What waited for the end of quiet hours is not late for it.
+#[test]
+fn a_delivery_is_late_by_what_came_after_it_could_be_told() {
+    let device = mail(1);
+    let mut seen = seen(std::slice::from_ref(&device));
+    for (due, since, lag_ms) in [
+        (NOW, None, 1_000),
+        (NOW - 60_000, None, 61_000),
+        (NOW - 60_000, Some(NOW - 200), 1_200),
+    ] {
+        seen.notification.items[0].due = due;
+        seen.notification.since = since;
+        let told = ended(&seen, &[(&device, What::Sent)], NOW + 1_000).told;
+        assert_eq!(told[0].lag_ms, lag_ms);
+    }
 }

@@ -1,35 +1,26 @@
 //! A server that hangs leaves the others' notifications theirs.
 
-use tokio::task::JoinSet;
-
 use super::site::*;
 use super::*;
 use crate::mail::tests::server::{Manners, Says, Smtp};
 use crate::outgoing::tests::server::{Answer, Server};
 use crate::worker::{Worked, Worker};
 
-/// Of a pool of 16 a server has 4 places, and a space half of them.
+/// Nobody knows that it answers well, so there is one place at it.
 #[tokio::test]
-async fn a_push_service_that_hangs_holds_no_more_than_its_part_of_the_pool() {
+async fn a_push_service_that_hangs_holds_no_more_than_its_places() {
     let mut dead = Server::answering(Answer::Stuck("")).await;
     let alive = saying(&["201 Created"]).await;
-    let has = Has {
-        pool: 16,
-        ..Has::channels(pushing_within(120_000))
-    };
-    let mut site = Site::open(has).await;
+    let mut site = Site::open(Has::channels(pushing_within(120_000))).await;
     // Its devices count as one: they are told at once.
     let (first, second) = (browser(&dead, 1).1, browser(&dead, 2).1);
     site.device(&first).await;
     site.device(&second).await;
-    let mut working = JoinSet::new();
-    for key in ["a", "b"] {
-        site.tell(&notification(NOW, key)).await;
-        let (worker, task) = (site.worker.clone(), site.task());
-        working.spawn(async move { worker.work(&task).await });
-        for _ in 0..2 {
-            dead.request_bytes().await;
-        }
+    site.tell(&notification(NOW, "a")).await;
+    let (worker, task) = (site.worker.clone(), site.task());
+    let working = tokio::spawn(async move { worker.work(&task).await });
+    for _ in 0..2 {
+        dead.request_bytes().await;
     }
     site.tell(&notification(NOW, "c")).await;
     assert_eq!(site.work().await, Worked::Busy { wait_ms: 1_000 });
@@ -44,17 +35,11 @@ async fn a_push_service_that_hangs_holds_no_more_than_its_part_of_the_pool() {
     assert_eq!(progress[device.id().to_string()]["state"], "sent");
     assert_eq!(progress[first.id().to_string()]["tries"], 0);
     assert_eq!(site.outcomes(), [(Channel::Push, Outcome::Sent)]);
-    // Who is stopped gives its place back.
-    working.abort_all();
-    while working.join_next().await.is_some() {}
-    site.tell(&notification(NOW, "e")).await;
-    let (worker, task) = (site.worker.clone(), site.task());
-    working.spawn(async move { worker.work(&task).await });
-    dead.request_bytes().await;
+    working.abort();
 }
 
 #[tokio::test]
-async fn a_mail_server_that_hangs_holds_no_more_than_its_part_of_the_pool() {
+async fn a_mail_server_that_hangs_holds_no_more_than_its_places() {
     let hangs = Manners {
         taken: Says::Hangs,
         ..Manners::default()
@@ -78,13 +63,13 @@ async fn a_mail_server_that_hangs_holds_no_more_than_its_part_of_the_pool() {
         ..notification(NOW, key)
     };
     site.tell(&by_mail("a")).await;
-    let mut working = JoinSet::new();
     let (worker, task) = (site.worker.clone(), site.task());
-    working.spawn(async move { worker.work(&task).await });
+    let working = tokio::spawn(async move { worker.work(&task).await });
     letters.letter().await;
     site.tell(&by_mail("b")).await;
     assert!(matches!(site.work().await, Worked::Busy { .. }));
     site.tell(&notification(NOW, "c")).await;
     assert_eq!(site.run().await, None);
     assert_eq!((letters.waiting(), push.waiting()), (0, 1));
+    working.abort();
 }

@@ -5,7 +5,7 @@ use syncline_protocol::ids::AppId;
 
 use super::super::payload::Told;
 use super::*;
-use crate::reminders::Rendered;
+use crate::reminders::{MailWords, Rendered};
 
 fn item(n: usize, bytes: usize) -> Item {
     Item {
@@ -33,6 +33,7 @@ fn written(items: Vec<Item>, title: &str, body: &str) -> Written {
         title: title.to_owned(),
         body: body.to_owned(),
         language: "en".to_owned(),
+        mail: MailWords::default(),
     };
     let (id, app) = (notification.id(), AppId::trusted("todo"));
     let told = Told {

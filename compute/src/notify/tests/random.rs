@@ -138,7 +138,7 @@ fn run(seed: u64) {
                         "seed {seed}: one was forgotten"
                     );
                 }
-                let receipts = receipts.unwrap_or_default();
+                assert_eq!(receipts.nobody, all.is_empty(), "seed {seed}");
                 let of = [receipts.push, receipts.mail, receipts.webhook];
                 let told = of
                     .iter()

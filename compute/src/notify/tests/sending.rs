@@ -64,7 +64,7 @@ async fn a_browser_is_told_what_only_it_can_read() {
         let expected = Delivered {
             channel: Channel::Push,
             how: Outcome::Sent,
-            ms_after_due: 500,
+            lag_ms: 500,
             error: None,
         };
         assert_eq!(site.told(), [expected]);
@@ -150,6 +150,7 @@ async fn a_device_is_told_in_its_language() {
     let text = |title: &str| TemplateText {
         title: title.to_owned(),
         body: String::new(),
+        mail: None,
     };
     let of_kind = [("en", "Due: {title}"), ("de", "Fällig: {title}")];
     let of_kind = of_kind.map(|(language, title)| (language.to_owned(), text(title)));

@@ -25,6 +25,7 @@ pub(super) struct Site {
     pub(super) worker: Arc<Notifying>,
     clock: Arc<AtomicU64>,
     told: Arc<Mutex<Vec<Delivered>>>,
+    ended: Arc<Mutex<Vec<End>>>,
     /// Of the notification that was told last.
     pub(super) id: Option<NotificationId>,
 }
@@ -41,7 +42,7 @@ impl Has {
         Has {
             channels,
             templates: None,
-            pool: 8,
+            pool: 64,
         }
     }
 }
@@ -51,7 +52,8 @@ impl Site {
         let space = Space::open().await;
         let clock = Arc::new(AtomicU64::new(NOW));
         let told = Arc::new(Mutex::new(Vec::new()));
-        let (read, noted) = (clock.clone(), told.clone());
+        let ended = Arc::new(Mutex::new(Vec::new()));
+        let (read, noted, noted_ends) = (clock.clone(), told.clone(), ended.clone());
         let templates = has.templates.into_iter();
         let worker = Notifying::new(NotifyingParts {
             store: space.store.clone(),
@@ -60,12 +62,14 @@ impl Site {
             pool: has.pool,
             now: Arc::new(move || read.load(Ordering::SeqCst)),
             told: Arc::new(move |delivered| noted.lock().unwrap().push(delivered)),
+            ended: Arc::new(move |end| noted_ends.lock().unwrap().push(end)),
         });
         Site {
             space,
             worker: Arc::new(worker),
             clock,
             told,
+            ended,
             id: None,
         }
     }
@@ -177,6 +181,11 @@ impl Site {
     pub(super) fn outcomes(&self) -> Vec<(Channel, Outcome)> {
         let told = std::mem::take(&mut *self.told.lock().unwrap());
         told.iter().map(|one| (one.channel, one.how)).collect()
+    }
+
+    /// How notifications ended since it was last asked.
+    pub(super) fn ends(&self) -> Vec<End> {
+        std::mem::take(&mut *self.ended.lock().unwrap())
     }
 
     pub(super) fn told(&self) -> Vec<Delivered> {

@@ -110,11 +110,20 @@ async fn what_was_deleted_is_not_delivered_any_more() {
     assert_eq!(site.work().await, Worked::Done(None));
 }
 
+/// It stands in the record, so that the history shows it.
+#[tokio::test]
+async fn what_is_to_be_delivered_to_nobody_says_so() {
+    let mut site = Site::told_to(&[]).await;
+    assert_eq!(site.run().await, None);
+    assert_eq!(site.receipts().await, json!({"done": true, "nobody": true}));
+    assert_eq!((site.ends(), site.outcomes()), (vec![End::Nobody], vec![]));
+    assert_eq!(site.work().await, Worked::Done(None));
+    assert_eq!(site.ends(), [], "it was said before");
+}
+
 /// Nothing is written, so nothing is synced either.
 #[tokio::test]
-async fn what_is_to_be_delivered_to_nobody_is_done_and_says_nothing() {
-    let site = Site::told_to(&[]).await;
-    assert_eq!(site.work().await, Worked::Done(None));
+async fn what_nobody_delivers_is_done_and_says_nothing() {
     let server = saying(&["201 Created"]).await;
     let mut site = Site::told_to(&[browser(&server, 1).1]).await;
     let notice = Notification {
@@ -125,7 +134,7 @@ async fn what_is_to_be_delivered_to_nobody_is_done_and_says_nothing() {
     assert_eq!(site.work().await, Worked::Done(None));
     site.tell(&notification(NOW, "c")).await;
     assert_eq!(site.run().await, None);
-    assert_eq!(server.waiting(), 1);
+    assert_eq!((server.waiting(), site.ends()), (1, vec![End::Delivered]));
     assert_eq!(
         site.work().await,
         Worked::Done(None),

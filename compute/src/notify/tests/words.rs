@@ -2,12 +2,15 @@
 
 use super::super::words::words;
 use super::*;
-use crate::reminders::{BODY_CHARS_MAX, TITLE_CHARS_MAX, TemplateText, Templates};
+use crate::reminders::{
+    BODY_CHARS_MAX, MailText, MailWords, TITLE_CHARS_MAX, TemplateText, Templates,
+};
 
 fn templates() -> Templates {
     let text = |title: &str, body: &str| TemplateText {
         title: title.to_owned(),
         body: body.to_owned(),
+        mail: None,
     };
     let of_kind = BTreeMap::from([
         ("en".to_owned(), text("Due: {title}", "{title} is due.")),
@@ -75,5 +78,67 @@ fn the_notifications_own_words_are_cut_and_their_title_is_one_line() {
             (found.title.ends_with('…'), found.body.ends_with('…')),
             (is_cut, is_cut)
         );
+    }
+}
+
+/// A letter's words are not in the record, so they are made of the templates in any case.
+#[test]
+fn a_letters_words_are_in_the_language_of_the_others() {
+    let text = |language: &str, subject: Option<&str>| TemplateText {
+        title: format!("{language}: {{title}}"),
+        body: String::new(),
+        mail: subject.map(|subject| MailText {
+            subject: Some(format!("{subject}: {{title}}")),
+            text: None,
+        }),
+    };
+    let of = |texts: Vec<(&str, Option<&str>)>| {
+        let of_kind = texts.into_iter();
+        let of_kind =
+            of_kind.map(|(language, subject)| (language.to_owned(), text(language, subject)));
+        let all = BTreeMap::from([("reminder".to_owned(), of_kind.collect())]);
+        Templates::of(&all, "de", &["title"]).unwrap()
+    };
+    let both = of(vec![("en", Some("Due")), ("de", Some("Fällig"))]);
+    let told = notification(NOW, "a");
+    for (language, title, subject) in [
+        (None, "Buy milk", Some("Due: Buy milk")),
+        (Some("en"), "Buy milk", Some("Due: Buy milk")),
+        (Some("de"), "de: Buy milk", Some("Fällig: Buy milk")),
+    ] {
+        let found = words(&told, language, Some(&both));
+        assert_eq!(
+            (&*found.title, found.mail.subject.as_deref()),
+            (title, subject)
+        );
+    }
+    // The record's own words are in a language that there are no templates in any more.
+    let found = words(&told, None, Some(&of(vec![("de", Some("Fällig"))])));
+    assert_eq!(
+        (&*found.title, found.mail),
+        ("Buy milk", MailWords::default())
+    );
+}
+
+#[test]
+fn several_have_words_of_several_in_every_language() {
+    let text = |title: &str| TemplateText {
+        title: title.to_owned(),
+        body: String::new(),
+        mail: None,
+    };
+    let of_kind =
+        |one: &str| BTreeMap::from([("en".to_owned(), text("en")), ("de".to_owned(), text(one))]);
+    let all = BTreeMap::from([
+        ("reminder".to_owned(), of_kind("eine")),
+        ("reminders".to_owned(), of_kind("mehrere")),
+    ]);
+    let templates = Templates::of(&all, "en", &["title"]).unwrap();
+    for (more, title) in [(0, "eine"), (1, "mehrere")] {
+        let told = Notification {
+            more,
+            ..notification(NOW, "a")
+        };
+        assert_eq!(words(&told, Some("de"), Some(&templates)).title, title);
     }
 }

@@ -22,6 +22,7 @@ fn asked<'a>(now_ms: u64, told_ms: &'a [u64]) -> Asked<'a> {
         now_ms,
         expires_ms: now_ms + 12 * HOUR,
         told_ms,
+        limits: &[],
     }
 }
 

@@ -13,6 +13,9 @@ use crate::worker::{Changes, Task, Worked, Worker};
 mod clocks;
 mod edits;
 mod history;
+mod limits;
+mod missed;
+mod nobody;
 mod parts;
 mod preferred;
 mod reading;
@@ -90,7 +93,8 @@ impl World {
 
     fn worker(&self, store: Arc<dyn Store>) -> Reminding {
         let heard = self.heard.clone();
-        let hears = move |_: &SpaceKey, planned: &Planned| heard.lock().unwrap().push(*planned);
+        let hears =
+            move |_: &SpaceKey, planned: &Planned| heard.lock().unwrap().push(planned.clone());
         let app = &self.space.key.app;
         let apps = [(app, &self.config)];
         Reminding::of(store, apps, self.changes_max, Arc::new(hears)).unwrap()
@@ -155,8 +159,12 @@ impl World {
         panic!("it never ends");
     }
 
-    /// What the user was told, the oldest first.
+    /// What the user was told of reminders, the oldest first.
     async fn told(&self) -> Vec<Notification> {
+        self.told_of_kind(KIND).await
+    }
+
+    async fn told_of_kind(&self, kind: &str) -> Vec<Notification> {
         let records = self.space.table("@notifications").await.into_iter();
         records
             .map(|(id, data)| {
@@ -164,6 +172,7 @@ impl World {
                 assert_eq!(told.id().to_string(), id);
                 told
             })
+            .filter(|told| told.kind == kind)
             .collect()
     }
 
@@ -183,7 +192,7 @@ impl World {
     }
 
     fn heard(&self) -> Planned {
-        *self.heard.lock().unwrap().last().unwrap()
+        self.heard.lock().unwrap().last().unwrap().clone()
     }
 }
 

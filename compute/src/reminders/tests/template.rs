@@ -131,3 +131,52 @@ fn everything_that_is_wrong_is_said_at_once() {
     let most = json!({"long": {"en": {"title": "x".repeat(TEMPLATE_BYTES_MAX)}}});
     assert!(Templates::of(&texts(&most), "en", &NAMES).is_ok());
 }
+
+#[test]
+fn a_letter_may_have_words_of_its_own() {
+    let templates = templates(&json!({
+        "en": {"title": "{title}", "mail": {"subject": "Due: {title}", "text": "Hello,\n\n{title}\n"}},
+        "de": {"title": "{title}", "mail": {"subject": "Fällig: {title}"}},
+        "fr": {"title": "{title}"},
+    }));
+    let values = BTreeMap::from([("title", "a\r\nb".to_owned())]);
+    let mail = |language| {
+        let rendered = templates.rendered("reminder", &[language], &values, Form::Plain);
+        rendered.unwrap().mail
+    };
+    let words = |subject: Option<&str>, text: Option<&str>| MailWords {
+        subject: subject.map(str::to_owned),
+        text: text.map(str::to_owned),
+    };
+    assert_eq!(mail("en"), words(Some("Due: a b"), Some("Hello,\n\na b")));
+    assert_eq!(mail("de"), words(Some("Fällig: a b"), None));
+    assert_eq!(mail("fr"), words(None, None));
+}
+
+#[test]
+fn a_letters_words_are_checked_and_cut() {
+    let mail = |mail: Value| json!({"reminder": {"en": {"title": "x", "mail": mail}}});
+    let said = wrong(&mail(json!({"subject": "{a}", "text": "{"})));
+    assert_eq!(
+        said,
+        [
+            "template \"reminder\" \"en\": mail: subject: there is no {a}, only title, time",
+            "template \"reminder\" \"en\": mail: text: a { alone; a brace is written twice",
+        ]
+    );
+    for more in [0, 1] {
+        let text = "x".repeat(LETTER_CHARS_MAX + more);
+        let subject = "y".repeat(TITLE_CHARS_MAX + more);
+        let texts = texts(&mail(json!({"subject": subject, "text": text})));
+        let templates = Templates::of(&texts, "en", &NAMES).unwrap();
+        let rendered = templates.rendered("reminder", &[], &BTreeMap::new(), Form::Plain);
+        let mail = rendered.unwrap().mail;
+        let (subject, text) = (mail.subject.unwrap(), mail.text.unwrap());
+        assert_eq!(text.chars().count(), LETTER_CHARS_MAX);
+        assert_eq!(subject.chars().count(), TITLE_CHARS_MAX);
+        assert_eq!(
+            (text.ends_with('…'), subject.ends_with('…')),
+            (more > 0, more > 0)
+        );
+    }
+}

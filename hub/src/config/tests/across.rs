@@ -85,7 +85,7 @@ fn a_push_or_a_mail_fits_into_a_try() {
             format!("[jobs]\ntime_ms = {time_ms}\n[{key}]\n{on}\ntimeout_ms = 5000\n")
         };
         let times = if key == "push" { 2 } else { 1 };
-        let least_ms = times * 5_000 + syncline_compute::webhook::PLACE_WAIT_MS_MAX;
+        let least_ms = times * 5_000 + syncline_compute::notify::PLACE_WAIT_MS_MAX;
         assert!(load(&file(least_ms), &[]).is_ok(), "{key}");
         let said = refused(&file(least_ms - 1), &[]);
         assert!(said.contains(&format!("{key} timeout_ms")), "{said}");

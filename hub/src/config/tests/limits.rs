@@ -17,6 +17,7 @@ const LIMITS: &[(&str, u64, u64)] = &[
     ("session.commit_bytes_max", 1 << 20, 1 << 30),
     ("compat.pull_held_ms", 0, 3_600_000),
     ("jobs.concurrency", 1, 10_000),
+    ("jobs.notify_concurrency", 1, 10_000),
     ("jobs.lease_ms", 5_000, 3_600_000),
     ("jobs.time_ms", 100, 3_600_000),
     ("jobs.attempts_max", 1, 1_000),

@@ -13,12 +13,12 @@ use super::Load;
 const CONNECTIONS: usize = 32;
 
 /// A user's name.
-pub(super) fn name(user: usize) -> String {
+pub(crate) fn name(user: usize) -> String {
     format!("user-{user}")
 }
 
 /// Has all of them write.
-pub(super) async fn write(hub: &Hub, load: &Load, first_ms: WallMs) -> Result<()> {
+pub(crate) async fn write(hub: &Hub, load: &Load, first_ms: WallMs) -> Result<()> {
     let writing = (0..CONNECTIONS).map(|at| async move {
         let mut connection = Connection::open(&hub.address).await?;
         for user in (at..load.users).step_by(CONNECTIONS) {
@@ -43,7 +43,7 @@ async fn one(connection: &mut Connection, user: usize, due_ms: WallMs) -> Result
 }
 
 /// A user's token.
-pub(super) async fn token(connection: &mut Connection, user: usize) -> Result<String> {
+pub(crate) async fn token(connection: &mut Connection, user: usize) -> Result<String> {
     let body = json!({"user": name(user), "ttl_s": 86_400}).to_string();
     let reply = connection.post("/dev/token", "", &body).await?;
     let reply: serde_json::Value = serde_json::from_slice(&reply)?;

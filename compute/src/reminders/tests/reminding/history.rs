@@ -3,11 +3,11 @@
 use super::*;
 use crate::notify::NotificationId;
 
-/// A space whose user was told so much before, once a minute until an hour ago.
+/// A space whose user was told so much before, every five minutes until an hour ago.
 async fn with_told(count: usize) -> World {
     let mut world = World::open().await;
     let told = |n: usize| {
-        let at_ms = NOW - HOUR - (count - n) as u64 * MINUTE;
+        let at_ms = NOW - HOUR - (count - n) as u64 * 5 * MINUTE;
         told_at(at_ms)
     };
     let all: Vec<Value> = (0..count).map(told).collect();
@@ -57,6 +57,7 @@ async fn they_are_kept_for_thirty_days() {
 #[tokio::test]
 async fn as_many_are_kept_as_a_limit_counts() {
     let mut world = World::open().await;
+    world.config.daily_max = 600;
     // The first of them 21 hours ago.
     let told = |n: u64| told_at(NOW - HOUR - (600 - n) * 2 * MINUTE);
     let all: Vec<Value> = (0..600).map(told).collect();

@@ -88,6 +88,9 @@ async fn what_is_missed_or_dropped_comes_in_parts_too() {
         let mut world = with_many(7).await;
         world.prefer(preferences.clone()).await;
         world.changes_max = 3;
+        // The user was told something before.
+        let told = json!({"fired": [NOW - DAY], "missed": null, "putOff": null});
+        world.insert("@@reminders", "old", told).await;
         if preferences == json!({}) {
             world.now_ms = NOW + DAY;
         }
@@ -100,8 +103,10 @@ async fn what_is_missed_or_dropped_comes_in_parts_too() {
                 .sum()
         };
         assert_eq!(said, 7);
-        assert_eq!(world.space.table("@@reminders").await.len(), 7);
+        assert_eq!(world.space.table("@@reminders").await.len(), 8);
         assert_eq!(world.told().await, []);
+        let notices = world.told_of_kind(MISSED).await.len();
+        assert_eq!(notices, if preferences == json!({}) { 4 } else { 0 });
     }
 }
 

@@ -79,11 +79,11 @@ async fn what_was_told_is_read_only_if_something_is_to_be_told() {
     world.remind("r1", NOW + HOUR).await;
     assert_eq!(calls(&world, &store).await, 3);
     world.now_ms = NOW + HOUR;
-    // For the limit, and for what is kept of the history.
+    // What was told before, and the devices.
     assert_eq!(calls(&world, &store).await, 3 + 1 + 1);
     let without = json!({"preferences": {}});
     world.update("@preferences", "own", without).await;
-    assert_eq!(calls(&world, &store).await, 3 + 1);
+    assert_eq!(calls(&world, &store).await, 3 + 1 + 1);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_store_that_does_not_answer_fails_the_try() {
     world.insert("reminders", "r1", reminder).await;
     let store = counted(&world);
     // The first reads of records are preferences and tasks; of snapshots, reminders, what was done
-    // about them, what was told lately, and all that was told.
+    // about them, what was told before, and the devices.
     for (operation, reads) in [(Operation::Records, 2), (Operation::Snapshot, 4)] {
         for good in 0..reads {
             for _ in 0..good {

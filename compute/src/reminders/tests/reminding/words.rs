@@ -50,7 +50,7 @@ fn what_is_unknown_or_of_another_type_is_refused() {
 fn all_that_is_wrong_is_said() {
     let said = wrong(json!({
         "table": "@notifications", "tasks": "", "zone": "Mars/Base", "day_at": "noon",
-        "cut_off_s": 604_801, "late_s": 604_802, "past_s": 604_802, "batch_window_ms": 3_600_001,
+        "cut_off_s": 604_801, "hourly_max": 0, "daily_max": 1_001, "late_s": 604_802, "past_s": 604_802, "batch_window_ms": 3_600_001,
         "language": "fr", "templates": {"reminder": {"en": {"title": "{titel}"}}, "digest": {}},
     }));
     for why in [
@@ -62,7 +62,9 @@ fn all_that_is_wrong_is_said() {
         "late_s: at most cut_off_s",
         "past_s: at most cut_off_s",
         "batch_window_ms: at most 3600000",
-        "template \"digest\": only reminder, reminders and untitled are there",
+        "hourly_max: between 1 and 1000",
+        "daily_max: between 1 and 1000",
+        "template \"digest\": only reminder, reminders, untitled, missed and over_limit are there",
         "template \"reminder\" \"en\": title: there is no {titel}, only title, count, due, titles",
         "template \"reminder\": there is none in \"fr\"",
         "template \"reminders\": there is none in \"fr\"",
@@ -70,7 +72,7 @@ fn all_that_is_wrong_is_said() {
     ] {
         assert!(said.contains(&why.to_owned()), "{why}: {said:#?}");
     }
-    assert_eq!(said.len(), 13, "{said:#?}");
+    assert_eq!(said.len(), 15, "{said:#?}");
     let private = wrong(json!({"tasks": "@@reminders"}));
     assert_eq!(private.len(), 1);
     assert_eq!(
@@ -209,7 +211,7 @@ async fn a_time_of_another_day_is_told_with_its_day() {
 #[test]
 fn one_and_several_have_words_of_their_own() {
     assert_eq!(
-        [0, 1, 2, 20].map(words_of),
+        [0, 1, 2, 20].map(|count| words_of(KIND, count)),
         ["reminder", "reminder", "reminders", "reminders"]
     );
 }
