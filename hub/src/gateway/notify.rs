@@ -5,6 +5,7 @@
 //! kept are records of the hub in the user's own space, written by its session.
 
 mod devices;
+mod forgotten;
 mod history;
 mod own;
 mod preferences;
