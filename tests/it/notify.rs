@@ -5,6 +5,7 @@ mod devices;
 mod firing;
 mod hidden;
 mod keys;
+mod operator;
 mod preferences;
 mod replanned;
 mod rest;

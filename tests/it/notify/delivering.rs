@@ -18,9 +18,9 @@ use super::{Asker, setup};
 use crate::cluster::processes::{end, token};
 use crate::process::hub;
 
-const DEVICES: &str = "/api/v1/devices";
+pub(super) const DEVICES: &str = "/api/v1/devices";
 
-fn pager() -> Value {
+pub(super) fn pager() -> Value {
     json!({"app": "todo", "kind": "webhook", "to": "pager", "name": "pager"})
 }
 
