@@ -5,10 +5,12 @@ mod devices;
 mod firing;
 mod hidden;
 mod keys;
+mod mail;
 mod operator;
 mod preferences;
 mod replanned;
 mod rest;
+mod running;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
