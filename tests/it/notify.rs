@@ -1,10 +1,14 @@
 //! How users are told, on whole hubs: where, when, by what, and what they were told.
 
+mod crowd;
 mod delivering;
 mod devices;
 mod firing;
 mod hidden;
+mod jumping;
+mod jumps;
 mod keys;
+mod killed;
 mod mail;
 mod operator;
 mod preferences;
