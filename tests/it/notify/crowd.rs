@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use syncline_hub::app::Parts;
-use syncline_hub::clock::Clock;
 use syncline_protocol::ids::SpaceKey;
 use syncline_protocol::stamp::{Hlc, WallMs, wall_text};
 use syncline_storage::JobStore;
@@ -200,7 +199,7 @@ async fn a_user_with_very_many_holds_up_nobody() {
         device.push().await;
         others.push(device);
     }
-    clock.jump(due_ms as i64 - clock.now_ms() as i64);
+    clock.jump_to(due_ms);
 
     let mut told_ms = Vec::new();
     for device in &mut others {

@@ -30,6 +30,11 @@ impl Jumping {
         self.0.fetch_add(by_ms, Ordering::SeqCst);
     }
 
+    /// Is set to a time.
+    pub(super) fn jump_to(&self, at_ms: WallMs) {
+        self.jump(at_ms as i64 - self.now_ms() as i64);
+    }
+
     /// So many milliseconds from what it shows.
     pub(super) fn in_ms(&self, ms: i64) -> WallMs {
         self.now_ms().saturating_add_signed(ms)
