@@ -94,6 +94,15 @@ impl JobStore for Turns {
         self.inner.snooze(name, due_at_ms).await
     }
 
+    async fn waiting_jobs(
+        &self,
+        kind: &JobKind,
+        between_ms: (WallMs, WallMs),
+        limit: usize,
+    ) -> Result<Vec<JobName>, StoreError> {
+        self.inner.waiting_jobs(kind, between_ms, limit).await
+    }
+
     async fn dead_jobs(
         &self,
         kind: &JobKind,
