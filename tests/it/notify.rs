@@ -1,13 +1,20 @@
 //! How users are told, on whole hubs: where, when, by what, and what they were told.
 
+mod crowd;
 mod delivering;
 mod devices;
 mod firing;
 mod hidden;
+mod jumping;
+mod jumps;
 mod keys;
+mod killed;
+mod mail;
+mod operator;
 mod preferences;
 mod replanned;
 mod rest;
+mod running;
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};

@@ -289,6 +289,8 @@ impl Core {
     pub(super) fn admin_routes(&self, node: &NodeId) -> Router {
         let nodes = self.cluster.nodes.clone();
         let routes = cluster::routes(self.gateway.clone(), nodes, node.as_str());
+        let (gateway, notify) = (self.gateway.clone(), self.notify.clone());
+        let routes = routes.merge(notify::admin_routes(gateway, notify));
         match &self.jobs {
             Some(jobs) => {
                 let replanning = Replanning {

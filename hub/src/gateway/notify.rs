@@ -1,11 +1,14 @@
 //! How a user is told, over HTTP: where ([`devices`]), when and by what ([`preferences`]), and what
-//! the user was told ([`history`]). [`reminders`] are the first user's routes.
+//! the user was told ([`history`]). [`reminders`] are the first user's routes; [`operator`] has what
+//! people of the operator's see of it.
 //!
 //! All of it is of a user in an app: `app` may be left out where only one app has reminders. What is
 //! kept are records of the hub in the user's own space, written by its session.
 
 mod devices;
+mod forgotten;
 mod history;
+mod operator;
 mod own;
 mod preferences;
 mod reminders;
@@ -20,6 +23,8 @@ use super::Gateway;
 use crate::http::guard::counted;
 use crate::notify::Notify;
 use crate::telemetry::labels::Route;
+
+pub(crate) use self::operator::routes as admin_routes;
 
 /// The routes.
 pub fn routes(gateway: Arc<Gateway>, notify: Notify) -> Router {

@@ -166,7 +166,7 @@ label! {
         Jobs = "jobs",
         /// `/api/v1/compute/…`
         Compute = "compute",
-        /// `/api/v1/devices`, `/api/v1/notifications…`, reminders of tasks
+        /// `/api/v1/devices`, `/api/v1/notifications…`, `/api/v1/admin/notifications…`, reminders of tasks
         Notify = "notify",
         /// No route of ours.
         Other = "other",

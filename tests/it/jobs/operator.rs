@@ -172,6 +172,89 @@ async fn dead_jobs_are_listed_page_by_page() {
 }
 
 #[tokio::test]
+async fn dead_jobs_are_listed_by_app_and_space() {
+    let endpoint = Endpoint::start().await;
+    let (node, dead) = two_dead(&endpoint).await;
+    endpoint.reply(Reply::With(400, json!({"why": "no"})));
+    let mut phone = Device::new("bob", "phone");
+    phone.connect(&node).await;
+    phone.edit(&insert("k1", &json!({"title": "k1"})));
+    phone.push().await;
+    let all = until_dead(&node, 3).await;
+    let listed = async |of: &str| {
+        let (status, listed) = asked(&node, &format!("/dead?kind=webhook{of}")).await;
+        assert_eq!(status, 200, "{listed}");
+        (listed["jobs"].clone(), listed["next"].clone())
+    };
+    assert_eq!(listed("&app=todo").await, (json!(all), Value::Null));
+    assert_eq!(
+        listed("&app=todo&space=ada").await,
+        (json!(dead), Value::Null)
+    );
+    assert_eq!(listed("&space=bob").await, (json!([all[0]]), Value::Null));
+    for nobody in ["&app=chat", "&space=carol"] {
+        assert_eq!(listed(nobody).await, (json!([]), Value::Null), "{nobody}");
+    }
+    // At the limit there may be more, one past it there is not.
+    let (jobs, next) = listed("&space=ada&limit=2").await;
+    assert_eq!(jobs, json!(dead));
+    let rest = format!("&space=ada&limit=2&after={}", next.as_str().unwrap());
+    assert_eq!(listed(&rest).await, (json!([]), Value::Null));
+    let (jobs, next) = listed("&space=ada&limit=1").await;
+    assert_eq!(jobs, json!([dead[0]]));
+    let rest = format!("&space=ada&limit=1&after={}", next.as_str().unwrap());
+    assert_eq!(listed(&rest).await.0, json!([dead[1]]));
+    let (status, _) = asked(&node, "/dead?kind=webhook&app=").await;
+    assert_eq!(status, 422);
+    node.app.shutdown().await;
+}
+
+/// An answer that is of a space looks at a thousand dead jobs, and says where to go on.
+#[tokio::test]
+async fn a_space_behind_a_thousand_dead_jobs_of_others_is_found_by_the_next_answer() {
+    let endpoint = Endpoint::start().await;
+    for _ in 0..1_001 {
+        endpoint.reply(Reply::With(400, json!({})));
+    }
+    let node = TestNode::start_with(setup(&endpoint, &posts_tasks())).await;
+    let mut first = Device::new("ada", "phone");
+    first.connect(&node).await;
+    first.edit(&insert("k1", &json!({"title": "k1"})));
+    first.push().await;
+    until_dead(&node, 1).await;
+    let mut other = Device::new("bob", "phone");
+    other.connect(&node).await;
+    let until = async |count: u64| {
+        let looking = async {
+            while asked(&node, "").await.1["kinds"][3]["dead"] != count {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let found = tokio::time::timeout(HUNG, looking).await;
+        found.expect("they are not given up");
+    };
+    let many = (0..999).map(|n| insert(&format!("k{n}"), &json!({"title": "k"}))[0].clone());
+    other.edit(&Value::from_iter(many));
+    other.push().await;
+    until(1_000).await;
+    let (_, listed) = asked(&node, "/dead?kind=webhook&space=ada").await;
+    assert_eq!(listed["jobs"].as_array().unwrap().len(), 1);
+    other.edit(&insert("last", &json!({"title": "k"})));
+    other.push().await;
+    until(1_001).await;
+    let (_, listed) = asked(&node, "/dead?kind=webhook&space=ada").await;
+    assert_eq!(listed["jobs"], json!([]));
+    let rest = format!(
+        "/dead?kind=webhook&space=ada&after={}",
+        listed["next"].as_str().unwrap()
+    );
+    let (_, listed) = asked(&node, &rest).await;
+    assert_eq!(listed["jobs"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["next"], Value::Null);
+    node.app.shutdown().await;
+}
+
+#[tokio::test]
 async fn only_the_operator_s_servers_may_and_what_cannot_be_read_is_told() {
     let endpoint = Endpoint::start().await;
     let node = TestNode::start_with(setup(&endpoint, &posts_tasks())).await;

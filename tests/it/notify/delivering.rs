@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use syncline_hub::clock::{Clock, SystemClock};
 use syncline_hub::config::hidden::Hidden;
-use syncline_protocol::stamp::{Hlc, wall_text};
+use syncline_protocol::stamp::wall_text;
 use syncline_tests::device::Device;
 use syncline_tests::endpoint::{Endpoint, Reply};
 use syncline_tests::hub_process::HubProcess;
@@ -18,9 +18,9 @@ use super::{Asker, setup};
 use crate::cluster::processes::{end, token};
 use crate::process::hub;
 
-const DEVICES: &str = "/api/v1/devices";
+pub(super) const DEVICES: &str = "/api/v1/devices";
 
-fn pager() -> Value {
+pub(super) fn pager() -> Value {
     json!({"app": "todo", "kind": "webhook", "to": "pager", "name": "pager"})
 }
 
@@ -107,58 +107,8 @@ async fn what_no_device_is_told_of_says_so_in_the_history() {
     node.app.shutdown().await;
 }
 
-/// Ten thousand of one user are planned in parts, and between them come the others.
-#[tokio::test]
-async fn a_user_with_very_many_holds_up_nobody() {
-    let endpoint = Endpoint::start().await;
-    let node = node(&endpoint).await;
-    let (mut many, mut one) = (Device::new("ada", "phone"), Device::new("bob", "phone"));
-    many.connect(&node).await;
-    one.connect(&node).await;
-    let due = in_ms(6_000);
-    for hundred in 0..20 {
-        let changes = (0..500).map(|n| {
-            json!({"table": "reminders", "id": format!("r{hundred}-{n}"), "op": "insert",
-                "data": {"title": "All at once", "remindAt": due}})
-        });
-        many.edit(&Value::from_iter(changes));
-        many.push().await;
-    }
-    one.edit(&reminder(
-        "r1",
-        &json!({"title": "Only one", "remindAt": due}),
-    ));
-    one.push().await;
-    let alone = told(&mut one, 1).await;
-    let ada = Asker::of(&node, "ada");
-    let count = |part: &Value| {
-        part["items"].as_array().unwrap().len() as u64 + part["more"].as_u64().unwrap()
-    };
-    let mut parts = Vec::new();
-    // Each look is one more of a hub that plans meanwhile: far fewer are needed.
-    for _ in 0..1_000 {
-        let page = ada.get("/api/v1/notifications?limit=100").await;
-        parts = page["notifications"].as_array().unwrap().clone();
-        if parts.iter().map(count).sum::<u64>() >= 10_000 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    assert!(parts.len() > 1, "{} parts", parts.len());
-    assert_eq!(parts.iter().map(count).sum::<u64>(), 10_000);
-    // Ten times what is promised.
-    let at = Hlc::parse(alone[0]["at"].as_str().unwrap()).unwrap();
-    let late_ms = at.wall_ms() - Hlc::parse(&due).unwrap().wall_ms();
-    assert!(
-        late_ms <= 10_000,
-        "{late_ms} ms late beside {} parts",
-        parts.len()
-    );
-    node.app.shutdown().await;
-}
-
 /// What an operator would write, and who lost a job has it back soon.
-fn write_config(dir: &Path, endpoint: &Endpoint) {
+pub(super) fn write_config(dir: &Path, endpoint: &Endpoint) {
     let url = &endpoint.url;
     let text = format!(
         r#"

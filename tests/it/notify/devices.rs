@@ -13,7 +13,8 @@ async fn a_device_is_registered_once_listed_without_secrets_and_forgotten() {
     let node = TestNode::start_with(setup()).await;
     let ada = Asker::of(&node, "ada");
     let before = ada.get(DEVICES).await;
-    let expected = json!({"devices": [], "publicKey": PUBLIC_KEY, "kinds": ["push", "webhook"]});
+    let expected = json!({"devices": [], "forgotten": [], "publicKey": PUBLIC_KEY,
+        "kinds": ["push", "webhook"]});
     assert_eq!(before, expected);
     let registered = ada.post(DEVICES, browser(1)).await;
     let again = ada.post(DEVICES, browser(1)).await;
@@ -59,6 +60,33 @@ async fn a_user_has_twenty_devices_and_not_one_more() {
     assert_eq!(one_more, (409, "too_many_devices".to_owned()));
     // One that is there comes again all the same.
     ada.post(DEVICES, browser(0)).await;
+    node.app.shutdown().await;
+}
+
+/// By it a browser knows that it was the user, and no push service.
+#[tokio::test]
+async fn what_the_user_removed_is_known_until_it_is_registered_again_the_last_twenty() {
+    let node = TestNode::start_with(setup()).await;
+    let (ada, bob) = (Asker::of(&node, "ada"), Asker::of(&node, "bob"));
+    let mut removed = Vec::new();
+    for n in 0..21 {
+        let device = ada.post(DEVICES, browser(n)).await;
+        let id = device["id"].as_str().unwrap().to_owned();
+        assert_eq!(ada.delete(&format!("{DEVICES}/{id}")).await, 204);
+        removed.push(id);
+        // Their times are their order.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        let expected = &removed[removed.len().saturating_sub(20)..];
+        assert_eq!(ada.get(DEVICES).await["forgotten"], json!(expected));
+    }
+    // Who was never there was not removed.
+    assert_eq!(ada.delete(&format!("{DEVICES}/{}", removed[0])).await, 404);
+    assert_eq!(ada.get(DEVICES).await["forgotten"], json!(removed[1..]));
+    assert_eq!(bob.get(DEVICES).await["forgotten"], json!([]));
+    ada.post(DEVICES, browser(20)).await;
+    let all = ada.get(DEVICES).await;
+    assert_eq!(all["forgotten"], json!(removed[1..20]));
+    assert_eq!(all["devices"][0]["id"], removed[20]);
     node.app.shutdown().await;
 }
 

@@ -18,6 +18,8 @@ export interface Device {
 
 export interface Devices {
   devices: Device[];
+  /** Ids of the last devices that the user has removed; an older hub does not say. */
+  forgotten?: string[];
   /** By which a browser knows the hub, base64url; `null`: the hub sends no Web Push. */
   publicKey: string | null;
   /** What kinds the hub can tell by. */

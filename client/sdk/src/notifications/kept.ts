@@ -20,6 +20,8 @@ export interface Registered {
   endpoint: string;
   /** The browser has given the subscription up: the hub sends to nobody until it is told of another. */
   isStale: boolean;
+  /** Which address was registered again since the hub had lost it, and when, in milliseconds since 1970. */
+  again?: { endpoint: string; at: number };
 }
 
 /**

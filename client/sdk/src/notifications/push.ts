@@ -1,7 +1,7 @@
 /** Has this browser be told by Web Push, and keeps it so: subscribing, and telling the hub of it. */
 import { SynclineError } from "../core/errors.js";
 import { addDevice, devices, removeDevice, type Device } from "./hub.js";
-import { forgetRegistered, keepRegistered, registered } from "./kept.js";
+import { forgetRegistered, keepRegistered, registered, type Registered } from "./kept.js";
 import type { HubAccess } from "./rest.js";
 import { RENEW } from "./words.js";
 
@@ -36,7 +36,8 @@ export async function registerPush(options: PushOptions): Promise<Device> {
   });
   const { app } = access;
   const before = await registered(app).catch(() => undefined);
-  const row = { app, device: device.id, endpoint: subscription.endpoint, isStale: false };
+  const { endpoint } = subscription;
+  const row = { app, device: device.id, endpoint, isStale: false, again: before?.again };
   // Without it the device is told all the same, until the browser gives the subscription up.
   await keepRegistered(row).catch(() => {});
   // The hub would find out by itself that nobody is there any more.
@@ -74,21 +75,56 @@ export async function registeredAs(
 
 /**
  * Has a device that was registered stay so, without asking anybody: where the browser has given the
- * subscription up, or the hub has another key, with a new one. What was forgotten at the hub meanwhile,
- * by the user's other devices, is given up here too. True if it is registered then. Errors: those of
- * `registerPush`; then all is as before.
+ * subscription up, or the hub has another key, with a new one; where the hub has lost the device, since
+ * a push service or a proxy told it that nobody is there, again. What the user's other devices have
+ * removed meanwhile is given up here too. True if it is registered then. Errors: those of `registerPush`,
+ * `quota`, `storage`; then what is tried next is as if nothing was.
  */
 export async function renewPush(options: PushOptions): Promise<boolean> {
   const { registration, app } = options;
-  const isWanted = (await registered(app).catch(() => undefined)) !== undefined;
-  if (!isWanted || permission() !== "granted") return false;
-  const own = await registeredAs(registration, app);
-  if (own !== undefined && !(await devices(options)).devices.some(({ id }) => id === own)) {
+  const row = await registered(app).catch(() => undefined);
+  if (row === undefined || permission() !== "granted") return false;
+  const there = await devices(options);
+  if (there.forgotten?.includes(row.device)) {
     await (await subscriptionOf(registration))?.unsubscribe();
     await forgetRegistered(app).catch(() => {});
     return false;
   }
-  await registerPush(options);
+  const own = await registeredAs(registration, app);
+  const isLost = own !== undefined && !there.devices.some(({ id }) => id === own);
+  if (isLost && !(await mayRegisterAgain(row, registration))) return false;
+  try {
+    await registerPush(options);
+  } catch (error) {
+    // It was not told, so it has lost nothing again.
+    if (isLost) await keepRegistered(row).catch(() => {});
+    throw error;
+  }
+  return true;
+}
+
+/** Until a device that the hub loses is registered again once more, in milliseconds. */
+const AGAIN_AFTER_MS = 24 * 3_600_000;
+
+/**
+ * Has a device that the hub lost made ready for being registered again; false if it is to wait. What the
+ * hub was told may be a lie, so the first time it is the same subscription, and if that is lost too, there
+ * is nobody behind it and it is ended. That is remembered first, and begins once in a day: a hub that
+ * loses whatever it is told of is asked twice in a day, not at each start. Errors: `quota`, `storage`.
+ */
+async function mayRegisterAgain(
+  row: Registered,
+  registration: ServiceWorkerRegistration,
+): Promise<boolean> {
+  const { endpoint, again } = row;
+  if (again?.endpoint === endpoint) {
+    await (await subscriptionOf(registration))?.unsubscribe();
+    return true;
+  }
+  const sinceMs = Date.now() - (again?.at ?? -Infinity);
+  // One that lies ahead is of a clock that was wrong.
+  if (sinceMs >= 0 && sinceMs < AGAIN_AFTER_MS) return false;
+  await keepRegistered({ ...row, again: { endpoint, at: Date.now() } });
   return true;
 }
 

@@ -2,13 +2,14 @@
  * Registering for Web Push: with a hub's answers over HTTP and this device's memory. The push manager is
  * the test's: a browser's has a push service on the internet behind it.
  */
-import { IDBFactory } from "fake-indexeddb";
+import { IDBFactory, IDBObjectStore } from "fake-indexeddb";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { markStale } from "../../src/notifications/kept";
 import {
   keepPush,
   registeredAs,
   registerPush,
+  removeDevice,
   renewPush,
   unregisterPush,
   type PushOptions,
@@ -76,7 +77,10 @@ beforeEach(() => {
     registration: { pushManager: manager } as unknown as ServiceWorkerRegistration,
     name: "Phone",
   };
-  return () => void vi.unstubAllGlobals();
+  return () => {
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  };
 });
 
 function allow(permission: NotificationPermission, answered = permission) {
@@ -198,15 +202,113 @@ test("a start finds that the hub has another key", async () => {
   expect([manager.subscribed, devicesThere().length]).toEqual([2, 1]);
 });
 
-test("a device that was forgotten elsewhere stays forgotten, and one that cannot ask stays as it is", async () => {
+/** From another device of the user. */
+const removeElsewhere = async () => {
+  for (const { id } of devicesThere()) await removeDevice(options, id);
+};
+
+/** A push service, or a proxy before it, has told the hub that nobody is there. */
+const lose = () => server.of(options.token as string).devices.clear();
+
+test("a device that was removed elsewhere stays so, and one that cannot ask stays as it is", async () => {
   await registerPush(options);
   const away = { ...options, serverUrl: "http://127.0.0.1:1" };
   await expect(renewPush(away)).rejects.toMatchObject({ code: "unreachable" });
   expect(await on()).toBe(true);
-  server.of(options.token as string).devices.clear();
+  await removeElsewhere();
   expect(await renewPush(options)).toBe(false);
   expect([manager.current, await on(), devicesThere()]).toEqual([null, false, []]);
   expect(await renewPush(options)).toBe(false);
+  // Until the user wants it here.
+  await registerPush(options);
+  expect(await renewPush(options)).toBe(true);
+  expect([manager.subscribed, devicesThere().length]).toEqual([2, 1]);
+});
+
+test("what was removed elsewhere is not renewed where the browser gave it up meanwhile", async () => {
+  await registerPush(options);
+  await removeElsewhere();
+  await manager.current!.unsubscribe();
+  await markStale();
+  expect(await renewPush(options)).toBe(false);
+  expect([manager.subscribed, devicesThere()]).toEqual([1, []]);
+});
+
+test("a device that the hub has lost by a lie is registered again under its own address", async () => {
+  const device = await registerPush(options);
+  lose();
+  expect(await renewPush(options)).toBe(true);
+  expect(devicesThere().map(({ id }) => id)).toEqual([device.id]);
+  expect(manager.subscribed).toBe(1);
+  // It stays so, and is left alone.
+  expect(await renewPush(options)).toBe(true);
+  expect(manager.subscribed).toBe(1);
+});
+
+test("a hub that does not say what was removed has it registered again all the same", async () => {
+  await registerPush(options);
+  lose();
+  server.next.push([200, { devices: [], publicKey: KEY, kinds: ["push"] }]);
+  expect(await renewPush(options)).toBe(true);
+  expect(devicesThere().length).toBe(1);
+});
+
+test("a subscription that is lost again has nobody behind it, and another one takes its place", async () => {
+  const before = await registerPush(options);
+  lose();
+  await renewPush(options);
+  lose();
+  expect(await renewPush(options)).toBe(true);
+  expect(manager.subscribed).toBe(2);
+  const there = devicesThere().map(({ id }) => id);
+  expect(there.length).toBe(1);
+  expect(there).not.toContain(before.id);
+  expect(await on()).toBe(true);
+});
+
+test("a hub that loses whatever it is told of is told twice in a day, however often pages start", async () => {
+  let now = Date.parse("2026-11-24T10:00:00.000Z");
+  vi.spyOn(Date, "now").mockImplementation(() => now);
+  await registerPush(options);
+  const starts = async () => {
+    const before = server.asked.length;
+    const renewed: boolean[] = [];
+    for (let n = 0; n < 5; n++) {
+      lose();
+      renewed.push(await renewPush(options));
+    }
+    const told = server.asked.slice(before).filter((asked) => asked.startsWith("POST"));
+    return [renewed.filter(Boolean).length, told.length];
+  };
+  expect(await starts()).toEqual([2, 2]);
+  now += 24 * 3_600_000 - 1;
+  expect(await starts()).toEqual([0, 0]);
+  now += 1;
+  expect(await starts()).toEqual([2, 2]);
+  expect(manager.subscribed).toBe(3);
+  // A clock that was ahead keeps nobody waiting for it to come true.
+  now -= 30 * 24 * 3_600_000;
+  expect(await starts()).toEqual([2, 2]);
+});
+
+test("a hub that could not be told again is told at the next start, as if nothing was", async () => {
+  const device = await registerPush(options);
+  lose();
+  server.next.push([200, { devices: [], publicKey: KEY }], [503, ""]);
+  await expect(renewPush(options)).rejects.toMatchObject({ code: "unreachable" });
+  expect(await renewPush(options)).toBe(true);
+  expect(devicesThere().map(({ id }) => id)).toEqual([device.id]);
+  expect(manager.subscribed).toBe(1);
+});
+
+test("where nothing can be remembered nothing is registered again: it would be at each start", async () => {
+  await registerPush(options);
+  lose();
+  vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(() => {
+    throw new DOMException("full", "QuotaExceededError");
+  });
+  await expect(renewPush(options)).rejects.toMatchObject({ code: "quota" });
+  expect(devicesThere()).toEqual([]);
 });
 
 test("a page that is open renews when the worker says so, until it ends", async () => {

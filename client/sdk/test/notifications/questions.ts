@@ -39,10 +39,14 @@ export function answersQuestions(access: (user: string) => Promise<HubAccess>): 
     expect(listed.kinds).toContain("push");
     expect(JSON.stringify(listed)).not.toContain(phone.endpoint);
     expect(JSON.stringify(listed)).not.toContain(phone.keys.auth);
+    expect(listed.forgotten).toEqual([]);
     expect((await devices(await access("other"))).devices).toEqual([]);
     await removeDevice(ada, added.id);
-    expect((await devices(ada)).devices).toEqual([]);
+    expect(await devices(ada)).toMatchObject({ devices: [], forgotten: [added.id] });
     await expect(removeDevice(ada, added.id)).rejects.toMatchObject({ code: "device_unknown" });
+    // Who is registered again was not removed.
+    await addDevice(ada, { kind: "push", subscription: phone, name: "Phone" });
+    expect((await devices(ada)).forgotten).toEqual([]);
   });
 
   test("a user has twenty devices, and not one more", async () => {

@@ -12,6 +12,7 @@ type Answer = [status: number, body?: unknown];
 
 interface Of {
   devices: Map<string, Device>;
+  forgotten: string[];
   preferences: Preferences;
   told: { id: string }[];
 }
@@ -66,6 +67,7 @@ export class NotificationServer {
   of(user: string): Of {
     const there = this.#users.get(user) ?? {
       devices: new Map(),
+      forgotten: [],
       preferences: {},
       told: [],
     };
@@ -90,12 +92,17 @@ export class NotificationServer {
       case "GET devices":
         return [
           200,
-          { devices: [...of.devices.values()], publicKey: this.publicKey, kinds: ["push"] },
+          {
+            devices: [...of.devices.values()],
+            forgotten: of.forgotten,
+            publicKey: this.publicKey,
+            kinds: ["push"],
+          },
         ];
       case "POST devices":
         return this.#add(of, given as Asked);
       case "DELETE devices/:id":
-        return of.devices.delete(decodeURIComponent(id!)) ? [204] : refuse(404, "device_unknown");
+        return this.#forget(of, decodeURIComponent(id!));
       case "GET notifications/preferences":
         return [200, of.preferences];
       case "PUT notifications/preferences":
@@ -109,7 +116,14 @@ export class NotificationServer {
     }
   }
 
-  #add({ devices }: Of, { kind, subscription, to, name = "", language = null! }: Asked): Answer {
+  #forget(of: Of, id: string): Answer {
+    if (!of.devices.delete(id)) return refuse(404, "device_unknown");
+    of.forgotten.push(id);
+    return [204];
+  }
+
+  #add(of: Of, { kind, subscription, to, name = "", language = null! }: Asked): Answer {
+    const { devices } = of;
     const address = subscription?.endpoint ?? to ?? "";
     if (address === "") return refuse(422, "device_invalid");
     const id = createHash("sha256").update(`${kind}\0${address}`).digest("hex").slice(0, 32);
@@ -117,6 +131,7 @@ export class NotificationServer {
     if (!there && devices.size >= DEVICES_MAX) return refuse(409, "too_many_devices");
     const device = there ?? { id, kind, name, language, createdAt: NOW, seenAt: NOW };
     devices.set(id, device);
+    of.forgotten = of.forgotten.filter((one) => one !== id);
     return [200, device];
   }
 

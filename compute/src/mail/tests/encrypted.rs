@@ -46,6 +46,12 @@ async fn letters_are_handed_over_by_tls_from_the_start_and_by_starttls() {
         assert_eq!(mailed, Mailed::Sent, "{is_from_start}");
         let received = server.letter().await;
         assert!(received.is_encrypted && received.login.is_some());
+        // Nothing is said before it is encrypted but what leads there.
+        let before: &[&str] = match is_from_start {
+            true => &["EHLO", "AUTH", "MAIL", "RCPT", "DATA"],
+            false => &["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA"],
+        };
+        assert_eq!(server.heard()[..before.len()], *before);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A mail server on a free port of 127.0.0.1: it speaks SMTP as RFC 5321 has it, and says what a test
-//! has it say.
+//! has it say. What comes out of order is refused. The tests of whole hubs use it too.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,8 +57,12 @@ pub(crate) struct Received {
 pub(crate) struct Smtp {
     pub(crate) port: u16,
     letters: mpsc::UnboundedReceiver<Received>,
+    heard: Heard,
     serving: JoinHandle<()>,
 }
+
+/// The verbs of all connections, as they came.
+type Heard = Arc<Mutex<Vec<String>>>;
 
 impl Smtp {
     pub(crate) async fn new() -> Smtp {
@@ -74,11 +78,13 @@ impl Smtp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (told, letters) = mpsc::unbounded_channel();
+        let heard = Heard::default();
+        let hears = heard.clone();
         let serving = tokio::spawn(async move {
             let mut n = 0;
             while let Ok((stream, _)) = listener.accept().await {
                 let of_this = manners[n.min(manners.len() - 1)].clone();
-                let told = told.clone();
+                let told = (told.clone(), hears.clone());
                 n += 1;
                 tokio::spawn(async move {
                     let from_start = of_this
@@ -101,6 +107,7 @@ impl Smtp {
         Smtp {
             port,
             letters,
+            heard,
             serving,
         }
     }
@@ -108,6 +115,12 @@ impl Smtp {
     /// The next letter.
     pub(crate) async fn letter(&mut self) -> Received {
         self.letters.recv().await.unwrap()
+    }
+
+    /// What clients said so far, by verb: `EHLO`, `RCPT`.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.clone()
     }
 
     /// Letters that came and were not looked at.
@@ -132,15 +145,44 @@ type Stream = BufStream<Box<dyn Line>>;
 struct Talk {
     manners: Manners,
     told: mpsc::UnboundedSender<Received>,
+    heard: Heard,
+    /// What has to come before the next: of a session, then of a letter.
+    stage: Stage,
     now: Received,
 }
 
+/// How far a conversation is.
+#[derive(Clone, Copy, PartialEq, PartialOrd)]
+enum Stage {
+    Connected,
+    Greeted,
+    From,
+    To,
+}
+
 impl Talk {
-    fn new(manners: Manners, told: mpsc::UnboundedSender<Received>) -> Talk {
+    fn new(manners: Manners, (told, heard): (mpsc::UnboundedSender<Received>, Heard)) -> Talk {
         Talk {
             manners,
             told,
+            heard,
+            stage: Stage::Connected,
             now: Received::default(),
+        }
+    }
+
+    fn hear(&self, verb: &str) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.push(verb.to_owned());
+    }
+
+    /// Whether a command is in its place (RFC 5321 section 4.1.4).
+    fn may_come(&self, verb: &str) -> bool {
+        match verb {
+            "STARTTLS" | "AUTH" | "MAIL" => self.stage == Stage::Greeted,
+            "RCPT" => self.stage >= Stage::From,
+            "DATA" => self.stage == Stage::To,
+            _ => true,
         }
     }
 
@@ -154,8 +196,15 @@ impl Talk {
                 return;
             };
             let (verb, rest) = line.split_once([' ', ':']).unwrap_or((&line, ""));
-            let goes_on = match verb.to_ascii_uppercase().as_str() {
+            let verb = verb.to_ascii_uppercase();
+            self.hear(&verb);
+            if !self.may_come(&verb) {
+                say(&mut stream, Says::Well, "503 not now").await;
+                continue;
+            }
+            let goes_on = match verb.as_str() {
                 "EHLO" => {
+                    self.stage = Stage::Greeted;
                     let offers_tls = self.manners.tls.is_some() && !self.now.is_encrypted;
                     let tls = if offers_tls { "250-STARTTLS\r\n" } else { "" };
                     let said = format!("250-here\r\n{tls}250-8BITMIME\r\n250 AUTH PLAIN LOGIN");
@@ -169,6 +218,8 @@ impl Talk {
                         return;
                     };
                     self.now.is_encrypted = true;
+                    // What was said before counts for nothing (RFC 3207 section 4.2).
+                    self.stage = Stage::Connected;
                     stream = BufStream::new(Box::new(encrypted));
                     true
                 }
@@ -181,16 +232,21 @@ impl Talk {
                 }
                 "MAIL" => {
                     self.now.from = between(rest);
+                    self.stage = Stage::From;
                     say(&mut stream, self.manners.mail, "250 ok").await
                 }
                 "RCPT" => {
-                    self.now.to.push(between(rest));
+                    if self.manners.rcpt == Says::Well {
+                        self.now.to.push(between(rest));
+                        self.stage = Stage::To;
+                    }
                     say(&mut stream, self.manners.rcpt, "250 ok").await
                 }
                 "DATA" => {
                     let begins = say(&mut stream, self.manners.data, "354 go on").await;
                     if begins && self.manners.data == Says::Well {
                         self.now.text = text(&mut stream).await;
+                        self.stage = Stage::Greeted;
                         let _ = self.told.send(std::mem::take(&mut self.now));
                         say(&mut stream, self.manners.taken, "250 taken").await
                     } else {

@@ -4,9 +4,9 @@
 //!   "language"?}` registers a browser; `{"kind":"mail"}` the token's e-mail address;
 //!   `{"kind":"webhook","to"}` an endpoint of the config that is there for it. The answer is the device.
 //!   Who is registered already is seen again.
-//! - `GET ?app=` → `{"devices":[{"id","kind","name","language","createdAt","seenAt"}],"publicKey",
-//!   "kinds"}`: what a browser subscribes with, null where nobody sends pushes, and which kinds of
-//!   devices may be registered.
+//! - `GET ?app=` → `{"devices":[{"id","kind","name","language","createdAt","seenAt"}],"forgotten":[id],
+//!   "publicKey","kinds"}`: which the user removed, what a browser subscribes with, null where nobody
+//!   sends pushes, and which kinds of devices may be registered.
 //! - `DELETE /{id}?app=` → 204.
 
 use std::sync::Arc;
@@ -19,10 +19,11 @@ use serde_json::{Map, Value, json};
 use syncline_compute::notify::{DEVICES, DEVICES_MAX, Device, NAME_CHARS_MAX, Reached};
 use syncline_compute::push::SubscriptionText;
 use syncline_protocol::error::{Code, Refusal};
-use syncline_protocol::ids::{RecordId, TableName};
+use syncline_protocol::ids::{RecordId, SpaceKey, TableName};
 use syncline_protocol::object;
 use syncline_protocol::stamp::{WallMs, wall_text};
 
+use super::forgotten::Forgotten;
 use super::own::{Desk, OfApp, Owner, answer, done, insert, key, remove, update};
 use crate::auth::email;
 use crate::http::query::Asking;
@@ -51,8 +52,9 @@ pub(super) async fn list(
     headers: HeaderMap,
 ) -> Result<Response, HttpError> {
     let owner = desk.owner(&headers, of.read()?.app.as_deref()).await?;
-    let devices = devices(&desk, &owner).await?;
+    let devices = devices(&desk, &owner.space).await?;
     let devices: Vec<Value> = devices.iter().map(shown).collect();
+    let forgotten = Forgotten::of(&desk, &owner.space).await?;
     let notify = &desk.notify;
     let push = notify.push();
     let kinds = [
@@ -63,7 +65,8 @@ pub(super) async fn list(
     let kinds = kinds.into_iter().filter(|(_, is_there)| *is_there);
     let kinds: Vec<&str> = kinds.map(|(kind, _)| kind).collect();
     let public_key = push.map(|push| push.public_key());
-    let all = json!({"devices": devices, "publicKey": public_key, "kinds": kinds});
+    let all = json!({"devices": devices, "forgotten": forgotten.ids(), "publicKey": public_key,
+        "kinds": kinds});
     Ok(answer(StatusCode::OK, &all))
 }
 
@@ -87,7 +90,7 @@ pub(super) async fn register(
     let owner = desk.owner(&headers, asked.app.as_deref()).await?;
     desk.gateway.check_pace(&owner.user)?;
     let device = desk.device(&headers, asked, now_ms)?;
-    let known = devices(&desk, &owner).await?;
+    let known = devices(&desk, &owner.space).await?;
     let id = device.id().to_string();
     let before = known.iter().find(|(known, _)| *known == id);
     let device = match before {
@@ -97,7 +100,10 @@ pub(super) async fn register(
         }
         None => {
             let data: Map<String, Value> = device.fields().into_iter().collect();
-            desk.write(&owner, &[insert(DEVICES, &id, &data)]).await?;
+            let forgotten = Forgotten::of(&desk, &owner.space).await?;
+            let changes = [insert(DEVICES, &id, &data)].into_iter();
+            let changes: Vec<Value> = changes.chain(forgotten.without(&id)).collect();
+            desk.write(&owner, &changes).await?;
             device
         }
         Some((_, before)) => {
@@ -122,7 +128,10 @@ pub(super) async fn forget(
     let record = RecordId::parse(&id).map_err(|_| unknown())?;
     let there = desk.record(&owner.space, &key(DEVICES, &record)).await?;
     there.ok_or_else(unknown)?;
-    desk.write(&owner, &[remove(DEVICES, &id)]).await?;
+    let forgotten = Forgotten::of(&desk, &owner.space).await?;
+    let mut changes = forgotten.with(&id, desk.gateway.clock.now_ms());
+    changes.push(remove(DEVICES, &id));
+    desk.write(&owner, &changes).await?;
     Ok(done())
 }
 
@@ -204,19 +213,22 @@ impl Desk {
 }
 
 /// The user's devices, by id.
-async fn devices(desk: &Desk, owner: &Owner) -> Result<Vec<(String, Device)>, HttpError> {
+pub(super) async fn devices(
+    desk: &Desk,
+    space: &SpaceKey,
+) -> Result<Vec<(String, Device)>, HttpError> {
     let mut devices = Vec::new();
     let table = TableName::trusted(DEVICES);
     let take = |id: &RecordId, record: &_| {
         let device = Device::of(record);
         devices.extend(device.map(|device| (id.to_string(), device)));
     };
-    desk.each(&owner.space, &table, take).await?;
+    desk.each(space, &table, take).await?;
     Ok(devices)
 }
 
 /// A device as it is told: without what sends to it.
-fn shown((id, device): &(String, Device)) -> Value {
+pub(super) fn shown((id, device): &(String, Device)) -> Value {
     json!({
         "id": id,
         "kind": device.reached.kind(),

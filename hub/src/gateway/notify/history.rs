@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use syncline_compute::notify::NOTIFICATIONS;
 use syncline_protocol::error::Code;
-use syncline_protocol::ids::TableName;
+use syncline_protocol::ids::{SpaceKey, TableName};
 
 use super::own::{Desk, answer, data_of};
 use crate::http::HttpError;
@@ -26,6 +26,13 @@ pub(super) struct Asked {
     limit: Option<usize>,
 }
 
+/// Part of a history, the newest first.
+pub(super) struct Page {
+    pub(super) told: Vec<Map<String, Value>>,
+    /// What `before` is for those before; `None`: there are none.
+    pub(super) next: Option<Value>,
+}
+
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     asked: Asking<Asked>,
@@ -33,7 +40,19 @@ pub(super) async fn list(
 ) -> Result<Response, HttpError> {
     let asked = asked.read()?;
     let owner = desk.owner(&headers, asked.app.as_deref()).await?;
-    let limit = asked.limit.unwrap_or(LISTED_MAX);
+    let part = (asked.before.as_deref(), asked.limit);
+    let Page { told, next } = page(&desk, &owner.space, part).await?;
+    let page = json!({"notifications": told, "next": next});
+    Ok(answer(StatusCode::OK, &page))
+}
+
+/// Reads a part: before a notification, if one is said, and at most so many. Errors: `cursor_invalid`.
+pub(super) async fn page(
+    desk: &Desk,
+    space: &SpaceKey,
+    (before, limit): (Option<&str>, Option<usize>),
+) -> Result<Page, HttpError> {
+    let limit = limit.unwrap_or(LISTED_MAX);
     if !(1..=LISTED_MAX).contains(&limit) {
         let message = format!("limit is not in 1 to {LISTED_MAX}");
         return Err(HttpError::new(Code::CursorInvalid, message));
@@ -42,8 +61,7 @@ pub(super) async fn list(
     let mut told: Vec<Map<String, Value>> = Vec::new();
     let mut has_more = false;
     let table = TableName::trusted(NOTIFICATIONS);
-    let before = asked.before.as_deref();
-    desk.each(&owner.space, &table, |id, record| {
+    desk.each(space, &table, |id, record| {
         if before.is_some_and(|before| id.as_str() >= before) {
             return;
         }
@@ -59,6 +77,5 @@ pub(super) async fn list(
     told.reverse();
     let next = told.last().filter(|_| has_more);
     let next = next.and_then(|last| last.get("id")).cloned();
-    let page = json!({"notifications": told, "next": next});
-    Ok(answer(StatusCode::OK, &page))
+    Ok(Page { told, next })
 }

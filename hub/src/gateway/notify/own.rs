@@ -88,14 +88,25 @@ impl Desk {
         space: &SpaceKey,
         key: &RecordKey,
     ) -> Result<Option<Record>, HttpError> {
-        if !self.is_there(space).await? {
-            return Ok(None);
+        let read = self.records(space, std::slice::from_ref(key)).await?;
+        Ok(read.into_iter().next().flatten())
+    }
+
+    /// Records in the order asked, each if it is live.
+    pub(super) async fn records(
+        &self,
+        space: &SpaceKey,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Record>>, HttpError> {
+        if keys.is_empty() || !self.is_there(space).await? {
+            return Ok(vec![None; keys.len()]);
         }
-        let keys = std::slice::from_ref(key);
         let read = self.gateway.store.records(space, keys, usize::MAX).await;
-        let mut read = read.map_err(|error| self.gateway.store_failed(&error))?;
-        let record = read.records.pop().flatten();
-        Ok(record.filter(Record::is_live))
+        let read = read.map_err(|error| self.gateway.store_failed(&error))?;
+        let records = read.records.into_iter();
+        Ok(records
+            .map(|record| record.filter(Record::is_live))
+            .collect())
     }
 
     /// The live records of a table, in the order of their ids, until `take` wants no more.

@@ -3,9 +3,11 @@
 //!
 //! - `GET /api/v1/admin/jobs` counts jobs by kind and state:
 //!   `{"kinds":[{"kind","scheduled","leased","retry","dead"}]}`, each up to 10,000.
-//! - `GET /api/v1/admin/jobs/dead?kind=&after=&limit=` lists dead ones, the newest first:
+//! - `GET /api/v1/admin/jobs/dead?kind=&app=&space=&after=&limit=` lists dead ones, the newest first,
+//!   of an app or a space if they are said:
 //!   `{"jobs":[{"app","space","kind","key","dueAt","diedAt","attempts","error","trigger","args"}],
-//!   "next"}`; `next` is what `after` is for what follows, null at the end.
+//!   "next"}`; `next` is what `after` is for what follows, null at the end. An answer that is of an app
+//!   or a space may have fewer than there are, or none: then `next` says where to go on.
 //! - `POST /api/v1/admin/jobs/{replay|cancel|snooze}` with `{"app","space","kind","key"}`, and for
 //!   `snooze` `"dueAt"`, does that to one job: `{"done":true}`, or false if there is no such job, or
 //!   it is in a state in which that cannot be done. `replay` without a key is of all dead ones of the
@@ -39,6 +41,9 @@ use crate::telemetry::labels::Route;
 
 /// Dead jobs of one answer, unless fewer are asked for.
 const LISTED_MAX: usize = 100;
+
+/// Dead jobs that are looked at for an answer which is of an app or a space.
+const LOOKED_AT_MAX: usize = 1_000;
 
 /// Dead jobs replayed in one transaction.
 const REPLAYED_AT_ONCE: usize = 500;
@@ -91,8 +96,34 @@ async fn count(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Resp
 #[derive(Debug, Deserialize)]
 struct DeadQuery {
     kind: String,
+    app: Option<String>,
+    space: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
+}
+
+/// Of which spaces dead jobs are asked for.
+struct Of {
+    app: Option<AppId>,
+    space: Option<SpaceId>,
+}
+
+impl Of {
+    fn is(&self, space: &SpaceKey) -> bool {
+        let is_app = self.app.as_ref().is_none_or(|app| *app == space.app);
+        is_app && self.space.as_ref().is_none_or(|of| *of == space.space)
+    }
+
+    /// How many are read at once: as many as are wanted, where all are.
+    fn page(&self, limit: usize) -> usize {
+        match self {
+            Of {
+                app: None,
+                space: None,
+            } => limit,
+            _ => LISTED_MAX,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -141,14 +172,51 @@ async fn list_dead(
     desk.gateway.access.service(&headers)?;
     let query = query.read()?;
     let kind = JobKind::parse(&query.kind)?;
+    let of = Of {
+        app: query.app.as_deref().map(AppId::parse).transpose()?,
+        space: query.space.as_deref().map(SpaceId::parse).transpose()?,
+    };
     let after = query.after.as_deref().map(cursor).transpose()?;
     let limit = query.limit.unwrap_or(LISTED_MAX).clamp(1, LISTED_MAX);
-    let dead = desk.jobs.dead_jobs(&kind, after, limit).await;
-    let dead = dead.map_err(|error| desk.gateway.store_failed(&error))?;
-    let next = (dead.len() == limit).then(|| dead.last()).flatten();
-    let next = next.map(|last| format!("{}-{}", last.cursor.at_ms, last.cursor.no.0));
+    let (dead, next) = desk.dead(&kind, &of, (after, limit)).await?;
+    let next = next.map(|cursor| format!("{}-{}", cursor.at_ms, cursor.no.0));
     let jobs: Vec<Dead<'_>> = dead.iter().map(Dead::of).collect();
     answer(&serde_json::json!({"jobs": jobs, "next": next}))
+}
+
+impl Desk {
+    /// Dead jobs after a place, at most `limit`, and after which place more may be.
+    async fn dead(
+        &self,
+        kind: &JobKind,
+        of: &Of,
+        (mut after, limit): (Option<DeadCursor>, usize),
+    ) -> Result<(Vec<DeadJob>, Option<DeadCursor>), HttpError> {
+        let page = of.page(limit);
+        let mut found = Vec::new();
+        let mut looked_at = 0;
+        loop {
+            let read = self.jobs.dead_jobs(kind, after, page).await;
+            let read = read.map_err(|error| self.gateway.store_failed(&error))?;
+            let is_last = read.len() < page;
+            looked_at += read.len();
+            for dead in read {
+                after = Some(dead.cursor);
+                if of.is(&dead.space) {
+                    found.push(dead);
+                }
+                if found.len() == limit {
+                    return Ok((found, after));
+                }
+            }
+            if is_last {
+                return Ok((found, None));
+            }
+            if looked_at >= LOOKED_AT_MAX {
+                return Ok((found, after));
+            }
+        }
+    }
 }
 
 fn cursor(text: &str) -> Result<DeadCursor, Refusal> {
