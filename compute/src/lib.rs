@@ -5,10 +5,11 @@
 //! somebody is told of what. These are pure: what time it is, and what is random, comes in. [`worker`]
 //! is what does jobs of a kind, [`about`] reads what a job is about. [`webhook`] has other servers do
 //! jobs, [`push`] sends to browsers, [`mail`] writes letters, [`payments`] has credits paid, all by way of
-//! [`outgoing`]; [`recurring`] writes what repeats, [`notify`] tells people.
+//! [`outgoing`]; [`recurring`] writes what repeats, [`notify`] tells people, [`credits`] has work cost something.
 //! [`runner`] claims jobs, has workers do them, and ends them.
 
 pub mod about;
+pub mod credits;
 pub mod jobs;
 pub mod mail;
 pub mod notify;
