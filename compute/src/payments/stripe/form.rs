@@ -19,6 +19,8 @@ impl Form {
             ("mode", "payment"),
             ("line_items[0][price]", &checkout.package.price),
             ("line_items[0][quantity]", "1"),
+            // Else what is paid, and refunded, may be in another currency than the package's.
+            ("adaptive_pricing[enabled]", "false"),
             ("client_reference_id", user),
             (&format!("metadata[{USER}]"), user),
             (&format!("metadata[{PACKAGE}]"), &checkout.package.id),

@@ -30,6 +30,7 @@ async fn a_checkout_is_one_form_with_its_key_and_version() {
         "mode=payment",
         "line_items%5B0%5D%5Bprice%5D=price_1",
         "line_items%5B0%5D%5Bquantity%5D=1",
+        "adaptive_pricing%5Benabled%5D=false",
         "client_reference_id=ada%20%26%20bob%2F%C3%A9",
         "metadata%5Bsyncline_user%5D=ada%20%26%20bob%2F%C3%A9",
         "metadata%5Bsyncline_package%5D=small",
