@@ -17,6 +17,7 @@ mod durability;
 mod jobs;
 mod native;
 mod notify;
+mod payments;
 mod postgres;
 mod process;
 mod simulation;

@@ -2,7 +2,7 @@
 //! [`hub_process`], the real program; [`issuer`], who signs tokens; [`certificate`], two for TLS;
 //! [`raw_http`], requests by hand; [`socket`], one WebSocket seen from outside, and
 //! [`raw_socket`], one as bytes; [`device`], a device with a local replica and an outbox, as an
-//! SDK has them; [`endpoint`], a server that webhooks are posted to; [`load`], the writers of the durability tests; [`race`], committers
+//! SDK has them; [`endpoint`], a server that webhooks are posted to; [`stripe`], Stripe's API; [`load`], the writers of the durability tests; [`race`], committers
 //! that fight for spaces. [`sim`] needs none of them: it
 //! has worlds of its own.
 
@@ -19,6 +19,7 @@ pub mod raw_http;
 pub mod raw_socket;
 pub mod sim;
 pub mod socket;
+pub mod stripe;
 
 use std::time::Duration;
 

@@ -144,10 +144,10 @@ impl Event {
     }
 }
 
-/// Of what names a job's changes too: its key, the commit that put it, which the key does not always
+/// A job's name for others, in every try and every store. Of what names a job's changes too: its key, the commit that put it, which the key does not always
 /// hold, and when it is due, by which a schedule's firings are told apart and which no retry moves.
 /// The job's number is no part: it is another one in a store that was moved.
-fn id_of(task: &Task) -> String {
+pub(crate) fn id_of(task: &Task) -> String {
     let Job {
         kind,
         key,
