@@ -35,8 +35,8 @@ pub use config::{
     NAME_BYTES_MAX, PORTS_MAX, REPLY_BYTES_CEILING, REPLY_BYTES_MAX, TIMEOUT_MS,
     TIMEOUT_MS_CEILING, TIMEOUT_MS_MIN, WEBHOOKS_MAX, WebhookConfig,
 };
-pub(crate) use event::{Posted, id_of};
 pub use event::check_args;
+pub(crate) use event::{Posted, id_of};
 pub use signature::{SECRET_BYTES_MAX, SECRET_BYTES_MIN};
 
 use self::clients::Clients;

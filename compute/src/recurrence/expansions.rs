@@ -46,7 +46,39 @@ impl Expansions {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
     use super::*;
+
+    #[tokio::test]
+    async fn one_core_is_left_to_what_else_there_is() {
+        let expansions = Expansions::default();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let places = cores.saturating_sub(1).max(1);
+        assert_eq!(expansions.0.available_permits(), places);
+        let all = u32::try_from(places).unwrap();
+        let all = expansions.0.clone().acquire_many_owned(all).await;
+        let (ran, has_run) = oneshot::channel();
+        let expansion = expansions.run(move |_| ran.send(()));
+        assert!(expansion.now_or_never().is_none(), "it waits for a place");
+        assert!(has_run.await.is_err(), "it went without having begun");
+        drop(all);
+        assert!(matches!(expansions.run(|_| 7).await, Ok(7)));
+    }
+
+    /// A job that is stopped leaves its expansion on the core until that is done.
+    #[tokio::test]
+    async fn an_expansion_that_nobody_waits_for_keeps_its_place() {
+        let expansions = Expansions::at_once(2);
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let expansion = expansions.run(move |_| ends.recv().is_ok());
+        assert!(expansion.now_or_never().is_none());
+        assert_eq!(expansions.0.available_permits(), 1);
+        end.send(()).unwrap();
+        let all = expansions.0.acquire_many(2).await;
+        assert!(all.is_ok(), "it has given it back");
+    }
 
     #[tokio::test]
     async fn no_more_run_than_there_are_places_also_when_who_asked_has_gone() {

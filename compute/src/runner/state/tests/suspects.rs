@@ -76,7 +76,8 @@ fn one_suspected_job_is_held_at_a_time_and_the_others_lose_no_try() {
     desk.begun.clear();
     desk.step(Event::Woke);
     assert_eq!(desk.begun.len(), 1);
-    let given_back = desk.ends().iter().filter(|how| **how == How::GivenBack);
+    let ends = desk.ends();
+    let given_back = ends.iter().filter(|how| **how == How::GivenBack);
     assert_eq!(given_back.count(), 4);
     let mut done = 0;
     while done < 5 {
