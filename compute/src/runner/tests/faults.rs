@@ -118,7 +118,7 @@ async fn a_runner_that_ended_by_a_fault_is_followed_by_another_until_it_is_drain
     let bell = runner.bell();
     let (drain, draining) = tokio::sync::oneshot::channel();
     let (says, mut said) = tokio::sync::mpsc::unbounded_channel();
-    let doing = move |doing| drop(says.send(doing));
+    let doing = move |doing| says.send(doing).unwrap_or(());
     let kept = tokio::spawn(kept(runner, parts, draining, doing));
     assert_eq!(site.ends(1).await, [("a".to_owned(), How::Done, None)]);
     site.put(&["b"]).await;
