@@ -7,7 +7,7 @@ use syncline_storage::group::GroupCommit;
 use syncline_storage::types::{Commit, CommitError};
 
 use crate::bus::Bus;
-use crate::event::SpaceHead;
+use crate::event::{Followed, SpaceHead};
 use crate::repeats::Repeats;
 use crate::telling::Telling;
 
@@ -41,8 +41,20 @@ impl ChangeLog {
 
     /// Commits. `Ok` means durable.
     pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let event = self.telling.of(&commit);
+        self.commit_followed(commit, || None).await
+    }
+
+    /// The same; once it is durable, `follow` says whether its way to the devices is measured.
+    pub async fn commit_followed(
+        &self,
+        commit: Commit,
+        follow: impl FnOnce() -> Option<Followed>,
+    ) -> Result<(), CommitError> {
+        let mut event = self.telling.of(&commit);
         let outcome = self.group.commit(commit).await;
+        if outcome.is_ok() {
+            event.followed = follow();
+        }
         if let Some(told) = self.telling.committed(event, &outcome) {
             self.bus.publish(told);
         }

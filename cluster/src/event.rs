@@ -6,6 +6,7 @@ use syncline_protocol::given::Given;
 use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, SpaceKey, WriterNo};
 use syncline_protocol::record::Record;
 use syncline_protocol::stamp::{Hlc, WallMs};
+use syncline_protocol::trace::TraceParent;
 use syncline_storage::jobs::first_due_ms;
 use syncline_storage::types::Commit;
 
@@ -34,6 +35,17 @@ pub struct CommitEvent {
     pub marks: Vec<MarkMoved>,
     /// When the first of the jobs is due that it put; `None` if it put none.
     pub jobs_due_ms: Option<WallMs>,
+    /// How its way to the devices is measured; `None` of most.
+    pub followed: Option<Followed>,
+}
+
+/// Of a commit whose way to the devices is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// When it was durable, by the clock of the node that made it.
+    pub committed_at_ms: WallMs,
+    /// Which trace it is part of, if that is recorded.
+    pub trace: Option<TraceParent>,
 }
 
 /// Where a space is.
@@ -90,6 +102,7 @@ impl CommitEvent {
             records: commit.records.clone(),
             marks: moved.collect(),
             jobs_due_ms: first_due_ms(&commit.ends, &commit.jobs),
+            followed: None,
         }
     }
 

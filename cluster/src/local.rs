@@ -94,6 +94,7 @@ mod tests {
             records: Vec::new(),
             marks: Vec::new(),
             jobs_due_ms: None,
+            followed: None,
         }))
     }
 

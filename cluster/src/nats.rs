@@ -11,6 +11,7 @@
 mod connection;
 #[cfg(test)]
 mod fake;
+mod headers;
 mod listener;
 mod options;
 mod publisher;

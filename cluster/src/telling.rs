@@ -98,6 +98,7 @@ mod tests {
             records: Vec::new(),
             marks: Vec::new(),
             jobs_due_ms: None,
+            followed: None,
         }
     }
 

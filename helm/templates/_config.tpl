@@ -107,6 +107,11 @@ nats:
 {{ include "syncline.secretVariable" (dict "variable" "HUB__MAIL__URL" "secret" .name "key" .key) }}
 {{- end }}
 {{- end }}
+{{- with .Values.tracesHeaders.existingSecret }}
+{{- if .name }}
+{{ include "syncline.secretVariable" (dict "variable" "HUB__TELEMETRY__TRACES__HEADERS" "secret" .name "key" .key) }}
+{{- end }}
+{{- end }}
 {{- range $name, $secret := .Values.webhookSecrets }}
 {{- $variable := printf "HUB__WEBHOOKS__%s" (upper $name) }}
 {{ include "syncline.secretVariable" (dict "variable" (printf "%s__SECRET" $variable) "secret" $secret.name "key" (default "secret" $secret.key)) }}

@@ -21,7 +21,8 @@ use crate::http::{Context, Files, Server, ServerLimits, Shares, bind, guarded, r
 use crate::lifecycle::{Lifecycle, Stage};
 use crate::retention::{self, Walk};
 use crate::session::registry::NoSessions;
-use crate::telemetry::Metrics;
+use crate::telemetry::traces::Exporting;
+use crate::telemetry::{Metrics, Traces};
 use crate::tls::{Tls, TlsError};
 
 mod core;
@@ -54,6 +55,8 @@ pub struct App {
     tls: Option<Arc<Tls>>,
     core: Core,
     drain: Duration,
+    /// Sends what was traced.
+    exporting: Option<Exporting>,
     /// Listeners and what runs beside them; all end when the node drains.
     tasks: JoinSet<()>,
 }
@@ -91,6 +94,9 @@ pub enum StartError {
     /// The certificate or its key cannot be used any more.
     #[error("tls: {0}")]
     Tls(#[from] TlsError),
+    /// Nothing can be sent to the collector of traces.
+    #[error("telemetry.traces.endpoint: {0}")]
+    Traces(String),
     /// The store cannot be opened.
     #[error("store.url: {0}")]
     Store(String),
@@ -137,12 +143,16 @@ impl App {
         };
         let tls = tls(&config.tls)?;
         let verifier = Arc::new(Verifier::new(&config.auth, keys, metrics.clone()));
+        let told = (parts.clock(), metrics.clone());
+        let (traces, exporting) = Traces::start(&config.telemetry.traces, &config.node, told)
+            .map_err(StartError::Traces)?;
         let context = Arc::new(Context {
             node: config.node.clone(),
             clock: parts.clock(),
             lifecycle: Arc::new(Lifecycle::starting()),
             verifier: verifier.clone(),
             metrics,
+            traces,
             dev_issuer,
         });
         let core = Core::start(&config, parts, (&context, verifier.clone())).await?;
@@ -155,6 +165,7 @@ impl App {
             tls,
             core,
             drain: Duration::from_secs(config.drain_s),
+            exporting,
             tasks: JoinSet::new(),
         };
         app.listen(&config)?;
@@ -228,6 +239,9 @@ impl App {
         let closing = tokio::spawn(async move {
             self.tasks.shutdown().await;
             self.core.stop().await;
+            if let Some(exporting) = self.exporting {
+                exporting.finish().await;
+            }
         });
         match timeout_at(ends - ENDING, closing).await {
             Ok(_) => info!("stopped"),
@@ -253,7 +267,7 @@ impl App {
         );
         let limits = (&config.gateway, room);
         let guarded = |router, files| {
-            let with = (context.metrics.clone(), files);
+            let with = (context.metrics.clone(), context.traces.clone(), files);
             guarded(router, limits.clone(), with)
         };
         let (admin, admin_addr) = bind("admin_listen", config.admin_listen)?;

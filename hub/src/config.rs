@@ -38,6 +38,7 @@ mod setting;
 mod shown;
 pub mod source;
 pub mod store;
+pub mod telemetry;
 pub mod tls;
 mod variables;
 pub mod web;
@@ -62,6 +63,7 @@ pub use role::Role;
 pub use session::SessionConfig;
 pub use source::ConfigError;
 pub use store::{StoreConfig, StoreUrl};
+pub use telemetry::{TelemetryConfig, TracesConfig};
 pub use tls::TlsConfig;
 pub use web::WebConfig;
 pub use webhooks::{WebhookConfig, WebhookConfigs};
@@ -113,6 +115,8 @@ pub struct Config {
     pub metrics: MetricsConfig,
     /// What is logged.
     pub log: LogConfig,
+    /// What is told of single pushes.
+    pub telemetry: TelemetryConfig,
     /// The session of a space.
     pub session: SessionConfig,
     /// Sockets and requests.
@@ -150,6 +154,7 @@ impl Default for Config {
             auth: AuthConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
+            telemetry: TelemetryConfig::default(),
             session: SessionConfig::default(),
             gateway: GatewayConfig::default(),
             tls: TlsConfig::default(),
@@ -188,6 +193,7 @@ impl Config {
         webhooks::check(&self.webhooks, &mut problems);
         self.push.check(&mut problems);
         self.mail.check(&mut problems);
+        self.telemetry.traces.check(&mut problems);
         self.check_apps(&mut problems);
         self.check_store(&mut problems);
         self.nats.check(&mut problems);

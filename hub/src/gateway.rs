@@ -51,7 +51,7 @@ use crate::clock::Clock;
 use crate::http::{HttpError, ReplyRoom};
 use crate::session::event::{CallId, ConnId};
 use crate::session::registry::Sessions;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Lags, Metrics, Traces};
 use crate::wheel::Wheel;
 
 /// What every request and socket needs. Shared by `Arc`.
@@ -68,6 +68,10 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is made of pushes that are traced.
+    pub traces: Traces,
+    /// How long commits are on their way to devices.
+    pub lags: Arc<Lags>,
     /// Numbers sockets and calls.
     pub numbers: AtomicU64,
     /// The epoch changes by itself at most once in so many milliseconds.

@@ -11,6 +11,7 @@ pub mod context;
 pub mod error;
 mod files;
 pub mod guard;
+pub(crate) mod in_trace;
 mod owed;
 pub(crate) mod peers;
 pub mod query;

@@ -6,7 +6,7 @@
 //! how it moves), [`mutation`], [`verdict`] and [`given`] (what a client asks, what it is answered,
 //! and what is remembered of clients without numbers),
 //! [`delta`] (what a client at a cursor has to learn), [`overlay`] (what a device shows),
-//! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes). [`mutant`]
+//! [`wire`] (JSON messages) and [`codec`] (binary form at rest and between nodes), [`trace`] (which trace a message is part of). [`mutant`]
 //! breaks rules on purpose, in tests only.
 
 pub mod change;
@@ -26,6 +26,7 @@ pub mod out;
 pub mod overlay;
 pub mod record;
 pub mod stamp;
+pub mod trace;
 pub mod verdict;
 pub mod wire;
 

@@ -31,7 +31,9 @@ DIGEST = {
     "config": {
         "push": {"contact": "mailto:ops@example.com"},
         "mail": {"from": "Todo <todo@example.com>"},
+        "telemetry": {"traces": {"endpoint": "http://collector.monitoring.svc:4318"}},
     },
+    "tracesHeaders": {"existingSecret": {"name": "collector"}},
     "pushKey": {"existingSecret": {"name": "push"}},
     "mailUrl": {"existingSecret": {"name": "mail"}},
     "configFile": """

@@ -50,6 +50,7 @@ def secret_value(key, store):
         "user": "hub",
         "password": "let-me_in",
         "push-key": "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw",
+        "headers": "x-api-key=a-key-of-the-collector",
         "mail-url": "smtps://todo:secret@mail.example.com",
         "secret": "a-secret-of-a-webhook-0123456789abcdef",
         "hook": "another-secret-of-a-webhook-0123456789",

@@ -13,6 +13,7 @@ OF_THE_TEMPLATES = {
     "listen", "admin_listen", "node", "data_dir", "auth.dev", "auth.service_key", "store.url",
     "tls.cert", "tls.key", "nats.url", "nats.credentials", "nats.nkey", "nats.token", "nats.user",
     "nats.password", "nats.ca", "nats.cert", "nats.key", "push.private_key", "mail.url",
+    "telemetry.traces.headers",
 }  # fmt: skip
 
 # Tables with names of the operator's in them, which no variable and no schema can hold: in configFile.

@@ -149,6 +149,32 @@ class Observed(unittest.TestCase):
         self.assertEqual(hub.ask(self.admin, endpoint["path"])[0], 200)
 
 
+class Documented(unittest.TestCase):
+    TEXT = (ROOT / "docs" / "observability.md").read_text()
+
+    def test_every_metric_of_the_hub_is_named(self):
+        sources = (ROOT / "hub" / "src").rglob("*.rs")
+        made = {name for path in sources for name in re.findall(r'"(syncline_\w+)"', path.read_text())}
+        self.assertGreater(len(made), 60)
+        named = set(re.findall(r"`(syncline_\w+)`", self.TEXT))
+        self.assertEqual(made - named, set())
+        # And nothing else, but for what is said with a label.
+        self.assertLessEqual(named, made)
+
+    def test_every_field_that_is_logged_is_explained(self):
+        fields = set()
+        for crate in ("hub", "cluster", "compute", "storage"):
+            for path in (ROOT / crate / "src").rglob("*.rs"):
+                # Up to the message; what has no field begins with it.
+                calls = re.findall(r"\b(?:info|warn|error|debug)!\(([^;]*?)\"[\w{]", path.read_text())
+                for call in calls:
+                    fields |= set(re.findall(r"(?:^|,)\s*[%?]?([a-z][a-z_]*)\s*(?=[,=.])", call))
+        self.assertGreater(len(fields), 25)
+        _, _, logs = self.TEXT.partition("## Logs")
+        explained = set(re.findall(r"`([a-z_]+)`", logs.partition("## Traces")[0]))
+        self.assertEqual(fields - explained, set())
+
+
 class Alerts(unittest.TestCase):
     def test_there_are_enough_and_each_says_what_to_do(self):
         self.assertGreaterEqual(len(alerts()), 12)

@@ -49,7 +49,7 @@ fn on(database: &Database, name: &str) -> Setup {
 }
 
 /// The same with the bus at `url`.
-fn on_bus(database: &Database, name: &str, url: &str) -> Setup {
+pub(crate) fn on_bus(database: &Database, name: &str, url: &str) -> Setup {
     let mut setup = on(database, name);
     setup.config.nats.url = Some(url.to_owned());
     setup
@@ -84,7 +84,7 @@ async fn two(database: &Database, url: &str) -> [TestNode; 2] {
 }
 
 /// The value of a metric without labels, or of one series of it.
-fn metric(node: &TestNode, series: &str) -> u64 {
+pub(crate) fn metric(node: &TestNode, series: &str) -> u64 {
     let text = node.app.metrics().render();
     let line = text
         .lines()
@@ -94,7 +94,7 @@ fn metric(node: &TestNode, series: &str) -> u64 {
 }
 
 /// Waits until the bus of a node is there.
-async fn is_connected(node: &TestNode) {
+pub(crate) async fn is_connected(node: &TestNode) {
     until("the bus is there", || {
         metric(node, "syncline_bus_connected") == 1
     })

@@ -23,5 +23,6 @@ mod process;
 mod simulation;
 mod sync_log;
 mod tls;
+mod traces;
 mod two_devices;
 mod web;

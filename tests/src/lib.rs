@@ -7,6 +7,7 @@
 //! has worlds of its own.
 
 pub mod certificate;
+pub mod collector;
 pub mod compat_device;
 pub mod device;
 pub mod endpoint;

@@ -54,13 +54,17 @@ async fn serve(mut stream: TcpStream, heard: mpsc::UnboundedSender<(String, Vec<
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["PING"] if stream.write_all(b"PONG\r\n").await.is_err() => return,
-            ["PUB", subject, length] => {
+            ["PUB", subject, length] | ["HPUB", subject, _, length] => {
                 let length: usize = length.parse().unwrap();
                 let mut payload = vec![0; length + 2];
                 if stream.read_exact(&mut payload).await.is_err() {
                     return;
                 }
                 payload.truncate(length);
+                if let ["HPUB", _, headers, _] = words[..] {
+                    let headers: usize = headers.parse().unwrap();
+                    payload.drain(..headers);
+                }
                 // The test may be over.
                 let _ = heard.send((subject.to_owned(), payload));
             }

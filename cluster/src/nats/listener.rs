@@ -1,5 +1,7 @@
 //! What other nodes tell, on its way in.
 
+use std::sync::Arc;
+
 use async_nats::{Message, Subscriber};
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -8,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use super::{Process, Report, subject, wire};
+use super::{Process, Report, headers, subject, wire};
 use crate::bus::{Heard, Kind, MissedWhy, Subscription};
 
 /// Events that wait for the hearer. While they are as many, messages wait in the connections; and
@@ -119,7 +121,13 @@ impl Listener {
 
     fn decode(&self, message: &Message) -> Option<(Kind, Heard)> {
         let told_in = self.process.subjects.parse(&message.subject)?;
-        wire::decode(told_in, &message.payload, self.process.own)
+        let (kind, mut heard) = wire::decode(told_in, &message.payload, self.process.own)?;
+        if let (Heard::Commit(event), Some(headers)) = (&mut heard, &message.headers)
+            && let Some(event) = Arc::get_mut(event)
+        {
+            event.followed = headers::read(headers);
+        }
+        Some((kind, heard))
     }
 
     /// `None` if the client is gone. It subscribes again by itself when it connects again.

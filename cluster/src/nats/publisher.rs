@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use async_nats::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::connection::Connection;
-use super::{Process, Report, wire};
+use super::{Process, Report, headers, wire};
 use crate::bus::{Kind, Told};
 use crate::event::CommitEvent;
 
@@ -18,6 +19,9 @@ const QUEUE_BYTES: usize = 16 << 20;
 /// A commit that takes more bytes is told by number only, and read from the store by those who
 /// want it.
 const CONTENT_BYTES_MAX: usize = 64 << 10;
+
+/// What headers take at most.
+const HEADERS_BYTES: usize = 256;
 
 /// What is ephemeral takes no more of them than leave this many to commits.
 const COMMITS_BYTES: usize = QUEUE_BYTES / 2;
@@ -147,14 +151,18 @@ impl Sending {
         match outgoing {
             Outgoing::Bare(subject, bytes) => self.send(Kind::Commit, subject, bytes).await,
             Outgoing::Told(Told::Commit(event)) => {
-                let bytes_max = CONTENT_BYTES_MAX.min(self.connection.client.max_payload());
+                let room = self.connection.client.max_payload();
+                let bytes_max = CONTENT_BYTES_MAX.min(room.saturating_sub(HEADERS_BYTES));
                 let bytes = wire::encode_commit(&event, self.process.own, bytes_max);
-                self.send(
-                    Kind::Commit,
-                    self.process.subjects.commit(&event.space),
-                    bytes,
-                )
-                .await;
+                let subject = self.process.subjects.commit(&event.space);
+                let followed = event.followed.as_ref();
+                match followed.filter(|_| self.connection.client.server_info().headers) {
+                    Some(followed) => {
+                        self.send_with(Kind::Commit, subject, (headers::of(followed), bytes))
+                            .await;
+                    }
+                    None => self.send(Kind::Commit, subject, bytes).await,
+                }
             }
             Outgoing::Told(Told::Heads(told)) => {
                 for (shard, heads) in wire::by_shard(&told) {
@@ -179,9 +187,19 @@ impl Sending {
     /// Waits while the connection is away and what it holds back is full.
     async fn send(&self, kind: Kind, subject: String, bytes: Vec<u8>) {
         let sent = self.connection.client.publish(subject, bytes.into()).await;
-        (self.process.report)(match sent {
-            Ok(()) => Report::Published(kind),
-            Err(_) => Report::Dropped(kind),
+        self.report(kind, sent.is_ok());
+    }
+
+    async fn send_with(&self, kind: Kind, subject: String, (headers, bytes): (HeaderMap, Vec<u8>)) {
+        let client = &self.connection.client;
+        let sent = client.publish_with_headers(subject, headers, bytes.into());
+        self.report(kind, sent.await.is_ok());
+    }
+
+    fn report(&self, kind: Kind, is_sent: bool) {
+        (self.process.report)(match is_sent {
+            true => Report::Published(kind),
+            false => Report::Dropped(kind),
         });
     }
 }

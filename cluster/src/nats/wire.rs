@@ -247,6 +247,7 @@ fn decode_commit(space: &SpaceKey, bytes: &[u8], own: u64) -> Result<Option<Hear
         records: records?,
         marks: marks?,
         jobs_due_ms: content.jobs_due_ms,
+        followed: None,
     }))))
 }
 

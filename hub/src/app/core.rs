@@ -39,6 +39,7 @@ use crate::gateway::sockets::{SocketCaps, Sockets};
 use crate::gateway::unfinished::Unfinished;
 use crate::gateway::{Gateway, api, compat, notify, upgrade, user_data};
 use crate::http::guard::counted;
+use crate::http::in_trace::TRACEPARENT;
 use crate::http::routes::{cluster, compute, jobs, reminders};
 use crate::http::{Context, ReplyRoom};
 use crate::jobs::doing::{Doing, DoingParts};
@@ -49,8 +50,9 @@ use crate::session::actor::{PAGES_AT_ONCE, Shared};
 use crate::session::cache::{Activations, NodeCache};
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
+use crate::telemetry::Lags;
 use crate::telemetry::labels::Route;
-use crate::telemetry::pulled::{show_cache, show_cassandra, show_groups, show_log};
+use crate::telemetry::pulled::{show_cache, show_cassandra, show_groups, show_log, show_outboxes};
 use crate::wheel::Wheel;
 
 /// How long a browser keeps the answer to a preflight: the longest that Chromium does.
@@ -176,6 +178,7 @@ impl Core {
         let bell = JobsBell::default();
         let wheel = Arc::new(wheel(config));
         let epoch_change_interval_ms = limits.epoch_change_interval_ms;
+        let lags = Arc::new(Lags::new(context.metrics.clone()));
         let shared = Shared {
             node: config.node.clone(),
             store: store.clone(),
@@ -184,6 +187,8 @@ impl Core {
             activations: Activations::default(),
             clock: context.clock.clone(),
             metrics: context.metrics.clone(),
+            traces: context.traces.clone(),
+            lags: lags.clone(),
             limits,
             triggers,
             bell: bell.clone(),
@@ -222,6 +227,8 @@ impl Core {
             sockets: Sockets::new(socket_caps(config), context.metrics.clone()),
             clock: context.clock.clone(),
             metrics: context.metrics.clone(),
+            traces: context.traces.clone(),
+            lags,
             numbers: AtomicU64::new(0),
             epoch_change_interval_ms,
             unfinished: Unfinished::new(&limits, context.metrics.unfinished_bytes.clone()),
@@ -236,6 +243,13 @@ impl Core {
             expansions: Expansions::default(),
         };
         let gateway = Arc::new(gateway);
+        // The metrics are the gateway's: they must not hold it.
+        let looked_at = Arc::downgrade(&gateway);
+        let held = move || {
+            let gateway = looked_at.upgrade();
+            gateway.map_or(0, |gateway| gateway.sockets.held_bytes())
+        };
+        show_outboxes(metrics, held).expect("a new registry shows it once");
         Ok(Core {
             gateway,
             jobs,
@@ -313,6 +327,7 @@ impl Core {
         let origins = &self.gateway.access.origins;
         let origins = origins.iter().filter_map(|origin| origin.parse().ok());
         let client_id = HeaderName::from_static("x-client-id");
+        let traceparent = HeaderName::from_static(TRACEPARENT);
         CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
             .allow_credentials(true)
@@ -323,7 +338,12 @@ impl Core {
                 Method::DELETE,
                 Method::OPTIONS,
             ])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, client_id])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                client_id,
+                traceparent,
+            ])
             // Each pull has a URL of its own, and a browser would ask before each.
             .max_age(PREFLIGHT_KEPT)
     }

@@ -48,6 +48,9 @@ impl Hearer {
                 if let Some(due_ms) = event.jobs_due_ms {
                     sessions.ring_for_jobs(due_ms);
                 }
+                if let Some(followed) = event.followed {
+                    sessions.followed(followed.committed_at_ms);
+                }
                 if let Some(entry) = sessions.heard(&event.space) {
                     sessions.hear(&entry, event);
                 }

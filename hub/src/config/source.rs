@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::file::ConfigFile;
 use super::setting::{Table, alone, deserializer, lay, leaves, of_file};
+use super::telemetry::of_otel;
 use super::variables::{Variable, ours, table};
 use super::{Config, Problems, Role};
 
@@ -68,7 +69,11 @@ impl Config {
 
     fn read_all(sources: &Sources) -> Result<Config, ConfigError> {
         // Each source alone first: a wrong value in it is its own, whoever overrides it.
-        let mut settings = file_settings(&ConfigFile::new(sources.file.as_deref()))?;
+        let mut settings = of_otel(&sources.env);
+        lay(
+            &mut settings,
+            file_settings(&ConfigFile::new(sources.file.as_deref()))?,
+        );
         let variables = variables(&sources.env)?;
         lay(&mut settings, table(&variables));
         let mut config = read(settings).map_err(|why| in_environment(vec![why]))?;

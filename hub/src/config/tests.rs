@@ -8,6 +8,7 @@ mod reading;
 mod refusing;
 mod showing;
 mod stores;
+mod telemetry;
 
 use std::fs;
 use std::path::PathBuf;

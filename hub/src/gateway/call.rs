@@ -6,6 +6,7 @@ use std::time::Duration;
 use syncline_protocol::error::{Code, Refusal};
 use syncline_protocol::ids::{ClientId, ClientKey, SpaceKey, UserId};
 use syncline_protocol::mutation::Mutation;
+use syncline_protocol::trace::TraceParent;
 use syncline_protocol::wire::client::Numbered;
 use tokio::sync::oneshot;
 
@@ -30,6 +31,8 @@ pub(crate) struct Pusher {
     pub(crate) space: SpaceKey,
     /// Bytes of what it pushes, as they came.
     pub(crate) bytes: usize,
+    /// The span of its request, if that is traced.
+    pub(crate) trace: Option<TraceParent>,
 }
 
 impl Pusher {
@@ -57,7 +60,13 @@ impl Gateway {
         let user = pusher.user.clone();
         let client = ClientKey { user, client };
         let sender = Sender { client, epoch };
-        self.push(pusher, Pushed::Request { sender, muts }).await
+        let trace = self.traces.push_of(pusher.trace);
+        let pushed = Pushed::Request {
+            sender,
+            muts,
+            trace,
+        };
+        self.push(pusher, pushed).await
     }
 
     /// Has it judge a write under a key, which is a client of its own.
@@ -109,6 +118,12 @@ impl Gateway {
             let Some(pushed) = held.take() else {
                 break;
             };
+            if let Pushed::Request {
+                trace: Some(trace), ..
+            } = &pushed
+            {
+                trace.admitted();
+            }
             let (reply, answer) = oneshot::channel();
             let message = Message::Call {
                 call: self.next_call(),
@@ -160,6 +175,7 @@ mod tests {
                 user,
                 space,
                 bytes: 1,
+                trace: None,
             };
             pusher.owner().into_owned()
         };

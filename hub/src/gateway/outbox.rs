@@ -189,7 +189,6 @@ impl Outbox {
     }
 
     /// Bytes that wait in it.
-    #[cfg(test)]
     pub fn held_bytes(&self) -> usize {
         self.lock().bytes
     }

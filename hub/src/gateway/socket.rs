@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syncline_protocol::error::{Code, Refusal, close};
-use syncline_protocol::ids::{ClientKey, SpaceKey};
+use syncline_protocol::ids::{ClientKey, Seq, SpaceKey};
 use syncline_protocol::wire::{ClientMessage, Hello, hub};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::Gateway;
 use super::entering::Entering;
 use super::frame::Frame;
 use super::link::{Ending, Link};
@@ -233,7 +234,7 @@ impl Attached {
     fn take(&self, link: &mut Link, message: ClientMessage, bytes: usize) -> Option<Wait<Done>> {
         let conn = link.conn();
         match message {
-            ClientMessage::Push(muts) => return self.push(link, muts, bytes),
+            ClientMessage::Push(muts, trace) => return self.push(link, (muts, trace), bytes),
             ClientMessage::Auth { token } => return Some(authenticate(link, token)),
             ClientMessage::Presence(state) => {
                 return self.tell_others(link, Event::Presence { conn, state }, bytes);
@@ -246,8 +247,13 @@ impl Attached {
                 let refusal = Refusal::new(Code::OutOfOrder, "hello was said");
                 link.answer(&hub::error(&refusal));
             }
-            // The hub keeps no cursors of clients: they bring them along.
-            ClientMessage::Ack { .. } | ClientMessage::Ping => {
+            // The hub keeps no cursors of clients: they bring them along. It may have asked.
+            ClientMessage::Ack { seq } => {
+                link.may_be_cheap(bytes);
+                let Gateway { lags, clock, .. } = &*link.gateway;
+                lags.acked(conn, Seq(seq), clock.now_ms());
+            }
+            ClientMessage::Ping => {
                 link.may_be_cheap(bytes);
             }
         }

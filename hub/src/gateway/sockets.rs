@@ -98,6 +98,13 @@ impl Sockets {
         }
     }
 
+    /// Bytes that wait for all of them. For who looks now and then: it goes through all.
+    pub fn held_bytes(&self) -> u64 {
+        // Nobody who comes or goes waits for the sum.
+        let all: Vec<Arc<Outbox>> = self.lock().outboxes.values().cloned().collect();
+        all.iter().map(|outbox| outbox.held_bytes() as u64).sum()
+    }
+
     /// Counts a socket in, until it leaves. While the node drains, it is closed at once.
     pub fn enter(&self, outbox: &Arc<Outbox>, from: IpAddr) -> Result<(), TooMany> {
         let (mut open, network) = (self.lock(), network(from));

@@ -7,7 +7,7 @@ use syncline_protocol::ids::NodeId;
 use crate::auth::{DevIssuer, Verifier};
 use crate::clock::Clock;
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 
 /// Shared by the handlers of both listeners.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Context {
     pub verifier: Arc<Verifier>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is made of requests and pushes that are traced.
+    pub traces: Traces,
     /// With `--dev`.
     pub dev_issuer: Option<Arc<DevIssuer>>,
 }

@@ -17,14 +17,16 @@ use tracing::error;
 use super::HttpError;
 use super::body::{self, BodyLimits};
 use super::files::{Files, no_such_route};
+use super::in_trace;
 use super::shares::Shares;
 use crate::config::GatewayConfig;
-use crate::telemetry::Metrics;
 use crate::telemetry::labels::{Route, StatusClass};
+use crate::telemetry::{Metrics, Traces};
 
 #[derive(Clone, Debug)]
 struct Guard {
     metrics: Arc<Metrics>,
+    traces: Traces,
     limits: BodyLimits,
 }
 
@@ -34,7 +36,7 @@ struct Guard {
 pub fn guarded(
     router: Router,
     (config, room): (&GatewayConfig, Shares),
-    (metrics, files): (Arc<Metrics>, Option<Files>),
+    (metrics, traces, files): (Arc<Metrics>, Traces, Option<Files>),
 ) -> Router {
     let limits = BodyLimits {
         bytes_max: usize::try_from(config.body_bytes_max).unwrap_or(usize::MAX),
@@ -52,7 +54,14 @@ pub fn guarded(
                 "the route does not take this method",
             )
         })
-        .layer(from_fn_with_state(Guard { metrics, limits }, guard))
+        .layer(from_fn_with_state(
+            Guard {
+                metrics,
+                traces,
+                limits,
+            },
+            guard,
+        ))
 }
 
 /// Names a route for the metrics: its answers are counted under it.
@@ -69,6 +78,7 @@ pub fn counted<S: Clone + Send + Sync + 'static>(
 async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let announced = body::announced_bytes(request.headers()).unwrap_or(0);
     request.extensions_mut().insert(guard.limits.clone());
+    let span = in_trace::begin(&guard.traces, &mut request);
     let response = if announced > guard.limits.bytes_max as u64 {
         refuse_body(request, guard.limits).await
     } else {
@@ -80,9 +90,12 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
         })
     };
     let route = response.extensions().get().copied();
+    let route = route.unwrap_or(Route::Other);
     let class = StatusClass::from(response.status().as_u16());
-    let requests = &guard.metrics.http_requests;
-    requests.inc(route.unwrap_or(Route::Other), class);
+    guard.metrics.http_requests.inc(route, class);
+    if let Some(span) = span {
+        in_trace::end(span, route, &response);
+    }
     response
 }
 

@@ -19,8 +19,8 @@ use super::watched::LeastRate;
 use super::*;
 use crate::config::GatewayConfig;
 use crate::lifecycle::{Lifecycle, Stage};
-use crate::telemetry::Metrics;
 use crate::telemetry::labels::{Route, StatusClass};
+use crate::telemetry::{Metrics, Traces};
 
 /// How long a test waits for what must come.
 const HUNG: Duration = Duration::from_secs(20);
@@ -45,7 +45,11 @@ fn start_within(router: Router, config: &GatewayConfig, limits: ServerLimits) ->
     let serving = tokio::spawn(serve(Server {
         tls: None,
         listener,
-        router: guarded(router, (config, room), (metrics.clone(), None)),
+        router: guarded(
+            router,
+            (config, room),
+            (metrics.clone(), Traces::default(), None),
+        ),
         limits,
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),

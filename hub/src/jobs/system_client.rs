@@ -36,6 +36,7 @@ impl SystemClient for HubClient {
             user: UserId::trusted(JOBS_USER),
             space: write.ended.lease.name.space.clone(),
             bytes: write.changes.0.len(),
+            trace: None,
         };
         let write = JobWrite {
             epoch: Some(write.epoch),

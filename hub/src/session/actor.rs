@@ -7,6 +7,7 @@
 //! what it needs to go on.
 
 mod asking;
+mod following;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use syncline_storage::types::PageLimit;
 use tokio::sync::{Semaphore, oneshot};
 
 use self::asking::SocketRead;
+use self::following::Committing;
 use super::cache::{Activations, NodeCache};
 use super::entry::{Asleep, Shown, Slept, Start};
 use super::event::{
@@ -35,8 +37,9 @@ use crate::cluster::ephemera::Ephemera;
 use crate::gateway::intake::{Permit, Undecided};
 use crate::gateway::outbox::Outbox;
 use crate::jobs::{AppTriggers, JobsBell};
-use crate::telemetry::Metrics;
 use crate::telemetry::labels::CatchUpCause;
+use crate::telemetry::traces::span::Traced;
+use crate::telemetry::{Lags, Metrics, Traces};
 use crate::wheel::{Tick, Wheel};
 
 /// How long nothing must happen in a session without a socket, if `session.idle_ms` is more.
@@ -59,6 +62,10 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is made of pushes that are traced.
+    pub traces: Traces,
+    /// How long commits are on their way to devices.
+    pub lags: Arc<Lags>,
     /// Limits of each session.
     pub limits: SessionLimits,
     /// What follows from changes, by app.
@@ -168,6 +175,8 @@ pub enum Pushed {
         sender: Sender,
         /// In order of number.
         muts: Vec<Mutation>,
+        /// Of one that is traced.
+        trace: Option<Arc<Traced>>,
     },
     /// By a job.
     Job(Box<JobWrite>),
@@ -176,10 +185,15 @@ pub enum Pushed {
 impl Pushed {
     fn event(self, call: CallId, permit: Option<Permit>) -> Event {
         match self {
-            Pushed::Request { sender, muts } => Event::Push(Push {
+            Pushed::Request {
+                sender,
+                muts,
+                trace,
+            } => Event::Push(Push {
                 origin: Origin::Call(call, sender),
                 muts,
                 permit,
+                trace,
             }),
             Pushed::Job(write) => Event::Job(JobCall {
                 call,
@@ -226,6 +240,8 @@ pub struct Live {
     /// Which of them are read for one socket. Dropped when it leaves, so that those who come and
     /// go leave no reads behind.
     reads: HashMap<ConnId, SocketRead>,
+    /// The commit that the store has, if its way is measured.
+    committing: Option<Box<Committing>>,
     /// When something happened last.
     busy_at: Tick,
     place: Place,
@@ -301,6 +317,7 @@ impl Actor for Session {
             heard: 0,
             asked: 0,
             reads: HashMap::new(),
+            committing: None,
             place,
             asleep: false,
         };
@@ -398,7 +415,9 @@ impl Live {
         if let Event::Detach(conn) = event {
             self.outboxes.remove(&conn);
             self.reads.remove(&conn);
+            self.shared.lags.gone(conn);
         }
+        let mut telling = self.telling(&event);
         let mut events = vec![event];
         let mut effects = Vec::new();
         while let Some(event) = events.pop() {
@@ -406,11 +425,22 @@ impl Live {
                 now_ms: self.shared.clock.now_ms(),
                 cache: &self.shared.cache,
                 effects: &mut effects,
+                follow: telling.as_ref().map(|telling| telling.follow()),
             };
             self.state.step(event, &mut cx);
             for effect in effects.drain(..) {
+                if let Some(telling) = &mut telling
+                    && let Effect::Send {
+                        conn,
+                        kind: FrameKind::Live { .. },
+                        ..
+                    } = effect
+                {
+                    self.tells(telling, conn);
+                }
                 events.extend(self.carry_out(effect, myself));
             }
+            telling = None;
         }
         self.let_in();
         self.shown.show(self.state.view());
@@ -541,7 +571,12 @@ impl Live {
                 let due = move || Message::Own(Event::RetryDue(no));
                 myself.send_after(Duration::from_millis(ms), due);
             }
-            store => self.ask_store(store, myself.clone()),
+            store => {
+                if let Effect::Commit(commit) = &store {
+                    self.follow_commit(commit);
+                }
+                self.ask_store(store, myself.clone());
+            }
         }
         None
     }

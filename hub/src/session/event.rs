@@ -13,6 +13,7 @@ use syncline_protocol::ids::{ClientKey, Epoch, NodeId, RecordKey, Seq, TableName
 use syncline_protocol::json::Json;
 use syncline_protocol::mutation::Mutation;
 use syncline_protocol::stamp::WallMs;
+use syncline_protocol::trace::TraceParent;
 use syncline_protocol::wire::hub::{Answer, ResetWhy};
 use syncline_protocol::wire::{Cursor, SnapshotPlace};
 use syncline_storage::jobs::Ended;
@@ -25,6 +26,7 @@ use super::synced::Synced;
 use crate::gateway::frame::Frame;
 use crate::gateway::intake::Permit;
 use crate::telemetry::labels::{JobCut, VerdictStatus};
+use crate::telemetry::traces::span::Traced;
 
 /// A socket on this node, numbered by the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +52,13 @@ pub struct ReadId {
     pub conn: ConnId,
     /// Numbered by the session.
     pub no: u64,
+}
+
+/// Live devices that are told something now are asked to say when they have applied it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// The trace that they may go on with.
+    pub trace: Option<TraceParent>,
 }
 
 /// What happens to a session.
@@ -160,6 +169,8 @@ pub struct Push {
     pub muts: Vec<Mutation>,
     /// Back-pressure: given back when all of them are decided.
     pub permit: Option<Permit>,
+    /// Of one that is traced; it ends when all of them are decided. Nothing is decided by it.
+    pub trace: Option<Arc<Traced>>,
 }
 
 /// A changeset without numbers, on its way in.
@@ -175,6 +186,8 @@ pub struct Sync {
     pub since: Since,
     /// Back-pressure: given back when it is decided.
     pub permit: Option<Permit>,
+    /// Of one that is traced.
+    pub trace: Option<Arc<Traced>>,
 }
 
 /// What a job writes, on its way in.
@@ -288,6 +301,8 @@ pub struct HeldPush {
     pub muts: Vec<Mutation>,
     /// Back-pressure.
     pub permit: Option<Arc<Permit>>,
+    /// Of one that is traced.
+    pub trace: Option<Arc<Traced>>,
 }
 
 /// A mutation that had its verdict before and came again.

@@ -11,7 +11,7 @@ use syncline_protocol::record::Record;
 use syncline_protocol::wire::hub::{self, Answer};
 
 use super::conn::{Conn, Phase, wants};
-use super::event::{CallId, CallReply, ConnId, Effect, FrameKind, Waiter};
+use super::event::{CallId, CallReply, ConnId, Effect, Follow, FrameKind, Waiter};
 use super::reader::entry;
 use super::state::{Context, SessionState};
 use crate::gateway::frame::Frame;
@@ -141,7 +141,7 @@ impl SessionState {
             Audience::Concerned(_) => Last::Complete,
             Audience::Everybody(last) => last,
         };
-        let live_bytes_max = self.limits.live_bytes_max;
+        let (live_bytes_max, follow) = (self.limits.live_bytes_max, cx.follow);
         let mut frames: Vec<Encoded> = Vec::new();
         let mut behind = Vec::new();
         for (id, conn) in &mut self.conns {
@@ -165,7 +165,8 @@ impl SessionState {
                         tables: conn.tables.clone(),
                     };
                     let step = (conn.sent, to);
-                    frames.push(Encoded::new(step, entries, last, live_bytes_max));
+                    let how = (last, follow);
+                    frames.push(Encoded::new(step, entries, how, live_bytes_max));
                     frames.len() - 1
                 });
             let Some(frames) = &frames[at].frames else {
@@ -252,12 +253,17 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn new((from, to): (Seq, Seq), wanted: Wanted<'_>, last: Last, bytes_max: usize) -> Encoded {
+    fn new(
+        (from, to): (Seq, Seq),
+        wanted: Wanted<'_>,
+        how: (Last, Option<Follow>),
+        bytes_max: usize,
+    ) -> Encoded {
         let add = |sum: usize, bytes| Some(sum + bytes).filter(|sum| *sum <= bytes_max);
         let sizes = |entry: &ShownEntry<'_>| entry.entry.size_bytes();
         let fits = wanted.iter().map(sizes).try_fold(0, add).is_some();
         let texts = || wanted.iter().map(ShownEntry::text);
-        let frames = fits.then(|| delta_frames((from, to), texts(), last));
+        let frames = fits.then(|| delta_frames((from, to), texts(), how));
         Encoded {
             from,
             tables: wanted.tables,
@@ -276,11 +282,11 @@ pub(super) enum Last {
 }
 
 /// Packs changes into deltas of bounded size. All but the last leave the cursor where it is
-/// and say `more`, so a commit is never half shown.
+/// and say `more`, so a commit is never half shown; the last is the one that is followed.
 pub(super) fn delta_frames<'t>(
     (from, to): (Seq, Seq),
     texts: impl Iterator<Item = &'t str>,
-    last: Last,
+    (last, follow): (Last, Option<Follow>),
 ) -> Vec<Frame> {
     let mut frames = Vec::with_capacity(1);
     let mut changes = String::new();
@@ -294,11 +300,10 @@ pub(super) fn delta_frames<'t>(
         }
         changes.push_str(text);
     }
-    frames.push(Frame::text(&hub::delta(
-        from,
-        to,
-        &changes,
-        last == Last::More,
-    )));
+    let more = last == Last::More;
+    frames.push(Frame::text(&match follow {
+        None => hub::delta(from, to, &changes, more),
+        Some(Follow { trace }) => hub::followed_delta((from, to), &changes, more, trace),
+    }));
     frames
 }

@@ -46,6 +46,7 @@ impl SessionState {
             later: Vec::new(),
             earlier: None,
             _permit: job.permit.map(Arc::new),
+            trace: None,
         });
     }
 

@@ -14,6 +14,7 @@ use syncline_protocol::wire::hub::Answer;
 use super::event::{HeldPush, JobCall, JobWrite, Sync, Waiter};
 use super::synced::Synced;
 use crate::gateway::intake::Permit;
+use crate::telemetry::traces::span::Traced;
 
 /// An entry of the commit in flight.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,8 @@ pub struct InFlight<'a> {
     pub is_rest: bool,
     /// More parts follow.
     pub goes_on: bool,
+    /// If it is traced.
+    pub trace: Option<&'a Arc<Traced>>,
 }
 
 /// What a pending entry asks for.
@@ -74,6 +77,8 @@ pub(super) struct Pending {
     pub(super) earlier: Option<Box<Earlier>>,
     /// Given back when the last mutation of its push is decided.
     pub(super) _permit: Option<Arc<Permit>>,
+    /// Of a push that is traced.
+    pub(super) trace: Option<Arc<Traced>>,
 }
 
 /// What became of the parts of a changeset that are merged already.

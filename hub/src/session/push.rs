@@ -61,6 +61,7 @@ impl SessionState {
                         epoch: None,
                         muts: push.muts,
                         permit: push.permit.map(Arc::new),
+                        trace: push.trace,
                     };
                     self.number(held, Waiter::Conn(conn), Known::Remembered, cx);
                 }
@@ -75,6 +76,7 @@ impl SessionState {
                     epoch,
                     muts: push.muts,
                     permit: push.permit.map(Arc::new),
+                    trace: push.trace,
                 };
                 if known {
                     self.start_call(call, held, cx);
@@ -236,6 +238,7 @@ impl SessionState {
             client,
             muts,
             permit,
+            trace,
             ..
         } = push;
         let mut answers = Answers::default();
@@ -263,6 +266,7 @@ impl SessionState {
                     later: Vec::new(),
                     earlier: None,
                     _permit: permit.clone(),
+                    trace: trace.clone(),
                 }),
             }
         }

@@ -114,7 +114,11 @@ impl SessionState {
         let complete = page.is_complete();
         let texts = page_texts(state, &page);
         let last = if complete { Last::Complete } else { Last::More };
-        let frames = delta_frames((state.sent, to), texts.iter().map(String::as_str), last);
+        let frames = delta_frames(
+            (state.sent, to),
+            texts.iter().map(String::as_str),
+            (last, None),
+        );
         state.sent = to;
         state.seen = to;
         state.inside = page

@@ -129,6 +129,12 @@ impl Sessions {
         drop(self.told(entry, entry.hear(commit, || self.intake())));
     }
 
+    /// Another node's commit was heard of, whose way is measured.
+    pub(crate) fn followed(&self, committed_at_ms: WallMs) {
+        let Shared { lags, clock, .. } = &*self.inner.shared;
+        lags.heard(committed_at_ms, clock.now_ms());
+    }
+
     fn told(&self, entry: &Arc<Entry>, told: Told) -> Result<(), Box<Message>> {
         match told {
             Told::Done => Ok(()),

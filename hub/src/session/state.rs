@@ -22,7 +22,9 @@ use super::commit::decide::Decided;
 use super::conn::Conn;
 use super::contention::{Contention, Turn};
 use super::elsewhere::Elsewhere;
-use super::event::{CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, StoreAnswer};
+use super::event::{
+    CallId, CallReply, ConnId, Effect, Event, Follow, FrameKind, Note, StoreAnswer,
+};
 use super::pending::{Call, InFlight, Pending};
 use super::refresh::Inside;
 use super::repeats::Repeats;
@@ -87,6 +89,8 @@ pub struct Context<'a> {
     pub cache: &'a dyn RecordCache,
     /// Where effects go, in order.
     pub effects: &'a mut Vec<Effect>,
+    /// What live devices are told in this step is followed.
+    pub follow: Option<Follow>,
 }
 
 impl std::fmt::Debug for Context<'_> {
@@ -286,6 +290,7 @@ impl SessionState {
             is_whole: pending.is_whole(),
             is_rest: pending.earlier_in(self.view.epoch).is_some(),
             goes_on: !pending.later.is_empty(),
+            trace: pending.trace.as_ref(),
         })
     }
 

@@ -13,6 +13,7 @@ mod ended_tokens;
 mod entries;
 mod erasing;
 mod failing;
+mod followed;
 mod following;
 mod foreign;
 mod hearing;

@@ -37,6 +37,7 @@ impl SessionState {
             later: Vec::new(),
             earlier: None,
             _permit: sync.permit.map(std::sync::Arc::new),
+            trace: sync.trace,
         });
     }
 

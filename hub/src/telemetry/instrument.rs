@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 
 use prometheus::core::Collector;
 use prometheus::{Error, Registry};
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts};
+use prometheus::{Histogram, HistogramOpts, HistogramVec};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 
 use super::labels::Label;
 
@@ -49,6 +50,45 @@ impl Instrument for Seconds {
         let buckets = prometheus::exponential_buckets(0.000_25, 2.0, 16)?;
         let opts = HistogramOpts::new(name, help).buckets(buckets);
         Ok(Seconds(register(registry, Histogram::with_opts(opts)?)?))
+    }
+}
+
+/// Durations in seconds, from 1 ms to 65 s in steps of two, for each value of a label.
+pub struct SecondsBy<L> {
+    each: Vec<Histogram>,
+    label: PhantomData<fn(L)>,
+}
+
+impl<L: Label> SecondsBy<L> {
+    /// Counts one duration.
+    pub fn observe(&self, value: L, took: std::time::Duration) {
+        self.each[index(value)].observe(took.as_secs_f64());
+    }
+
+    /// How many so far.
+    pub fn count(&self, value: L) -> u64 {
+        self.each[index(value)].get_sample_count()
+    }
+}
+
+impl<L: Label> Instrument for SecondsBy<L> {
+    fn create(registry: &Registry, name: &str, help: &str) -> Result<Self, Error> {
+        let buckets = prometheus::exponential_buckets(0.001, 2.0, 17)?;
+        let opts = HistogramOpts::new(name, help).buckets(buckets);
+        let all = register(registry, HistogramVec::new(opts, &[L::NAME])?)?;
+        let each = L::ALL
+            .iter()
+            .map(|value| all.with_label_values(&[value.as_str()]));
+        Ok(SecondsBy {
+            each: each.collect(),
+            label: PhantomData,
+        })
+    }
+}
+
+impl<L> fmt::Debug for SecondsBy<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.each).finish()
     }
 }
 

@@ -130,6 +130,38 @@ impl From<Code> for AuthFailure {
 }
 
 label! {
+    /// Where a commit was made that a device has applied.
+    MadeAt("made") {
+        /// On the node that the device is connected to.
+        Here = "here",
+        /// On another one.
+        Elsewhere = "elsewhere",
+    }
+}
+
+label! {
+    /// What became of a span.
+    SpanFate("fate") {
+        /// The collector took it.
+        Exported = "exported",
+        /// There was no room: the collector is too slow, or is not there.
+        Dropped = "dropped",
+        /// The collector did not take it, several times.
+        Failed = "failed",
+    }
+}
+
+label! {
+    /// Why a trace that a client is part of does not go on here.
+    TraceIgnored("why") {
+        /// What it said is no `traceparent`.
+        Unreadable = "unreadable",
+        /// There were more in that second than `telemetry.traces.followed_per_s_max`.
+        TooMany = "too_many",
+    }
+}
+
+label! {
     /// An HTTP route.
     Route("route") {
         /// `/`

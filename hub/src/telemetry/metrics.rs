@@ -7,8 +7,11 @@ use syncline_cluster::bus::Kind;
 use syncline_protocol::wire::hub::ResetWhy;
 use syncline_storage::types::StoreError;
 
-use super::instrument::{Attempts, Counters, Instrument, PairCounters, Seconds};
-use super::labels::{AuthFailure, CatchUpCause, JobCut, Route, StatusClass, VerdictStatus};
+use super::instrument::{Attempts, Counters, Instrument, PairCounters, Seconds, SecondsBy};
+use super::labels::{
+    AuthFailure, CatchUpCause, JobCut, MadeAt, Route, SpanFate, StatusClass, TraceIgnored,
+    VerdictStatus,
+};
 use crate::session::event::FrameKind;
 
 macro_rules! metrics {
@@ -47,6 +50,10 @@ metrics! {
     commit_conflicts: IntCounter = "syncline_commit_conflicts_total", "Commits refused because the space had moved, and tried again.";
     commit_attempts: Attempts = "syncline_commit_attempts", "Times the store was asked for a commit that it took: more than one where nodes write to one space at once.";
     commit_seconds: Seconds = "syncline_commit_seconds", "Seconds from handing a commit to the store to its answer.";
+    end_to_end_seconds: SecondsBy<MadeAt> = "syncline_end_to_end_seconds", "Seconds from when a commit was durable until a device said that it has applied it, by where the commit was made. Of a few commits a second.";
+    bus_lag_seconds: Seconds = "syncline_bus_lag_seconds", "Seconds from when a commit was durable on another node until it was heard of here, by both nodes' clocks. Of a few commits a second.";
+    spans: Counters<SpanFate> = "syncline_spans_total", "Spans that were made, by what became of them.";
+    traces_ignored: Counters<TraceIgnored> = "syncline_traces_ignored_total", "Traces of clients that do not go on here, by why.";
     verdicts: Counters<VerdictStatus> = "syncline_verdicts_total", "Mutations answered, by what they were answered.";
     deltas: IntCounter = "syncline_deltas_total", "Delta messages handed to sockets, live ones and those of catch-ups.";
     delta_bytes: IntCounter = "syncline_delta_bytes_total", "Bytes of those delta messages.";

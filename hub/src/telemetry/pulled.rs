@@ -20,6 +20,10 @@ const LOG_LINES_DROPPED: (&str, &str) = (
     "syncline_log_lines_dropped",
     "Lines of the log that were not written since the start, since nobody took those before.",
 );
+const OUTBOX_BYTES: (&str, &str) = (
+    "syncline_outbox_bytes",
+    "Bytes of messages that wait for devices to take them, of all sockets.",
+);
 const BUS_CONNECTED: (&str, &str) = (
     "syncline_bus_connected",
     "1 while all connections to NATS are there. Not shown without NATS.",
@@ -60,6 +64,14 @@ pub fn show_cache(metrics: &Metrics, cache: &NodeCache) -> Result<(), Error> {
 /// Shows what the log lacks. Errors: it is shown already.
 pub fn show_log(metrics: &Metrics) -> Result<(), Error> {
     metrics.show(gauge(LOG_LINES_DROPPED, logs::dropped)?)
+}
+
+/// Shows what waits for devices. Errors: it is shown already.
+pub fn show_outboxes(
+    metrics: &Metrics,
+    held: impl Fn() -> u64 + Send + Sync + 'static,
+) -> Result<(), Error> {
+    metrics.show(gauge(OUTBOX_BYTES, held)?)
 }
 
 /// Shows whether the bus is there. Errors: it is shown already.

@@ -15,14 +15,15 @@ use crate::limits::{
 };
 use crate::mutation::{KEYED_CLIENT, Mutation};
 use crate::object::{self, Object};
+use crate::trace::SaidTrace;
 
 /// What a client may say.
 #[derive(Debug)]
 pub enum ClientMessage {
     /// The first message of a socket.
     Hello(Box<Hello>),
-    /// Mutations, in order of number.
-    Push(Vec<Mutation>),
+    /// Mutations, in order of number, and the trace that they are part of.
+    Push(Vec<Mutation>, SaidTrace),
     /// A fresh token for the same user.
     Auth {
         /// The JWT.
@@ -116,6 +117,8 @@ struct RawCursor<'a> {
 struct RawPush<'a> {
     #[serde(borrow)]
     muts: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    traceparent: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +150,11 @@ impl ClientMessage {
     pub fn parse(text: &str, limits: &Limits) -> Result<ClientMessage, Refusal> {
         let head: Head<'_> = read(text)?;
         match &*head.t {
-            "push" => parse_muts(read::<RawPush<'_>>(text)?.muts, limits).map(ClientMessage::Push),
+            "push" => {
+                let RawPush { muts, traceparent } = read(text)?;
+                let trace = SaidTrace::from(traceparent.map(unquoted));
+                parse_muts(muts, limits).map(|muts| ClientMessage::Push(muts, trace))
+            }
             "ping" => Ok(ClientMessage::Ping),
             "ack" => Ok(ClientMessage::Ack {
                 seq: read::<RawAck>(text)?.seq,
@@ -334,6 +341,12 @@ fn parse_muts(muts: Vec<&RawValue>, limits: &Limits) -> Result<Vec<Mutation>, Re
         .collect::<Result<Vec<_>, _>>()?;
     check_changes(muts.iter(), limits)?;
     Ok(muts)
+}
+
+/// The text of a value that is a string without escapes; of any other what cannot be meant.
+fn unquoted(value: &RawValue) -> &str {
+    let inner = value.get().strip_prefix('"');
+    inner.and_then(|text| text.strip_suffix('"')).unwrap_or("")
 }
 
 fn check_version(v: u32) -> Result<(), Refusal> {

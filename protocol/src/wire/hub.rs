@@ -8,6 +8,7 @@ use crate::error::{Code, Refusal};
 use crate::ids::{Epoch, Seq};
 use crate::json::{self, Json};
 use crate::stamp::{WallMs, wall_text};
+use crate::trace::TraceParent;
 use crate::verdict::{Status, Verdict, Winner};
 
 /// The answer to `hello`.
@@ -83,6 +84,24 @@ pub fn delta(from: Seq, to: Seq, changes: &str, more: bool) -> String {
     out.push_str(r#","changes":["#);
     out.push_str(changes);
     out.push_str(if more { r#"],"more":true}"# } else { "]}" });
+    out
+}
+
+/// The same of a commit whose way to the devices is measured: the client is asked to say `ack` once
+/// it has applied it, and told which trace it may go on with.
+pub fn followed_delta(
+    (from, to): (Seq, Seq),
+    changes: &str,
+    more: bool,
+    trace: Option<TraceParent>,
+) -> String {
+    let mut out = delta(from, to, changes, more);
+    out.pop();
+    out.push_str(r#","ack":true"#);
+    if let Some(trace) = trace {
+        push_member(&mut out, "traceparent", &trace.to_string());
+    }
+    out.push('}');
     out
 }
 

@@ -174,19 +174,26 @@ impl Changing {
         let end = self.waiting.windows(2).position(|two| two == b"\r\n")? + 2;
         let line = std::str::from_utf8(&self.waiting[..end]).expect("text");
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (subject, length) = match words[..] {
-            ["PUB", subject, length] | ["MSG", subject, _, length] => (subject, length),
+        let (subject, headers, length) = match words[..] {
+            ["PUB", subject, length] | ["MSG", subject, _, length] => (subject, "0", length),
+            ["HPUB", subject, headers, length] | ["HMSG", subject, _, headers, length] => {
+                (subject, headers, length)
+            }
             _ => {
                 out.extend(line.as_bytes());
                 return Some(end);
             }
         };
         let length: usize = length.parse().expect("a length");
-        let mut payload = self.waiting.get(end..end + length + 2)?[..length].to_vec();
+        let headers: usize = headers.parse().expect("a length");
+        let content = &self.waiting.get(end..end + length + 2)?[..length];
+        let (headers, payload) = content.split_at(headers);
+        let mut payload = payload.to_vec();
         if (self.change)(self.way, subject, &mut payload) {
             let begin = &words[..words.len() - 1];
-            out.extend(format!("{} {}\r\n", begin.join(" "), payload.len()).as_bytes());
-            out.extend([&payload[..], b"\r\n"].concat());
+            let length = headers.len() + payload.len();
+            out.extend(format!("{} {length}\r\n", begin.join(" ")).as_bytes());
+            out.extend([headers, &payload[..], b"\r\n"].concat());
         }
         Some(end + length + 2)
     }

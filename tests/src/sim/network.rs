@@ -124,17 +124,18 @@ impl Socket {
             ClientMessage::parse(&text, &Limits::DEFAULT).expect("devices send what they should");
         let event = match message {
             ClientMessage::Hello(hello) => Event::Attach(Box::new(attach(conn, user, *hello))),
-            ClientMessage::Push(_) if slow => {
+            ClientMessage::Push(..) if slow => {
                 let frame = Frame::text(&hub::slow("app", 1_000));
                 self.outbox
                     .push(frame, syncline_hub::session::event::FrameKind::Answer);
                 self.woken = true;
                 return;
             }
-            ClientMessage::Push(muts) => Event::Push(Push {
+            ClientMessage::Push(muts, _) => Event::Push(Push {
                 origin: Origin::Conn(conn),
                 muts,
                 permit: None,
+                trace: None,
             }),
             // As the gateway: the hub keeps no cursors of clients.
             ClientMessage::Ack { .. } => return,

@@ -262,6 +262,7 @@ impl Node {
                 now_ms,
                 cache: &self.cache,
                 effects: &mut effects,
+                follow: None,
             };
             session.state.step(event, &mut cx);
             for effect in effects.drain(..) {

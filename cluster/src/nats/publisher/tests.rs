@@ -59,6 +59,7 @@ fn commit(length: usize) -> Arc<CommitEvent> {
         records: vec![(key, Arc::new(record))],
         marks: Vec::new(),
         jobs_due_ms: None,
+        followed: None,
     })
 }
 

@@ -65,6 +65,7 @@ fn event(value: &str) -> CommitEvent {
         records: vec![(key, Arc::new(record(value)))],
         marks: vec![mark("phone", Some(4)), mark("laptop", None)],
         jobs_due_ms: Some(9),
+        followed: None,
     }
 }
 

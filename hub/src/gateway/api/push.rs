@@ -19,6 +19,7 @@ use crate::gateway::access::{AppName, Caller};
 use crate::gateway::call::{Pusher, ended};
 use crate::gateway::pace::Load;
 use crate::http::error::json;
+use crate::http::in_trace::InTrace;
 use crate::http::query::Asking;
 use crate::http::{HttpError, RawBody};
 use crate::session::event::CallReply;
@@ -32,7 +33,7 @@ pub(super) async fn push(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
     space: Asking<SpaceQuery>,
-    headers: HeaderMap,
+    (headers, InTrace(trace)): (HeaderMap, InTrace),
     body: RawBody,
 ) -> Result<Response, HttpError> {
     let caller = match pusher(&gateway, &headers, &app, space).await {
@@ -55,6 +56,7 @@ pub(super) async fn push(
         user: caller.user,
         space: caller.space,
         bytes,
+        trace,
     };
     let _room = body.into_room();
     match push {

@@ -23,6 +23,7 @@ use crate::gateway::pace::Load;
 use crate::gateway::{Gateway, lost, upgrade};
 use crate::http::error::json;
 use crate::http::guard::counted;
+use crate::http::in_trace::InTrace;
 use crate::http::query::Asking;
 use crate::http::reply_room::{ReplyHeld, too_large};
 use crate::http::{HttpError, RawBody};
@@ -31,6 +32,7 @@ use crate::session::entry::Entry;
 use crate::session::event::{CallReply, Event, Sync};
 use crate::session::synced::Synced;
 use crate::telemetry::labels::Route;
+use crate::telemetry::traces::span::Traced;
 
 /// How long a changeset may wait. After that it must be sent again, which is harmless.
 const SYNC_WITHIN: Duration = Duration::from_secs(30);
@@ -97,7 +99,7 @@ fn unavailable() -> Refusal {
 async fn sync(
     State(gateway): State<Arc<Gateway>>,
     AppName(app): AppName,
-    headers: HeaderMap,
+    (headers, InTrace(trace)): (HeaderMap, InTrace),
     body: RawBody,
 ) -> Result<Response, HttpError> {
     let caller = caller(&gateway, &headers, &app).await;
@@ -123,6 +125,7 @@ async fn sync(
         request,
         since,
         bytes,
+        trace: gateway.traces.push_of(trace),
     };
     let _room = body.into_room();
     let (entry, synced) = merge(&gateway, &caller.space, asked).await?;
@@ -151,6 +154,7 @@ struct Asked {
     request: SyncRequest,
     since: Since,
     bytes: usize,
+    trace: Option<Arc<Traced>>,
 }
 
 /// Has the session merge a changeset.
@@ -175,7 +179,9 @@ async fn merge(
             changes: changes.take().unwrap_or_default(),
             since: asked.since,
             permit: Some(permit),
+            trace: asked.trace.clone(),
         };
+        asked.trace.iter().for_each(|trace| trace.admitted());
         match gateway.sessions.tell(&entry, Message::Sync { sync, reply }) {
             Ok(()) => {
                 let answer = tokio::time::timeout(SYNC_WITHIN, answer).await;

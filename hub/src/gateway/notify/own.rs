@@ -158,6 +158,7 @@ impl Desk {
             user: owner.user.clone(),
             space: owner.space.clone(),
             bytes: text.len(),
+            trace: None,
         };
         Ok(self.gateway.write_own(&pusher, &text).await?)
     }

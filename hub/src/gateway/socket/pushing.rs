@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use syncline_protocol::ids::UserId;
 use syncline_protocol::mutation::Mutation;
+use syncline_protocol::trace::SaidTrace;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Attached, Done, SLOW_RETRY_MS};
@@ -26,7 +27,7 @@ impl Attached {
     pub(super) fn push(
         &self,
         link: &mut Link,
-        muts: Vec<Mutation>,
+        (muts, trace): (Vec<Mutation>, SaidTrace),
         bytes: usize,
     ) -> Option<Wait<Done>> {
         if self.is_expired(link) {
@@ -37,12 +38,15 @@ impl Attached {
         let user = link.user.clone()?;
         let changes = muts.iter().map(Mutation::change_count).sum();
         let load = Load { changes, bytes };
+        let trace = link.gateway.traces.push(trace);
         let message = move |permit| {
             let permit = Some(permit);
+            trace.iter().for_each(|trace| trace.admitted());
             Message::Event(Event::Push(Push {
                 origin,
                 muts,
                 permit,
+                trace,
             }))
         };
         let taken = link.gateway.paces.take(&user, load, Instant::now());

@@ -16,9 +16,11 @@ use syncline_protocol::ids::SpaceKey;
 use syncline_storage::types::{After, ChangesPage, Commit, CommitError, SpaceView, StoreError};
 use tokio::sync::{SemaphorePermit, oneshot};
 use tokio::time::Instant;
+use tracing::warn;
 
+use super::following::{followed, slow_trace};
 use super::{Live, Message, Shared};
-use crate::session::event::{Effect, Event, MarksFor, StoreAnswer};
+use crate::session::event::{Effect, Event, Follow, MarksFor, StoreAnswer};
 
 /// A read for a socket.
 #[derive(Debug)]
@@ -36,9 +38,13 @@ impl Live {
         let unwanted = self.read_for_socket(&effect);
         let (shared, space) = (self.shared.clone(), self.space.clone());
         let is_unwritten = self.state.view().is_unwritten();
+        let follow = match effect {
+            Effect::Commit(_) => self.committing.as_ref().map(|commit| commit.follow()),
+            _ => None,
+        };
         tokio::spawn(async move {
             let answering = async {
-                let answer = answer(&shared, &space, effect).await;
+                let answer = answer(&shared, &space, (effect, follow)).await;
                 let failed = |answer: &StoreAnswer| answer.failure().is_some();
                 if is_unwritten && answer.as_ref().is_some_and(failed) {
                     open_again(&shared, &space).await;
@@ -110,10 +116,20 @@ async fn open_again(shared: &Shared, space: &SpaceKey) {
     }
 }
 
-async fn make_commit(shared: &Shared, commit: Commit) -> Result<(), CommitError> {
+async fn make_commit(
+    shared: &Shared,
+    space: &SpaceKey,
+    (commit, follow): (Commit, Option<Follow>),
+) -> Result<(), CommitError> {
     let handed_in = Instant::now();
-    let outcome = shared.log.commit(commit).await;
-    shared.metrics.commit_seconds.observe(handed_in.elapsed());
+    let following = || follow.map(|follow| followed(shared, follow));
+    let outcome = shared.log.commit_followed(commit, following).await;
+    let took = handed_in.elapsed();
+    shared.metrics.commit_seconds.observe(took);
+    if let Some(slow) = slow_trace(follow, took) {
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        warn!(%space, took_ms, trace_id = %slow.trace, span_id = %slow.span, "a commit took long");
+    }
     if outcome.is_ok() {
         shared.metrics.commits.inc();
     }
@@ -136,10 +152,16 @@ async fn changes(
 }
 
 /// Does what an effect asks of the store; `None` for effects that ask nothing of it.
-async fn answer(shared: &Shared, space: &SpaceKey, effect: Effect) -> Option<StoreAnswer> {
+async fn answer(
+    shared: &Shared,
+    space: &SpaceKey,
+    (effect, follow): (Effect, Option<Follow>),
+) -> Option<StoreAnswer> {
     let store = &shared.store;
     Some(match effect {
-        Effect::Commit(commit) => StoreAnswer::Committed(make_commit(shared, *commit).await),
+        Effect::Commit(commit) => {
+            StoreAnswer::Committed(make_commit(shared, space, (*commit, follow)).await)
+        }
         Effect::ReadRecords(keys, bytes_max) => {
             let read = store.records(space, &keys, bytes_max).await;
             StoreAnswer::Records(keys, read)

@@ -11,6 +11,7 @@ fn start_call(desk: &mut Desk, call: u64, edit: &serde_json::Value) {
         origin: Origin::Call(CallId(call), client("phone").into()),
         muts: vec![mutation(edit)],
         permit: None,
+        trace: None,
     }));
 }
 

@@ -142,6 +142,7 @@ fn a_changeset_larger_than_a_batch_is_merged_in_parts_and_answered_once() {
         changes: request.changes,
         since: Since::Empty,
         permit: None,
+        trace: None,
     }));
     desk.settle();
     assert_eq!((desk.commits, desk.head()), (3, 6));

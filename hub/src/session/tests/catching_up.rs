@@ -135,6 +135,7 @@ fn a_gap_in_what_is_heard_is_read_from_the_store() {
         records: vec![],
         marks: vec![],
         jobs_due_ms: None,
+        followed: None,
     };
     one.step(Event::Heard(Arc::new(event)));
     one.settle();
@@ -316,6 +317,7 @@ fn an_author_on_another_node_sees_its_cursor_pass() {
         origin: crate::session::event::Origin::Call(call, client.into()),
         muts: vec![super::desk::mutation(&edit)],
         permit: None,
+        trace: None,
     }));
     while !matches!(two.asked.front(), Some(Effect::Commit(_))) {
         two.serve_one(None);

@@ -21,8 +21,8 @@ use crate::gateway::frame::Frame;
 use crate::session::cache::{Activation, Known, RecordCache};
 use crate::session::dormant::Dormant;
 use crate::session::event::{
-    Attach, CallId, CallReply, ConnId, Effect, Event, FrameKind, Note, Origin, Push, StoreAnswer,
-    Sync,
+    Attach, CallId, CallReply, ConnId, Effect, Event, Follow, FrameKind, Note, Origin, Push,
+    StoreAnswer, Sync,
 };
 use crate::session::state::{Context, SessionLimits, SessionParts, SessionState};
 use crate::session::synced::Synced;
@@ -77,6 +77,8 @@ pub(super) struct Desk {
     pub(super) replies: BTreeMap<CallId, CallReply>,
     pub(super) notes: Vec<Note>,
     pub(super) full: Vec<ConnId>,
+    /// What steps are told of following.
+    pub(super) follow: Option<Follow>,
     /// How often it said that it has finished.
     pub(super) drained: usize,
     pub(super) commits: usize,
@@ -142,6 +144,7 @@ impl Desk {
             replies: BTreeMap::new(),
             notes: Vec::new(),
             full: Vec::new(),
+            follow: None,
             drained: 0,
             commits: 0,
             record_reads: 0,
@@ -176,6 +179,7 @@ impl Desk {
                 now_ms: self.now_ms,
                 cache: &self.cache,
                 effects: &mut effects,
+                follow: self.follow,
             };
             self.state.step(event, &mut cx);
             for effect in effects {
@@ -337,6 +341,7 @@ impl Desk {
             origin: Origin::Conn(conn),
             muts,
             permit: None,
+            trace: None,
         }));
     }
 
@@ -347,6 +352,7 @@ impl Desk {
             origin,
             muts,
             permit: None,
+            trace: None,
         }));
         self.settle();
         self.replies
@@ -406,6 +412,7 @@ impl Desk {
             changes: request.changes,
             since,
             permit: None,
+            trace: None,
         }));
     }
 

@@ -441,6 +441,7 @@ fn commit() -> Arc<CommitEvent> {
         records: Vec::new(),
         marks: Vec::new(),
         jobs_due_ms: None,
+        followed: None,
     })
 }
 

@@ -143,6 +143,7 @@ fn call(desk: &mut Desk, epoch: Epoch) -> CallReply {
         origin: Origin::Call(CallId(1), sender),
         muts: vec![mutation(&insert(1, "k1", &json!({"a": 0})))],
         permit: None,
+        trace: None,
     }));
     desk.settle();
     desk.replies.remove(&CallId(1)).unwrap()

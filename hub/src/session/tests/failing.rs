@@ -224,6 +224,7 @@ fn a_gap_whose_mark_cannot_be_read_is_not_called_one() {
         origin: Origin::Call(CallId(1), client("phone").into()),
         muts: vec![mutation(&insert(7, "k7", &json!({})))],
         permit: None,
+        trace: None,
     }));
     desk.serve_one(Some(Fate::Fails));
     let reply = desk.replies.remove(&CallId(1));

@@ -400,6 +400,7 @@ fn equal_client_ids_of_two_users_share_nothing() {
             origin,
             muts: vec![mutation],
             permit: None,
+            trace: None,
         },
     ));
     desk.settle();

@@ -28,7 +28,7 @@ use crate::session::entry::Entry;
 use crate::session::event::{Attach, ConnId, Event, Origin, Push};
 use crate::session::registry::Sessions;
 use crate::session::state::SessionLimits;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Lags, Metrics, Traces};
 use crate::wheel::{Tick, Wheel};
 
 /// Ticks after which an idle session has fallen asleep, or has looked and stayed awake.
@@ -65,6 +65,8 @@ impl World {
             activations: Activations::default(),
             clock: Arc::new(SystemClock),
             metrics: metrics.clone(),
+            traces: Traces::default(),
+            lags: Arc::new(Lags::new(metrics.clone())),
             limits: SessionLimits::default(),
             triggers: AppTriggers::default(),
             bell: JobsBell::default(),
@@ -205,6 +207,7 @@ impl Device {
             origin: Origin::Conn(self.outbox.conn),
             muts: vec![mutation(&insert(self.m, &id, &json!({})))],
             permit: None,
+            trace: None,
         };
         let message = Message::Event(Event::Push(push));
         world.sessions.tell(&self.entry, message).unwrap();

@@ -32,6 +32,7 @@ fn push(desk: &mut Desk, origin: Origin, room: &Arc<Semaphore>, ms: &[u64]) {
         origin,
         muts: muts.collect(),
         permit: Some(Permit::of(room)),
+        trace: None,
     }));
 }
 

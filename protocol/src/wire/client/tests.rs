@@ -114,7 +114,7 @@ fn an_epoch_of_another_history_is_read_and_not_judged() {
 #[test]
 fn the_designs_push_is_read() {
     let text = r#"{"t":"push","muts":[{"m":812,"changes":[{"table":"tasks","id":"k1","op":"update","fields":{"done":{"value":true,"updatedAt":"2026-11-24T10:00:00.123Z"}}}]}]}"#;
-    let ClientMessage::Push(muts) = read(text) else {
+    let ClientMessage::Push(muts, _) = read(text) else {
         panic!("a push is read")
     };
     assert_eq!(muts.len(), 1);
@@ -281,7 +281,7 @@ fn tables_are_taken_at_256_and_refused_at_257() {
 fn mutations_are_taken_at_256_and_refused_at_257() {
     let muts = |n| (1..=n).map(|m| mutation(m, 1)).collect::<Vec<_>>();
     let most = read(&push(&muts(MUTATIONS_IN_FLIGHT_MAX)));
-    assert!(matches!(most, ClientMessage::Push(muts) if muts.len() == MUTATIONS_IN_FLIGHT_MAX));
+    assert!(matches!(most, ClientMessage::Push(muts, _) if muts.len() == MUTATIONS_IN_FLIGHT_MAX));
     assert_eq!(
         code(&push(&muts(MUTATIONS_IN_FLIGHT_MAX + 1))),
         Code::TooManyMutations
@@ -293,7 +293,7 @@ fn changes_of_a_push_are_taken_at_5000_and_refused_at_5001() {
     let half = Limits::DEFAULT.changes_per_push_max / 2;
     assert!(matches!(
         read(&push(&[mutation(1, half), mutation(2, half)])),
-        ClientMessage::Push(_)
+        ClientMessage::Push(..)
     ));
     let over = push(&[mutation(1, half), mutation(2, half + 1)]);
     assert_eq!(code(&over), Code::TooManyChanges);
@@ -307,7 +307,7 @@ fn a_mutation_that_cannot_be_read_leaves_the_others() {
         r#"{"m":3}"#.into(),
         mutation(4, 1),
     ];
-    let ClientMessage::Push(muts) = read(&push(&muts)) else {
+    let ClientMessage::Push(muts, _) = read(&push(&muts)) else {
         panic!("a push is read")
     };
     let read: Vec<_> = muts.iter().map(|m| (m.m, m.asked.is_ok())).collect();
@@ -441,4 +441,39 @@ fn writes_under_keys_are_clients_of_their_own() {
         HttpPush::parse(mixed, &Limits::DEFAULT).unwrap_err().code,
         Code::BadMessage
     );
+}
+
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn trace_of(said: &str) -> SaidTrace {
+    let text = format!(r#"{{"t":"push","muts":[]{said}}}"#);
+    let ClientMessage::Push(muts, trace) = read(&text) else {
+        panic!("no push: {text}")
+    };
+    assert!(muts.is_empty());
+    trace
+}
+
+#[test]
+fn a_push_says_which_trace_it_is_part_of() {
+    let said = format!(r#","traceparent":"{TRACEPARENT}""#);
+    let SaidTrace::Parent(parent) = trace_of(&said) else {
+        panic!("it is not read")
+    };
+    assert_eq!(parent.to_string(), TRACEPARENT);
+    assert_eq!(trace_of(""), SaidTrace::Nothing);
+}
+
+/// Whoever traces must not keep a device from its data.
+#[test]
+fn a_trace_that_cannot_be_read_refuses_no_push() {
+    let longer = format!(r#""{TRACEPARENT}-more""#);
+    let escaped = format!(r#""\u0030{}""#, &TRACEPARENT[1..]);
+    for bad in [
+        "1", "[]", "{}", "true", r#""""#, r#""00""#, &longer, &escaped,
+    ] {
+        let trace = trace_of(&format!(r#","traceparent":{bad}"#));
+        assert_eq!(trace, SaidTrace::Unreadable, "{bad}");
+    }
+    assert_eq!(trace_of(r#","traceparent":null"#), SaidTrace::Nothing);
 }

@@ -304,3 +304,17 @@ proptest! {
         prop_assert_eq!(&json(&presence(&client, None))["client"], &Value::from(client));
     }
 }
+
+#[test]
+fn a_delta_that_is_followed_asks_for_an_ack_and_says_which_trace() {
+    let step = (Seq(1), Seq(2));
+    let text = followed_delta(step, "", false, None);
+    assert_eq!(
+        text,
+        r#"{"t":"delta","from":1,"to":2,"changes":[],"ack":true}"#
+    );
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let text = followed_delta(step, "", true, TraceParent::parse(trace));
+    let after = format!(r#"[],"more":true,"ack":true,"traceparent":"{trace}"}}"#);
+    assert!(text.ends_with(&after), "{text}");
+}

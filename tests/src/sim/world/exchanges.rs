@@ -242,6 +242,7 @@ impl World {
                     changes: request.changes,
                     since: Since::parse(&request.since).expect("devices send what can be read"),
                     permit: None,
+                    trace: None,
                 };
                 self.exchanges.push(exchange);
                 self.tell(node, Event::Sync(sync));

@@ -217,7 +217,7 @@ impl World {
     fn request(&mut self, at: usize) {
         let request = self.calls.requests.swap_remove(at);
         let text = format!(r#"{{"t":"push","muts":[{}]}}"#, request.muts);
-        let Ok(ClientMessage::Push(muts)) = ClientMessage::parse(&text, &Limits::DEFAULT) else {
+        let Ok(ClientMessage::Push(muts, _)) = ClientMessage::parse(&text, &Limits::DEFAULT) else {
             unreachable!("devices push what can be read: {text}");
         };
         let sender = Sender {
@@ -229,6 +229,7 @@ impl World {
             origin: Origin::Call(call, sender),
             muts,
             permit: None,
+            trace: None,
         };
         self.tell(request.node, Event::Push(push));
     }
