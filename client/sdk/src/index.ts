@@ -33,4 +33,5 @@ export type { StoreOptions, UnsyncedChoice } from "./store.js";
 export type { Edit } from "./storage/outbox.js";
 export type { Surroundings } from "./surroundings.js";
 export type { StatusError } from "./sync/activity.js";
+export type { Tracing } from "./sync/conversation.js";
 export type { Auth } from "./sync/tokens.js";

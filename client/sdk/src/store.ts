@@ -14,6 +14,7 @@ import { statusOf, type PastError, type Status, type SyncStatus } from "./status
 import type { Edit } from "./storage/outbox.js";
 import { part, surroundings, type Surroundings } from "./surroundings.js";
 import type { Activity } from "./sync/activity.js";
+import type { Tracing } from "./sync/conversation.js";
 import type { Auth } from "./sync/tokens.js";
 
 export interface StoreOptions {
@@ -30,6 +31,8 @@ export interface StoreOptions {
   tables?: "all" | "declared";
   /** Default `auto`: a WebSocket, or polling where none gets through. */
   transport?: "auto" | "websocket" | "http";
+  /** How the app's own traces go on at the hub and on other devices. Default none. */
+  trace?: Tracing;
   /** Default true: syncs as soon as there is an account. */
   autoSync?: boolean;
   /** What takes the place of the browser's own, for tests and outside browsers. */
@@ -232,7 +235,7 @@ export class LocalStore {
   }
 
   #open(auth: Auth | null): Promise<Session> {
-    const { appId, serverUrl, collections, tables, transport = "auto" } = this.#options;
+    const { appId, serverUrl, collections, tables, transport = "auto", trace } = this.#options;
     const [current, accounts] = [this.#current, this.#accounts];
     const least = (values: (number | undefined)[], otherwise: number) =>
       Math.min(...values.map((value) => value ?? otherwise), otherwise);
@@ -242,6 +245,7 @@ export class LocalStore {
         url: serverUrl.replace(/\/+$/, ""),
         auth,
         transport,
+        trace,
         tables: tables === "declared" ? [...this.#byName.keys()].sort() : null,
         pushDebounce: least(
           sync.map((one) => one.pushDebounce),

@@ -37,7 +37,7 @@ describe("the README", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test("has code that compiles, for TypeScript, Svelte and React", () => {
-    const [start, use, token, ...more] = blocks("ts");
+    const [start, use, token, traced, ...more] = blocks("ts");
     const script = /<script lang="ts">\n(.*?)<\/script>/s.exec(blocks("svelte")[0]!)?.[1];
     const [react] = blocks("tsx");
     expect(more).toEqual([]);
@@ -45,6 +45,7 @@ describe("the README", () => {
       "store.ts": start!,
       "use.ts": use!,
       "token.ts": `${token!}\nexport { token };`,
+      "traced.ts": traced!,
       // The components' types are Svelte's own to make; `svelte-check` sees to theirs.
       "start.svelte.ts": `${script!}\n`.replace(", SyncStatus", "") + SHOWN,
       "react.tsx": react!,

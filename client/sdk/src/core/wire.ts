@@ -67,6 +67,9 @@ export interface Delta {
   to: number;
   more: boolean;
   changes: Entry[];
+  /** The hub wants to know when it is applied, and may say which trace the commit is part of. */
+  ack?: boolean;
+  traceparent?: string;
 }
 export interface SnapshotPart {
   t: "snapshot";
@@ -113,6 +116,12 @@ export type Ephemeral =
 /** What a device has the hub pass on. */
 export type OwnEphemeral =
   { t: "presence"; state: Json } | { t: "broadcast"; room: string; data: Json };
+
+/** Everything up to `seq` is applied. */
+export interface Ack {
+  t: "ack";
+  seq: number;
+}
 
 export type HubMessage =
   | Ephemeral
@@ -201,12 +210,15 @@ function readWelcome(raw: Raw): Welcome {
 }
 
 export function readDelta(raw: Raw): Delta {
+  const { ack, traceparent } = raw;
   return {
     t: "delta",
     from: count(raw, "from"),
     to: count(raw, "to"),
     more: raw["more"] === true,
     changes: list(raw, "changes").map(readEntry),
+    ...(ack === true && { ack }),
+    ...(typeof traceparent === "string" && { traceparent }),
   };
 }
 

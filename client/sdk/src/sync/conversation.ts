@@ -5,11 +5,13 @@
 import type { Table } from "dexie";
 import { backoff } from "../core/backoff.js";
 import { ProtocolError, type SynclineError } from "../core/errors.js";
+import { callAll } from "../core/listeners.js";
 import type { Json } from "../core/json.js";
 import { hasForgotten } from "../core/outbox.js";
 import type { Replica } from "../core/copy.js";
 import { mayStandElsewhere, receive, restart, welcome, type Step } from "../core/replica.js";
 import type {
+  Delta,
   Ephemeral,
   HubMessage,
   Refused,
@@ -43,6 +45,14 @@ export interface Heard {
   mayPush(): boolean;
 }
 
+/** How the app's own traces go on here. */
+export interface Tracing {
+  /** The `traceparent` (W3C Trace Context) of a push that is about to be sent, if it is traced. */
+  push?(): string | undefined;
+  /** Something is applied here that was pushed by a traced push, of this device or another. */
+  received?(traceparent: string): void;
+}
+
 /** What a conversation works with. */
 export interface Parts {
   db: Database;
@@ -53,6 +63,7 @@ export interface Parts {
   pace: Pace;
   around: Surroundings;
   events: Heard;
+  trace?: Tracing | undefined;
 }
 
 /** What a conversation calls. */
@@ -197,6 +208,13 @@ export class Conversation {
     if (applied.resends) this.#parts.pusher.flush();
     if (applied.drops) sweep(this.#parts.db, this.#parts.lead).catch(() => {});
     this.#events.tell(progress(applied.replica));
+    if (message.t === "delta" && message.ack) this.#acknowledge(message);
+  }
+
+  #acknowledge({ to, traceparent }: Delta): void {
+    const { connector, trace } = this.#parts;
+    connector.link?.tell({ t: "ack", seq: to });
+    if (traceparent && trace) callAll([(told: string) => trace.received?.(told)], traceparent);
   }
 
   async #part(message: SnapshotPart): Promise<void> {

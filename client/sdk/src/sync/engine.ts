@@ -4,6 +4,7 @@
  * `Pusher`'s. What is known is in the database.
  */
 import { ProtocolError, type SynclineError } from "../core/errors.js";
+import { callAll } from "../core/listeners.js";
 import { position } from "../core/position.js";
 import { restart, want } from "../core/replica.js";
 import type { OwnEphemeral } from "../core/wire.js";
@@ -15,7 +16,7 @@ import { nextPush } from "../storage/sending.js";
 import type { Surroundings } from "../surroundings.js";
 import { RESTING, type Activity } from "./activity.js";
 import { Connector, type Transport } from "./connector.js";
-import { Conversation, type Heard } from "./conversation.js";
+import { Conversation, type Heard, type Tracing } from "./conversation.js";
 import type { Ended, Hello } from "./link.js";
 import { Pace } from "./pace.js";
 import { Pusher } from "./pusher.js";
@@ -31,6 +32,7 @@ export interface EngineOptions {
   pushDebounce: number;
   pullInterval: number;
   transport: Transport;
+  trace?: Tracing | undefined;
 }
 
 /** What an engine calls. */
@@ -61,7 +63,7 @@ export class Engine {
     const tokens = (this.#tokens = new Tokens(options.auth));
     const failed = (error: unknown) => this.#failed(error);
     const tell = (change: Partial<Activity>) => this.#tell(change);
-    const { url, transport, pullInterval: interval } = options;
+    const { url, transport, pullInterval: interval, trace } = options;
     const polling = { interval, position: async () => position(await db.read("replica")) };
     const connector: Connector = (this.#connector = new Connector(
       { url, transport, polling },
@@ -86,14 +88,14 @@ export class Engine {
         events.mayPush()
           ? nextPush(db, lead, { after, most, now: around.now() })
           : { muts: [], more: false },
-      send: (muts) => connector.link?.push(muts),
+      send: (muts) => connector.link?.push(muts, traceOf(trace)),
       pushing: (pushing) => tell({ pushing }),
       failed,
     }));
     const pace = (this.#pace = new Pace(() =>
       connector.link?.tell({ t: "presence", state: events.presence() }),
     ));
-    const parts = { db, lead, tokens, connector, pusher, pace, around, events };
+    const parts = { db, lead, tokens, connector, pusher, pace, around, events, trace };
     const isOnline = () => this.#activity.online;
     const conversation: Conversation = new Conversation(parts, { tell, failed, isOnline });
   }
@@ -207,4 +209,11 @@ export class Engine {
     }
     this.#connector.comeBack({ refused: !(error instanceof ProtocolError) });
   }
+}
+
+/** The trace of a push. What the app throws costs a trace and no push. */
+function traceOf(trace: Tracing | undefined): string | undefined {
+  let said: string | undefined;
+  callAll([() => (said = trace?.push?.())]);
+  return said;
 }

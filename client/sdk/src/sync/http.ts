@@ -66,6 +66,8 @@ export class HttpLink implements Link {
   #queue: Promise<void> = Promise.resolve();
   #welcomed = false;
   #polls = false;
+  /** The trace of the push under way. */
+  #traceparent: string | undefined;
 
   constructor(
     fetch_: typeof fetch,
@@ -84,8 +86,9 @@ export class HttpLink implements Link {
     this.poll();
   }
 
-  push(muts: Mutation[]): void {
+  push(muts: Mutation[], traceparent?: string): void {
     this.#do(async () => {
+      this.#traceparent = traceparent;
       if (await this.#push(muts)) await this.#look();
     });
   }
@@ -233,7 +236,12 @@ export class HttpLink implements Link {
     const init = isPush && { method: "POST", body: push };
     const within = ANSWER_WITHIN_MS + Math.ceil((push?.length ?? 0) / LEAST_BYTES_PER_MS);
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(within)]);
-    const headers = { authorization: `Bearer ${this.#token}`, "content-type": "application/json" };
+    const traceparent = isPush && this.#traceparent;
+    const headers = {
+      authorization: `Bearer ${this.#token}`,
+      "content-type": "application/json",
+      ...(traceparent && { traceparent }),
+    };
     const response = await this.#fetch(this.#url + path, { ...init, headers, signal });
     const body = object(await response.json().catch(() => ({})), "an answer");
     if (response.ok) return { body };

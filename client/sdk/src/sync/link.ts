@@ -3,7 +3,7 @@
  * is above does not know whether it is a socket or polling.
  */
 import { ProtocolError } from "../core/errors.js";
-import type { HubMessage, Mutation, OwnEphemeral } from "../core/wire.js";
+import type { Ack, HubMessage, Mutation, OwnEphemeral } from "../core/wire.js";
 import type { Position } from "../core/position.js";
 
 /** Why a link ended, by what to do about it. */
@@ -29,9 +29,10 @@ export interface LinkEvents {
 }
 
 export interface Link {
-  push(muts: Mutation[]): void;
+  /** `traceparent`: the trace it is part of. */
+  push(muts: Mutation[], traceparent?: string): void;
   /** Has it passed on; over HTTP nobody is told. */
-  tell(message: OwnEphemeral): void;
+  tell(message: OwnEphemeral | Ack): void;
   /** A fresh token for the same account. */
   auth(token: string): void;
   /** Looks for news now. False of a socket, which tells them by itself. */

@@ -4,6 +4,7 @@ import {
   parseMessage,
   SUBPROTOCOL,
   VERSION,
+  type Ack,
   type Mutation,
   type OwnEphemeral,
   type Refused,
@@ -58,11 +59,11 @@ export class WebSocketLink implements Link {
     this.#expect(OPEN_WITHIN_MS, () => this.#end({ is: "lost" }));
   }
 
-  push(muts: Mutation[]): void {
-    this.#send({ t: "push", muts });
+  push(muts: Mutation[], traceparent?: string): void {
+    this.#send({ t: "push", muts, traceparent });
   }
 
-  tell(message: OwnEphemeral): void {
+  tell(message: OwnEphemeral | Ack): void {
     this.#send(message);
   }
 

@@ -28,6 +28,15 @@ test("a change tells the whole record and the newest of its stamps", () => {
   });
 });
 
+test("a delta may ask for an answer and say which trace it is part of", () => {
+  const delta = { t: "delta", from: 1, to: 2, changes: [] };
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  expect(read({ ...delta, ack: true, traceparent })).toMatchObject({ ack: true, traceparent });
+  for (const odd of [1, null, [], {}, "yes"])
+    expect(read({ ...delta, ack: odd })).not.toHaveProperty("ack");
+  expect(read({ ...delta, traceparent: 7 })).not.toHaveProperty("traceparent");
+});
+
 test("a newer hub's messages, members and reasons do no harm", () => {
   expect(read({ t: "confetti" })).toEqual({ t: "other" });
   expect(read({ t: "pong", extra: [] })).toEqual({ t: "pong" });
