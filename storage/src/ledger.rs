@@ -37,7 +37,7 @@ pub(crate) use columns::{
     state_of,
 };
 pub use credits::{CREDITS_MAX, Credits};
-pub(crate) use decide::{Decided, Seen, Spent, decide, lapse, receive, run_out};
+pub(crate) use decide::{Decided, Seen, Spent, decide, lapse, may_receive, receive, run_out, send};
 pub use names::{AccountId, OrderKey, PoolId, PostingId};
 pub use store::LedgerStore;
 pub use types::{

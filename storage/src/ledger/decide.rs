@@ -170,6 +170,23 @@ pub(crate) fn receive(
     Ok(writing.decided(None))
 }
 
+/// What a transfer does to its sender once its receiver has it.
+pub(crate) fn send(
+    account: Account,
+    (posting, amount, at_ms): (PostingId, Credits, WallMs),
+    (to, about): (AccountId, About),
+) -> Decided {
+    let mut writing = Writing {
+        account,
+        lines: Vec::new(),
+        at_ms,
+    };
+    let line = writing.line((posting, LineKind::Sent, amount), None);
+    let line = line.expect("it is there until it is sent");
+    (line.other, line.about) = (Some(to), about);
+    writing.decided(None)
+}
+
 /// What is done about a reservation whose time is over; `None` if it has ended before.
 pub(crate) fn run_out(
     account: Account,
