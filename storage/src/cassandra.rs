@@ -21,6 +21,7 @@ mod home;
 mod import;
 mod interlude;
 mod jobs;
+mod ledger;
 mod names;
 mod options;
 mod outcome;

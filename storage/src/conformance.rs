@@ -7,7 +7,7 @@
 //! the caller that the faulty runs need: it asks again until the store answers. [`Alternating`] is
 //! two hubs on one database, for the engines that share one, and [`Accompanied`] puts every commit
 //! into a group. Behaviours of [`transfer`] get two
-//! stores, those of [`jobs`] a store that also has jobs.
+//! stores, those of [`jobs`] a store that also has jobs, those of [`ledger`] an empty ledger.
 
 mod accompanied;
 mod alternating;
@@ -17,6 +17,7 @@ pub mod dead_letters;
 pub mod epochs;
 pub mod erasure;
 pub mod jobs;
+pub mod ledger;
 pub mod marks;
 pub mod opening;
 mod patient;
@@ -328,6 +329,78 @@ macro_rules! conformance_tests {
                 jobs_are_done_while_others_write;
         }
     };
+    (@ledger $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            posting: an_account_never_used_is_empty,
+                a_grant_brings_credits,
+                a_use_takes_credits,
+                who_is_short_is_refused_and_nothing_is_written,
+                what_lapses_ends_unused,
+                a_refund_gives_back_what_was_used,
+                refunds_are_together_no_more_than_the_use,
+                only_a_use_is_refunded,
+                an_amount_of_0_is_refused,
+                an_account_takes_2_to_the_53_less_1_and_no_more,
+                a_line_round_trips,
+                accounts_of_a_user_and_a_pool_of_one_name_share_nothing,
+                nothing_is_done_with_an_account_of_nobody;
+            keys: an_order_handed_in_again_is_done_once,
+                a_key_of_another_order_is_refused,
+                equal_keys_of_two_accounts_share_nothing,
+                a_refused_order_leaves_its_key_free,
+                an_order_that_could_not_be_done_any_more_was_done,
+                a_reservation_of_another_time_is_the_same_order;
+            reserving: what_is_reserved_cannot_be_used,
+                what_was_reserved_is_used,
+                what_is_not_used_of_a_reservation_goes_back,
+                no_more_is_settled_than_reserved,
+                a_released_reservation_goes_back,
+                a_reservation_that_has_ended_ends_no_more,
+                only_what_was_reserved_is_settled,
+                a_settled_use_is_refunded,
+                a_reservation_runs_out,
+                what_has_ended_does_not_run_out,
+                what_is_over_and_has_not_run_out_is_settled,
+                reservations_run_out_the_longest_over_first;
+            transferring: a_transfer_has_a_line_in_both_accounts,
+                what_was_transferred_is_used,
+                no_more_is_transferred_than_there_is,
+                a_transfer_handed_in_again_is_done_once,
+                nothing_is_transferred_to_where_it_comes_from,
+                what_an_account_does_not_take_stays_where_it_was,
+                where_nothing_is_left_in_the_middle_nothing_is_relayed;
+            listing: lines_are_told_newest_first,
+                lines_have_numbers_without_a_gap,
+                pages_are_all_lines_whatever_is_written_meanwhile;
+            auditing: where_there_are_no_accounts_there_is_nothing_to_audit,
+                all_entries_together_are_0,
+                an_audit_sees_every_account_once,
+                an_erased_account_is_nobodys,
+                others_name_nobody_once_somebody_is_erased,
+                who_was_erased_begins_at_0,
+                an_account_that_is_not_there_is_not_erased;
+        }
+    };
+    (@racing_ledger $($how:tt)*) => {
+        $crate::conformance_tests! { $($how)*;
+            racing: an_order_handed_in_by_many_at_once_is_done_once,
+                a_first_order_handed_in_by_many_at_once_is_done_once,
+                of_two_orders_of_a_key_at_once_one_is_done,
+                as_many_uses_pass_as_there_are_credits,
+                transfers_in_a_circle_pass_each_other,
+                a_reservation_is_ended_by_one_of_many,
+                refunds_at_once_are_together_no_more_than_the_use,
+                accounts_begin_beside_each_other;
+        }
+    };
+    (@books $run:path; $($module:ident: $($name:ident),+;)+) => {
+        $($(
+            #[test]
+            fn $name() {
+                $run(|ledger| Box::pin($crate::conformance::ledger::$module::$name(ledger)));
+            }
+        )+)+
+    };
     (@desks $run:path; $($module:ident: $($name:ident),+;)+) => {
         $($(
             #[test]
@@ -398,6 +471,22 @@ macro_rules! racing_jobs_tests {
     };
 }
 
+/// The same for the behaviours of the ledger: `$run` is a `fn(ledger::Behaviour)`.
+#[macro_export]
+macro_rules! ledger_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @ledger @books $run }
+    };
+}
+
+/// The same for those of the ledger with several callers at once.
+#[macro_export]
+macro_rules! racing_ledger_tests {
+    ($run:path) => {
+        $crate::conformance_tests! { @racing_ledger @books $run }
+    };
+}
+
 /// Every behaviour's name.
 pub const NAMES: &[&[&str]] = &[
     conformance_tests! { @list @names },
@@ -406,6 +495,8 @@ pub const NAMES: &[&[&str]] = &[
     conformance_tests! { @job_transfer @names },
     conformance_tests! { @jobs @names },
     conformance_tests! { @racing_jobs @names },
+    conformance_tests! { @ledger @names },
+    conformance_tests! { @racing_ledger @names },
 ];
 
 #[cfg(test)]
@@ -438,6 +529,13 @@ mod tests {
             include_str!("conformance/jobs/replaying.rs"),
             include_str!("conformance/jobs/people.rs"),
             include_str!("conformance/jobs/racing.rs"),
+            include_str!("conformance/ledger/posting.rs"),
+            include_str!("conformance/ledger/keys.rs"),
+            include_str!("conformance/ledger/reserving.rs"),
+            include_str!("conformance/ledger/transferring.rs"),
+            include_str!("conformance/ledger/listing.rs"),
+            include_str!("conformance/ledger/auditing.rs"),
+            include_str!("conformance/ledger/racing.rs"),
         ];
         let written: Vec<&str> = sources
             .iter()

@@ -5,6 +5,7 @@
 //! nasty one: it took effect, and the caller is told `Unavailable`.
 
 mod jobs;
+mod ledger;
 mod prng;
 
 use std::collections::HashMap;
@@ -64,6 +65,14 @@ pub enum Operation {
     MoveJobs,
     /// What is read of jobs.
     ReadJobs,
+    /// [`LedgerStore::post`](crate::LedgerStore::post).
+    Post,
+    /// What ends by itself: [`LedgerStore::expire`](crate::LedgerStore::expire),
+    /// [`LedgerStore::relay`](crate::LedgerStore::relay),
+    /// [`LedgerStore::erase_account`](crate::LedgerStore::erase_account).
+    Sweep,
+    /// What is read of the ledger.
+    ReadLedger,
 }
 
 /// What goes wrong with a call.
@@ -225,8 +234,11 @@ impl Plan {
     /// What these answer is what they did. Once it is lost nobody can ask for it again, so of them
     /// no answer is lost but as scripted.
     fn draw(&mut self, operation: Operation) -> Option<Fault> {
-        use Operation::{Claim, Collect, Erase, Finish, MoveJobs};
-        let counts = matches!(operation, Claim | Collect | Erase | Finish | MoveJobs);
+        use Operation::{Claim, Collect, Erase, Finish, MoveJobs, Sweep};
+        let counts = matches!(
+            operation,
+            Claim | Collect | Erase | Finish | MoveJobs | Sweep
+        );
         let rates = self.rates;
         let drawn = self.random.below(1_000) as u32;
         let refused = rates.refused;

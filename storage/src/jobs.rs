@@ -25,6 +25,7 @@ mod store;
 mod types;
 
 pub use moves::{Net, first_due_ms, net};
+pub(crate) use names::name;
 pub use names::{JobKey, JobKind, JobLane, JobName, TriggerId};
 pub(crate) use states::{DEAD, LEASED, RETRY, SCHEDULED, StateColumns};
 pub use store::JobStore;

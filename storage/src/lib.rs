@@ -2,7 +2,7 @@
 //!
 //! [`store`] is the contract and [`types`] its vocabulary; read those first.
 //! [`dead_letter`] says what is kept of a change that is set aside, [`jobs`] what a commit may
-//! enqueue and what becomes of it. [`sqlite`] is the embedded engine, [`postgres`] the one that several
+//! enqueue and what becomes of it, [`ledger`] what users have of credits. [`sqlite`] is the embedded engine, [`postgres`] the one that several
 //! hubs share, [`cassandra`] the one without a primary. [`group`] turns many sessions' commits
 //! into few transactions. [`transfer`] is the contract of moving everything from one store into
 //! another, [`archive`] the file it travels in, [`sync_log`] the way out of the first user's old
@@ -18,6 +18,7 @@ pub mod group;
 #[cfg(test)]
 mod heap;
 pub mod jobs;
+pub mod ledger;
 pub mod model;
 mod page;
 pub mod postgres;
@@ -32,6 +33,7 @@ pub mod types;
 
 pub use dead_letter::DEAD_LETTER_BYTES_MAX;
 pub use jobs::JobStore;
+pub use ledger::LedgerStore;
 pub use store::Store;
 
 use syncline_protocol::ids::Epoch;

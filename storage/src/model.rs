@@ -4,6 +4,7 @@
 //! production uses it.
 
 mod jobs;
+mod ledger;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use syncline_protocol::stamp::{Hlc, WallMs};
 use syncline_protocol::verdict::{Mark, Remembered};
 
 use self::jobs::{Row, Turns};
+use self::ledger::Ledger;
 use crate::jobs::{JobKey, JobKind};
 use crate::types::{
     After, ChangesPage, Collect, Collected, Commit, CommitError, DEAD_LETTERS_MAX, DeadLetter,
@@ -32,6 +34,7 @@ pub struct ModelStore {
     /// The next epoch; every space and every change takes another.
     epochs: u64,
     turns: Turns,
+    ledger: Ledger,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +58,7 @@ impl ModelStore {
             spaces: BTreeMap::new(),
             epochs: seed,
             turns: Turns::default(),
+            ledger: Ledger::default(),
         }
     }
 

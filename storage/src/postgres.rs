@@ -20,6 +20,7 @@ mod export;
 mod import;
 mod import_rows;
 mod jobs;
+mod ledger;
 mod marks;
 mod names;
 mod options;

@@ -18,6 +18,7 @@ mod error;
 mod export;
 mod import;
 mod jobs;
+mod ledger;
 mod marks;
 mod names;
 mod options;

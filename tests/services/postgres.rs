@@ -16,7 +16,9 @@ use self::script::Service;
 const EMPTY: &str = "SET lock_timeout = 1000;
     DELETE FROM syncline.spaces; DELETE FROM syncline.record_states; DELETE FROM syncline.clients;
     DELETE FROM syncline.verdicts; DELETE FROM syncline.dead_letters;
-    DELETE FROM syncline.imports; DELETE FROM syncline.job_queues; DELETE FROM syncline.jobs";
+    DELETE FROM syncline.imports; DELETE FROM syncline.job_queues; DELETE FROM syncline.jobs;
+    DELETE FROM syncline.ledger_accounts; DELETE FROM syncline.ledger_lines;
+    DELETE FROM syncline.ledger_keys; DELETE FROM syncline.ledger_reservations";
 
 /// A running server.
 #[derive(Debug)]

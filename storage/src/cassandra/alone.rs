@@ -1,27 +1,34 @@
-//! One at a time of those who change jobs of a space in this hub: several would only make each other begin
-//! anew. Whoever works in another space waits for none of them.
+//! One at a time of those who change jobs of a space, or an account, in this hub: several would only make each
+//! other begin anew. Whoever works in another one waits for none of them.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use syncline_protocol::ids::SpaceKey;
 use tokio::sync::OwnedMutexGuard;
 
-/// The spaces in which somebody is, each with the turn that is passed on among those who wait.
-#[derive(Debug, Default)]
-pub(super) struct Alone(Mutex<HashMap<SpaceKey, Arc<tokio::sync::Mutex<()>>>>);
+/// The spaces, or accounts, in which somebody is, each with the turn that is passed on among those who
+/// wait.
+#[derive(Debug)]
+pub(super) struct Alone<K>(Mutex<HashMap<K, Arc<tokio::sync::Mutex<()>>>>);
 
 /// Being the only one in a space, until it is dropped.
-pub(super) struct AloneIn<'a> {
-    alone: &'a Alone,
-    space: SpaceKey,
+pub(super) struct AloneIn<'a, K: Clone + Eq + Hash> {
+    alone: &'a Alone<K>,
+    space: K,
     /// `None` while it waits.
     turn: Option<OwnedMutexGuard<()>>,
 }
 
-impl Alone {
+impl<K> Default for Alone<K> {
+    fn default() -> Alone<K> {
+        Alone(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Alone<K> {
     /// Waits until nobody else is in the space.
-    pub(super) async fn wait(&self, space: &SpaceKey) -> AloneIn<'_> {
+    pub(super) async fn wait(&self, space: &K) -> AloneIn<'_, K> {
         let turn = self.spaces().entry(space.clone()).or_default().clone();
         // There before it waits, so that who gives up waiting leaves nothing behind.
         let mut alone = AloneIn {
@@ -33,12 +40,12 @@ impl Alone {
         alone
     }
 
-    fn spaces(&self) -> MutexGuard<'_, HashMap<SpaceKey, Arc<tokio::sync::Mutex<()>>>> {
+    fn spaces(&self) -> MutexGuard<'_, HashMap<K, Arc<tokio::sync::Mutex<()>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for AloneIn<'_> {
+impl<K: Clone + Eq + Hash> Drop for AloneIn<'_, K> {
     fn drop(&mut self) {
         let mut spaces = self.alone.spaces();
         self.turn = None;

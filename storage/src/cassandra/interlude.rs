@@ -21,6 +21,12 @@ pub(super) enum Step {
     HintAndRows,
     /// A snapshot goes on to the next table.
     TableAndTable,
+    /// A transfer has left its sender, and is not at its receiver.
+    DebitAndCredit,
+    /// It is at its receiver, and its sender has no line of it.
+    CreditAndClose,
+    /// An account is nobody's, and its owner still has its number.
+    CloseAndForget,
 }
 
 /// What tests have done, each once, in order.

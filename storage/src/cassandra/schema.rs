@@ -29,7 +29,7 @@ pub(super) enum Definition {
 use Definition::{Columns, Table};
 
 /// Every step, in order.
-pub(super) const STEPS: &[Step] = &[SPACES, JOBS, NAMED];
+pub(super) const STEPS: &[Step] = &[SPACES, JOBS, NAMED, LEDGER];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970.
@@ -107,6 +107,35 @@ const NAMED: Step = &[
         "(
     kind text, at bigint, no bigint, id bigint, app text, space text, key text,
     PRIMARY KEY (kind, at, no, id))",
+        "gc_grace_seconds = 60 AND",
+    ),
+];
+
+/// The ledger: see [`super::ledger`]. A partition is an account, by a random number; `last_write` is random
+/// and new with every write of it. `ledger_owners` says which number an owner's account has; `ledger_hints`
+/// forget deletions after a minute, since a row of theirs that comes back is looked up in vain, once.
+const LEDGER: Step = &[
+    Table(
+        "ledger",
+        "(
+    number blob, kind tinyint, n bigint, id blob,
+    owner text static, closed bigint static, last_write bigint static, lines bigint static,
+    balance bigint static, reserved bigint static, in_transit bigint static,
+    granted bigint static, purchased bigint static, received bigint static,
+    consumed bigint static, expired bigint static, sent bigint static,
+    posting blob, what bigint, amount bigint, balance_after bigint, at bigint,
+    of_posting blob, other blob, app text, description text, metadata text,
+    line bigint, hash blob, refunded bigint, expires_at bigint, state bigint,
+    key text, to_owner text,
+    PRIMARY KEY (number, kind, n, id))",
+        "",
+    ),
+    Table("ledger_owners", "(owner text PRIMARY KEY, number blob)", ""),
+    Table(
+        "ledger_hints",
+        "(
+    what bigint, shard bigint, at bigint, id blob, number blob,
+    PRIMARY KEY ((what, shard), at, id))",
         "gc_grace_seconds = 60 AND",
     ),
 ];

@@ -67,7 +67,8 @@ pub(super) struct Server {
     pub(super) counted: tests::Counted,
     #[cfg(test)]
     pub(super) told: std::sync::Mutex<tests::Told>,
-    alone: Alone,
+    alone: Alone<SpaceKey>,
+    alone_in_accounts: Alone<u128>,
 }
 
 /// What is written at once.
@@ -154,6 +155,7 @@ impl Server {
             #[cfg(test)]
             told: Default::default(),
             alone: Alone::default(),
+            alone_in_accounts: Alone::default(),
         })
     }
 
@@ -185,8 +187,13 @@ impl Server {
 
     /// Waits until nobody else of this hub changes jobs of the space: they would only make each
     /// other begin anew.
-    pub(super) async fn alone(&self, space: &SpaceKey) -> AloneIn<'_> {
+    pub(super) async fn alone(&self, space: &SpaceKey) -> AloneIn<'_, SpaceKey> {
         self.alone.wait(space).await
+    }
+
+    /// The same of who changes an account of the ledger, by its number.
+    pub(super) async fn alone_in_account(&self, number: u128) -> AloneIn<'_, u128> {
+        self.alone_in_accounts.wait(&number).await
     }
 
     /// Asks, and reads all rows at once. If the connection had ended, another one is asked.

@@ -145,6 +145,40 @@ pub(super) enum Text {
     DeadBeforeOldest,
     /// That one of these is no longer there.
     RemoveDeadBefore,
+    /// Rows of an account at some places.
+    LedgerAt,
+    /// Those of a kind before a number, the last first.
+    LedgerNewest,
+    /// Those of a kind after a number, up to another.
+    LedgerRange,
+    /// Those of a kind after an id.
+    LedgerAfter,
+    /// Those from a kind on.
+    LedgerTail,
+    /// Accounts in the order of their tokens, after one.
+    LedgerAccountsAfter,
+    /// The first accounts.
+    LedgerAccountsFirst,
+    /// The number of an owner's account.
+    LedgerOwner,
+    /// Gives it one.
+    BeginOwner,
+    /// Takes it away.
+    ForgetOwner,
+    /// What an account becomes, if nothing was written since.
+    MoveAccount,
+    /// A row of an account.
+    PutLedger,
+    /// Removes one.
+    RemoveLedger,
+    /// Removes all of a kind.
+    RemoveLedgerKind,
+    /// What is to be done with accounts up to a time, the first first.
+    Hints,
+    /// That something is.
+    PutHint,
+    /// That it no longer is.
+    RemoveHint,
 }
 
 const ALL: &[Text] = &[
@@ -213,6 +247,23 @@ const ALL: &[Text] = &[
     Text::DeadBeforeNewest,
     Text::DeadBeforeOldest,
     Text::RemoveDeadBefore,
+    Text::LedgerAt,
+    Text::LedgerNewest,
+    Text::LedgerRange,
+    Text::LedgerAfter,
+    Text::LedgerTail,
+    Text::LedgerAccountsAfter,
+    Text::LedgerAccountsFirst,
+    Text::LedgerOwner,
+    Text::BeginOwner,
+    Text::ForgetOwner,
+    Text::MoveAccount,
+    Text::PutLedger,
+    Text::RemoveLedger,
+    Text::RemoveLedgerKind,
+    Text::Hints,
+    Text::PutHint,
+    Text::RemoveHint,
 ];
 
 /// All of them, prepared.

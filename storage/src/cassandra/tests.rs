@@ -8,6 +8,7 @@ mod failures;
 mod holds;
 mod imports;
 mod jobs;
+mod ledger;
 mod levels;
 mod limits;
 mod migrations;
@@ -286,4 +287,53 @@ mod moves_to_sqlite {
 
     crate::transfer_tests!(run);
     crate::job_transfer_tests!(run);
+}
+
+mod ledger_conforms {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _lent) = opened().await;
+            behaviour(&store).await;
+        });
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
+}
+
+mod ledger_conforms_with_two_hubs {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, lent) = opened().await;
+            let other = lent.other().await;
+            behaviour(&Alternating::new([store, other])).await;
+        });
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
+}
+
+mod ledger_conforms_behind_faults {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, lent) = opened().await;
+            let store = FaultyStore::seeded(store, seed_of_test(), FAULTS);
+            behaviour(&Patient(store)).await;
+            drop(lent);
+            let (store, _lent) = opened().await;
+            behaviour(&Patient(losing_answers(store))).await;
+        });
+    }
+
+    crate::ledger_tests!(run);
 }

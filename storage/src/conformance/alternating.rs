@@ -1,6 +1,7 @@
 //! Two hubs on one database: every call goes to the other store.
 
 mod jobs;
+mod ledger;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

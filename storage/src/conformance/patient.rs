@@ -22,15 +22,18 @@ pub const FAULTS: FaultRates = FaultRates {
     delayed: 100,
 };
 
-/// Commits of which every other one loses its answer.
+/// Commits, and orders, of which every other one loses its answer.
 const LOSING: usize = 1_000;
 
-/// A store that loses the answer of every other commit, also of the first.
+/// A store that loses the answer of every other commit, also of the first, and of every other order
+/// likewise.
 pub fn losing_answers<S: Store>(store: S) -> FaultyStore<S> {
     let store = FaultyStore::scripted(store);
     for _ in 0..LOSING {
-        store.script(Operation::Commit, Some(Fault::AnswerLost));
-        store.script(Operation::Commit, None);
+        for operation in [Operation::Commit, Operation::Post] {
+            store.script(operation, Some(Fault::AnswerLost));
+            store.script(operation, None);
+        }
     }
     store
 }
@@ -135,6 +138,7 @@ macro_rules! again {
 }
 
 mod jobs;
+mod ledger;
 
 #[async_trait]
 impl<S: Store> Store for Patient<S> {

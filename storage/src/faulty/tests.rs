@@ -4,6 +4,7 @@ use tempfile::TempDir;
 use tokio::runtime::Builder;
 
 mod jobs;
+mod ledger;
 
 use super::{Fault, FaultRates, FaultyStore, Operation};
 use crate::Store;

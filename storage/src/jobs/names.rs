@@ -46,6 +46,7 @@ macro_rules! name {
         }
     };
 }
+pub(crate) use name;
 
 name!(
     /// What is to be done, for example `webhook`: which pool does it.

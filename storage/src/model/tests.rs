@@ -1,6 +1,7 @@
 //! The model keeps the contract: every behaviour of the suite holds on it.
 
 mod jobs;
+mod ledger;
 
 use std::sync::Mutex;
 
@@ -160,4 +161,19 @@ mod jobs_conform {
 
     crate::jobs_tests!(run);
     crate::racing_jobs_tests!(run);
+}
+
+mod ledger_conforms {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(behaviour(&Shared(Mutex::new(ModelStore::new(0)))));
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
 }

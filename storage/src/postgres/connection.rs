@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::future::{try_join, try_join_all};
+use futures_util::future::{try_join_all, try_join3};
 use tokio_postgres::{Client, Config, Statement};
 use tracing::debug;
 
 use super::error::Failure;
 use super::jobs::JobStatements;
+use super::ledger::LedgerStatements;
 use super::options::{PostgresOptions, Synchronous};
 use super::tls::Tls;
 use super::{alone, changes, commit, dead_letters, marks, names, records, snapshot, space};
@@ -159,6 +160,7 @@ pub(super) struct Statements {
     pub(super) write_dead_letters: Statement,
     pub(super) forget_dead_letters: Statement,
     pub(super) jobs: JobStatements,
+    pub(super) ledger: LedgerStatements,
 }
 
 impl Statements {
@@ -188,7 +190,9 @@ impl Statements {
             dead_letters::FORGET,
         ];
         let prepared = try_join_all(texts.map(|text| client.prepare(text)));
-        let (prepared, jobs) = try_join(prepared, JobStatements::prepare(client)).await?;
+        let jobs = JobStatements::prepare(client);
+        let ledger = LedgerStatements::prepare(client);
+        let (prepared, jobs, ledger) = try_join3(prepared, jobs, ledger).await?;
         let mut prepared = prepared.into_iter();
         let mut next = || prepared.next().expect("one a text");
         // In the order of the texts.
@@ -216,6 +220,7 @@ impl Statements {
             write_dead_letters: next(),
             forget_dead_letters: next(),
             jobs,
+            ledger,
         })
     }
 }

@@ -4,6 +4,7 @@ use syncline_protocol::codec::DecodeError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
+use crate::ledger::LedgerRefusal;
 use crate::types::StoreError;
 
 /// Bytes of a server's message that are passed on.
@@ -21,6 +22,8 @@ pub(super) enum Failure {
     /// Of the commits at these places leases are lost, at those places among their `ends`. The
     /// transaction was rolled back.
     LeasesLost(Vec<(usize, Vec<usize>)>),
+    /// An order of the ledger may not be done. The transaction was rolled back.
+    Refused(LedgerRefusal),
 }
 
 impl From<Error> for Failure {
@@ -32,6 +35,12 @@ impl From<Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Failure {
         Failure::Store(error)
+    }
+}
+
+impl From<LedgerRefusal> for Failure {
+    fn from(refusal: LedgerRefusal) -> Failure {
+        Failure::Refused(refusal)
     }
 }
 
@@ -74,7 +83,7 @@ impl Failure {
     /// The connection can be used again: the server answered, and nothing is open.
     pub(super) fn leaves_connection_usable(&self) -> bool {
         match self {
-            Failure::Store(_) | Failure::LeasesLost(_) => true,
+            Failure::Store(_) | Failure::LeasesLost(_) | Failure::Refused(_) => true,
             Failure::Sql(_) => self.is_lost_race() || self.is_held_lock(),
             Failure::Late => false,
         }
@@ -87,6 +96,7 @@ impl From<Failure> for StoreError {
             Failure::Store(error) => error,
             Failure::Late => StoreError::Unavailable("no answer in time".to_owned()),
             Failure::LeasesLost(_) => StoreError::Unavailable("leases are lost".to_owned()),
+            Failure::Refused(refusal) => StoreError::Unavailable(refusal.to_string()),
             Failure::Sql(error) => {
                 let is_damage = |code: &SqlState| {
                     [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code)

@@ -19,6 +19,7 @@ pub(super) const STEPS: &[&str] = &[
     JOBS,
     LANES,
     BEHIND,
+    LEDGER,
 ];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
@@ -192,7 +193,7 @@ CREATE INDEX IF NOT EXISTS jobs_lane ON syncline.jobs(sid, kind, lane, no)
 /// Of a lane one job can be claimed, and has an `at`. The others are behind: what would be their `at`
 /// is `behind_at`, which is null for all others. Where several were leased, the first keeps its lease,
 /// and the others are tried again.
-const BEHIND: &str = r#"
+pub(super) const BEHIND: &str = r#"
 ALTER TABLE syncline.jobs ADD COLUMN IF NOT EXISTS behind_at bigint;
 CREATE INDEX IF NOT EXISTS jobs_behind ON syncline.jobs(kind, sid, lane, no, state)
     WHERE behind_at IS NOT NULL;
@@ -202,6 +203,67 @@ UPDATE syncline.jobs j SET at = NULL, holder = NULL,
 FROM (SELECT no, row_number() OVER (PARTITION BY sid, kind, lane ORDER BY state <> 1, no) AS place
     FROM syncline.jobs WHERE lane IS NOT NULL AND at IS NOT NULL) AS of_lane
 WHERE j.no = of_lane.no AND of_lane.place > 1;
+"#;
+
+/// The ledger. An account is known by its `no` in the other tables, and its `name` may become nobody's;
+/// its numbers are what its lines have made of it. `ledger_lines` are numbered in their account, and are
+/// changed by nothing but an erasure. `kind` and `state` are codes that are never given to something else.
+const LEDGER: &str = r#"
+CREATE TABLE IF NOT EXISTS syncline.ledger_accounts(
+    no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    lines bigint NOT NULL,
+    balance bigint NOT NULL CHECK(balance >= 0),
+    reserved bigint NOT NULL CHECK(reserved >= 0),
+    in_transit bigint NOT NULL,
+    granted bigint NOT NULL,
+    purchased bigint NOT NULL,
+    received bigint NOT NULL,
+    consumed bigint NOT NULL,
+    expired bigint NOT NULL,
+    sent bigint NOT NULL,
+    name text COLLATE "C" NOT NULL
+) WITH (fillfactor = 50);
+CREATE UNIQUE INDEX IF NOT EXISTS ledger_accounts_name ON syncline.ledger_accounts(name);
+
+CREATE TABLE IF NOT EXISTS syncline.ledger_lines(
+    account bigint NOT NULL,
+    no bigint NOT NULL,
+    kind bigint NOT NULL,
+    amount bigint NOT NULL CHECK(amount > 0),
+    balance_after bigint NOT NULL,
+    at bigint NOT NULL,
+    other bigint,
+    posting bytea NOT NULL,
+    of_posting bytea,
+    app text,
+    description text NOT NULL,
+    metadata text,
+    PRIMARY KEY(account, no)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS ledger_lines_posting ON syncline.ledger_lines(account, posting);
+CREATE INDEX IF NOT EXISTS ledger_lines_of ON syncline.ledger_lines(account, of_posting, kind)
+    WHERE of_posting IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS syncline.ledger_keys(
+    account bigint NOT NULL,
+    line bigint NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    hash bytea NOT NULL,
+    PRIMARY KEY(account, key)
+);
+
+CREATE TABLE IF NOT EXISTS syncline.ledger_reservations(
+    account bigint NOT NULL,
+    amount bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    state bigint NOT NULL,
+    posting bytea NOT NULL,
+    PRIMARY KEY(account, posting)
+) WITH (fillfactor = 80);
+CREATE INDEX IF NOT EXISTS ledger_reservations_open
+    ON syncline.ledger_reservations(account, posting) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS ledger_reservations_over
+    ON syncline.ledger_reservations(expires_at, account, posting) WHERE state = 0;
 "#;
 
 /// Where the version is. Its one row is also the lock that programs which start at once take.

@@ -6,6 +6,7 @@ mod failures;
 mod hosts;
 mod job_costs;
 mod job_races;
+mod ledger;
 mod migrations;
 mod races;
 mod transfer;
@@ -201,4 +202,52 @@ mod conforms_behind_faults {
     }
 
     crate::conformance_tests!(run);
+}
+
+mod ledger_conforms {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            behaviour(&store).await;
+        });
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
+}
+
+mod ledger_conforms_with_two_hubs {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, database) = opened().await;
+            let other = PostgresStore::open(&options(&database)).await.unwrap();
+            behaviour(&Alternating::new([store, other])).await;
+        });
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
+}
+
+mod ledger_conforms_behind_faults {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        runtime().block_on(async {
+            let (store, _database) = opened().await;
+            let store = FaultyStore::seeded(store, seed_of_test(), FAULTS);
+            behaviour(&Patient(store)).await;
+            let (store, _database) = opened().await;
+            behaviour(&Patient(losing_answers(store))).await;
+        });
+    }
+
+    crate::ledger_tests!(run);
 }

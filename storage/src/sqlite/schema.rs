@@ -18,6 +18,7 @@ pub(super) const STEPS: &[&str] = &[
     JOBS,
     LANES,
     BEHIND,
+    LEDGER,
 ];
 
 /// Numbers that are u64 outside are stored bit for bit as i64. `dead_at` is null while the
@@ -172,7 +173,7 @@ CREATE INDEX jobs_lane ON jobs(sid, kind, lane, no) WHERE lane IS NOT NULL AND a
 /// Of a lane one job can be claimed, and has an `at`. The others are behind: what would be their `at`
 /// is `behind_at`, which is null for all others. Where several were leased, the first keeps its lease, and
 /// the others are tried again.
-const BEHIND: &str = "
+pub(super) const BEHIND: &str = "
 ALTER TABLE jobs ADD COLUMN behind_at INTEGER;
 CREATE INDEX jobs_behind ON jobs(kind, sid, lane, no, state) WHERE behind_at IS NOT NULL;
 UPDATE jobs SET at = NULL, behind_at = CASE state WHEN 1 THEN due_at ELSE at END,
@@ -180,6 +181,66 @@ UPDATE jobs SET at = NULL, behind_at = CASE state WHEN 1 THEN due_at ELSE at END
     WHERE lane IS NOT NULL AND at IS NOT NULL AND no NOT IN (SELECT no FROM (SELECT no,
             row_number() OVER (PARTITION BY sid, kind, lane ORDER BY state <> 1, no) AS place
         FROM jobs WHERE lane IS NOT NULL AND at IS NOT NULL) WHERE place = 1);
+";
+
+/// The ledger. An account is known by its `no` in the other tables, and its `name` may become nobody's;
+/// its numbers are what its lines have made of it. `ledger_lines` are numbered in their account, and are
+/// changed by nothing but an erasure. `kind` and `state` are codes that are never given to something else.
+const LEDGER: &str = "
+CREATE TABLE ledger_accounts(
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    balance INTEGER NOT NULL CHECK(balance >= 0),
+    reserved INTEGER NOT NULL CHECK(reserved >= 0),
+    in_transit INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    purchased INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    consumed INTEGER NOT NULL,
+    expired INTEGER NOT NULL,
+    sent INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX ledger_accounts_name ON ledger_accounts(name);
+
+CREATE TABLE ledger_lines(
+    account INTEGER NOT NULL,
+    no INTEGER NOT NULL,
+    posting BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    amount INTEGER NOT NULL CHECK(amount > 0),
+    balance_after INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    of_posting BLOB,
+    other INTEGER,
+    app TEXT,
+    description TEXT NOT NULL,
+    metadata TEXT,
+    PRIMARY KEY(account, no)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX ledger_lines_posting ON ledger_lines(account, posting);
+CREATE INDEX ledger_lines_of ON ledger_lines(account, of_posting, kind)
+    WHERE of_posting IS NOT NULL;
+
+CREATE TABLE ledger_keys(
+    account INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY(account, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ledger_reservations(
+    account INTEGER NOT NULL,
+    posting BLOB NOT NULL,
+    amount INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    PRIMARY KEY(account, posting)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_reservations_open ON ledger_reservations(account, posting) WHERE state = 0;
+CREATE INDEX ledger_reservations_over ON ledger_reservations(expires_at, account, posting)
+    WHERE state = 0;
 ";
 
 /// Whether the file has this program's schema: who only reads does not bring it there.

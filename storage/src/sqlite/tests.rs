@@ -5,6 +5,7 @@ mod costs;
 mod erasing;
 mod failures;
 mod job_costs;
+mod ledger;
 mod migrations;
 mod wal;
 
@@ -144,4 +145,48 @@ mod jobs_conform_behind_faults {
     }
 
     crate::jobs_tests!(run);
+}
+
+mod ledger_conforms {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let opened = opened();
+        runtime().block_on(behaviour(&opened.store));
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
+}
+
+mod ledger_conforms_with_two_stores_on_a_file {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let Opened { store, dir } = opened();
+        let options = SqliteOptions::new(dir.path().join(FILE));
+        let stores = Alternating::new([store, SqliteStore::open(&options).unwrap()]);
+        runtime().block_on(behaviour(&stores));
+    }
+
+    crate::ledger_tests!(run);
+    crate::racing_ledger_tests!(run);
+}
+
+mod ledger_conforms_behind_faults {
+    use super::*;
+    use crate::conformance::ledger::Behaviour;
+
+    fn run(behaviour: Behaviour) {
+        let first = opened();
+        let store = Patient(FaultyStore::seeded(first.store, seed_of_test(), FAULTS));
+        runtime().block_on(behaviour(&store));
+        let second = opened();
+        let store = Patient(losing_answers(second.store));
+        runtime().block_on(behaviour(&store));
+    }
+
+    crate::ledger_tests!(run);
 }

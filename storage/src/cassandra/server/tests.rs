@@ -209,6 +209,7 @@ impl Server {
                     .await;
             }
         }
+        self.empty_ledger().await;
         let clear = format!(
             "BEGIN UNLOGGED BATCH
             UPDATE {keyspace}.imports SET bringing = null WHERE part = 'imports' IF run != -1;
@@ -219,5 +220,50 @@ impl Server {
             .query_unpaged(clear, ())
             .await
             .expect("it is emptied");
+    }
+
+    /// The first cells of the rows of a test's statement, as they came.
+    pub(in crate::cassandra) async fn raw_blobs(&self, statement: &str) -> Vec<Vec<u8>> {
+        let statement = statement.replace("KS", &self.options.keyspace);
+        let found = self.session.query_unpaged(statement, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        let rows = found.rows::<(Vec<u8>,)>().expect("a blob");
+        rows.map(|row| row.expect("a blob").0).collect()
+    }
+
+    async fn empty_ledger(&self) {
+        let keyspace = &self.options.keyspace;
+        let listed = format!("SELECT DISTINCT number FROM {keyspace}.ledger");
+        let found = self.session.query_unpaged(listed, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        for row in found.rows::<(Vec<u8>,)>().expect("a blob") {
+            let (number,) = row.expect("a blob");
+            let clear = format!(
+                "BEGIN UNLOGGED BATCH
+                UPDATE {keyspace}.ledger SET closed = null WHERE number = ? IF last_write != -1;
+                DELETE FROM {keyspace}.ledger WHERE number = ?;
+                APPLY BATCH"
+            );
+            let cleared = self.session.query_unpaged(clear, (&number, &number)).await;
+            cleared.expect("it is emptied");
+        }
+        let listed = format!("SELECT owner FROM {keyspace}.ledger_owners");
+        let found = self.session.query_unpaged(listed, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        if found.rows_num() == 0 {
+            // Who has a hint has an owner.
+            return;
+        }
+        for row in found.rows::<(String,)>().expect("a text") {
+            let (owner,) = row.expect("a text");
+            let clear = format!("DELETE FROM {keyspace}.ledger_owners WHERE owner = ? IF EXISTS");
+            let cleared = self.session.query_unpaged(clear, (&owner,)).await;
+            cleared.expect("it is emptied");
+        }
+        for (what, shard) in crate::cassandra::ledger::shards_of_hints() {
+            let clear = format!("what = {what} AND shard = {shard}");
+            self.raw(&format!("DELETE FROM KS.ledger_hints WHERE {clear}"))
+                .await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::Text;
 use crate::cassandra::hold::HOLD_S;
 use crate::cassandra::jobs::JOB_COLUMNS;
+use crate::cassandra::ledger::LEDGER_COLUMNS;
 use crate::cassandra::row::{HEAVY_COLUMNS, LIGHT_COLUMNS, SPACE_COLUMNS};
 
 const PARTITION: &str = "app = ? AND space = ?";
@@ -25,6 +26,7 @@ impl Text {
         let select = |columns: &str| format!("SELECT {SPACE_COLUMNS}, {columns} FROM KS.spaces");
         let light = || select(LIGHT_COLUMNS);
         let all = || select(&format!("{LIGHT_COLUMNS}, {HEAVY_COLUMNS}"));
+        let ledger = || format!("SELECT {LEDGER_COLUMNS} FROM KS.ledger");
         let jobs = || select(&format!("kind, n, a, b, {JOB_COLUMNS}"));
         let range = "(kind, n, a, b) > (?, ?, ?, ?) AND (kind, n, a, b) <= (?, ?, ?, ?) LIMIT ?";
         let at = "(kind, n, a, b) IN ?";
@@ -228,6 +230,62 @@ impl Text {
             Text::RemoveDeadBefore => "DELETE FROM KS.dead WHERE kind = ? AND at = ? AND no = ? \
                  AND app = ? AND space = ? AND key = ?"
                 .to_owned(),
+            Text::LedgerAt => format!("{} WHERE number = ? AND (kind, n, id) IN ?", ledger()),
+            Text::LedgerNewest => format!(
+                "{} WHERE number = ? AND kind = ? AND n < ? \
+                 ORDER BY kind DESC, n DESC, id DESC LIMIT ?",
+                ledger()
+            ),
+            Text::LedgerRange => format!(
+                "{} WHERE number = ? AND kind = ? AND n > ? AND n <= ? LIMIT ?",
+                ledger()
+            ),
+            Text::LedgerAfter => format!(
+                "{} WHERE number = ? AND kind = ? AND n = 0 AND id > ? LIMIT ?",
+                ledger()
+            ),
+            Text::LedgerTail => format!("{} WHERE number = ? AND kind >= ?", ledger()),
+            Text::LedgerAccountsAfter => "SELECT DISTINCT number FROM KS.ledger \
+                 WHERE token(number) > token(?) LIMIT ?"
+                .to_owned(),
+            Text::LedgerAccountsFirst => "SELECT DISTINCT number FROM KS.ledger LIMIT ?".to_owned(),
+            Text::LedgerOwner => "SELECT number FROM KS.ledger_owners WHERE owner = ?".to_owned(),
+            Text::BeginOwner => {
+                "INSERT INTO KS.ledger_owners(owner, number) VALUES(?, ?) IF NOT EXISTS".to_owned()
+            }
+            Text::ForgetOwner => {
+                "DELETE FROM KS.ledger_owners WHERE owner = ? IF number = ?".to_owned()
+            }
+            Text::MoveAccount => {
+                "UPDATE KS.ledger SET owner = ?, closed = ?, lines = ?, balance = ?, \
+                 reserved = ?, in_transit = ?, granted = ?, purchased = ?, received = ?, \
+                 consumed = ?, expired = ?, sent = ?, last_write = ? \
+                 WHERE number = ? IF last_write = ?"
+                    .to_owned()
+            }
+            Text::PutLedger => "INSERT INTO KS.ledger(number, kind, n, id, posting, what, amount, \
+                 balance_after, at, of_posting, other, app, description, metadata, line, hash, \
+                 refunded, expires_at, state, key, to_owner) \
+                 VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                .to_owned(),
+            Text::RemoveLedger => {
+                "DELETE FROM KS.ledger WHERE number = ? AND kind = ? AND n = ? AND id = ?"
+                    .to_owned()
+            }
+            Text::RemoveLedgerKind => {
+                "DELETE FROM KS.ledger WHERE number = ? AND kind = ?".to_owned()
+            }
+            Text::Hints => "SELECT at, id, number FROM KS.ledger_hints \
+                 WHERE what = ? AND shard = ? AND at >= ? AND at <= ? LIMIT ?"
+                .to_owned(),
+            Text::PutHint => {
+                "INSERT INTO KS.ledger_hints(what, shard, at, id, number) VALUES(?, ?, ?, ?, ?)"
+                    .to_owned()
+            }
+            Text::RemoveHint => {
+                "DELETE FROM KS.ledger_hints WHERE what = ? AND shard = ? AND at = ? AND id = ?"
+                    .to_owned()
+            }
             Text::PutArchive => {
                 "INSERT INTO KS.imports(part, archive, ended_at) VALUES('imports', ?, ?)".to_owned()
             }

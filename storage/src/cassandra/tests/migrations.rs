@@ -101,7 +101,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
             refused,
             OpenError::SchemaNewer {
                 found: 99,
-                known: 3
+                known: 4
             }
         );
         assert!(is_newer, "{refused}");
