@@ -5,6 +5,8 @@
 //! its definition, made of the names, so that those who define it at once define one table. (Without it each
 //! coordinator would give an id of its own, and rows written under one of them would be lost.)
 
+use std::collections::HashMap;
+
 use scylla::client::session::Session;
 use scylla::errors::{DbError, ExecutionError, RequestAttemptError};
 use scylla::statement::{Consistency, Statement};
@@ -25,11 +27,13 @@ pub(super) enum Definition {
     Table(&'static str, &'static str, &'static str),
     /// Columns of a table that is there: its name, the columns, and one of them.
     Columns(&'static str, &'static str, &'static str),
+    /// How the files of a table that is there are merged: its name. Left alone where an operator has chosen.
+    Leveled(&'static str),
 }
-use Definition::{Columns, Table};
+use Definition::{Columns, Leveled, Table};
 
 /// Every step, in order.
-pub(super) const STEPS: &[Step] = &[SPACES, JOBS, NAMED, LEDGER];
+pub(super) const STEPS: &[Step] = &[SPACES, JOBS, NAMED, LEDGER, LEVELED];
 
 /// Numbers that are u64 outside are stored bit for bit as bigint, but for `clock`, whose highest
 /// bit is turned so that it orders as it does outside. Times are milliseconds since 1970.
@@ -139,6 +143,16 @@ const LEDGER: Step = &[
         "gc_grace_seconds = 60 AND",
     ),
 ];
+
+/// Rows of a space are overwritten again and again: so that a read of it meets few files, and what was
+/// deleted meets its deletion.
+const LEVELED: Step = &[Leveled("spaces")];
+
+/// What a server gives a table of which nothing is said.
+const UNCHOSEN: &str = "SizeTieredCompactionStrategy";
+
+/// Known to every server that this speaks to.
+const CHOSEN: &str = "LeveledCompactionStrategy";
 
 const META: Definition = Table("meta", "(name text PRIMARY KEY, version bigint)", "");
 
@@ -301,7 +315,29 @@ async fn define(
                 answer => answer,
             }
         }
+        Leveled(table) if is_unchosen(session, keyspace, table).await? => {
+            let define =
+                format!("ALTER TABLE {keyspace}.{table} WITH compaction = {{'class': '{CHOSEN}'}}");
+            run(session, Statement::new(define)).await
+        }
+        Leveled(_) => Ok(()),
     }
+}
+
+/// Whether a table's files are merged as a server does it by itself.
+async fn is_unchosen(session: &Session, keyspace: &str, table: &str) -> Result<bool, OpenError> {
+    let mut asked = Statement::new(format!(
+        "SELECT compaction FROM system_schema.tables WHERE keyspace_name = '{keyspace}' \
+         AND table_name = '{table}'"
+    ));
+    asked.set_consistency(Consistency::One);
+    let answer = session.query_unpaged(asked, ()).await;
+    let answer = answer.map_err(|e| refused(&e))?.into_rows_result();
+    let answer = answer.map_err(|e| OpenError::Server(e.to_string()))?;
+    let found = answer.first_row::<(HashMap<String, String>,)>();
+    let (compaction,) = found.map_err(|e| OpenError::Server(e.to_string()))?;
+    let class = compaction.get("class");
+    Ok(class.is_some_and(|class| class.ends_with(UNCHOSEN)))
 }
 
 async fn has_column(

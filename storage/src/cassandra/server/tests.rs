@@ -150,6 +150,21 @@ impl Server {
         rows.map(|cells| table(cells.expect("cells"))).collect()
     }
 
+    /// How the files of a table are merged.
+    pub(in crate::cassandra) async fn compaction(&self, table: &str) -> String {
+        let keyspace = &self.options.keyspace;
+        let asked = format!(
+            "SELECT compaction FROM system_schema.tables WHERE keyspace_name = '{keyspace}' \
+             AND table_name = '{table}'"
+        );
+        let found = self.session.query_unpaged(asked, ()).await;
+        let found = found.expect("it answers").into_rows_result().expect("rows");
+        let (compaction,) = found
+            .first_row::<(std::collections::HashMap<String, String>,)>()
+            .expect("a map");
+        compaction["class"].clone()
+    }
+
     /// Makes the keyspace, and nothing in it.
     pub(in crate::cassandra) async fn empty_keyspace(options: &CassandraOptions) {
         let connected = connect(options).await.expect("it connects");

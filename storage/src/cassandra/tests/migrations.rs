@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tokio::sync::Barrier;
 
+use super::super::connect::session_of;
 use super::super::schema::table_id;
 use super::super::{CassandraOptions, OpenError};
 use super::server::Server;
@@ -90,6 +91,39 @@ fn a_keyspace_of_the_first_schema_is_brought_to_the_newest() {
 }
 
 #[test]
+fn files_of_spaces_are_merged_by_levels() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        let store = CassandraStore::open(&options).await.unwrap();
+        let class = store.server.compaction("spaces").await;
+        assert!(class.ends_with("LeveledCompactionStrategy"), "{class}");
+    });
+}
+
+/// Also one that comes from before the hub chose anything.
+#[test]
+fn how_an_operator_has_files_merged_stays() {
+    runtime().block_on(async {
+        let options = options(&Server::shared().new_keyspace());
+        super::super::server::Server::before(&options, 4).await;
+        let chosen =
+            "ALTER TABLE KS.spaces WITH compaction = {'class': 'UnifiedCompactionStrategy'}";
+        let session = session_of(&options, "datacenter1").await;
+        let chosen = chosen.replace("KS", &options.keyspace);
+        session.query_unpaged(chosen, ()).await.unwrap();
+        let store = CassandraStore::open(&options).await.unwrap();
+        let class = store.server.compaction("spaces").await;
+        assert!(class.ends_with("UnifiedCompactionStrategy"), "{class}");
+        let chosen =
+            "ALTER TABLE KS.spaces WITH compaction = {'class': 'SizeTieredCompactionStrategy'}";
+        store.server.raw(chosen).await;
+        let store = CassandraStore::open(&options).await.unwrap();
+        let class = store.server.compaction("spaces").await;
+        assert!(class.ends_with("SizeTieredCompactionStrategy"), "{class}");
+    });
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_alone() {
     runtime().block_on(async {
         let options = options(&Server::shared().new_keyspace());
@@ -101,7 +135,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
             refused,
             OpenError::SchemaNewer {
                 found: 99,
-                known: 4
+                known: 5
             }
         );
         assert!(is_newer, "{refused}");
