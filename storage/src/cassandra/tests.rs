@@ -2,6 +2,7 @@
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
 mod busy;
+mod contention;
 mod costs;
 mod exports;
 mod failures;
@@ -14,6 +15,7 @@ mod limits;
 mod migrations;
 mod moving;
 mod timeouts;
+mod way;
 
 #[path = "../../../tests/services/cassandra.rs"]
 pub(crate) mod server;

@@ -3,7 +3,7 @@
 //! These behaviours get two empty stores, of one engine or of two.
 
 pub(crate) mod interrupted;
-mod stores;
+pub(crate) mod stores;
 
 use std::pin::Pin;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use syncline_protocol::ids::SpaceKey;
 
-use super::{CassandraOptions, Level, Server, Session, Text, connect, schema};
+use super::{CassandraOptions, Server, Session, Text, connect, schema};
 use crate::cassandra::reads;
 use crate::cassandra::value::Cells;
 use crate::transfer::hex;
@@ -91,14 +91,6 @@ impl Server {
         let mut handle = self.session.get_default_execution_profile_handle().clone();
         let profile = handle.pointee_to_builder();
         handle.map_to_another_profile(profile.request_timeout(Some(timeout)).build());
-    }
-
-    pub(in crate::cassandra) fn statement(
-        &self,
-        text: Text,
-        level: Level,
-    ) -> &scylla::statement::prepared::PreparedStatement {
-        self.statements.reading(text, level)
     }
 
     /// A statement of a test's; `KS` stands for the keyspace.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use syncline_protocol::ids::Seq;
 
 use super::server::Server;
+use super::way::{Fate, Told, behind_a_way, opened_behind, way_to};
 use super::{CassandraStore, options, runtime};
 use crate::Store;
 use crate::conformance::space::{Space, UNLIMITED, client, key, space_key, titled};
@@ -16,6 +18,9 @@ const APPLIED: &[u8] = b"[applied]";
 
 /// How long the answer of a server that stands still is waited for.
 const SHORT: Duration = Duration::from_secs(2);
+
+/// Commits that are under way when the server ends.
+const UNDER_WAY: usize = 8;
 
 /// The driver connects again by itself, after some while.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -80,23 +85,50 @@ async fn assert_whole(store: &dyn Store) -> u64 {
     page.view.head.0
 }
 
+/// One that was done before the crash and not told, and others that are under way when it comes.
 #[test]
 fn after_a_crash_of_the_server_the_same_store_goes_on() {
     let server = Server::start(&["commitlog_sync=batch"]);
     runtime().block_on(async {
-        let options = options(&server.new_keyspace());
-        let store = CassandraStore::open(&options).await.unwrap();
+        let (way, url) = way_to(&server).await;
+        let (store, way) = opened_behind(way, &options(&url)).await;
         let mut space = Space::open(&store).await;
         space.put(&[("t", "before")]).await;
-        server.tell("crash");
-        assert!(is_unknown(&space.commit(one_record(&space, "lost")).await));
+        let names: Vec<String> = (0..UNDER_WAY).map(|n| n.to_string()).collect();
+        let others = names
+            .iter()
+            .map(|name| Space::open_named(&store, "todo", name));
+        let others = join_all(others).await;
+        let untold = one_record(&space, "untold");
+        way.next_batch(Fate::done(Told::Nothing)).await;
+        let crash = async {
+            way.withheld().await;
+            let under_way = others
+                .iter()
+                .map(|other| other.commit(one_record(other, "a")));
+            let ending = async { server.tell("crash") };
+            join(join_all(under_way), ending).await.0
+        };
+        let (told, told_others) = join(space.commit(untold.clone()), crash).await;
+        assert!(is_unknown(&told), "{told:?}");
         said(store.space(&space.key).await);
         server.tell("start");
+        let space = until_read(&store).await;
+        assert_eq!(space.commit(untold).await, Err(CommitError::Conflict));
         until_accepted(&store, "after").await;
-        let space = Space::open(&store).await;
-        assert!(space.record(&key("t", "before")).await.is_some());
-        assert!(space.record(&key("t", "lost")).await.is_none());
-        assert_whole(&store).await;
+        for id in ["before", "untold", "after"] {
+            assert!(space.record(&key("t", id)).await.is_some(), "{id}");
+        }
+        assert_eq!(assert_whole(&store).await, 3);
+        for (other, told) in others.iter().zip(told_others) {
+            let page = other.changes(Seq(0), UNLIMITED).await;
+            assert_eq!(page.records.len() as u64, page.view.head.0, "{page:?}");
+            assert!(
+                told.is_err() || page.view.head == Seq(1),
+                "{told:?}: {page:?}"
+            );
+            assert!(told.is_ok() || is_unknown(&told), "{told:?}");
+        }
     });
 }
 
@@ -132,6 +164,44 @@ async fn behind_proxy() -> (CassandraStore, Proxy) {
     let url = url.replace(server.address(), &proxy.address.to_string());
     let store = CassandraStore::open(&options(&url)).await.unwrap();
     (store, proxy)
+}
+
+/// Nothing else is wrong with the way: so the read that tells comes, and it tells.
+#[test]
+fn a_commit_whose_answer_never_comes_is_told_as_done() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        let mut space = Space::open(&store).await;
+        let ada = client("ada", "c1");
+        let mark = space.introduce(&ada).await;
+        let commit = space.marked(vec![(key("t", "a"), titled("a", 1))], &ada, Some(mark));
+        let before = store.attempts().totals().batches;
+        store.server.wait_for_answers(SHORT);
+        way.next_batch(Fate::done(Told::Nothing)).await;
+        assert_eq!(space.commit(commit.clone()).await, Ok(()));
+        assert!(!way.forget_next().await);
+        assert_eq!(store.attempts().totals().batches - before, 1);
+        assert_eq!(space.commit(commit).await, Err(CommitError::Conflict));
+        assert_eq!(space.mark(&ada).await.and_then(|mark| mark.last), Some(2));
+        assert_eq!(assert_whole(&store).await, 1);
+    });
+}
+
+/// It may still come, so that a read which does not find it tells nothing.
+#[test]
+fn a_commit_that_never_comes_and_is_not_answered_is_open() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        let space = Space::open(&store).await;
+        store.server.wait_for_answers(SHORT);
+        way.next_batch(Fate::not_done(Told::Nothing)).await;
+        let commit = one_record(&space, "a");
+        let told = space.commit(commit.clone()).await;
+        assert!(is_unknown(&told), "{told:?}");
+        assert!(!way.forget_next().await);
+        assert_eq!(space.now().await, space.view);
+        assert_eq!(space.commit(commit).await, Ok(()));
+    });
 }
 
 /// The read that tells goes by a connection of its own, if there is one again in time.

@@ -1,29 +1,121 @@
 //! Which levels of consistency are asked for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use scylla::errors::ExecutionError;
-use scylla::statement::{Consistency, SerialConsistency};
+use syncline_protocol::ids::{NodeId, Seq};
 
 use super::super::connect::{home, session_of};
-use super::super::server::{Level, Server, Writes};
+use super::super::hold::Hold;
 use super::super::settings::commitlog_sync;
-use super::super::statements::Text;
 use super::super::{CassandraOptions, CassandraStore, OpenError, Serial};
 use super::server::Server as ServerProcess;
+use super::way::{Asked, Way, Wire, behind_a_way, opened_behind, way_to};
 use super::{opened, options, runtime};
-use crate::conformance::space::Space;
+use crate::conformance::jobs::desk::{job, keep, webhook};
+use crate::conformance::space::{NOW, Space, UNLIMITED, key, titled, tombstone};
+use crate::jobs::{Claim, Ended, Outcome, Wanted};
+use crate::types::{Collect, Keys};
+use crate::{JobStore, Store};
 
-/// Of a read of now, of a hint, of a commit, and of what a commit is agreed on.
-fn levels(server: &Server) -> (Consistency, Consistency, Consistency, SerialConsistency) {
-    let read = |level| server.statement(Text::Range, level).get_consistency();
-    let batch = server.batch(&Writes::default());
-    (
-        read(Level::Serial).unwrap(),
-        read(Level::Hint).unwrap(),
-        batch.get_consistency().unwrap(),
-        batch.get_serial_consistency().unwrap(),
-    )
+/// The levels of a cluster of which only the home agrees, and of one of which all do.
+const LOCAL: [Wire; 2] = [Wire::LocalQuorum, Wire::LocalSerial];
+const GLOBAL: [Wire; 2] = [Wire::Quorum, Wire::Serial];
+
+/// Statements that write no space, and have no condition: what they say is a hint, or found by one.
+const BESIDE: [&str; 5] = [".names", ".turns", ".dead_jobs", ".dead ", ".dead("];
+
+/// Reads that are hints: turns, what is dead, the names of writers and of spaces.
+const HINTS: &[&str] = &["SELECT at, ", "(kind, n) IN ?", "SELECT app FROM"];
+
+/// Any read: a commit looks where things stood before.
+const ANY: &[&str] = &["SELECT"];
+
+/// Of everything that was asked: what tells is of now, and what is written of a space is agreed on. How many
+/// batches there were, and how many reads of now.
+fn checked(all: &[Asked], [quorum, serial]: [Wire; 2], hints: &[&str]) -> (usize, usize) {
+    let (mut batches, mut reads) = (0, 0);
+    for asked in all {
+        match asked {
+            Asked::Batch(texts, level, agreed) => {
+                assert_eq!((*level, *agreed), (quorum, Some(serial)), "{texts:?}");
+                assert!(texts.iter().any(|text| text.contains(" IF ")), "{texts:?}");
+                batches += 1;
+            }
+            Asked::One(text, level) if text.starts_with("SELECT") => {
+                let is_hint = *level == quorum && hints.iter().any(|hint| text.contains(hint));
+                assert!(*level == serial || is_hint, "{level:?}: {text}");
+                reads += usize::from(*level == serial);
+            }
+            Asked::One(text, level) => {
+                assert_eq!(*level, quorum, "{text}");
+                assert!(BESIDE.iter().any(|table| text.contains(table)), "{text}");
+            }
+        }
+    }
+    (batches, reads)
+}
+
+/// Does what a hub does with a space, and looks at what was asked for each.
+async fn ask_everything((store, way): (CassandraStore, Arc<Way>), levels: [Wire; 2]) {
+    let asks = async |hints: &[&str], batches_min: usize, reads_min: usize| {
+        let (batches, reads) = checked(&way.asked().await, levels, hints);
+        assert!(batches >= batches_min, "{batches} batches");
+        assert!(reads >= reads_min, "{reads} reads of now");
+    };
+    let mut space = Space::open(&store).await;
+    asks(HINTS, 1, 1).await;
+    let records = vec![
+        (key("t", "a"), titled("a", 0)),
+        (key("t", "b"), tombstone(1)),
+    ];
+    let mut commit = space.draft(records);
+    commit.jobs = vec![keep(job("a"))];
+    assert_eq!(space.commit(commit).await, Ok(()));
+    asks(ANY, 1, 0).await;
+    let kind = webhook();
+    let claim = Claim {
+        wanted: vec![Wanted::of(kind, 9)],
+        holder: NodeId::trusted("n1"),
+        now_ms: NOW + 500,
+        lease_ms: 90_000,
+        per_space: 9,
+    };
+    let leased = store.claim(&claim).await.unwrap();
+    asks(HINTS, 1, 1).await;
+    let lease = leased[0].lease.clone();
+    let outcome = Outcome::Done;
+    let ended = store.finish(&[Ended { lease, outcome }], NOW + 500).await;
+    assert_eq!(ended, Ok(vec![Ok(())]));
+    asks(HINTS, 1, 1).await;
+    assert_eq!(space.changes(Seq(0), UNLIMITED).await.records.len(), 2);
+    asks(HINTS, 0, 2).await;
+    assert_eq!(space.snapshot(None, UNLIMITED).await.records.len(), 1);
+    asks(HINTS, 0, 1).await;
+    let old = Collect {
+        dead_before_ms: NOW + 1,
+        marks_before_ms: 0,
+        keys: Keys::Remove,
+        limit: 9,
+        bytes: usize::MAX,
+    };
+    let collected = store.collect(&space.key, old).await;
+    assert_eq!(collected.map(|done| done.tombstones), Ok(1));
+    asks(HINTS, 1, 1).await;
+    let hold = Hold::take(&store.server, &space.key).await.unwrap();
+    hold.let_go(&store.server, &space.key).await;
+    asks(HINTS, 2, 0).await;
+    space.refresh().await;
+    let changed = store.new_epoch(&space.key, space.view.epoch, NOW).await;
+    assert_ne!(changed.map(|view| view.epoch), Ok(space.view.epoch));
+    asks(HINTS, 1, 1).await;
+    let erased = store.erase(&space.key, NOW).await;
+    assert_eq!(erased.map(|held| held.records), Ok(1));
+    asks(HINTS, 1, 1).await;
+    let held = store.holdings(&space.key).await;
+    assert_eq!(held.map(|held| held.records), Ok(0));
+    asks(HINTS, 0, 1).await;
 }
 
 /// The one that is there when the hub starts; one that is added later is not asked.
@@ -45,36 +137,50 @@ fn a_datacenter_that_is_alone_is_the_home() {
     });
 }
 
+/// As they are on the wire.
 #[test]
 fn commits_are_agreed_on_in_the_home_datacenter() {
     runtime().block_on(async {
-        let (store, _lent) = opened().await;
-        let expected = (
-            Consistency::LocalSerial,
-            Consistency::LocalQuorum,
-            Consistency::LocalQuorum,
-            SerialConsistency::LocalSerial,
-        );
-        assert_eq!(levels(&store.server), expected);
+        ask_everything(behind_a_way().await, LOCAL).await;
     });
 }
 
 #[test]
 fn commits_are_agreed_on_by_all_datacenters_if_that_is_wanted() {
     runtime().block_on(async {
+        let (way, url) = way_to(ServerProcess::shared()).await;
         let options = CassandraOptions {
             serial: Serial::Global,
-            ..options(&ServerProcess::shared().new_keyspace())
+            ..options(&url)
         };
-        let store = CassandraStore::open(&options).await.unwrap();
-        let expected = (
-            Consistency::Serial,
-            Consistency::Quorum,
-            Consistency::Quorum,
-            SerialConsistency::Serial,
-        );
-        assert_eq!(levels(&store.server), expected);
+        ask_everything(opened_behind(way, &options).await, GLOBAL).await;
     });
+}
+
+/// A commit that is told nothing of how its records stood looks first, and that look is a hint.
+#[test]
+fn the_look_of_a_commit_is_a_hint() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        let space = Space::open(&store).await;
+        way.asked().await;
+        let commit = space.draft(vec![(key("t", "a"), titled("a", 0))]);
+        assert_eq!(space.commit(commit).await, Ok(()));
+        let asked = way.asked().await;
+        let levels: Vec<_> = asked.iter().map(level).collect();
+        let agreed = Some(Wire::LocalSerial);
+        assert_eq!(
+            levels,
+            [(Wire::LocalQuorum, None), (Wire::LocalQuorum, agreed)]
+        );
+    });
+}
+
+fn level(asked: &Asked) -> (Wire, Option<Wire>) {
+    match asked {
+        Asked::One(_, level) => (*level, None),
+        Asked::Batch(_, level, agreed) => (*level, *agreed),
+    }
 }
 
 /// Without, the driver would ask nodes of other datacenters while those of the home are away.

@@ -1,155 +1,62 @@
-//! Batches of which the server says that it gave up. A way to a real one says so in its place, once:
-//! of a batch that was done, or of one that never came.
+//! Batches of which the server says that it gave up, or of which its answer says nothing: each is of a
+//! batch that was done, or of one that never came.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
-
-use super::server::Server;
-use super::{CassandraStore, options, runtime};
+use super::super::hold::Hold;
+use super::super::space::opened as opened_space;
+use super::runtime;
+use super::way::{Fate, Told, Way, behind_a_way};
+use super::{CassandraStore, opened};
+use crate::archive::ImportFailure;
 use crate::conformance::jobs::desk::{job, keep, webhook};
-use crate::conformance::space::{NOW, Space, key, tombstone};
+use crate::conformance::space::{NOW, Space, key, space_key, tombstone};
+use crate::conformance::transfer::stores::{archive_of, bring, everything, fill, fill_jobs};
 use crate::jobs::{Claim, Wanted};
-use crate::types::{Collect, Keys};
+use crate::transfer::ImportError;
+use crate::types::{Collect, Keys, StoreError};
 use crate::{JobStore, Store};
 
-/// What becomes of the next batch, whose answer is a time-out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Next {
-    Answered,
-    Done,
-    NotDone,
-}
-
-/// Bytes before what a frame holds: version, flags, stream, opcode, length.
-const HEADER: usize = 9;
-const BATCH: u8 = 0x0d;
-const ERROR: u8 = 0x00;
-
-async fn frame(from: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
-    let mut frame = vec![0; HEADER];
-    from.read_exact(&mut frame).await.ok()?;
-    let length = u32::from_be_bytes(frame[5..HEADER].try_into().unwrap()) as usize;
-    frame.resize(HEADER + length, 0);
-    from.read_exact(&mut frame[HEADER..]).await.ok()?;
-    Some(frame)
-}
-
-fn stream(frame: &[u8]) -> [u8; 2] {
-    [frame[2], frame[3]]
-}
-
-/// That replicas did not agree in time (native protocol, version 4, section 9).
-fn timed_out(stream: [u8; 2]) -> Vec<u8> {
-    let mut body = 0x1100_u32.to_be_bytes().to_vec();
-    let mut push = |text: &str| {
-        body.extend((text.len() as u16).to_be_bytes());
-        body.extend(text.as_bytes());
-    };
-    push("given up");
-    // The level and how many of how many.
-    body.extend([0, 8, 0, 0, 0, 0, 0, 0, 0, 1]);
-    body.extend([0, 3]);
-    body.extend(b"CAS");
-    let mut frame = vec![0x84, 0, stream[0], stream[1], ERROR];
-    frame.extend((body.len() as u32).to_be_bytes());
-    frame.extend(body);
-    frame
-}
-
-/// A store, and what it is to be told next.
-async fn behind_a_way() -> (CassandraStore, Arc<AtomicU8>) {
-    let server = Server::shared();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let next = Arc::new(AtomicU8::new(Next::Answered as u8));
-    let (to, told) = (server.address().to_owned(), next.clone());
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            if let Ok(server) = TcpStream::connect(&to).await {
-                tokio::spawn(way(client, server, told.clone()));
-            }
-        }
-    });
-    let url = server.new_keyspace().replace(server.address(), &address);
-    let store = CassandraStore::open(&options(&url)).await.unwrap();
-    (store, next)
-}
-
-async fn way(client: TcpStream, server: TcpStream, next: Arc<AtomicU8>) {
-    let (mut from_client, to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let to_client = Mutex::new(to_client);
-    // Those whose answer is withheld.
-    let withheld = Mutex::new(HashSet::new());
-    let say = async |frame: &[u8]| to_client.lock().await.write_all(frame).await.ok();
-    let requests = async {
-        loop {
-            let asked = frame(&mut from_client).await?;
-            if asked[4] == BATCH {
-                let told = next.swap(Next::Answered as u8, Ordering::SeqCst);
-                if told == Next::NotDone as u8 {
-                    say(&timed_out(stream(&asked))).await?;
-                    continue;
-                }
-                if told == Next::Done as u8 {
-                    withheld.lock().await.insert(stream(&asked));
-                }
-            }
-            OwnedWriteHalf::write_all(&mut to_server, &asked)
-                .await
-                .ok()?;
-        }
-    };
-    let answers = async {
-        loop {
-            let answer = frame(&mut from_server).await?;
-            match withheld.lock().await.remove(&stream(&answer)) {
-                true => say(&timed_out(stream(&answer))).await?,
-                false => say(&answer).await?,
-            }
-        }
-    };
-    let ended: Option<()> = tokio::select! {
-        ended = requests => ended,
-        ended = answers => ended,
-    };
-    let () = ended.unwrap_or_default();
-}
-
-/// Does something while the server says that it gave up, and says how many batches it took.
+/// Does something while this becomes of its first batch, and says how many batches it took.
 async fn batches<T>(
-    (store, next): (&CassandraStore, &AtomicU8),
-    told: Next,
+    (store, way): (&CassandraStore, &Way),
+    fate: Fate,
     doing: impl Future<Output = T>,
 ) -> (T, u64) {
     let before = store.attempts().totals().batches;
-    next.store(told as u8, Ordering::SeqCst);
+    way.next_batch(fate).await;
     let answer = doing.await;
     let after = store.attempts().totals().batches;
-    assert_eq!(next.load(Ordering::SeqCst), Next::Answered as u8);
+    assert!(!way.forget_next().await, "there was no batch");
     (answer, after - before)
 }
 
 /// What was done is done once; what was not is made again.
-const BOTH: [(Next, u64); 2] = [(Next::Done, 1), (Next::NotDone, 2)];
+const BOTH: [(Fate, u64); 2] = [
+    (Fate::done(Told::TimeOut), 1),
+    (Fate::not_done(Told::TimeOut), 2),
+];
+
+/// Whatever is told of one that was done or not.
+const ALL: [Fate; 4] = [
+    Fate::done(Told::TimeOut),
+    Fate::not_done(Told::TimeOut),
+    Fate::done(Told::Fault),
+    Fate::not_done(Told::Fault),
+];
+
+fn is_unknown<T>(answer: &Result<T, StoreError>) -> bool {
+    matches!(answer, Err(StoreError::Unavailable(_)))
+}
 
 #[test]
 fn a_commit_that_the_server_gave_up_is_done_once() {
     runtime().block_on(async {
-        let (store, next) = behind_a_way().await;
-        for (n, (told, expected)) in BOTH.into_iter().enumerate() {
+        let (store, way) = behind_a_way().await;
+        for (n, (fate, expected)) in BOTH.into_iter().enumerate() {
             let mut space = Space::open(&store).await;
             let id = n.to_string();
             let names = [("t", id.as_str())];
             let put = space.put(&names);
-            let ((), count) = batches((&store, &next), told, put).await;
+            let ((), count) = batches((&store, &way), fate, put).await;
             assert_eq!((count, space.now().await.head.0), (expected, n as u64 + 1));
         }
     });
@@ -158,8 +65,8 @@ fn a_commit_that_the_server_gave_up_is_done_once() {
 #[test]
 fn a_claim_that_the_server_gave_up_leases_once() {
     runtime().block_on(async {
-        let (store, next) = behind_a_way().await;
-        for (n, (told, expected)) in BOTH.into_iter().enumerate() {
+        let (store, way) = behind_a_way().await;
+        for (n, (fate, expected)) in BOTH.into_iter().enumerate() {
             let space = Space::open(&store).await;
             let mut commit = space.draft(Vec::new());
             commit.jobs = vec![keep(job(&n.to_string()))];
@@ -172,7 +79,7 @@ fn a_claim_that_the_server_gave_up_leases_once() {
                 lease_ms: 90_000,
                 per_space: 9,
             };
-            let (leased, count) = batches((&store, &next), told, store.claim(&claim)).await;
+            let (leased, count) = batches((&store, &way), fate, store.claim(&claim)).await;
             assert_eq!((leased.unwrap().len(), count), (1, expected));
         }
     });
@@ -181,7 +88,7 @@ fn a_claim_that_the_server_gave_up_leases_once() {
 #[test]
 fn a_collection_that_the_server_gave_up_says_what_it_removed() {
     runtime().block_on(async {
-        let (store, next) = behind_a_way().await;
+        let (store, way) = behind_a_way().await;
         let all = Collect {
             dead_before_ms: NOW + 1,
             marks_before_ms: 0,
@@ -189,13 +96,13 @@ fn a_collection_that_the_server_gave_up_says_what_it_removed() {
             limit: 9,
             bytes: usize::MAX,
         };
-        for (told, expected) in BOTH {
+        for (fate, expected) in BOTH {
             let mut space = Space::open(&store).await;
             space
                 .accept(space.draft(vec![(key("t", "a"), tombstone(1))]))
                 .await;
             let collecting = store.collect(&space.key, all);
-            let (collected, count) = batches((&store, &next), told, collecting).await;
+            let (collected, count) = batches((&store, &way), fate, collecting).await;
             assert_eq!((collected.unwrap().tombstones, count), (1, expected));
         }
     });
@@ -204,13 +111,140 @@ fn a_collection_that_the_server_gave_up_says_what_it_removed() {
 #[test]
 fn an_erasure_that_the_server_gave_up_says_what_it_removed() {
     runtime().block_on(async {
-        let (store, next) = behind_a_way().await;
-        for (told, expected) in BOTH {
+        let (store, way) = behind_a_way().await;
+        for (fate, expected) in BOTH {
             let mut space = Space::open(&store).await;
             space.put(&[("t", "a"), ("t", "b")]).await;
             let erasing = store.erase(&space.key, NOW);
-            let (erased, count) = batches((&store, &next), told, erasing).await;
+            let (erased, count) = batches((&store, &way), fate, erasing).await;
             assert_eq!((erased.unwrap().records, count), (2, expected));
+        }
+    });
+}
+
+/// Who made it is told of it all the same; who did not is told that nobody knows, and makes it then.
+#[test]
+fn a_space_whose_making_is_not_told_is_made_once() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        for (n, fate) in ALL.into_iter().enumerate() {
+            let space = space_key("todo", &n.to_string());
+            let opening = store.open_space(&space, NOW);
+            let (told, count) = batches((&store, &way), fate, opening).await;
+            let there = store.space(&space).await.unwrap();
+            assert_eq!((there.is_some(), count), (fate.is_done, 1), "{fate:?}");
+            match there {
+                Some(view) => assert_eq!(told, Ok(view), "{fate:?}"),
+                None => assert!(is_unknown(&told), "{fate:?}: {told:?}"),
+            }
+            let again = store.open_space(&space, NOW + 1).await.unwrap();
+            assert!(there.is_none_or(|view| view == again), "{fate:?}");
+        }
+    });
+}
+
+#[test]
+fn an_epoch_whose_change_is_not_told_is_changed_once() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        for fate in ALL {
+            let space = Space::open(&store).await;
+            let expected = space.view.epoch;
+            let changing = store.new_epoch(&space.key, expected, NOW);
+            let (told, count) = batches((&store, &way), fate, changing).await;
+            let now = space.now().await;
+            match fate.told {
+                // The next look tells, and what was not done is done again.
+                Told::TimeOut => {
+                    assert_eq!(count, if fate.is_done { 1 } else { 2 }, "{fate:?}");
+                    assert_ne!(now.epoch, expected, "{fate:?}");
+                    assert_eq!(told, Ok(now), "{fate:?}");
+                }
+                _ => {
+                    assert!(is_unknown(&told), "{fate:?}: {told:?}");
+                    assert_eq!(
+                        (now.epoch != expected, count),
+                        (fate.is_done, 1),
+                        "{fate:?}"
+                    );
+                    // Whoever asks again is told the one that came of it.
+                    let again = store.new_epoch(&space.key, expected, NOW).await.unwrap();
+                    assert!(!fate.is_done || again == now, "{fate:?}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_space_whose_removal_is_not_told_is_gone_or_whole() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        for fate in ALL {
+            let space = Space::open(&store).await;
+            let removing = store.forget_unwritten(&space.key, u64::MAX);
+            let (told, count) = batches((&store, &way), fate, removing).await;
+            assert!(is_unknown(&told), "{fate:?}: {told:?}");
+            let there = store.space(&space.key).await.unwrap();
+            assert_eq!((there.is_none(), count), (fate.is_done, 1), "{fate:?}");
+            assert!(there.is_none_or(|view| view == space.view), "{fate:?}");
+            let again = store.forget_unwritten(&space.key, u64::MAX).await;
+            assert_eq!(again, Ok(!fate.is_done), "{fate:?}");
+        }
+    });
+}
+
+/// Where nobody knows, it is in nobody's way for longer than a hold lasts.
+#[test]
+fn a_hold_whose_taking_is_not_told_is_taken_once_or_ends() {
+    runtime().block_on(async {
+        let (store, way) = behind_a_way().await;
+        for (n, fate) in ALL.into_iter().enumerate() {
+            let mut space = Space::open_named(&store, "todo", &n.to_string()).await;
+            let taking = Hold::take(&store.server, &space.key);
+            let (taken, count) = batches((&store, &way), fate, taking).await;
+            let held = opened_space(&store.server, &space.key).await.unwrap().held;
+            match (fate.told, taken) {
+                (Told::TimeOut, Ok(hold)) => {
+                    assert_eq!(count, if fate.is_done { 1 } else { 2 }, "{fate:?}");
+                    assert_eq!(held, hold.id(), "{fate:?}");
+                    hold.let_go(&store.server, &space.key).await;
+                }
+                (_, Err(_)) => assert_eq!((held.is_some(), count), (fate.is_done, 1), "{fate:?}"),
+                (_, taken) => panic!("{fate:?}: {taken:?}"),
+            }
+            space.put(&[("t", "a")]).await;
+        }
+    });
+}
+
+/// Whichever batch of it that is. It ends as one that was killed there does, and is begun again.
+#[test]
+fn an_import_of_which_a_batch_is_not_told_goes_on() {
+    runtime().block_on(async {
+        let (from, _lent) = opened().await;
+        fill(&from).await;
+        fill_jobs(&from).await;
+        let archive = archive_of(&from).await;
+        for fate in ALL {
+            let (to, way) = behind_a_way().await;
+            let mut met = 0;
+            loop {
+                way.batch_after(met, fate).await;
+                let told = bring(&archive, &to).await;
+                let is_met = !way.forget_next().await;
+                match told {
+                    // The last of all may have been done and not told.
+                    Ok(_) | Err(ImportFailure::Import(ImportError::Imported)) => break,
+                    Err(ImportFailure::Import(ImportError::Store(why))) if is_met => {
+                        assert!(matches!(why, StoreError::Unavailable(_)), "{why}");
+                        met += 1;
+                    }
+                    Err(other) => panic!("{fate:?}: {other}"),
+                }
+            }
+            assert!(met > 3, "{met} batches");
+            assert_eq!(everything(&to).await, everything(&from).await, "{fate:?}");
         }
     });
 }

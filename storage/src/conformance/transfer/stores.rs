@@ -63,7 +63,7 @@ pub(super) fn image(key: &SpaceKey) -> SpaceImage {
 }
 
 /// Some of everything that a store can hold but jobs, in four spaces.
-pub(super) async fn fill(store: &dyn Transfer) {
+pub(crate) async fn fill(store: &dyn Transfer) {
     let mut full = Space::open_named(store, "todo", "ada").await;
     fill_records(&mut full).await;
     fill_marks(&mut full).await;
@@ -113,7 +113,7 @@ pub(super) async fn put_in_lane(space: &mut Space<'_>, keys: &[&str]) {
 
 /// One of a lane that is leased and others behind it: one that waits for its next try and one that is
 /// new. Before them one that is dead.
-pub(super) async fn fill_jobs(store: &dyn JobTransfer) {
+pub(crate) async fn fill_jobs(store: &dyn JobTransfer) {
     let mut full = Space::open_named(store, "todo", "ada").await;
     let view = full.view;
     let job = |key: &str| job(&view, key);
@@ -340,7 +340,7 @@ pub(super) async fn parts(store: &dyn Transfer, space: &SpaceKey, page: PageLimi
 }
 
 /// All of a store but epochs, and what only one engine keeps.
-pub(super) async fn everything(store: &dyn Transfer) -> Vec<(SpaceView, Vec<Part>)> {
+pub(crate) async fn everything(store: &dyn Transfer) -> Vec<(SpaceView, Vec<Part>)> {
     let mut all = Vec::new();
     let mut spaces = store.spaces(None, usize::MAX).await.expect("listed");
     spaces.sort();
@@ -360,13 +360,13 @@ pub(super) async fn everything(store: &dyn Transfer) -> Vec<(SpaceView, Vec<Part
     all
 }
 
-pub(super) async fn archive_of(store: &dyn Transfer) -> Vec<u8> {
+pub(crate) async fn archive_of(store: &dyn Transfer) -> Vec<u8> {
     let writer = ArchiveWriter::begin(Vec::new(), NOW).expect("memory takes it");
     let written = export(store, writer, PAGE).await;
     written.expect("it is written").0
 }
 
-pub(super) async fn bring(archive: &[u8], into: &dyn Import) -> Result<Imported, ImportFailure> {
+pub(crate) async fn bring(archive: &[u8], into: &dyn Import) -> Result<Imported, ImportFailure> {
     bring_paged(archive, into, PAGE).await
 }
 
