@@ -33,7 +33,7 @@ use std::pin::Pin;
 
 pub use accompanied::Accompanied;
 pub use alternating::Alternating;
-pub use patient::{FAULTS, Patient, losing_answers, seed_of_test};
+pub use patient::{FAULTS, Patient, UNHURRIED, Unhurried, losing_answers, seed_of_test};
 
 use crate::Store;
 
@@ -424,6 +424,13 @@ macro_rules! conformance_tests {
                 $run(|store| Box::pin($crate::conformance::$module::$name(store)));
             }
         )+)+
+    };
+    (@behaviours; $($module:ident: $($name:ident),+;)+) => {
+        &[$($((
+            stringify!($module),
+            stringify!($name),
+            |store| Box::pin($crate::conformance::$module::$name(store)),
+        )),+),+]
     };
     (@names; $($module:ident: $($name:ident),+;)+) => {
         &[$($(stringify!($name)),+),+]

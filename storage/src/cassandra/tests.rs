@@ -14,6 +14,7 @@ mod levels;
 mod limits;
 mod migrations;
 mod moving;
+mod shaken;
 mod timeouts;
 mod way;
 

@@ -1,5 +1,9 @@
 //! A caller that asks again: what the hub does around a store that fails.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use async_trait::async_trait;
 use syncline_protocol::ids::{ClientKey, Epoch, RecordKey, SpaceId, SpaceKey, TableName, WriterNo};
 use syncline_protocol::stamp::WallMs;
@@ -48,6 +52,27 @@ pub fn seed_of_test() -> u64 {
     });
     println!("seed {seed}");
     seed
+}
+
+/// How a patient caller waits for a server that is away for a while; without it asks again at once.
+#[derive(Debug)]
+pub struct Unhurried {
+    /// Before it asks again.
+    pub pause: Duration,
+    /// How often it did.
+    pub asked_again: AtomicUsize,
+}
+
+tokio::task_local! {
+    /// Of the behaviour that runs.
+    pub static UNHURRIED: Arc<Unhurried>;
+}
+
+async fn before_asking_again() {
+    if let Ok(unhurried) = UNHURRIED.try_with(Arc::clone) {
+        unhurried.asked_again.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(unhurried.pause).await;
+    }
 }
 
 /// Asks the store behind it again when it is unavailable. An unknown outcome of a commit is
@@ -114,6 +139,9 @@ impl<S: Store> Patient<S> {
                 }
             }
             undecided = left;
+            if !undecided.is_empty() {
+                before_asking_again().await;
+            }
         }
         answers
     }
@@ -131,6 +159,7 @@ macro_rules! again {
             if !matches!(answer, Err(StoreError::Unavailable(_))) {
                 break;
             }
+            $crate::conformance::patient::before_asking_again().await;
             answer = $call.await;
         }
         answer
