@@ -4,7 +4,9 @@
 #[path = "../services/cassandra.rs"]
 pub(crate) mod server;
 
+mod exported;
 mod hubs;
+mod starting;
 mod watcher;
 
 use std::sync::Arc;

@@ -140,7 +140,7 @@ async fn devices<'n>(nodes: impl IntoIterator<Item = &'n TestNode>) -> Vec<Devic
 }
 
 /// Each device writes so many records, all at once; every write is answered.
-async fn all_write(devices: &mut [Device], round: &str, count: usize) {
+pub(crate) async fn all_write(devices: &mut [Device], round: &str, count: usize) {
     let writing = devices.iter_mut().zip(0..).map(|(device, at)| async move {
         for n in 0..count {
             device.edit(&insert(
@@ -158,7 +158,7 @@ async fn all_write(devices: &mut [Device], round: &str, count: usize) {
 }
 
 /// Nobody writes any more: all come to show the same.
-async fn all_are_equal(devices: &mut [Device]) {
+pub(crate) async fn all_are_equal(devices: &mut [Device]) {
     let head = devices.iter().map(Device::seq).max().unwrap();
     for device in &mut *devices {
         device.reach(head).await;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use syncline_hub::clock::{Clock, SystemClock};
 use syncline_protocol::stamp::wall_text;
@@ -18,18 +19,23 @@ use syncline_tests::socket::{Got, Socket};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::exported::{ARCHIVE, Exported, read};
 use super::server::Server;
 use super::watcher::{Copy, Watcher, key};
+use crate::archive;
 use crate::cluster::KEY;
 use crate::cluster::processes::{end, start_hub_of};
 use crate::cluster::server::Server as Nats;
 
 /// Two users, each with as many devices that write as there are hubs, and one more.
 const USERS: usize = 2;
-const DEVICES: usize = 3;
+const DEVICES: usize = HUBS + 1;
+
+/// Programs at once, beside the store and the bus.
+const HUBS: usize = 3;
 
 /// Which mutations of a device also put an event, of which a job makes two occurrences.
-const EVENT_EACH: u64 = 8;
+pub(super) const EVENT_EACH: u64 = 8;
 
 /// Mutations that must be answered between two faults.
 const BETWEEN: u64 = 40;
@@ -44,22 +50,35 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     KillHub(usize),
+    /// For two seconds.
     PauseHub(usize),
+    /// For longer than devices wait, and hubs less long than they do for an answer.
     PauseStore,
     CrashStore,
 }
+
+/// How long the store stands still.
+const STORE_STANDS: Duration = Duration::from_secs(8);
 
 const FAULTS: [Fault; 6] = [
     Fault::KillHub(0),
     Fault::PauseStore,
     Fault::PauseHub(1),
-    Fault::KillHub(1),
+    Fault::KillHub(2),
     Fault::CrashStore,
     Fault::PauseHub(0),
 ];
 
-/// What follows from events, done again soon where a hub ended over it.
+/// Faults before everything is exported, while all write.
+const BEFORE_EXPORT: usize = FAULTS.len() / 2;
+
+/// What follows from events, done again soon where a hub ended over it; and walks through all spaces that
+/// hardly ever end.
 const CONFIG: &str = r#"
+    [retention]
+    interval_ms = 200
+    pause_ms = 0
+
     [jobs]
     lease_ms = 5000
     retry_first_ms = 10
@@ -133,11 +152,10 @@ impl Writer {
         self.m = decided + 1;
         while !self.stop.load(Relaxed) {
             let m = self.m;
-            let (own, field) = (
-                format!("{}-{m}", self.client),
-                format!("of {}", self.client),
-            );
-            let fields = json!({field: {"value": m}});
+            let own = format!("{}-{m}", self.client);
+            let field = format!("of {}", self.client);
+            // What it alone writes, and what all do.
+            let fields = json!({field: {"value": m}, "of all": {"value": own}});
             let mut changes = vec![
                 json!({"table": "tasks", "id": own, "op": "insert", "data": {"m": m}}),
                 json!({"table": "tasks", "id": "shared", "op": "insert", "data": {}}),
@@ -227,7 +245,7 @@ struct World {
     url: String,
     bus: Nats,
     issuer: Issuer,
-    dirs: [tempfile::TempDir; 2],
+    dirs: [tempfile::TempDir; HUBS],
     hubs: Vec<Option<HubProcess>>,
     addresses: Hubs,
 }
@@ -240,22 +258,44 @@ impl World {
             store,
             bus: Nats::start(),
             issuer: Issuer::start().await,
-            dirs: [(); 2].map(|()| tempfile::tempdir().unwrap()),
-            hubs: vec![None, None],
+            dirs: [(); HUBS].map(|()| tempfile::tempdir().unwrap()),
+            hubs: Vec::new(),
             addresses: Arc::default(),
         };
-        // One makes the schema at once with the other.
-        let (one, two) = tokio::join!(world.hub(0), world.hub(1));
-        *world.addresses.lock().unwrap() = vec![one.public, two.public];
-        world.hubs = vec![Some(one), Some(two)];
+        // All make the schema at once.
+        let hubs = join_all((0..HUBS).map(|at| world.hub(at))).await;
+        *world.addresses.lock().unwrap() = hubs.iter().map(|hub| hub.public).collect();
+        world.hubs = hubs.into_iter().map(Some).collect();
         world
     }
 
     async fn hub(&self, at: usize) -> HubProcess {
         let dir: &Path = self.dirs[at].path();
         std::fs::write(dir.join("hub.toml"), CONFIG).unwrap();
-        let name = ["n0", "n1"][at];
-        start_hub_of(&self.issuer, (&self.url, self.bus.url()), (name, dir)).await
+        let name = format!("n{at}");
+        start_hub_of(&self.issuer, (&self.url, self.bus.url()), (&name, dir)).await
+    }
+
+    /// Everything of the store, read while all write. Asked for again where the store is away.
+    async fn export(&self) -> Vec<Exported> {
+        let dir = tempfile::tempdir().unwrap();
+        let exporting = async {
+            loop {
+                let (url, at) = (self.url.clone(), dir.path().to_owned());
+                let ran = tokio::task::spawn_blocking(move || {
+                    let _ = std::fs::remove_file(at.join(ARCHIVE));
+                    archive::run(&at, &url, &["export", "--out", ARCHIVE])
+                });
+                let output = ran.await.unwrap();
+                if output.status.success() {
+                    return;
+                }
+                println!("{}", String::from_utf8_lossy(&output.stderr));
+                sleep(Duration::from_millis(200)).await;
+            }
+        };
+        timeout(HUNG, exporting).await.expect("it is exported");
+        read(&dir.path().join(ARCHIVE))
     }
 
     async fn suffer(&mut self, fault: Fault) {
@@ -275,7 +315,7 @@ impl World {
             }
             Fault::PauseStore => {
                 self.store.tell("pause");
-                sleep(Duration::from_secs(2)).await;
+                sleep(STORE_STANDS).await;
                 self.store.tell("resume");
             }
             Fault::CrashStore => {
@@ -288,10 +328,11 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice() {
-    let seed = std::env::var("HUBS_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or(1);
+    let given = std::env::var("HUBS_SEED").ok();
+    let seed = match given {
+        Some(seed) => seed.parse().expect("HUBS_SEED is a number"),
+        None => SystemClock.now_ms(),
+    };
     println!("HUBS_SEED={seed}");
     let mut world = World::start().await;
     let (stop, answered) = (
@@ -322,13 +363,17 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
     let looked = Arc::new(AtomicBool::new(false));
     let mut looking: Vec<(usize, JoinHandle<Watcher>)> = Vec::new();
     for (user, token) in tokens.iter().enumerate() {
-        for first in 0..2 {
+        for first in 0..HUBS {
             let watcher = Watcher::new(token, &format!("l{first}"), (&world.addresses, first));
             looking.push((user, tokio::spawn(watcher.watch(looked.clone()))));
         }
     }
-    for fault in shuffled(seed) {
+    let mut exported = Vec::new();
+    for (n, fault) in shuffled(seed).into_iter().enumerate() {
         goes_on(&answered).await;
+        if n == BEFORE_EXPORT {
+            exported = world.export().await;
+        }
         println!("{fault:?}");
         world.suffer(fault).await;
     }
@@ -346,6 +391,12 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
     let mut copies = Vec::new();
     for (token, decided) in tokens.iter().zip(&decided) {
         copies.push(all_done(&hubs, token, decided).await);
+    }
+    assert_eq!(exported.len(), USERS);
+    for space in &exported {
+        let user = (0..USERS).find(|user| space.user == format!("u{user}"));
+        let user = user.expect("a user that writes");
+        space.check(&copies[user], &decided[user]);
     }
     looked.store(true, Relaxed);
     let mut watchers = Vec::new();
@@ -390,7 +441,7 @@ async fn hubs_that_end_and_a_store_that_ends_lose_nothing_and_do_nothing_twice()
     }
 }
 
-/// What both hubs show of a user when all jobs are done, which is what was decided and what follows.
+/// What all hubs show of a user when all jobs are done, which is what was decided and what follows.
 async fn all_done(hubs: &[SocketAddr], token: &str, decided: &BTreeMap<String, u64>) -> Copy {
     let sum = decided.values().sum::<u64>();
     let events: u64 = decided.values().map(|last| last / EVENT_EACH).sum();
@@ -408,7 +459,9 @@ async fn all_done(hubs: &[SocketAddr], token: &str, decided: &BTreeMap<String, u
         }
     };
     let shows = timeout(HUNG, doing).await.expect("every job is done");
-    assert_eq!(shown(hubs[1], token).await, shows, "both show the same");
+    for hub in &hubs[1..] {
+        assert_eq!(shown(*hub, token).await, shows, "all show the same");
+    }
     for (client, last) in decided {
         let prefix = format!("{client}-");
         let own = |(table, id): &&(String, String)| table == "tasks" && id.starts_with(&prefix);
@@ -418,6 +471,13 @@ async fn all_done(hubs: &[SocketAddr], token: &str, decided: &BTreeMap<String, u
         let told = &shows[&shared][format!("of {client}")];
         assert_eq!(told, last, "{client}: what it wrote last is what there is");
     }
+    // Whoever wrote last, it is the last that it wrote: nobody's own edits overtake each other.
+    let shared = ("tasks".to_owned(), "shared".to_owned());
+    let last = &shows[&shared]["of all"];
+    let mut lasts = decided
+        .iter()
+        .map(|(client, last)| format!("{client}-{last}"));
+    assert!(lasts.any(|one| *last == one), "{last} of {decided:?}");
     let counts = ["tasks", "events", "occurrences"].map(|table| of(&shows, table));
     assert_eq!(counts, [1 + sum, events, 2 * events]);
     assert_eq!(shows.len() as u64, counts.iter().sum::<u64>());

@@ -56,7 +56,7 @@ pub(crate) async fn end(hub: HubProcess, signal: &'static str) -> Option<i32> {
 }
 
 /// The same, and a device of ada's on it.
-async fn hub_with_device(
+pub(crate) async fn hub_with_device(
     services: (&str, &str),
     (name, dir): (&str, &Path),
 ) -> (HubProcess, Device) {
