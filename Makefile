@@ -86,7 +86,8 @@ bench-cluster:
 	target/release/bench-cluster --hub target/release/hub --store cassandra --only contention
 	target/release/bench-cluster --hub target/release/hub --store sqlite --only contention
 
-# What the stores do a second, beside one insert a change: SQLite, and a Postgres of its own.
+# What the stores do a second, beside one insert a change: SQLite, and of its own each a Postgres, a Cassandra with its
+# default log sync, and one with `commitlog_sync: batch`.
 bench-storage:
 	cargo build --release --locked -p syncline-chaos --bin bench-storage
 	target/release/bench-storage

@@ -2,7 +2,8 @@
 //!
 //! Whoever reads much of a space, and then writes on the condition that nothing was written since the
 //! first read, would never get there while others write without pause. So after some tries
-//! ([`super::tries`]) it holds the space. Everybody else's condition tests that nobody does, and who is
+//! ([`super::tries`]) it holds the space. Everybody else's condition tests that nobody does, but of a new
+//! epoch and of forgetting a space, which have the holder begin anew; and who is
 //! told otherwise waits until the space is let go. A hold ends by itself, so that one whose holder is gone
 //! is in nobody's way for long.
 
