@@ -239,7 +239,6 @@ CREATE TABLE ledger_reservations(
     state INTEGER NOT NULL,
     PRIMARY KEY(account, posting)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX ledger_reservations_open ON ledger_reservations(account, posting) WHERE state = 0;
 CREATE INDEX ledger_reservations_over ON ledger_reservations(expires_at, account, posting)
     WHERE state = 0;
 ";
