@@ -286,9 +286,8 @@ mod tests {
             (DriftOf::Lines, |a| a.stored.lines += 1),
             (DriftOf::Balance, |a| a.stored.balance = credits(8)),
             (DriftOf::Reserved, |a| {
-                a.sums.add(LineKind::Reserved, (0, 1));
-                a.sums.add(LineKind::Refunded, (0, 1));
-                a.sums.add(LineKind::Used, (0, 1));
+                a.stored.reserved = credits(1);
+                a.open = Some(1);
             }),
             (DriftOf::Reservations, |a| a.open = Some(1)),
             (DriftOf::InTransit, |a| a.under_way = Some(1)),

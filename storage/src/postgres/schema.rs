@@ -260,8 +260,6 @@ CREATE TABLE IF NOT EXISTS syncline.ledger_reservations(
     posting bytea NOT NULL,
     PRIMARY KEY(account, posting)
 ) WITH (fillfactor = 80);
-CREATE INDEX IF NOT EXISTS ledger_reservations_open
-    ON syncline.ledger_reservations(account, posting) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS ledger_reservations_over
     ON syncline.ledger_reservations(expires_at, account, posting) WHERE state = 0;
 "#;

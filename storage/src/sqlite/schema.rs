@@ -185,7 +185,8 @@ UPDATE jobs SET at = NULL, behind_at = CASE state WHEN 1 THEN due_at ELSE at END
 
 /// The ledger. An account is known by its `no` in the other tables, and its `name` may become nobody's;
 /// its numbers are what its lines have made of it. `ledger_lines` are numbered in their account, and are
-/// changed by nothing but an erasure. `kind` and `state` are codes that are never given to something else.
+/// changed by nothing but an erasure. `kind` and `state` are codes that are never given to something else. With
+/// the amount in it `ledger_lines_of` is all that a refund reads; without, SQLite would rather read the account.
 const LEDGER: &str = "
 CREATE TABLE ledger_accounts(
     no INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -219,7 +220,7 @@ CREATE TABLE ledger_lines(
     PRIMARY KEY(account, no)
 ) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX ledger_lines_posting ON ledger_lines(account, posting);
-CREATE INDEX ledger_lines_of ON ledger_lines(account, of_posting, kind)
+CREATE INDEX ledger_lines_of ON ledger_lines(account, of_posting, kind, amount)
     WHERE of_posting IS NOT NULL;
 
 CREATE TABLE ledger_keys(
@@ -238,7 +239,6 @@ CREATE TABLE ledger_reservations(
     state INTEGER NOT NULL,
     PRIMARY KEY(account, posting)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX ledger_reservations_open ON ledger_reservations(account, posting) WHERE state = 0;
 CREATE INDEX ledger_reservations_over ON ledger_reservations(expires_at, account, posting)
     WHERE state = 0;
 ";
