@@ -8,6 +8,7 @@ mod failures;
 mod holds;
 mod imports;
 mod jobs;
+mod kept;
 mod levels;
 mod limits;
 mod migrations;
