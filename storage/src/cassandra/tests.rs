@@ -6,6 +6,7 @@ mod costs;
 mod exports;
 mod failures;
 mod holds;
+mod homes;
 mod imports;
 mod jobs;
 mod kept;
