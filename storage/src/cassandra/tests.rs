@@ -1,6 +1,7 @@
 //! The engine's tests on a real server, each on a keyspace of its own: the conformance suite,
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
+mod bounded;
 mod busy;
 mod costs;
 mod exports;
