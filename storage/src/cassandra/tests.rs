@@ -15,6 +15,7 @@ mod levels;
 mod limits;
 mod migrations;
 mod moving;
+mod overdue;
 mod timeouts;
 
 #[path = "../../../tests/services/cassandra.rs"]
