@@ -16,7 +16,9 @@ mod limits;
 mod migrations;
 mod moving;
 mod overdue;
+mod quiet;
 mod timeouts;
+mod unused;
 
 #[path = "../../../tests/services/cassandra.rs"]
 pub(crate) mod server;
