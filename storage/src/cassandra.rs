@@ -34,6 +34,7 @@ mod snapshot;
 mod space;
 mod statements;
 mod tries;
+mod used;
 mod value;
 mod walk;
 

@@ -25,7 +25,7 @@ pub trait Store: Send + Sync + 'static {
     async fn space(&self, space: &SpaceKey) -> Result<Option<SpaceView>, StoreError>;
 
     /// The same of many spaces, in the order asked, in as few reads as the engine can. They may
-    /// be of different moments.
+    /// be of different moments, each with all that was acknowledged by then.
     async fn views(&self, spaces: &[SpaceKey]) -> Result<Vec<Option<SpaceView>>, StoreError> {
         let mut views = Vec::with_capacity(spaces.len());
         for space in spaces {

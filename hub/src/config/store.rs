@@ -25,9 +25,9 @@ pub struct StoreConfig {
     ///
     /// `cassandra://USER:PASSWORD@HOST:PORT,HOST/KEYSPACE`: an Apache Cassandra cluster. TLS as for
     /// Postgres, with `?tls=disable` to do without. `?datacenter=NAME` is the datacenter whose
-    /// nodes are asked, `?serial=global` has all datacenters agree on every commit,
-    /// `?replication=3` or `?replication=dc1:3,dc2:3` has the keyspace made, and
-    /// `?commit_bytes_max=N` follows the server's `max_mutation_size`.
+    /// nodes are asked, with `&take_home=true` in place of a home that is lost, `?serial=global` has
+    /// all datacenters agree on every commit, `?replication=3` or `?replication=dc1:3,dc2:3` has the
+    /// keyspace made, and `?commit_bytes_max=N` follows the server's `max_mutation_size`.
     #[serde(deserialize_with = "url", serialize_with = "shown_url")]
     pub url: Option<StoreUrl>,
     /// SQLite: the most that each of its four connections keeps of the database in memory, in

@@ -1,9 +1,9 @@
 //! Reading what changed after a place, in pages.
 //!
 //! Two reads: which records were changed after it, and then those. If none of them moved on between
-//! the two, the page is of the state of the first. Else both are made again; and if somebody writes
-//! too fast for that, the page is of the state of the second, complete up to the head of the first:
-//! what moved on is in a later page.
+//! the two, the page is of the state of the first. Else both are made again, once: in a space that is written
+//! without pause that page is of the state of its second read, complete up to the head of its first. What
+//! moved on is in a later page.
 
 use std::collections::HashMap;
 
@@ -33,8 +33,8 @@ pub(super) struct Changes<'a> {
     pub(super) limit: PageLimit,
 }
 
-/// Tries of a page of one state.
-pub(super) const PAGE_TRIES_MAX: usize = 16;
+/// How often a page of which something moved is read anew.
+pub(super) const PAGE_TRIES_MAX: usize = 1;
 
 /// Those that may be in a page.
 struct Candidates {

@@ -1,12 +1,12 @@
 //! Removing what has grown too old.
 //!
-//! What is found is removed only if nothing was written since the first look, so all of it is of
-//! one state.
+//! A first look, at hints, tells whether anything may be: where nothing is, nobody is asked to agree on anything.
+//! What is found is removed only if nothing was written since a look of now, so all of it is of one state.
 
 use std::collections::HashMap;
 
 use syncline_protocol::codec;
-use syncline_protocol::ids::{RecordKey, Seq, SpaceKey, WriterNo};
+use syncline_protocol::ids::{RecordKey, Seq, SpaceKey};
 use syncline_protocol::record::Record;
 
 use super::failure::{Failure, contended};
@@ -17,20 +17,28 @@ use super::row::{Place, Row, SpaceRow, kind, verdicts_of};
 use super::server::{Columns, Level, Rows, Server, Writes, of};
 use super::space::{at, opened, unmoved};
 use super::statements::Text;
-use super::tries::{FREE_TRIES, RACES_MAX};
+use super::tries::{RACES_MAX, Tries};
+use super::used::{self, Look, Unused, upto_values};
 use super::value::Value;
-use super::walk::Walk;
 use crate::random;
 use crate::types::{Collect, Collected, Keys, NEVER_MS, SpaceView};
 
 /// What was found.
+#[derive(Default)]
 struct Old {
     dead: Vec<Dead>,
     /// The last of the rows that say when these died. What else is before it says of a record that it is
     /// dead, and it is not, or died at another time.
     upto: Option<Place>,
-    unused: Vec<(Place, WriterNo)>,
+    unused: Unused,
     more: bool,
+}
+
+impl Old {
+    /// Whether there is not even a row that says nothing.
+    fn is_nothing(&self) -> bool {
+        self.upto.is_none() && self.unused.is_nothing()
+    }
 }
 
 /// A dead record.
@@ -51,34 +59,81 @@ pub(super) async fn collect(
     space: &SpaceKey,
     collect: Collect,
 ) -> Result<Collected, Failure> {
-    for _ in 0..FREE_TRIES {
-        if let Some(collected) = once(server, (space, collect), Hold::NONE).await? {
-            return Ok(collected);
-        }
+    if let Some(view) = young(server, space, collect).await? {
+        return Ok(Collected::nothing(view));
     }
     for _ in 0..RACES_MAX {
-        let hold = Hold::take(server, space).await?;
-        let collected = once(server, (space, collect), hold).await;
-        hold.let_go(server, space).await;
-        if let Some(collected) = collected? {
+        if let Some(collected) = until_unmoved(server, space, collect).await? {
             return Ok(collected);
         }
     }
     Err(contended().into())
 }
 
-/// `None` if something was written meanwhile, or if there is more behind what only was in the way.
+/// Before the first that is young enough, as stored.
+fn before(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX).min(i64::MAX - 1)
+}
+
+/// The space, if nothing in it is old. What was acknowledged is seen.
+async fn young(
+    server: &Server,
+    space: &SpaceKey,
+    collect: Collect,
+) -> Result<Option<SpaceView>, Failure> {
+    let (begin, end) = (Place::begin(kind::DEATH), Place::end(kind::DEATH));
+    let asked = (Columns::Light, Level::Hint, 1);
+    let rows = server.range(space, (&begin, &end), asked).await?;
+    let row = rows.found()?.opened()?;
+    let first = rows.all()?.first().map(Row::place).transpose()?;
+    let is_old = |place: Place| place.n < before(collect.dead_before_ms);
+    let look = used::look(server, space, before(collect.marks_before_ms)).await?;
+    if look == Look::Unplaced {
+        used::place_all(server, space).await?;
+    }
+    let is_young = look == Look::Young && !first.is_some_and(is_old);
+    Ok(is_young.then_some(row.view))
+}
+
+/// What became of a try.
+enum Became {
+    Collected(Collected),
+    /// What was there only was in the way, and went. There is more behind it.
+    Cleared,
+    /// Something was written meanwhile.
+    Moved,
+}
+
+/// `None` if there is more behind what only was in the way.
+async fn until_unmoved(
+    server: &Server,
+    space: &SpaceKey,
+    collect: Collect,
+) -> Result<Option<Collected>, Failure> {
+    let mut tries = Tries::of(server, space);
+    loop {
+        let hold = tries.next().await?;
+        let became = once(server, (space, collect), hold).await;
+        tries.end().await;
+        match became? {
+            Became::Collected(collected) => return Ok(Some(collected)),
+            Became::Cleared => return Ok(None),
+            Became::Moved => {}
+        }
+    }
+}
+
 async fn once(
     server: &Server,
     (space, collect): (&SpaceKey, Collect),
     hold: Hold,
-) -> Result<Option<Collected>, Failure> {
+) -> Result<Became, Failure> {
     let row = opened(server, space).await?;
     let Some(old) = find_old(server, (space, row), collect).await? else {
-        return Ok(None);
+        return Ok(Became::Moved);
     };
-    if old.upto.is_none() && old.unused.is_empty() {
-        return Ok(Some(Collected::nothing(row.view)));
+    if old.is_nothing() {
+        return Ok(Became::Collected(Collected::nothing(row.view)));
     }
     let view = after(&row.view, &old, collect.keys);
     let id = random()? as i64;
@@ -86,31 +141,19 @@ async fn once(
     let writes = writes((space, &begin), (&row, &view, id), (&old, hold));
     server.interludes.at(Step::PlanAndBatch).await;
     let sent = Sent::unmoved(id, &row);
-    let done = outcome::write(server, (space, &writes), sent).await?;
-    // Of what only was in the way nothing is told; what is behind it is looked at again.
-    let is_told = !old.dead.is_empty() || !old.unused.is_empty() || !old.more;
-    Ok((done && is_told).then_some(Collected {
+    if !outcome::write(server, (space, &writes), sent).await? {
+        return Ok(Became::Moved);
+    }
+    let (tombstones, marks) = (old.dead.len(), old.unused.clients.len());
+    if tombstones == 0 && marks == 0 && old.more {
+        return Ok(Became::Cleared);
+    }
+    Ok(Became::Collected(Collected {
         view,
-        tombstones: old.dead.len(),
-        marks: old.unused.len(),
+        tombstones,
+        marks,
         more: old.more,
     }))
-}
-
-/// Everything of a kind up to a row.
-fn upto_values<'a>(space: &'a SpaceKey, upto: &'a Place) -> Vec<Value<'a>> {
-    let mut values = of(space);
-    values.extend([
-        Value::Kind(upto.kind),
-        Value::Int(i64::MIN),
-        Value::Text(""),
-        Value::Text(""),
-        Value::Kind(upto.kind),
-        Value::Int(upto.n),
-        Value::Text(&upto.a),
-        Value::Text(&upto.b),
-    ]);
-    values
 }
 
 fn after(view: &SpaceView, old: &Old, keys: Keys) -> SpaceView {
@@ -131,49 +174,65 @@ fn after(view: &SpaceView, old: &Old, keys: Keys) -> SpaceView {
     }
 }
 
-/// `None` if something was written meanwhile.
+/// `None` if something was written meanwhile, unless there is nothing in any case.
 async fn find_old(
     server: &Server,
     (space, row): (&SpaceKey, SpaceRow),
     collect: Collect,
 ) -> Result<Option<Old>, Failure> {
-    let from = Place::begin(kind::DEATH);
-    // Before the first that is young enough.
-    let before = i64::try_from(collect.dead_before_ms).unwrap_or(i64::MAX - 1);
-    let to = Place::new(kind::DEATH, before.min(i64::MAX - 1), ("", ""));
     let limit = collect.limit;
-    let asked = (Columns::Light, Level::Serial, limit.saturating_add(1));
+    let deaths = deaths(server, space, collect).await?;
+    let asked = (before(collect.marks_before_ms), limit);
+    let Some(unused) = Unused::find(server, (space, &row), asked).await? else {
+        return Ok(None);
+    };
+    let mut old = Old {
+        more: deaths.len() > limit || unused.more,
+        unused,
+        ..Old::default()
+    };
+    if deaths.is_empty() {
+        return Ok(Some(old));
+    }
+    let deaths = &deaths[..deaths.len().min(limit)];
+    let Some(mut dead) = dead(server, (space, row), deaths).await? else {
+        return Ok(None);
+    };
+    let fit = collect.fit(dead.iter().map(|dead| dead.bytes));
+    old.more |= fit < dead.len();
+    let rest = dead.get(fit).map(|dead| dead.death.clone());
+    let mut upto = deaths.iter();
+    old.upto = upto
+        .rfind(|death| rest.as_ref().is_none_or(|rest| *death < rest))
+        .cloned();
+    dead.truncate(fit);
+    if collect.keys == Keys::Keep && !strip(server, (space, row), &mut dead).await? {
+        return Ok(None);
+    }
+    old.dead = dead;
+    Ok(Some(old))
+}
+
+/// The first rows that say of a record that it is dead for long, with one more than is wanted if there
+/// are more.
+async fn deaths(
+    server: &Server,
+    space: &SpaceKey,
+    collect: Collect,
+) -> Result<Vec<Place>, Failure> {
+    let from = Place::begin(kind::DEATH);
+    let to = Place::new(kind::DEATH, before(collect.dead_before_ms), ("", ""));
+    let asked = (
+        Columns::Light,
+        Level::Serial,
+        collect.limit.saturating_add(1),
+    );
     let rows = server.range(space, (&from, &to), asked).await?;
     let mut deaths = Vec::new();
     for found in rows.all()? {
         deaths.push(found.place()?);
     }
-    let mut more = deaths.len() > limit;
-    deaths.truncate(limit);
-    let Some(mut dead) = dead(server, (space, row), &deaths).await? else {
-        return Ok(None);
-    };
-    let fit = collect.fit(dead.iter().map(|dead| dead.bytes));
-    more |= fit < dead.len();
-    let rest = dead.get(fit).map(|dead| dead.death.clone());
-    let upto = deaths
-        .into_iter()
-        .rfind(|death| rest.as_ref().is_none_or(|rest| death < rest));
-    dead.truncate(fit);
-    if collect.keys == Keys::Keep && !strip(server, (space, row), &mut dead).await? {
-        return Ok(None);
-    }
-    let Some(mut unused) = unused(server, (space, row), collect).await? else {
-        return Ok(None);
-    };
-    more |= unused.len() > limit;
-    unused.truncate(limit);
-    Ok(Some(Old {
-        dead,
-        upto,
-        unused,
-        more,
-    }))
+    Ok(deaths)
 }
 
 /// Those that are dead since then. `None` if something was written meanwhile.
@@ -253,33 +312,6 @@ fn by_record(rows: &Rows) -> Result<HashMap<RecordKey, Row<'_>>, Failure> {
     Ok(found)
 }
 
-/// The clients not used for the longest time, with one more than is wanted if there are more.
-async fn unused(
-    server: &Server,
-    (space, row): (&SpaceKey, SpaceRow),
-    collect: Collect,
-) -> Result<Option<Vec<(Place, WriterNo)>>, Failure> {
-    let before = i64::try_from(collect.marks_before_ms).unwrap_or(i64::MAX);
-    let mut walk = Walk::of(server, space, row);
-    let mut unused = Vec::new();
-    walk.all((kind::CLIENT, Columns::Light), |row, place| {
-        let used_at = row.used_at()?;
-        if row.last()?.is_some() && used_at < before {
-            unused.push((used_at, place, row.writer()?));
-        }
-        Ok(())
-    })
-    .await?;
-    if walk.has_moved() {
-        return Ok(None);
-    }
-    unused.sort();
-    let oldest = unused.into_iter().take(collect.limit.saturating_add(1));
-    Ok(Some(
-        oldest.map(|(_, place, writer)| (place, writer)).collect(),
-    ))
-}
-
 fn writes<'a>(
     (space, begin): (&'a SpaceKey, &'a Place),
     (row, view, id): (&SpaceRow, &SpaceView, i64),
@@ -322,7 +354,8 @@ fn writes<'a>(
             }
         }
     }
-    for (place, writer) in &old.unused {
+    old.unused.push_rows(&mut writes, space);
+    for (place, writer) in &old.unused.clients {
         let mut values = vec![Value::Int(NEVER_MS)];
         values.extend(at(space, place));
         writes.push(Text::ForgetMark, values);

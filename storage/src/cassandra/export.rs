@@ -20,6 +20,7 @@ use self::records::{Keeping, Records};
 use self::spool::{Frame, Spool, packed};
 use super::CassandraStore;
 use super::failure::Failure;
+use super::hold::Hold;
 use super::import::unfinished;
 use super::interlude::Step;
 use super::jobs;
@@ -81,7 +82,7 @@ async fn export(
     let mut image = Image::begin(server, space, page)?;
     let mut tries = Tries::of(server, space);
     loop {
-        tries.next().await?;
+        image.hold = tries.next().await?;
         let looked = look(&mut image).await;
         tries.end().await;
         match looked? {
@@ -107,6 +108,8 @@ pub(super) struct Image<'a> {
     server: &'a Server,
     space: &'a SpaceKey,
     page: PageLimit,
+    /// Of who reads it.
+    hold: Hold,
     spool: Spool,
     /// `None` until they are read for the first time.
     records: Option<Records>,
@@ -126,6 +129,7 @@ impl<'a> Image<'a> {
             server,
             space,
             page,
+            hold: Hold::NONE,
             spool: Spool::in_directory(&server.options().spool_directory)?,
             records: None,
             rest: Vec::new(),
@@ -136,7 +140,7 @@ impl<'a> Image<'a> {
     /// Brings it to the state of the last look at the space; false if something was written
     /// meanwhile.
     pub(super) async fn follow(&mut self, row: SpaceRow) -> Result<bool, Failure> {
-        let mut walk = Walk::of(self.server, self.space, row);
+        let mut walk = Walk::of(self.server, self.space, row).by(self.hold);
         self.rest.clear();
         self.spool.cut(self.rest_at);
         let records = self.records.take().filter(|records| records.are_of(&row));

@@ -7,6 +7,8 @@ pub(super) enum Step {
     OrderAndLook,
     /// An export has looked at a space, and reads what it has not.
     LookAndFollow,
+    /// All of a space is read, and the next part of it.
+    PartAndPart,
     /// Who was told that a space is held waits for a moment, and looks whether it still is.
     WaitAndLook,
     /// What is to be written is known, and what is beside it is there.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use scylla::statement::{Consistency, SerialConsistency};
 
 use super::failure::short;
+use super::hold::{HOLD_S, WAIT_MAX};
 
 const PORT: u16 = 9042;
 
@@ -99,6 +100,8 @@ pub struct CassandraOptions {
     pub datacenter: Option<String>,
     /// Which replicas agree on a commit.
     pub serial: Serial,
+    /// Whether `datacenter` becomes the home in place of one that is lost.
+    pub takes_home: bool,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
     /// How long an answer may take. The server's own limits should be shorter, so that it says
@@ -109,6 +112,10 @@ pub struct CassandraOptions {
     pub commit_bytes_max: usize,
     /// Commits under way at once; one more waits.
     pub commits_max: usize,
+    /// Seconds after which a hold of a space ends by itself.
+    pub(super) hold_s: u32,
+    /// How long somebody waits for spaces that others hold.
+    pub(super) hold_wait_max: Duration,
     /// Where an export keeps a space, in a file without a name, until all of it is read. There must be
     /// room for the largest one.
     pub spool_directory: PathBuf,
@@ -118,7 +125,8 @@ impl CassandraOptions {
     /// The defaults for a URL, `cassandra://USER:PASSWORD@HOST:PORT,HOST/KEYSPACE?…`, of which
     /// nothing is said here that could hold a password. Errors: a sentence saying what is wrong.
     ///
-    /// `datacenter=NAME`; `serial=local` or `global`; `replication=3` or `replication=dc1:3,dc2:3`
+    /// `datacenter=NAME`, with `take_home=true` to have it be the home in place of one that is lost;
+    /// `serial=local` or `global`; `replication=3` or `replication=dc1:3,dc2:3`
     /// has the keyspace made; `commit_bytes_max=BYTES`. `tls=disable` or `require`: without it TLS is
     /// required, except on this machine. `sslrootcert` names a PEM file in place of the system's
     /// certificates.
@@ -151,14 +159,21 @@ impl CassandraOptions {
             replication: None,
             datacenter: None,
             serial: Serial::Local,
+            takes_home: false,
             connect_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(15),
             commit_bytes_max: COMMIT_BYTES_MAX,
             commits_max: COMMITS_MAX,
+            hold_s: HOLD_S,
+            hold_wait_max: WAIT_MAX,
             spool_directory: std::env::temp_dir(),
         };
         for parameter in query.split('&').filter(|one| !one.is_empty()) {
             options.take(parameter)?;
+        }
+        if options.takes_home && (options.datacenter.is_none() || options.serial == Serial::Global)
+        {
+            return Err("has take_home=true without the datacenter=NAME that takes it".to_owned());
         }
         Ok(options)
     }
@@ -172,6 +187,8 @@ impl CassandraOptions {
             ("serial", "local") => self.serial = Serial::Local,
             ("serial", "global") => self.serial = Serial::Global,
             ("serial", _) => return wrong("local or global"),
+            ("take_home", "true") => self.takes_home = true,
+            ("take_home", _) => return wrong("true, or not there"),
             ("replication", _) => match Replication::parse(value) {
                 Some(replication) => self.replication = Some(replication),
                 None => return wrong("a number, or NAME:NUMBER,…"),
@@ -333,6 +350,12 @@ pub enum OpenError {
         /// Where it is recorded.
         keyspace: String,
     },
+    /// One of several datacenters would be the home in place of another.
+    #[error(
+        "take_home=true is for a datacenter that has all copies of the keyspace, and there are others \
+         ({0}): if they are lost, ALTER KEYSPACE without them first"
+    )]
+    CopiesElsewhere(String),
     /// The cluster did not answer, or refused.
     #[error("the cluster cannot be used: {0}")]
     Server(String),

@@ -45,16 +45,19 @@ pub(super) mod kind {
     pub(in super::super) const LANE: i8 = 10;
     /// When the space is to be looked at for jobs of the kind `a`.
     pub(in super::super) const QUEUE: i8 = 11;
+    /// That a client was used on day `n` and has not been looked at since: `a` its user, `b` its id. See
+    /// [`super::super::used`].
+    pub(in super::super) const USED: i8 = 12;
 
     /// All that an erasure removes.
-    pub(in super::super) const ALL: [i8; 11] = [
-        RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER, JOB, ORDER, LANE, QUEUE,
+    pub(in super::super) const ALL: [i8; 12] = [
+        RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER, JOB, ORDER, LANE, QUEUE, USED,
     ];
 
     /// Those whose end is written with the space. That of [`ORDER`] comes with its first job: spaces
-    /// of before there were jobs have none.
-    pub(in super::super) const ENDED: [i8; 7] =
-        [RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER];
+    /// of before there were jobs have none. Nor has that of [`USED`] who was made before.
+    pub(in super::super) const ENDED: [i8; 8] =
+        [RECORD, CHANGE, DEATH, CLIENT, WRITER, VERDICT, LETTER, USED];
 }
 
 /// Verdicts kept of a client, and the modulus of their places.

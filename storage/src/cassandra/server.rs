@@ -212,7 +212,7 @@ impl Server {
         };
         let rows = Rows::of(answer.into_rows_result()?);
         #[cfg(test)]
-        self.counted.answer(text, rows.count());
+        self.counted.answer((text, level), rows.count());
         Ok(rows)
     }
 
@@ -291,7 +291,7 @@ impl Server {
     }
 
     /// Writes all or nothing; `false` if a condition did not hold. If that is because somebody holds
-    /// the space, it returns once that is over.
+    /// the space, it returns once that is over. Errors: also if that takes too long; then nothing was written.
     pub(super) async fn write(&self, writes: &Writes<'_>) -> Result<bool, Failure> {
         let bytes_max = self.options.commit_bytes_max;
         let (bytes, statements) = (writes.bytes(), writes.len());
@@ -315,7 +315,7 @@ impl Server {
         if let Some((space, holder)) = rows.holder()?
             && Some(holder) != writes.holder
         {
-            until_let_go(self, &space, holder).await;
+            until_let_go(self, &space, holder).await?;
         }
         Ok(false)
     }

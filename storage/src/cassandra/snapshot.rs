@@ -2,7 +2,8 @@
 //!
 //! What is small of the records is read first, piece by piece, over whatever is dead between them. It
 //! says which of them the page will hold, and those are read. If something was written meanwhile,
-//! everything up to where the page ends is read instead, at once, so that it is of one moment.
+//! a bounded range from the first of them on is read instead, at once, so that it is of one moment; the page
+//! ends where that does. What was dead before the first is looked at again, without what is large.
 
 use syncline_protocol::ids::{Epoch, RecordKey, Seq, SpaceKey, TableName};
 
@@ -20,6 +21,12 @@ const MOMENT_TRIES_MAX: usize = 8;
 
 /// Small rows read at once.
 const ROWS_MAX: usize = 5_000;
+
+/// Rows of a range that is read at once although something was written, what is dead among them included.
+const RANGE_ROWS_MAX: usize = 1_000;
+
+/// How many more rows of it there may be meanwhile; with more of them it ends before.
+const RANGE_ROWS_MORE: usize = 50;
 
 /// What is wanted.
 pub(super) struct Snapshot<'a> {
@@ -44,9 +51,47 @@ struct Hint {
     live: Vec<Place>,
     /// The first that does not; `None` if all do.
     end: Option<Place>,
+    /// What to read if something was written. `None` if nothing lives.
+    range: Option<Range>,
+    /// Whether no row was there, dead or alive.
+    is_empty: bool,
     /// The state of the records that all of it is of; `None` if it is of several, or of none that was
     /// told.
     state: Option<(Epoch, Seq)>,
+}
+
+/// Rows that may be read at once.
+struct Range {
+    /// Before the first that lives.
+    from: Place,
+    to: Place,
+    rows: usize,
+    bytes: usize,
+    /// There are others behind it.
+    is_cut: bool,
+}
+
+impl Range {
+    fn after(from: &Place) -> Range {
+        Range {
+            from: from.clone(),
+            to: from.clone(),
+            rows: 0,
+            bytes: 0,
+            is_cut: false,
+        }
+    }
+
+    /// Takes the next row, if it fits. The first one does.
+    fn take(&mut self, place: &Place, (bytes, bytes_max): (usize, usize)) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let is_over = self.rows >= RANGE_ROWS_MAX || self.bytes > bytes_max;
+        self.is_cut |= is_over && self.rows > 0;
+        if !self.is_cut {
+            self.to = place.clone();
+            self.rows += 1;
+        }
+    }
 }
 
 impl Snapshot<'_> {
@@ -72,7 +117,9 @@ impl Snapshot<'_> {
         let to = Place::end(kind::RECORD);
         for _ in 0..MOMENT_TRIES_MAX {
             let mut page = Page::new(self.limit);
-            if let Some(row) = self.fill(server, &mut page, (&from, &to)).await? {
+            let row = self.fill(server, &mut page, (&from, &to)).await?;
+            let is_told = !page.records.is_empty() || !page.is_cut;
+            if let Some(row) = row.filter(|_| is_told) {
                 return Ok((row, page));
             }
             // The record at which it was to end went away. Or is there no space at all?
@@ -212,12 +259,91 @@ impl Snapshot<'_> {
             is_empty: page.records.is_empty(),
         };
         let hint = self.hint(server, (from, to), room).await?;
-        let rows = self.rows(server, (from, to), &hint).await?;
-        let mut space = None;
-        for row in rows.all()? {
-            if space.is_none() {
-                space = Some(row.found()?.opened()?);
+        server.interludes.at(Step::HintAndRows).await;
+        if let Some(row) = self.as_told(server, page, &hint).await? {
+            return Ok(Some(row));
+        }
+        match &hint.range {
+            Some(range) => self.moved(server, page, (from, range, &hint)).await,
+            None if hint.is_empty => Ok(None),
+            None => {
+                let row = opened(server, self.space).await?;
+                page.is_cut = !self.is_dead(server, &row, (from, to)).await?;
+                Ok(Some(row))
             }
+        }
+    }
+
+    /// Adds those that the hint told of, if nothing was written since.
+    async fn as_told(
+        &self,
+        server: &Server,
+        page: &mut Page,
+        hint: &Hint,
+    ) -> Result<Option<SpaceRow>, Failure> {
+        let Some(state) = hint.state else {
+            return Ok(None);
+        };
+        let mut places = hint.live.clone();
+        places.extend(hint.end.clone());
+        places.push(Place::end(kind::RECORD));
+        let asked = (Columns::All, Level::Serial);
+        let rows = server.at(self.space, &places, asked).await?;
+        let row = rows.found()?.opened()?;
+        if row.of_records() != state {
+            return Ok(None);
+        }
+        if self.take(page, &rows)? {
+            page.is_cut = hint.end.is_some();
+        }
+        Ok(Some(row))
+    }
+
+    /// Adds a range of what the hint told of, as it is now. `None` if what was dead before it may not have
+    /// been any more.
+    async fn moved(
+        &self,
+        server: &Server,
+        page: &mut Page,
+        (from, range, hint): (&Place, &Range, &Hint),
+    ) -> Result<Option<SpaceRow>, Failure> {
+        let rows_max = range.rows + RANGE_ROWS_MORE;
+        let asked = (Columns::All, Level::Serial, rows_max);
+        let span = (&range.from, &range.to);
+        let rows = server.range(self.space, span, asked).await?;
+        let all = rows.all()?;
+        let Some(first) = all.first() else {
+            page.is_cut = true;
+            return Ok(None);
+        };
+        let row = first.found()?.opened()?;
+        if range.from != *from && !self.is_dead(server, &row, (from, &range.from)).await? {
+            page.is_cut = true;
+            return Ok(None);
+        }
+        if self.take(page, &rows)? {
+            page.is_cut = hint.end.is_some() || range.is_cut || all.len() == rows_max;
+        }
+        Ok(Some(row))
+    }
+
+    /// Whether nothing lives in a range, nor did in the state `of`.
+    async fn is_dead(
+        &self,
+        server: &Server,
+        of: &SpaceRow,
+        span: (&Place, &Place),
+    ) -> Result<bool, Failure> {
+        if !self.lacked_in(server, of, span).await? {
+            return Ok(false);
+        }
+        let now = opened(server, self.space).await?;
+        Ok((now.view.epoch, now.view.swept) == (of.view.epoch, of.view.swept))
+    }
+
+    /// Adds rows that live; false if one did not fit.
+    fn take(&self, page: &mut Page, rows: &Rows) -> Result<bool, Failure> {
+        for row in rows.all()? {
             let place = row.place()?;
             if place.is_end() || row.seq()?.is_none() || row.dead_at()? != ALIVE {
                 continue;
@@ -226,35 +352,10 @@ impl Snapshot<'_> {
             let (record, bytes) = row.record().map_err(|error| error.of(&key))?;
             let keyed = (key, record);
             if !page.take(Stored { keyed, bytes }) {
-                return Ok(space);
+                return Ok(false);
             }
         }
-        // The one that did not fit went away; what is behind it was not looked at.
-        page.is_cut = hint.end.is_some();
-        Ok(space)
-    }
-
-    /// Those that the hint told of, if nothing was written since; else all of the range, at once.
-    async fn rows(
-        &self,
-        server: &Server,
-        (from, to): (&Place, &Place),
-        hint: &Hint,
-    ) -> Result<Rows, Failure> {
-        server.interludes.at(Step::HintAndRows).await;
-        if let Some(state) = hint.state {
-            let mut places = hint.live.clone();
-            places.extend(hint.end.clone());
-            places.push(Place::end(kind::RECORD));
-            let asked = (Columns::All, Level::Serial);
-            let rows = server.at(self.space, &places, asked).await?;
-            if rows.found()?.opened()?.of_records() == state {
-                return Ok(rows);
-            }
-        }
-        let asked = (Columns::All, Level::Serial, usize::MAX);
-        let to = hint.end.as_ref().unwrap_or(to);
-        server.range(self.space, (from, to), asked).await
+        Ok(true)
     }
 
     /// What lives up to the first record that will not fit.
@@ -268,8 +369,11 @@ impl Snapshot<'_> {
         let mut hint = Hint {
             live: Vec::new(),
             end: None,
+            range: None,
+            is_empty: true,
             state: None,
         };
+        let bytes_max = room.bytes;
         let mut is_first = true;
         loop {
             let rows_max = room.records.saturating_add(2).min(ROWS_MAX);
@@ -286,26 +390,43 @@ impl Snapshot<'_> {
             }
             is_first = false;
             for row in &all {
-                from = row.place()?;
+                let before = std::mem::replace(&mut from, row.place()?);
+                hint.is_empty = false;
                 if from.is_end() {
+                    hint.end_range(to);
                     return Ok(hint);
                 }
+                let bytes = row.bytes()?;
                 if row.seq()?.is_none() || row.dead_at()? != ALIVE {
+                    if let Some(range) = &mut hint.range {
+                        range.take(&from, (bytes, bytes_max));
+                    }
                     continue;
                 }
-                let bytes = row.bytes()?;
                 if (room.records == 0 || bytes > room.bytes) && !room.is_empty {
                     hint.end = Some(from);
                     return Ok(hint);
                 }
+                let range = hint.range.get_or_insert_with(|| Range::after(&before));
+                range.take(&from, (bytes, bytes_max));
                 hint.live.push(from.clone());
                 room.records = room.records.saturating_sub(1);
                 room.bytes = room.bytes.saturating_sub(bytes);
                 room.is_empty = false;
             }
             if all.len() < rows_max {
+                hint.end_range(to);
                 return Ok(hint);
             }
+        }
+    }
+}
+
+impl Hint {
+    /// What comes behind the last one meanwhile is of the range, unless others are.
+    fn end_range(&mut self, to: &Place) {
+        if let Some(range) = self.range.as_mut().filter(|range| !range.is_cut) {
+            range.to = to.clone();
         }
     }
 }

@@ -21,13 +21,24 @@ const LIST_PAGE: usize = 5_000;
 
 /// The space as it is.
 pub(super) async fn find(server: &Server, space: &SpaceKey) -> Result<Found, Failure> {
+    find_at(server, space, Level::Serial).await
+}
+
+/// The space as it is now, or as a hint: then with all that was acknowledged before.
+pub(super) async fn find_at(
+    server: &Server,
+    space: &SpaceKey,
+    level: Level,
+) -> Result<Found, Failure> {
     let values = (space.app.as_str(), space.space.as_str());
-    match server.ask((Text::Space, Level::Serial), values).await {
+    match server.ask((Text::Space, level), values).await {
         // Its first row is behind much that was removed. One that was opened has rows that end kinds.
         Err(Failure::Tombstones(_)) => {
-            let asked = (Columns::Light, Level::Serial);
             let end = [Place::end(kind::RECORD)];
-            server.at(space, &end, asked).await?.found()
+            server
+                .at(space, &end, (Columns::Light, level))
+                .await?
+                .found()
         }
         rows => rows?.found(),
     }
@@ -38,14 +49,16 @@ pub(super) async fn opened(server: &Server, space: &SpaceKey) -> Result<SpaceRow
     Ok(find(server, space).await?.opened()?)
 }
 
-/// [`crate::Store::views`].
+/// [`crate::Store::views`]. What was acknowledged is seen by a quorum, and whoever asks for many spaces again
+/// and again would have replicas agree on what nobody writes.
 pub(super) async fn views(
     server: &Server,
     spaces: &[SpaceKey],
 ) -> Result<Vec<Option<SpaceView>>, StoreError> {
     let mut views = Vec::with_capacity(spaces.len());
     for some in spaces.chunks(VIEWS_AT_ONCE) {
-        let found = join_all(some.iter().map(|space| find(server, space))).await;
+        let found = some.iter().map(|space| find_at(server, space, Level::Hint));
+        let found = join_all(found).await;
         for found in found {
             views.push(found?.space().map(|row| row.view));
         }

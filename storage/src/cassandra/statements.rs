@@ -55,8 +55,12 @@ pub(super) enum Text {
     Empty,
     /// What a collection moves.
     Sweep,
+    /// That something was written of a space that is still the same and that nobody holds.
+    Note,
     /// Has nobody else write a space.
     Hold,
+    /// The same for longer, by who does.
+    KeepHold,
     /// Lets others write it again.
     LetGo,
     /// A client's mark.
@@ -202,7 +206,9 @@ const ALL: &[Text] = &[
     Text::ChangeEpoch,
     Text::Empty,
     Text::Sweep,
+    Text::Note,
     Text::Hold,
+    Text::KeepHold,
     Text::LetGo,
     Text::Mark,
     Text::MarkGiven,

@@ -1,21 +1,27 @@
 //! The engine's tests on a real server, each on a keyspace of its own: the conformance suite,
 //! plain, with two hubs and behind faults, and what is Cassandra's own.
 
+mod bounded;
 mod busy;
 mod contention;
 mod costs;
 mod exports;
 mod failures;
 mod holds;
+mod homes;
 mod imports;
 mod jobs;
+mod kept;
 mod ledger;
 mod levels;
 mod limits;
 mod migrations;
 mod moving;
+mod overdue;
+mod quiet;
 mod shaken;
 mod timeouts;
+mod unused;
 mod way;
 
 #[path = "../../../tests/services/cassandra.rs"]

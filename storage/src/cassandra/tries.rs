@@ -45,7 +45,7 @@ impl<'a> Tries<'a> {
     }
 
     /// Begins the next one, once its time has come. What it writes is written by this holder. Errors:
-    /// somebody was faster in all of them.
+    /// somebody was faster in all of them, or holds the space for too long.
     pub(super) async fn next(&mut self) -> Result<Hold, Failure> {
         let before = self.begun;
         self.begun += 1;

@@ -96,6 +96,11 @@ impl<'f> Cells<'f> {
         &self.0
     }
 
+    /// Bytes of all of them.
+    pub(super) fn size(&self) -> usize {
+        self.0.iter().flatten().map(|bytes| bytes.len()).sum()
+    }
+
     /// What a cell holds; `None` for nothing.
     pub(super) fn bytes(&self, at: usize) -> Option<&'f [u8]> {
         self.0.get(at).copied().flatten()

@@ -12,6 +12,7 @@ use super::super::row::{ALIVE, Place, kind, ordered_clock};
 use super::super::server::{Writes, of};
 use super::super::space::at;
 use super::super::statements::Text;
+use super::super::used;
 use super::super::value::Value;
 use super::look::{Seen, SeenRecord};
 use crate::types::{Commit, DEAD_LETTERS_MAX, DeadLetter, MarkMove, NEVER_MS, used_at_ms};
@@ -21,6 +22,8 @@ pub(super) struct Places<'c> {
     marks: Vec<(&'c MarkMove, Place)>,
     /// Of clients that were not known.
     writers: Vec<Place>,
+    /// Of clients that had no number.
+    used: Vec<Place>,
     verdicts: Vec<(&'c syncline_protocol::verdict::Remembered, Place)>,
     records: Vec<RecordPlaces<'c>>,
     letters: Vec<(&'c DeadLetter, Place, Vec<u8>)>,
@@ -41,13 +44,14 @@ impl<'c> Places<'c> {
         let mut places = Places {
             marks: Vec::new(),
             writers: Vec::new(),
+            used: Vec::new(),
             verdicts: Vec::new(),
             records: Vec::new(),
             letters: Vec::new(),
             removed: Vec::new(),
         };
         for moved in &commit.marks {
-            places.add_mark(moved, seen);
+            places.add_mark(commit, moved, seen);
         }
         for (key, record) in &commit.records {
             places.add_record(commit, (key, record), seen.records.get(key));
@@ -56,12 +60,16 @@ impl<'c> Places<'c> {
         places
     }
 
-    fn add_mark(&mut self, moved: &'c MarkMove, seen: &Seen) {
+    fn add_mark(&mut self, commit: &Commit, moved: &'c MarkMove, seen: &Seen) {
         let place = Place::client(&moved.client);
         if !seen.marks.contains_key(&moved.client) {
             let n = i64::from(moved.writer.0);
             let writer = Place::new(kind::WRITER, n, (&place.a, &place.b));
             self.writers.push(writer);
+        }
+        if moved.expect_last.is_none() {
+            let used_at = used_at_ms(commit.now_ms) as i64;
+            self.used.push(used::place(used_at, (&place.a, &place.b)));
         }
         self.marks.push((moved, place));
         // The last of each place: a batch has one time, at which only one value can be written.
@@ -141,7 +149,7 @@ pub(super) fn writes<'a>(
     for (moved, place) in &places.marks {
         push_mark(&mut writes, commit, (moved, place), seen);
     }
-    for place in &places.writers {
+    for place in places.writers.iter().chain(&places.used) {
         writes.push(Text::PutPlace, at(&commit.space, place));
     }
     for (remembered, place) in &places.verdicts {

@@ -11,10 +11,11 @@ use crate::cassandra::row::{ALIVE, Place, kind};
 use crate::cassandra::server::{Level, Server, Writes, of};
 use crate::cassandra::space::at;
 use crate::cassandra::statements::Text;
+use crate::cassandra::used;
 use crate::cassandra::value::Value;
 use crate::jobs::StoredJob;
 use crate::random;
-use crate::transfer::{ClientImage, ImportError, ImportRun, RecordImage, VerdictImage};
+use crate::transfer::{ClientImage, ImportError, ImportRun, RecordImage, Since, VerdictImage};
 use crate::types::DeadLetter;
 
 /// Bytes written at once, about; one row more than fits is in.
@@ -72,10 +73,12 @@ impl Writing<'_> {
                 let place = Place::client(&one.key);
                 let n = i64::from(one.mark.writer.0);
                 let writer = Place::new(kind::WRITER, n, (&place.a, &place.b));
-                (one, place, writer)
+                let is_to_be_found = one.mark.last.is_some() && one.used != Since::Never;
+                let used = used::place(one.used.to_stored(), (&place.a, &place.b));
+                (one, place, writer, is_to_be_found.then_some(used))
             })
             .collect();
-        self.all(&placed, |writes, (one, place, writer)| {
+        self.all(&placed, |writes, (one, place, writer, used)| {
             let given = one.mark.given.as_deref();
             let count = given.map_or(0, |given| given.count as i64);
             let given = given.map(codec::encode_given);
@@ -90,6 +93,9 @@ impl Writing<'_> {
             ]);
             writes.push(Text::PutClient, values);
             writes.push(Text::PutPlace, at(self.space, writer));
+            if let Some(used) = used {
+                writes.push(Text::PutPlace, at(self.space, used));
+            }
         })
         .await
     }

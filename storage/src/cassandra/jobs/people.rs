@@ -15,6 +15,7 @@ use super::row::{ordered, state_of};
 use super::seen::Asked;
 use super::turns;
 use crate::cassandra::failure::Failure;
+use crate::cassandra::row::Place as Position;
 use crate::cassandra::server::{Level, Server};
 use crate::cassandra::statements::Text;
 use crate::jobs::{
@@ -250,6 +251,47 @@ pub(super) async fn next_due(
     Ok(first)
 }
 
+/// Jobs of a space that are not counted yet.
+struct Uncounted<'a> {
+    space: &'a SpaceKey,
+    /// Behind this.
+    from: Position,
+    to: &'a Position,
+}
+
+/// Counts of each its share of what is left, so that no more is held at once. Returns those of which there
+/// is more.
+async fn count_some<'a>(
+    server: &Server,
+    uncounted: Vec<Uncounted<'a>>,
+    (counts, left): (&mut JobCounts, &mut usize),
+) -> Result<Vec<Uncounted<'a>>, Failure> {
+    let share = (*left / uncounted.len()).max(1);
+    let asked = (Text::Order, Level::Hint, share);
+    let reading = uncounted.iter();
+    let reading = reading.map(|one| server.span(asked, one.space, (&one.from, one.to)));
+    let answers = join_all(reading).await;
+    let mut more = Vec::new();
+    for (mut one, rows) in uncounted.into_iter().zip(answers) {
+        let rows = ordered(&rows?)?;
+        let is_full = rows.len() == share;
+        for (position, phase) in rows.into_iter().take(*left) {
+            one.from = position;
+            match state_of(phase) {
+                LEASED => counts.leased += 1,
+                RETRY => counts.retry += 1,
+                DEAD => continue,
+                _ => counts.scheduled += 1,
+            }
+            *left -= 1;
+        }
+        if is_full {
+            more.push(one);
+        }
+    }
+    Ok(more)
+}
+
 /// See [`crate::JobStore::job_counts`]: spaces that have any are asked, up to so many spaces and jobs.
 pub(super) async fn counts(server: &Server, kind: &JobKind) -> Result<JobCounts, Failure> {
     let most = JOBS_COUNTED_MAX as usize;
@@ -262,21 +304,17 @@ pub(super) async fn counts(server: &Server, kind: &JobKind) -> Result<JobCounts,
     let mut left = most;
     for some in spaces.chunks(COUNTED_AT_ONCE) {
         let spans = [places::living_of(kind), places::behind_of(kind)];
-        let reading = some.iter().flat_map(|space| {
-            let asked = (Text::Order, Level::Hint, left);
-            let reading = spans.iter();
-            reading.map(move |(begin, end)| server.span(asked, space, (begin, end)))
-        });
-        for rows in join_all(reading).await {
-            for (_, phase) in ordered(&rows?)?.into_iter().take(left) {
-                match state_of(phase) {
-                    LEASED => counts.leased += 1,
-                    RETRY => counts.retry += 1,
-                    DEAD => continue,
-                    _ => counts.scheduled += 1,
-                }
-                left -= 1;
-            }
+        let uncounted = |space| {
+            let spans = spans.iter();
+            spans.map(move |(begin, end)| Uncounted {
+                space,
+                from: begin.clone(),
+                to: end,
+            })
+        };
+        let mut uncounted: Vec<_> = some.iter().flat_map(uncounted).collect();
+        while left > 0 && !uncounted.is_empty() {
+            uncounted = count_some(server, uncounted, (&mut counts, &mut left)).await?;
         }
         if left == 0 {
             break;

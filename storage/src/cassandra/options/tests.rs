@@ -20,6 +20,20 @@ fn a_url_names_nodes_and_keyspace() {
 }
 
 #[test]
+fn a_home_is_taken_only_by_a_datacenter_that_is_named() {
+    assert!(!parsed("cassandra://db/k?datacenter=two").takes_home);
+    assert!(parsed("cassandra://db/k?take_home=true&datacenter=two").takes_home);
+    for url in [
+        "cassandra://db/k?take_home=true",
+        "cassandra://db/k?datacenter=two&take_home=false",
+        "cassandra://db/k?datacenter=two&serial=global&take_home=true",
+    ] {
+        let told = CassandraOptions::parse(url).unwrap_err();
+        assert!(told.contains("take_home="), "{told}");
+    }
+}
+
+#[test]
 fn replication_is_of_one_datacenter_or_of_each() {
     for (text, cql) in [
         ("3", "{'class': 'NetworkTopologyStrategy', 'o''ne': 3}"),

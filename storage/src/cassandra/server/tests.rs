@@ -16,13 +16,21 @@ use crate::types::{Commit, Stood};
 #[derive(Debug, Default)]
 pub(in crate::cassandra) struct Counted {
     asked: AtomicUsize,
+    serial: AtomicUsize,
     batches: AtomicUsize,
     whole_rows: AtomicUsize,
+    rows: AtomicUsize,
+    most_rows: AtomicUsize,
 }
 
 impl Counted {
-    pub(super) fn answer(&self, text: Text, rows: usize) {
+    pub(super) fn answer(&self, (text, level): (Text, Level), rows: usize) {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if level == Level::Serial {
+            self.serial.fetch_add(1, Ordering::Relaxed);
+        }
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.most_rows.fetch_max(rows, Ordering::Relaxed);
         if matches!(text, Text::Range | Text::At) {
             self.whole_rows.fetch_add(rows, Ordering::Relaxed);
         }
@@ -30,6 +38,23 @@ impl Counted {
 
     pub(super) fn batch(&self) {
         self.batches.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Reads of now, which replicas agree on; reads of hints; and batches.
+    pub(in crate::cassandra) fn by_level(&self) -> [usize; 3] {
+        let [asked, batches] = self.statements();
+        let serial = self.serial.load(Ordering::Relaxed);
+        [serial, asked - serial, batches]
+    }
+
+    /// Rows that were read.
+    pub(in crate::cassandra) fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// The most rows of an answer since this was last asked.
+    pub(in crate::cassandra) fn most_rows(&self) -> usize {
+        self.most_rows.swap(0, Ordering::Relaxed)
     }
 
     /// Whole records that were read.

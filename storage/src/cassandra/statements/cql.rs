@@ -1,7 +1,6 @@
 //! The texts of the statements.
 
 use super::Text;
-use crate::cassandra::hold::HOLD_S;
 use crate::cassandra::jobs::JOB_COLUMNS;
 use crate::cassandra::ledger::LEDGER_COLUMNS;
 use crate::cassandra::row::{HEAVY_COLUMNS, LIGHT_COLUMNS, SPACE_COLUMNS};
@@ -33,6 +32,7 @@ impl Text {
         let last = "kind = ? ORDER BY kind DESC, n DESC, a DESC, b DESC LIMIT ?";
         let update = |set: &str| format!("UPDATE KS.spaces SET {set}");
         let import = |set: &str| format!("UPDATE KS.imports SET {set} WHERE {PART}");
+        let hold = "UPDATE KS.spaces USING TTL ? SET held = ?";
         match self {
             Text::Space => {
                 format!("SELECT DISTINCT {SPACE_COLUMNS} FROM KS.spaces WHERE {PARTITION}")
@@ -95,10 +95,12 @@ impl Text {
                 "{} WHERE {PARTITION} IF epoch = ? AND last_commit = ? AND held = ?",
                 update("head = ?, swept = ?, gc_seq = ?, last_commit = ?, held = null")
             ),
-            Text::Hold => format!(
-                "UPDATE KS.spaces USING TTL {HOLD_S} SET held = ? WHERE {PARTITION} \
-                 IF epoch != null AND {FREE}"
+            Text::Note => format!(
+                "{} WHERE {PARTITION} IF epoch = ? AND held = ?",
+                update("last_commit = ?")
             ),
+            Text::Hold => format!("{hold} WHERE {PARTITION} IF epoch != null AND {FREE}"),
+            Text::KeepHold => format!("{hold} WHERE {PARTITION} IF held = ?"),
             Text::LetGo => format!("{} WHERE {PARTITION} IF held = ?", update("held = null")),
             Text::Mark => {
                 format!("UPDATE KS.spaces {MARK} WHERE {PLACE} IF writer = ? AND last = ?")

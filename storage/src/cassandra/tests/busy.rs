@@ -15,7 +15,7 @@ use crate::conformance::space::{NOW, Space, space_key};
 use crate::jobs::{Claim, Ended, Job, JobKind, JobName, LeaseError, LeasedJob, Outcome, Wanted};
 use crate::types::StoreError;
 
-fn claim(jobs: usize) -> Claim {
+pub(super) fn claim(jobs: usize) -> Claim {
     let kind = webhook();
     Claim {
         wanted: vec![Wanted::of(kind, jobs)],
@@ -27,7 +27,7 @@ fn claim(jobs: usize) -> Claim {
 }
 
 /// Puts a job into a space of this name.
-async fn put(store: &CassandraStore, space: &str, key: &str, now_ms: u64) {
+pub(super) async fn put(store: &CassandraStore, space: &str, key: &str, now_ms: u64) {
     let space = Space::open_named(store, "todo", space).await;
     let mut commit = space.draft(Vec::new());
     commit.jobs = vec![keep(job(key))];
