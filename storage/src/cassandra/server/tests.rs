@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use syncline_protocol::ids::SpaceKey;
 
-use super::{CassandraOptions, Server, Session, Text, connect, schema};
+use super::{CassandraOptions, Level, Server, Session, Text, connect, schema};
 use crate::cassandra::reads;
 use crate::cassandra::value::Cells;
 use crate::transfer::hex;
