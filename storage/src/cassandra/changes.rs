@@ -1,9 +1,10 @@
 //! Reading what changed after a place, in pages.
 //!
 //! Two reads: which records were changed after it, and then those. If none of them moved on between
-//! the two, the page is of the state of the first. Else both are made again, once: in a space that is written
-//! without pause that page is of the state of its second read, complete up to the head of its first. What
-//! moved on is in a later page.
+//! the two, the page is of the state of the first. Else both are made again, by one reader of the space in this
+//! hub after the other: each read has replicas agree, which is in the way of who writes. If somebody writes
+//! too fast for that, the page is of the state of the second, complete up to the head of the first:
+//! what moved on is in a later page.
 
 use std::collections::HashMap;
 
@@ -33,8 +34,8 @@ pub(super) struct Changes<'a> {
     pub(super) limit: PageLimit,
 }
 
-/// How often a page of which something moved is read anew.
-pub(super) const PAGE_TRIES_MAX: usize = 1;
+/// Tries of a page of one state.
+pub(super) const PAGE_TRIES_MAX: usize = 16;
 
 /// Those that may be in a page.
 struct Candidates {
@@ -77,6 +78,7 @@ impl Changes<'_> {
     pub(super) async fn read(&self, server: &Server) -> Result<ChangesPage, Failure> {
         let mut from = self.from();
         let mut tries = 0;
+        let mut alone = None;
         loop {
             let found = self.candidates(server, &from).await?;
             server.interludes.at(Step::CandidatesAndPage).await;
@@ -84,6 +86,9 @@ impl Changes<'_> {
                 Read::Same(page) => (found.row.view, page),
                 Read::Moved(..) if tries < PAGE_TRIES_MAX && found.looked != Looked::Piecewise => {
                     tries += 1;
+                    if alone.is_none() {
+                        alone = Some(server.alone_in_page(self.space).await);
+                    }
                     continue;
                 }
                 Read::Moved(row, page) => (row.view, page),

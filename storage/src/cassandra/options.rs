@@ -340,7 +340,10 @@ pub enum OpenError {
     #[error(
         "the keyspace's commits are agreed on by \"{recorded}\", and this hub would have them agreed \
          on by \"{asked}\" (?serial= and ?datacenter=), which would begin a second history. To change \
-         it, stop all hubs and say DELETE FROM {keyspace}.meta WHERE name = 'home' IF EXISTS"
+         it while all datacenters are there: stop all hubs, `nodetool repair -full {keyspace}` and \
+         `nodetool repair --paxos-only {keyspace}` on every node, DELETE FROM {keyspace}.meta WHERE \
+         name = 'home' IF EXISTS, `hub new-epoch`, start the hubs. If the home is lost: ALTER KEYSPACE \
+         without it, repair, and `hub new-epoch` with take_home=true before any hub starts"
     )]
     Home {
         /// What the first hub recorded.

@@ -69,6 +69,7 @@ pub(super) struct Server {
     pub(super) told: std::sync::Mutex<tests::Told>,
     alone: Alone<SpaceKey>,
     alone_in_accounts: Alone<u128>,
+    alone_in_pages: Alone<SpaceKey>,
 }
 
 /// What is written at once.
@@ -156,6 +157,7 @@ impl Server {
             told: Default::default(),
             alone: Alone::default(),
             alone_in_accounts: Alone::default(),
+            alone_in_pages: Alone::default(),
         })
     }
 
@@ -189,6 +191,11 @@ impl Server {
     /// other begin anew.
     pub(super) async fn alone(&self, space: &SpaceKey) -> AloneIn<'_, SpaceKey> {
         self.alone.wait(space).await
+    }
+
+    /// Waits until nobody else of this hub reads a page of the space that moves while it is read.
+    pub(super) async fn alone_in_page(&self, space: &SpaceKey) -> AloneIn<'_, SpaceKey> {
+        self.alone_in_pages.wait(space).await
     }
 
     /// The same of who changes an account of the ledger, by its number.

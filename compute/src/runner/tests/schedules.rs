@@ -95,7 +95,7 @@ async fn a_job_whose_schedule_is_gone_ends_and_nothing_of_it_is_done() {
     let now = parts.now.clone();
     parts.now = Arc::new(move || now() + 15 * 60_000);
     let _runner = Runner::start(parts).await.unwrap();
-    assert_eq!(site.ends(1).await[0].1, How::Done);
+    assert_eq!(site.ends(1).await[0].1, How::Missed);
     let counts = site.store.job_counts(&[kind()]).await.unwrap()[0];
     assert_eq!(
         counts.scheduled + counts.leased + counts.retry + counts.dead,

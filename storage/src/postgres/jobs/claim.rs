@@ -20,15 +20,16 @@ use crate::postgres::records::bigint;
 use crate::types::StoreError;
 
 /// Whether a queue of these kinds is to be looked at, but for those of full spaces.
-const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM syncline.job_queues q
-    WHERE q.kind = ANY($1::text[]) AND q.turn_at <= $2
-        AND NOT EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) AS f(kind, sid)
-            WHERE f.kind = q.kind AND f.sid = q.sid))";
+///
+/// A list of few is a filter behind the index; what is joined to would have all queues read.
+const IS_DUE: &str = "SELECT EXISTS (SELECT 1 FROM syncline.job_queues
+    WHERE kind = ANY($1::text[]) AND turn_at <= $2 AND sid::text || '/' || kind <> ALL($3::text[]))";
 
 /// The numbers of full spaces, each with the kind of which none is wanted.
 const FULL: &str = "SELECT f.kind, s.sid
-    FROM unnest($1::text[], $2::text[], $3::text[]) AS f(kind, app, space)
-    JOIN syncline.spaces s ON s.app = f.app AND s.space = f.space";
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS f(kind, app, space),
+        LATERAL (SELECT sid FROM syncline.spaces
+            WHERE app = f.app AND space = f.space LIMIT 1) AS s";
 
 const FIRST: &str = "SELECT min(first.turn_at) FROM unnest($1::text[]) AS k(kind),
     LATERAL (SELECT turn_at FROM syncline.job_queues q WHERE q.kind = k.kind
@@ -137,12 +138,9 @@ async fn full(connection: &Connection, claim: &Claim) -> Result<Full, Failure> {
 async fn is_due(connection: &Connection, claim: &Claim, full: &Full) -> Result<bool, Failure> {
     let wanted = claim.wanted.iter().filter(|wanted| wanted.jobs > 0);
     let kinds: Vec<&str> = wanted.map(|wanted| wanted.kind.as_str()).collect();
-    let asked = [
-        &kinds as _,
-        &(claim.now_ms as i64) as _,
-        &full.kind as _,
-        &full.sid as _,
-    ];
+    let all = full.kind.iter().zip(&full.sid);
+    let passed_over: Vec<String> = all.map(|(kind, sid)| format!("{sid}/{kind}")).collect();
+    let asked = [&kinds as _, &(claim.now_ms as i64) as _, &passed_over as _];
     let row = connection.client.query_one(IS_DUE, &asked).await?;
     Ok(row.try_get(0).map_err(|error| unreadable(&error))?)
 }

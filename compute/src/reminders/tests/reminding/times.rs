@@ -3,7 +3,7 @@
 use syncline_storage::jobs::JobError;
 
 use super::*;
-use crate::notify::Item;
+use crate::notify::{Item, Receipts};
 
 #[tokio::test]
 async fn a_reminder_is_told_at_its_time_and_once() {
@@ -35,7 +35,8 @@ async fn a_reminder_is_told_at_its_time_and_once() {
         ("r1", "Reminder for 11:00")
     );
     assert_eq!(told.channels, Channel::ALL);
-    assert_eq!(told.receipts, None);
+    // The user has no device besides those that sync.
+    assert_eq!(told.receipts, Some(Receipts::nobody()));
     let state = world.state("r1").await.unwrap();
     assert_eq!((state.fired_ms, state.missed_ms), (vec![NOW + HOUR], None));
     for later in [NOW + HOUR, NOW + 2 * HOUR, NOW + 3 * DAY] {

@@ -105,7 +105,7 @@ fn a_job_of_a_schedule_that_is_not_known_here_is_left_to_others_for_a_while() {
     desk.pass(15 * 60_000 - 1);
     assert_eq!(desk.ends(), [How::GivenBack; 15]);
     desk.pass(60_000);
-    assert_eq!(desk.ends()[15..], [How::Done]);
+    assert_eq!(desk.ends()[15..], [How::Missed]);
     assert_eq!(desk.store.next_due(&[kind()]), None);
     assert!(desk.begun.is_empty());
 }
@@ -114,7 +114,10 @@ fn a_job_of_a_schedule_that_is_not_known_here_is_left_to_others_for_a_while() {
 #[test]
 fn a_job_of_no_schedule_that_is_late_by_a_quarter_of_an_hour_is_ended() {
     let schedule = hourly(Missed::Last, serde_json::Value::Null);
-    for (late_ms, how) in [(15 * 60_000 - 1, How::GivenBack), (15 * 60_000, How::Done)] {
+    for (late_ms, how) in [
+        (15 * 60_000 - 1, How::GivenBack),
+        (15 * 60_000, How::Missed),
+    ] {
         let desk = desk(Vec::new(), &schedule, HOUR + late_ms);
         assert_eq!(desk.ends(), [how], "{late_ms}");
     }
