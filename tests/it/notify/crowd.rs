@@ -38,14 +38,14 @@ const TURNS_MAX: usize = 2;
 /// Ten times what is promised, in milliseconds: past it, it hangs.
 const LATE_MS_MAX: u64 = 10_000;
 
-/// Notes whose planning is leased, in order.
+/// Notes whose planning is leased, in order, and when.
 struct Turns {
     inner: Arc<SqliteStore>,
     leased: Mutex<Vec<(SpaceKey, WallMs)>>,
 }
 
 impl Turns {
-    /// Whose turn it was, of jobs that were due from then on.
+    /// Whose turn it was from then on.
     fn since(&self, due_ms: WallMs) -> Vec<String> {
         let leased = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
         let since = leased.iter().filter(|(_, at_ms)| *at_ms >= due_ms);
@@ -60,7 +60,7 @@ impl JobStore for Turns {
         let planning = leased
             .iter()
             .filter(|one| one.job.kind.as_str() == "reminder");
-        let planning = planning.map(|one| (one.lease.name.space.clone(), one.job.due_at_ms));
+        let planning = planning.map(|one| (one.lease.name.space.clone(), claim.now_ms));
         let mut noted = self.leased.lock().unwrap_or_else(PoisonError::into_inner);
         noted.extend(planning);
         Ok(leased)

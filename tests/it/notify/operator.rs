@@ -104,7 +104,8 @@ async fn a_history_is_shown_page_by_page() {
     let node = TestNode::start_with({
         let endpoint = Endpoint::start().await;
         let mut setup = with_key(&endpoint);
-        let reminders = json!({"reminders": {"batch_window_ms": 0}});
+        let reminders = json!({"reminders":
+            {"batch_window_ms": 0, "hourly_max": 1_000, "daily_max": 1_000}});
         let todo = serde_json::from_value(reminders).unwrap();
         let app = syncline_protocol::ids::AppId::trusted("todo");
         setup.config.app.insert(app, todo);

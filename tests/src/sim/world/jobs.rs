@@ -31,13 +31,13 @@ const HELD: u64 = 120;
 
 /// In a thousand: calls of the store that fail or lose their answer, and steps that are one of jobs if
 /// there is any.
-const CALL_FAILS: u64 = 300;
+const CALL_FAILS: u64 = 350;
 const WORKS: u64 = 300;
 
 /// In a thousand: writes that are a part of the work, of which the rest is due again, and steps in which
 /// people do something about a job.
 const PARTS: u64 = 150;
-const OPERATES: u64 = 25;
+const OPERATES: u64 = 100;
 
 /// What a world with jobs has besides. What it draws it draws apart.
 #[derive(Debug)]

@@ -22,14 +22,16 @@ impl World {
         };
         let node = jobs.people.below(nodes);
         let kind = jobs.kinds[jobs.people.below(jobs.kinds.len())].clone();
-        let (what, which) = (jobs.people.below(3), jobs.people.below(SEEN));
+        // Few are dead, and many wait.
+        let what = [0, 0, 0, 0, 0, 1, 1, 2][jobs.people.below(8)];
+        let which = jobs.people.below(SEEN);
         let wait_ms = jobs.people.within(0, SNOOZE_MS_MAX);
         if !self.runs(node) || self.is_away(node) {
             return Ok(false);
         }
         let now_ms = self.nodes[node].now_ms(self.now_ms);
         let names = match what {
-            0 => self.dead_names(&kind),
+            0 => self.dead_names(),
             1 => self.store.model.waiting_jobs(&kind, (0, WallMs::MAX), SEEN),
             _ => self.living_names(&kind),
         };
@@ -50,9 +52,10 @@ impl World {
         Ok(true)
     }
 
-    fn dead_names(&self, kind: &JobKind) -> Vec<JobName> {
-        let dead = self.store.model.dead_jobs(kind, None, SEEN);
-        dead.iter().map(|dead| dead.name()).collect()
+    fn dead_names(&self) -> Vec<JobName> {
+        let kinds = self.jobs.iter().flat_map(|jobs| &jobs.kinds);
+        let dead = kinds.flat_map(|kind| self.store.model.dead_jobs(kind, None, SEEN));
+        dead.map(|dead| dead.name()).collect()
     }
 
     /// Those that wait and those that are held.
