@@ -171,7 +171,7 @@ impl Triggers {
                         Per::Commit => IfThere::Keep,
                         Per::Record => IfThere::Replace,
                     },
-                })
+                });
             }
             Err(why) => fired.cut.push(Cut {
                 trigger: trigger.id.clone(),

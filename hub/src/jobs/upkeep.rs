@@ -66,7 +66,7 @@ impl Upkeep {
     async fn look(&self, look: u64) {
         self.put_schedules().await;
         self.count().await;
-        if look % LOOKS_TO_FORGETTING == 0 {
+        if look.is_multiple_of(LOOKS_TO_FORGETTING) {
             self.forget().await;
         }
     }

@@ -282,7 +282,8 @@ mod tests {
 
     #[test]
     fn each_number_that_is_wrong_is_a_drift() {
-        let wrong: [(DriftOf, fn(&mut Audited)); 11] = [
+        type Spoil = fn(&mut Audited);
+        let wrong: [(DriftOf, Spoil); 11] = [
             (DriftOf::Lines, |a| a.stored.lines += 1),
             (DriftOf::Balance, |a| a.stored.balance = credits(8)),
             (DriftOf::Reserved, |a| {

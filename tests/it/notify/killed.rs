@@ -68,10 +68,10 @@ impl World {
     }
 
     async fn start_all(&mut self) {
-        for n in 0..2 {
+        for (n, name) in NAMES.into_iter().enumerate() {
             if self.hubs[n].is_none() {
                 let services = (self.database.as_str(), self.bus.url());
-                let named: (&str, &Path) = (NAMES[n], self.dirs[n].path());
+                let named: (&str, &Path) = (name, self.dirs[n].path());
                 self.hubs[n] = Some(start_hub_of(&self.issuer, services, named).await);
             }
         }

@@ -17,7 +17,7 @@ pub const SEEDS: u64 = 16_000;
 const FIRED_MIN: u64 = 1_000;
 
 /// What must have happened at all.
-const HAPPENED: [Kind; 18] = [
+const HAPPENED: [Kind; 21] = [
     Kind::Conflict,
     Kind::Retry,
     Kind::Reset,
@@ -36,6 +36,9 @@ const HAPPENED: [Kind; 18] = [
     Kind::Ordered,
     Kind::SyncDone,
     Kind::PullDone,
+    Kind::JobReplayed,
+    Kind::JobSnoozed,
+    Kind::JobCancelled,
 ];
 
 /// Of a thousand records compared, how many may be shown otherwise by an excuse. An excuse that

@@ -138,11 +138,11 @@ kinds! {
     JobWriteTorn = "session ended over what a job writes",
     JobTooDeep = "job not made, being too deep",
     JobInParts = "part of a job written, the rest due again",
+    }
+    happenings {
     JobReplayed = "dead job replayed by people",
     JobSnoozed = "job snoozed by people",
     JobCancelled = "job cancelled by people",
-    }
-    happenings {
     Step = "steps",
     Commit = "commits",
     MarkOnly = "commits of marks alone",

@@ -24,7 +24,7 @@ async fn killed_at(store: &CassandraStore, step: Step, order: &Order) {
     let (came, coming) = oneshot::channel();
     store.server.interludes.once(step, move || async move {
         came.send(()).unwrap();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let posting = store.post(order);
     tokio::select! {
@@ -167,7 +167,7 @@ fn an_erasure_left_in_the_middle_is_gone_on_with() {
         let here = Step::CloseAndForget;
         store.server.interludes.once(here, move || async move {
             came.send(()).unwrap();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         });
         tokio::select! {
             answer = store.erase_account(&ada.id, NOW) => panic!("not killed: {answer:?}"),

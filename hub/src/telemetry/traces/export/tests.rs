@@ -14,14 +14,17 @@ use tokio::task::JoinHandle;
 
 use super::*;
 
+/// An answer of a collector.
+type Answer = (Status, Vec<u8>);
+
 /// What a collector is to answer, and how many spans each request had.
 #[derive(Clone, Default)]
 struct Script {
-    answers: Arc<Mutex<VecDeque<(Status, Vec<u8>)>>>,
+    answers: Arc<Mutex<VecDeque<Answer>>>,
     taken: Arc<Mutex<Vec<usize>>>,
 }
 
-async fn answer(State(script): State<Script>, body: Bytes) -> (Status, Vec<u8>) {
+async fn answer(State(script): State<Script>, body: Bytes) -> Answer {
     let request = ExportTraceServiceRequest::decode(body).unwrap();
     let spans = request.resource_spans[0].scope_spans[0].spans.len();
     script.taken.lock().unwrap().push(spans);
@@ -38,7 +41,7 @@ struct World {
 }
 
 impl World {
-    async fn with(answers: impl IntoIterator<Item = (Status, Vec<u8>)>) -> World {
+    async fn with(answers: impl IntoIterator<Item = Answer>) -> World {
         let script = Script::default();
         script.answers.lock().unwrap().extend(answers);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -100,7 +103,7 @@ impl World {
     }
 }
 
-fn refused(status: Status) -> (Status, Vec<u8>) {
+fn refused(status: Status) -> Answer {
     (status, Vec::new())
 }
 
