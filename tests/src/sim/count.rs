@@ -14,7 +14,7 @@ macro_rules! kinds {
         impl Kind {
             /// What the simulation does to the system.
             pub const FAULTS: &'static [Kind] = &[$(Kind::$fault,)*];
-            /// What the system does about it.
+            /// What the system does about it, and what people do, which need not be often.
             pub const HAPPENINGS: &'static [Kind] = &[$(Kind::$happening,)*];
             /// How records of devices of the compatibility protocol were compared with the
             /// history: first as they are, then by each excuse.
